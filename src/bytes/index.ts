@@ -1,0 +1,6 @@
+export type { ByteCursor } from './byte-cursor.js';
+export { compareBytes, equalBytes, prefixSuccessor } from './compare.js';
+export { crc32c, maskCrc, unmaskCrc } from './crc32c.js';
+export { maxSequence, readU32, readU64, writeU32, writeU64 } from './little-endian.js';
+export { orderedDoubleBytes, readOrderedDouble, writeOrderedDouble } from './ordered-double.js';
+export { maxVarint32Bytes, readVarint32, varint32Length, writeVarint32 } from './varint.js';

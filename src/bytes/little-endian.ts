@@ -1,0 +1,27 @@
+/**
+ * Sequence numbers are u64 little-endian on disk and on the wire, `number` inside. 2^53 − 1 writes are
+ * centuries away, so a larger one is damage, not history.
+ */
+export const maxSequence = Number.MAX_SAFE_INTEGER;
+
+/** Reads a u64 little-endian at `offset`; NaN when it exceeds 2^53 − 1. */
+export const readU64 = (bytes: Uint8Array, offset: number): number => {
+  const low = readU32(bytes, offset);
+  const high = readU32(bytes, offset + 4);
+  return high > 0x1fffff ? Number.NaN : high * 0x1_0000_0000 + low;
+};
+
+export const writeU64 = (target: Uint8Array, offset: number, value: number): void => {
+  writeU32(target, offset, value % 0x1_0000_0000);
+  writeU32(target, offset + 4, Math.floor(value / 0x1_0000_0000));
+};
+
+export const readU32 = (bytes: Uint8Array, offset: number): number =>
+  (bytes[offset] | (bytes[offset + 1] << 8) | (bytes[offset + 2] << 16) | (bytes[offset + 3] << 24)) >>> 0;
+
+export const writeU32 = (target: Uint8Array, offset: number, value: number): void => {
+  target[offset] = value;
+  target[offset + 1] = value >>> 8;
+  target[offset + 2] = value >>> 16;
+  target[offset + 3] = value >>> 24;
+};

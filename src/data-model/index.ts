@@ -1,0 +1,1 @@
+export type { Change, Transaction, Undecodable, ValueType } from './change.js';

@@ -1,0 +1,78 @@
+import type { StoreIterator } from './store-iterator.js';
+
+/**
+ * When a write counts as done. `always`: on disk (one fsync for all writes that wait for it). `interval`: handed
+ * to the operating system, synced every `syncIntervalMs`. `none`: handed to the operating system.
+ */
+export type SyncMode = 'always' | 'interval' | 'none';
+
+/** What a committed batch was given. `first` = `last + 1` for a batch without counted records. */
+export interface Commit {
+  readonly first: number;
+  readonly last: number;
+}
+
+export interface DataItem {
+  readonly key: Buffer;
+  readonly value: Buffer;
+}
+
+export interface DataRange {
+  readonly columnFamily: number;
+  /** inclusive; absent = from the first key */
+  readonly begin?: Uint8Array;
+  /** exclusive; absent = past the last key */
+  readonly end?: Uint8Array;
+  readonly isReverse?: boolean;
+}
+
+export type DataIterator = StoreIterator<DataItem, Uint8Array>;
+
+/** Reading the data at one moment. All reads are synchronous. */
+export interface DataReader {
+  /** Last sequence number that this view contains. */
+  readonly sequence: number;
+  /** The value, or undefined. Borrowed: copy it before the next write if it must live on. */
+  get(columnFamily: number, key: Uint8Array): Buffer | undefined;
+  iterate(range: DataRange): DataIterator;
+}
+
+/** A consistent view of one sequence; holds its resources until closed. */
+export interface Snapshot extends DataReader {
+  close(): void;
+}
+
+/** One batch of the log. `bytes` is the whole serialized WriteBatch, header included. */
+export interface WalBatch {
+  readonly sequence: number;
+  readonly count: number;
+  readonly bytes: Buffer;
+}
+
+/** Walks durable batches in order. Ends (valid = false) at the durable tip and goes on from there with `next`. */
+export interface WalIterator extends StoreIterator<WalBatch, number> {
+  /** Resolves true when a batch can be read by `next`, false when aborted or the store closes. */
+  waitForMore(signal?: AbortSignal): Promise<boolean>;
+}
+
+/** What connectors, the server and the data model need of an engine. `Engine` implements it. */
+export interface Store extends DataReader {
+  /**
+   * Applies a batch: visible to `get` and `iterate` at once, to log readers when durable. Synchronous;
+   * the batch's bytes are copied. Await `whenDurable(commit.last)` before telling anyone that it is done.
+   */
+  commit(batch: Uint8Array): Commit;
+  /** Resolves when every batch up to `sequence` is done in the sense of the store's sync mode. */
+  whenDurable(sequence: number): Promise<void>;
+  /** `commit` and `whenDurable` in one. `sync` may only be stricter than the store's own mode. */
+  write(batch: Uint8Array, options?: { sync?: SyncMode }): Promise<Commit>;
+  /** Last sequence number that log readers may see. */
+  readonly durableSequence: number;
+  snapshot(): Snapshot;
+  /**
+   * Batches after `since` (the last sequence already handled; 0 = from the first batch).
+   * A `since` inside a batch starts at that whole batch.
+   * @throws TailraceError `WAL_PURGED` | `WAL_SEQUENCE_AHEAD` | `WAL_CORRUPT`
+   */
+  walIterator(since: number): WalIterator;
+}

@@ -1,0 +1,1 @@
+export { type ErrorCode, type ErrorContext, isTailraceError, TailraceError } from './tailrace-error.js';

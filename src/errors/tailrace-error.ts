@@ -1,0 +1,81 @@
+/**
+ * Every stable error code, by the part that raises it. Codes are part of the public interface: a code is
+ * never renamed, and two causes that call for different remedies have different codes.
+ */
+export type ErrorCode =
+  // bytes and formats
+  | 'BATCH_CORRUPT' // bytes that are no valid WriteBatch; context: offset
+  | 'BATCH_RECORD_UNKNOWN' // a record tag that the format does not define; context: offset, tag
+  | 'RESP_PROTOCOL' // bytes that are no valid RESP
+  // write-ahead log
+  | 'WAL_CORRUPT' // damage inside the log; context: file, offset, reason
+  | 'WAL_GAP' // a batch does not continue its predecessor; context: expected, found
+  | 'WAL_PURGED' // the wanted sequence is no longer in the log; context: wanted, first
+  | 'WAL_SEQUENCE_AHEAD' // the wanted sequence lies in the future; context: wanted, latest
+  // engine
+  | 'STORE_LOCKED' // another process has the directory open; context: directory, holder
+  | 'STORE_FAILED' // a write or sync failed; no writes until the store is reopened
+  | 'STORE_CLOSED'
+  | 'STORE_CORRUPT' // damage in the data file; context: file, offset, reason
+  | 'STORE_READ_ONLY'
+  | 'COLUMN_FAMILY_UNKNOWN'
+  | 'LIMIT_EXCEEDED' // a size beyond a stated limit; context: limit, actual
+  | 'SPACE_EXHAUSTED' // no run of free units is long enough
+  // checkpoints
+  | 'CHECKPOINT_NOT_FOUND'
+  | 'CHECKPOINT_EXPIRED'
+  | 'CHECKPOINT_IN_USE'
+  | 'CHECKPOINT_NAME_TAKEN'
+  // data model
+  | 'DECODE_UNSUPPORTED' // a change that has no counterpart; context: sequence, type
+  | 'DECODE_AMBIGUOUS' // a change that cannot be told from the log alone; context: sequence, key
+  // sources and sinks
+  | 'HISTORY_MISMATCH' // the position names another history
+  | 'SOURCE_UNREACHABLE'
+  | 'SOURCE_UNSUPPORTED' // the source lacks what is needed, such as POLLUPDATES
+  | 'SOURCE_REFUSED' // authentication or permission
+  | 'SINK_UNREACHABLE'
+  | 'SINK_REFUSED' // authentication or permission
+  | 'SINK_FENCED' // another process has claimed the sink
+  | 'SINK_POISON' // records that the target will never take
+  | 'SINK_FAILED'
+  // pipeline, configuration, command line
+  | 'CONFIG_INVALID'
+  | 'PIPELINE_OWNED' // another running process has this pipeline
+  | 'OFFSETS_CORRUPT'
+  | 'USAGE'
+  | 'FILE_INACCESSIBLE'
+  | 'INTERNAL'; // a broken invariant of ours
+
+/** Where it happened, in the words of the field: file, offset, sequence, key, sink … Never secrets. */
+export type ErrorContext = Readonly<Record<string, string | number | boolean>>;
+
+/**
+ * The one error class. `message` says what happened and where; `remedy` is one sentence on what to do.
+ *
+ * @example
+ * throw new TailraceError('WAL_CORRUPT', `damaged record in ${file} at offset ${offset}: bad checksum`, {
+ *   context: { file, offset },
+ *   remedy: 'Restore the file from a backup, or restore a checkpoint.',
+ * });
+ */
+export class TailraceError extends Error {
+  readonly code: ErrorCode;
+  readonly context: ErrorContext;
+  readonly remedy: string;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    details: { context?: ErrorContext; remedy?: string; cause?: unknown } = {},
+  ) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'TailraceError';
+    this.code = code;
+    this.context = details.context ?? {};
+    this.remedy = details.remedy ?? '';
+  }
+}
+
+export const isTailraceError = (error: unknown, code?: ErrorCode): error is TailraceError =>
+  error instanceof TailraceError && (code === undefined || error.code === code);

@@ -1,0 +1,9 @@
+export { batchHeaderBytes, RecordKind, RecordTag } from './record-kind.js';
+export {
+  batchCount,
+  batchSequence,
+  setBatchSequence,
+  stringFieldLength,
+  WriteBatchBuilder,
+} from './write-batch-builder.js';
+export { validateWriteBatch, WriteBatchReader } from './write-batch-reader.js';

@@ -1,0 +1,146 @@
+import {
+  maxVarint32Bytes,
+  readU32,
+  readU64,
+  varint32Length,
+  writeU32,
+  writeU64,
+  writeVarint32,
+} from '../bytes/index.js';
+import { batchHeaderBytes, RecordTag } from './record-kind.js';
+
+/**
+ * Builds the bytes of one RocksDB WriteBatch (RocksDB write_batch.cc):
+ *
+ *   0            8        12
+ *   | sequence   | count  | records …          sequence u64 LE: of the first counted record
+ *                                              count u32 LE: number of counted records
+ *   record := tag u8 · [column family varint32] · key str · [value str]
+ *   str    := length varint32 · bytes
+ *
+ * A record of column family 0 has the short tag and no family field. LogData is not counted.
+ * `finish` returns the bytes; the engine writes the sequence into them when it commits.
+ */
+export class WriteBatchBuilder {
+  #bytes: Buffer;
+  #length = batchHeaderBytes;
+  #count = 0;
+
+  constructor(capacityBytes = 256) {
+    this.#bytes = Buffer.allocUnsafe(Math.max(capacityBytes, batchHeaderBytes));
+  }
+
+  /** Counted records so far: the number of sequence numbers that the batch will take. */
+  get count(): number {
+    return this.#count;
+  }
+
+  get byteLength(): number {
+    return this.#length;
+  }
+
+  /** True when nothing was added, not even LogData. */
+  get isEmpty(): boolean {
+    return this.#length === batchHeaderBytes;
+  }
+
+  put(columnFamily: number, key: Uint8Array, value: Uint8Array): this {
+    this.#start(columnFamily, RecordTag.Put, RecordTag.PutInCf, key.length + value.length);
+    this.#string(key);
+    this.#string(value);
+    return this;
+  }
+
+  delete(columnFamily: number, key: Uint8Array): this {
+    this.#start(columnFamily, RecordTag.Delete, RecordTag.DeleteInCf, key.length);
+    this.#string(key);
+    return this;
+  }
+
+  singleDelete(columnFamily: number, key: Uint8Array): this {
+    this.#start(columnFamily, RecordTag.SingleDelete, RecordTag.SingleDeleteInCf, key.length);
+    this.#string(key);
+    return this;
+  }
+
+  /** Deletes every key from `begin` up to, not including, `end`. */
+  deleteRange(columnFamily: number, begin: Uint8Array, end: Uint8Array): this {
+    this.#start(columnFamily, RecordTag.DeleteRange, RecordTag.DeleteRangeInCf, begin.length + end.length);
+    this.#string(begin);
+    this.#string(end);
+    return this;
+  }
+
+  merge(columnFamily: number, key: Uint8Array, operand: Uint8Array): this {
+    this.#start(columnFamily, RecordTag.Merge, RecordTag.MergeInCf, key.length + operand.length);
+    this.#string(key);
+    this.#string(operand);
+    return this;
+  }
+
+  /** A note that travels in the log with the batch; it changes nothing and takes no sequence number. */
+  logData(blob: Uint8Array): this {
+    this.#reserve(1 + maxVarint32Bytes + blob.length);
+    this.#bytes[this.#length++] = RecordTag.LogData;
+    this.#string(blob);
+    return this;
+  }
+
+  /** Appends all records of another batch's bytes; its header's sequence is ignored. */
+  append(batch: Uint8Array): this {
+    this.#reserve(batch.length);
+    this.#bytes.set(batch.subarray(batchHeaderBytes), this.#length);
+    this.#length += batch.length - batchHeaderBytes;
+    this.#count += readU32(batch, 8);
+    return this;
+  }
+
+  clear(): void {
+    this.#length = batchHeaderBytes;
+    this.#count = 0;
+  }
+
+  /** The batch's bytes with `sequence` in the header. Borrowed: valid until the builder is used again. */
+  finish(sequence = 0): Buffer {
+    writeU64(this.#bytes, 0, sequence);
+    writeU32(this.#bytes, 8, this.#count);
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  #start(columnFamily: number, shortTag: number, tagInCf: number, payloadBytes: number): void {
+    this.#reserve(1 + 3 * maxVarint32Bytes + payloadBytes);
+    if (columnFamily === 0) {
+      this.#bytes[this.#length++] = shortTag;
+    } else {
+      this.#bytes[this.#length++] = tagInCf;
+      this.#length = writeVarint32(this.#bytes, this.#length, columnFamily);
+    }
+    this.#count++;
+  }
+
+  #string(bytes: Uint8Array): void {
+    this.#length = writeVarint32(this.#bytes, this.#length, bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
+  #reserve(more: number): void {
+    const needed = this.#length + more;
+    if (needed <= this.#bytes.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2));
+    this.#bytes.copy(grown, 0, 0, this.#length);
+    this.#bytes = grown;
+  }
+}
+
+/** Bytes that a `str` of this many bytes takes. */
+export const stringFieldLength = (byteLength: number): number => varint32Length(byteLength) + byteLength;
+
+/** The header's sequence number; NaN when it exceeds 2^53 − 1. */
+export const batchSequence = (batch: Uint8Array): number => readU64(batch, 0);
+
+/** The header's count of records. */
+export const batchCount = (batch: Uint8Array): number => readU32(batch, 8);
+
+/** Overwrites the header's sequence number in place. */
+export const setBatchSequence = (batch: Uint8Array, sequence: number): void => writeU64(batch, 0, sequence);
