@@ -1,0 +1,44 @@
+import type { Schema } from 'convict';
+import type { Sink } from './sink.js';
+import type { Source } from './source.js';
+
+/** A line of the log: an event in a few words and its facts. Never secrets. */
+export interface Logger {
+  debug(message: string, facts?: Readonly<Record<string, unknown>>): void;
+  info(message: string, facts?: Readonly<Record<string, unknown>>): void;
+  warn(message: string, facts?: Readonly<Record<string, unknown>>): void;
+  error(message: string, facts?: Readonly<Record<string, unknown>>): void;
+}
+
+/** What the pipeline tells a source or sink when it opens one. */
+export interface PluginContext {
+  /** Unique name of the pipeline; positions in targets are kept under it. */
+  readonly pipeline: string;
+  readonly log: Logger;
+}
+
+/**
+ * A source connector: its name in the config, the convict schema of its options (from which validation,
+ * defaults, `--help` and the docs table derive), and how to make one.
+ *
+ * @example
+ * export const source: SourceDefinition<{ path: string }> = {
+ *   name: 'wal',
+ *   schema: { path: { doc: 'directory of log files', format: String, default: '' } },
+ *   create: (options, context) => new WalSource(options, context),
+ * };
+ */
+export interface SourceDefinition<Options> {
+  readonly name: string;
+  readonly summary: string;
+  readonly schema: Schema<Options>;
+  create(options: Options, context: PluginContext): Source;
+}
+
+/** A sink connector; see SourceDefinition. */
+export interface SinkDefinition<Options> {
+  readonly name: string;
+  readonly summary: string;
+  readonly schema: Schema<Options>;
+  create(options: Options, context: PluginContext): Sink;
+}

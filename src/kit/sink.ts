@@ -1,0 +1,71 @@
+import type { Transaction } from '../data-model/index.js';
+import type { Position } from './position.js';
+
+/**
+ * `exactly-once`: data and position commit together. `effectively-once`: a replay leaves the same final state.
+ * `at-least-once`: changes may be delivered again after a crash.
+ */
+export type Guarantee = 'exactly-once' | 'effectively-once' | 'at-least-once';
+
+/** Whole transactions in order, written as one unit. */
+export interface SinkBatch {
+  readonly transactions: readonly Transaction[];
+  /** The position that holds once this batch is durable. */
+  readonly position: Position;
+  /** The position that must hold before it; null = nothing was ever written. */
+  readonly previous: Position | null;
+  /** Size of the source bytes, for limits and metrics. */
+  readonly byteLength: number;
+}
+
+/** What a claim found in the target: the truth to resume from, whatever any other store says. */
+export interface Claim {
+  /** Strictly larger than any earlier claim's: writes of earlier claims are refused from now on. */
+  readonly epoch: number;
+  /** null = the target has never been written by this pipeline, or the sink cannot hold a position. */
+  readonly position: Position | null;
+}
+
+/** A change that the target refuses for good: transaction and change index within the sink batch, and why. */
+export interface Rejection {
+  readonly transaction: number;
+  readonly change: number;
+  readonly reason: string;
+}
+
+/**
+ * The result of a write. Expected outcomes are values; an exception is a defect of the sink.
+ * - `durable`: data and position are safe.
+ * - `accepted`: applied in order, safe when `durable` resolves; the next write may start before.
+ * - `retryable`: nothing was applied; the same write may be tried again (after `afterMs` if given).
+ * - `poison`: nothing was applied; these changes will never be taken, the rest would be.
+ * - `fenced`: another process claimed the sink; nothing was applied.
+ * - `unknown`: the connection was lost during the commit; claim again and read the truth before any retry.
+ * - `fatal`: an operator must act.
+ */
+export type WriteOutcome =
+  | { readonly kind: 'durable' }
+  | { readonly kind: 'accepted'; readonly durable: Promise<void> }
+  | { readonly kind: 'retryable'; readonly error: Error; readonly afterMs?: number }
+  | { readonly kind: 'poison'; readonly rejections: readonly Rejection[] }
+  | { readonly kind: 'fenced'; readonly error: Error }
+  | { readonly kind: 'unknown'; readonly error: Error }
+  | { readonly kind: 'fatal'; readonly error: Error };
+
+/**
+ * A place that changes go to. Life: `claim` → `write` … → dispose. One write at a time; each is conditional on
+ * the epoch of the claim and on `batch.previous`, so that a process that was paused while another took over
+ * changes nothing when it wakes.
+ */
+export interface Sink extends AsyncDisposable {
+  readonly guarantee: Guarantee;
+  /** True when the target itself holds the position (`Claim.position` is the truth); else an offsets store does. */
+  readonly holdsPosition: boolean;
+  /**
+   * Connects, fences every earlier claimant of this pipeline and reads the position. Called again after
+   * `unknown` or a lost connection.
+   * @throws TailraceError `SINK_UNREACHABLE` (may be retried) | `SINK_REFUSED` | `SINK_FAILED`
+   */
+  claim(signal: AbortSignal): Promise<Claim>;
+  write(batch: SinkBatch, claim: Claim, signal: AbortSignal): Promise<WriteOutcome>;
+}

@@ -1,0 +1,42 @@
+import type { Position, StartPoint } from './position.js';
+
+/** One serialized WriteBatch of the source. The receiver owns `bytes`. */
+export interface SourceBatch {
+  /** Sequence number of the first counted record. */
+  readonly sequence: number;
+  readonly count: number;
+  readonly bytes: Buffer;
+}
+
+export interface PullLimit {
+  readonly maxBatches: number;
+  /** A soft limit: a single larger batch is still delivered, alone. */
+  readonly maxBytes: number;
+}
+
+export interface Pulled {
+  /** Whole batches, contiguous with those pulled before; may be empty when the source was idle for a while. */
+  readonly batches: readonly SourceBatch[];
+  /** The newest sequence number that the source knows of, for lag. */
+  readonly latestSequence: number;
+}
+
+/**
+ * A place that changes come from. A session is opened once, pulled one call at a time, and disposed.
+ *
+ * What an author promises: batches are whole, in order, contiguous (`sequence[i+1] = sequence[i] + count[i]`),
+ * durable at the source, and start right behind the start point; a lost connection is mended inside `pull`
+ * (with backoff, until the signal aborts), and after each reconnect the history is checked against the last
+ * position before anything more is delivered.
+ *
+ * Errors: `HISTORY_MISMATCH`, `WAL_PURGED`, `WAL_SEQUENCE_AHEAD`, `WAL_GAP`, `WAL_CORRUPT`, `SOURCE_REFUSED`,
+ * `SOURCE_UNSUPPORTED` end the session.
+ */
+export interface Source extends AsyncDisposable {
+  /** Connects and checks that history continues at `start`. */
+  open(start: StartPoint, signal: AbortSignal): Promise<void>;
+  /** Waits for the next batches; null when the source has an end and it is reached. Rejects when aborted. */
+  pull(limit: PullLimit, signal: AbortSignal): Promise<Pulled | null>;
+  /** Everything up to `position` is durable in every sink: the source may forget it. May be repeated. */
+  acknowledge(position: Position): Promise<void>;
+}
