@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Packs the package, installs the tarball into an empty folder and runs it there as a user would:
+# the version, a validated pipeline, and a pipeline from a directory of log files to a file.
+set -euo pipefail
+repository=$(cd "$(dirname "$0")/.." && pwd)
+work=${1:-$(mktemp -d)}
+tarball=$(cd "$repository" && npm pack --silent --pack-destination "$work")
+mkdir -p "$work/app/log"
+cd "$work/app"
+npm init -y >/dev/null
+npm install --no-audit --no-fund --omit=dev "$work/$tarball" >/dev/null
+npx --no-install tailrace --version
+cp "$repository/test/fixtures/kvrocks/wal/kvrocks-000010.log" log/000010.log
+cat >pipeline.yaml <<'YAML'
+name: packed
+source:
+  connector: wal
+  path: ./log
+  follow: false
+errors:
+  undecodable: skip
+sinks:
+  - sink: file
+    path: ./changes.ndjson
+YAML
+npx --no-install tailrace validate pipeline.yaml
+npx --no-install tailrace run pipeline.yaml
+lines=$(wc -l <changes.ndjson)
+[ "$lines" -gt 100 ] || { echo "the packed pipeline delivered only $lines changes"; exit 1; }
+cat >use.mjs <<'JS'
+import { Engine } from 'tailrace';
+const engine = await Engine.open('./store');
+await engine.close();
+JS
+node use.mjs
+echo "packed package works: $lines changes delivered"

@@ -1,0 +1,99 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createConnection, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** A server process with throw-away data on loopback, which its starter owns. */
+export interface Daemon {
+  readonly process: ChildProcess;
+  /** Ends it by `signal` (SIGTERM) and waits until it is gone. Its data stays for a restart. */
+  end(signal?: NodeJS.Signals): Promise<void>;
+}
+
+export interface DaemonOptions {
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** Spawns a server and waits until `isReady` answers true; a server that exits first is an error with its output. */
+export const startDaemon = async (
+  command: string,
+  parameters: readonly string[],
+  isReady: () => Promise<boolean>,
+  options: DaemonOptions = {},
+): Promise<Daemon> => {
+  const child = spawn(command, parameters, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+  running.add(child);
+  let output = '';
+  const keep = (chunk: Buffer): void => {
+    output = (output + chunk.toString()).slice(-4000);
+  };
+  child.stdout.on('data', keep);
+  child.stderr.on('data', keep);
+  const exited = new Promise<void>((resolve) => {
+    child.once('exit', () => {
+      running.delete(child);
+      resolve();
+    });
+    child.once('error', (error) => {
+      output += error.message;
+      running.delete(child);
+      resolve();
+    });
+  });
+  const deadline = Date.now() + startTimeoutMs;
+  while (!(await isReady())) {
+    if (!running.has(child)) throw new Error(`${command} ended before it was ready:\n${output}`);
+    if (Date.now() > deadline) {
+      child.kill('SIGKILL');
+      throw new Error(`${command} was not ready after ${startTimeoutMs} ms:\n${output}`);
+    }
+    await delay(20);
+  }
+  return {
+    process: child,
+    end: async (signal = 'SIGTERM') => {
+      child.kill(signal);
+      await exited;
+    },
+  };
+};
+
+const startTimeoutMs = 60_000;
+
+// A test run that is interrupted must not leave servers behind.
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** A loopback port that was free a moment ago. */
+export const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+
+export const acceptsConnections = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = createConnection({ port, host: '127.0.0.1' });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+
+/** A new folder under the system's temporary directory, and how to remove it. */
+export const throwAwayDirectory = (name: string): { path: string; remove(): void } => {
+  const path = mkdtempSync(join(tmpdir(), `tailrace-${name}-`));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+};
