@@ -1,0 +1,1 @@
+export { maxUnits, SpaceManager, type SpaceOptions } from './space-manager.js';

@@ -1,0 +1,296 @@
+import { TailraceError } from '../../errors/index.js';
+import {
+  allocateWords,
+  countFree,
+  forEachFreeRun,
+  isRunUsed,
+  lowestBit,
+  runBackward,
+  runForward,
+  setFree,
+  setUsed,
+} from './free-bitmap.js';
+import { RegionIndex } from './region-index.js';
+import { SizeClasses } from './size-classes.js';
+
+/** Units are counted in 31 bits: 16 TiB of 8 KiB units. */
+export const maxUnits = 2 ** 31 - 1024;
+
+export interface SpaceOptions {
+  /** The longest run that one request may ask for, in units. */
+  readonly maxRunUnits: number;
+}
+
+/**
+ * Hands out contiguous runs of units of a data file, cut to exactly the length asked, and takes them back.
+ *
+ * The invariant: placement is best fit at the lowest address, a function of the set of free units alone. A manager
+ * rebuilt from its bitmap after a crash therefore continues exactly as the lost one would have, and replicas and
+ * simulations agree bit for bit. Nothing is kept for a used run; whoever refers to it knows its length.
+ *
+ * Memory: one bit a unit, and about a fifth of that for the index, whatever the number or size of the runs.
+ * Single-threaded and synchronous. Knows nothing of files, pins or time: see SpacePins for what keeps freed units
+ * from being handed out again.
+ */
+export class SpaceManager {
+  #units: number;
+  #words: Int32Array;
+  #index: RegionIndex;
+  #freeUnits = 0;
+  #vacatedRegion = -1;
+  readonly #classes: SizeClasses;
+  readonly #classOf: Uint16Array;
+  readonly #overLong: number;
+
+  /** A manager of `units` free units, or over the free units of `bitmap` (as `serialize` returned it). */
+  constructor(units: number, options: SpaceOptions, bitmap?: Uint8Array) {
+    if (!Number.isInteger(units) || units < 0 || units > maxUnits)
+      throw new TailraceError('LIMIT_EXCEEDED', `a space of ${units} units is outside 0 to ${maxUnits}`, {
+        context: { limit: maxUnits, actual: units },
+        remedy: 'Choose a larger unit size.',
+      });
+    this.#units = units;
+    this.#classes = new SizeClasses(options.maxRunUnits);
+    this.#classOf = this.#classes.ofLength;
+    this.#overLong = options.maxRunUnits + 1;
+    this.#words = allocateWords(units);
+    if (bitmap === undefined) {
+      if (units > 0) setFree(this.#words, 0, units);
+    } else {
+      this.#load(bitmap);
+    }
+    this.#index = this.#buildIndex();
+  }
+
+  get units(): number {
+    return this.#units;
+  }
+
+  get freeUnits(): number {
+    return this.#freeUnits;
+  }
+
+  /** Bytes of memory that the manager holds. */
+  get byteLength(): number {
+    return this.#words.byteLength + this.#index.byteLength + this.#classOf.byteLength;
+  }
+
+  /** Takes the best-fitting run of `length` units. Returns its first unit, or -1 when no free run is that long. */
+  allocate(length: number): number {
+    this.#requireLength(length);
+    const wanted = this.#classOf[length];
+    let start = -1;
+    let sizeClass = this.#index.classFrom(wanted);
+    let isClassTooShort = false;
+    if (length > this.#classes.exactUnits && sizeClass === wanted) {
+      // An inexact class also holds runs that are shorter than asked.
+      start = this.#lowestRun(wanted, length);
+      isClassTooShort = start === tooShort;
+      if (start < 0) sizeClass = this.#index.classFrom(wanted + 1);
+    }
+    while (start < 0) {
+      if (sizeClass === 0) return isClassTooShort ? this.#searchClass(wanted, length) : -1;
+      start = this.#lowestRun(sizeClass, 0);
+      if (start < 0) sizeClass = this.#index.classFrom(sizeClass + 1);
+    }
+    if (this.#vacatedRegion >= 0) this.#index.remove(sizeClass, this.#vacatedRegion);
+    return this.#take(start, length);
+  }
+
+  /** Gives a run back; it joins its free neighbours and may be handed out at once. */
+  free(start: number, length: number): void {
+    this.#requireUsed(start, length);
+    const words = this.#words;
+    const before = start > 0 ? runBackward(words, start - 1, this.#overLong) : 0;
+    const behind = before === this.#overLong ? 0 : runForward(words, start + length, this.#overLong);
+    setFree(words, start, length);
+    this.#freeUnits += length;
+    // A run that was over-long before stays in the same class, and its first region is known already.
+    if (before < this.#overLong) this.#addRun(start - before, before + length + behind);
+  }
+
+  /** Marks a given run as used, as replay does; every unit of it must be free. */
+  reserve(start: number, length: number): void {
+    const end = start + length;
+    if (start < 0 || length <= 0 || end > this.#units || runForward(this.#words, start, length) < length)
+      throw this.#fault('reserve', start, length, 'not all free');
+    const before = start > 0 ? runBackward(this.#words, start - 1, this.#overLong) : 0;
+    const behind = runForward(this.#words, end, this.#overLong);
+    setUsed(this.#words, start, length);
+    this.#freeUnits -= length;
+    if (before > 0) this.#addRun(start - before, before);
+    if (behind > 0) this.#addRun(end, behind);
+  }
+
+  isUsed(start: number, length: number): boolean {
+    return isRunUsed(this.#words, start, length);
+  }
+
+  /** Adds free units at the end. */
+  grow(units: number): void {
+    this.#resize(units, units > this.#units);
+  }
+
+  /** Free units at the very end of the space: what `shrink` could give back. */
+  get freeTailUnits(): number {
+    return this.#units === 0 ? 0 : runBackward(this.#words, this.#units - 1, this.#units);
+  }
+
+  /** Drops free units from the end. */
+  shrink(units: number): void {
+    this.#resize(units, this.#units - units <= this.freeTailUnits);
+  }
+
+  forEachFreeRun(visit: (start: number, length: number) => void): void {
+    forEachFreeRun(this.#words, this.#units, visit);
+  }
+
+  /**
+   * The bitmap: bit `u & 7` of byte `u >>> 3` is 1 when unit u is free (the words are little-endian, so this is the
+   * memory as it stands). Borrowed: a view that changes with the next operation.
+   */
+  serialize(): Uint8Array {
+    return new Uint8Array(this.#words.buffer, this.#words.byteOffset, (this.#units + 7) >>> 3);
+  }
+
+  /** Checks the counters and that every free run can be found through the index. @throws `INTERNAL` */
+  check(): void {
+    let found = 0;
+    this.forEachFreeRun((start, length) => {
+      found += length;
+      const sizeClass = this.#classOf[Math.min(length, this.#overLong)];
+      if (!this.#index.has(sizeClass, start >>> regionShift))
+        throw this.#fault('check', start, length, 'a free run that the index does not know');
+    });
+    if (found !== this.#freeUnits)
+      throw this.#fault('check', 0, found, `free units are counted as ${this.#freeUnits}`);
+  }
+
+  #load(bitmap: Uint8Array): void {
+    const bytes = new Uint8Array(this.#words.buffer, this.#words.byteOffset, (this.#units + 7) >>> 3);
+    if (bitmap.length !== bytes.length)
+      throw this.#fault(
+        'load',
+        0,
+        bitmap.length * 8,
+        `bitmap has ${bitmap.length} bytes, expected ${bytes.length}`,
+      );
+    bytes.set(bitmap);
+    const rest = this.#units & 7;
+    if (rest !== 0) bytes[bytes.length - 1] &= (1 << rest) - 1;
+  }
+
+  #buildIndex(): RegionIndex {
+    const regionCount = Math.max(1, (this.#units + regionUnits - 1) >>> regionShift);
+    this.#index = new RegionIndex(regionCount, this.#classes.limit);
+    this.forEachFreeRun((start, length) => this.#addRun(start, length));
+    this.#freeUnits = countFree(this.#words);
+    return this.#index;
+  }
+
+  #addRun(start: number, length: number): void {
+    this.#index.add(this.#classOf[Math.min(length, this.#overLong)], start >>> regionShift);
+  }
+
+  /**
+   * The lowest run of a class that has at least `length` units: its start, or `none`, or `tooShort` when the class
+   * has runs but the first region that holds any has none that long. Stale regions met on the way are removed; when
+   * the run found is the last of its class in its region, `#vacatedRegion` says so. Hot.
+   */
+  #lowestRun(sizeClass: number, length: number): number {
+    const words = this.#words;
+    const classOf = this.#classOf;
+    const overLong = this.#overLong;
+    this.#vacatedRegion = -1;
+    while (this.#index.hasClass(sizeClass)) {
+      const region = this.#index.lowestRegion(sizeClass);
+      let at = region << (regionShift - 5);
+      const end = Math.min(at + regionWords, words.length - 1);
+      let isPreviousFree = at > 0 ? words[at - 1] >>> 31 : 0;
+      let chosen = -1;
+      let hasOther = false;
+      for (; at < end; at++) {
+        const word = words[at];
+        let starts = word & ~((word << 1) | isPreviousFree);
+        isPreviousFree = word >>> 31;
+        while (starts !== 0) {
+          const bit = lowestBit(starts);
+          starts &= starts - 1;
+          const used = ~(word >>> bit);
+          let run = used === 0 ? 32 : lowestBit(used);
+          if (run >= 32 - bit) run = runForward(words, (at << 5) + bit, overLong);
+          if (classOf[run] !== sizeClass) continue;
+          if (chosen < 0 && run >= length) chosen = (at << 5) + bit;
+          else hasOther = true;
+          if (chosen >= 0 && hasOther) return chosen;
+        }
+      }
+      if (chosen >= 0) {
+        this.#vacatedRegion = region;
+        return chosen;
+      }
+      if (hasOther) return tooShort;
+      this.#index.remove(sizeClass, region);
+    }
+    return none;
+  }
+
+  /** Rare: every longer class is empty and the lowest region's runs are too short; look at the class's others. */
+  #searchClass(sizeClass: number, length: number): number {
+    let found = -1;
+    this.forEachFreeRun((start, run) => {
+      if (found < 0 && run >= length && this.#classOf[Math.min(run, this.#overLong)] === sizeClass)
+        found = start;
+    });
+    return found < 0 ? -1 : this.#take(found, length);
+  }
+
+  #take(start: number, length: number): number {
+    const rest = runForward(this.#words, start, this.#overLong + length) - length;
+    setUsed(this.#words, start, length);
+    this.#freeUnits -= length;
+    if (rest > 0) this.#addRun(start + length, rest);
+    return start;
+  }
+
+  #resize(units: number, isAllowed: boolean): void {
+    if (!isAllowed || units > maxUnits) throw this.#fault('resize', 0, units, `from ${this.#units} units`);
+    const before = this.#units;
+    if (units < before) setUsed(this.#words, units, before - units); // bits behind the end stay 0
+    const words = allocateWords(units);
+    words.set(this.#words.subarray(0, Math.min(words.length, this.#words.length) - 1));
+    this.#words = words;
+    this.#units = units;
+    if (units > before) setFree(words, before, units - before);
+    this.#buildIndex();
+  }
+
+  #requireLength(length: number): void {
+    if (!Number.isInteger(length) || length < 1 || length >= this.#overLong)
+      throw this.#fault('allocate', -1, length, `requests are of 1 to ${this.#overLong - 1} units`);
+  }
+
+  #requireUsed(start: number, length: number): void {
+    if (start < 0 || length < 1 || start + length > this.#units || !isRunUsed(this.#words, start, length))
+      throw this.#fault('free', start, length, 'not all in use');
+  }
+
+  #fault(operation: string, start: number, length: number, reason: string): TailraceError {
+    return new TailraceError(
+      'INTERNAL',
+      `space manager: ${operation} of ${length} units at ${start}: ${reason}`,
+      {
+        context: { start, length, units: this.#units },
+        remedy: 'This is a defect, or the space state does not belong to this data file.',
+      },
+    );
+  }
+}
+
+/** 512 units: their bits are one cache line. */
+const regionShift = 9;
+const regionUnits = 1 << regionShift;
+const regionWords = regionUnits >>> 5;
+
+const none = -1;
+const tooShort = -2;

@@ -1,0 +1,132 @@
+import { describe, expect, it } from 'vitest';
+import { SpaceManager } from '../../../src/engine/space/index.js';
+import { SeededRandom } from '../../support/seeded-random.js';
+
+const maxRunUnits = 320;
+const options = { maxRunUnits };
+
+/** Best fit at the lowest address, found by looking at every free run. */
+class ModelSpace {
+  readonly isUsed: boolean[];
+
+  constructor(units: number) {
+    this.isUsed = new Array<boolean>(units).fill(false);
+  }
+
+  freeRuns(): [start: number, length: number][] {
+    const runs: [number, number][] = [];
+    for (let unit = 0; unit < this.isUsed.length; unit++) {
+      if (this.isUsed[unit]) continue;
+      const start = unit;
+      while (unit < this.isUsed.length && !this.isUsed[unit]) unit++;
+      runs.push([start, unit - start]);
+    }
+    return runs;
+  }
+
+  mark(start: number, length: number, isUsed: boolean): void {
+    this.isUsed.fill(isUsed, start, start + length);
+  }
+}
+
+const freeRunsOf = (space: SpaceManager): [number, number][] => {
+  const runs: [number, number][] = [];
+  space.forEachFreeRun((start, length) => runs.push([start, length]));
+  return runs;
+};
+
+describe('space manager', () => {
+  it('agrees with a plain model through random allocations, frees, growth and rebuilds', () => {
+    const random = SeededRandom.fromEnvironment('space manager model');
+    for (let round = 0; round < 6; round++) {
+      let units = 2_000 + random.below(8_000);
+      let space = new SpaceManager(units, options);
+      let model = new ModelSpace(units);
+      const live: [start: number, length: number][] = [];
+      for (let step = 0; step < 3_000; step++) {
+        const action = random.next();
+        if (action < 0.55) {
+          const length = 1 + random.below(random.next() < 0.1 ? maxRunUnits : 40);
+          const start = space.allocate(length);
+          const fitting = model.freeRuns().filter(([, run]) => run >= length);
+          if (start < 0) {
+            expect(fitting).toEqual([]);
+          } else {
+            expect(model.isUsed.slice(start, start + length)).not.toContain(true);
+            model.mark(start, length, true);
+            live.push([start, length]);
+            const bestExact = Math.min(...fitting.map(([, run]) => run));
+            const chosen = fitting.find(([first]) => first === start);
+            if (length <= 64 && bestExact <= 64)
+              expect(chosen).toEqual(fitting.find(([, run]) => run === bestExact));
+          }
+        } else if (action < 0.97 && live.length > 0) {
+          const [entry] = live.splice(random.below(live.length), 1) as [[number, number]];
+          space.free(...entry);
+          model.mark(...entry, false);
+        } else if (action < 0.985) {
+          const more = random.below(500) + 1;
+          space.grow(units + more);
+          const grown = new ModelSpace(units + more);
+          grown.isUsed.splice(0, units, ...model.isUsed);
+          model = grown;
+          units += more;
+        } else {
+          space = new SpaceManager(units, options, Buffer.from(space.serialize()));
+        }
+        expect(space.freeUnits).toBe(model.isUsed.filter((isUsed) => !isUsed).length);
+      }
+      expect(freeRunsOf(space)).toEqual(model.freeRuns());
+      space.check();
+      for (const [start, length] of live) space.free(start, length);
+      expect(freeRunsOf(space)).toEqual([[0, units]]);
+    }
+  });
+
+  it('makes the same choices after a rebuild from its bitmap', () => {
+    const random = SeededRandom.fromEnvironment('space manager rebuild');
+    const original = new SpaceManager(50_000, options);
+    const live: [number, number][] = [];
+    const step = (space: SpaceManager, numbers: SeededRandom, held: [number, number][]): number => {
+      if (held.length > 800 || (held.length > 0 && numbers.next() < 0.45)) {
+        const [entry] = held.splice(numbers.below(held.length), 1) as [[number, number]];
+        space.free(...entry);
+        return entry[0];
+      }
+      const length = 1 + numbers.below(maxRunUnits);
+      const start = space.allocate(length);
+      if (start >= 0) held.push([start, length]);
+      return start;
+    };
+    for (let i = 0; i < 5_000; i++) step(original, random, live);
+    const rebuilt = new SpaceManager(50_000, options, Buffer.from(original.serialize()));
+    const copy = live.map((entry): [number, number] => [...entry]);
+    const seed = random.below(2 ** 31);
+    const [one, other] = [new SeededRandom(seed), new SeededRandom(seed)];
+    for (let i = 0; i < 5_000; i++) expect(step(rebuilt, other, copy)).toBe(step(original, one, live));
+  });
+
+  it('shrinks by the free tail only, and refuses to free or reserve twice', () => {
+    const space = new SpaceManager(1_000, options);
+    const first = space.allocate(10);
+    const second = space.allocate(10);
+    space.free(first, 10);
+    expect(space.freeTailUnits).toBe(980);
+    expect(() => space.shrink(15)).toThrow(/resize/);
+    space.shrink(20);
+    expect([space.units, space.freeUnits]).toEqual([20, 10]);
+    expect(() => space.free(first, 10)).toThrow(/not all in use/);
+    expect(() => space.reserve(second, 1)).toThrow(/not all free/);
+    space.reserve(first, 10);
+    expect(space.freeUnits).toBe(0);
+    expect(space.allocate(1)).toBe(-1);
+  });
+
+  it('says what is wrong with a request or a bitmap', () => {
+    const space = new SpaceManager(100, options);
+    expect(() => space.allocate(0)).toThrow(/1 to 320 units/);
+    expect(() => space.allocate(321)).toThrow(/1 to 320 units/);
+    expect(() => new SpaceManager(100, options, new Uint8Array(12))).toThrow(/12 bytes, expected 13/);
+    expect(() => new SpaceManager(2 ** 31, options)).toThrow(/outside 0 to/);
+  });
+});
