@@ -58,8 +58,9 @@ export interface WalIterator extends StoreIterator<WalBatch, number> {
 /** What connectors, the server and the data model need of an engine. `Engine` implements it. */
 export interface Store extends DataReader {
   /**
-   * Applies a batch: visible to `get` and `iterate` at once, to log readers when durable. Synchronous;
-   * the batch's bytes are copied. Await `whenDurable(commit.last)` before telling anyone that it is done.
+   * Applies a batch: visible to `get` and `iterate` at once, to log readers when durable. Synchronous. The bytes
+   * are copied, and the sequence number that the batch got is written into the header of `batch`. Await
+   * `whenDurable(commit.last)` before telling anyone that it is done.
    */
   commit(batch: Uint8Array): Commit;
   /** Resolves when every batch up to `sequence` is done in the sense of the store's sync mode. */

@@ -1,3 +1,5 @@
+export { ColumnFamily, columnFamilyNames } from './column-family.js';
+export { Engine, type EngineOptions, type EngineStats } from './engine.js';
 export type {
   Commit,
   DataItem,
@@ -11,3 +13,12 @@ export type {
   WalIterator,
 } from './engine-api.js';
 export type { StoreIterator } from './store-iterator.js';
+export {
+  LogDirectoryReader,
+  type LoggedBatch,
+  type Recovery,
+  type SegmentSummary,
+  summariseLog,
+  type WalRecord,
+  WalRecordIterator,
+} from './wal/index.js';

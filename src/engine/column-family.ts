@@ -1,0 +1,20 @@
+/** The column families of a store, by id, as Kvrocks numbers and names them. */
+export const ColumnFamily = {
+  Default: 0,
+  Metadata: 1,
+  ZsetScore: 2,
+  PubSub: 3,
+  Propagate: 4,
+  Stream: 5,
+  Search: 6,
+} as const;
+
+export const columnFamilyNames: readonly string[] = [
+  'default',
+  'metadata',
+  'zset_score',
+  'pubsub',
+  'propagate',
+  'stream',
+  'search',
+];

@@ -1,0 +1,86 @@
+import * as fs from 'node:fs';
+import { TailraceError } from '../../errors/index.js';
+
+/**
+ * The file operations of the engine. Production has one implementation, `nodeFiles`; tests put one in front of it
+ * that fails where they say. Writes are positional and complete or an error: a short write is never a success.
+ */
+export interface Files {
+  open(path: string, flags: string): Promise<number>;
+  /** Writes all of `bytes` at `position`. */
+  write(fd: number, bytes: Uint8Array, position: number): Promise<void>;
+  /** Makes the file's data, and the size needed to read it, durable. */
+  datasync(fd: number): Promise<void>;
+  truncate(fd: number, length: number): Promise<void>;
+  close(fd: number): Promise<void>;
+  /** Makes created, renamed and removed names of a directory durable. */
+  syncDirectory(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  remove(path: string): Promise<void>;
+}
+
+export const nodeFiles: Files = {
+  open: (path, flags) =>
+    new Promise((resolve, reject) => {
+      fs.open(path, flags, 0o640, (error, fd) => (error ? reject(error) : resolve(fd)));
+    }),
+
+  write: (fd, bytes, position) =>
+    new Promise((resolve, reject) => {
+      fs.write(fd, bytes, 0, bytes.length, position, (error, written) => {
+        if (error) reject(error);
+        // libuv retries a short write; when the retry fails too, Node reports the short count without an error.
+        else if (written < bytes.length) reject(new Error(`wrote ${written} of ${bytes.length} bytes`));
+        else resolve();
+      });
+    }),
+
+  datasync: (fd) => settle((done) => fs.fdatasync(fd, done)),
+  truncate: (fd, length) => settle((done) => fs.ftruncate(fd, length, done)),
+  close: (fd) => settle((done) => fs.close(fd, done)),
+  rename: (from, to) => settle((done) => fs.rename(from, to, done)),
+  remove: (path) => settle((done) => fs.unlink(path, done)),
+
+  syncDirectory: async (path) => {
+    const fd = await nodeFiles.open(path, 'r');
+    try {
+      await settle((done) => fs.fsync(fd, done));
+    } finally {
+      await nodeFiles.close(fd);
+    }
+  },
+};
+
+/** Puts `content` in place of `path` so that after any crash the file holds the old content or the new. */
+export const replaceFile = async (
+  files: Files,
+  directory: string,
+  path: string,
+  content: Uint8Array,
+): Promise<void> => {
+  const temporary = `${path}.tmp`;
+  const fd = await files.open(temporary, 'w');
+  try {
+    await files.write(fd, content, 0);
+    await files.datasync(fd);
+  } finally {
+    await files.close(fd);
+  }
+  await files.rename(temporary, path);
+  await files.syncDirectory(directory);
+};
+
+/** An error of the file system as a TailraceError that names the path and what to do. */
+export const inaccessible = (path: string, cause: unknown): TailraceError => {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new TailraceError('FILE_INACCESSIBLE', `cannot access ${path}: ${reason}`, {
+    context: { file: path },
+    remedy: 'Check that the path exists and that this user may read and write it.',
+    cause,
+  });
+};
+
+const settle = (start: (done: (error: Error | null) => void) => void): Promise<void> =>
+  new Promise((resolve, reject) => {
+    start((error) => (error ? reject(error) : resolve()));
+  });

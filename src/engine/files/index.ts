@@ -1,0 +1,1 @@
+export { type Files, inaccessible, nodeFiles, replaceFile } from './files.js';

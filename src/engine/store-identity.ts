@@ -1,0 +1,58 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { TailraceError } from '../errors/index.js';
+import { type Files, inaccessible, replaceFile } from './files/index.js';
+
+/** What tells one store from every other, and which version of the layout its files have. */
+export interface StoreIdentity {
+  readonly id: string;
+  readonly format: number;
+}
+
+/** The layout that this version writes and reads. */
+export const storeFormat = 1;
+
+/**
+ * Reads the file `IDENTITY` (JSON), or makes it in a directory that holds no store yet.
+ * @throws TailraceError `STORE_CORRUPT` | `FILE_INACCESSIBLE`
+ */
+export const openIdentity = async (
+  directory: string,
+  files: Files,
+  mayCreate: boolean,
+): Promise<StoreIdentity> => {
+  const path = join(directory, 'IDENTITY');
+  if (existsSync(path)) return readIdentity(path);
+  if (!mayCreate) throw invalid(path, 'the directory holds no store');
+  const identity: StoreIdentity = { id: randomUUID(), format: storeFormat };
+  try {
+    await replaceFile(files, directory, path, Buffer.from(`${JSON.stringify(identity)}\n`));
+  } catch (cause) {
+    throw inaccessible(path, cause);
+  }
+  return identity;
+};
+
+const readIdentity = (path: string): StoreIdentity => {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    throw cause instanceof SyntaxError ? invalid(path, 'it is no JSON') : inaccessible(path, cause);
+  }
+  if (typeof parsed !== 'object' || parsed === null || !('id' in parsed) || !('format' in parsed))
+    throw invalid(path, 'it names no store');
+  const { id, format } = parsed;
+  if (typeof id !== 'string' || typeof format !== 'number') throw invalid(path, 'it names no store');
+  if (format > storeFormat)
+    throw invalid(path, `the store has format ${format}, this version reads up to ${storeFormat}`);
+  return { id, format };
+};
+
+const invalid = (path: string, reason: string): TailraceError =>
+  new TailraceError('STORE_CORRUPT', `${path}: ${reason}`, {
+    context: { file: path, reason },
+    remedy:
+      'Check that this is the directory of a store, and that this version of tailrace is not older than it.',
+  });

@@ -1,0 +1,7 @@
+export { LogDirectoryReader, type LoggedBatch, type SegmentSummary, summariseLog } from './log-directory.js';
+export { LogFramer } from './log-framer.js';
+export { type LogRead, LogReader } from './log-reader.js';
+export { listSegmentFiles, type SegmentFile } from './segment.js';
+export { type Recovery, Wal, type WalOptions } from './wal.js';
+export { LiveWalIterator } from './wal-iterator.js';
+export { type WalRecord, WalRecordIterator } from './wal-record-iterator.js';

@@ -1,0 +1,181 @@
+import { closeSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { TailraceError } from '../../errors/index.js';
+import { batchCount, batchSequence } from '../../write-batch/index.js';
+import { LogReader } from './log-reader.js';
+import { listSegmentFiles, type SegmentFile } from './segment.js';
+import { damaged, gap, openForReading, requireHeader, scanSegment } from './wal-scan.js';
+
+/** A batch of a log file, and where it stands. `bytes` is borrowed until the next one is read. */
+export interface LoggedBatch {
+  readonly bytes: Buffer;
+  readonly sequence: number;
+  readonly count: number;
+  readonly path: string;
+  readonly offset: number;
+}
+
+/** What is in one log file. */
+export interface SegmentSummary extends SegmentFile {
+  readonly batches: number;
+  readonly records: number;
+  /** 0 when the file holds no batch. */
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  /** Bytes behind the last whole record, and why they are no record. */
+  readonly tornBytes: number;
+  readonly tornReason?: string;
+}
+
+/**
+ * Reads each log file of a directory whole, ours or another store's, and checks every record and the contiguity of
+ * the batches. @throws TailraceError `WAL_CORRUPT` | `WAL_GAP` | `FILE_INACCESSIBLE`
+ */
+export function* summariseLog(directory: string): Generator<SegmentSummary> {
+  let expected = 0;
+  const files = listSegmentFiles(directory);
+  for (const [position, file] of files.entries()) {
+    let records = 0;
+    let firstSequence = 0;
+    const end = scanSegment(file, expected, (_bytes, sequence, count) => {
+      if (firstSequence === 0) firstSequence = sequence;
+      records += count;
+    });
+    if (end.tornReason !== undefined && position < files.length - 1)
+      throw damaged(file.path, end.validBytes, end.tornReason);
+    expected = end.nextSequence;
+    yield {
+      ...file,
+      batches: end.batches,
+      records,
+      firstSequence,
+      lastSequence: firstSequence === 0 ? 0 : end.nextSequence - 1,
+      tornBytes: file.sizeBytes - end.validBytes,
+      ...(end.tornReason === undefined ? {} : { tornReason: end.tornReason }),
+    };
+  }
+}
+
+/**
+ * Follows the log files of a directory that another process writes, such as a Kvrocks' data directory: batch by
+ * batch, file by file, `archive/` included. A file that ends inside a record is one that is still being written:
+ * `next` answers undefined then, and reads on from the record's start when called again.
+ */
+export class LogDirectoryReader {
+  readonly #directory: string;
+  #current: SegmentFile | undefined;
+  #reader: LogReader | undefined;
+  #fd = -1;
+  #expected = 0;
+  #from: number;
+
+  /** Starts at the batch that contains or follows `from`. @throws `WAL_PURGED` when the files begin later. */
+  constructor(directory: string, from: number) {
+    this.#directory = directory;
+    this.#from = from;
+    this.#enter(this.#fileOf(from));
+  }
+
+  /** The next batch, or undefined when there is none yet. @throws `WAL_CORRUPT` | `WAL_GAP` | `WAL_PURGED` */
+  next(): LoggedBatch | undefined {
+    for (;;) {
+      if (this.#reader === undefined) {
+        this.#enter(this.#fileOf(this.#from));
+        if (this.#reader === undefined) return undefined;
+      }
+      const reader: LogReader = this.#reader;
+      const read = reader.next();
+      if (read === 'record') {
+        const batch = this.#accept(reader);
+        if (batch !== undefined) return batch;
+        continue;
+      }
+      if (read === 'damaged') throw damaged(reader.path, reader.offset, reader.reason);
+      const following = this.#following();
+      if (following === undefined) return undefined;
+      // Nothing is added to a file once its successor exists; look once more for what came in between.
+      if (reader.next() === 'record') {
+        const batch = this.#accept(reader);
+        if (batch !== undefined) return batch;
+        continue;
+      }
+      if (read === 'incomplete') throw damaged(reader.path, reader.offset, 'the file ends inside a record');
+      this.#enter(following);
+    }
+  }
+
+  /** Resolves after a short while in which the writer may have gone on. */
+  waitForMore(signal: AbortSignal, pollMs = 50): Promise<void> {
+    return delay(pollMs, undefined, { signal });
+  }
+
+  close(): void {
+    if (this.#fd >= 0) closeSync(this.#fd);
+    this.#fd = -1;
+    this.#reader = undefined;
+  }
+
+  #accept(reader: LogReader): LoggedBatch | undefined {
+    const bytes = reader.payload;
+    requireHeader(bytes, reader.path, reader.offset);
+    const sequence = batchSequence(bytes);
+    const count = batchCount(bytes);
+    if (this.#expected !== 0 && sequence !== this.#expected)
+      throw gap(reader.path, reader.offset, this.#expected, sequence);
+    if (this.#expected === 0 && sequence > this.#from) throw purged(this.#directory, this.#from, sequence);
+    this.#expected = sequence + count;
+    if (sequence + Math.max(count, 1) - 1 < this.#from) return undefined;
+    this.#from = Math.max(this.#from, sequence + count);
+    return { bytes, sequence, count, path: reader.path, offset: reader.offset };
+  }
+
+  /** The newest file whose first batch is not behind `sequence`; the oldest one with a batch otherwise. */
+  #fileOf(sequence: number): SegmentFile | undefined {
+    let found: SegmentFile | undefined;
+    for (const file of listSegmentFiles(this.#directory)) {
+      const first = firstSequenceOf(file);
+      if (first === 0) continue;
+      if (found !== undefined && first > sequence) break;
+      found = file;
+    }
+    return found;
+  }
+
+  #following(): SegmentFile | undefined {
+    const number = this.#current?.number ?? 0;
+    return listSegmentFiles(this.#directory).find(
+      (file) => file.number > number && firstSequenceOf(file) > 0,
+    );
+  }
+
+  #enter(file: SegmentFile | undefined): void {
+    this.close();
+    this.#current = file;
+    if (file === undefined) return;
+    this.#fd = openForReading(file.path);
+    this.#reader = new LogReader(this.#fd, file.path, file.number);
+  }
+}
+
+/** Sequence number of a file's first batch; 0 when it has none yet. */
+const firstSequenceOf = (file: SegmentFile): number => {
+  const fd = openForReading(file.path);
+  try {
+    const reader = new LogReader(fd, file.path, file.number);
+    if (reader.next() !== 'record') return 0;
+    requireHeader(reader.payload, file.path, reader.offset);
+    return batchSequence(reader.payload);
+  } finally {
+    closeSync(fd);
+  }
+};
+
+const purged = (directory: string, wanted: number, first: number): TailraceError =>
+  new TailraceError(
+    'WAL_PURGED',
+    `sequence number ${wanted} is no longer in the log files of ${directory}, which begin at ${first}`,
+    {
+      context: { directory, wanted, first },
+      remedy: 'Start from the beginning of what is there, or take a new snapshot of the source.',
+    },
+  );

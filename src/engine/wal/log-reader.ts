@@ -1,0 +1,209 @@
+import { readSync } from 'node:fs';
+import { crc32c, readU32, unmaskCrc } from '../../bytes/index.js';
+import { TailraceError } from '../../errors/index.js';
+import { inaccessible } from '../files/index.js';
+import {
+  blockBytes,
+  headerBytes,
+  ignorableTypeBit,
+  LogRecordType,
+  recyclableHeaderBytes,
+} from './log-format.js';
+
+/**
+ * What a read found.
+ * - `record`: `payload` holds one logical record.
+ * - `end`: the file ends here, at a record boundary; there may be more later.
+ * - `incomplete`: the file ends inside a record: a torn tail, or a writer that is still writing.
+ * - `damaged`: bytes that are no record; `reason` says why.
+ */
+export type LogRead = 'record' | 'end' | 'incomplete' | 'damaged';
+
+/**
+ * Reads the logical records of one log file (layout: log-format.ts), checking every CRC. Payloads are views of the
+ * reader's buffer where a record lies in one block, and joined copies where it does not.
+ *
+ * After anything but `record` the reader stands at the start of the record that it could not read, and `next` tries
+ * again from there: that is how a live file is followed. Hot: bench `wal-decode`.
+ */
+export class LogReader {
+  readonly path: string;
+  /** The last record's bytes. Borrowed until the next call of `next`. */
+  payload: Buffer = noBytes;
+  /** File offset of the last record's first header, or of the place that could not be read. */
+  offset = 0;
+  /** Why the last read was `damaged`. */
+  reason = '';
+
+  readonly #fd: number;
+  readonly #logNumber: number;
+  readonly #buffer: Buffer;
+  #bufferStart = 0;
+  #bufferLength = 0;
+  #position: number;
+  #limit = Number.POSITIVE_INFINITY;
+
+  /** Reads from an open file, which stays its owner's. `offset` is that of a record's header. */
+  constructor(fd: number, path: string, logNumber: number, offset = 0, bufferBytes = defaultBufferBytes) {
+    this.#fd = fd;
+    this.path = path;
+    this.#logNumber = logNumber;
+    this.#position = offset;
+    this.#buffer = Buffer.allocUnsafeSlow(bufferBytes);
+  }
+
+  /** File offset behind the last record. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Reads the next record that ends at or before file offset `limit`. */
+  next(limit = Number.POSITIVE_INFINITY): LogRead {
+    this.#limit = limit;
+    this.offset = this.#position;
+    let joined: Buffer[] | undefined;
+    for (;;) {
+      const leftover = blockBytes - (this.#position % blockBytes);
+      if (leftover < headerBytes) {
+        this.#position += leftover;
+        if (joined === undefined) this.offset = this.#position;
+        continue;
+      }
+      if (!this.#has(headerBytes)) return this.#stop(this.#remaining() > 0 || joined !== undefined);
+      const buffer = this.#buffer;
+      const at = this.#position - this.#bufferStart;
+      const type = buffer[at + 6];
+      const length = buffer[at + 4] | (buffer[at + 5] << 8);
+      if (type === LogRecordType.Zero && length === 0) {
+        if (joined !== undefined) return this.#damaged('a zero-filled area inside a fragmented record');
+        return this.#stop(false);
+      }
+      const isRecyclable = isRecyclableType(type);
+      const header = isRecyclable ? recyclableHeaderBytes : headerBytes;
+      if (header + length > leftover) return this.#damaged(`record length ${length} exceeds its block`);
+      if (!this.#has(header + length)) return this.#stop(true);
+      const start = this.#position - this.#bufferStart;
+      const end = start + header + length;
+      if (crc32c(buffer, start + 6, end) !== unmaskCrc(readU32(buffer, start)))
+        return this.#damaged('checksum mismatch');
+      // A record of the file's former life: the log ends here.
+      if (isRecyclable && readU32(buffer, start + headerBytes) !== this.#logNumber >>> 0)
+        return this.#stop(joined !== undefined);
+      this.#position += header + length;
+      switch (type) {
+        case LogRecordType.Full:
+        case LogRecordType.RecyclableFull:
+          if (joined !== undefined) return this.#damaged('a record begins inside a fragmented record');
+          this.payload = buffer.subarray(start + header, end);
+          return 'record';
+        case LogRecordType.First:
+        case LogRecordType.RecyclableFirst:
+          if (joined !== undefined) return this.#damaged('a record begins inside a fragmented record');
+          joined = [Buffer.from(buffer.subarray(start + header, end))];
+          break;
+        case LogRecordType.Middle:
+        case LogRecordType.RecyclableMiddle:
+          if (joined === undefined) return this.#damaged('a fragment without its beginning');
+          joined.push(Buffer.from(buffer.subarray(start + header, end)));
+          break;
+        case LogRecordType.Last:
+        case LogRecordType.RecyclableLast:
+          if (joined === undefined) return this.#damaged('a fragment without its beginning');
+          joined.push(buffer.subarray(start + header, end));
+          this.payload = Buffer.concat(joined);
+          return 'record';
+        case LogRecordType.SetCompression:
+          if (length >= 4 && readU32(buffer, start + header) !== 0) throw this.#compressed();
+          this.offset = this.#position;
+          break;
+        case LogRecordType.UserTimestampSizes:
+        case LogRecordType.RecyclableUserTimestampSizes:
+          this.offset = this.#position;
+          break;
+        default:
+          if ((type & ignorableTypeBit) === 0) return this.#damaged(`unknown record type ${type}`);
+          if (joined === undefined) this.offset = this.#position;
+      }
+    }
+  }
+
+  /**
+   * True when an intact record begins anywhere behind the place that could not be read: then that place is damage
+   * inside the log, not the torn end of it.
+   */
+  hasIntactRecordBehind(fileSize: number): boolean {
+    for (let block = this.offset - (this.offset % blockBytes); block < fileSize; block += blockBytes) {
+      this.#limit = fileSize;
+      this.#position = block;
+      const size = Math.min(blockBytes, fileSize - block);
+      if (!this.#has(size)) return false;
+      const base = block - this.#bufferStart;
+      const from = block <= this.offset ? this.offset - block + 1 : 0;
+      for (let at = from; at + headerBytes < size; at++)
+        if (this.#isIntactAt(base + at, base + size)) return true;
+    }
+    return false;
+  }
+
+  #isIntactAt(at: number, end: number): boolean {
+    const buffer = this.#buffer;
+    const type = buffer[at + 6];
+    if (type !== LogRecordType.Full && type !== LogRecordType.First) return false;
+    const length = buffer[at + 4] | (buffer[at + 5] << 8);
+    const last = at + headerBytes + length;
+    return length > 0 && last <= end && crc32c(buffer, at + 6, last) === unmaskCrc(readU32(buffer, at));
+  }
+
+  /** Makes `length` bytes at the position readable in the buffer; false when the file or the limit ends first. */
+  #has(length: number): boolean {
+    const wanted = this.#position + length;
+    if (wanted > this.#limit) return false;
+    if (this.#position >= this.#bufferStart && wanted <= this.#bufferStart + this.#bufferLength) return true;
+    this.#bufferStart = this.#position - (this.#position % blockBytes);
+    try {
+      this.#bufferLength = readSync(this.#fd, this.#buffer, 0, this.#buffer.length, this.#bufferStart);
+    } catch (cause) {
+      this.#bufferLength = 0;
+      throw inaccessible(this.path, cause);
+    }
+    return wanted <= this.#bufferStart + this.#bufferLength;
+  }
+
+  #remaining(): number {
+    return Math.min(this.#limit, this.#bufferStart + this.#bufferLength) - this.#position;
+  }
+
+  #stop(isIncomplete: boolean): LogRead {
+    this.#position = this.offset;
+    // What is buffered ends mid-record; a later try must see what the writer added since.
+    this.#bufferLength = 0;
+    return isIncomplete ? 'incomplete' : 'end';
+  }
+
+  #damaged(reason: string): LogRead {
+    this.reason = reason;
+    this.#position = this.offset;
+    this.#bufferLength = 0;
+    return 'damaged';
+  }
+
+  #compressed(): TailraceError {
+    return new TailraceError(
+      'WAL_CORRUPT',
+      `${this.path} is a compressed log, which this version cannot read`,
+      {
+        context: { file: this.path, offset: this.offset, reason: 'wal compression' },
+        remedy: 'Turn off WAL compression at the source (Kvrocks: rocksdb.wal_compression no).',
+      },
+    );
+  }
+}
+
+const isRecyclableType = (type: number): boolean =>
+  (type >= LogRecordType.RecyclableFull && type <= LogRecordType.RecyclableLast) ||
+  type === LogRecordType.RecyclableUserTimestampSizes ||
+  type === LogRecordType.RecyclablePredecessorInfo;
+
+/** Eight blocks: one read serves a few thousand small records. */
+const defaultBufferBytes = 8 * blockBytes;
+const noBytes = Buffer.alloc(0);

@@ -1,0 +1,90 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { crc32c } from '../../bytes/index.js';
+import { TailraceError } from '../../errors/index.js';
+import { type Files, inaccessible, replaceFile } from '../files/index.js';
+
+/** The size of a finished segment, and the last sequence number in it. */
+export interface Seal {
+  readonly number: number;
+  readonly sizeBytes: number;
+  readonly lastSequence: number;
+}
+
+/**
+ * The file `SEALS`: what each finished segment must measure. A RocksDB log alone cannot tell a torn tail from a
+ * lost one; a sealed segment has no torn tail, so any missing or bad byte in it is damage. The newest segment is
+ * sealed when the log is closed or the next one begins, and by recovery.
+ *
+ * Text, a line a segment: `number sizeBytes lastSequence crc32c`, the CRC (hex) over the line before it.
+ */
+export class SegmentSeals {
+  readonly #directory: string;
+  readonly #files: Files;
+  readonly #seals = new Map<number, Seal>();
+
+  constructor(directory: string, files: Files) {
+    this.#directory = directory;
+    this.#files = files;
+    for (const seal of readSeals(directory)) this.#seals.set(seal.number, seal);
+  }
+
+  get(number: number): Seal | undefined {
+    return this.#seals.get(number);
+  }
+
+  /** Makes a seal durable. */
+  async add(seal: Seal): Promise<void> {
+    this.#seals.set(seal.number, seal);
+    await this.#store();
+  }
+
+  /** Forgets the seals of segments that are about to be removed. */
+  async drop(numbers: readonly number[]): Promise<void> {
+    for (const number of numbers) this.#seals.delete(number);
+    await this.#store();
+  }
+
+  get all(): readonly Seal[] {
+    return [...this.#seals.values()].sort((a, b) => a.number - b.number);
+  }
+
+  async #store(): Promise<void> {
+    const content = this.all.map(formatSeal).join('');
+    await replaceFile(this.#files, this.#directory, sealsPath(this.#directory), Buffer.from(content));
+  }
+}
+
+/** The seals of a directory; none when it has no such file. @throws `WAL_CORRUPT` */
+export const readSeals = (directory: string): Seal[] => {
+  const path = sealsPath(directory);
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return [];
+    throw inaccessible(path, cause);
+  }
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line, index) => parseSeal(line, path, index + 1));
+};
+
+const sealsPath = (directory: string): string => join(directory, 'SEALS');
+
+const formatSeal = ({ number, sizeBytes, lastSequence }: Seal): string => {
+  const fields = `${number} ${sizeBytes} ${lastSequence}`;
+  return `${fields} ${crc32c(Buffer.from(fields)).toString(16)}\n`;
+};
+
+const parseSeal = (line: string, path: string, lineNumber: number): Seal => {
+  const [number, sizeBytes, lastSequence] = line.split(' ').map(Number) as [number, number, number, number];
+  const seal = { number, sizeBytes, lastSequence };
+  if (formatSeal(seal) !== `${line}\n`)
+    throw new TailraceError('WAL_CORRUPT', `${path} line ${lineNumber} is damaged`, {
+      context: { file: path, line: lineNumber },
+      remedy: 'Restore the file from a backup; without it the ends of log segments cannot be verified.',
+    });
+  return seal;
+};

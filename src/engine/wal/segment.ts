@@ -1,0 +1,50 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { inaccessible } from '../files/index.js';
+
+/** A log file as it lies in a directory. */
+export interface SegmentFile {
+  readonly number: number;
+  readonly path: string;
+  readonly sizeBytes: number;
+}
+
+/** `NNNNNN.log`, six digits at least, as RocksDB names its log files. */
+export const segmentName = (number: number): string => `${String(number).padStart(6, '0')}.log`;
+
+/**
+ * The log files of a directory in order of their numbers, those that RocksDB moved to `archive/` included.
+ * @throws TailraceError `FILE_INACCESSIBLE`
+ */
+export const listSegmentFiles = (directory: string): SegmentFile[] => {
+  const found = new Map<number, SegmentFile>();
+  for (const folder of [join(directory, 'archive'), directory]) {
+    if (folder !== directory && !existsSync(folder)) continue;
+    for (const name of readNames(folder)) {
+      const match = /^(\d{6,})\.log$/.exec(name);
+      if (match === null) continue;
+      const path = join(folder, name);
+      const size = sizeOf(path);
+      if (size >= 0) found.set(Number(match[1]), { number: Number(match[1]), path, sizeBytes: size });
+    }
+  }
+  return [...found.values()].sort((a, b) => a.number - b.number);
+};
+
+const readNames = (folder: string): string[] => {
+  try {
+    return readdirSync(folder);
+  } catch (cause) {
+    throw inaccessible(folder, cause);
+  }
+};
+
+/** Size in bytes; -1 when the file was moved or removed since it was listed. */
+const sizeOf = (path: string): number => {
+  try {
+    return statSync(path).size;
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return -1;
+    throw inaccessible(path, cause);
+  }
+};

@@ -1,0 +1,93 @@
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { TailraceError } from '../../errors/index.js';
+import { batchCount, batchHeaderBytes, batchSequence } from '../../write-batch/index.js';
+import { inaccessible } from '../files/index.js';
+import { LogReader } from './log-reader.js';
+import type { SegmentFile } from './segment.js';
+
+/** How the reading of a segment ended. */
+export interface SegmentEnd {
+  /** File offset behind the last whole record. */
+  readonly validBytes: number;
+  /** Sequence number that the next batch must have; 0 when nothing is known yet. */
+  readonly nextSequence: number;
+  readonly batches: number;
+  /** Set when bytes follow that are no record, but may be a torn tail: nothing intact stands behind them. */
+  readonly tornReason?: string;
+}
+
+/** What a scan tells of each batch. `bytes` is borrowed until the visitor returns. */
+export type BatchVisitor = (bytes: Buffer, sequence: number, count: number, offset: number) => void;
+
+/**
+ * Reads a whole segment, checking that every record is intact and that each batch continues its predecessor.
+ * `expected` is the sequence number that the first batch must have (0 = any).
+ * @throws TailraceError `WAL_CORRUPT` for damage that has intact records behind it; `WAL_GAP`; `BATCH_CORRUPT`
+ */
+export const scanSegment = (file: SegmentFile, expected: number, visit: BatchVisitor): SegmentEnd => {
+  const fd = openForReading(file.path);
+  try {
+    const reader = new LogReader(fd, file.path, file.number);
+    let nextSequence = expected;
+    let batches = 0;
+    for (;;) {
+      const read = reader.next();
+      if (read === 'record') {
+        const { payload, offset } = reader;
+        requireHeader(payload, file.path, offset);
+        const sequence = batchSequence(payload);
+        const count = batchCount(payload);
+        if (nextSequence !== 0 && sequence !== nextSequence)
+          throw gap(file.path, offset, nextSequence, sequence);
+        visit(payload, sequence, count, offset);
+        nextSequence = sequence + count;
+        batches++;
+        continue;
+      }
+      const validBytes = reader.position;
+      const size = fstatSync(fd).size;
+      const end = { validBytes, nextSequence, batches };
+      if (read === 'end' && validBytes >= size) return end;
+      const reason =
+        read === 'damaged'
+          ? reader.reason
+          : read === 'incomplete'
+            ? 'the file ends inside a record'
+            : 'zeros';
+      if (reader.hasIntactRecordBehind(size)) throw damaged(file.path, validBytes, reason);
+      return { ...end, tornReason: reason };
+    }
+  } finally {
+    closeSync(fd);
+  }
+};
+
+export const openForReading = (path: string): number => {
+  try {
+    return openSync(path, 'r');
+  } catch (cause) {
+    throw inaccessible(path, cause);
+  }
+};
+
+export const damaged = (file: string, offset: number, reason: string): TailraceError =>
+  new TailraceError('WAL_CORRUPT', `damage in ${file} at offset ${offset}: ${reason}`, {
+    context: { file, offset, reason },
+    remedy: 'Restore the file from a backup; nothing behind this place can be trusted.',
+  });
+
+export const gap = (file: string, offset: number, expected: number, found: number): TailraceError =>
+  new TailraceError(
+    'WAL_GAP',
+    `${file} at offset ${offset}: expected sequence number ${expected} but found ${found}`,
+    {
+      context: { file, offset, expected, found },
+      remedy: 'A log file is missing, or files of different stores were mixed.',
+    },
+  );
+
+/** A log record that is too short for a batch, or whose sequence number is out of range, is damage. */
+export const requireHeader = (payload: Uint8Array, file: string, offset: number): void => {
+  if (payload.length < batchHeaderBytes || Number.isNaN(batchSequence(payload)))
+    throw damaged(file, offset, 'a record that is no write batch');
+};
