@@ -1,3 +1,9 @@
+export {
+  readU32BigEndian,
+  readU64BigEndian,
+  writeU32BigEndian,
+  writeU64BigEndian,
+} from './big-endian.js';
 export type { ByteCursor } from './byte-cursor.js';
 export { compareBytes, equalBytes, prefixSuccessor } from './compare.js';
 export { crc32c, maskCrc, unmaskCrc } from './crc32c.js';

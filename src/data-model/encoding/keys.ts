@@ -1,0 +1,97 @@
+import { readU32BigEndian, writeU32BigEndian } from '../../bytes/index.js';
+
+/**
+ * The keys of the store (big-endian):
+ *
+ *   metadata key   | ns_len u8 | namespace | [slot u16] | user key … |
+ *   internal key   | ns_len u8 | namespace | [slot u16] | key_len u32 | user key | version u64 | sub-key … |
+ *
+ * Metadata keys live in column family 1, internal keys in 0, 2 and 5. `slot` stands there only in a Kvrocks
+ * that runs with slot encoding (cluster mode); nothing in the bytes tells, so that readers must be told. What
+ * is written here has none.
+ */
+export const defaultNamespace = '__namespace';
+
+/** A namespace's name is at most this long: its length is one byte. */
+export const maxNamespaceBytes = 255;
+
+/** Bytes of a version, the incarnation of a complex key: microseconds since the epoch << 11 | counter. */
+export const versionBytes = 8;
+
+/** `ns_len | namespace`: what every key of the namespace starts with. Owns what it returns. */
+export const namespacePrefix = (namespace: string): Buffer => {
+  const name = Buffer.from(namespace);
+  if (name.length > maxNamespaceBytes)
+    throw new RangeError(`a namespace's name has ${name.length} bytes; at most ${maxNamespaceBytes} fit`);
+  return Buffer.concat([Buffer.of(name.length), name]);
+};
+
+/** The metadata key of a user key. Owns what it returns. */
+export const encodeMetadataKey = (prefix: Uint8Array, userKey: Uint8Array): Buffer => {
+  const key = Buffer.allocUnsafe(prefix.length + userKey.length);
+  key.set(prefix, 0);
+  key.set(userKey, prefix.length);
+  return key;
+};
+
+/** What all internal keys of one incarnation of a user key start with. Owns what it returns. */
+export const encodeSubKeyPrefix = (prefix: Uint8Array, userKey: Uint8Array, version: Uint8Array): Buffer => {
+  const key = Buffer.allocUnsafe(prefix.length + 4 + userKey.length + versionBytes);
+  key.set(prefix, 0);
+  const at = writeU32BigEndian(key, prefix.length, userKey.length);
+  key.set(userKey, at);
+  key.set(version, at + userKey.length);
+  return key;
+};
+
+/** An internal key from its prefix (`encodeSubKeyPrefix`) and the sub-key. Owns what it returns. */
+export const encodeInternalKey = (subKeyPrefix: Uint8Array, subKey: Uint8Array): Buffer => {
+  const key = Buffer.allocUnsafe(subKeyPrefix.length + subKey.length);
+  key.set(subKeyPrefix, 0);
+  key.set(subKey, subKeyPrefix.length);
+  return key;
+};
+
+export interface MetadataKey {
+  readonly namespace: Buffer;
+  readonly userKey: Buffer;
+}
+
+export interface InternalKey extends MetadataKey {
+  /** 8 bytes; equal bytes = same incarnation. */
+  readonly version: Buffer;
+  readonly subKey: Buffer;
+}
+
+/** How the bytes of keys are to be read. */
+export interface KeyLayout {
+  /** True for data of a Kvrocks with slot encoding: two bytes of slot behind the namespace. */
+  readonly hasSlots: boolean;
+}
+
+export const plainKeys: KeyLayout = { hasSlots: false };
+
+/** Splits a metadata key; undefined when the bytes are too short to be one. Borrows `key`. */
+export const readMetadataKey = (key: Buffer, layout: KeyLayout = plainKeys): MetadataKey | undefined => {
+  const start = userKeyStart(key, layout);
+  if (start > key.length) return undefined;
+  return { namespace: key.subarray(1, 1 + key[0]), userKey: key.subarray(start) };
+};
+
+/** Splits an internal key; undefined when the bytes are too short to be one. Borrows `key`. */
+export const readInternalKey = (key: Buffer, layout: KeyLayout = plainKeys): InternalKey | undefined => {
+  const lengthAt = userKeyStart(key, layout);
+  if (lengthAt + 4 + versionBytes > key.length) return undefined;
+  const keyStart = lengthAt + 4;
+  const versionAt = keyStart + readU32BigEndian(key, lengthAt);
+  if (versionAt + versionBytes > key.length) return undefined;
+  return {
+    namespace: key.subarray(1, 1 + key[0]),
+    userKey: key.subarray(keyStart, versionAt),
+    version: key.subarray(versionAt, versionAt + versionBytes),
+    subKey: key.subarray(versionAt + versionBytes),
+  };
+};
+
+const userKeyStart = (key: Uint8Array, layout: KeyLayout): number =>
+  key.length === 0 ? 1 : 1 + key[0] + (layout.hasSlots ? 2 : 0);

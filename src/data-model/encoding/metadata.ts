@@ -1,0 +1,90 @@
+import {
+  readU32BigEndian,
+  readU64BigEndian,
+  writeU32BigEndian,
+  writeU64BigEndian,
+} from '../../bytes/index.js';
+import type { ValueType } from '../change.js';
+import { versionBytes } from './keys.js';
+import { isSingleValueType, mayBeEmpty, TypeNumber, typeOfNumber } from './type-number.js';
+
+/**
+ * The value of a metadata entry (big-endian):
+ *
+ *   0       1               9              17          25
+ *   | flags | expire u64 ms | version u64  | size u64  | what the type adds …     hash, list, set, …
+ *   | flags | expire u64 ms | value …                                             string, json
+ *
+ * flags: bit 7 = this layout; bits 0–3 = type number. Old data without bit 7 has expire as u32 seconds and
+ * size as u32; it is read, and written again in the layout above. expire 0 = never.
+ */
+export interface Metadata {
+  readonly type: ValueType;
+  /** ms since the epoch, 0 = never */
+  readonly expireMs: number;
+  /** 8 bytes, borrowed; empty for string and json */
+  readonly version: Buffer;
+  /** elements, or bytes of a bitmap; 0 for string and json */
+  readonly size: number;
+  /** The string's or document's bytes, or what the type adds to the common part. Borrowed. */
+  readonly payload: Buffer;
+}
+
+const currentLayout = 0x80;
+const typeMask = 0x0f;
+
+/** Bytes before a string's value in the current layout. */
+export const singleValueHeaderBytes = 9;
+/** Bytes before what a type with sub-keys adds. */
+export const complexHeaderBytes = 25;
+
+const noVersion = Buffer.alloc(0);
+
+/** Reads a metadata value; undefined when the bytes are no metadata. Borrows `value`. */
+export const readMetadata = (value: Buffer): Metadata | undefined => {
+  if (value.length === 0) return undefined;
+  const type = typeOfNumber(value[0] & typeMask);
+  if (type === undefined) return undefined;
+  const isCurrent = (value[0] & currentLayout) !== 0;
+  const expireEnd = isCurrent ? 9 : 5;
+  const isSingle = isSingleValueType(type);
+  const payloadAt = isSingle ? expireEnd : expireEnd + versionBytes + (isCurrent ? 8 : 4);
+  if (value.length < payloadAt) return undefined;
+  const expireMs = isCurrent ? readU64BigEndian(value, 1) : readU32BigEndian(value, 1) * 1000;
+  if (Number.isNaN(expireMs)) return undefined;
+  const payload = value.subarray(payloadAt);
+  if (isSingle) return { type, expireMs, version: noVersion, size: 0, payload };
+  const sizeAt = expireEnd + versionBytes;
+  const size = isCurrent ? readU64BigEndian(value, sizeAt) : readU32BigEndian(value, sizeAt);
+  if (Number.isNaN(size)) return undefined;
+  return { type, expireMs, version: value.subarray(expireEnd, sizeAt), size, payload };
+};
+
+/** The bytes of a metadata value. Owns what it returns. */
+export const encodeMetadata = (metadata: Metadata): Buffer => {
+  const isSingle = isSingleValueType(metadata.type);
+  const header = isSingle ? singleValueHeaderBytes : complexHeaderBytes;
+  const value = Buffer.allocUnsafe(header + metadata.payload.length);
+  writeMetadataHeader(value, TypeNumber[metadata.type], metadata.expireMs);
+  if (!isSingle) {
+    value.set(metadata.version, 9);
+    writeU64BigEndian(value, 17, metadata.size);
+  }
+  value.set(metadata.payload, header);
+  return value;
+};
+
+/** Writes flags and expire, what all metadata values start with; returns the offset behind (9). */
+export const writeMetadataHeader = (target: Uint8Array, type: TypeNumber, expireMs: number): number => {
+  target[0] = currentLayout | type;
+  if (expireMs !== 0) return writeU64BigEndian(target, 1, expireMs);
+  writeU32BigEndian(target, 1, 0);
+  return writeU32BigEndian(target, 5, 0);
+};
+
+/** True when the time has come. The log never holds a delete for it. */
+export const isExpired = (expireMs: number, nowMs: number): boolean => expireMs !== 0 && expireMs < nowMs;
+
+/** True when a key with this metadata exists for a reader at `nowMs`. */
+export const isAlive = (metadata: Metadata, nowMs: number): boolean =>
+  !isExpired(metadata.expireMs, nowMs) && (metadata.size > 0 || mayBeEmpty(metadata.type));
