@@ -1,0 +1,104 @@
+/** A growing byte string, written front to back and reused. */
+export class ByteWriter {
+  #bytes: Buffer;
+  #length = 0;
+
+  constructor(capacityBytes = 16 * 1024) {
+    this.#bytes = Buffer.allocUnsafeSlow(capacityBytes);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** What was written. Borrowed until the next write. */
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** Hands over what was written and starts anew. The caller owns the bytes. */
+  take(): Buffer {
+    const taken = this.#bytes.subarray(0, this.#length);
+    this.#bytes = Buffer.allocUnsafeSlow(Math.min(this.#bytes.length, maxKeptBytes));
+    this.#length = 0;
+    return taken;
+  }
+
+  clear(): void {
+    this.#length = 0;
+  }
+
+  /** Drops what was written behind `length`. */
+  truncate(length: number): void {
+    this.#length = Math.min(this.#length, length);
+  }
+
+  byte(value: number): void {
+    this.#reserve(1);
+    this.#bytes[this.#length++] = value;
+  }
+
+  raw(bytes: Uint8Array): void {
+    const length = bytes.length;
+    this.#reserve(length);
+    if (length > 32) this.#bytes.set(bytes, this.#length);
+    else for (let i = 0; i < length; i++) this.#bytes[this.#length + i] = bytes[i];
+    this.#length += length;
+  }
+
+  /** Text of characters below 256. */
+  latin1(text: string): void {
+    const length = text.length;
+    this.#reserve(length);
+    if (length > 32) this.#bytes.write(text, this.#length, 'latin1');
+    else for (let i = 0; i < length; i++) this.#bytes[this.#length + i] = text.charCodeAt(i);
+    this.#length += length;
+  }
+
+  utf8(text: string): void {
+    this.#reserve(text.length * 3);
+    this.#length += this.#bytes.write(text, this.#length, 'utf8');
+  }
+
+  /** Upper-case hexadecimal. */
+  hex(bytes: Uint8Array): void {
+    this.#reserve(bytes.length * 2);
+    const target = this.#bytes;
+    let at = this.#length;
+    for (let i = 0; i < bytes.length; i++) {
+      const byte = bytes[i];
+      target[at++] = hexDigits[byte >>> 4];
+      target[at++] = hexDigits[byte & 15];
+    }
+    this.#length = at;
+  }
+
+  /** A whole number in decimal. */
+  decimal(value: number): void {
+    if (value < 0 || value > 0xffff_ffff) {
+      this.latin1(String(value));
+      return;
+    }
+    const digits =
+      value < 10 ? 1 : value < 100 ? 2 : value < 1000 ? 3 : value < 10_000 ? 4 : String(value).length;
+    this.#reserve(digits);
+    let rest = value;
+    for (let at = this.#length + digits - 1; at >= this.#length; at--) {
+      const quotient = Math.floor(rest / 10);
+      this.#bytes[at] = 0x30 + (rest - quotient * 10);
+      rest = quotient;
+    }
+    this.#length += digits;
+  }
+
+  #reserve(more: number): void {
+    const needed = this.#length + more;
+    if (needed <= this.#bytes.length) return;
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
+    this.#bytes.copy(grown, 0, 0, this.#length);
+    this.#bytes = grown;
+  }
+}
+
+const maxKeptBytes = 64 * 1024;
+const hexDigits = Buffer.from('0123456789ABCDEF');

@@ -1,0 +1,6 @@
+export { ByteWriter } from './byte-writer.js';
+export { type CommandArgument, encodeCommand, writeCommand } from './command-encoder.js';
+export { type Reply, ReplyError, ReplyParser } from './reply-parser.js';
+export { ReplyWriter } from './reply-writer.js';
+export { defaultRequestLimits, type RequestLimits, RequestParser } from './request-parser.js';
+export { parseRedisUrl, type RespAddress, RespConnection } from './resp-connection.js';

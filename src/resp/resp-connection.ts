@@ -1,0 +1,209 @@
+import { connect as connectTcp, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { TailraceError } from '../errors/index.js';
+import { type CommandArgument, encodeCommand } from './command-encoder.js';
+import { type Reply, ReplyError, ReplyParser } from './reply-parser.js';
+
+export interface RespAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly username?: string;
+  readonly password?: string;
+  /** Database number to SELECT. */
+  readonly database?: number;
+  readonly tls?: ConnectionOptions;
+}
+
+/**
+ * A client's connection to a server that speaks RESP, made for bulk: bytes are written as they are given, replies
+ * come back in order. It never reconnects; whoever owns it knows what a lost connection means.
+ */
+export class RespConnection {
+  readonly #socket: Socket;
+  readonly #parser = new ReplyParser();
+  readonly #waiting: {
+    replies: Reply[];
+    left: number;
+    resolve(replies: Reply[]): void;
+    reject(error: Error): void;
+  }[] = [];
+  #waitingAt = 0;
+  #error: Error | undefined;
+
+  /**
+   * Connects, authenticates and selects the database.
+   * @throws TailraceError `SOURCE_UNREACHABLE` (may be retried) | `SOURCE_REFUSED`
+   */
+  static async open(
+    address: RespAddress,
+    options: { timeoutMs?: number; signal?: AbortSignal } = {},
+  ): Promise<RespConnection> {
+    const { timeoutMs = defaultConnectTimeoutMs, signal } = options;
+    const socket = await connectSocket(address, timeoutMs, signal);
+    const connection = new RespConnection(socket);
+    try {
+      if (address.password !== undefined) {
+        const words = address.username
+          ? ['AUTH', address.username, address.password]
+          : ['AUTH', address.password];
+        requireAccepted(await connection.call(...words), address, 'AUTH');
+      }
+      if (address.database)
+        requireAccepted(await connection.call('SELECT', address.database), address, 'SELECT');
+      return connection;
+    } catch (error) {
+      connection.close();
+      throw error instanceof TailraceError ? error : unreachable(address, error);
+    }
+  }
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('error', (error) => this.#end(error));
+    socket.on('close', () => this.#end(new Error('the connection was closed')));
+  }
+
+  /** Why the connection is of no more use; undefined while it is. */
+  get error(): Error | undefined {
+    return this.#error;
+  }
+
+  /** Bytes that are written but not yet taken by the operating system. */
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  /**
+   * Writes encoded commands and resolves to their `replyCount` replies; error replies are values among them. Rejects
+   * when the connection is lost: whether the server carried out the commands is then unknown. The bytes must not
+   * change until then.
+   */
+  send(bytes: Uint8Array, replyCount: number): Promise<Reply[]> {
+    if (this.#error !== undefined) return Promise.reject(this.#error);
+    this.#socket.write(bytes);
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ replies: [], left: replyCount, resolve, reject });
+    });
+  }
+
+  /** One command, one reply. */
+  async call(...args: readonly CommandArgument[]): Promise<Reply> {
+    const [reply] = await this.send(encodeCommand(...args), 1);
+    return reply as Reply;
+  }
+
+  /** Closes at once; what still waits is rejected. Idempotent. */
+  close(): void {
+    this.#socket.destroy();
+    this.#end(new Error('the connection was closed'));
+  }
+
+  #receive(chunk: Buffer): void {
+    try {
+      this.#parser.feed(chunk);
+      for (let reply = this.#parser.next(); reply !== undefined; reply = this.#parser.next())
+        this.#deliver(reply);
+    } catch (error) {
+      this.#end(error instanceof Error ? error : new Error(String(error)));
+      this.#socket.destroy();
+    }
+  }
+
+  #deliver(reply: Reply): void {
+    const waiting = this.#waiting[this.#waitingAt];
+    if (waiting === undefined) return; // a push message that nobody asked for
+    waiting.replies.push(reply);
+    if (--waiting.left > 0) return;
+    this.#waitingAt++;
+    if (this.#waitingAt > 64) {
+      this.#waiting.splice(0, this.#waitingAt);
+      this.#waitingAt = 0;
+    }
+    waiting.resolve(waiting.replies);
+  }
+
+  #end(error: Error): void {
+    if (this.#error !== undefined) return;
+    this.#error = error;
+    const waiting = this.#waiting.splice(this.#waitingAt);
+    for (const entry of waiting) entry.reject(error);
+  }
+}
+
+/** Reads `redis://[user[:password]@]host[:port][/database]`, or `rediss://` for TLS. @throws `CONFIG_INVALID` */
+export const parseRedisUrl = (text: string): RespAddress => {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw invalidUrl(text, 'it is no URL');
+  }
+  if (url.protocol !== 'redis:' && url.protocol !== 'rediss:')
+    throw invalidUrl(text, `the scheme ${url.protocol}// is not redis:// or rediss://`);
+  const database = url.pathname.length > 1 ? Number(url.pathname.slice(1)) : 0;
+  if (!Number.isInteger(database) || database < 0) throw invalidUrl(text, 'the path is no database number');
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  return {
+    host,
+    port: url.port === '' ? 6379 : Number(url.port),
+    ...(url.username === '' ? {} : { username: decodeURIComponent(url.username) }),
+    ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) }),
+    ...(database > 0 ? { database } : {}),
+    ...(url.protocol === 'rediss:' ? { tls: { servername: host } } : {}),
+  };
+};
+
+const connectSocket = (address: RespAddress, timeoutMs: number, signal?: AbortSignal): Promise<Socket> =>
+  new Promise((resolve, reject) => {
+    const { host, port, tls } = address;
+    const socket = tls === undefined ? connectTcp({ host, port }) : connectTls({ ...tls, host, port });
+    const fail = (error: unknown): void => {
+      finish();
+      socket.destroy();
+      reject(unreachable(address, error));
+    };
+    const timer = setTimeout(() => fail(new Error(`no connection within ${timeoutMs} ms`)), timeoutMs);
+    const abort = (): void => fail(signal?.reason ?? new Error('aborted'));
+    const finish = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+      socket.removeListener('error', fail);
+    };
+    socket.once('error', fail);
+    socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
+      finish();
+      resolve(socket);
+    });
+    if (signal?.aborted) abort();
+    else signal?.addEventListener('abort', abort);
+  });
+
+const requireAccepted = (reply: Reply, address: RespAddress, command: string): void => {
+  if (!(reply instanceof ReplyError)) return;
+  throw new TailraceError(
+    'SOURCE_REFUSED',
+    `${address.host}:${address.port} refused ${command}: ${reply.message}`,
+    {
+      context: { host: address.host, port: address.port },
+      remedy: 'Check the user name, the password and the database number.',
+    },
+  );
+};
+
+const unreachable = (address: RespAddress, cause: unknown): TailraceError => {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new TailraceError('SOURCE_UNREACHABLE', `cannot reach ${address.host}:${address.port}: ${reason}`, {
+    context: { host: address.host, port: address.port },
+    remedy: 'Check the address, and that the server is running.',
+    cause,
+  });
+};
+
+const invalidUrl = (text: string, reason: string): TailraceError =>
+  new TailraceError('CONFIG_INVALID', `${text.replace(/\/\/.*@/, '//***@')} is no address: ${reason}`, {
+    remedy: 'Write redis://[user:password@]host:port, or rediss:// for TLS.',
+  });
+
+const defaultConnectTimeoutMs = 5_000;
