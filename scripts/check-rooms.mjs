@@ -8,6 +8,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 const rooms = [
   { name: 'src/bytes' },
   { name: 'src/errors' },
+  { name: 'src/files' },
   { name: 'src/resp' },
   { name: 'src/write-batch' },
   { name: 'src/engine' },

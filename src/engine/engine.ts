@@ -1,6 +1,14 @@
 import { mkdirSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { TailraceError } from '../errors/index.js';
+import {
+  describeHolder,
+  type Files,
+  inaccessible,
+  type LockHolder,
+  nodeFiles,
+  ProcessLock,
+} from '../files/index.js';
 import { RecordKind, setBatchSequence, WriteBatchReader } from '../write-batch/index.js';
 import { columnFamilyNames } from './column-family.js';
 import type {
@@ -12,10 +20,8 @@ import type {
   SyncMode,
   WalIterator,
 } from './engine-api.js';
-import { type Files, inaccessible, nodeFiles } from './files/index.js';
 import { Memtable } from './memtable/index.js';
 import { openIdentity, type StoreIdentity } from './store-identity.js';
-import { StoreLock } from './store-lock.js';
 import { LiveWalIterator, type Recovery, Wal } from './wal/index.js';
 
 export interface EngineOptions {
@@ -67,7 +73,7 @@ export class Engine implements Store, AsyncDisposable {
   readonly identity: StoreIdentity;
   readonly syncMode: SyncMode;
   readonly #wal: Wal;
-  readonly #lock: StoreLock | undefined;
+  readonly #lock: ProcessLock | undefined;
   readonly #isReadOnly: boolean;
   readonly #maxBatchBytes: number;
   readonly #tables: readonly Memtable[];
@@ -89,7 +95,9 @@ export class Engine implements Store, AsyncDisposable {
     } catch (cause) {
       throw inaccessible(directory, cause);
     }
-    const lock = isReadOnly ? undefined : await StoreLock.acquire(directory);
+    const lock = isReadOnly
+      ? undefined
+      : await ProcessLock.acquire(join(directory, 'LOCK'), (holder) => locked(directory, holder));
     try {
       const identity = await openIdentity(directory, files, !isReadOnly);
       const snapshots = new Map<number, number>();
@@ -119,7 +127,7 @@ export class Engine implements Store, AsyncDisposable {
     directory: string,
     identity: StoreIdentity,
     wal: Wal,
-    lock: StoreLock | undefined,
+    lock: ProcessLock | undefined,
     tables: readonly Memtable[],
     snapshots: Map<number, number>,
     options: EngineOptions,
@@ -305,6 +313,12 @@ const applyBatch = (tables: readonly Memtable[], batch: Uint8Array): void => {
 };
 
 const newest = Number.MAX_SAFE_INTEGER;
+
+const locked = (directory: string, holder: LockHolder | undefined): TailraceError =>
+  new TailraceError('STORE_LOCKED', `${directory} is in use by ${describeHolder(holder)}`, {
+    context: { directory, ...(holder === undefined ? {} : { pid: holder.pid, host: holder.host }) },
+    remedy: 'Stop that process, or use its server instead of the directory.',
+  });
 
 const unknownFamily = (id: number): TailraceError =>
   new TailraceError('COLUMN_FAMILY_UNKNOWN', `column family ${id} does not exist`, {

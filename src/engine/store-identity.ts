@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TailraceError } from '../errors/index.js';
-import { type Files, inaccessible, replaceFile } from './files/index.js';
+import { type Files, inaccessible, replaceFile } from '../files/index.js';
 
 /** What tells one store from every other, and which version of the layout its files have. */
 export interface StoreIdentity {

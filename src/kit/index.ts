@@ -1,4 +1,26 @@
+export { crc32c, matchesGlob, readU32, readU64, writeU32, writeU64 } from '../bytes/index.js';
 export type { Change, Transaction, Undecodable, ValueType } from '../data-model/index.js';
+export { type ErrorCode, isTailraceError, TailraceError } from '../errors/index.js';
+export {
+  describeHolder,
+  inaccessible,
+  type LockHolder,
+  nodeFiles,
+  ProcessLock,
+  replaceFile,
+} from '../files/index.js';
+export {
+  ByteWriter,
+  encodeCommand,
+  parseRedisUrl,
+  type Reply,
+  ReplyError,
+  type RespAddress,
+  RespConnection,
+  writeCommand,
+} from '../resp/index.js';
+export { batchCount, batchHeaderBytes, batchSequence } from '../write-batch/index.js';
+export { ContiguityCheck, isSamePosition, positionOf, requireSameHistory } from './history.js';
 export type { Logger, PluginContext, SinkDefinition, SourceDefinition } from './plugin.js';
 export type { Position, StartPoint } from './position.js';
 export type { Claim, Guarantee, Rejection, Sink, SinkBatch, WriteOutcome } from './sink.js';

@@ -1,7 +1,7 @@
 import { readSync } from 'node:fs';
 import { crc32c, readU32, unmaskCrc } from '../../bytes/index.js';
 import { TailraceError } from '../../errors/index.js';
-import { inaccessible } from '../files/index.js';
+import { inaccessible } from '../../files/index.js';
 import {
   blockBytes,
   headerBytes,

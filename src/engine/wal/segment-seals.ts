@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32c } from '../../bytes/index.js';
 import { TailraceError } from '../../errors/index.js';
-import { type Files, inaccessible, replaceFile } from '../files/index.js';
+import { type Files, inaccessible, replaceFile } from '../../files/index.js';
 
 /** The size of a finished segment, and the last sequence number in it. */
 export interface Seal {

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { inaccessible } from '../files/index.js';
+import { inaccessible } from '../../files/index.js';
 
 /** A log file as it lies in a directory. */
 export interface SegmentFile {

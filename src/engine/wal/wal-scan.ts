@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { TailraceError } from '../../errors/index.js';
+import { inaccessible } from '../../files/index.js';
 import { batchCount, batchHeaderBytes, batchSequence } from '../../write-batch/index.js';
-import { inaccessible } from '../files/index.js';
 import { LogReader } from './log-reader.js';
 import type { SegmentFile } from './segment.js';
 

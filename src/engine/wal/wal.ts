@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { TailraceError } from '../../errors/index.js';
+import { type Files, nodeFiles } from '../../files/index.js';
 import { batchCount, batchSequence } from '../../write-batch/index.js';
 import type { SyncMode } from '../engine-api.js';
-import { type Files, nodeFiles } from '../files/index.js';
 import { LogFramer } from './log-framer.js';
 import { listSegmentFiles, type SegmentFile, segmentName } from './segment.js';
 import { SegmentIndex } from './segment-index.js';

@@ -1,5 +1,5 @@
 import * as fs from 'node:fs';
-import { TailraceError } from '../../errors/index.js';
+import { TailraceError } from '../errors/index.js';
 
 /**
  * The file operations of the engine. Production has one implementation, `nodeFiles`; tests put one in front of it

@@ -1,1 +1,0 @@
-export { type Files, inaccessible, nodeFiles, replaceFile } from './files.js';

@@ -1,0 +1,2 @@
+export { type Files, inaccessible, nodeFiles, replaceFile } from './files.js';
+export { describeHolder, type LockHolder, ProcessLock } from './process-lock.js';

@@ -1,0 +1,10 @@
+import type { Position, Transaction } from '../kit/index.js';
+
+/** What one pull brought, decoded: whole transactions, and the position behind them. */
+export interface Chunk {
+  readonly transactions: readonly Transaction[];
+  /** Null when the chunk holds nothing that moves a position. */
+  readonly position: Position | null;
+  /** Bytes of the source, for which credit is held. */
+  readonly byteLength: number;
+}

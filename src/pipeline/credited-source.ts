@@ -1,0 +1,68 @@
+import { Observable } from 'rxjs';
+import {
+  type Pulled,
+  type PullLimit,
+  positionOf,
+  type Source,
+  type SourceBatch,
+  type Transaction,
+} from '../kit/index.js';
+import type { Chunk } from './chunk.js';
+import type { CreditGate } from './credit-gate.js';
+
+/** Turns batches into changes; keeps what it has seen of each key. */
+export interface TransactionDecoder {
+  decode(batch: Buffer): Transaction;
+}
+
+/**
+ * Pulls a source as credit allows, and decodes. Each chunk holds credit for its bytes until it is settled.
+ * Completes when the source ends or `signal` aborts: what was pulled before is then still delivered.
+ */
+export const creditedSource = (
+  source: Source,
+  decoder: TransactionDecoder,
+  gate: CreditGate,
+  limit: PullLimit,
+  signal: AbortSignal,
+  onPulled: (pulled: Pulled) => Promise<void>,
+): Observable<Chunk> =>
+  new Observable((subscriber) => {
+    const run = async (): Promise<void> => {
+      while (!subscriber.closed) {
+        await gate.ready(signal);
+        const pulled = await pullUnlessAborted(source, limit, signal);
+        if (pulled === null || subscriber.closed) break;
+        await onPulled(pulled);
+        if (pulled.batches.length === 0) continue;
+        const byteLength = pulled.batches.reduce((total, batch) => total + batch.bytes.length, 0);
+        gate.take(byteLength);
+        subscriber.next({
+          transactions: pulled.batches.map((batch) => decoder.decode(batch.bytes)),
+          position: positionBehind(pulled.batches),
+          byteLength,
+        });
+      }
+      subscriber.complete();
+    };
+    run().catch((error: unknown) => subscriber.error(error));
+  });
+
+const pullUnlessAborted = async (
+  source: Source,
+  limit: PullLimit,
+  signal: AbortSignal,
+): Promise<Pulled | null> => {
+  if (signal.aborted) return null;
+  try {
+    return await source.pull(limit, signal);
+  } catch (error) {
+    if (signal.aborted) return null; // the pull was given up because we asked for it
+    throw error;
+  }
+};
+
+const positionBehind = (batches: readonly SourceBatch[]): Chunk['position'] => {
+  const last = batches.findLast((batch) => batch.count > 0);
+  return last === undefined ? null : positionOf(last);
+};

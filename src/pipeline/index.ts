@@ -1,0 +1,10 @@
+export { Backoff, type RetryOptions, systemTiming, type Timing } from './backoff.js';
+export { type ChangePredicate, compileFilter, type FilterOptions } from './change-filter.js';
+export type { BatchLimit } from './commit-to.js';
+export { CreditGate } from './credit-gate.js';
+export type { TransactionDecoder } from './credited-source.js';
+export { type DeadLetter, type DeadLetterTarget, FileDeadLetters } from './dead-letters.js';
+export { FileOffsetsStore } from './file-offsets-store.js';
+export type { OffsetsStore, StoredOffset } from './offsets-store.js';
+export { Pipeline, type PipelineOptions, type PipelineStatus } from './pipeline.js';
+export type { ErrorPolicy } from './sink-lane.js';

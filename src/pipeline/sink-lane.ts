@@ -1,0 +1,311 @@
+import { TailraceError } from '../errors/index.js';
+import {
+  type Claim,
+  isSamePosition,
+  isTailraceError,
+  type Logger,
+  type Position,
+  positionOf,
+  type Rejection,
+  type Sink,
+  type SinkBatch,
+  type Transaction,
+  type WriteOutcome,
+} from '../kit/index.js';
+import { Backoff, type RetryOptions, type Timing } from './backoff.js';
+import type { Chunk } from './chunk.js';
+import type { DeadLetterTarget } from './dead-letters.js';
+import type { OffsetsStore } from './offsets-store.js';
+
+/** What to do with a change that can never be delivered. */
+export type ErrorPolicy = 'fail' | 'skip' | 'dead-letter';
+
+export interface LaneOptions {
+  readonly pipeline: string;
+  /** Name of the sink within the pipeline. */
+  readonly name: string;
+  readonly retry: RetryOptions;
+  readonly poison: ErrorPolicy;
+  readonly deadLetters?: DeadLetterTarget;
+  /** Where the position is kept when the sink cannot hold it. */
+  readonly offsets?: OffsetsStore;
+  readonly timing: Timing;
+  readonly log: Logger;
+}
+
+/** The sink lost what it had: everything behind its position must be delivered again. */
+export class SinkRewound extends Error {}
+
+/**
+ * One sink of a pipeline: claims it, writes to it in order, and knows its position.
+ *
+ * Maintained: `position` is what the sink holds (or, for sinks that hold none, what it has acknowledged), and each
+ * write is conditional on it. After an unknown outcome the sink is claimed again and its own answer is the truth.
+ */
+export class SinkLane {
+  readonly name: string;
+  readonly sink: Sink;
+  retries = 0;
+  rejectedChanges = 0;
+  writtenChanges = 0;
+  writtenBatches = 0;
+  readonly #options: LaneOptions;
+  #claim: Claim = { epoch: 0, position: null };
+  #position: Position | null = null;
+  #durablePosition: Position | null = null;
+  #savedAtMs = 0;
+  #unsaved: Position | null = null;
+  /** Resolves when all accepted writes are durable. */
+  #durable: Promise<void> = Promise.resolve();
+
+  constructor(sink: Sink, options: LaneOptions) {
+    this.sink = sink;
+    this.name = options.name;
+    this.#options = options;
+  }
+
+  get position(): Position | null {
+    return this.#position;
+  }
+
+  /** What is safe in the sink; behind `position` while accepted writes are under way. */
+  get durablePosition(): Position | null {
+    return this.#durablePosition;
+  }
+
+  /** Claims the sink, trying again while it cannot be reached, and reads where to go on. */
+  async claim(signal: AbortSignal): Promise<Position | null> {
+    const { retry, timing, log, offsets, pipeline } = this.#options;
+    const backoff = new Backoff(retry, timing);
+    for (;;) {
+      try {
+        this.#claim = await this.sink.claim(signal);
+        break;
+      } catch (error) {
+        if (!isTailraceError(error, 'SINK_UNREACHABLE') || signal.aborted || !backoff.mayRetry()) throw error;
+        this.retries++;
+        log.warn('the sink cannot be reached, trying again', { sink: this.name, reason: error.message });
+        await backoff.wait(signal);
+        if (signal.aborted) throw error;
+      }
+    }
+    const stored = this.sink.holdsPosition
+      ? this.#claim.position
+      : ((await offsets?.load(pipeline, this.name)) ?? null);
+    this.#position = stored;
+    this.#durablePosition = stored;
+    return stored;
+  }
+
+  /**
+   * Delivers chunks as one unit, leaving out what the sink already holds. Resolves when they are durable or accepted.
+   * @throws TailraceError `SINK_FENCED` | `SINK_POISON` | `SINK_FAILED` | `HISTORY_MISMATCH`; SinkRewound
+   */
+  async deliver(chunks: readonly Chunk[], signal: AbortSignal): Promise<void> {
+    const position = chunks.findLast((chunk) => chunk.position !== null)?.position ?? null;
+    if (position === null) return;
+    const from = this.#position?.sequence ?? 0;
+    if (position.sequence <= from) {
+      this.#requireHeld(chunks);
+      return;
+    }
+    const all = chunks.flatMap((chunk) => chunk.transactions);
+    const transactions = all[0].first > from ? all : all.filter((transaction) => transaction.last > from);
+    const byteLength = chunks.reduce((total, chunk) => total + chunk.byteLength, 0);
+    await this.#write({ transactions, position, previous: this.#position, byteLength }, signal);
+  }
+
+  /** Resolves when everything delivered is durable and the position is stored. */
+  async settle(): Promise<void> {
+    await this.#durable;
+    await this.#save(true);
+  }
+
+  async #write(first: SinkBatch, signal: AbortSignal): Promise<void> {
+    const { retry, timing, log } = this.#options;
+    const backoff = new Backoff(retry, timing);
+    let batch = first;
+    for (;;) {
+      const outcome: WriteOutcome = await this.sink.write(batch, this.#claim, signal);
+      switch (outcome.kind) {
+        case 'durable':
+        case 'accepted':
+          await this.#advance(batch, outcome);
+          return;
+        case 'fenced':
+          throw fenced(this.name, outcome.error);
+        case 'fatal':
+          throw failed(this.name, outcome.error);
+        case 'poison':
+          batch = await this.#withoutRejected(batch, outcome.rejections);
+          continue;
+        case 'retryable':
+        case 'unknown': {
+          if (signal.aborted || !backoff.mayRetry()) throw failed(this.name, outcome.error);
+          this.retries++;
+          const isUnknown = outcome.kind === 'unknown';
+          log.warn(
+            isUnknown ? 'the outcome of a write is unknown, asking the sink' : 'a write failed, trying again',
+            {
+              sink: this.name,
+              reason: outcome.error.message,
+            },
+          );
+          await backoff.wait(signal, outcome.kind === 'retryable' ? outcome.afterMs : 0);
+          if (isUnknown && (await this.#isHeldAfterReclaim(batch, signal))) return;
+        }
+      }
+    }
+  }
+
+  /** After an unknown outcome: true when the sink turns out to hold the batch, false when it must be written again. */
+  async #isHeldAfterReclaim(batch: SinkBatch, signal: AbortSignal): Promise<boolean> {
+    const expected = this.#position;
+    const held = await this.claim(signal);
+    if (!this.sink.holdsPosition) return false;
+    if (isSamePosition(held, batch.position)) {
+      this.#count(batch);
+      return true;
+    }
+    if (isSamePosition(held, expected)) return false;
+    if ((held?.sequence ?? 0) < (expected?.sequence ?? 0))
+      throw new SinkRewound(`${this.name} lost its newest data and is back at ${held?.sequence ?? 0}`);
+    throw fenced(
+      this.name,
+      new Error(`the sink is at ${held?.sequence ?? 0}, which this process has not written`),
+    );
+  }
+
+  async #advance(batch: SinkBatch, outcome: WriteOutcome & { kind: 'durable' | 'accepted' }): Promise<void> {
+    this.#position = batch.position;
+    this.#count(batch);
+    if (outcome.kind === 'accepted') {
+      const { durable } = outcome;
+      this.#durable = this.#durable
+        .then(() => durable)
+        .then(() => {
+          this.#durablePosition = batch.position;
+        });
+    } else {
+      this.#durablePosition = batch.position;
+    }
+    if (!this.sink.holdsPosition) {
+      await this.#durable;
+      this.#unsaved = batch.position;
+      await this.#save(false);
+    }
+  }
+
+  #count(batch: SinkBatch): void {
+    this.writtenBatches++;
+    for (const transaction of batch.transactions) this.writtenChanges += transaction.changes.length;
+  }
+
+  /** Stores the position for a sink that holds none: now and then while running, always in the end. */
+  async #save(isFinal: boolean): Promise<void> {
+    const { offsets, timing, pipeline } = this.#options;
+    if (this.#unsaved === null || offsets === undefined) return;
+    if (!isFinal && timing.now() - this.#savedAtMs < saveIntervalMs) return;
+    await offsets.save(pipeline, this.name, this.#unsaved);
+    this.#unsaved = null;
+    this.#savedAtMs = timing.now();
+  }
+
+  async #withoutRejected(batch: SinkBatch, rejections: readonly Rejection[]): Promise<SinkBatch> {
+    const { poison, deadLetters, pipeline, log } = this.#options;
+    const [first] = rejections;
+    if (first === undefined)
+      throw failed(this.name, new Error('the sink rejected a batch without naming a change'));
+    if (poison === 'fail')
+      throw poisoned(this.name, batch.transactions[first.transaction], first, rejections.length);
+    this.rejectedChanges += rejections.length;
+    if (poison === 'dead-letter')
+      await deadLetters?.add(
+        rejections.map(({ transaction, change, reason }) => ({
+          pipeline,
+          sink: this.name,
+          sequence: batch.transactions[transaction].changes[change].seq,
+          code: 'SINK_POISON',
+          reason,
+          transaction: batch.transactions[transaction],
+        })),
+      );
+    log.warn(
+      poison === 'skip' ? 'changes skipped that the sink refuses' : 'changes sent to the dead letters',
+      {
+        sink: this.name,
+        changes: rejections.length,
+        reason: first.reason,
+      },
+    );
+    const isRejected = (transaction: number, change: number): boolean =>
+      rejections.some((rejection) => rejection.transaction === transaction && rejection.change === change);
+    const transactions = batch.transactions.map(
+      (transaction, at): Transaction => ({
+        ...transaction,
+        changes: transaction.changes.filter((_, change) => !isRejected(at, change)),
+      }),
+    );
+    return { ...batch, transactions };
+  }
+
+  /** The batch at the sink's position must be the one that the source has there. */
+  #requireHeld(chunks: readonly Chunk[]): void {
+    const held = this.#position;
+    if (held === null) return;
+    for (const chunk of chunks) {
+      const same = chunk.transactions.find(
+        (transaction) => transaction.last === held.sequence && transaction.count > 0,
+      );
+      if (same === undefined) continue;
+      const found = positionOf({ sequence: same.first, count: same.count, bytes: same.bytes });
+      if (isSamePosition(found, held)) continue;
+      throw new TailraceError(
+        'HISTORY_MISMATCH',
+        `sink ${this.name} holds another history at ${held.sequence}`,
+        {
+          context: { sink: this.name, sequence: held.sequence },
+          remedy:
+            'The source was restored or failed over: start again from a new snapshot, or reset the position.',
+        },
+      );
+    }
+  }
+}
+
+const saveIntervalMs = 200;
+
+const fenced = (sink: string, cause: Error): TailraceError =>
+  new TailraceError('SINK_FENCED', `sink ${sink} was claimed by another process: ${cause.message}`, {
+    context: { sink },
+    remedy: 'Run one process for each pipeline name; this one has stopped and changed nothing more.',
+    cause,
+  });
+
+const failed = (sink: string, cause: Error): TailraceError =>
+  isTailraceError(cause)
+    ? cause
+    : new TailraceError('SINK_FAILED', `sink ${sink} failed: ${cause.message}`, {
+        context: { sink },
+        remedy: 'Mend the target and start the pipeline again: it goes on where the sink stands.',
+        cause,
+      });
+
+const poisoned = (
+  sink: string,
+  transaction: Transaction,
+  rejection: Rejection,
+  count: number,
+): TailraceError => {
+  const change = transaction.changes[rejection.change];
+  const key = 'key' in change ? ` of key ${JSON.stringify(Buffer.from(change.key).toString())}` : '';
+  const others = count > 1 ? ` (and ${count - 1} more changes)` : '';
+  return new TailraceError(
+    'SINK_POISON',
+    `sink ${sink} refuses the ${change.op} ${change.type}${key} at sequence number ${change.seq}: ${rejection.reason}${others}`,
+    {
+      context: { sink, sequence: change.seq },
+      remedy: 'Mend the target, or set errors.poison to skip or dead-letter.',
+    },
+  );
+};
