@@ -1,1 +1,20 @@
 export type { Change, Transaction, Undecodable, ValueType } from './change.js';
+export { CommandContext, type CommandServices, commandServices } from './commands/command-context.js';
+export { dataCommands } from './commands/command-table.js';
+export { CommandTransaction } from './commands/command-transaction.js';
+export { type DataCommand, type KeyPositions, keysOfCall } from './commands/data-command.js';
+export {
+  type DoubleReply,
+  ErrorReply,
+  type MapReply,
+  type NullArrayReply,
+  nullArray,
+  ok,
+  type PairsReply,
+  type Reply,
+  refusal,
+  type SetReply,
+  wrongArity,
+} from './commands/reply.js';
+export { ColumnFamily, columnFamilyCount } from './encoding/column-family.js';
+export { defaultNamespace } from './encoding/keys.js';

@@ -51,6 +51,25 @@ export class WriteBatchBuilder {
     return this;
   }
 
+  /**
+   * `put` of a key and a value that each come in two parts, without joining them first.
+   * Hot: every string that is written; measured by bench `commands`.
+   */
+  putJoined(
+    columnFamily: number,
+    keyStart: Uint8Array,
+    keyEnd: Uint8Array,
+    valueStart: Uint8Array,
+    valueEnd: Uint8Array,
+  ): this {
+    const keyBytes = keyStart.length + keyEnd.length;
+    const valueBytes = valueStart.length + valueEnd.length;
+    this.#start(columnFamily, RecordTag.Put, RecordTag.PutInCf, keyBytes + valueBytes);
+    this.#joined(keyStart, keyEnd);
+    this.#joined(valueStart, valueEnd);
+    return this;
+  }
+
   delete(columnFamily: number, key: Uint8Array): this {
     this.#start(columnFamily, RecordTag.Delete, RecordTag.DeleteInCf, key.length);
     this.#string(key);
@@ -122,6 +141,13 @@ export class WriteBatchBuilder {
     this.#length = writeVarint32(this.#bytes, this.#length, bytes.length);
     this.#bytes.set(bytes, this.#length);
     this.#length += bytes.length;
+  }
+
+  #joined(start: Uint8Array, end: Uint8Array): void {
+    const at = writeVarint32(this.#bytes, this.#length, start.length + end.length);
+    this.#bytes.set(start, at);
+    this.#bytes.set(end, at + start.length);
+    this.#length = at + start.length + end.length;
   }
 
   #reserve(more: number): void {

@@ -1,0 +1,8 @@
+import type { DataCommand } from './data-command.js';
+import { keyCommands } from './keys/index.js';
+import { stringCommands } from './strings/index.js';
+
+/** Every command on data, by name in lower case. */
+export const dataCommands: ReadonlyMap<string, DataCommand> = new Map(
+  [...stringCommands, ...keyCommands].map((command) => [command.name, command]),
+);

@@ -1,0 +1,73 @@
+import type { CommandContext } from './command-context.js';
+import type { Reply } from './reply.js';
+
+/**
+ * Where the keys are among a command's arguments, as Redis' COMMAND tells it: positions count the name as 0,
+ * a negative `last` counts from the end. `numbered`: the argument at this position tells how many keys follow.
+ */
+export interface KeyPositions {
+  readonly first: number;
+  readonly last: number;
+  readonly step: number;
+  readonly numbered?: number;
+}
+
+/** One command on data: its place in the command table, and the function that carries it out. */
+export interface DataCommand {
+  /** lower case */
+  readonly name: string;
+  /** Number of arguments with the name; negative: at least that many. */
+  readonly arity: number;
+  readonly isWrite: boolean;
+  readonly keys: KeyPositions;
+  /**
+   * Carries it out: `args[0]` is the name; arity was checked by the caller. Borrows `args`.
+   * Refusals are replies; what is thrown is damage of the store or a bug.
+   * The reply of a read borrows from the store: encode it before the next commit. That of a write is owned.
+   */
+  readonly run: (context: CommandContext, args: readonly Buffer[]) => Reply;
+}
+
+type Run = DataCommand['run'];
+
+export const noKeys: KeyPositions = { first: 0, last: 0, step: 0 };
+export const oneKey: KeyPositions = { first: 1, last: 1, step: 1 };
+export const twoKeys: KeyPositions = { first: 1, last: 2, step: 1 };
+export const allKeys: KeyPositions = { first: 1, last: -1, step: 1 };
+/** `count key [key …]` from this position on */
+export const numberedKeys = (position: number): KeyPositions => ({
+  first: 0,
+  last: 0,
+  step: 0,
+  numbered: position,
+});
+
+export const readCommand = (name: string, arity: number, keys: KeyPositions, run: Run): DataCommand => ({
+  name,
+  arity,
+  isWrite: false,
+  keys,
+  run,
+});
+
+export const writeCommand = (name: string, arity: number, keys: KeyPositions, run: Run): DataCommand => ({
+  name,
+  arity,
+  isWrite: true,
+  keys,
+  run,
+});
+
+/** The keys that a call names. Borrows `args`. */
+export const keysOfCall = (keys: KeyPositions, args: readonly Buffer[]): Buffer[] => {
+  const found: Buffer[] = [];
+  const collect = (first: number, last: number, step: number): void => {
+    for (let i = first; i <= last && i < args.length; i += step) found.push(args[i] as Buffer);
+  };
+  if (keys.first > 0) collect(keys.first, keys.last < 0 ? args.length + keys.last : keys.last, keys.step);
+  if (keys.numbered !== undefined) {
+    const count = Number(args[keys.numbered]?.toString('latin1'));
+    if (Number.isInteger(count)) collect(keys.numbered + 1, keys.numbered + count, 1);
+  }
+  return found;
+};

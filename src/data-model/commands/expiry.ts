@@ -1,0 +1,82 @@
+import { optionWord, parseInteger } from './arguments.js';
+import { ErrorReply, invalidExpire, refusal } from './reply.js';
+
+/**
+ * Expiry times beyond this are refused, so that adding the clock never leaves the exact numbers; it is
+ * 100,000 years.
+ */
+const maxExpireMs = 100_000 * 365 * 86_400_000;
+
+/** A time to live or a time, turned into ms since the epoch; never 0, which means "never". */
+export const absoluteExpiry = (amount: number, isSeconds: boolean, baseMs: number): number | undefined => {
+  const ms = (isSeconds ? amount * 1000 : amount) + baseMs;
+  return Math.abs(ms) <= maxExpireMs ? Math.max(1, ms) : undefined;
+};
+
+/** True for EX, PX, EXAT, PXAT in any case. */
+export const isExpiryWord = (word: string): boolean =>
+  word === 'EX' || word === 'PX' || word === 'EXAT' || word === 'PXAT';
+
+/**
+ * The expiry of an option `EX 10`, `PX 10000`, `EXAT t`, `PXAT t` as ms since the epoch. Amounts below 1 are
+ * refused in Kvrocks' words.
+ */
+export const expiryOfOption = (
+  word: string,
+  amount: Uint8Array | undefined,
+  nowMs: number,
+): number | ErrorReply => {
+  if (amount === undefined) return refusal.syntax;
+  const value = parseInteger(amount);
+  if (value === undefined) return refusal.notInteger;
+  if (value < 1) return refusal.outOfRange;
+  const expireMs = absoluteExpiry(value, word === 'EX' || word === 'EXAT', word.endsWith('AT') ? 0 : nowMs);
+  return expireMs ?? refusal.outOfRange;
+};
+
+/** The expiry of SETEX and PSETEX. */
+export const expiryOfCommand = (
+  command: string,
+  amount: Uint8Array,
+  isSeconds: boolean,
+  nowMs: number,
+): number | ErrorReply => {
+  const value = parseInteger(amount);
+  if (value === undefined) return refusal.notInteger;
+  if (value < 1) return invalidExpire(command);
+  return absoluteExpiry(value, isSeconds, nowMs) ?? invalidExpire(command);
+};
+
+/** When EXPIRE's change is allowed: NX without expiry, XX with one, GT / LT only to a later / earlier time. */
+export interface ExpireCondition {
+  readonly isNx: boolean;
+  readonly isXx: boolean;
+  readonly isGt: boolean;
+  readonly isLt: boolean;
+}
+
+/** Parses the options of the EXPIRE family from `args[from]` on. */
+export const parseExpireCondition = (args: readonly Buffer[], from: number): ExpireCondition | ErrorReply => {
+  const words = args.slice(from).map(optionWord);
+  const unknown = words.findIndex((word) => !['NX', 'XX', 'GT', 'LT'].includes(word));
+  if (unknown >= 0) return new ErrorReply(`ERR Unsupported option ${args[from + unknown]?.toString()}`);
+  const condition = {
+    isNx: words.includes('NX'),
+    isXx: words.includes('XX'),
+    isGt: words.includes('GT'),
+    isLt: words.includes('LT'),
+  };
+  if (condition.isNx && (condition.isXx || condition.isGt || condition.isLt))
+    return new ErrorReply('ERR NX and XX, GT or LT options at the same time are not compatible');
+  if (condition.isGt && condition.isLt)
+    return new ErrorReply('ERR GT and LT options at the same time are not compatible');
+  return condition;
+};
+
+/** Whether a key that expires at `current` (0 = never) may be made to expire at `wanted`. */
+export const allowsExpiry = (condition: ExpireCondition, current: number, wanted: number): boolean => {
+  if (condition.isNx && current !== 0) return false;
+  if (condition.isXx && current === 0) return false;
+  if (condition.isGt && (current === 0 || wanted <= current)) return false;
+  return !(condition.isLt && current !== 0 && wanted >= current);
+};

@@ -1,0 +1,88 @@
+import { prefixSuccessor } from '../../../bytes/index.js';
+import { ColumnFamily } from '../../encoding/column-family.js';
+import { encodeInternalKey } from '../../encoding/keys.js';
+import { encodeLogData } from '../../encoding/log-data.js';
+import type { Metadata } from '../../encoding/metadata.js';
+import { isSingleValueType } from '../../encoding/type-number.js';
+import { encodeScoreKey, readScore } from '../../encoding/zset-encoding.js';
+import { optionWord, parseInteger } from '../arguments.js';
+import type { CommandContext } from '../command-context.js';
+import { type DataCommand, oneKey, twoKeys, writeCommand } from '../data-command.js';
+import { ok, type Reply, refusal } from '../reply.js';
+
+/**
+ * Puts all of `from` again under `to`: the metadata, then every sub-key. The copy has a version of its own, so
+ * that sub-keys of an older copy under the same name never come alive again.
+ */
+const writeCopy = (context: CommandContext, from: Buffer, to: Buffer, metadata: Metadata): void => {
+  if (isSingleValueType(metadata.type)) {
+    context.putMetadata(to, metadata);
+    return;
+  }
+  const copy = { ...metadata, version: context.services.versions.next() };
+  context.putMetadata(to, copy);
+  const source = context.subKeyPrefix(from, metadata);
+  const target = context.subKeyPrefix(to, copy);
+  const columnFamily = metadata.type === 'stream' ? ColumnFamily.streams : ColumnFamily.subKeys;
+  const end = prefixSuccessor(source);
+  const range = { columnFamily, begin: source, ...(end === undefined ? {} : { end }) };
+  for (const { key, value } of context.reader.iterate(range)) {
+    const subKey = key.subarray(source.length);
+    context.batch.put(columnFamily, encodeInternalKey(target, subKey), value);
+    const score = metadata.type === 'zset' ? readScore(value) : undefined;
+    if (score !== undefined)
+      context.batch.put(ColumnFamily.scores, encodeScoreKey(target, score, subKey), noBytes);
+  }
+};
+
+const rename =
+  (keepsExisting: boolean) =>
+  (context: CommandContext, args: readonly Buffer[]): Reply => {
+    const from = args[1] as Buffer;
+    const to = args[2] as Buffer;
+    const metadata = context.findAny(from);
+    if (metadata === undefined) return refusal.noSuchKey;
+    if (keepsExisting && context.findAny(to) !== undefined) return 0;
+    if (!from.equals(to)) {
+      context.batch.logData(encodeLogData(metadata.type));
+      context.deleteMetadata(from);
+      writeCopy(context, from, to, metadata);
+    }
+    return keepsExisting ? 1 : ok;
+  };
+
+/** `COPY from to [DB n] [REPLACE]`. There is one keyspace a namespace; any database number names it. */
+const copy = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const from = args[1] as Buffer;
+  const to = args[2] as Buffer;
+  let replaces = false;
+  for (let i = 3; i < args.length; i++) {
+    const word = optionWord(args[i] as Buffer);
+    if (word === 'REPLACE') replaces = true;
+    else if (word === 'DB' && i + 1 < args.length) {
+      if (parseInteger(args[++i] as Buffer) === undefined) return refusal.notInteger;
+    } else return refusal.syntax;
+  }
+  if (from.equals(to)) return refusal.sameKey;
+  const metadata = context.findAny(from);
+  if (metadata === undefined) return 0;
+  if (!replaces && context.findAny(to) !== undefined) return 0;
+  context.batch.logData(encodeLogData(metadata.type));
+  writeCopy(context, from, to, metadata);
+  return 1;
+};
+
+/** `MOVE key db`: every database number names the same keyspace, so that the key is there already. */
+const move = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  if (parseInteger(args[2] as Buffer) === undefined) return refusal.notInteger;
+  return context.findAny(args[1] as Buffer) === undefined ? 0 : 1;
+};
+
+const noBytes = Buffer.alloc(0);
+
+export const copyCommands: readonly DataCommand[] = [
+  writeCommand('rename', 3, twoKeys, rename(false)),
+  writeCommand('renamenx', 3, twoKeys, rename(true)),
+  writeCommand('copy', -3, twoKeys, copy),
+  writeCommand('move', 3, oneKey, move),
+];

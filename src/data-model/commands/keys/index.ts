@@ -1,0 +1,12 @@
+import type { DataCommand } from '../data-command.js';
+import { copyCommands } from './copy-commands.js';
+import { existenceCommands } from './existence-commands.js';
+import { expireCommands } from './expire-commands.js';
+import { walkCommands } from './walk-commands.js';
+
+export const keyCommands: readonly DataCommand[] = [
+  ...existenceCommands,
+  ...expireCommands,
+  ...copyCommands,
+  ...walkCommands,
+];

@@ -1,0 +1,141 @@
+import { prefixSuccessor } from '../../../bytes/index.js';
+import type { DataIterator } from '../../../engine/index.js';
+import { ColumnFamily } from '../../encoding/column-family.js';
+import { isAlive, readMetadata } from '../../encoding/metadata.js';
+import type { CommandContext } from '../command-context.js';
+import { type DataCommand, noKeys, readCommand, writeCommand } from '../data-command.js';
+import { compileGlob } from '../glob.js';
+import { ErrorReply, ok, type Reply, refusal } from '../reply.js';
+import { parseScanOptions, scanEntries, scanReply, scanStart } from '../scan.js';
+import { typeName } from './existence-commands.js';
+
+const scan = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const options = parseScanOptions(args, 2);
+  if (options instanceof ErrorReply) return options;
+  const begin = scanStart(context, args[1] as Buffer, context.prefix);
+  if (begin === undefined) return refusal.invalidCursor;
+  const nowMs = context.nowMs();
+  const { cursor, found } = scanEntries(
+    context,
+    ColumnFamily.metadata,
+    context.prefix,
+    begin,
+    options,
+    ({ value }, userKey) => {
+      const metadata = readMetadata(value);
+      if (metadata === undefined || !isAlive(metadata, nowMs)) return undefined;
+      const isWanted = options.type === undefined || typeName[metadata.type].toLowerCase() === options.type;
+      return isWanted ? Buffer.from(userKey) : undefined;
+    },
+  );
+  return scanReply(cursor, found);
+};
+
+const keys = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const glob = compileGlob(args[1] as Buffer);
+  const found: Buffer[] = [];
+  forEachKey(context, glob.prefix, (userKey) => {
+    if (glob.matches(userKey)) found.push(Buffer.from(userKey));
+  });
+  return found;
+};
+
+/** Counts by walking all keys: exact, in time linear in their number. */
+const dbsize = (context: CommandContext): Reply => {
+  let count = 0;
+  forEachKey(context, noBytes, () => {
+    count++;
+  });
+  return count;
+};
+
+/** Picks by seeking a random place: cheap, and not uniform where keys crowd together. */
+const randomkey = (context: CommandContext): Reply => {
+  for (let attempt = 0; attempt < randomAttempts; attempt++) {
+    const target = Buffer.from([...context.prefix, ...randomBytes(context, 2)]);
+    const found = firstKeyFrom(context, target);
+    if (found !== undefined) return found;
+  }
+  return firstKeyFrom(context, context.prefix) ?? null;
+};
+
+const randomAttempts = 4;
+
+const randomBytes = (context: CommandContext, count: number): number[] =>
+  Array.from({ length: count }, () => Math.floor(context.services.random() * 256));
+
+const firstKeyFrom = (context: CommandContext, begin: Buffer): Buffer | undefined => {
+  const iterator = iterateFrom(context, begin, context.prefix);
+  const nowMs = context.nowMs();
+  try {
+    for (; iterator.valid; iterator.next()) {
+      const metadata = readMetadata(iterator.item.value);
+      if (metadata !== undefined && isAlive(metadata, nowMs))
+        return Buffer.from(iterator.item.key.subarray(context.prefix.length));
+    }
+    return undefined;
+  } finally {
+    iterator.close();
+  }
+};
+
+const forEachKey = (context: CommandContext, start: Buffer, visit: (userKey: Buffer) => void): void => {
+  const begin = Buffer.concat([context.prefix, start]);
+  const iterator = iterateFrom(context, begin, begin);
+  const nowMs = context.nowMs();
+  try {
+    for (; iterator.valid; iterator.next()) {
+      const { key, value } = iterator.item;
+      const metadata = readMetadata(value);
+      if (metadata !== undefined && isAlive(metadata, nowMs)) visit(key.subarray(context.prefix.length));
+    }
+  } finally {
+    iterator.close();
+  }
+};
+
+/** Metadata entries from `begin` to the last that starts with `prefix`. */
+const iterateFrom = (context: CommandContext, begin: Buffer, prefix: Buffer): DataIterator => {
+  const end = prefixSuccessor(prefix);
+  return context.reader.iterate({
+    columnFamily: ColumnFamily.metadata,
+    begin,
+    ...(end === undefined ? {} : { end }),
+  });
+};
+
+/** One DeleteRange over the namespace's metadata, without a note. */
+const flushdb = (context: CommandContext): Reply => {
+  const end = prefixSuccessor(context.prefix);
+  if (end !== undefined) context.batch.deleteRange(ColumnFamily.metadata, context.prefix, end);
+  return ok;
+};
+
+/** One DeleteRange from the first key of any namespace to behind the last; nothing when there is no key. */
+const flushall = (context: CommandContext): Reply => {
+  const first = edgeKey(context, false);
+  const last = edgeKey(context, true);
+  const end = last === undefined ? undefined : prefixSuccessor(last);
+  if (first !== undefined && end !== undefined) context.batch.deleteRange(ColumnFamily.metadata, first, end);
+  return ok;
+};
+
+const edgeKey = (context: CommandContext, isReverse: boolean): Buffer | undefined => {
+  const iterator = context.reader.iterate({ columnFamily: ColumnFamily.metadata, isReverse });
+  try {
+    return iterator.valid ? Buffer.from(iterator.item.key) : undefined;
+  } finally {
+    iterator.close();
+  }
+};
+
+const noBytes = Buffer.alloc(0);
+
+export const walkCommands: readonly DataCommand[] = [
+  readCommand('scan', -2, noKeys, scan),
+  readCommand('keys', 2, noKeys, keys),
+  readCommand('dbsize', -1, noKeys, dbsize),
+  readCommand('randomkey', 1, noKeys, randomkey),
+  writeCommand('flushdb', -1, noKeys, flushdb),
+  writeCommand('flushall', -1, noKeys, flushall),
+];

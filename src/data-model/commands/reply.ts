@@ -1,0 +1,95 @@
+/**
+ * What a command answers, before any protocol: the server writes it as RESP2 or RESP3.
+ *
+ *   number, bigint      an integer                        string    a status, such as OK
+ *   Buffer              a bulk string                      null      no value
+ *   array               an array of replies
+ *   { kind: 'nullArray' }              no array: `*-1` in RESP2, null in RESP3
+ *   { kind: 'double', value }          bulk string in RESP2, double in RESP3
+ *   { kind: 'map', entries }           key, value, key, value …: flat in RESP2, a map in RESP3
+ *   { kind: 'set', members }           an array in RESP2, a set in RESP3
+ *   { kind: 'pairs', items }           a, b, a, b …: flat in RESP2, an array of pairs in RESP3
+ *   { kind: 'error', text }            code word and message, such as `WRONGTYPE Operation …`
+ *
+ * Whether Buffers are borrowed: see DataCommand.run.
+ */
+export type Reply =
+  | number
+  | bigint
+  | string
+  | Buffer
+  | null
+  | readonly Reply[]
+  | NullArrayReply
+  | DoubleReply
+  | MapReply
+  | SetReply
+  | PairsReply
+  | ErrorReply;
+
+export interface NullArrayReply {
+  readonly kind: 'nullArray';
+}
+
+export interface DoubleReply {
+  readonly kind: 'double';
+  readonly value: number;
+}
+
+export interface MapReply {
+  readonly kind: 'map';
+  readonly entries: readonly Reply[];
+}
+
+export interface SetReply {
+  readonly kind: 'set';
+  readonly members: readonly Reply[];
+}
+
+export interface PairsReply {
+  readonly kind: 'pairs';
+  readonly items: readonly Reply[];
+}
+
+/** An expected refusal: a value, not an exception. Nothing was written. */
+export class ErrorReply {
+  readonly kind = 'error';
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+export const ok = 'OK';
+export const nullArray: NullArrayReply = { kind: 'nullArray' };
+
+export const doubleReply = (value: number): DoubleReply => ({ kind: 'double', value });
+export const mapReply = (entries: readonly Reply[]): MapReply => ({ kind: 'map', entries });
+export const setReply = (members: readonly Reply[]): SetReply => ({ kind: 'set', members });
+export const pairsReply = (items: readonly Reply[]): PairsReply => ({ kind: 'pairs', items });
+
+/** The refusals that many commands share, in the words that Redis' clients match on. */
+export const refusal = {
+  wrongType: new ErrorReply('WRONGTYPE Operation against a key holding the wrong kind of value'),
+  syntax: new ErrorReply('ERR syntax error'),
+  notInteger: new ErrorReply('ERR value is not an integer or out of range'),
+  notFloat: new ErrorReply('ERR value is not a valid float'),
+  notPositive: new ErrorReply('ERR value is out of range, must be positive'),
+  outOfRange: new ErrorReply('ERR out of numeric range'),
+  overflow: new ErrorReply('ERR increment or decrement would overflow'),
+  notFinite: new ErrorReply('ERR increment would produce NaN or Infinity'),
+  sameKey: new ErrorReply('ERR source and destination objects are the same'),
+  noSuchKey: new ErrorReply('ERR no such key'),
+  indexOutOfRange: new ErrorReply('ERR index out of range'),
+  offsetOutOfRange: new ErrorReply('ERR offset is out of range'),
+  tooLong: new ErrorReply('ERR string exceeds maximum allowed size (512MB)'),
+  invalidCursor: new ErrorReply('ERR invalid cursor'),
+} as const;
+
+/** The refusal of a command that was called with too few or too many arguments. */
+export const wrongArity = (command: string): ErrorReply =>
+  new ErrorReply(`ERR wrong number of arguments for '${command}' command`);
+
+export const invalidExpire = (command: string): ErrorReply =>
+  new ErrorReply(`ERR invalid expire time in '${command}' command`);

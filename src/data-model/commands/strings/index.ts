@@ -1,0 +1,6 @@
+import type { DataCommand } from '../data-command.js';
+import { countCommands } from './count-commands.js';
+import { editCommands } from './edit-commands.js';
+import { setCommands } from './set-commands.js';
+
+export const stringCommands: readonly DataCommand[] = [...setCommands, ...editCommands, ...countCommands];

@@ -1,0 +1,168 @@
+import { encodeLogData } from '../../encoding/log-data.js';
+import { isExpired, type Metadata } from '../../encoding/metadata.js';
+import type { CommandContext } from '../command-context.js';
+import { allKeys, type DataCommand, oneKey, readCommand, writeCommand } from '../data-command.js';
+import { expiryOfCommand } from '../expiry.js';
+import { ErrorReply, ok, type Reply, refusal, wrongArity } from '../reply.js';
+import { parseGetexOptions, parseSetOptions } from './set-options.js';
+import { putString, readString, stringNote, writeString } from './string-value.js';
+
+const anyTypeNote = encodeLogData(undefined);
+
+/** `SET key value …`. Hot: without options nothing is read, nothing is allocated. */
+export const set = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const key = args[1] as Buffer;
+  const value = args[2] as Buffer;
+  if (args.length === 3) {
+    writeString(context, key, value, 0);
+    return ok;
+  }
+  const nowMs = context.nowMs();
+  const options = parseSetOptions(args, nowMs);
+  if (options instanceof ErrorReply) return options;
+  const needsOld = options.condition !== 'always' || options.answersOld || options.keepsExpiry;
+  const old = needsOld ? context.findAny(key) : undefined;
+  if (options.answersOld && old !== undefined && old.type !== 'string') return refusal.wrongType;
+  const answer = options.answersOld ? (old === undefined ? null : Buffer.from(old.payload)) : ok;
+  if (options.condition === 'ifMissing' && old !== undefined) return options.answersOld ? answer : null;
+  if (options.condition === 'ifPresent' && old === undefined) return null;
+  const expireMs = options.keepsExpiry ? (old?.expireMs ?? 0) : options.expireMs;
+  if (isExpired(expireMs, nowMs)) removeKey(context, key);
+  else writeString(context, key, value, expireMs);
+  return answer;
+};
+
+/** `GET key` */
+export const get = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const value = readString(context, args[1] as Buffer);
+  return value === undefined ? null : value;
+};
+
+const setWithTtl =
+  (command: string, isSeconds: boolean) =>
+  (context: CommandContext, args: readonly Buffer[]): Reply => {
+    const expireMs = expiryOfCommand(command, args[2] as Buffer, isSeconds, context.nowMs());
+    if (expireMs instanceof ErrorReply) return expireMs;
+    writeString(context, args[1] as Buffer, args[3] as Buffer, expireMs);
+    return ok;
+  };
+
+const setnx = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const key = args[1] as Buffer;
+  if (context.findAny(key) !== undefined) return 0;
+  writeString(context, key, args[2] as Buffer, 0);
+  return 1;
+};
+
+const mget = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const values: Reply[] = [];
+  for (let i = 1; i < args.length; i++) {
+    const metadata = context.findAny(args[i] as Buffer);
+    values.push(metadata?.type === 'string' ? metadata.payload : null);
+  }
+  return values;
+};
+
+const mset = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  if (args.length % 2 === 0) return wrongArity('mset');
+  putPairs(context, args);
+  return ok;
+};
+
+const msetnx = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  if (args.length % 2 === 0) return wrongArity('msetnx');
+  for (let i = 1; i < args.length; i += 2) if (context.findAny(args[i] as Buffer) !== undefined) return 0;
+  putPairs(context, args);
+  return 1;
+};
+
+const putPairs = (context: CommandContext, args: readonly Buffer[]): void => {
+  context.batch.logData(stringNote);
+  for (let i = 1; i < args.length; i += 2) putString(context, args[i] as Buffer, args[i + 1] as Buffer, 0);
+};
+
+const getset = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const key = args[1] as Buffer;
+  const old = readString(context, key);
+  if (old instanceof ErrorReply) return old;
+  const answer = old === undefined ? null : Buffer.from(old);
+  writeString(context, key, args[2] as Buffer, 0);
+  return answer;
+};
+
+const getdel = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const key = args[1] as Buffer;
+  const old = readString(context, key);
+  if (old === undefined) return null;
+  if (old instanceof ErrorReply) return old;
+  const answer = Buffer.from(old);
+  context.deleteMetadata(key);
+  return answer;
+};
+
+const getex = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const key = args[1] as Buffer;
+  const options = parseGetexOptions(args, context.nowMs());
+  if (options instanceof ErrorReply) return options;
+  const old = context.find(key, 'string');
+  if (old === undefined) return null;
+  if (old instanceof ErrorReply) return old;
+  const answer = Buffer.from(old.payload);
+  if (options.expireMs !== undefined && options.expireMs !== old.expireMs)
+    writeExpiry(context, key, old, options.expireMs);
+  return answer;
+};
+
+const writeExpiry = (context: CommandContext, key: Buffer, old: Metadata, expireMs: number): void => {
+  if (isExpired(expireMs, context.nowMs())) removeKey(context, key);
+  else writeString(context, key, old.payload, expireMs);
+};
+
+/** `CAS key old new [EX …]`, Kvrocks' compare and set: 1 set, 0 another value, −1 no key. */
+const cas = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const key = args[1] as Buffer;
+  const options = parseSetOptions(args.slice(1), context.nowMs());
+  if (options instanceof ErrorReply) return options;
+  if (options.condition !== 'always' || options.answersOld || options.keepsExpiry) return refusal.syntax;
+  const current = readString(context, key);
+  if (current === undefined) return -1;
+  if (current instanceof ErrorReply) return current;
+  if (!current.equals(args[2] as Buffer)) return 0;
+  writeString(context, key, args[3] as Buffer, options.expireMs);
+  return 1;
+};
+
+/** `CAD key value`, Kvrocks' compare and delete: 1 deleted, 0 another value, −1 no key. */
+const cad = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const key = args[1] as Buffer;
+  const current = readString(context, key);
+  if (current === undefined) return -1;
+  if (current instanceof ErrorReply) return current;
+  if (!current.equals(args[2] as Buffer)) return 0;
+  context.deleteMetadata(key);
+  return 1;
+};
+
+const removeKey = (context: CommandContext, key: Buffer): void => {
+  if (context.findAny(key) === undefined) return;
+  context.batch.logData(anyTypeNote);
+  context.deleteMetadata(key);
+};
+
+const pairs = { first: 1, last: -1, step: 2 };
+
+export const setCommands: readonly DataCommand[] = [
+  readCommand('get', 2, oneKey, get),
+  readCommand('mget', -2, allKeys, mget),
+  writeCommand('set', -3, oneKey, set),
+  writeCommand('setex', 4, oneKey, setWithTtl('setex', true)),
+  writeCommand('psetex', 4, oneKey, setWithTtl('psetex', false)),
+  writeCommand('setnx', 3, oneKey, setnx),
+  writeCommand('mset', -3, pairs, mset),
+  writeCommand('msetnx', -3, pairs, msetnx),
+  writeCommand('getset', 3, oneKey, getset),
+  writeCommand('getdel', 2, oneKey, getdel),
+  writeCommand('getex', -2, oneKey, getex),
+  writeCommand('cas', -4, oneKey, cas),
+  writeCommand('cad', 3, oneKey, cad),
+];

@@ -1,0 +1,46 @@
+import { optionWord } from '../arguments.js';
+import { expiryOfOption, isExpiryWord } from '../expiry.js';
+import { ErrorReply, refusal } from '../reply.js';
+
+/** The options of `SET key value [NX|XX] [GET] [EX s|PX ms|EXAT s|PXAT ms|KEEPTTL]`. */
+export interface SetOptions {
+  readonly condition: 'always' | 'ifMissing' | 'ifPresent';
+  readonly answersOld: boolean;
+  readonly keepsExpiry: boolean;
+  /** ms since the epoch, 0 = never */
+  readonly expireMs: number;
+}
+
+/** Parses the options of SET from `args[3]` on. */
+export const parseSetOptions = (args: readonly Buffer[], nowMs: number): SetOptions | ErrorReply => {
+  let condition: SetOptions['condition'] = 'always';
+  let answersOld = false;
+  let keepsExpiry = false;
+  let expireMs = 0;
+  for (let i = 3; i < args.length; i++) {
+    const word = optionWord(args[i] as Buffer);
+    if (word === 'NX' && condition !== 'ifPresent') condition = 'ifMissing';
+    else if (word === 'XX' && condition !== 'ifMissing') condition = 'ifPresent';
+    else if (word === 'GET') answersOld = true;
+    else if (word === 'KEEPTTL' && expireMs === 0) keepsExpiry = true;
+    else if (isExpiryWord(word) && expireMs === 0 && !keepsExpiry) {
+      const expiry = expiryOfOption(word, args[++i], nowMs);
+      if (expiry instanceof ErrorReply) return expiry;
+      expireMs = expiry;
+    } else return refusal.syntax;
+  }
+  return { condition, answersOld, keepsExpiry, expireMs };
+};
+
+/** The options of `GETEX key [EX s|PX ms|EXAT s|PXAT ms|PERSIST]`: undefined = leave the expiry as it is. */
+export const parseGetexOptions = (
+  args: readonly Buffer[],
+  nowMs: number,
+): { readonly expireMs: number | undefined } | ErrorReply => {
+  if (args.length === 2) return { expireMs: undefined };
+  const word = optionWord(args[2] as Buffer);
+  if (word === 'PERSIST' && args.length === 3) return { expireMs: 0 };
+  if (!isExpiryWord(word) || args.length !== 4) return refusal.syntax;
+  const expireMs = expiryOfOption(word, args[3], nowMs);
+  return expireMs instanceof ErrorReply ? expireMs : { expireMs };
+};
