@@ -58,15 +58,20 @@ const plain = (reply: Reply): unknown => {
 };
 
 describe('commands write what Kvrocks writes', () => {
+  let takenOver: Buffer[] = [];
   for (const vector of readVectors()) {
     const args = argsOf(vector);
     const word = String(args[0] ?? vector.text.split(/[ ;]/)[0]).toUpperCase();
     const captured = joinBatches(vector.batches.map((hex) => Buffer.from(hex, 'hex')));
-    if (notDataCommands.has(word) || word === '(AS') {
-      store.commit(captured);
+    const isKnown = word === 'MULTI' ? dataCommands.has('lpush') : dataCommands.has(word.toLowerCase());
+    if (notDataCommands.has(word) || !isKnown) {
+      takenOver.push(captured);
       continue;
     }
+    const before = takenOver;
+    takenOver = [];
     it(`${vector.group}: ${vector.text.slice(0, 100)}`, () => {
+      for (const other of before) store.commit(other);
       const { reply, batch } = word === 'MULTI' ? runTransaction(vector.text) : runAlone(args);
       // Kvrocks' own bytes go on, so that one fault doesn't spoil what follows.
       store.commit(captured);

@@ -25,6 +25,10 @@ export const describeBatch = (batch: Uint8Array): string[] => {
   const reader = new WriteBatchReader(batch);
   const lines: string[] = [];
   while (reader.next()) {
+    if (reader.kind === RecordKind.LogData) {
+      lines.push(`LogData ${JSON.stringify(reader.value().toString('latin1'))}`);
+      continue;
+    }
     const key = isUnderVersion(reader.columnFamily)
       ? withoutVersion(reader.key())
       : reader.key().toString('latin1');
