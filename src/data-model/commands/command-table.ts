@@ -1,8 +1,9 @@
 import type { DataCommand } from './data-command.js';
+import { hashCommands } from './hashes/index.js';
 import { keyCommands } from './keys/index.js';
 import { stringCommands } from './strings/index.js';
 
 /** Every command on data, by name in lower case. */
 export const dataCommands: ReadonlyMap<string, DataCommand> = new Map(
-  [...stringCommands, ...keyCommands].map((command) => [command.name, command]),
+  [...stringCommands, ...keyCommands, ...hashCommands].map((command) => [command.name, command]),
 );

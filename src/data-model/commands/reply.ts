@@ -76,6 +76,7 @@ export const refusal = {
   notInteger: new ErrorReply('ERR value is not an integer or out of range'),
   notFloat: new ErrorReply('ERR value is not a valid float'),
   notPositive: new ErrorReply('ERR value is out of range, must be positive'),
+  countOutOfRange: new ErrorReply('ERR value is out of range'),
   outOfRange: new ErrorReply('ERR out of numeric range'),
   overflow: new ErrorReply('ERR increment or decrement would overflow'),
   notFinite: new ErrorReply('ERR increment would produce NaN or Infinity'),

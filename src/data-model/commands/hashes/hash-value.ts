@@ -1,0 +1,48 @@
+import { ColumnFamily } from '../../encoding/column-family.js';
+import { encodeInternalKey } from '../../encoding/keys.js';
+import { encodeLogData } from '../../encoding/log-data.js';
+import type { Metadata } from '../../encoding/metadata.js';
+import type { CommandContext } from '../command-context.js';
+import { ErrorReply } from '../reply.js';
+
+export const hashNote = encodeLogData('hash');
+
+/** A hash that a command works on: its metadata, and what its sub-keys start with. */
+export interface Hash {
+  readonly key: Buffer;
+  readonly metadata: Metadata;
+  readonly prefix: Buffer;
+}
+
+/** The hash; undefined when there is no such key. */
+export const findHash = (context: CommandContext, key: Buffer): Hash | undefined | ErrorReply => {
+  const metadata = context.find(key, 'hash');
+  if (metadata === undefined || metadata instanceof ErrorReply) return metadata;
+  return { key, metadata, prefix: context.subKeyPrefix(key, metadata) };
+};
+
+/** The hash, or a new one that is not written yet. */
+export const findOrCreateHash = (context: CommandContext, key: Buffer): Hash | ErrorReply => {
+  const found = findHash(context, key);
+  if (found !== undefined) return found;
+  const metadata = context.create('hash');
+  return { key, metadata, prefix: context.subKeyPrefix(key, metadata) };
+};
+
+/** The field's value; undefined when there is none. Borrowed. */
+export const readField = (context: CommandContext, hash: Hash, field: Buffer): Buffer | undefined =>
+  hash.metadata.size === 0
+    ? undefined
+    : context.reader.get(ColumnFamily.subKeys, encodeInternalKey(hash.prefix, field));
+
+export const putField = (context: CommandContext, hash: Hash, field: Buffer, value: Buffer): void => {
+  context.batch.putJoined(ColumnFamily.subKeys, hash.prefix, field, value, noBytes);
+};
+
+/** Puts the metadata with `size` changed by `change`; nothing when that is 0. */
+export const putHashSize = (context: CommandContext, hash: Hash, change: number): void => {
+  if (change === 0) return;
+  context.putMetadata(hash.key, { ...hash.metadata, size: hash.metadata.size + change });
+};
+
+const noBytes = Buffer.alloc(0);

@@ -1,0 +1,5 @@
+import type { DataCommand } from '../data-command.js';
+import { hashReadCommands } from './read-commands.js';
+import { hashWriteCommands } from './write-commands.js';
+
+export const hashCommands: readonly DataCommand[] = [...hashReadCommands, ...hashWriteCommands];

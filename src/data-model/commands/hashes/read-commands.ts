@@ -1,0 +1,124 @@
+import { ColumnFamily } from '../../encoding/column-family.js';
+import { optionWord, parseInteger } from '../arguments.js';
+import type { CommandContext } from '../command-context.js';
+import { type DataCommand, oneKey, readCommand } from '../data-command.js';
+import { distinctPlaces, maxRepeats, randomBelow } from '../random-choice.js';
+import { ErrorReply, mapReply, pairsReply, type Reply, refusal } from '../reply.js';
+import { parseScanOptions, scanEntries, scanReply, scanStart } from '../scan.js';
+import { forEachSubKey } from '../sub-keys.js';
+import { findHash, type Hash, readField } from './hash-value.js';
+
+const hget = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const hash = findHash(context, args[1] as Buffer);
+  if (hash === undefined) return null;
+  if (hash instanceof ErrorReply) return hash;
+  return readField(context, hash, args[2] as Buffer) ?? null;
+};
+
+const hmget = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const hash = findHash(context, args[1] as Buffer);
+  if (hash instanceof ErrorReply) return hash;
+  return args
+    .slice(2)
+    .map((field) => (hash === undefined ? null : (readField(context, hash, field) ?? null)));
+};
+
+const hexists = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const hash = findHash(context, args[1] as Buffer);
+  if (hash === undefined) return 0;
+  if (hash instanceof ErrorReply) return hash;
+  return readField(context, hash, args[2] as Buffer) === undefined ? 0 : 1;
+};
+
+const hstrlen = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const hash = findHash(context, args[1] as Buffer);
+  if (hash === undefined) return 0;
+  if (hash instanceof ErrorReply) return hash;
+  return readField(context, hash, args[2] as Buffer)?.length ?? 0;
+};
+
+const hlen = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const metadata = context.find(args[1] as Buffer, 'hash');
+  return metadata instanceof ErrorReply ? metadata : (metadata?.size ?? 0);
+};
+
+/** Fields and values in turn, or one of the two. Owned. */
+const entriesOf = (
+  context: CommandContext,
+  hash: Hash | undefined,
+  wanted: 'both' | 'fields' | 'values',
+): Buffer[] => {
+  const entries: Buffer[] = [];
+  if (hash === undefined) return entries;
+  forEachSubKey(context, ColumnFamily.subKeys, hash.prefix, (field, value) => {
+    if (wanted !== 'values') entries.push(Buffer.from(field));
+    if (wanted !== 'fields') entries.push(Buffer.from(value));
+  });
+  return entries;
+};
+
+const walk =
+  (wanted: 'both' | 'fields' | 'values') =>
+  (context: CommandContext, args: readonly Buffer[]): Reply => {
+    const hash = findHash(context, args[1] as Buffer);
+    if (hash instanceof ErrorReply) return hash;
+    const entries = entriesOf(context, hash, wanted);
+    return wanted === 'both' ? mapReply(entries) : entries;
+  };
+
+const hscan = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const options = parseScanOptions(args, 3);
+  if (options instanceof ErrorReply) return options;
+  const hash = findHash(context, args[1] as Buffer);
+  if (hash instanceof ErrorReply) return hash;
+  const begin = scanStart(context, args[2] as Buffer, hash?.prefix ?? noBytes);
+  if (begin === undefined) return refusal.invalidCursor;
+  if (hash === undefined) return scanReply(0, []);
+  const { cursor, found } = scanEntries(
+    context,
+    ColumnFamily.subKeys,
+    hash.prefix,
+    begin,
+    options,
+    ({ value }, field) =>
+      options.hasNoValues ? [Buffer.from(field)] : [Buffer.from(field), Buffer.from(value)],
+  );
+  return scanReply(cursor, found.flat());
+};
+
+/** `HRANDFIELD key [count [WITHVALUES]]`: a negative count allows a field more than once. */
+const hrandfield = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const count = args.length > 2 ? parseInteger(args[2] as Buffer) : 1;
+  if (count === undefined) return refusal.notInteger;
+  if (count < -maxRepeats) return refusal.countOutOfRange;
+  const hasValues = args.length === 4 && optionWord(args[3] as Buffer) === 'WITHVALUES';
+  if (args.length > 4 || (args.length === 4 && !hasValues)) return refusal.syntax;
+  const hash = findHash(context, args[1] as Buffer);
+  if (hash instanceof ErrorReply) return hash;
+  if (hash === undefined) return args.length === 2 ? null : [];
+  const entries = entriesOf(context, hash, 'both');
+  const size = entries.length / 2;
+  if (args.length === 2) return entries[2 * randomBelow(context, size)] ?? null;
+  const places =
+    count < 0
+      ? Array.from({ length: -count }, () => randomBelow(context, size))
+      : distinctPlaces(context, size, Math.min(count, size));
+  const field = (place: number): Buffer => entries[2 * place] as Buffer;
+  if (!hasValues) return places.map(field);
+  return pairsReply(places.flatMap((place) => [field(place), entries[2 * place + 1] as Buffer]));
+};
+
+const noBytes = Buffer.alloc(0);
+
+export const hashReadCommands: readonly DataCommand[] = [
+  readCommand('hget', 3, oneKey, hget),
+  readCommand('hmget', -3, oneKey, hmget),
+  readCommand('hexists', 3, oneKey, hexists),
+  readCommand('hstrlen', 3, oneKey, hstrlen),
+  readCommand('hlen', 2, oneKey, hlen),
+  readCommand('hgetall', 2, oneKey, walk('both')),
+  readCommand('hkeys', 2, oneKey, walk('fields')),
+  readCommand('hvals', 2, oneKey, walk('values')),
+  readCommand('hscan', -3, oneKey, hscan),
+  readCommand('hrandfield', -2, oneKey, hrandfield),
+];
