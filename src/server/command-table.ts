@@ -1,0 +1,61 @@
+import { type DataCommand, dataCommands } from '../data-model/index.js';
+import { clientCommands } from './commands/client-commands.js';
+import { commandCommands } from './commands/command-commands.js';
+import { configCommands } from './commands/config-commands.js';
+import { connectionCommands } from './commands/connection-commands.js';
+import { infoCommands } from './commands/info-commands.js';
+import { logCommands } from './commands/log-commands.js';
+import { transactionCommands } from './commands/transaction-commands.js';
+import type { ServerCommand } from './server-command.js';
+
+/** A command as clients see it: one on data, or one of the server. */
+export interface TableEntry {
+  readonly name: string;
+  readonly arity: number;
+  readonly data?: DataCommand;
+  readonly server?: ServerCommand;
+  calls: number;
+}
+
+/** Every command, by name. */
+export class CommandTable {
+  readonly #byName = new Map<string, TableEntry>();
+  /** The spellings that clients have used; they rarely vary. */
+  readonly #bySpelling = new Map<string, TableEntry>();
+
+  constructor() {
+    for (const data of dataCommands.values())
+      this.#byName.set(data.name, { name: data.name, arity: data.arity, data, calls: 0 });
+    for (const server of serverCommands.flat())
+      this.#byName.set(server.name, { name: server.name, arity: server.arity, server, calls: 0 });
+  }
+
+  /** All commands; names in lower case. */
+  get entries(): readonly TableEntry[] {
+    return [...this.#byName.values()];
+  }
+
+  /** Finds a command by its name in any case. */
+  find(name: Buffer): TableEntry | undefined {
+    if (name.length > maxNameBytes) return undefined;
+    const text = name.toString('latin1');
+    const found = this.#bySpelling.get(text);
+    if (found !== undefined) return found;
+    const entry = this.#byName.get(text.toLowerCase());
+    if (entry !== undefined && this.#bySpelling.size < maxSpellings) this.#bySpelling.set(text, entry);
+    return entry;
+  }
+}
+
+const serverCommands: readonly (readonly ServerCommand[])[] = [
+  connectionCommands,
+  transactionCommands,
+  clientCommands,
+  commandCommands,
+  configCommands,
+  infoCommands,
+  logCommands,
+];
+
+const maxNameBytes = 64;
+const maxSpellings = 4096;

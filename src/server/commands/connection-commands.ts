@@ -1,0 +1,143 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Connection } from '../connection.js';
+import type { ServerCommand } from '../server-command.js';
+
+/** The version that clients are told, so that they choose the commands that exist here; Kvrocks tells the same. */
+export const redisVersion = '4.0.0';
+
+const ping: ServerCommand = {
+  name: 'ping',
+  arity: -1,
+  flags: ['fast'],
+  run: ({ reply }, args) => {
+    if (args.length > 2) reply.error("ERR wrong number of arguments for 'ping' command");
+    else if (args.length === 2) reply.bulk(args[1]);
+    else reply.simple('PONG');
+  },
+};
+
+const echo: ServerCommand = {
+  name: 'echo',
+  arity: 2,
+  flags: ['fast'],
+  run: ({ reply }, args) => reply.bulk(args[1]),
+};
+
+const quit: ServerCommand = {
+  name: 'quit',
+  arity: -1,
+  flags: ['fast'],
+  isOpen: true,
+  isTransactional: true,
+  run: (connection) => {
+    connection.reply.ok();
+    connection.end();
+  },
+};
+
+const select: ServerCommand = {
+  name: 'select',
+  arity: 2,
+  flags: ['fast'],
+  run: ({ reply }, args) => {
+    if (args[1].toString('latin1') === '0') reply.ok();
+    else reply.error('ERR DB index is out of range');
+  },
+};
+
+const auth: ServerCommand = {
+  name: 'auth',
+  arity: -2,
+  flags: ['fast'],
+  isOpen: true,
+  isTransactional: true,
+  run: (connection, args) => {
+    const { reply } = connection;
+    if (args.length > 3) reply.error('ERR syntax error');
+    else if (connection.state.options.password === '')
+      reply.error('ERR Client sent AUTH, but no password is set');
+    else if (authenticate(connection, args[args.length - 1], args.length === 3 ? args[1] : undefined))
+      reply.ok();
+    else reply.error(wrongPassword);
+  },
+};
+
+const hello: ServerCommand = {
+  name: 'hello',
+  arity: -1,
+  flags: ['fast'],
+  isOpen: true,
+  isTransactional: true,
+  run: (connection, args) => {
+    const { reply } = connection;
+    const version = args.length > 1 ? args[1].toString('latin1') : reply.isResp3 ? '3' : '2';
+    if (version !== '2' && version !== '3') {
+      reply.error('NOPROTO unsupported protocol version');
+      return;
+    }
+    for (let i = 2; i < args.length; i++) {
+      const word = args[i].toString('latin1').toUpperCase();
+      if (word === 'AUTH' && i + 2 < args.length) {
+        if (!authenticate(connection, args[i + 2], args[i + 1])) {
+          reply.error(wrongPassword);
+          return;
+        }
+        i += 2;
+      } else if (word === 'SETNAME' && i + 1 < args.length) {
+        connection.name = args[++i].toString();
+      } else {
+        reply.error('ERR syntax error');
+        return;
+      }
+    }
+    if (!connection.isAuthenticated) {
+      reply.error(
+        'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time',
+      );
+      return;
+    }
+    reply.isResp3 = version === '3';
+    reply.map(6);
+    reply.bulkText('server');
+    reply.bulkText('redis');
+    reply.bulkText('version');
+    reply.bulkText(redisVersion);
+    reply.bulkText('proto');
+    reply.integer(Number(version));
+    reply.bulkText('mode');
+    reply.bulkText('standalone');
+    reply.bulkText('role');
+    reply.bulkText('master');
+    reply.bulkText('modules');
+    reply.nullArray();
+  },
+};
+
+const reset: ServerCommand = {
+  name: 'reset',
+  arity: 1,
+  flags: ['fast'],
+  isOpen: true,
+  isTransactional: true,
+  run: (connection) => {
+    connection.discardTransaction();
+    connection.name = '';
+    connection.isAuthenticated = connection.state.options.password === '';
+    connection.reply.isResp3 = false;
+    connection.reply.simple('RESET');
+  },
+};
+
+/** Compares in a time that tells nothing of how much was right. */
+const authenticate = (connection: Connection, password: Buffer, user?: Buffer): boolean => {
+  const digest = (bytes: string | Buffer): Buffer => createHash('sha256').update(bytes).digest();
+  const isRight =
+    (user === undefined || user.toString() === 'default') &&
+    timingSafeEqual(digest(password), digest(connection.state.options.password));
+  if (isRight) connection.isAuthenticated = true;
+  return isRight;
+};
+
+const wrongPassword = 'WRONGPASS invalid username-password pair or user is disabled.';
+
+export const connectionCommands: readonly ServerCommand[] = [ping, echo, quit, select, auth, hello, reset];

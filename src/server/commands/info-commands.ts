@@ -1,0 +1,123 @@
+import process from 'node:process';
+import { Engine } from '../../engine/index.js';
+import type { ServerCommand } from '../server-command.js';
+import type { ServerState } from '../server-state.js';
+import { redisVersion } from './connection-commands.js';
+
+const info: ServerCommand = {
+  name: 'info',
+  arity: -1,
+  flags: [],
+  run: ({ state, reply }, args) => {
+    const wanted = args.slice(1).map((arg) => arg.toString('latin1').toLowerCase());
+    const isAll =
+      wanted.length === 0 ||
+      wanted.some((word) => word === 'all' || word === 'everything' || word === 'default');
+    const text = Object.entries(sections)
+      .filter(([name]) => isAll || wanted.includes(name))
+      .map(([name, lines]) => `# ${name[0].toUpperCase()}${name.slice(1)}\r\n${renderLines(lines(state))}`)
+      .join('\r\n');
+    reply.verbatim(text);
+  },
+};
+
+const sequence: ServerCommand = {
+  name: 'sequence',
+  arity: 1,
+  flags: ['readonly', 'fast'],
+  run: ({ state, reply }) => reply.integer(state.store.durableSequence),
+};
+
+const time: ServerCommand = {
+  name: 'time',
+  arity: 1,
+  flags: ['fast'],
+  run: ({ state, reply }) => {
+    const now = state.services.nowMs();
+    reply.array(2);
+    reply.bulkText(String(Math.floor(now / 1000)));
+    reply.bulkText(String(Math.floor((now % 1000) * 1000)));
+  },
+};
+
+const role: ServerCommand = {
+  name: 'role',
+  arity: 1,
+  flags: ['fast'],
+  run: ({ state, reply }) => {
+    reply.array(2);
+    reply.bulkText('master');
+    reply.bulkText(String(state.store.durableSequence));
+  },
+};
+
+type Lines = readonly (readonly [name: string, value: string | number])[];
+
+const renderLines = (lines: Lines): string => lines.map(([name, value]) => `${name}:${value}\r\n`).join('');
+
+const sections: Readonly<Record<string, (state: ServerState) => Lines>> = {
+  server: (state) => [
+    ['redis_version', redisVersion],
+    ['redis_mode', 'standalone'],
+    ['server_name', 'tailrace'],
+    ['node_version', process.version],
+    ['os', `${process.platform} ${process.arch}`],
+    ['process_id', process.pid],
+    ['tcp_port', state.options.port],
+    ['uptime_in_seconds', Math.floor((Date.now() - state.startedAtMs) / 1000)],
+  ],
+  clients: (state) => [
+    ['connected_clients', state.connections.size],
+    ['maxclients', state.options.maxClients],
+    ['blocked_clients', 0],
+  ],
+  memory: (state) => {
+    const usage = process.memoryUsage();
+    const stats = state.store instanceof Engine ? state.store.stats() : undefined;
+    return [
+      ['used_memory', usage.heapUsed + usage.external],
+      ['used_memory_rss', usage.rss],
+      ['used_memory_memtable', stats?.memoryBytes.memtable ?? 0],
+      ['used_memory_log_buffer', stats?.memoryBytes.logBuffer ?? 0],
+      [
+        'used_memory_output_buffers',
+        [...state.connections].reduce((total, client) => total + client.unsentBytes, 0),
+      ],
+    ];
+  },
+  persistence: (state) => {
+    const stats = state.store instanceof Engine ? state.store.stats() : undefined;
+    return [
+      ['loading', 0],
+      ['log_segments', stats?.logSegments ?? 0],
+      ['log_bytes', stats?.logBytes ?? 0],
+      ['log_first_sequence', stats?.firstLogSequence ?? 0],
+      ['log_failed', state.store instanceof Engine && state.store.failure !== undefined ? 1 : 0],
+    ];
+  },
+  stats: (state) => [
+    ['total_connections_received', state.counters.connections],
+    ['rejected_connections', state.counters.rejectedConnections],
+    ['total_commands_processed', state.commands.entries.reduce((total, entry) => total + entry.calls, 0)],
+    ['protocol_errors', state.counters.protocolErrors],
+    ['client_output_buffer_limit_disconnections', state.counters.closedForOutput],
+  ],
+  replication: (state) => [
+    ['role', 'master'],
+    ['connected_slaves', 0],
+    ['master_repl_offset', state.store.durableSequence],
+  ],
+  commandstats: (state) =>
+    state.commands.entries
+      .filter((entry) => entry.calls > 0)
+      .map((entry) => [`cmdstat_${entry.name}`, `calls=${entry.calls}`] as const),
+  keyspace: (state) => {
+    const keys = state.store instanceof Engine ? (state.store.stats().keys['metadata'] ?? 0) : 0;
+    return [
+      ...(keys > 0 ? [['db0', `keys=${keys},expires=0,avg_ttl=0,expired=0`] as const] : []),
+      ['sequence', state.store.durableSequence],
+    ];
+  },
+};
+
+export const infoCommands: readonly ServerCommand[] = [info, sequence, time, role];

@@ -1,0 +1,69 @@
+import type { Reply } from '../data-model/index.js';
+import type { ReplyWriter } from '../resp/index.js';
+
+/** Writes a command's reply in the connection's protocol. */
+export const writeReply = (writer: ReplyWriter, reply: Reply): void => {
+  switch (typeof reply) {
+    case 'number':
+    case 'bigint':
+      writer.integer(reply);
+      return;
+    case 'string':
+      if (reply === 'OK') writer.ok();
+      else writer.simple(reply);
+      return;
+    default:
+      writeComposite(writer, reply);
+  }
+};
+
+const writeComposite = (writer: ReplyWriter, reply: Exclude<Reply, number | bigint | string>): void => {
+  if (reply === null) {
+    writer.null();
+  } else if (Buffer.isBuffer(reply)) {
+    writer.bulk(reply);
+  } else if (!('kind' in reply)) {
+    writer.array(reply.length);
+    for (const item of reply) writeReply(writer, item);
+  } else if (reply.kind === 'error') {
+    writer.error(reply.text);
+  } else if (reply.kind === 'nullArray') {
+    writer.nullArray();
+  } else if (reply.kind === 'double') {
+    writer.double(doubleText(reply.value));
+  } else if (reply.kind === 'map') {
+    writer.map(reply.entries.length / 2);
+    for (const item of reply.entries) writeReply(writer, item);
+  } else if (reply.kind === 'set') {
+    writer.set(reply.members.length);
+    for (const item of reply.members) writeReply(writer, item);
+  } else {
+    writePairs(writer, reply.items);
+  }
+};
+
+/** a, b, a, b …: flat in RESP2, an array of pairs in RESP3. */
+const writePairs = (writer: ReplyWriter, items: readonly Reply[]): void => {
+  if (!writer.isResp3) {
+    writer.array(items.length);
+    for (const item of items) writeReply(writer, item);
+    return;
+  }
+  writer.array(items.length / 2);
+  for (let i = 0; i < items.length; i += 2) {
+    writer.array(2);
+    writeReply(writer, items[i]);
+    writeReply(writer, items[i + 1]);
+  }
+};
+
+const doubleText = (value: number): string =>
+  Number.isFinite(value)
+    ? Object.is(value, -0)
+      ? '-0'
+      : String(value)
+    : value > 0
+      ? 'inf'
+      : value < 0
+        ? '-inf'
+        : 'nan';

@@ -1,0 +1,21 @@
+import type { KeyPositions } from '../data-model/index.js';
+import type { Connection } from './connection.js';
+
+/** A command of the server itself: it writes its reply to the connection. */
+export interface ServerCommand {
+  /** Lower case. */
+  readonly name: string;
+  /** Number of arguments, the name included; negative: at least that many. */
+  readonly arity: number;
+  readonly flags: readonly string[];
+  readonly keys?: KeyPositions;
+  /** What to answer to a wrong number of arguments, where it is not the usual text. */
+  readonly arityError?: string;
+  /** Runs before the client has authenticated. */
+  readonly isOpen?: boolean;
+  /** Carried out at once inside MULTI instead of being queued. */
+  readonly isTransactional?: boolean;
+  /** Refused inside MULTI. */
+  readonly isRefusedInMulti?: boolean;
+  run(connection: Connection, args: readonly Buffer[]): void;
+}

@@ -1,0 +1,104 @@
+import { createServer, type Server as TcpServer } from 'node:net';
+import { commandServices } from '../data-model/index.js';
+import { Engine, type Store } from '../engine/index.js';
+import { TailraceError } from '../errors/index.js';
+import { Connection } from './connection.js';
+import { defaultServerOptions, type ServerOptions } from './server-options.js';
+import { newServerState, type ServerState } from './server-state.js';
+
+/**
+ * Serves a store to Redis clients, and its log to those of Kvrocks.
+ *
+ * @example
+ * await using server = await Server.listen(engine, { port: 6666 });
+ */
+export class Server implements AsyncDisposable {
+  readonly #tcp: TcpServer;
+  readonly #state: ServerState;
+  #closing: Promise<void> | undefined;
+
+  /**
+   * Starts to listen. The store stays the caller's to close.
+   * @throws TailraceError `CONFIG_INVALID` when the address is open to others without a password, or in use
+   */
+  static async listen(store: Store, options: Partial<ServerOptions> = {}): Promise<Server> {
+    const all: ServerOptions = {
+      ...defaultServerOptions,
+      // Without syncs there is no durability that a read could run ahead of.
+      areReadsDurable: store instanceof Engine && store.syncMode === 'always',
+      ...options,
+    };
+    if (all.isProtected && all.password === '' && !isLoopback(all.host)) throw unprotected(all.host);
+    const tcp = createServer();
+    const state = newServerState(store, commandServices(), all);
+    await new Promise<void>((resolve, reject) => {
+      tcp.once('error', (cause) => reject(cannotListen(all, cause)));
+      tcp.listen(all.port, all.host, resolve);
+    });
+    return new Server(tcp, state);
+  }
+
+  private constructor(tcp: TcpServer, state: ServerState) {
+    this.#tcp = tcp;
+    this.#state = state;
+    tcp.on('connection', (socket) => {
+      state.counters.connections++;
+      if (state.connections.size >= state.options.maxClients) {
+        state.counters.rejectedConnections++;
+        socket.on('error', () => socket.destroy());
+        socket.end('-ERR max number of clients reached\r\n');
+        return;
+      }
+      state.connections.add(new Connection(socket, state));
+    });
+  }
+
+  get host(): string {
+    return this.#state.options.host;
+  }
+
+  /** The port that it listens on. */
+  get port(): number {
+    const address = this.#tcp.address();
+    return typeof address === 'object' && address !== null ? address.port : this.#state.options.port;
+  }
+
+  get connections(): number {
+    return this.#state.connections.size;
+  }
+
+  /** Takes no more clients, sends what is ready, and closes. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= new Promise((resolve) => {
+      this.#tcp.close(() => resolve());
+      for (const connection of this.#state.connections) connection.end();
+      const timer = setTimeout(() => {
+        for (const connection of this.#state.connections) connection.destroy();
+      }, closeTimeoutMs);
+      this.#tcp.once('close', () => clearTimeout(timer));
+    });
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+/** How long a client may take for its last replies when the server closes. */
+const closeTimeoutMs = 2_000;
+
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\./.test(host);
+
+const unprotected = (host: string): TailraceError =>
+  new TailraceError('CONFIG_INVALID', `refusing to listen on ${host} without a password`, {
+    context: { host },
+    remedy: 'Set a password (requirepass), listen on 127.0.0.1, or switch the protected mode off knowingly.',
+  });
+
+const cannotListen = (options: ServerOptions, cause: Error): TailraceError =>
+  new TailraceError('CONFIG_INVALID', `cannot listen on ${options.host}:${options.port}: ${cause.message}`, {
+    context: { host: options.host, port: options.port },
+    remedy: 'Choose another address or port, or stop the process that has it.',
+    cause,
+  });
