@@ -21,6 +21,11 @@ export interface DataCommand {
   readonly isWrite: boolean;
   readonly keys: KeyPositions;
   /**
+   * Set for commands that wait (BLPOP …): the position of their timeout in seconds, negative from the end. `run`
+   * tries once and answers null or a null array when there is nothing yet; waiting is the server's.
+   */
+  readonly timeoutPosition?: number;
+  /**
    * Carries it out: `args[0]` is the name; arity was checked by the caller. Borrows `args`.
    * Refusals are replies; what is thrown is damage of the store or a bug.
    * The reply of a read borrows from the store: encode it before the next commit. That of a write is owned.
@@ -57,6 +62,15 @@ export const writeCommand = (name: string, arity: number, keys: KeyPositions, ru
   keys,
   run,
 });
+
+/** A command that waits: see DataCommand.timeoutPosition. */
+export const blockingCommand = (
+  name: string,
+  arity: number,
+  keys: KeyPositions,
+  timeoutPosition: number,
+  run: Run,
+): DataCommand => ({ name, arity, isWrite: true, keys, timeoutPosition, run });
 
 /** The keys that a call names. Borrows `args`. */
 export const keysOfCall = (keys: KeyPositions, args: readonly Buffer[]): Buffer[] => {

@@ -8,7 +8,7 @@ import { readU32BigEndian, writeU32BigEndian } from '../../bytes/index.js';
  *
  * and each element lies under the sub-key `index u64`. A new list has head = tail = 2^63 − 1; RPUSH writes at
  * tail, LPUSH at head − 1. Positions are kept here as `number` relative to 2^63, so that a new list starts at
- * −1; a list may move 2^53 places in either direction.
+ * −1; a list may move 2^53 places in either direction. Of a list without elements head may lie behind tail.
  */
 export interface ListEnds {
   readonly head: number;
@@ -24,9 +24,7 @@ export const readListEnds = (payload: Uint8Array): ListEnds | undefined => {
   if (payload.length < 2 * listPositionBytes) return undefined;
   const head = readListPosition(payload, 0);
   const tail = readListPosition(payload, listPositionBytes);
-  return Number.isSafeInteger(head) && Number.isSafeInteger(tail) && head <= tail + 1
-    ? { head, tail }
-    : undefined;
+  return Number.isSafeInteger(head) && Number.isSafeInteger(tail) ? { head, tail } : undefined;
 };
 
 export const encodeListEnds = (ends: ListEnds): Buffer => {

@@ -1,0 +1,127 @@
+import { TailraceError } from '../../../errors/index.js';
+import { ColumnFamily } from '../../encoding/column-family.js';
+import { versionBytes } from '../../encoding/keys.js';
+import {
+  encodeListEnds,
+  type ListEnds,
+  listPositionBytes,
+  newListEnds,
+  readListEnds,
+  writeListPosition,
+} from '../../encoding/list-encoding.js';
+import type { Metadata } from '../../encoding/metadata.js';
+import type { CommandContext } from '../command-context.js';
+import { ErrorReply } from '../reply.js';
+
+export type ListSide = 'left' | 'right';
+
+/**
+ * A list that a command works on. `head` and `tail` change as elements come and go; `finish` puts the metadata
+ * that tells so. Elements are at head … tail − 1.
+ */
+export class ListValue {
+  readonly #context: CommandContext;
+  readonly #key: Buffer;
+  readonly #metadata: Metadata;
+  readonly #prefix: Buffer;
+  head: number;
+  tail: number;
+
+  constructor(context: CommandContext, key: Buffer, metadata: Metadata, ends: ListEnds) {
+    this.#context = context;
+    this.#key = key;
+    this.#metadata = metadata;
+    this.#prefix = context.subKeyPrefix(key, metadata);
+    this.head = ends.head;
+    this.tail = ends.tail;
+  }
+
+  get length(): number {
+    return Math.max(0, this.tail - this.head);
+  }
+
+  /** The element at a position. Borrowed. @throws TailraceError `STORE_CORRUPT` when it is missing */
+  at(position: number): Buffer {
+    const element = this.#context.reader.get(ColumnFamily.subKeys, this.#elementKey(position));
+    if (element === undefined)
+      throw new TailraceError('STORE_CORRUPT', 'an element of a list is missing', {
+        context: { key: this.#key.toString('latin1'), position },
+        remedy: 'The store does not hold what its metadata says; restore it from a checkpoint.',
+      });
+    return element;
+  }
+
+  /** The position of an index as clients count (negative from the end); undefined outside the list. */
+  positionOf(index: number): number | undefined {
+    const position = index < 0 ? this.tail + index : this.head + index;
+    return position >= this.head && position < this.tail ? position : undefined;
+  }
+
+  /** Puts an element; the caller keeps head and tail right. */
+  put(position: number, element: Uint8Array): void {
+    this.#context.batch.put(ColumnFamily.subKeys, this.#elementKey(position), element);
+  }
+
+  delete(position: number): void {
+    this.#context.batch.delete(ColumnFamily.subKeys, this.#elementKey(position));
+  }
+
+  push(side: ListSide, element: Uint8Array): void {
+    this.put(side === 'left' ? --this.head : this.tail++, element);
+  }
+
+  /** Takes the element at one end away; owned. */
+  pop(side: ListSide): Buffer {
+    const position = side === 'left' ? this.head : this.tail - 1;
+    const element = Buffer.from(this.at(position));
+    this.delete(position);
+    if (side === 'left') this.head++;
+    else this.tail--;
+    return element;
+  }
+
+  /** Puts the metadata as the list is now; deletes it when the list is empty. */
+  finish(): void {
+    if (this.length === 0) this.#context.deleteMetadata(this.#key);
+    else this.putMetadata();
+  }
+
+  putMetadata(): void {
+    this.#context.putMetadata(this.#key, {
+      ...this.#metadata,
+      size: this.length,
+      payload: encodeListEnds(this),
+    });
+  }
+
+  deleteMetadata(): void {
+    this.#context.deleteMetadata(this.#key);
+  }
+
+  #elementKey(position: number): Buffer {
+    const key = Buffer.allocUnsafe(this.#prefix.length + listPositionBytes);
+    key.set(this.#prefix, 0);
+    writeListPosition(key, this.#prefix.length, position);
+    return key;
+  }
+}
+
+/** The list; undefined when there is no such key. */
+export const findList = (context: CommandContext, key: Buffer): ListValue | undefined | ErrorReply => {
+  const metadata = context.find(key, 'list');
+  if (metadata === undefined || metadata instanceof ErrorReply) return metadata;
+  const ends = readListEnds(metadata.payload);
+  if (ends === undefined || metadata.version.length !== versionBytes)
+    throw new TailraceError('STORE_CORRUPT', 'the metadata of a list has no head and tail', {
+      context: { key: key.toString('latin1') },
+      remedy: 'Restore the store from a checkpoint.',
+    });
+  return new ListValue(context, key, metadata, ends);
+};
+
+/** A new list under the key, whatever was there; nothing is written yet. */
+export const createList = (context: CommandContext, key: Buffer): ListValue =>
+  new ListValue(context, key, context.create('list'), newListEnds);
+
+export const findOrCreateList = (context: CommandContext, key: Buffer): ListValue | ErrorReply =>
+  findList(context, key) ?? createList(context, key);
