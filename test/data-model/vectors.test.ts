@@ -13,7 +13,7 @@ const notDataCommands = new Set(['EVAL', 'SCRIPT', 'FUNCTION', 'FCALL', 'NAMESPA
 const store = new MemoryStore();
 const services = commandServices(
   () => captureMs,
-  () => 0,
+  () => 0.5,
 );
 
 const argsOf = (vector: Vector): Buffer[] => (vector.args ?? []).map((arg) => Buffer.from(arg, 'base64'));

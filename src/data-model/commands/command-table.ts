@@ -2,11 +2,12 @@ import type { DataCommand } from './data-command.js';
 import { hashCommands } from './hashes/index.js';
 import { keyCommands } from './keys/index.js';
 import { listCommands } from './lists/index.js';
+import { setTypeCommands } from './sets/index.js';
 import { stringCommands } from './strings/index.js';
 
 /** Every command on data, by name in lower case. */
 export const dataCommands: ReadonlyMap<string, DataCommand> = new Map(
-  [...stringCommands, ...keyCommands, ...hashCommands, ...listCommands].map((command) => [
+  [...stringCommands, ...keyCommands, ...hashCommands, ...listCommands, ...setTypeCommands].map((command) => [
     command.name,
     command,
   ]),

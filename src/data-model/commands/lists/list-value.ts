@@ -1,6 +1,5 @@
 import { TailraceError } from '../../../errors/index.js';
 import { ColumnFamily } from '../../encoding/column-family.js';
-import { versionBytes } from '../../encoding/keys.js';
 import {
   encodeListEnds,
   type ListEnds,
@@ -111,7 +110,7 @@ export const findList = (context: CommandContext, key: Buffer): ListValue | unde
   const metadata = context.find(key, 'list');
   if (metadata === undefined || metadata instanceof ErrorReply) return metadata;
   const ends = readListEnds(metadata.payload);
-  if (ends === undefined || metadata.version.length !== versionBytes)
+  if (ends === undefined)
     throw new TailraceError('STORE_CORRUPT', 'the metadata of a list has no head and tail', {
       context: { key: key.toString('latin1') },
       remedy: 'Restore the store from a checkpoint.',
