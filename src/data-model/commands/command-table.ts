@@ -4,11 +4,18 @@ import { keyCommands } from './keys/index.js';
 import { listCommands } from './lists/index.js';
 import { setTypeCommands } from './sets/index.js';
 import { stringCommands } from './strings/index.js';
+import { zsetCommands } from './zsets/index.js';
+
+const all: readonly DataCommand[] = [
+  ...keyCommands,
+  ...stringCommands,
+  ...hashCommands,
+  ...listCommands,
+  ...setTypeCommands,
+  ...zsetCommands,
+];
 
 /** Every command on data, by name in lower case. */
 export const dataCommands: ReadonlyMap<string, DataCommand> = new Map(
-  [...stringCommands, ...keyCommands, ...hashCommands, ...listCommands, ...setTypeCommands].map((command) => [
-    command.name,
-    command,
-  ]),
+  all.map((command) => [command.name, command]),
 );

@@ -1,0 +1,106 @@
+import { ColumnFamily } from '../../encoding/column-family.js';
+import { encodeScoreKey, type ScoredMember } from '../../encoding/zset-encoding.js';
+import { optionWord, parseInteger } from '../arguments.js';
+import type { CommandContext } from '../command-context.js';
+import { type DataCommand, oneKey, readCommand } from '../data-command.js';
+import { distinctPlaces, maxRepeats, randomBelow } from '../random-choice.js';
+import { doubleReply, ErrorReply, nullArray, type Reply, refusal } from '../reply.js';
+import { parseScanOptions, scanEntries, scanReply, scanStart } from '../scan.js';
+import { iterateSubKeys } from '../sub-keys.js';
+import { selectRange } from './zset-range.js';
+import { findZset, scoredReply, scoreIn, scoreOf, scoreText } from './zset-value.js';
+
+const zcard = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const metadata = context.find(args[1] as Buffer, 'zset');
+  return metadata instanceof ErrorReply ? metadata : (metadata?.size ?? 0);
+};
+
+const zscore = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const zset = findZset(context, args[1] as Buffer);
+  if (zset instanceof ErrorReply) return zset;
+  const score = zset === undefined ? undefined : scoreOf(context, zset, args[2] as Buffer);
+  return score === undefined ? null : doubleReply(score);
+};
+
+const zmscore = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const zset = findZset(context, args[1] as Buffer);
+  if (zset instanceof ErrorReply) return zset;
+  return args.slice(2).map((member) => {
+    const score = zset === undefined ? undefined : scoreOf(context, zset, member);
+    return score === undefined ? null : doubleReply(score);
+  });
+};
+
+/** Counts the places before the member's, so that it takes longer the further away it is. */
+const rank =
+  (isReverse: boolean) =>
+  (context: CommandContext, args: readonly Buffer[]): Reply => {
+    const hasScore = args.length === 4 && optionWord(args[3] as Buffer) === 'WITHSCORE';
+    if (args.length > 4 || (args.length === 4 && !hasScore)) return refusal.syntax;
+    const nothing = hasScore ? nullArray : null;
+    const member = args[2] as Buffer;
+    const zset = findZset(context, args[1] as Buffer);
+    if (zset instanceof ErrorReply) return zset;
+    const score = zset === undefined ? undefined : scoreOf(context, zset, member);
+    if (zset === undefined || score === undefined) return nothing;
+    const place = encodeScoreKey(zset.prefix, score, member);
+    const iterator = iterateSubKeys(context, ColumnFamily.scores, zset.prefix, isReverse);
+    let before = 0;
+    try {
+      for (; iterator.valid && !iterator.item.key.equals(place); iterator.next()) before++;
+    } finally {
+      iterator.close();
+    }
+    return hasScore ? [before, doubleReply(score)] : before;
+  };
+
+const zscan = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const options = parseScanOptions(args, 3);
+  if (options instanceof ErrorReply) return options;
+  const zset = findZset(context, args[1] as Buffer);
+  if (zset instanceof ErrorReply) return zset;
+  const begin = scanStart(context, args[2] as Buffer, zset?.prefix ?? noBytes);
+  if (begin === undefined) return refusal.invalidCursor;
+  if (zset === undefined) return scanReply(0, []);
+  const { cursor, found } = scanEntries(
+    context,
+    ColumnFamily.subKeys,
+    zset.prefix,
+    begin,
+    options,
+    ({ value }, member) => [Buffer.from(member), scoreText(scoreIn(value))],
+  );
+  return scanReply(cursor, found.flat());
+};
+
+/** `ZRANDMEMBER key [count [WITHSCORES]]` */
+const zrandmember = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const count = args.length > 2 ? parseInteger(args[2] as Buffer) : 1;
+  if (count === undefined) return refusal.notInteger;
+  if (count < -maxRepeats) return refusal.countOutOfRange;
+  const hasScores = args.length === 4 && optionWord(args[3] as Buffer) === 'WITHSCORES';
+  if (args.length > 4 || (args.length === 4 && !hasScores)) return refusal.syntax;
+  const zset = findZset(context, args[1] as Buffer);
+  if (zset instanceof ErrorReply) return zset;
+  if (zset === undefined) return args.length === 2 ? null : [];
+  const members = selectRange(context, zset, { by: 'rank', start: 0, stop: -1 }, false);
+  const size = members.length;
+  const places =
+    count < 0
+      ? Array.from({ length: -count }, () => randomBelow(context, size))
+      : distinctPlaces(context, size, Math.min(count, size));
+  const chosen = places.map((place) => members[place] as ScoredMember);
+  return args.length === 2 ? (chosen[0]?.member ?? null) : scoredReply(chosen, hasScores);
+};
+
+const noBytes = Buffer.alloc(0);
+
+export const zsetReadCommands: readonly DataCommand[] = [
+  readCommand('zcard', 2, oneKey, zcard),
+  readCommand('zscore', 3, oneKey, zscore),
+  readCommand('zmscore', -3, oneKey, zmscore),
+  readCommand('zrank', -3, oneKey, rank(false)),
+  readCommand('zrevrank', -3, oneKey, rank(true)),
+  readCommand('zscan', -3, oneKey, zscan),
+  readCommand('zrandmember', -2, oneKey, zrandmember),
+];

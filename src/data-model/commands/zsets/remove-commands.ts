@@ -1,0 +1,142 @@
+import { ColumnFamily } from '../../encoding/column-family.js';
+import { encodeInternalKey } from '../../encoding/keys.js';
+import type { ScoredMember } from '../../encoding/zset-encoding.js';
+import { optionWord, parseInteger } from '../arguments.js';
+import type { CommandContext } from '../command-context.js';
+import { blockingCommand, type DataCommand, numberedKeys, oneKey, writeCommand } from '../data-command.js';
+import { doubleReply, ErrorReply, nullArray, pairsReply, type Reply, refusal } from '../reply.js';
+import { ByteSet } from '../sub-keys.js';
+import { parseRange } from './range-commands.js';
+import { selectRange, type ZsetRange } from './zset-range.js';
+import {
+  deleteScored,
+  deleteScorePlace,
+  findZset,
+  putZsetSize,
+  scoreOf,
+  type ZsetValue,
+  zsetNote,
+} from './zset-value.js';
+
+const zrem = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const zset = findZset(context, args[1] as Buffer);
+  if (zset === undefined) return 0;
+  if (zset instanceof ErrorReply) return zset;
+  const seen = new ByteSet();
+  context.batch.logData(zsetNote);
+  for (let i = 2; i < args.length; i++) {
+    const member = args[i] as Buffer;
+    const score = scoreOf(context, zset, member);
+    if (score !== undefined && seen.add(member)) deleteScored(context, zset, member, score);
+  }
+  putZsetSize(context, zset, -seen.size);
+  return seen.size;
+};
+
+const removeAll = (context: CommandContext, zset: ZsetValue, members: readonly ScoredMember[]): void => {
+  for (const { member, score } of members) deleteScored(context, zset, member, score);
+  putZsetSize(context, zset, -members.length);
+};
+
+/** Kvrocks notes the removals by score and by member, not those by rank. */
+const removeRange =
+  (by: ZsetRange['by']) =>
+  (context: CommandContext, args: readonly Buffer[]): Reply => {
+    const range = parseRange(by, args[2] as Buffer, args[3] as Buffer, false);
+    if (range instanceof ErrorReply) return range;
+    const zset = findZset(context, args[1] as Buffer);
+    if (zset === undefined) return 0;
+    if (zset instanceof ErrorReply) return zset;
+    const members = selectRange(context, zset, range, false);
+    if (by !== 'rank') context.batch.logData(zsetNote);
+    if (by === 'lex') {
+      for (const { member, score } of members) {
+        deleteScorePlace(context, zset, member, score);
+        context.batch.delete(ColumnFamily.subKeys, encodeInternalKey(zset.prefix, member));
+      }
+      putZsetSize(context, zset, -members.length);
+    } else removeAll(context, zset, members);
+    return members.length;
+  };
+
+/** Takes up to `count` members from the low or the high end. */
+const popSome = (context: CommandContext, zset: ZsetValue, isMax: boolean, count: number): ScoredMember[] => {
+  if (count === 0) return [];
+  const members = selectRange(context, zset, { by: 'rank', start: 0, stop: count - 1 }, isMax);
+  context.batch.logData(zsetNote);
+  removeAll(context, zset, members);
+  return members;
+};
+
+const flat = (members: readonly ScoredMember[]): Reply[] =>
+  members.flatMap(({ member, score }) => [member, doubleReply(score)]);
+
+/** `ZPOPMIN key [count]` */
+const pop =
+  (isMax: boolean) =>
+  (context: CommandContext, args: readonly Buffer[]): Reply => {
+    if (args.length > 3) return refusal.syntax;
+    const count = args.length === 3 ? parseInteger(args[2] as Buffer) : 1;
+    if (count === undefined || count < 0) return refusal.notPositive;
+    const zset = findZset(context, args[1] as Buffer);
+    if (zset instanceof ErrorReply) return zset;
+    const members = zset === undefined ? [] : popSome(context, zset, isMax, count);
+    return args.length === 3 ? pairsReply(flat(members)) : flat(members);
+  };
+
+const firstZset = (context: CommandContext, keys: readonly Buffer[]): ZsetValue | undefined | ErrorReply => {
+  for (const key of keys) {
+    const zset = findZset(context, key);
+    if (zset !== undefined) return zset;
+  }
+  return undefined;
+};
+
+/** `BZPOPMIN key [key …] timeout` */
+const blockingPop =
+  (isMax: boolean) =>
+  (context: CommandContext, args: readonly Buffer[]): Reply => {
+    const zset = firstZset(context, args.slice(1, -1));
+    if (zset === undefined) return nullArray;
+    if (zset instanceof ErrorReply) return zset;
+    return [Buffer.from(zset.key), ...flat(popSome(context, zset, isMax, 1))];
+  };
+
+/** `ZMPOP numkeys key [key …] MIN|MAX [COUNT n]`, its keys from `args[at + 1]` on. */
+const multiPop =
+  (at: number) =>
+  (context: CommandContext, args: readonly Buffer[]): Reply => {
+    const keyCount = parseInteger(args[at] as Buffer);
+    if (keyCount === undefined || keyCount < 1) return new ErrorReply('ERR numkeys should be greater than 0');
+    const whereAt = at + 1 + keyCount;
+    const where = whereAt < args.length ? optionWord(args[whereAt] as Buffer) : '';
+    if (where !== 'MIN' && where !== 'MAX') return refusal.syntax;
+    let count = 1;
+    if (args.length > whereAt + 1) {
+      if (optionWord(args[whereAt + 1] as Buffer) !== 'COUNT' || args.length !== whereAt + 3)
+        return refusal.syntax;
+      const wanted = parseInteger(args[whereAt + 2] as Buffer);
+      if (wanted === undefined || wanted < 1) return new ErrorReply('ERR count should be greater than 0');
+      count = wanted;
+    }
+    const zset = firstZset(context, args.slice(at + 1, whereAt));
+    if (zset === undefined) return nullArray;
+    if (zset instanceof ErrorReply) return zset;
+    const members = popSome(context, zset, where === 'MAX', count);
+    return [Buffer.from(zset.key), members.map(({ member, score }) => [member, doubleReply(score)])];
+  };
+
+const keysBeforeTimeout = { first: 1, last: -2, step: 1 };
+
+export const removeCommands: readonly DataCommand[] = [
+  writeCommand('zrem', -3, oneKey, zrem),
+  writeCommand('zremrangebyrank', 4, oneKey, removeRange('rank')),
+  writeCommand('zremrangebyscore', 4, oneKey, removeRange('score')),
+  writeCommand('zremrangebylex', 4, oneKey, removeRange('lex')),
+  writeCommand('zpopmin', -2, oneKey, pop(false)),
+  writeCommand('zpopmax', -2, oneKey, pop(true)),
+  writeCommand('zmpop', -4, numberedKeys(1), multiPop(1)),
+  blockingCommand('bzpopmin', -3, keysBeforeTimeout, -1, blockingPop(false)),
+  blockingCommand('bzpopmax', -3, keysBeforeTimeout, -1, blockingPop(true)),
+  blockingCommand('bzmpop', -5, numberedKeys(2), 1, multiPop(2)),
+];
