@@ -30,8 +30,11 @@ const expire =
     if (amount === undefined) return refusal.notInteger;
     const condition = parseExpireCondition(args, 3);
     if (condition instanceof ErrorReply) return condition;
-    const expireMs = absoluteExpiry(amount, isSeconds, isAbsolute ? 0 : context.nowMs());
-    if (expireMs === undefined) return invalidExpire(command);
+    const nowMs = context.nowMs();
+    const wanted = absoluteExpiry(amount, isSeconds, isAbsolute ? 0 : nowMs);
+    if (wanted === undefined) return invalidExpire(command);
+    // What expires now must be gone for the very next command, in the same millisecond.
+    const expireMs = wanted === nowMs ? nowMs - 1 : wanted;
     const metadata = context.findAny(key);
     if (metadata === undefined || !allowsExpiry(condition, metadata.expireMs, expireMs)) return 0;
     writeExpiry(context, key, metadata, expireMs);

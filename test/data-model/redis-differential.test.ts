@@ -1,0 +1,135 @@
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { doubleText } from '../../src/data-model/commands/arguments.js';
+import { CommandContext, commandServices } from '../../src/data-model/commands/command-context.js';
+import { dataCommands } from '../../src/data-model/commands/command-table.js';
+import { CommandTransaction } from '../../src/data-model/commands/command-transaction.js';
+import { ErrorReply, type Reply, wrongArity } from '../../src/data-model/commands/reply.js';
+import { type RedisService, startRedis } from '../services/index.js';
+import { MemoryStore } from '../support/memory-store.js';
+import { type RandomCommand, randomCommand } from '../support/random-commands.js';
+import { SeededRandom } from '../support/seeded-random.js';
+
+const commandCount = Number(process.env['COMMANDS'] ?? 20_000);
+const perRound = 500;
+
+/** Answers whose order is nobody's promise; the number is how many items belong together. */
+const unordered = new Map(
+  Object.entries({
+    HGETALL: 2,
+    HKEYS: 1,
+    HVALS: 1,
+    SMEMBERS: 1,
+    SRANDMEMBER: 1,
+    SPOP: 1,
+    SUNION: 1,
+    SINTER: 1,
+    SDIFF: 1,
+    KEYS: 1,
+  }),
+);
+const scans = new Map(Object.entries({ SCAN: 1, HSCAN: 2, SSCAN: 1, ZSCAN: 2 }));
+
+/** Ours as RESP2 would carry it. */
+const flatten = (reply: Reply): unknown => {
+  if (reply instanceof ErrorReply) return `error ${reply.text.split(' ')[0]}`;
+  if (typeof reply === 'bigint') return reply.toString();
+  if (typeof reply === 'number') return reply.toString();
+  if (Buffer.isBuffer(reply)) return reply.toString('latin1');
+  if (typeof reply !== 'object' || reply === null) return reply;
+  if ('kind' in reply) {
+    if (reply.kind === 'map') return reply.entries.map(flatten);
+    if (reply.kind === 'set') return reply.members.map(flatten);
+    if (reply.kind === 'pairs') return reply.items.map(flatten);
+    return reply.kind === 'double' ? doubleText(reply.value) : null;
+  }
+  return reply.map(flatten);
+};
+
+const flattenTheirs = (reply: unknown): unknown => {
+  if (reply instanceof Error) return `error ${reply.message.split(' ')[0]}`;
+  if (typeof reply === 'number') return reply.toString();
+  if (Buffer.isBuffer(reply)) return reply.toString('latin1');
+  return Array.isArray(reply) ? reply.map(flattenTheirs) : reply;
+};
+
+const inGroups = (items: readonly unknown[], size: number): unknown[] =>
+  Array.from({ length: items.length / size }, (_, group) =>
+    JSON.stringify(items.slice(group * size, (group + 1) * size)),
+  ).sort();
+
+const comparable = (name: string, reply: unknown): unknown => {
+  const scanned = scans.get(name);
+  if (scanned !== undefined && Array.isArray(reply)) return [reply[0], inGroups(reply[1], scanned)];
+  const group = unordered.get(name);
+  return group !== undefined && Array.isArray(reply) ? inGroups(reply, group) : reply;
+};
+
+const runOurs = (run: (name: string, args: readonly Buffer[]) => Reply, words: RandomCommand): Reply => {
+  const args = words.map((word) => Buffer.from(word));
+  const name = String(words[0]).toLowerCase();
+  const command = dataCommands.get(name);
+  if (command === undefined) throw new Error(`no command ${name}`);
+  const isArity = command.arity < 0 ? args.length >= -command.arity : args.length === command.arity;
+  return isArity ? run(name, args) : wrongArity(name);
+};
+
+const commandNamed = (name: string) => {
+  const command = dataCommands.get(name);
+  if (command === undefined) throw new Error(`no command ${name}`);
+  return command;
+};
+
+describe('the same commands', () => {
+  let service: RedisService;
+  let redis: Redis;
+
+  beforeAll(async () => {
+    service = await startRedis();
+    redis = new Redis(service.url, { stringNumbers: true, protocol: 2 });
+  });
+
+  afterAll(async () => {
+    redis.disconnect();
+    await service.stop();
+  });
+
+  it.each(['one by one', 'in transactions'])(
+    'get the same replies from us, %s, as from Redis',
+    async (mode) => {
+      await redis.flushall();
+      const random = SeededRandom.fromEnvironment(`commands ${mode}`);
+      const store = new MemoryStore();
+      const services = commandServices();
+      const history: string[] = [];
+      for (let done = 0; done < commandCount; done += perRound) {
+        const round = Array.from({ length: perRound }, () => randomCommand(random));
+        const pipeline = redis.pipeline();
+        for (const [name, ...args] of round) pipeline.callBuffer(String(name), ...args);
+        const theirs = (await pipeline.exec()) ?? [];
+        let transaction = new CommandTransaction(store, services);
+        for (const [index, words] of round.entries()) {
+          const ours = runOurs((name, args) => {
+            if (mode === 'in transactions') return transaction.run(commandNamed(name), args);
+            const context = new CommandContext(store, services);
+            const reply = commandNamed(name).run(context, args);
+            if (context.batch.count > 0) store.commit(context.batch.finish());
+            return reply;
+          }, words);
+          if (mode === 'in transactions' && random.below(20) === 0) {
+            if (transaction.batch.count > 0) store.commit(transaction.batch.finish());
+            transaction = new CommandTransaction(store, services);
+          }
+          const name = String(words[0]);
+          const [error, result] = theirs[index] ?? [];
+          history.push(words.map((word) => JSON.stringify(word.toString('latin1'))).join(' '));
+          expect(
+            comparable(name, flatten(ours)),
+            `command ${done + index}, after\n${history.slice(-6).join('\n')}`,
+          ).toEqual(comparable(name, flattenTheirs(error ?? result)));
+        }
+        if (transaction.batch.count > 0) store.commit(transaction.batch.finish());
+      }
+    },
+  );
+});

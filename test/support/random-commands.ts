@@ -1,0 +1,199 @@
+import type { SeededRandom } from './seeded-random.js';
+
+/** A command of a random history, as its words. */
+export type RandomCommand = readonly (string | Buffer)[];
+
+type Maker = (random: SeededRandom) => RandomCommand;
+
+/** A few keys for all types, so that histories meet each other and the wrong type. */
+const key = (random: SeededRandom): string => `k${random.below(12)}`;
+const member = (random: SeededRandom): string | Buffer =>
+  random.below(20) === 0 ? random.bytes(random.below(6)) : `m${random.below(15)}`;
+const value = (random: SeededRandom): string | Buffer => {
+  const kind = random.below(10);
+  if (kind === 0) return random.bytes(random.below(40));
+  if (kind === 1) return '';
+  return kind < 6 ? `${random.below(2000) - 1000}` : `v${random.below(1000)}`;
+};
+const index = (random: SeededRandom): string => `${random.below(16) - 8}`;
+const count = (random: SeededRandom): string => `${random.below(5)}`;
+const score = (random: SeededRandom): string => `${(random.below(64) - 32) / 4 || 0}`;
+const scoreBound = (random: SeededRandom): string =>
+  random.pick(['-inf', '+inf', score(random), score(random), `(${score(random)}`]);
+const lexBound = (random: SeededRandom): string =>
+  random.pick(['-', '+', `[m${random.below(15)}`, `(m${random.below(15)}`]);
+const some = <Item>(random: SeededRandom, make: (random: SeededRandom) => Item, most = 4): Item[] =>
+  Array.from({ length: 1 + random.below(most) }, () => make(random));
+const side = (random: SeededRandom): string => random.pick(['LEFT', 'right']);
+const later = (random: SeededRandom): string => `${4_000_000_000 + random.below(1000)}`;
+const maybe = <Item>(random: SeededRandom, ...items: Item[]): Item[] => (random.below(2) === 0 ? [] : items);
+const withCount = <Item>(items: readonly Item[]): (string | Item)[] => [`${items.length}`, ...items];
+
+const strings: readonly Maker[] = [
+  (r) => ['SET', key(r), value(r)],
+  (r) => ['SET', key(r), value(r), r.pick(['NX', 'XX', 'KEEPTTL', 'GET'])],
+  (r) => ['SET', key(r), value(r), 'EXAT', later(r), ...maybe(r, 'NX')],
+  (r) => ['SET', key(r), value(r), r.pick(['EX', 'FOO', 'NX XX'])],
+  (r) => ['GET', key(r)],
+  (r) => ['SETNX', key(r), value(r)],
+  (r) => ['GETSET', key(r), value(r)],
+  (r) => ['GETDEL', key(r)],
+  (r) => ['GETEX', key(r), ...maybe(r, 'EXAT', later(r))],
+  (r) => ['GETEX', key(r), 'PERSIST'],
+  (r) => ['MGET', ...some(r, key)],
+  (r) => ['MSET', ...some(r, key).flatMap((name) => [name, value(r)])],
+  (r) => ['MSETNX', ...some(r, key).flatMap((name) => [name, value(r)])],
+  (r) => ['MSET', ...some(r, key)],
+  (r) => ['APPEND', key(r), value(r)],
+  (r) => ['STRLEN', key(r)],
+  (r) => ['GETRANGE', key(r), index(r), index(r)],
+  (r) => ['SETRANGE', key(r), index(r), value(r)],
+  (r) => ['INCR', key(r)],
+  (r) => ['DECR', key(r)],
+  (r) => ['INCRBY', key(r), r.pick(['5', '-7', '9223372036854775807', '-9223372036854775808', 'x', '01'])],
+  (r) => ['DECRBY', key(r), r.pick(['5', '-7', '9223372036854775807', '-9223372036854775808'])],
+];
+
+const keys: readonly Maker[] = [
+  (r) => ['DEL', ...some(r, key)],
+  (r) => ['UNLINK', key(r)],
+  (r) => ['EXISTS', ...some(r, key)],
+  (r) => ['TYPE', key(r)],
+  (r) => ['EXPIREAT', key(r), later(r), ...maybe(r, r.pick(['NX', 'XX', 'GT', 'LT', 'ZZ']))],
+  (r) => ['PEXPIREAT', key(r), `${later(r)}123`],
+  (r) => ['EXPIRE', key(r), r.pick(['-1', '0', 'abc', '99999999999999999'])],
+  (r) => ['PERSIST', key(r)],
+  (r) => ['EXPIRETIME', key(r)],
+  (r) => ['PEXPIRETIME', key(r)],
+  (r) => ['RENAME', key(r), key(r)],
+  (r) => ['RENAMENX', key(r), key(r)],
+  (r) => ['COPY', key(r), key(r), ...maybe(r, 'REPLACE')],
+  () => ['DBSIZE'],
+  (r) => ['KEYS', r.pick(['*', 'k1*', 'k[0-3]', 'k?', '\\k1', 'k[^1]', 'x*'])],
+  () => ['SCAN', '0', 'COUNT', '1000'],
+  (r) => ['SCAN', '0', 'COUNT', '1000', 'TYPE', r.pick(['string', 'hash', 'list', 'set', 'zset'])],
+  (r) => (r.below(40) === 0 ? ['FLUSHDB'] : ['EXISTS', key(r)]),
+];
+
+const hashes: readonly Maker[] = [
+  (r) => ['HSET', key(r), ...some(r, member).flatMap((field) => [field, value(r)])],
+  (r) => ['HSET', key(r), member(r)],
+  (r) => ['HMSET', key(r), member(r), value(r)],
+  (r) => ['HSETNX', key(r), member(r), value(r)],
+  (r) => ['HGET', key(r), member(r)],
+  (r) => ['HMGET', key(r), ...some(r, member)],
+  (r) => ['HGETALL', key(r)],
+  (r) => ['HKEYS', key(r)],
+  (r) => ['HVALS', key(r)],
+  (r) => ['HDEL', key(r), ...some(r, member)],
+  (r) => ['HLEN', key(r)],
+  (r) => ['HEXISTS', key(r), member(r)],
+  (r) => ['HSTRLEN', key(r), member(r)],
+  (r) => ['HINCRBY', key(r), member(r), r.pick(['3', '-3', 'x', '9223372036854775807'])],
+  (r) => ['HSCAN', key(r), '0', 'COUNT', '1000', ...maybe(r, 'MATCH', 'm1*')],
+];
+
+const lists: readonly Maker[] = [
+  (r) => ['LPUSH', key(r), ...some(r, member)],
+  (r) => ['RPUSH', key(r), ...some(r, member)],
+  (r) => ['LPUSHX', key(r), member(r)],
+  (r) => ['RPUSHX', key(r), member(r)],
+  (r) => ['LPOP', key(r), ...maybe(r, count(r))],
+  (r) => ['RPOP', key(r), ...maybe(r, count(r))],
+  (r) => ['LLEN', key(r)],
+  (r) => ['LINDEX', key(r), index(r)],
+  (r) => ['LRANGE', key(r), index(r), index(r)],
+  (r) => ['LRANGE', key(r), '0', '-1'],
+  (r) => ['LSET', key(r), index(r), member(r)],
+  (r) => ['LINSERT', key(r), r.pick(['BEFORE', 'AFTER']), member(r), member(r)],
+  (r) => ['LREM', key(r), index(r), member(r)],
+  (r) => (r.below(4) === 0 ? ['LTRIM', key(r), index(r), index(r)] : ['LTRIM', key(r), '0', '30']),
+  (r) => ['LPOS', key(r), member(r), ...maybe(r, 'RANK', index(r)), ...maybe(r, 'COUNT', count(r))],
+  (r) => ['RPOPLPUSH', key(r), key(r)],
+  (r) => ['LMOVE', key(r), key(r), side(r), side(r)],
+  (r) => ['LMPOP', ...withCount(some(r, key)), side(r), ...maybe(r, 'COUNT', count(r))],
+];
+
+const sets: readonly Maker[] = [
+  (r) => ['SADD', key(r), ...some(r, member)],
+  (r) => ['SREM', key(r), ...some(r, member)],
+  (r) => ['SCARD', key(r)],
+  (r) => ['SMEMBERS', key(r)],
+  (r) => ['SISMEMBER', key(r), member(r)],
+  (r) => ['SMISMEMBER', key(r), ...some(r, member)],
+  (r) => ['SMOVE', key(r), key(r), member(r)],
+  (r) => (r.below(4) === 0 ? ['SPOP', key(r), '1000'] : ['SPOP', key(r), '0']),
+  (r) => ['SRANDMEMBER', key(r), '1000'],
+  (r) => [r.pick(['SUNION', 'SINTER', 'SDIFF']), ...some(r, key)],
+  (r) => [r.pick(['SUNIONSTORE', 'SINTERSTORE', 'SDIFFSTORE']), key(r), ...some(r, key)],
+  (r) => ['SINTERCARD', ...withCount(some(r, key)), ...maybe(r, 'LIMIT', count(r))],
+  (r) => ['SSCAN', key(r), '0', 'COUNT', '1000'],
+];
+
+const zsets: readonly Maker[] = [
+  (r) => ['ZADD', key(r), ...some(r, member).flatMap((name) => [score(r), name])],
+  (r) => [
+    'ZADD',
+    key(r),
+    ...maybe(r, r.pick(['NX', 'XX', 'GT', 'LT'])),
+    ...maybe(r, 'CH'),
+    ...maybe(r, 'INCR'),
+    score(r),
+    member(r),
+  ],
+  (r) => ['ZADD', key(r), r.pick(['x', 'nan', 'inf', '-inf']), member(r)],
+  (r) => ['ZINCRBY', key(r), score(r), member(r)],
+  (r) => ['ZREM', key(r), ...some(r, member)],
+  (r) => ['ZCARD', key(r)],
+  (r) => ['ZSCORE', key(r), member(r)],
+  (r) => ['ZMSCORE', key(r), ...some(r, member)],
+  (r) => [r.pick(['ZRANK', 'ZREVRANK']), key(r), member(r)],
+  (r) => [r.pick(['ZRANGE', 'ZREVRANGE']), key(r), index(r), index(r), ...maybe(r, 'WITHSCORES')],
+  (r) => [
+    'ZRANGE',
+    key(r),
+    scoreBound(r),
+    scoreBound(r),
+    'BYSCORE',
+    ...maybe(r, 'REV'),
+    ...maybe(r, 'WITHSCORES'),
+  ],
+  (r) => ['ZRANGEBYSCORE', key(r), scoreBound(r), scoreBound(r), ...maybe(r, 'LIMIT', index(r), index(r))],
+  (r) => ['ZREVRANGEBYSCORE', key(r), scoreBound(r), scoreBound(r), ...maybe(r, 'WITHSCORES')],
+  (r) => ['ZRANGE', key(r), '0', '-1', 'LIMIT', '0', '1'],
+  (r) => ['ZCOUNT', key(r), scoreBound(r), scoreBound(r)],
+  (r) => ['ZRANGESTORE', key(r), key(r), index(r), index(r), ...maybe(r, 'REV')],
+  (r) => ['ZREMRANGEBYRANK', key(r), index(r), index(r)],
+  (r) => ['ZREMRANGEBYSCORE', key(r), scoreBound(r), scoreBound(r)],
+  (r) => [r.pick(['ZPOPMIN', 'ZPOPMAX']), key(r), ...maybe(r, count(r))],
+  (r) => ['ZMPOP', ...withCount(some(r, key)), r.pick(['MIN', 'MAX']), ...maybe(r, 'COUNT', count(r))],
+  (r) => [
+    r.pick(['ZUNIONSTORE', 'ZINTERSTORE']),
+    key(r),
+    '2',
+    key(r),
+    key(r),
+    ...maybe(r, 'WEIGHTS', '2', '-0.5'),
+    ...maybe(r, 'AGGREGATE', r.pick(['SUM', 'MIN', 'MAX'])),
+  ],
+  (r) => [r.pick(['ZUNION', 'ZINTER', 'ZDIFF']), ...withCount(some(r, key)), ...maybe(r, 'WITHSCORES')],
+  (r) => ['ZDIFFSTORE', key(r), ...withCount(some(r, key))],
+  (r) => ['ZINTERCARD', ...withCount(some(r, key))],
+  (r) => ['ZSCAN', key(r), '0', 'COUNT', '1000'],
+];
+
+/** Members of one score, for ranges by member. */
+const lexSets: readonly Maker[] = [
+  (r) => ['ZADD', 'lex', ...some(r, member).flatMap((name) => ['0', name])],
+  (r) => ['ZRANGEBYLEX', 'lex', lexBound(r), lexBound(r), ...maybe(r, 'LIMIT', count(r), index(r))],
+  (r) => ['ZREVRANGEBYLEX', 'lex', lexBound(r), lexBound(r)],
+  (r) => ['ZRANGE', 'lex', lexBound(r), lexBound(r), 'BYLEX', ...maybe(r, 'REV')],
+  (r) => ['ZLEXCOUNT', 'lex', lexBound(r), lexBound(r)],
+  (r) => (r.below(5) === 0 ? ['ZREMRANGEBYLEX', 'lex', lexBound(r), lexBound(r)] : ['ZCARD', 'lex']),
+];
+
+const families = [strings, keys, hashes, lists, sets, zsets, lexSets];
+
+/** One random command over all common types, right and wrong ones. The same seed gives the same history. */
+export const randomCommand = (random: SeededRandom): RandomCommand =>
+  random.pick(random.pick(families))(random);
