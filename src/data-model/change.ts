@@ -1,6 +1,6 @@
 /**
- * Changes: what a write batch means in the words of the data model, one per logical fact, in sequence order.
- * Byte strings are Uint8Array; they borrow the batch's bytes unless said otherwise.
+ * Changes: what a write batch means in the words of the data model, one per logical fact, in the order of the
+ * log. Byte strings borrow the batch's bytes: whoever keeps them longer than the batch copies them.
  */
 
 export type ValueType =
@@ -29,97 +29,205 @@ interface KeyedChange extends ChangeBase {
   readonly key: Uint8Array;
 }
 
-/** Absolute expiry in ms since the epoch; absent = the key does not expire. */
-interface MayExpire {
-  readonly ttlAt?: number;
+/** The key is now exactly this value; what it held before, of whatever type, is gone. */
+export interface WholeValuePut extends KeyedChange {
+  readonly op: 'put';
+  /** `json`: the document's text. */
+  readonly type: 'string' | 'json';
+  readonly value: Uint8Array;
+  /** Absolute expiry in ms since the epoch; undefined = the key does not expire. */
+  readonly ttlAt: number | undefined;
+}
+
+export interface HashPut extends KeyedChange {
+  readonly op: 'put';
+  readonly type: 'hash';
+  readonly field: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+export interface SetPut extends KeyedChange {
+  readonly op: 'put';
+  readonly type: 'set';
+  readonly member: Uint8Array;
+}
+
+export interface SortedSetPut extends KeyedChange {
+  readonly op: 'put';
+  readonly type: 'zset';
+  readonly member: Uint8Array;
+  readonly score: number;
+}
+
+export interface SortedIntPut extends KeyedChange {
+  readonly op: 'put';
+  readonly type: 'sortedint';
+  readonly id: bigint;
+}
+
+/** The bitmap's bytes from `offset` on, in the bit order of Redis' strings. */
+export interface BitmapPut extends KeyedChange {
+  readonly op: 'put';
+  readonly type: 'bitmap';
+  readonly offset: number;
+  readonly value: Uint8Array;
+  /** Length of the whole bitmap in bytes, where it goes beyond `offset + value.length` for sure. */
+  readonly size: number | undefined;
+}
+
+/** The registers of one of a HyperLogLog's 16 segments: 1,024 of 6 bits, packed as in Redis' dense form. */
+export interface HyperLogLogPut extends KeyedChange {
+  readonly op: 'put';
+  readonly type: 'hyperloglog';
+  readonly segment: number;
+  readonly value: Uint8Array;
+}
+
+/** Replaces one element; `listIndex` 0 = head (a negative one counts from the tail, −1 = last). */
+export interface ListPut extends KeyedChange {
+  readonly op: 'put';
+  readonly type: 'list';
+  readonly listIndex: number;
+  readonly value: Uint8Array;
+}
+
+export interface ListPush extends KeyedChange {
+  readonly op: 'push';
+  readonly type: 'list';
+  readonly side: 'head' | 'tail';
+  readonly value: Uint8Array;
+}
+
+export interface ListPop extends KeyedChange {
+  readonly op: 'pop';
+  readonly type: 'list';
+  readonly side: 'head' | 'tail';
+  readonly count: number;
+}
+
+export interface StreamPut extends KeyedChange {
+  readonly op: 'put';
+  readonly type: 'stream';
+  /** `ms-seq` */
+  readonly id: string;
+  /** field, value, field, value … */
+  readonly fields: readonly Uint8Array[];
+}
+
+/** What is known of a stream besides its entries (groups, consumers, pending entries, last id), as the command that sets it. */
+export interface StreamMeta extends KeyedChange {
+  readonly op: 'streamMeta';
+  readonly type: 'stream';
+  /** Word by word, the key included. */
+  readonly command: readonly (string | Uint8Array)[];
+}
+
+export interface HashDelete extends KeyedChange {
+  readonly op: 'delete';
+  readonly type: 'hash';
+  readonly field: Uint8Array;
+}
+
+export interface MemberDelete extends KeyedChange {
+  readonly op: 'delete';
+  readonly type: 'set' | 'zset';
+  readonly member: Uint8Array;
+}
+
+export interface SortedIntDelete extends KeyedChange {
+  readonly op: 'delete';
+  readonly type: 'sortedint';
+  readonly id: bigint;
+}
+
+export interface StreamDelete extends KeyedChange {
+  readonly op: 'delete';
+  readonly type: 'stream';
+  readonly id: string;
+}
+
+/** The whole key is gone. Stands also before the puts of a key that starts anew, where an old one may be left. */
+export interface KeyDelete extends KeyedChange {
+  readonly op: 'delete';
+  readonly type: 'key';
+}
+
+export interface Expire extends KeyedChange {
+  readonly op: 'expire';
+  readonly type: ValueType;
+  /** ms since the epoch */
+  readonly ttlAt: number;
+  /** Strings and JSON: the value, unchanged, as the log carries it. */
+  readonly value: Uint8Array | undefined;
+}
+
+export interface Persist extends KeyedChange {
+  readonly op: 'persist';
+  readonly type: ValueType;
+  /** Strings and JSON: the value, unchanged, as the log carries it. */
+  readonly value: Uint8Array | undefined;
+}
+
+/** Every key of the namespace is gone; of every namespace (`all`, then `ns` is empty); of one cluster slot. */
+export interface Clear extends ChangeBase {
+  readonly op: 'clear';
+  readonly type: 'namespace' | 'all' | 'slot';
+  /** Only for `slot`. */
+  readonly slot: number | undefined;
+}
+
+export interface Publish extends ChangeBase {
+  readonly op: 'publish';
+  readonly type: 'pubsub';
+  readonly channel: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** A script, function or namespace that replicas learn of: put under `key`, or deleted (up to `keyEnd`, exclusive). */
+export interface Propagate extends ChangeBase {
+  readonly op: 'propagate';
+  readonly type: 'script';
+  readonly key: Uint8Array;
+  /** undefined: deleted */
+  readonly value: Uint8Array | undefined;
+  readonly keyEnd: Uint8Array | undefined;
 }
 
 export type Change =
-  | (KeyedChange & MayExpire & { readonly op: 'put'; readonly type: 'string'; readonly value: Uint8Array })
-  | (KeyedChange & {
-      readonly op: 'put';
-      readonly type: 'hash';
-      readonly field: Uint8Array;
-      readonly value: Uint8Array;
-    })
-  | (KeyedChange & { readonly op: 'put'; readonly type: 'set'; readonly member: Uint8Array })
-  | (KeyedChange & {
-      readonly op: 'put';
-      readonly type: 'zset';
-      readonly member: Uint8Array;
-      readonly score: number;
-    })
-  | (KeyedChange & { readonly op: 'put'; readonly type: 'sortedint'; readonly id: bigint })
-  /** Sets the bytes of a bitmap from `offset` on, in Redis' bit order. */
-  | (KeyedChange & {
-      readonly op: 'put';
-      readonly type: 'bitmap';
-      readonly offset: number;
-      readonly value: Uint8Array;
-    })
-  | (KeyedChange & { readonly op: 'put'; readonly type: 'json'; readonly value: Uint8Array } & MayExpire)
-  /** Replaces one list element; `index0` is the logical index, 0 = head. */
-  | (KeyedChange & {
-      readonly op: 'put';
-      readonly type: 'list';
-      readonly listIndex: number;
-      readonly value: Uint8Array;
-    })
-  | (KeyedChange & {
-      readonly op: 'push';
-      readonly type: 'list';
-      readonly side: 'head' | 'tail';
-      readonly value: Uint8Array;
-    })
-  | (KeyedChange & { readonly op: 'pop'; readonly type: 'list'; readonly side: 'head' | 'tail' })
-  /** The whole list is now exactly `values`. */
-  | (KeyedChange &
-      MayExpire & { readonly op: 'replace'; readonly type: 'list'; readonly values: readonly Uint8Array[] })
-  | (KeyedChange & {
-      readonly op: 'put';
-      readonly type: 'stream';
-      readonly id: string;
-      readonly fields: readonly Uint8Array[];
-    })
-  /** Anything of a type that only has a whole-value form: `value` in Redis' own representation where there is one. */
-  | (KeyedChange &
-      MayExpire & { readonly op: 'put'; readonly type: 'hyperloglog' | 'bloom'; readonly value: Uint8Array })
-  | (KeyedChange & { readonly op: 'delete'; readonly type: 'hash'; readonly field: Uint8Array })
-  | (KeyedChange & { readonly op: 'delete'; readonly type: 'set' | 'zset'; readonly member: Uint8Array })
-  | (KeyedChange & { readonly op: 'delete'; readonly type: 'sortedint'; readonly id: bigint })
-  | (KeyedChange & { readonly op: 'delete'; readonly type: 'stream'; readonly id: string })
-  /** The whole key is gone. */
-  | (KeyedChange & { readonly op: 'delete'; readonly type: 'key' })
-  | (KeyedChange & { readonly op: 'expire'; readonly type: ValueType; readonly ttlAt: number })
-  | (KeyedChange & { readonly op: 'persist'; readonly type: ValueType })
-  /** Stream facts that are not entries: groups, consumers, pending entries, last id. */
-  | (KeyedChange & {
-      readonly op: 'streamMeta';
-      readonly type: 'stream';
-      readonly command: readonly Uint8Array[];
-    })
-  /** Every key of the namespace is gone. `all`: of every namespace. */
-  | (ChangeBase & { readonly op: 'clear'; readonly type: 'namespace' | 'all' })
-  | (ChangeBase & {
-      readonly op: 'publish';
-      readonly type: 'pubsub';
-      readonly channel: Uint8Array;
-      readonly value: Uint8Array;
-    })
-  | (ChangeBase & {
-      readonly op: 'propagate';
-      readonly type: 'script';
-      readonly key: Uint8Array;
-      readonly value: Uint8Array;
-    });
+  | WholeValuePut
+  | HashPut
+  | SetPut
+  | SortedSetPut
+  | SortedIntPut
+  | BitmapPut
+  | HyperLogLogPut
+  | ListPut
+  | ListPush
+  | ListPop
+  | StreamPut
+  | StreamMeta
+  | HashDelete
+  | MemberDelete
+  | SortedIntDelete
+  | StreamDelete
+  | KeyDelete
+  | Expire
+  | Persist
+  | Clear
+  | Publish
+  | Propagate;
 
 /** A change that the decoder cannot express; what happens to it is the pipeline's policy, never a silent skip. */
 export interface Undecodable {
   readonly seq: number;
+  /**
+   * `DECODE_UNSUPPORTED`: has no counterpart, or is no data of a kind that is known.
+   * `DECODE_AMBIGUOUS`: cannot be told from the log alone, after a restart in the middle of a key's history.
+   */
   readonly code: 'DECODE_UNSUPPORTED' | 'DECODE_AMBIGUOUS';
   readonly reason: string;
-  readonly ns?: string;
-  readonly key?: Uint8Array;
+  readonly ns: string | undefined;
+  readonly key: Uint8Array | undefined;
 }
 
 /** One batch of the log, decoded: one transaction. */

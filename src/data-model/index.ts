@@ -16,5 +16,9 @@ export {
   type SetReply,
   wrongArity,
 } from './commands/reply.js';
+export { Decoder, type DecoderOptions } from './decode/decoder.js';
 export { ColumnFamily, columnFamilyCount } from './encoding/column-family.js';
 export { defaultNamespace } from './encoding/keys.js';
+export type { RedisCommand } from './redis/command-target.js';
+export { RedisEncoder, toRedisCommands } from './redis/redis-commands.js';
+export type { EncodedCommands, RedisMapping, UnsupportedChange } from './redis/redis-mapping.js';

@@ -46,6 +46,28 @@ export class ByteWriter {
     this.#length += length;
   }
 
+  /** A bulk string of RESP: `$length`, line end, the bytes, line end. Hot for sinks that write commands in bulk. */
+  bulk(bytes: Uint8Array): void {
+    const length = bytes.length;
+    this.#reserve(length + maxBulkFrameBytes);
+    const target = this.#bytes;
+    let at = writeBulkHeader(target, this.#length, length);
+    if (length > 32) target.set(bytes, at);
+    else for (let i = 0; i < length; i++) target[at + i] = bytes[i];
+    at += length;
+    target[at] = 0x0d;
+    target[at + 1] = 0x0a;
+    this.#length = at + 2;
+  }
+
+  /** The head of a RESP array: `*length`, line end. */
+  arrayHeader(length: number): void {
+    this.#reserve(maxBulkFrameBytes);
+    const at = writeBulkHeader(this.#bytes, this.#length, length);
+    this.#bytes[this.#length] = 0x2a;
+    this.#length = at;
+  }
+
   /** Text of characters below 256. */
   latin1(text: string): void {
     const length = text.length;
@@ -99,6 +121,28 @@ export class ByteWriter {
     this.#bytes = grown;
   }
 }
+
+/** `$`, ten digits and two line ends. */
+const maxBulkFrameBytes = 15;
+
+const writeBulkHeader = (target: Buffer, start: number, length: number): number => {
+  let at = start;
+  target[at++] = 0x24;
+  if (length < 10) target[at++] = 0x30 + length;
+  else {
+    let digits = length < 100 ? 2 : length < 1000 ? 3 : length < 10_000 ? 4 : String(length).length;
+    const end = at + digits;
+    for (let rest = length; digits > 0; digits--) {
+      const quotient = Math.floor(rest / 10);
+      target[at + digits - 1] = 0x30 + (rest - quotient * 10);
+      rest = quotient;
+    }
+    at = end;
+  }
+  target[at] = 0x0d;
+  target[at + 1] = 0x0a;
+  return at + 2;
+};
 
 const maxKeptBytes = 64 * 1024;
 const hexDigits = Buffer.from('0123456789ABCDEF');

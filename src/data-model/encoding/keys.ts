@@ -80,17 +80,43 @@ export const readMetadataKey = (key: Buffer, layout: KeyLayout = plainKeys): Met
 
 /** Splits an internal key; undefined when the bytes are too short to be one. Borrows `key`. */
 export const readInternalKey = (key: Buffer, layout: KeyLayout = plainKeys): InternalKey | undefined => {
-  const lengthAt = userKeyStart(key, layout);
-  if (lengthAt + 4 + versionBytes > key.length) return undefined;
-  const keyStart = lengthAt + 4;
-  const versionAt = keyStart + readU32BigEndian(key, lengthAt);
-  if (versionAt + versionBytes > key.length) return undefined;
+  const place: InternalKeyPlace = { userKeyStart: 0, versionStart: 0, subKeyStart: 0 };
+  if (!locateInternalKey(key, 0, key.length, layout, place)) return undefined;
   return {
     namespace: key.subarray(1, 1 + key[0]),
-    userKey: key.subarray(keyStart, versionAt),
-    version: key.subarray(versionAt, versionAt + versionBytes),
-    subKey: key.subarray(versionAt + versionBytes),
+    userKey: key.subarray(place.userKeyStart, place.versionStart),
+    version: key.subarray(place.versionStart, place.subKeyStart),
+    subKey: key.subarray(place.subKeyStart),
   };
+};
+
+/** Where the parts of an internal key lie; the four bytes before `userKeyStart` are its length. */
+export interface InternalKeyPlace {
+  userKeyStart: number;
+  versionStart: number;
+  subKeyStart: number;
+}
+
+/**
+ * Finds the parts of the internal key at `start` … `end` of `bytes`, without allocating: what decoders of whole
+ * logs use. False, `place` undefined, when the bytes are too short to be an internal key.
+ */
+export const locateInternalKey = (
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  layout: KeyLayout,
+  place: InternalKeyPlace,
+): boolean => {
+  if (start >= end) return false;
+  const keyStart = start + 1 + bytes[start] + (layout.hasSlots ? 2 : 0) + 4;
+  if (keyStart + versionBytes > end) return false;
+  const versionStart = keyStart + readU32BigEndian(bytes, keyStart - 4);
+  if (versionStart + versionBytes > end) return false;
+  place.userKeyStart = keyStart;
+  place.versionStart = versionStart;
+  place.subKeyStart = versionStart + versionBytes;
+  return true;
 };
 
 const userKeyStart = (key: Uint8Array, layout: KeyLayout): number =>

@@ -41,23 +41,26 @@ export const complexHeaderBytes = 25;
 const noVersion = Buffer.alloc(0);
 
 /** Reads a metadata value; undefined when the bytes are no metadata. Borrows `value`. */
-export const readMetadata = (value: Buffer): Metadata | undefined => {
-  if (value.length === 0) return undefined;
-  const type = typeOfNumber(value[0] & typeMask);
+export const readMetadata = (value: Buffer): Metadata | undefined => readMetadataAt(value, 0, value.length);
+
+/** Reads the metadata value at `start` … `end` of `bytes`; undefined when it is none. Borrows `bytes`. */
+export const readMetadataAt = (bytes: Buffer, start: number, end: number): Metadata | undefined => {
+  if (start >= end) return undefined;
+  const type = typeOfNumber(bytes[start] & typeMask);
   if (type === undefined) return undefined;
-  const isCurrent = (value[0] & currentLayout) !== 0;
-  const expireEnd = isCurrent ? 9 : 5;
+  const isCurrent = (bytes[start] & currentLayout) !== 0;
+  const expireEnd = start + (isCurrent ? 9 : 5);
   const isSingle = isSingleValueType(type);
   const payloadAt = isSingle ? expireEnd : expireEnd + versionBytes + (isCurrent ? 8 : 4);
-  if (value.length < payloadAt) return undefined;
-  const expireMs = isCurrent ? readU64BigEndian(value, 1) : readU32BigEndian(value, 1) * 1000;
+  if (end < payloadAt) return undefined;
+  const expireMs = isCurrent ? readU64BigEndian(bytes, start + 1) : readU32BigEndian(bytes, start + 1) * 1000;
   if (Number.isNaN(expireMs)) return undefined;
-  const payload = value.subarray(payloadAt);
+  const payload = bytes.subarray(payloadAt, end);
   if (isSingle) return { type, expireMs, version: noVersion, size: 0, payload };
   const sizeAt = expireEnd + versionBytes;
-  const size = isCurrent ? readU64BigEndian(value, sizeAt) : readU32BigEndian(value, sizeAt);
+  const size = isCurrent ? readU64BigEndian(bytes, sizeAt) : readU32BigEndian(bytes, sizeAt);
   if (Number.isNaN(size)) return undefined;
-  return { type, expireMs, version: value.subarray(expireEnd, sizeAt), size, payload };
+  return { type, expireMs, version: bytes.subarray(expireEnd, sizeAt), size, payload };
 };
 
 /** The bytes of a metadata value. Owns what it returns. */

@@ -1,0 +1,491 @@
+import { prefixSuccessor, readU32BigEndian } from '../../bytes/index.js';
+import { RecordKind, WriteBatchReader } from '../../write-batch/index.js';
+import type { Change, Transaction, ValueType } from '../change.js';
+import { ColumnFamily } from '../encoding/column-family.js';
+import {
+  defaultNamespace,
+  type InternalKeyPlace,
+  type KeyLayout,
+  locateInternalKey,
+} from '../encoding/keys.js';
+import { readListEnds } from '../encoding/list-encoding.js';
+import { type Metadata, readMetadataAt } from '../encoding/metadata.js';
+import { readStreamState } from '../encoding/stream-encoding.js';
+import { isSingleValueType, mayBeEmpty } from '../encoding/type-number.js';
+import { addBitmapChanges, holdsWholeBitmap } from './bitmap-changes.js';
+import { ChangeCollector } from './change-collector.js';
+import { ambiguous, type GroupFailure, unsupported } from './group-failure.js';
+import { addHyperLogLogChanges } from './hyperloglog-changes.js';
+import { absentKey, KeyMemory, type KnownKey } from './key-memory.js';
+import { addListChanges } from './list-changes.js';
+import { addHashChanges, addSetChanges, addSortedIntChanges, addSortedSetChanges } from './member-changes.js';
+import { isExpireNote, RecordGroup } from './record-group.js';
+import { addStreamChanges, holdsWholeStream } from './stream-changes.js';
+
+export interface DecoderOptions {
+  /** True for data of a Kvrocks with slot encoding (cluster mode); default false. Nothing in the log tells. */
+  readonly hasSlots?: boolean;
+  /** Bound of what is remembered of keys with sub-keys; default 32 MiB. */
+  readonly memoryBytes?: number;
+}
+
+/**
+ * Turns the log's batches into changes. One decoder reads one history, batch after batch; it remembers what it
+ * has seen of keys (within bounds), so that it can tell, say, a push on a list from an element replaced. After
+ * a restart, a gap or a step back its memory is empty, and it tells the same from the records and their
+ * LogData; what it then cannot tell is `undecodable` with `DECODE_AMBIGUOUS`, never a guess.
+ *
+ * How: the records of a batch are cut into groups, one for each command's effect on one key (see RecordGroup).
+ * The type comes from the metadata entry, else from memory, else from LogData.
+ *
+ * @example
+ * const decoder = new Decoder();
+ * for (const batch of batches) for (const change of decoder.decode(batch).changes) handle(change);
+ */
+export class Decoder {
+  readonly #layout: KeyLayout;
+  readonly #memory: KeyMemory;
+  readonly #group = new RecordGroup();
+  readonly #place: InternalKeyPlace = { userKeyStart: 0, versionStart: 0, subKeyStart: 0 };
+  #nextSequence = Number.NaN;
+  #note: Buffer | undefined = undefined;
+  #out = new ChangeCollector();
+  // The namespace read last: nearly all keys of a batch have the same.
+  #namespaceBytes: Buffer = Buffer.from(defaultNamespace);
+  #namespace = shownNamespace(defaultNamespace);
+
+  constructor(options: DecoderOptions = {}) {
+    this.#layout = { hasSlots: options.hasSlots ?? false };
+    this.#memory = new KeyMemory(options.memoryBytes ?? 32 * 1024 * 1024);
+  }
+
+  /**
+   * Decodes one serialized WriteBatch. The changes borrow from `batch`.
+   * @throws TailraceError `BATCH_CORRUPT` | `BATCH_RECORD_UNKNOWN` with the offset; nothing of the batch counts.
+   */
+  decode(batch: Uint8Array): Transaction {
+    const reader = new WriteBatchReader(batch);
+    const { sequence: first, count } = reader;
+    if (first !== this.#nextSequence) this.#memory.clear();
+    this.#nextSequence = Number.NaN; // until this batch is done: a failure in its middle leaves half a memory
+    this.#out = new ChangeCollector();
+    this.#note = undefined;
+    this.#group.isOpen = false;
+    while (reader.next()) this.#take(reader);
+    this.#closeGroup();
+    this.#nextSequence = first + count;
+    const { changes, undecodable } = this.#out;
+    return { first, last: first + count - 1, count, bytes: reader.bytes, changes, undecodable };
+  }
+
+  #take(reader: WriteBatchReader): void {
+    switch (reader.kind) {
+      case RecordKind.Put:
+        this.#takeRecord(reader, true);
+        return;
+      case RecordKind.Delete:
+      case RecordKind.SingleDelete:
+        this.#takeRecord(reader, false);
+        return;
+      case RecordKind.LogData:
+        this.#closeGroup();
+        this.#note = reader.value();
+        return;
+      case RecordKind.DeleteRange:
+        this.#closeGroup();
+        this.#takeRange(reader);
+        return;
+      case RecordKind.TransactionMarker:
+        return;
+      default:
+        this.#closeGroup();
+        this.#fail(
+          reader,
+          'a kind of record that Kvrocks does not write (merge, blob index, wide columns or timed put)',
+        );
+    }
+  }
+
+  #takeRecord(reader: WriteBatchReader, isPut: boolean): void {
+    switch (reader.columnFamily) {
+      case ColumnFamily.metadata:
+        if (isPut) this.#takeMetadata(reader);
+        else this.#takeKeyDelete(reader);
+        return;
+      case ColumnFamily.subKeys:
+      case ColumnFamily.scores:
+      case ColumnFamily.streams:
+        this.#takeSubKey(reader, isPut);
+        return;
+      case ColumnFamily.pubsub:
+      case ColumnFamily.propagate:
+        this.#closeGroup();
+        this.#takeReplicated(reader, isPut);
+        return;
+      default:
+        this.#closeGroup();
+        this.#fail(reader, `column family ${reader.columnFamily} holds no data that is known`);
+    }
+  }
+
+  #takeMetadata(reader: WriteBatchReader): void {
+    const { bytes, keyStart, keyEnd } = reader;
+    const userKeyStart = this.#userKeyStart(bytes, keyStart);
+    if (userKeyStart > keyEnd) {
+      this.#fail(reader, 'the metadata key is too short');
+      return;
+    }
+    const metadata = readMetadataAt(bytes, reader.valueStart, reader.valueEnd);
+    if (metadata === undefined) {
+      this.#fail(reader, 'the metadata value has no known form');
+      return;
+    }
+    const seq = reader.sequence + reader.index;
+    if (isSingleValueType(metadata.type)) {
+      this.#closeGroup();
+      this.#addWholeValue(reader, metadata, userKeyStart, seq);
+      return;
+    }
+    const group = this.#group;
+    const versionHigh = readU32BigEndian(metadata.version, 0);
+    const versionLow = readU32BigEndian(metadata.version, 4);
+    const belongs =
+      this.#isOfOpenGroup(bytes, userKeyStart, keyEnd, keyStart) &&
+      group.metadata === undefined &&
+      group.versionHigh === versionHigh &&
+      group.versionLow === versionLow;
+    if (!belongs) this.#startGroup(bytes, keyStart, userKeyStart, userKeyStart, keyEnd, seq);
+    group.versionHigh = versionHigh;
+    group.versionLow = versionLow;
+    group.metadata = metadata;
+    group.metadataSeq = seq;
+    group.isMetadataFirst = !belongs;
+    if (belongs || isExpireNote(this.#note)) this.#closeGroup();
+  }
+
+  /** Strings and JSON: the record is the whole value. Hot; measured by bench `decode`. */
+  #addWholeValue(reader: WriteBatchReader, metadata: Metadata, userKeyStart: number, seq: number): void {
+    const { bytes, keyStart, keyEnd } = reader;
+    const ns = this.#namespaceAt(bytes, keyStart);
+    const key = bytes.subarray(userKeyStart, keyEnd);
+    if (!this.#memory.isEmpty) this.#memory.forget(bytes.toString('latin1', keyStart, keyEnd));
+    const ttlAt = metadata.expireMs === 0 ? undefined : metadata.expireMs;
+    let value = metadata.payload;
+    const type = metadata.type === 'json' ? 'json' : 'string';
+    if (type === 'json') {
+      if (value[0] !== jsonTextFormat) {
+        this.#fail(reader, 'a JSON document in another format than text (CBOR)', ns, key);
+        return;
+      }
+      value = value.subarray(1);
+    }
+    const index = this.#out.next;
+    if (!isExpireNote(this.#note)) this.#out.add({ seq, index, ns, key, op: 'put', type, value, ttlAt });
+    else if (ttlAt === undefined) this.#out.add({ seq, index, ns, key, op: 'persist', type, value });
+    else this.#out.add({ seq, index, ns, key, op: 'expire', type, ttlAt, value });
+  }
+
+  #takeKeyDelete(reader: WriteBatchReader): void {
+    const { bytes, keyStart, keyEnd } = reader;
+    const userKeyStart = this.#userKeyStart(bytes, keyStart);
+    if (userKeyStart > keyEnd) {
+      this.#fail(reader, 'the metadata key is too short');
+      return;
+    }
+    // A command that takes the last elements deletes them and then the key: the key says it all.
+    if (this.#isOfOpenGroup(bytes, userKeyStart, keyEnd, keyStart) && this.#group.metadata === undefined)
+      this.#group.isOpen = false;
+    else this.#closeGroup();
+    const seq = reader.sequence + reader.index;
+    const ns = this.#namespaceAt(bytes, keyStart);
+    const key = bytes.subarray(userKeyStart, keyEnd);
+    this.#out.add({ seq, index: this.#out.next, ns, key, op: 'delete', type: 'key' });
+    if (this.#memory.isEmpty) return;
+    const memoryKey = bytes.toString('latin1', keyStart, keyEnd);
+    if (this.#memory.get(memoryKey) !== undefined) this.#memory.set(memoryKey, absentKey);
+  }
+
+  #takeSubKey(reader: WriteBatchReader, isPut: boolean): void {
+    const { bytes, keyStart, keyEnd } = reader;
+    const place = this.#place;
+    if (!locateInternalKey(bytes, keyStart, keyEnd, this.#layout, place)) {
+      this.#closeGroup();
+      this.#fail(reader, 'the key of a sub-key is too short');
+      return;
+    }
+    const { userKeyStart, versionStart, subKeyStart } = place;
+    const versionHigh = readU32BigEndian(bytes, versionStart);
+    const versionLow = readU32BigEndian(bytes, versionStart + 4);
+    const group = this.#group;
+    const seq = reader.sequence + reader.index;
+    const belongs =
+      this.#isOfOpenGroup(bytes, userKeyStart, versionStart, keyStart) &&
+      group.versionHigh === versionHigh &&
+      group.versionLow === versionLow;
+    if (!belongs) {
+      this.#startGroup(bytes, keyStart, userKeyStart - 4, userKeyStart, versionStart, seq);
+      group.versionHigh = versionHigh;
+      group.versionLow = versionLow;
+    }
+    group.add(
+      isPut,
+      reader.columnFamily,
+      seq,
+      bytes.subarray(subKeyStart, keyEnd),
+      isPut ? reader.value() : noBytes,
+    );
+  }
+
+  #takeReplicated(reader: WriteBatchReader, isPut: boolean): void {
+    const seq = reader.sequence + reader.index;
+    const index = this.#out.next;
+    const ns = shownNamespace(defaultNamespace);
+    const key = reader.key();
+    if (reader.columnFamily === ColumnFamily.propagate) {
+      const value = isPut ? reader.value() : undefined;
+      this.#out.add({ seq, index, ns, key, op: 'propagate', type: 'script', value, keyEnd: undefined });
+    } else if (isPut)
+      this.#out.add({ seq, index, ns, op: 'publish', type: 'pubsub', channel: key, value: reader.value() });
+    // A delete among published messages only frees their space.
+  }
+
+  #takeRange(reader: WriteBatchReader): void {
+    const seq = reader.sequence + reader.index;
+    const index = this.#out.next;
+    const begin = reader.key();
+    const end = reader.value();
+    if (reader.columnFamily === ColumnFamily.propagate) {
+      const ns = shownNamespace(defaultNamespace);
+      const script = { op: 'propagate', type: 'script', value: undefined } as const;
+      this.#out.add({ seq, index, ns, key: begin, keyEnd: end, ...script });
+      return;
+    }
+    if (reader.columnFamily === ColumnFamily.pubsub) return;
+    if (reader.columnFamily !== ColumnFamily.metadata) {
+      this.#fail(reader, 'a range of sub-keys is deleted');
+      return;
+    }
+    const cleared = this.#clearedBy(begin, end);
+    if (cleared === undefined) {
+      this.#fail(reader, 'a range of keys is deleted that is neither a namespace, a slot nor all keys');
+      return;
+    }
+    this.#memory.clear();
+    this.#out.add({ seq, index, ...cleared });
+  }
+
+  /**
+   * FLUSHDB deletes from a namespace's prefix to the prefix's successor, FLUSHALL from the first key of the
+   * store to behind its last one; a slot that moved away is deleted by its prefix.
+   */
+  #clearedBy(
+    begin: Buffer,
+    end: Buffer,
+  ): Pick<Extract<Change, { op: 'clear' }>, 'op' | 'type' | 'ns' | 'slot'> | undefined {
+    const prefixLength = begin.length === 0 ? 1 : 1 + begin[0];
+    const isPrefixRange = prefixSuccessor(begin)?.equals(end) ?? false;
+    if (isPrefixRange && begin.length === prefixLength)
+      return { op: 'clear', type: 'namespace', ns: this.#namespaceAt(begin, 0), slot: undefined };
+    if (this.#layout.hasSlots && begin.length === prefixLength + 2 && isSlotRange(begin, end, prefixLength))
+      return {
+        op: 'clear',
+        type: 'slot',
+        ns: this.#namespaceAt(begin, 0),
+        slot: begin.readUInt16BE(prefixLength),
+      };
+    for (const memoryKey of this.#memory.existing()) {
+      const key = Buffer.from(memoryKey, 'latin1');
+      if (begin.compare(key) > 0 || end.compare(key) <= 0) return undefined;
+    }
+    return { op: 'clear', type: 'all', ns: '', slot: undefined };
+  }
+
+  #userKeyStart(bytes: Buffer, keyStart: number): number {
+    return keyStart + 1 + bytes[keyStart] + (this.#layout.hasSlots ? 2 : 0);
+  }
+
+  #namespaceAt(bytes: Buffer, keyStart: number): string {
+    const length = bytes[keyStart];
+    const known = this.#namespaceBytes;
+    let isKnown = known.length === length;
+    for (let at = 0; isKnown && at < length; at++) isKnown = bytes[keyStart + 1 + at] === known[at];
+    if (!isKnown) {
+      this.#namespaceBytes = Buffer.from(bytes.subarray(keyStart + 1, keyStart + 1 + length));
+      this.#namespace = shownNamespace(this.#namespaceBytes.toString());
+    }
+    return this.#namespace;
+  }
+
+  #isOfOpenGroup(bytes: Buffer, userKeyStart: number, userKeyEnd: number, keyStart: number): boolean {
+    const { isOpen, key, ns } = this.#group;
+    if (!isOpen || key.length !== userKeyEnd - userKeyStart) return false;
+    for (let at = 0; at < key.length; at++) if (key[at] !== bytes[userKeyStart + at]) return false;
+    return this.#namespaceAt(bytes, keyStart) === ns;
+  }
+
+  #startGroup(
+    bytes: Buffer,
+    keyStart: number,
+    prefixEnd: number,
+    userKeyStart: number,
+    userKeyEnd: number,
+    seq: number,
+  ): void {
+    this.#closeGroup();
+    const memoryKey =
+      bytes.toString('latin1', keyStart, prefixEnd) + bytes.toString('latin1', userKeyStart, userKeyEnd);
+    const key = bytes.subarray(userKeyStart, userKeyEnd);
+    this.#group.start(this.#namespaceAt(bytes, keyStart), key, memoryKey, seq, this.#note);
+  }
+
+  #fail(reader: WriteBatchReader, reason: string, ns?: string, key?: Buffer): void {
+    const seq = reader.sequence + Math.max(0, reader.index);
+    this.#out.fail('DECODE_UNSUPPORTED', reason, seq, ns, key);
+  }
+
+  #closeGroup(): void {
+    const group = this.#group;
+    if (!group.isOpen) return;
+    group.isOpen = false;
+    const known = this.#memory.get(group.memoryKey);
+    const before = this.#out.next;
+    const failure =
+      group.metadata === undefined
+        ? this.#addSubKeysAlone(group, known)
+        : this.#addWithMetadata(group, group.metadata, known);
+    if (group.metadata !== undefined)
+      this.#memory.set(group.memoryKey, rememberedOf(group, group.metadata, known));
+    if (failure === undefined) return;
+    this.#out.takeBack(before);
+    this.#out.fail(failure.code, failure.reason, group.firstSeq, group.ns, group.key);
+  }
+
+  /** Sub-keys without the metadata entry: the size did not change, the key is the one that was. */
+  #addSubKeysAlone(group: RecordGroup, known: KnownKey | undefined): GroupFailure | undefined {
+    if (known !== undefined && !isIncarnation(group, known))
+      return ambiguous('sub-keys are written of an incarnation that is not the current one');
+    const type = known?.type ?? group.hint?.type ?? typeByShape(group);
+    if (type === undefined) return ambiguous('sub-keys are written of a key whose type is not known');
+    return this.#addByType(group, type, known, false);
+  }
+
+  #addWithMetadata(
+    group: RecordGroup,
+    metadata: Metadata,
+    known: KnownKey | undefined,
+  ): GroupFailure | undefined {
+    const { type, size, expireMs } = metadata;
+    const { ns, key } = group;
+    const out = this.#out;
+    if (size === 0 && !mayBeEmpty(type)) {
+      if (known?.type !== undefined || known === undefined)
+        out.add({ seq: group.metadataSeq, index: out.next, ns, key, op: 'delete', type: 'key' });
+      return undefined;
+    }
+    const isSame = known !== undefined && known.type === type && isIncarnation(group, known);
+    const isWhole = holdsWholeKey(group, type);
+    const startsAnew = isWhole || (known !== undefined && !isSame);
+    if (startsAnew && !isWhole && isCounted(type))
+      return ambiguous('a key starts anew, but not all of its content is in the log');
+    if (startsAnew && known !== absentKey)
+      out.add({ seq: group.firstSeq, index: out.next, ns, key, op: 'delete', type: 'key' });
+    const failure = this.#addByType(group, type, isSame && !startsAnew ? known : undefined, startsAnew);
+    if (failure !== undefined) return failure;
+    const knownExpireMs = startsAnew ? 0 : isSame ? known.expireMs : undefined;
+    const isToldAlone = knownExpireMs === undefined && (expireMs > 0 || group.isExpire);
+    if (!isToldAlone && (knownExpireMs === undefined || knownExpireMs === expireMs)) return undefined;
+    const common = { seq: group.metadataSeq, index: out.next, ns, key, type, value: undefined };
+    if (expireMs > 0) out.add({ ...common, op: 'expire', ttlAt: expireMs });
+    else out.add({ ...common, op: 'persist' });
+    return undefined;
+  }
+
+  #addByType(
+    group: RecordGroup,
+    type: ValueType,
+    known: KnownKey | undefined,
+    startsAnew: boolean,
+  ): GroupFailure | undefined {
+    const out = this.#out;
+    switch (type) {
+      case 'hash':
+        return addHashChanges(group, out);
+      case 'set':
+        return addSetChanges(group, out);
+      case 'zset':
+        return addSortedSetChanges(group, out);
+      case 'sortedint':
+        return addSortedIntChanges(group, out);
+      case 'list':
+        return addListChanges(group, known, startsAnew, out);
+      case 'bitmap':
+        return addBitmapChanges(group, known, out);
+      case 'stream':
+        return addStreamChanges(group, known, startsAnew, out);
+      case 'hyperloglog':
+        return addHyperLogLogChanges(group, out);
+      case 'bloom':
+        return group.count === 0 && group.isExpire
+          ? undefined
+          : unsupported('Bloom filters have no counterpart: their bits depend on Kvrocks’ own layout');
+      default:
+        return unsupported(`sub-keys of a ${type}, which has none`);
+    }
+  }
+}
+
+/** `default` is what users call the namespace that the store calls `__namespace`. */
+const shownNamespace = (name: string): string => (name === defaultNamespace ? 'default' : name);
+
+const isIncarnation = (group: RecordGroup, known: KnownKey): boolean =>
+  known.type !== undefined &&
+  known.versionHigh === group.versionHigh &&
+  known.versionLow === group.versionLow;
+
+/** Types whose `size` counts sub-keys. */
+const isCounted = (type: ValueType): boolean =>
+  type === 'hash' || type === 'set' || type === 'zset' || type === 'list' || type === 'sortedint';
+
+/** True when the group's puts are all that the key holds: whatever was there before is gone. */
+const holdsWholeKey = (group: RecordGroup, type: ValueType): boolean => {
+  if (isCounted(type)) return group.isComplete;
+  if (type === 'bitmap') return holdsWholeBitmap(group);
+  if (type === 'stream') return holdsWholeStream(group);
+  return type === 'hyperloglog' && group.isMetadataFirst && group.count > 0;
+};
+
+/** Where there is no LogData: only sorted sets write the index of scores, only streams their own family. */
+const typeByShape = (group: RecordGroup): ValueType | undefined => {
+  for (let at = 0; at < group.count; at++) {
+    if (group.families[at] === ColumnFamily.scores) return 'zset';
+    if (group.families[at] === ColumnFamily.streams) return 'stream';
+  }
+  return undefined;
+};
+
+const rememberedOf = (group: RecordGroup, metadata: Metadata, known: KnownKey | undefined): KnownKey => {
+  const { type, size, expireMs, payload } = metadata;
+  if (size === 0 && !mayBeEmpty(type)) return absentKey;
+  const ends = type === 'list' ? readListEnds(payload) : undefined;
+  return {
+    type,
+    versionHigh: group.versionHigh,
+    versionLow: group.versionLow,
+    size,
+    expireMs,
+    head: ends?.head ?? 0,
+    tail: ends?.tail ?? 0,
+    lastId: type === 'stream' ? (readStreamState(payload)?.lastGeneratedId ?? known?.lastId) : undefined,
+  };
+};
+
+const isSlotRange = (begin: Buffer, end: Buffer, slotAt: number): boolean => {
+  const next = Buffer.from(begin);
+  const slot = begin.readUInt16BE(slotAt);
+  if (slot === 0xffff) return false;
+  next.writeUInt16BE(slot + 1, slotAt);
+  return next.equals(end);
+};
+
+const jsonTextFormat = 0;
+const noBytes = Buffer.alloc(0);

@@ -1,0 +1,34 @@
+import type { ChangeCollector } from './change-collector.js';
+import { type GroupFailure, unsupported } from './group-failure.js';
+import type { RecordGroup } from './record-group.js';
+
+export const hyperLogLogSegments = 16;
+/** 1,024 registers of 6 bits. */
+export const hyperLogLogSegmentBytes = 768;
+
+/** HyperLogLogs: sub-key = number of the segment as text, value = its registers. */
+export const addHyperLogLogChanges = (group: RecordGroup, out: ChangeCollector): GroupFailure | undefined => {
+  const { ns, key } = group;
+  if (group.metadata !== undefined && (group.metadata.payload[0] ?? 0) !== denseEncoding)
+    return unsupported('a HyperLogLog in another encoding than dense');
+  for (let at = 0; at < group.count; at++) {
+    const segment = Number(group.subKeys[at].toString('latin1'));
+    const value = group.isPut[at] ? group.values[at] : emptySegment;
+    if (!(segment < hyperLogLogSegments) || value.length !== hyperLogLogSegmentBytes)
+      return unsupported('the record of a HyperLogLog is no segment of registers');
+    out.add({
+      seq: group.seqs[at],
+      index: out.next,
+      ns,
+      key,
+      op: 'put',
+      type: 'hyperloglog',
+      segment,
+      value,
+    });
+  }
+  return undefined;
+};
+
+const denseEncoding = 0;
+const emptySegment = Buffer.alloc(hyperLogLogSegmentBytes);

@@ -1,0 +1,157 @@
+import {
+  compareStreamIds,
+  readStreamFields,
+  readStreamId,
+  readStreamState,
+  type StreamId,
+  type StreamState,
+  smallestStreamId,
+  streamIdBytes,
+  streamIdText,
+} from '../encoding/stream-encoding.js';
+import {
+  isGroupSubKey,
+  readGroupState,
+  readGroupSubKey,
+  readPendingState,
+} from '../encoding/stream-group-encoding.js';
+import type { ChangeCollector } from './change-collector.js';
+import { type GroupFailure, unsupported } from './group-failure.js';
+import type { KnownKey } from './key-memory.js';
+import type { RecordGroup } from './record-group.js';
+
+/**
+ * Streams: entries are put and deleted by id; groups, consumers and pending entries become the commands that
+ * set them. The order is: entries in the order of the log, the stream's last id where it is not the newest
+ * entry's, then groups, whose pending entries need the entries.
+ */
+export const addStreamChanges = (
+  group: RecordGroup,
+  known: KnownKey | undefined,
+  startsAnew: boolean,
+  out: ChangeCollector,
+): GroupFailure | undefined => {
+  const state = group.metadata === undefined ? undefined : readStreamState(group.metadata.payload);
+  if (group.metadata !== undefined && state === undefined)
+    return unsupported("a stream's metadata without its state");
+  const failure = addEntries(group, out);
+  if (failure !== undefined) return failure;
+  if (state !== undefined) addLastId(group, state, known, startsAnew, out);
+  return addGroups(group, out);
+};
+
+/** True when entries and groups are all that the stream holds. */
+export const holdsWholeStream = (group: RecordGroup): boolean => {
+  const { metadata } = group;
+  if (metadata === undefined || !group.hasOnlyPuts) return false;
+  if (group.isMetadataFirst && group.count > 0) return true;
+  const state = readStreamState(metadata.payload);
+  if (state === undefined) return false;
+  let entries = 0;
+  let groups = 0;
+  for (let at = 0; at < group.count; at++) {
+    const subKey = group.subKeys[at];
+    if (!isGroupSubKey(subKey)) entries++;
+    else if (readGroupSubKey(subKey)?.kind === 'group') groups++;
+  }
+  return entries === metadata.size && BigInt(groups) === state.groupCount;
+};
+
+const addEntries = (group: RecordGroup, out: ChangeCollector): GroupFailure | undefined => {
+  const { ns, key } = group;
+  for (let at = 0; at < group.count; at++) {
+    const subKey = group.subKeys[at];
+    if (isGroupSubKey(subKey)) continue;
+    if (subKey.length !== streamIdBytes) return unsupported('the record of a stream entry has no id');
+    const id = streamIdText(readStreamId(subKey, 0));
+    const seq = group.seqs[at];
+    if (!group.isPut[at]) {
+      out.add({ seq, index: out.next, ns, key, op: 'delete', type: 'stream', id });
+      continue;
+    }
+    const fields = readStreamFields(group.values[at]);
+    if (fields === undefined || fields.length === 0 || fields.length % 2 !== 0)
+      return unsupported('the record of a stream entry has no fields and values');
+    out.add({ seq, index: out.next, ns, key, op: 'put', type: 'stream', id, fields });
+  }
+  return undefined;
+};
+
+/** Redis takes the last id from the newest entry; what differs from that must be set. */
+const addLastId = (
+  group: RecordGroup,
+  state: StreamState,
+  known: KnownKey | undefined,
+  startsAnew: boolean,
+  out: ChangeCollector,
+): void => {
+  let newest: StreamId | undefined = startsAnew ? smallestStreamId : known?.lastId;
+  let puts = 0;
+  for (let at = 0; at < group.count; at++) {
+    if (isGroupSubKey(group.subKeys[at]) || !group.isPut[at]) continue;
+    puts++;
+    const id = readStreamId(group.subKeys[at], 0);
+    if (newest === undefined || compareStreamIds(id, newest) > 0) newest = id;
+  }
+  const isAsAdded = newest !== undefined && compareStreamIds(newest, state.lastGeneratedId) === 0;
+  const isRewritten = startsAnew && state.entriesAdded !== BigInt(puts);
+  const isSet = group.hint?.words[0] === 'XSETID';
+  const isEmptyAnew = startsAnew && puts === 0;
+  if (isAsAdded && !isRewritten && !isSet) return;
+  if (newest === undefined && group.count > 0 && !isSet) return; // deletes and groups leave the last id as it was
+  const name = 'tailrace';
+  if (isEmptyAnew) {
+    addCommand(group, group.metadataSeq, out, ['XGROUP', 'CREATE', group.key, name, '0', 'MKSTREAM']);
+    addCommand(group, group.metadataSeq, out, ['XGROUP', 'DESTROY', group.key, name]);
+  }
+  addCommand(group, group.metadataSeq, out, [
+    ...['XSETID', group.key, streamIdText(state.lastGeneratedId)],
+    ...['ENTRIESADDED', String(state.entriesAdded), 'MAXDELETEDID', streamIdText(state.maxDeletedId)],
+  ]);
+};
+
+const addGroups = (group: RecordGroup, out: ChangeCollector): GroupFailure | undefined => {
+  for (let at = 0; at < group.count; at++) {
+    const subKey = group.subKeys[at];
+    if (!isGroupSubKey(subKey)) continue;
+    const name = readGroupSubKey(subKey);
+    if (name === undefined) return unsupported('the record of a stream’s group has no known form');
+    const isPut = group.isPut[at];
+    const seq = group.seqs[at];
+    if (name.kind === 'group') {
+      const state = isPut ? readGroupState(group.values[at]) : undefined;
+      if (isPut && state === undefined) return unsupported('the record of a stream’s group has no state');
+      if (state === undefined) addCommand(group, seq, out, ['XGROUP', 'DESTROY', group.key, name.group]);
+      else {
+        // A command that creates a group counts it in the metadata; one that moves it does not write metadata.
+        const isNew = group.metadata !== undefined;
+        addCommand(group, seq, out, [
+          ...['XGROUP', isNew ? 'CREATE' : 'SETID', group.key, name.group],
+          ...[streamIdText(state.lastDeliveredId), ...(isNew ? ['MKSTREAM'] : [])],
+          ...['ENTRIESREAD', String(state.entriesRead)],
+        ]);
+      }
+    } else if (name.kind === 'consumer') {
+      const verb = isPut ? 'CREATECONSUMER' : 'DELCONSUMER';
+      addCommand(group, seq, out, ['XGROUP', verb, group.key, name.group, name.consumer]);
+    } else if (isPut) {
+      const state = readPendingState(group.values[at]);
+      if (state === undefined) return unsupported('the record of a pending entry has no state');
+      addCommand(group, seq, out, [
+        ...['XCLAIM', group.key, name.group, state.consumer, '0', streamIdText(name.id)],
+        ...['TIME', String(state.deliveredMs), 'RETRYCOUNT', String(state.deliveryCount), 'FORCE', 'JUSTID'],
+      ]);
+    } else addCommand(group, seq, out, ['XACK', group.key, name.group, streamIdText(name.id)]);
+  }
+  return undefined;
+};
+
+const addCommand = (
+  group: RecordGroup,
+  seq: number,
+  out: ChangeCollector,
+  command: readonly (string | Uint8Array)[],
+): void => {
+  const { ns, key } = group;
+  out.add({ seq, index: out.next, ns, key, op: 'streamMeta', type: 'stream', command });
+};

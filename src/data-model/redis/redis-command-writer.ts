@@ -1,0 +1,450 @@
+import type {
+  BitmapPut,
+  Change,
+  Clear,
+  Expire,
+  HashDelete,
+  HashPut,
+  HyperLogLogPut,
+  ListPush,
+  MemberDelete,
+  Persist,
+  SetPut,
+  SortedIntDelete,
+  SortedIntPut,
+  SortedSetPut,
+  StreamDelete,
+  WholeValuePut,
+} from '../change.js';
+import { type CommandName, type CommandTarget, commandName } from './command-target.js';
+import type { EncodedCommands, RedisMapping, UnsupportedChange } from './redis-mapping.js';
+
+/**
+ * Says each change in Redis commands. Runs of changes of one kind, op and key are folded into one command:
+ * fields of a hash, members of a set, elements pushed. Hot for strings and hashes; measured by bench `decode`.
+ */
+export class RedisCommandWriter {
+  readonly #json: NonNullable<RedisMapping['json']>;
+  readonly #sortedInt: NonNullable<RedisMapping['sortedInt']>;
+  readonly #publishes: boolean;
+  readonly #ttlGraceMs: number;
+  readonly #prefixes: ReadonlyMap<string, Buffer>;
+  #target: CommandTarget = nowhere;
+  #prefix = noBytes;
+  #prefixNs = '';
+  #commands = 0;
+  #flushes = false;
+  #unsupported: UnsupportedChange[] = [];
+
+  constructor(mapping: RedisMapping) {
+    this.#json = mapping.json ?? 'string';
+    this.#sortedInt = mapping.sortedInt ?? 'zset';
+    this.#publishes = mapping.publish ?? false;
+    this.#ttlGraceMs = mapping.ttlGraceMs ?? 0;
+    const prefixes = Object.entries(mapping.prefixes ?? { default: '' });
+    this.#prefixes = new Map(prefixes.map(([ns, prefix]) => [ns, Buffer.from(prefix)]));
+  }
+
+  /** What the namespace's keys start with in the target; undefined when it has no place there. */
+  prefixOf(ns: string): Buffer | undefined {
+    return this.#prefixes.get(ns);
+  }
+
+  write(changes: readonly Change[], target: CommandTarget): EncodedCommands {
+    this.#target = target;
+    this.#commands = 0;
+    this.#flushes = false;
+    this.#unsupported = [];
+    for (let at = 0; at < changes.length; ) {
+      const change = changes[at];
+      if (change.ns !== this.#prefixNs && !this.#enter(change)) {
+        this.#unsupported.push({
+          change: at,
+          reason: `the namespace ${change.ns} has no place in the target`,
+        });
+        at++;
+      } else at = this.#writeRun(changes, at);
+    }
+    return { commands: this.#commands, unsupported: this.#unsupported, flushes: this.#flushes };
+  }
+
+  #enter(change: Change): boolean {
+    if (
+      change.op === 'propagate' ||
+      change.op === 'publish' ||
+      (change.op === 'clear' && change.type === 'all')
+    )
+      return true;
+    const prefix = this.#prefixes.get(change.ns);
+    if (prefix === undefined) return false;
+    this.#prefix = prefix;
+    this.#prefixNs = change.ns;
+    return true;
+  }
+
+  /** Writes the change at `at` with those behind it that fold into it; returns the index behind them. */
+  #writeRun(changes: readonly Change[], at: number): number {
+    const change = changes[at];
+    switch (change.op) {
+      case 'put':
+        return this.#writePut(changes, at, change);
+      case 'push':
+        return this.#pushes(changes, at, change);
+      case 'pop':
+        this.#start(change.side === 'head' ? names.lpop : names.rpop, change.key, 1);
+        this.#target.text(String(change.count));
+        return at + 1;
+      case 'delete':
+        return this.#writeDelete(changes, at, change);
+      case 'expire':
+      case 'persist':
+        this.#expiry(change, at);
+        return at + 1;
+      case 'streamMeta':
+        this.#streamMeta(change.command);
+        return at + 1;
+      case 'clear':
+        this.#clear(change, at);
+        return at + 1;
+      case 'publish':
+        if (this.#publishes) {
+          this.#commands++;
+          this.#target.start(names.publish, 3);
+          this.#target.bytes(change.channel);
+          this.#target.bytes(change.value);
+        }
+        return at + 1;
+      case 'propagate': // scripts belong to the server, not to the data
+        return at + 1;
+    }
+  }
+
+  #writePut(changes: readonly Change[], at: number, change: Extract<Change, { op: 'put' }>): number {
+    switch (change.type) {
+      case 'string':
+        this.#set(change.key, change.value, change.ttlAt);
+        return at + 1;
+      case 'hash':
+        return this.#hashPuts(changes, at, change);
+      case 'json':
+        this.#jsonSet(change, change.value, change.ttlAt, at);
+        return at + 1;
+      case 'set':
+        return this.#setPuts(changes, at, change);
+      case 'zset':
+        return this.#sortedSetPuts(changes, at, change);
+      case 'sortedint':
+        return this.#sortedIntPuts(changes, at, change);
+      case 'list':
+        this.#start(names.lset, change.key, 2);
+        this.#target.text(String(change.listIndex));
+        this.#target.bytes(change.value);
+        return at + 1;
+      case 'stream':
+        this.#start(names.xadd, change.key, 1 + change.fields.length);
+        this.#target.text(change.id);
+        for (const field of change.fields) this.#target.bytes(field);
+        return at + 1;
+      case 'bitmap':
+        this.#bitmapPut(change);
+        return at + 1;
+      case 'hyperloglog':
+        this.#hyperLogLogPut(change);
+        return at + 1;
+    }
+  }
+
+  #writeDelete(changes: readonly Change[], at: number, change: Extract<Change, { op: 'delete' }>): number {
+    switch (change.type) {
+      case 'key':
+        this.#start(names.del, change.key, 0);
+        return at + 1;
+      case 'hash':
+        return this.#hashDeletes(changes, at, change);
+      case 'set':
+      case 'zset':
+        return this.#memberDeletes(changes, at, change);
+      case 'sortedint':
+        return this.#sortedIntDeletes(changes, at, change);
+      case 'stream':
+        return this.#streamDeletes(changes, at, change);
+    }
+  }
+
+  /** Starts a command on a key with `more` words behind the key. */
+  #start(name: CommandName, key: Uint8Array, more: number): void {
+    this.#commands++;
+    this.#target.start(name, 2 + more);
+    this.#key(key);
+  }
+
+  #key(key: Uint8Array): void {
+    if (this.#prefix.length === 0) this.#target.bytes(key);
+    else this.#target.bytes(Buffer.concat([this.#prefix, key]));
+  }
+
+  #set(key: Uint8Array, value: Uint8Array, ttlAt: number | undefined): void {
+    this.#start(names.set, key, ttlAt === undefined ? 1 : 3);
+    this.#target.bytes(value);
+    if (ttlAt === undefined) return;
+    this.#target.text('PXAT');
+    this.#target.text(String(ttlAt + this.#ttlGraceMs));
+  }
+
+  #jsonSet(
+    change: WholeValuePut | Expire | Persist,
+    value: Uint8Array,
+    ttlAt: number | undefined,
+    at: number,
+  ): void {
+    if (this.#json === 'refuse') this.#refuse(at, 'JSON documents are refused by the mapping');
+    else if (this.#json === 'string') this.#set(change.key, value, ttlAt);
+    else {
+      // JSON.SET refuses a key of another type, and keeps an expiry.
+      this.#start(names.del, change.key, 0);
+      this.#start(names.jsonSet, change.key, 2);
+      this.#target.text('$');
+      this.#target.bytes(value);
+      if (ttlAt !== undefined) this.#pexpireat(change.key, ttlAt);
+    }
+  }
+
+  #expiry(change: Expire | Persist, at: number): void {
+    const ttlAt = change.op === 'expire' ? change.ttlAt : undefined;
+    if (change.type === 'json' && change.value !== undefined) this.#jsonSet(change, change.value, ttlAt, at);
+    else if (change.value !== undefined) this.#set(change.key, change.value, ttlAt);
+    else if (change.type === 'sortedint' && this.#sortedInt === 'refuse')
+      this.#refuse(at, 'sorted ints are refused by the mapping');
+    else if (ttlAt === undefined) this.#start(names.persist, change.key, 0);
+    else this.#pexpireat(change.key, ttlAt);
+  }
+
+  #pexpireat(key: Uint8Array, ttlAt: number): void {
+    this.#start(names.pexpireat, key, 1);
+    this.#target.text(String(ttlAt + this.#ttlGraceMs));
+  }
+
+  #hashPuts(changes: readonly Change[], from: number, first: HashPut): number {
+    const end = endOfRun(changes, from, first);
+    this.#start(names.hset, first.key, 2 * (end - from));
+    for (let at = from; at < end; at++) {
+      const change = changes[at] as HashPut; // by endOfRun, as in all runs below
+      this.#target.bytes(change.field);
+      this.#target.bytes(change.value);
+    }
+    return end;
+  }
+
+  #setPuts(changes: readonly Change[], from: number, first: SetPut): number {
+    const end = endOfRun(changes, from, first);
+    this.#start(names.sadd, first.key, end - from);
+    for (let at = from; at < end; at++) this.#target.bytes((changes[at] as SetPut).member);
+    return end;
+  }
+
+  #sortedSetPuts(changes: readonly Change[], from: number, first: SortedSetPut): number {
+    const end = endOfRun(changes, from, first);
+    this.#start(names.zadd, first.key, 2 * (end - from));
+    for (let at = from; at < end; at++) {
+      const change = changes[at] as SortedSetPut;
+      this.#target.text(scoreText(change.score));
+      this.#target.bytes(change.member);
+    }
+    return end;
+  }
+
+  #sortedIntPuts(changes: readonly Change[], from: number, first: SortedIntPut): number {
+    const end = endOfRun(changes, from, first);
+    const fitting: string[] = [];
+    for (let at = from; at < end; at++) {
+      const { id } = changes[at] as SortedIntPut;
+      if (this.#sortedInt === 'refuse') this.#refuse(at, 'sorted ints are refused by the mapping');
+      else if (id > maxExactScore)
+        this.#refuse(at, `the sorted int ${id} exceeds 2^53: a sorted set's score cannot hold it`);
+      else fitting.push(String(id));
+    }
+    if (fitting.length === 0) return end;
+    this.#start(names.zadd, first.key, 2 * fitting.length);
+    for (const id of fitting) {
+      this.#target.text(id);
+      this.#target.text(id);
+    }
+    return end;
+  }
+
+  #sortedIntDeletes(changes: readonly Change[], from: number, first: SortedIntDelete): number {
+    const end = endOfRun(changes, from, first);
+    if (this.#sortedInt === 'refuse') {
+      for (let at = from; at < end; at++) this.#refuse(at, 'sorted ints are refused by the mapping');
+      return end;
+    }
+    this.#start(names.zrem, first.key, end - from);
+    for (let at = from; at < end; at++) this.#target.text(String((changes[at] as SortedIntDelete).id));
+    return end;
+  }
+
+  #pushes(changes: readonly Change[], from: number, first: ListPush): number {
+    let end = endOfRun(changes, from, first);
+    for (let at = from + 1; at < end; at++) if ((changes[at] as ListPush).side !== first.side) end = at;
+    this.#start(first.side === 'head' ? names.lpush : names.rpush, first.key, end - from);
+    for (let at = from; at < end; at++) this.#target.bytes((changes[at] as ListPush).value);
+    return end;
+  }
+
+  #hashDeletes(changes: readonly Change[], from: number, first: HashDelete): number {
+    const end = endOfRun(changes, from, first);
+    this.#start(names.hdel, first.key, end - from);
+    for (let at = from; at < end; at++) this.#target.bytes((changes[at] as HashDelete).field);
+    return end;
+  }
+
+  #memberDeletes(changes: readonly Change[], from: number, first: MemberDelete): number {
+    const end = endOfRun(changes, from, first);
+    this.#start(first.type === 'set' ? names.srem : names.zrem, first.key, end - from);
+    for (let at = from; at < end; at++) this.#target.bytes((changes[at] as MemberDelete).member);
+    return end;
+  }
+
+  #streamDeletes(changes: readonly Change[], from: number, first: StreamDelete): number {
+    const end = endOfRun(changes, from, first);
+    this.#start(names.xdel, first.key, end - from);
+    for (let at = from; at < end; at++) this.#target.text((changes[at] as StreamDelete).id);
+    return end;
+  }
+
+  /** The words of the command with the key, which is the first or second argument, as the target has it. */
+  #streamMeta(command: readonly (string | Uint8Array)[]): void {
+    const [name, ...words] = command;
+    const keyAt = name === 'XGROUP' ? 1 : 0;
+    this.#commands++;
+    this.#target.start(commandName(String(name)), command.length);
+    for (let at = 0; at < words.length; at++) {
+      const word = words[at];
+      if (typeof word === 'string') this.#target.text(word);
+      else if (at === keyAt) this.#key(word);
+      else this.#target.bytes(word);
+    }
+  }
+
+  #bitmapPut(change: BitmapPut): void {
+    if (change.value.length > 0) this.#setRange(change.key, change.offset, change.value);
+    if (change.size !== undefined) this.#lengthen(change.key, change.size);
+  }
+
+  /** Redis' dense form: a header, whose count is marked as stale, then the registers of all segments. */
+  #hyperLogLogPut(change: HyperLogLogPut): void {
+    this.#setRange(change.key, 0, hyperLogLogHeader);
+    this.#lengthen(change.key, hyperLogLogBytes);
+    this.#setRange(change.key, hyperLogLogHeader.length + change.segment * change.value.length, change.value);
+  }
+
+  #setRange(key: Uint8Array, offset: number, value: Uint8Array): void {
+    this.#start(names.setrange, key, 2);
+    this.#target.text(String(offset));
+    this.#target.bytes(value);
+  }
+
+  /** Makes a string at least `size` bytes long without changing what it holds: adds 0 to its last bit. */
+  #lengthen(key: Uint8Array, size: number): void {
+    this.#start(names.bitfield, key, 4);
+    this.#target.text('INCRBY');
+    this.#target.text('u1');
+    this.#target.text(String(size * 8 - 1));
+    this.#target.text('0');
+  }
+
+  #clear(change: Clear, at: number): void {
+    const holdsOneNamespace = this.#prefixes.size === 1;
+    if (change.type === 'slot')
+      this.#refuse(at, `slot ${change.slot} is cleared, for which Redis has no command`);
+    else if (change.type === 'all' || (holdsOneNamespace && this.#prefix.length === 0)) {
+      this.#commands++;
+      this.#flushes = true;
+      this.#target.start(names.flushdb, 1);
+    } else if (this.#prefix.length === 0)
+      this.#refuse(
+        at,
+        `the namespace ${change.ns} is cleared, whose keys have no prefix to tell them from others`,
+      );
+    else {
+      this.#commands++;
+      this.#target.start(names.eval, 4);
+      this.#target.text(deleteByPrefix);
+      this.#target.text('0');
+      this.#target.bytes(this.#prefix);
+    }
+  }
+
+  #refuse(change: number, reason: string): void {
+    this.#unsupported.push({ change, reason });
+  }
+}
+
+/** The index behind the last change that says the same of the same key as the first, at most `maxFolded` away. */
+const endOfRun = (changes: readonly Change[], from: number, first: Change & { key: Uint8Array }): number => {
+  const { op, type, key, ns } = first;
+  const limit = Math.min(changes.length, from + maxFolded);
+  let end = from + 1;
+  for (; end < limit; end++) {
+    const change = changes[end];
+    if (change.op !== op || change.type !== type || !('key' in change) || change.ns !== ns) break;
+    if (change.key !== key && Buffer.compare(change.key, key) !== 0) break;
+  }
+  return end;
+};
+
+/** Elements in one command: beyond it the target would be busy too long at a time. */
+const maxFolded = 1000;
+
+/** The shortest text that reads back as the same double. */
+const scoreText = (score: number): string => {
+  if (score === Number.POSITIVE_INFINITY) return 'inf';
+  if (score === Number.NEGATIVE_INFINITY) return '-inf';
+  return Object.is(score, -0) ? '-0' : String(score);
+};
+
+const maxExactScore = 2n ** 53n;
+
+/** `HYLL`, dense encoding, three unused bytes, the cached count with its stale bit set. */
+const hyperLogLogHeader = Buffer.from('48594c4c000000000000000000000080', 'hex');
+const hyperLogLogBytes = 16 + 12_288;
+
+/** Deletes every key that starts with ARGV[1], whatever characters it has. */
+const deleteByPrefix = `
+local pattern = string.gsub(ARGV[1], '[%*%?%[%]%^%-\\\\]', '\\\\%0') .. '*'
+local cursor = '0'
+repeat
+  local page = redis.call('SCAN', cursor, 'MATCH', pattern, 'COUNT', 1000)
+  cursor = page[1]
+  for _, key in ipairs(page[2]) do redis.call('UNLINK', key) end
+until cursor == '0'
+return redis.status_reply('OK')`;
+
+const names = {
+  set: commandName('SET'),
+  del: commandName('DEL'),
+  hset: commandName('HSET'),
+  hdel: commandName('HDEL'),
+  sadd: commandName('SADD'),
+  srem: commandName('SREM'),
+  zadd: commandName('ZADD'),
+  zrem: commandName('ZREM'),
+  lset: commandName('LSET'),
+  lpush: commandName('LPUSH'),
+  rpush: commandName('RPUSH'),
+  lpop: commandName('LPOP'),
+  rpop: commandName('RPOP'),
+  xadd: commandName('XADD'),
+  xdel: commandName('XDEL'),
+  setrange: commandName('SETRANGE'),
+  bitfield: commandName('BITFIELD'),
+  jsonSet: commandName('JSON.SET'),
+  pexpireat: commandName('PEXPIREAT'),
+  persist: commandName('PERSIST'),
+  publish: commandName('PUBLISH'),
+  flushdb: commandName('FLUSHDB'),
+  eval: commandName('EVAL'),
+} as const;
+
+const noBytes: Buffer = Buffer.alloc(0);
+const nowhere: CommandTarget = { start: () => undefined, bytes: () => undefined, text: () => undefined };

@@ -1,0 +1,59 @@
+import type { Reply, RespConnection } from '../../src/resp/index.js';
+
+/** A key as a Redis holds it, in the form of the captured states. */
+export interface RedisKeyState {
+  readonly type: string;
+  readonly pexpireat: number | null;
+  readonly value: unknown;
+}
+
+/** Everything in a Redis database, by key; bytes as latin1 text; unordered collections sorted. */
+export const readRedisState = async (redis: RespConnection): Promise<Map<string, RedisKeyState>> => {
+  const keys = (await redis.call('KEYS', '*')) as Buffer[];
+  const state = new Map<string, RedisKeyState>();
+  for (const key of keys) {
+    const type = String(await redis.call('TYPE', key));
+    const pexpireat = Number(await redis.call('PEXPIRETIME', key));
+    state.set(key.toString('latin1'), {
+      type,
+      pexpireat: pexpireat < 0 ? null : pexpireat,
+      value: await readValue(redis, type, key),
+    });
+  }
+  return state;
+};
+
+const readValue = async (redis: RespConnection, type: string, key: Buffer): Promise<unknown> => {
+  switch (type) {
+    case 'string':
+      return text(await redis.call('GET', key));
+    case 'hash':
+      return pairs(text(await redis.call('HGETALL', key))).sort(byText);
+    case 'list':
+      return text(await redis.call('LRANGE', key, 0, -1));
+    case 'set':
+      return (text(await redis.call('SMEMBERS', key)) as string[]).sort();
+    case 'zset':
+      return pairs(text(await redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')))
+        .map(([member, score]) => [member, Number(String(score).replace('inf', 'Infinity'))])
+        .sort(byText);
+    case 'stream':
+      return text(await redis.call('XRANGE', key, '-', '+'));
+    default:
+      throw new Error(`no way to read a ${type}`);
+  }
+};
+
+const text = (reply: Reply | undefined): unknown =>
+  Array.isArray(reply)
+    ? reply.map(text)
+    : reply instanceof Uint8Array
+      ? Buffer.from(reply).toString('latin1')
+      : reply;
+
+const pairs = (flat: unknown): unknown[][] => {
+  const words = flat as unknown[];
+  return Array.from({ length: words.length / 2 }, (_, at) => words.slice(2 * at, 2 * at + 2));
+};
+
+const byText = (a: unknown[], b: unknown[]): number => (String(a[0]) < String(b[0]) ? -1 : 1);
