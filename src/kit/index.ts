@@ -1,5 +1,18 @@
 export { crc32c, matchesGlob, readU32, readU64, writeU32, writeU64 } from '../bytes/index.js';
-export type { Change, Transaction, Undecodable, ValueType } from '../data-model/index.js';
+export {
+  type Change,
+  Decoder,
+  type DecoderOptions,
+  type EncodedCommands,
+  type RedisCommand,
+  RedisEncoder,
+  type RedisMapping,
+  type Transaction,
+  toRedisCommands,
+  type Undecodable,
+  type UnsupportedChange,
+  type ValueType,
+} from '../data-model/index.js';
 export { type ErrorCode, isTailraceError, TailraceError } from '../errors/index.js';
 export {
   describeHolder,

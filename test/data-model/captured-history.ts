@@ -25,7 +25,7 @@ export const readHistoryState = (): Map<string, KeyState> =>
       const state = JSON.parse(line) as KeyState;
       const key = latin1(state.key);
       const value =
-        state.type === 'json' ? Buffer.from(String(state.value)).toString('latin1') : stateValue(state);
+        state.type === 'ReJSON-RL' ? Buffer.from(String(state.value)).toString('latin1') : stateValue(state);
       return [key, { ...state, key, value }];
     }),
   );

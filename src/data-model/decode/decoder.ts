@@ -448,6 +448,7 @@ const isCounted = (type: ValueType): boolean =>
 
 /** True when the group's puts are all that the key holds: whatever was there before is gone. */
 const holdsWholeKey = (group: RecordGroup, type: ValueType): boolean => {
+  if (group.isExpire) return false;
   if (isCounted(type)) return group.isComplete;
   if (type === 'bitmap') return holdsWholeBitmap(group);
   if (type === 'stream') return holdsWholeStream(group);

@@ -87,9 +87,12 @@ const endsBefore = (
     if (position < after.head) head = Math.min(head, position);
     else tail = Math.max(tail, position + 1);
   }
-  if (deleted.size > 0) return { head, tail };
   const pushesAtHead = positions.has(after.head);
   const pushesAtTail = positions.has(after.tail - 1);
+  if (deleted.size > 0) {
+    if (positions.size !== 1 || !isMoveWithinList(group)) return { head, tail };
+    return pushesAtHead ? { head: after.head + 1, tail } : { head, tail: after.tail - 1 };
+  }
   switch (group.command) {
     case LogCommand.lpush:
       return { head: head + positions.size, tail };

@@ -46,7 +46,7 @@ export const holdsWholeStream = (group: RecordGroup): boolean => {
   if (metadata === undefined || !group.hasOnlyPuts) return false;
   if (group.isMetadataFirst && group.count > 0) return true;
   const state = readStreamState(metadata.payload);
-  if (state === undefined) return false;
+  if (state === undefined || setsLastId(group)) return false;
   let entries = 0;
   let groups = 0;
   for (let at = 0; at < group.count; at++) {
@@ -56,6 +56,8 @@ export const holdsWholeStream = (group: RecordGroup): boolean => {
   }
   return entries === metadata.size && BigInt(groups) === state.groupCount;
 };
+
+const setsLastId = (group: RecordGroup): boolean => group.hint?.words[0] === 'XSETID';
 
 const addEntries = (group: RecordGroup, out: ChangeCollector): GroupFailure | undefined => {
   const { ns, key } = group;
@@ -95,7 +97,7 @@ const addLastId = (
   }
   const isAsAdded = newest !== undefined && compareStreamIds(newest, state.lastGeneratedId) === 0;
   const isRewritten = startsAnew && state.entriesAdded !== BigInt(puts);
-  const isSet = group.hint?.words[0] === 'XSETID';
+  const isSet = setsLastId(group);
   const isEmptyAnew = startsAnew && puts === 0;
   if (isAsAdded && !isRewritten && !isSet) return;
   if (newest === undefined && group.count > 0 && !isSet) return; // deletes and groups leave the last id as it was
