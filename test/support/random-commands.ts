@@ -71,7 +71,7 @@ const keys: readonly Maker[] = [
   () => ['DBSIZE'],
   (r) => ['KEYS', r.pick(['*', 'k1*', 'k[0-3]', 'k?', '\\k1', 'k[^1]', 'x*'])],
   () => ['SCAN', '0', 'COUNT', '1000'],
-  (r) => ['SCAN', '0', 'COUNT', '1000', 'TYPE', r.pick(['string', 'hash', 'list', 'set', 'zset'])],
+  (r) => ['SCAN', '0', 'COUNT', '1000', 'TYPE', r.pick(['hash', 'list', 'set', 'zset'])],
   (r) => (r.below(40) === 0 ? ['FLUSHDB'] : ['EXISTS', key(r)]),
 ];
 
@@ -192,7 +192,42 @@ const lexSets: readonly Maker[] = [
   (r) => (r.below(5) === 0 ? ['ZREMRANGEBYLEX', 'lex', lexBound(r), lexBound(r)] : ['ZCARD', 'lex']),
 ];
 
-const families = [strings, keys, hashes, lists, sets, zsets, lexSets];
+const bit = (random: SeededRandom): string => `${random.below(2)}`;
+const bitmapKey = (random: SeededRandom): string => `bits${random.below(4)}`;
+const bitOffset = (random: SeededRandom): string =>
+  random.pick([`${random.below(40)}`, `${8000 + random.below(600)}`, `${random.below(20_000)}`]);
+const bitRange = (random: SeededRandom): string[] =>
+  maybe(random, index(random), index(random), ...maybe(random, random.pick(['BYTE', 'BIT'])));
+
+/** Bitmaps, which are strings to Redis. BITFIELD has keys of its own: Kvrocks' fields lie in other bits. */
+const bitmaps: readonly Maker[] = [
+  (r) => ['SETBIT', bitmapKey(r), bitOffset(r), bit(r)],
+  (r) => ['SETBIT', bitmapKey(r), bitOffset(r), '1'],
+  (r) => ['SETBIT', bitmapKey(r), r.pick(['-1', '4294967296', 'x']), '1'],
+  (r) => ['GETBIT', bitmapKey(r), bitOffset(r)],
+  (r) => ['GET', bitmapKey(r)],
+  (r) => ['BITCOUNT', bitmapKey(r), ...bitRange(r)],
+  (r) => ['BITPOS', bitmapKey(r), bit(r), ...bitRange(r)],
+  (r) => ['BITOP', r.pick(['AND', 'OR', 'XOR']), bitmapKey(r), ...some(r, bitmapKey)],
+  (r) => ['BITOP', 'NOT', bitmapKey(r), bitmapKey(r)],
+  (r) => (r.below(10) === 0 ? ['DEL', bitmapKey(r)] : ['EXISTS', bitmapKey(r)]),
+  (r) => [
+    'BITFIELD',
+    'fields',
+    ...maybe(r, 'OVERFLOW', r.pick(['WRAP', 'SAT', 'FAIL'])),
+    ...some(r, () => [
+      r.pick(['SET', 'INCRBY']),
+      r.pick(['u8', 'i5', 'i64', 'u63', 'u1', 'i64']),
+      `${r.pick(['#', ''])}${r.below(30)}`,
+      `${r.below(300) - 100}`,
+    ]).flat(),
+    'GET',
+    'i7',
+    bitOffset(r),
+  ],
+];
+
+const families = [strings, keys, hashes, lists, sets, zsets, lexSets, bitmaps];
 
 /** One random command over all common types, right and wrong ones. The same seed gives the same history. */
 export const randomCommand = (random: SeededRandom): RandomCommand =>

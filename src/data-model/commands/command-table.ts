@@ -1,3 +1,4 @@
+import { bitmapCommands } from './bitmaps/index.js';
 import type { DataCommand } from './data-command.js';
 import { hashCommands } from './hashes/index.js';
 import { keyCommands } from './keys/index.js';
@@ -13,6 +14,7 @@ const all: readonly DataCommand[] = [
   ...listCommands,
   ...setTypeCommands,
   ...zsetCommands,
+  ...bitmapCommands,
 ];
 
 /** Every command on data, by name in lower case. */

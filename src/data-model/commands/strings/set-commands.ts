@@ -1,5 +1,6 @@
 import { encodeLogData } from '../../encoding/log-data.js';
 import { isExpired, type Metadata } from '../../encoding/metadata.js';
+import { readBits } from '../bitmaps/bit-value.js';
 import type { CommandContext } from '../command-context.js';
 import { allKeys, type DataCommand, oneKey, readCommand, writeCommand } from '../data-command.js';
 import { expiryOfCommand } from '../expiry.js';
@@ -32,11 +33,19 @@ export const set = (context: CommandContext, args: readonly Buffer[]): Reply => 
   return answer;
 };
 
-/** `GET key` */
+/** `GET key`: a bitmap is answered as the string that Redis would have. Hot. */
 export const get = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const value = readString(context, args[1] as Buffer);
-  return value === undefined ? null : value;
+  const key = args[1] as Buffer;
+  const metadata = context.findAny(key);
+  if (metadata === undefined) return null;
+  if (metadata.type === 'string') return metadata.payload;
+  if (metadata.type !== 'bitmap') return refusal.wrongType;
+  if (metadata.size > maxBitmapAsStringBytes) return refusal.tooLong;
+  return readBits(context, { key, metadata, length: metadata.size }, 0, metadata.size);
 };
+
+/** A bitmap above this is not answered as a string, as in Kvrocks by default. */
+const maxBitmapAsStringBytes = 16 * 1024 * 1024;
 
 const setWithTtl =
   (command: string, isSeconds: boolean) =>

@@ -1,0 +1,116 @@
+import { bitmapFragmentBytes, encodeFragmentOffset, reverseBits } from '../../encoding/bitmap-encoding.js';
+import { ColumnFamily } from '../../encoding/column-family.js';
+import { encodeInternalKey } from '../../encoding/keys.js';
+import type { Metadata } from '../../encoding/metadata.js';
+import type { CommandContext } from '../command-context.js';
+import { type ErrorReply, refusal } from '../reply.js';
+
+/** A key whose bits can be read: a string, or a bitmap in fragments. */
+export interface BitValue {
+  readonly key: Buffer;
+  readonly metadata: Metadata;
+  /** length in bytes */
+  readonly length: number;
+}
+
+/** The key; undefined when there is none. */
+export const findBits = (context: CommandContext, key: Buffer): BitValue | undefined | ErrorReply => {
+  const metadata = context.findAny(key);
+  if (metadata === undefined) return undefined;
+  if (metadata.type === 'string') return { key, metadata, length: metadata.payload.length };
+  if (metadata.type === 'bitmap') return { key, metadata, length: metadata.size };
+  return refusal.wrongType;
+};
+
+/** Bytes `from` … `to` − 1 in Redis' bit order; what was never written is zero. */
+export const readBits = (context: CommandContext, value: BitValue, from: number, to: number): Buffer => {
+  if (value.metadata.type === 'string') return value.metadata.payload.subarray(from, to);
+  const fragments = new FragmentReader(context, value);
+  const bytes = Buffer.alloc(Math.max(0, to - from));
+  const first = from - (from % bitmapFragmentBytes);
+  for (let start = first; start < to; start += bitmapFragmentBytes) {
+    const fragment = fragments.at(start);
+    if (fragment === undefined) continue;
+    const skipped = Math.max(0, from - start);
+    reverseBits(fragment.subarray(skipped, to - start)).copy(bytes, start + skipped - from);
+  }
+  return bytes;
+};
+
+/** Reads the fragments of a bitmap as they are stored. */
+export class FragmentReader {
+  readonly #context: CommandContext;
+  readonly prefix: Buffer;
+
+  constructor(context: CommandContext, value: BitValue) {
+    this.#context = context;
+    this.prefix = context.subKeyPrefix(value.key, value.metadata);
+  }
+
+  /** The fragment that starts at this byte offset. Borrowed. */
+  at(byteOffset: number): Buffer | undefined {
+    const key = encodeInternalKey(this.prefix, encodeFragmentOffset(byteOffset));
+    return this.#context.reader.get(ColumnFamily.subKeys, key);
+  }
+}
+
+/**
+ * A bitmap being changed: fragments are loaded as they are touched and put when all is done. Bytes are as
+ * stored.
+ */
+export class BitmapEditor {
+  readonly #context: CommandContext;
+  readonly #value: BitValue;
+  readonly #reader: FragmentReader;
+  readonly #touched = new Map<number, Buffer>();
+  #length: number;
+
+  constructor(context: CommandContext, value: BitValue) {
+    this.#context = context;
+    this.#value = value;
+    this.#reader = new FragmentReader(context, value);
+    this.#length = value.length;
+  }
+
+  byteAt(index: number): number {
+    const start = index - (index % bitmapFragmentBytes);
+    return (this.#touched.get(start) ?? this.#reader.at(start))?.[index - start] ?? 0;
+  }
+
+  setByte(index: number, byte: number): void {
+    const start = index - (index % bitmapFragmentBytes);
+    const fragment = this.#grown(start, index - start + 1);
+    fragment[index - start] = byte;
+    this.#length = Math.max(this.#length, index + 1);
+  }
+
+  /** Puts the fragments in the order of their first touch, and the metadata when the bitmap grew. */
+  finish(): void {
+    for (const [start, fragment] of this.#touched) {
+      const key = encodeInternalKey(this.#reader.prefix, encodeFragmentOffset(start));
+      this.#context.batch.put(ColumnFamily.subKeys, key, fragment);
+    }
+    if (this.#length > this.#value.length)
+      this.#context.putMetadata(this.#value.key, { ...this.#value.metadata, size: this.#length });
+  }
+
+  /** The touched fragment with room for `bytes`: it grows to twice its stored length at least, as Kvrocks' do. */
+  #grown(start: number, bytes: number): Buffer {
+    const stored = this.#reader.at(start) ?? noBytes;
+    const current = this.#touched.get(start) ?? Buffer.from(stored);
+    const wanted = bytes <= current.length ? current.length : Math.max(bytes, stored.length * 2);
+    const length = Math.min(bitmapFragmentBytes, wanted);
+    const grown = current.length === length ? current : Buffer.concat([current], length);
+    this.#touched.set(start, grown);
+    return grown;
+  }
+}
+
+/** A bitmap under a key that holds nothing; nothing is written yet. */
+export const createBitmap = (context: CommandContext, key: Buffer): BitValue => ({
+  key,
+  metadata: context.create('bitmap'),
+  length: 0,
+});
+
+const noBytes = Buffer.alloc(0);
