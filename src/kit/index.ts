@@ -1,11 +1,12 @@
 export { crc32c, matchesGlob, readU32, readU64, writeU32, writeU64 } from '../bytes/index.js';
 export {
   type Change,
+  CommandEncoder,
   Decoder,
   type DecoderOptions,
-  type EncodedCommands,
+  EventEncoder,
+  type EventSource,
   type RedisCommand,
-  RedisEncoder,
   type RedisMapping,
   type Transaction,
   toRedisCommands,

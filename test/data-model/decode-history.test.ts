@@ -3,7 +3,7 @@ import type { Change } from '../../src/data-model/change.js';
 import { Decoder } from '../../src/data-model/decode/decoder.js';
 import { ColumnFamily } from '../../src/data-model/encoding/column-family.js';
 import { readMetadata } from '../../src/data-model/encoding/metadata.js';
-import { RedisEncoder } from '../../src/data-model/redis/redis-commands.js';
+import { CommandEncoder } from '../../src/data-model/redis/redis-commands.js';
 import { ByteWriter, parseRedisUrl, ReplyError, RespConnection } from '../../src/resp/index.js';
 import { WriteBatchReader } from '../../src/write-batch/index.js';
 import { type RedisService, startRedis } from '../services/index.js';
@@ -60,16 +60,17 @@ describe('a history of 12,000 random commands on a real Kvrocks, replayed into a
   const replay = async (mustRestart: () => boolean): Promise<void> => {
     await redis.call('FLUSHALL');
     let decoder = new Decoder();
-    const encoder = new RedisEncoder({ ttlGraceMs });
+    const encoder = new CommandEncoder({ ttlGraceMs });
     const expiries = new Expiries();
     for (const batch of readHistoryBatches()) {
       if (mustRestart()) decoder = new Decoder();
-      const { changes, undecodable, first } = decoder.decode(batch);
+      const transaction = decoder.decode(batch);
+      const { changes, undecodable, first } = transaction;
       const out = new ByteWriter();
-      const { commands, unsupported } = encoder.encode(changes, out);
+      const commands = encoder.append(out, transaction);
       for (const key of expiries.passedBefore(batch)) await redis.call('DEL', key);
       for (const change of changes) expiries.note(change);
-      expect([undecodable, unsupported], `batch ${first}`).toEqual([[], []]);
+      expect([undecodable, encoder.unsupported], `batch ${first}`).toEqual([[], []]);
       if (commands === 0) continue;
       const replies = await redis.send(out.take(), commands);
       const refused = replies.filter((reply) => reply instanceof ReplyError);

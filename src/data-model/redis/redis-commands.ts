@@ -5,31 +5,43 @@ import { RedisCommandWriter } from './redis-command-writer.js';
 import type { EncodedCommands, RedisMapping, UnsupportedChange } from './redis-mapping.js';
 
 /**
- * Writes the Redis commands that bring about changes, as RESP, at the end of a buffer. Consecutive changes of
- * one kind and key become one command. Measured by bench `decode`.
+ * Writes the Redis commands that bring about a transaction's changes, as RESP, at the end of a buffer.
+ * Consecutive changes of one kind and key become one command. Measured by bench `decode`.
  *
  * @example
- * const encoder = new RedisEncoder();
- * const out = new ByteWriter();
- * const { commands } = encoder.encode(transaction.changes, out);
- * socket.write(out.take()); // then expect that many replies
+ * const encoder = new CommandEncoder();
+ * const commands = encoder.append(out, transaction); // so many replies will come
+ * if (encoder.unsupported.length > 0) refuse(encoder.unsupported);
  */
-export class RedisEncoder {
+export class CommandEncoder {
   readonly #writer: RedisCommandWriter;
+  #last: EncodedCommands = { commands: 0, unsupported: [], flushes: false };
 
   constructor(mapping: RedisMapping = {}) {
     this.#writer = new RedisCommandWriter(mapping);
   }
 
-  encode(changes: readonly Change[], out: ByteWriter): EncodedCommands {
-    return this.#writer.write(changes, new RespCommandTarget(out));
+  /** Appends the commands; returns how many. Then `unsupported` and `flushes` tell about this transaction. */
+  append(out: ByteWriter, transaction: { readonly changes: readonly Change[] }): number {
+    this.#last = this.#writer.write(transaction.changes, new RespCommandTarget(out));
+    return this.#last.commands;
   }
 
-  /** The keys that the changes touch in the target, in order, each as often as it is touched in a row. */
-  touchedKeys(changes: readonly Change[]): Uint8Array[] {
+  /** Changes of the last transaction for which no command was written: the target cannot take them. */
+  get unsupported(): readonly UnsupportedChange[] {
+    return this.#last.unsupported;
+  }
+
+  /** True when the last transaction flushes the database: whatever else the target keeps in it goes too. */
+  get flushes(): boolean {
+    return this.#last.flushes;
+  }
+
+  /** The keys that the changes touch in the target, in order; a key that stands several times in a row, once. */
+  touchedKeys(transaction: { readonly changes: readonly Change[] }): Uint8Array[] {
     const keys: Uint8Array[] = [];
     let last: Uint8Array | undefined;
-    for (const change of changes) {
+    for (const change of transaction.changes) {
       if (!('key' in change) || change.key === last || change.op === 'propagate') continue;
       last = change.key;
       const prefix = this.#writer.prefixOf(change.ns);
@@ -41,10 +53,10 @@ export class RedisEncoder {
 
 /** The Redis commands that bring about changes, as arrays of words. */
 export const toRedisCommands = (
-  changes: readonly Change[],
+  transaction: { readonly changes: readonly Change[] },
   mapping: RedisMapping = {},
 ): { readonly commands: readonly RedisCommand[]; readonly unsupported: readonly UnsupportedChange[] } => {
   const target = new ArrayCommandTarget();
-  const { unsupported } = new RedisCommandWriter(mapping).write(changes, target);
+  const { unsupported } = new RedisCommandWriter(mapping).write(transaction.changes, target);
   return { commands: target.commands, unsupported };
 };
