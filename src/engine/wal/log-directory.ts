@@ -69,7 +69,7 @@ export class LogDirectoryReader {
   #expected = 0;
   #from: number;
 
-  /** Starts at the batch that contains or follows `from`. @throws `WAL_PURGED` when the files begin later. */
+  /** Starts at the batch that contains or follows `from`; 0 = at the first there is. @throws `WAL_PURGED` when the files begin later. */
   constructor(directory: string, from: number) {
     this.#directory = directory;
     this.#from = from;
@@ -122,7 +122,8 @@ export class LogDirectoryReader {
     const count = batchCount(bytes);
     if (this.#expected !== 0 && sequence !== this.#expected)
       throw gap(reader.path, reader.offset, this.#expected, sequence);
-    if (this.#expected === 0 && sequence > this.#from) throw purged(this.#directory, this.#from, sequence);
+    if (this.#expected === 0 && this.#from > 0 && sequence > this.#from)
+      throw purged(this.#directory, this.#from, sequence);
     this.#expected = sequence + count;
     if (sequence + Math.max(count, 1) - 1 < this.#from) return undefined;
     this.#from = Math.max(this.#from, sequence + count);

@@ -1,0 +1,33 @@
+import type { SourceDefinition } from '../../src/kit/index.js';
+import { KvrocksSource, type KvrocksSourceOptions } from './kvrocks-source.js';
+
+export { KvrocksSource, type KvrocksSourceOptions } from './kvrocks-source.js';
+
+export const kvrocksSource: SourceDefinition<KvrocksSourceOptions> = {
+  name: 'kvrocks',
+  summary: 'an Apache Kvrocks 2.10 or later, or tailrace serve, by POLLUPDATES',
+  schema: {
+    url: {
+      doc: 'redis://[user:password@]host:port, or rediss:// for TLS',
+      format: 'required-string',
+      default: '',
+    },
+    password: { doc: 'password, if it is not in the URL', format: String, default: '', sensitive: true },
+    pollBatches: {
+      doc: 'batches a poll asks for while behind, 2 to 1000',
+      format: 'positive-integer',
+      default: 1000,
+    },
+    idlePollMs: {
+      doc: 'longest pause between polls at the tip, in ms',
+      format: 'positive-integer',
+      default: 50,
+    },
+    giveUpAfterMs: {
+      doc: 'how long a lost connection is tried again, in ms; 0 = for ever',
+      format: 'nat',
+      default: 0,
+    },
+  },
+  create: (options, context) => new KvrocksSource(options, context),
+};
