@@ -1,0 +1,149 @@
+import { readFileSync } from 'node:fs';
+import { isMap, isScalar, isSeq, LineCounter, type Node, parse, parseDocument } from 'yaml';
+import type { Problem } from './problem.js';
+
+/** A value of a configuration file that remembers where it stands. */
+export type Located =
+  | {
+      readonly kind: 'map';
+      readonly entries: ReadonlyMap<string, { readonly key: Place; readonly value: Located }>;
+      readonly place: Place;
+    }
+  | { readonly kind: 'list'; readonly items: readonly Located[]; readonly place: Place }
+  | { readonly kind: 'scalar'; readonly value: string | number | boolean | null; readonly place: Place };
+
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Where `${…}` gets its values from. */
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly readSecret: (path: string) => string;
+}
+
+export const processSurroundings: Surroundings = {
+  env: process.env,
+  // A trailing line break is the editor's, not the secret's.
+  readSecret: (path) => readFileSync(path, 'utf8').replace(/\r?\n$/, ''),
+};
+
+/**
+ * Parses YAML (or JSON) and fills in `${NAME}`, `${NAME:-default}` and `${file:/path}`; `$${` stands for `${`.
+ * Undefined when the text is no document; every problem is appended to `problems`.
+ */
+export const parseDocumentText = (
+  text: string,
+  file: string,
+  surroundings: Surroundings,
+  problems: Problem[],
+): Located | undefined => {
+  if (text.length > maxDocumentBytes) {
+    problems.push({
+      file,
+      line: 1,
+      column: 1,
+      path: '',
+      message: `the file is larger than ${maxDocumentBytes} bytes`,
+    });
+    return undefined;
+  }
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    uniqueKeys: true,
+    prettyErrors: false,
+    maxAliasCount: 0,
+  } as never);
+  for (const error of document.errors) {
+    const { line, col } = lines.linePos(error.pos[0]);
+    problems.push({
+      file,
+      line,
+      column: col,
+      path: '',
+      message: error.message.split('\n', 1)[0] ?? 'is no YAML',
+    });
+  }
+  if (document.errors.length > 0) return undefined;
+  const placeOf = (node: Node | null): Place => {
+    const { line, col } = lines.linePos(node?.range?.[0] ?? 0);
+    return { line, column: col };
+  };
+  const locate = (node: Node | null, path: string, depth: number): Located => {
+    const place = placeOf(node);
+    const report = (message: string): void => {
+      problems.push({ file, ...place, path, message });
+    };
+    if (depth > maxDepth) {
+      report('is nested too deeply');
+      return { kind: 'scalar', value: null, place };
+    }
+    if (isMap(node)) {
+      const entries = new Map<string, { key: Place; value: Located }>();
+      for (const pair of node.items) {
+        const keyNode = pair.key as Node | null;
+        const name = isScalar(keyNode) ? String(keyNode.value) : '?';
+        const value = locate(pair.value as Node | null, path === '' ? name : `${path}.${name}`, depth + 1);
+        entries.set(name, { key: placeOf(keyNode), value });
+      }
+      return { kind: 'map', entries, place };
+    }
+    if (isSeq(node)) {
+      const items = node.items.map((item, at) => locate(item as Node | null, `${path}[${at}]`, depth + 1));
+      return { kind: 'list', items, place };
+    }
+    if (node !== null && !isScalar(node)) {
+      report('aliases and anchors are not supported');
+      return { kind: 'scalar', value: null, place };
+    }
+    const value: unknown = node?.value ?? null;
+    if (typeof value === 'string') {
+      const isPlain = node?.type === 'PLAIN';
+      return { kind: 'scalar', value: interpolate(value, isPlain, surroundings, report), place };
+    }
+    const isKnown = typeof value === 'number' || typeof value === 'boolean' || value === null;
+    return { kind: 'scalar', value: isKnown ? value : String(value), place };
+  };
+  return locate(document.contents as Node | null, '', 0);
+};
+
+const interpolate = (
+  text: string,
+  isPlain: boolean,
+  { env, readSecret }: Surroundings,
+  report: (message: string) => void,
+): string | number | boolean => {
+  if (!text.includes('${')) return text;
+  const filled = text.replace(/\$?\$\{([^}]*)\}/g, (whole, inner: string) => {
+    if (whole.startsWith('$$')) return whole.slice(1);
+    if (inner.startsWith('file:')) {
+      try {
+        return readSecret(inner.slice('file:'.length));
+      } catch (error) {
+        report(
+          `cannot read ${inner.slice('file:'.length)}: ${error instanceof Error ? error.message : error}`,
+        );
+        return '';
+      }
+    }
+    const [name, fallback] = inner.split(/:-(.*)/s) as [string, string | undefined];
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
+      report(`\${${name}} is no name of an environment variable`);
+      return '';
+    }
+    const value = env[name];
+    if (value !== undefined && (value !== '' || fallback === undefined)) return value;
+    if (fallback === undefined)
+      report(`the environment variable ${name} is not set (set it, or write \${${name}:-default})`);
+    return fallback ?? '';
+  });
+  // An unquoted ${PORT} may stand for a number, as if the number had been written there.
+  if (!isPlain || !/^\$\{[^}]*\}$/.test(text)) return filled;
+  const typed: unknown = /^[\w.+-]+$/.test(filled) ? parse(filled) : filled;
+  return typeof typed === 'number' || typeof typed === 'boolean' ? typed : filled;
+};
+
+const maxDocumentBytes = 4 * 1024 * 1024;
+const maxDepth = 32;

@@ -1,0 +1,76 @@
+import convict from 'convict';
+
+/**
+ * The formats of the schema beyond convict's own. Each coerces what a YAML file may hold to what the program uses:
+ *
+ *   required-string    a string that is not empty
+ *   positive-integer   1, 2, 3 …
+ *   duration           ms as a number, or text such as `500ms`, `30s`, `5m`, `2h`, `1d`
+ *   byte-size          bytes as a number, or text such as `512KiB`, `32MiB`, `1GiB`
+ *   string-list        a list of strings
+ */
+export const registerFormats = (): void => {
+  if (isRegistered) return;
+  isRegistered = true;
+  convict.addFormats({
+    'required-string': {
+      validate: (value: unknown) => {
+        if (typeof value !== 'string') throw new Error('must be a string');
+        if (value === '') throw new Error('is required');
+      },
+    },
+    'positive-integer': {
+      validate: (value: unknown) => {
+        if (!Number.isSafeInteger(value) || (value as number) < 1)
+          throw new Error('must be a whole number above 0');
+      },
+    },
+    duration: {
+      validate: (value: unknown) => {
+        if (typeof value !== 'number' || !(value >= 0))
+          throw new Error('must be a time, such as 500ms, 30s or 5m');
+      },
+      coerce: (value: unknown) => parseUnits(value, durationUnits),
+    },
+    'byte-size': {
+      validate: (value: unknown) => {
+        if (!Number.isSafeInteger(value) || (value as number) < 1)
+          throw new Error('must be a size, such as 64KiB, 32MiB or 1GiB');
+      },
+      coerce: (value: unknown) => parseUnits(value, byteUnits),
+    },
+    'string-list': {
+      validate: (value: unknown) => {
+        if (!Array.isArray(value) || value.some((item) => typeof item !== 'string'))
+          throw new Error('must be a list of strings');
+      },
+    },
+  });
+};
+
+let isRegistered = false;
+
+const durationUnits: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+const byteUnits: Readonly<Record<string, number>> = {
+  b: 1,
+  kib: 1024,
+  mib: 1024 ** 2,
+  gib: 1024 ** 3,
+  kb: 1000,
+  mb: 1e6,
+  gb: 1e9,
+};
+
+/** The number that text with a unit stands for; anything else is left to the validation. */
+export const parseUnits = (value: unknown, units: Readonly<Record<string, number>>): unknown => {
+  if (typeof value !== 'string') return value;
+  const match = /^(\d+(?:\.\d+)?)\s*([a-z]+)$/i.exec(value.trim());
+  const factor = match === null ? undefined : units[(match[2] ?? '').toLowerCase()];
+  return match === null || factor === undefined ? value : Math.round(Number(match[1]) * factor);
+};

@@ -1,0 +1,17 @@
+export { processSurroundings, type Surroundings } from './document.js';
+export {
+  type Chosen,
+  type LoadResult,
+  loadPipelines,
+  type PipelineConfig,
+  type Registry,
+  readPipelines,
+  requirePipelines,
+} from './load.js';
+export {
+  type FilterSettings,
+  filterSchema,
+  type PipelineSettings,
+  pipelineSchema,
+} from './pipeline-schema.js';
+export { formatProblem, type Problem } from './problem.js';

@@ -1,0 +1,102 @@
+import convict from 'convict';
+import type { Located, Place } from './document.js';
+import { registerFormats } from './formats.js';
+import { type Problem, suggest } from './problem.js';
+
+/** A leaf of a schema, as convict has it. */
+export interface SchemaLeaf {
+  readonly doc?: string;
+  readonly format?: unknown;
+  readonly default: unknown;
+  readonly sensitive?: boolean;
+}
+
+export interface SchemaSection {
+  readonly [key: string]: SchemaLeaf | SchemaSection;
+}
+
+export const isLeaf = (entry: SchemaLeaf | SchemaSection): entry is SchemaLeaf => 'default' in entry;
+
+/**
+ * Checks a part of a file against a schema: every unknown key, every wrong value and every missing one is a problem
+ * with its own place. Returns the values with defaults filled in; good only when no problem was added.
+ * `others` are keys that someone else checks.
+ */
+export const readSection = (
+  schema: SchemaSection,
+  located: Located | undefined,
+  where: { readonly file: string; readonly path: string; readonly place: Place },
+  problems: Problem[],
+  others: readonly string[] = [],
+): Record<string, unknown> => {
+  registerFormats();
+  const { file, path } = where;
+  const at = (key: string): string => (path === '' ? key : `${path}.${key}`);
+  if (
+    located !== undefined &&
+    located.kind !== 'map' &&
+    !(located.kind === 'scalar' && located.value === null)
+  ) {
+    problems.push({ file, ...located.place, path, message: 'must be a map of keys and values' });
+    return {};
+  }
+  const entries =
+    located?.kind === 'map' ? located.entries : new Map<string, { key: Place; value: Located }>();
+  const known = [...Object.keys(schema), ...others];
+  for (const [key, entry] of entries)
+    if (!known.includes(key))
+      problems.push({ file, ...entry.key, path: at(key), message: `unknown key${suggest(key, known)}` });
+  const values: Record<string, unknown> = {};
+  for (const [key, entry] of Object.entries(schema)) {
+    const found = entries.get(key)?.value;
+    const place = found?.place ?? located?.place ?? where.place;
+    if (!isLeaf(entry)) {
+      values[key] = readSection(entry, found, { file, path: at(key), place }, problems);
+      continue;
+    }
+    const checked = checkLeaf(entry, found);
+    if ('problem' in checked) problems.push({ file, ...place, path: at(key), message: checked.problem });
+    else values[key] = checked.value;
+  }
+  return values;
+};
+
+/** Lets convict coerce and validate one value. */
+const checkLeaf = (
+  leaf: SchemaLeaf,
+  found: Located | undefined,
+): { value: unknown } | { problem: string } => {
+  const given = found === undefined ? leaf.default : plain(found);
+  const { sensitive: isSensitive } = leaf;
+  try {
+    const config = convict({ value: { format: leaf.format, default: leaf.default } } as never) as unknown as {
+      load(values: object): void;
+      validate(options: { allowed: 'strict' }): void;
+      get(key: string): unknown;
+    };
+    config.load({ value: given });
+    config.validate({ allowed: 'strict' });
+    return { value: config.get('value') };
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    const shown = isSensitive || given === '' || given === undefined ? '' : `, not ${JSON.stringify(given)}`;
+    const reason = text.replace(/^value: /, '').replace(/: value was .*$/s, '');
+    return { problem: `${readable(reason)}${shown}` };
+  }
+};
+
+/** Convict's own wording, in that of the other messages. */
+const readable = (reason: string): string =>
+  reason
+    .replace(
+      /^must be one of the possible values: (.*)$/,
+      (_, list: string) => `must be one of ${list.replace(/[[\]"]/g, '').replaceAll(',', ', ')}`,
+    )
+    .replace(/^must be of type (\w+)$/, (_, type: string) => `must be a ${type.toLowerCase()}`);
+
+/** The bare value of a part of the file. Keys never reach a prototype. */
+export const plain = (located: Located): unknown => {
+  if (located.kind === 'scalar') return located.value;
+  if (located.kind === 'list') return located.items.map(plain);
+  return Object.fromEntries([...located.entries].map(([key, { value }]) => [key, plain(value)]));
+};

@@ -1,0 +1,52 @@
+import process from 'node:process';
+import { Engine } from '../../engine/index.js';
+import { TailraceError } from '../../errors/index.js';
+import { Server } from '../../server/index.js';
+import { consoleLogger, formatCount, type OutputOptions } from '../console.js';
+import { onInterrupt } from '../interrupt.js';
+import type { ServeFlags } from '../program.js';
+
+/** Serves a store until the process is told to stop. */
+export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Promise<void> => {
+  const { host, port } = parseAddress(flags.listen);
+  const log = consoleLogger(output);
+  const interrupted = onInterrupt();
+  const startedAt = performance.now();
+  await using engine = await Engine.open(flags.dir, { sync: flags.sync, syncIntervalMs: flags.syncInterval });
+  const { recovery } = engine;
+  if (recovery.cut !== undefined)
+    log.warn('cut the torn end of the log, as a crash leaves it', { ...recovery.cut });
+  await using server = await Server.listen(engine, {
+    host,
+    port,
+    password: flags.requirepass ?? process.env['TAILRACE_PASSWORD'] ?? '',
+    isProtected: flags.protectedMode,
+    onDefect: (error, command) =>
+      log.error('a command failed unexpectedly', {
+        command,
+        error: error instanceof Error ? error.stack : String(error),
+      }),
+  });
+  log.info('serving', {
+    address: `${host}:${server.port}`,
+    directory: engine.directory,
+    sequence: engine.sequence,
+    sync: flags.sync,
+    recovered: `${formatCount(recovery.batches)} batches in ${Math.round(performance.now() - startedAt)} ms`,
+  });
+  await new Promise<void>((resolve) => {
+    if (interrupted.aborted) resolve();
+    else interrupted.addEventListener('abort', () => resolve(), { once: true });
+  });
+  log.info('stopping', { clients: server.connections, sequence: engine.sequence });
+};
+
+const parseAddress = (text: string): { host: string; port: number } => {
+  const match = /^(?:(.+):)?(\d{1,5})$/.exec(text);
+  const port = Number(match?.[2]);
+  if (match === null || port > 65_535)
+    throw new TailraceError('USAGE', `${text} is no address to listen on`, {
+      remedy: 'Write host:port, such as 127.0.0.1:6666; port 0 takes any free one.',
+    });
+  return { host: (match[1] ?? '127.0.0.1').replace(/^\[|\]$/g, ''), port };
+};

@@ -1,0 +1,92 @@
+import process from 'node:process';
+import { columnFamilyNames, LogDirectoryReader, summariseLog } from '../../engine/index.js';
+import { TailraceError } from '../../errors/index.js';
+import { RecordKind, WriteBatchReader } from '../../write-batch/index.js';
+import { formatBytes, formatCount, formatTable, type OutputOptions } from '../console.js';
+import { printableBytes } from '../describe-change.js';
+import type { DumpFlags } from '../program.js';
+import { writeOut } from '../write-out.js';
+
+/** Lists log files. */
+export const listLog = (directory: string, output: OutputOptions): void => {
+  const segments = [...summariseLog(directory)];
+  if (output.isJson) {
+    process.stdout.write(`${JSON.stringify(segments)}\n`);
+    return;
+  }
+  const rows = segments.map((segment) => [
+    segment.path,
+    formatBytes(segment.sizeBytes),
+    formatCount(segment.batches),
+    formatCount(segment.records),
+    segment.firstSequence,
+    segment.lastSequence,
+  ]);
+  process.stdout.write(`${formatTable(['FILE', 'SIZE', 'BATCHES', 'RECORDS', 'FIRST', 'LAST'], rows)}\n`);
+};
+
+/** Checks every record; a torn end is told, damage is an error. */
+export const verifyLog = (directory: string, output: OutputOptions): void => {
+  const segments = [...summariseLog(directory)];
+  if (segments.length === 0)
+    throw new TailraceError('FILE_INACCESSIBLE', `${directory} has no log files`, {
+      context: { directory },
+      remedy: 'Name the directory that holds the files NNNNNN.log.',
+    });
+  const torn = segments.filter((segment) => segment.tornBytes > 0);
+  const batches = segments.reduce((total, segment) => total + segment.batches, 0);
+  if (output.isJson) {
+    process.stdout.write(`${JSON.stringify({ files: segments.length, batches, torn })}\n`);
+    return;
+  }
+  for (const segment of torn)
+    process.stdout.write(
+      `${segment.path}: torn end of ${segment.tornBytes} bytes (${segment.tornReason ?? ''})\n`,
+    );
+  process.stdout.write(`${segments.length} files, ${formatCount(batches)} batches, every checksum is good\n`);
+};
+
+/** Prints records, one a line. */
+export const dumpLog = async (directory: string, flags: DumpFlags, output: OutputOptions): Promise<void> => {
+  const reader = new LogDirectoryReader(directory, flags.from);
+  try {
+    let left = flags.limit ?? Number.POSITIVE_INFINITY;
+    for (let batch = reader.next(); batch !== undefined && left > 0; batch = reader.next(), left--) {
+      const { sequence, count, path, offset, bytes } = batch;
+      const records = recordsOf(bytes);
+      const text = output.isJson
+        ? `${JSON.stringify({ sequence, count, path, offset, records })}\n`
+        : `${sequence} count ${count}  ${path}:${offset}\n${records.map((record) => `    ${Object.values(record).join('  ')}\n`).join('')}`;
+      await writeOut(text);
+    }
+  } finally {
+    reader.close();
+  }
+};
+
+interface PrintedRecord {
+  readonly kind: string;
+  readonly columnFamily?: string;
+  readonly key?: string;
+  readonly value?: string;
+}
+
+const recordsOf = (bytes: Buffer): PrintedRecord[] => {
+  const reader = new WriteBatchReader(bytes);
+  const records: PrintedRecord[] = [];
+  while (reader.next()) {
+    const kind = kindNames[reader.kind] ?? 'Unknown';
+    const value = printableBytes(reader.value());
+    if (reader.kind === RecordKind.LogData || reader.kind === RecordKind.TransactionMarker) {
+      records.push({ kind, value });
+      continue;
+    }
+    const columnFamily = columnFamilyNames[reader.columnFamily] ?? String(reader.columnFamily);
+    records.push({ kind, columnFamily, key: printableBytes(reader.key()), value });
+  }
+  return records;
+};
+
+const kindNames: readonly string[] = Object.entries(RecordKind)
+  .sort(([, a], [, b]) => a - b)
+  .map(([name]) => name);

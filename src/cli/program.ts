@@ -1,0 +1,222 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { logLevels, type OutputOptions } from './console.js';
+import { packageVersion } from './version.js';
+
+/** The global options, as a command's action gets them. */
+const outputOf = (command: Command): OutputOptions => {
+  const { json, quiet, logLevel } = command.optsWithGlobals();
+  return { isJson: json === true, isQuiet: quiet === true, logLevel };
+};
+
+/** Files given as arguments, and those given by the global `--config`. */
+const filesOf = (files: readonly string[], command: Command): readonly string[] => {
+  const all = [...(command.optsWithGlobals()['config'] ?? []), ...files];
+  if (all.length === 0) command.error('error: name at least one pipeline file');
+  return all;
+};
+
+const wholeNumber = (text: string): number => {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('It must be a whole number.');
+  return value;
+};
+
+const listOption = (text: string, before: readonly string[] = []): string[] => [
+  ...before,
+  ...text.split(','),
+];
+
+/** The command line. Each command is loaded when it is called, so that the others cost nothing. */
+export const makeProgram = (): Command => {
+  const program = new Command('tailrace')
+    .description('Delivers every change of a Redis-protocol key-value store, in order and exactly once.')
+    .version(packageVersion(), '-V, --version')
+    .option('--json', 'data and logs as JSON')
+    .option('-q, --quiet', 'errors only')
+    .addOption(new Option('--log-level <level>', 'what to log').choices(logLevels).default('info'))
+    .option('-c, --config <file...>', 'pipeline files, besides those named as arguments')
+    .enablePositionalOptions(false)
+    .showHelpAfterError('(add --help for what there is)')
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `
+First steps:
+  tailrace demo                                    see it work, with nothing else installed
+  tailrace tail redis://127.0.0.1:6666             watch the changes of a Kvrocks
+  tailrace run pipeline.yaml                       deliver them
+
+Exit codes: 0 done, 1 failed while running, 2 wrong usage or config, 3 differences found, 130 interrupted.`,
+    );
+
+  program
+    .command('run [files...]')
+    .description('run the pipelines of configuration files until they end or are told to stop')
+    .addHelpText(
+      'after',
+      '\nExample:\n  tailrace run orders.yaml\n\nSIGINT or SIGTERM delivers what is in flight and exits 0; a second one exits at once.',
+    )
+    .action(async (files: string[], _options: object, command: Command) => {
+      const { runCommand } = await import('./commands/run.js');
+      await runCommand(filesOf(files, command), outputOf(command));
+    });
+
+  program
+    .command('validate [files...]')
+    .description('check configuration files and say what each pipeline would do and guarantee')
+    .addHelpText('after', '\nExample:\n  tailrace validate orders.yaml carts.yaml')
+    .action(async (files: string[], _options: object, command: Command) => {
+      const { validateCommand } = await import('./commands/validate.js');
+      await validateCommand(filesOf(files, command), outputOf(command));
+    });
+
+  program
+    .command('tail <source>')
+    .description(
+      'print the decoded changes of a server (redis://…), a store or a directory of RocksDB log files',
+    )
+    .option('--from <place>', 'beginning, latest, or a sequence number already seen', 'beginning')
+    .option('--keys <globs>', 'only keys that match, such as order:*,cart:*', listOption)
+    .option('--types <types>', 'only these types, such as string,hash', listOption)
+    .option('--once', 'end at the newest change instead of waiting for more')
+    .option(
+      '--password <password>',
+      'password of the server (better: in the environment, as TAILRACE_PASSWORD)',
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  tailrace tail redis://127.0.0.1:6666 --from latest
+  tailrace tail ./kvrocks-data --once --json | jq .key`,
+    )
+    .action(async (source: string, options: TailFlags, command: Command) => {
+      const { tailCommand } = await import('./commands/tail.js');
+      await tailCommand(source, options, outputOf(command));
+    });
+
+  program
+    .command('serve')
+    .description('open a store and serve it to Redis clients, with POLLUPDATES as Kvrocks has it')
+    .requiredOption('-d, --dir <directory>', 'directory of the store; made if it is missing')
+    .option('-l, --listen <host:port>', 'address to listen on', '127.0.0.1:6666')
+    .addOption(
+      new Option(
+        '--sync <mode>',
+        'when a write counts as done: on disk, at most an interval later, or in the system',
+      )
+        .choices(['always', 'interval', 'none'])
+        .default('always'),
+    )
+    .option('--sync-interval <ms>', 'time between syncs in mode interval', wholeNumber, 1000)
+    .option(
+      '--requirepass <password>',
+      'clients must AUTH with it (better: in the environment, as TAILRACE_PASSWORD)',
+    )
+    .option('--no-protected-mode', 'allow other addresses than loopback without a password')
+    .addHelpText(
+      'after',
+      '\nExample:\n  tailrace serve --dir ./data --listen 127.0.0.1:6666\n  redis-cli -p 6666 SET greeting hello',
+    )
+    .action(async (options: ServeFlags, command: Command) => {
+      const { serveCommand } = await import('./commands/serve.js');
+      await serveCommand(options, outputOf(command));
+    });
+
+  addWalCommands(program);
+  addOffsetsCommands(program);
+
+  program
+    .command('demo')
+    .description(
+      'load real captured changes and a generated workload into an embedded store, and deliver them to a file',
+    )
+    .option('--changes <count>', 'size of the generated workload', wholeNumber, 200_000)
+    .option('--dir <directory>', 'where to put the store and the output (default: a new temporary directory)')
+    .option('--seed <number>', 'seed of the generated workload', wholeNumber, 1)
+    .action(async (options: DemoFlags, command: Command) => {
+      const { demoCommand } = await import('./commands/demo.js');
+      await demoCommand(options, outputOf(command));
+    });
+
+  return program;
+};
+
+const addWalCommands = (program: Command): void => {
+  const wal = program
+    .command('wal')
+    .description('look into a directory of log files: a store of ours, or a Kvrocks’ data');
+  wal
+    .command('ls <directory>')
+    .description('list the log files with their sequence numbers')
+    .action(async (directory: string, _options: object, command: Command) => {
+      const { listLog } = await import('./commands/wal.js');
+      listLog(directory, outputOf(command));
+    });
+  wal
+    .command('dump <directory>')
+    .description('print the records of the log')
+    .option('--from <sequence>', 'start at this sequence number', wholeNumber, 0)
+    .option('--limit <batches>', 'print at most this many batches', wholeNumber)
+    .addHelpText('after', '\nExample:\n  tailrace wal dump ./data --from 1000 --limit 10')
+    .action(async (directory: string, options: DumpFlags, command: Command) => {
+      const { dumpLog } = await import('./commands/wal.js');
+      await dumpLog(directory, options, outputOf(command));
+    });
+  wal
+    .command('verify <directory>')
+    .description('check every record of every log file')
+    .action(async (directory: string, _options: object, command: Command) => {
+      const { verifyLog } = await import('./commands/wal.js');
+      verifyLog(directory, outputOf(command));
+    });
+};
+
+const addOffsetsCommands = (program: Command): void => {
+  const offsets = program
+    .command('offsets')
+    .description('positions of sinks that cannot hold theirs; other sinks hold the truth themselves')
+    .option('--file <path>', 'the offsets file', 'tailrace-offsets.json');
+  offsets
+    .command('show')
+    .description('list the stored positions')
+    .action(async (_options: object, command: Command) => {
+      const { showOffsets } = await import('./commands/offsets.js');
+      await showOffsets(command.optsWithGlobals()['file'], outputOf(command));
+    });
+  offsets
+    .command('reset <pipeline> [sink]')
+    .description('forget the positions of a pipeline, so that it starts again from where its file says')
+    .action(async (pipeline: string, sink: string | undefined, _options: object, command: Command) => {
+      const { resetOffsets } = await import('./commands/offsets.js');
+      await resetOffsets(command.optsWithGlobals()['file'], pipeline, sink, outputOf(command));
+    });
+};
+
+export interface TailFlags {
+  readonly from: string;
+  readonly keys?: string[];
+  readonly types?: string[];
+  readonly once?: boolean;
+  readonly password?: string;
+}
+
+export interface ServeFlags {
+  readonly dir: string;
+  readonly listen: string;
+  readonly sync: 'always' | 'interval' | 'none';
+  readonly syncInterval: number;
+  readonly requirepass?: string;
+  readonly protectedMode: boolean;
+}
+
+export interface DumpFlags {
+  readonly from: number;
+  readonly limit?: number;
+}
+
+export interface DemoFlags {
+  readonly changes: number;
+  readonly dir?: string;
+  readonly seed: number;
+}
