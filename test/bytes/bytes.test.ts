@@ -1,0 +1,129 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  compareBytes,
+  crc32c,
+  maskCrc,
+  matchesGlob,
+  orderedDoubleBytes,
+  prefixSuccessor,
+  readOrderedDouble,
+  readU64,
+  readVarint32,
+  unmaskCrc,
+  varint32Length,
+  writeOrderedDouble,
+  writeU64,
+  writeVarint32,
+} from '../../src/bytes/index.js';
+
+const glob = (pattern: string, subject: string): boolean =>
+  matchesGlob(Buffer.from(pattern), Buffer.from(subject));
+
+describe('crc32c', () => {
+  it('gives the check value of the Castagnoli polynomial', () => {
+    expect(crc32c(Buffer.from('123456789'))).toBe(0xe3069283);
+  });
+
+  it('goes on from a seed as if the bytes stood together, and unmasks what it masks', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(200), (bytes, at) => {
+        const cut = Math.min(at, bytes.length);
+        const whole = crc32c(bytes);
+        expect(crc32c(bytes, cut, bytes.length, crc32c(bytes, 0, cut))).toBe(whole);
+        expect(unmaskCrc(maskCrc(whole))).toBe(whole);
+      }),
+    );
+  });
+});
+
+describe('varint32', () => {
+  it('reads back what it wrote, in the length it promised', () => {
+    fc.assert(
+      fc.property(fc.nat(0xffffffff), (value) => {
+        const bytes = Buffer.alloc(8);
+        const end = writeVarint32(bytes, 0, value);
+        expect(end).toBe(varint32Length(value));
+        const cursor = { bytes, offset: 0, end };
+        expect(readVarint32(cursor)).toBe(value);
+        expect(cursor.offset).toBe(end);
+      }),
+    );
+  });
+
+  it('refuses bytes that end too soon or hold more than 32 bits', () => {
+    const read = (...bytes: number[]): number =>
+      readVarint32({ bytes: Buffer.from(bytes), offset: 0, end: bytes.length });
+    expect(read(0x80)).toBe(-1);
+    expect(read(0xff, 0xff, 0xff, 0xff, 0x1f)).toBe(-1);
+    expect(read(0xff, 0xff, 0xff, 0xff, 0xff, 0x01)).toBe(-1);
+    expect(read(0xff, 0xff, 0xff, 0xff, 0x0f)).toBe(0xffffffff);
+  });
+});
+
+describe('little-endian u64', () => {
+  it('round-trips up to 2^53 - 1 and tells larger numbers apart', () => {
+    const bytes = Buffer.alloc(8);
+    for (const value of [0, 1, 0xffffffff, 0x1_0000_0000, Number.MAX_SAFE_INTEGER]) {
+      writeU64(bytes, 0, value);
+      expect(readU64(bytes, 0)).toBe(value);
+    }
+    expect(readU64(Buffer.alloc(8, 0xff), 0)).toBeNaN();
+  });
+});
+
+describe('ordered doubles', () => {
+  it('sort as numbers do and read back exactly', () => {
+    const encode = (value: number): Buffer => {
+      const bytes = Buffer.alloc(orderedDoubleBytes);
+      writeOrderedDouble(bytes, 0, value);
+      return bytes;
+    };
+    fc.assert(
+      fc.property(fc.double({ noNaN: true }), fc.double({ noNaN: true }), (a, b) => {
+        expect(readOrderedDouble(encode(a), 0)).toBe(a);
+        if (a < b) expect(compareBytes(encode(a), encode(b))).toBeLessThan(0);
+      }),
+    );
+    expect(encode(3).toString('hex')).toBe('c008000000000000');
+    expect(encode(Number.NEGATIVE_INFINITY).toString('hex')).toBe('000fffffffffffff');
+  });
+});
+
+describe('prefix successor', () => {
+  it('is the smallest string behind all that start with the prefix', () => {
+    expect(prefixSuccessor(Buffer.from([1, 0xff, 0xff]))).toEqual(Buffer.from([2]));
+    expect(prefixSuccessor(Buffer.from('ab'))).toEqual(Buffer.from('ac'));
+    expect(prefixSuccessor(Buffer.from([0xff]))).toBeUndefined();
+    expect(prefixSuccessor(Buffer.alloc(0))).toBeUndefined();
+  });
+});
+
+describe('globs', () => {
+  it('match as Redis matches them', () => {
+    for (const [pattern, subject, expected] of [
+      ['*', '', true],
+      ['order:*', 'order:1', true],
+      ['order:*', 'orders', false],
+      ['h?llo', 'hello', true],
+      ['h[ae]llo', 'hallo', true],
+      ['h[^e]llo', 'hello', false],
+      ['h[a-c]llo', 'hbllo', true],
+      ['h[c-a]llo', 'hbllo', true],
+      ['a\\*c', 'a*c', true],
+      ['a\\*c', 'abc', false],
+      ['*a*b*c', 'xxaxxbxxc', true],
+      ['', '', true],
+      ['', 'a', false],
+      ['[', '[', false],
+      ['a[]b', 'ab', false],
+    ] as const)
+      expect([pattern, subject, glob(pattern, subject)]).toEqual([pattern, subject, expected]);
+  });
+
+  it('take time in proportion to pattern and subject, whatever the stars', () => {
+    const steps = performance.now();
+    expect(glob('*a'.repeat(50), `${'a'.repeat(200_000)}b`)).toBe(false);
+    expect(performance.now() - steps).toBeLessThan(10_000);
+  });
+});
