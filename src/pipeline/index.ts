@@ -1,5 +1,10 @@
 export { Backoff, type RetryOptions, systemTiming, type Timing } from './backoff.js';
-export { type ChangePredicate, compileFilter, type FilterOptions, filterTransaction } from './change-filter.js';
+export {
+  type ChangePredicate,
+  compileFilter,
+  type FilterOptions,
+  filterTransaction,
+} from './change-filter.js';
 export type { BatchLimit } from './commit-to.js';
 export { CreditGate } from './credit-gate.js';
 export type { TransactionDecoder } from './credited-source.js';
