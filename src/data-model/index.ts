@@ -2,7 +2,7 @@ export type { Change, Transaction, Undecodable, ValueType } from './change.js';
 export { CommandContext, type CommandServices, commandServices } from './commands/command-context.js';
 export { dataCommands } from './commands/command-table.js';
 export { CommandTransaction } from './commands/command-transaction.js';
-export { type DataCommand, type KeyPositions, keysOfCall } from './commands/data-command.js';
+export { type DataCommand, type KeyPositions, keysOfCall, type Wait } from './commands/data-command.js';
 export {
   type DoubleReply,
   ErrorReply,

@@ -7,7 +7,7 @@ import { CommandTransaction } from '../../src/data-model/commands/command-transa
 import { ErrorReply, type Reply, wrongArity } from '../../src/data-model/commands/reply.js';
 import { type RedisService, startRedis } from '../services/index.js';
 import { MemoryStore } from '../support/memory-store.js';
-import { type RandomCommand, randomCommand } from '../support/random-commands.js';
+import { type RandomCommand, randomCommands } from '../support/random-commands.js';
 import { SeededRandom } from '../support/seeded-random.js';
 
 const commandCount = Number(process.env['COMMANDS'] ?? 20_000);
@@ -99,11 +99,12 @@ describe('the same commands', () => {
     async (mode) => {
       await redis.flushall();
       const random = SeededRandom.fromEnvironment(`commands ${mode}`);
+      const nextCommand = randomCommands(random);
       const store = new MemoryStore();
       const services = commandServices();
       const history: string[] = [];
       for (let done = 0; done < commandCount; done += perRound) {
-        const round = Array.from({ length: perRound }, () => randomCommand(random));
+        const round = Array.from({ length: perRound }, nextCommand);
         const pipeline = redis.pipeline();
         for (const [name, ...args] of round) pipeline.callBuffer(String(name), ...args);
         const theirs = (await pipeline.exec()) ?? [];

@@ -10,8 +10,14 @@ import { captureMs, describeBatch, joinBatches, readVectors, type Vector } from 
 /** Words of the vectors that are the server's or out of scope: what they wrote is taken over as captured. */
 const notDataCommands = new Set(['EVAL', 'SCRIPT', 'FUNCTION', 'FCALL', 'NAMESPACE', 'PUBLISH', 'TOUCH']);
 
-/** Where Redis answers in another shape than this Kvrocks, ours is Redis': its clients parse it. */
-const answeredAsRedis = new Set(['ZMPOP 1 z5 MIN']);
+/**
+ * Where Redis answers in another shape than this Kvrocks, ours is Redis': its clients parse it. And an id made
+ * of the clock.
+ */
+const answeredOtherwise = new Set(['ZMPOP 1 z5 MIN', 'XADD x1 * auto 1']);
+
+/** What this Kvrocks does by mistake: it deletes an entry of the stream together with a group. */
+const mistakes = new Map([['XGROUP DESTROY x1 g1', /^Delete 5 "__namespace x1 \\u0000/]]);
 
 const store = new MemoryStore();
 const services = commandServices(
@@ -79,8 +85,9 @@ describe('commands write what Kvrocks writes', () => {
       // Kvrocks' own bytes go on, so that one fault doesn't spoil what follows.
       store.commit(captured);
       const described = batch.readUInt32LE(8) === 0 ? [] : describeBatch(batch);
-      expect(described).toEqual(describeBatch(captured));
-      if (word === 'MULTI' || answeredAsRedis.has(vector.text)) return;
+      const mistake = mistakes.get(vector.text);
+      expect(described).toEqual(describeBatch(captured).filter((line) => !mistake?.test(line)));
+      if (word === 'MULTI' || answeredOtherwise.has(vector.text)) return;
       expect(plain(reply)).toEqual(vector.error === undefined ? vector.reply : { error: vector.error });
     });
   }

@@ -35,9 +35,13 @@ export const describeBatch = (batch: Uint8Array): string[] => {
     const value =
       reader.columnFamily === ColumnFamily.metadata && reader.kind === RecordKind.Put
         ? withoutClock(reader.value())
-        : reader.value().toString('latin1');
+        : withoutTime(reader.value());
+    const isPending =
+      reader.columnFamily === ColumnFamily.streams && reader.key().includes(pendingMark) && value.length > 24;
     const kind = Object.entries(RecordKind).find(([, number]) => number === reader.kind)?.[0];
-    lines.push(`${kind} ${reader.columnFamily} ${JSON.stringify(key)} ${JSON.stringify(value)}`);
+    lines.push(
+      `${kind} ${reader.columnFamily} ${JSON.stringify(key)} ${JSON.stringify(isPending ? value.slice(8) : value)}`,
+    );
   }
   return lines;
 };
@@ -76,6 +80,9 @@ const withoutTime = (bytes: Buffer): string => {
     plain.fill('t', at, at + 8);
   return plain.toString('latin1');
 };
+
+/** Of a pending entry this Kvrocks leaves the time of delivery 0. */
+const pendingMark = Buffer.from('ffffffffffffffff03', 'hex');
 
 const captureDay = Buffer.from('000001a1fc', 'hex');
 

@@ -4,6 +4,7 @@ import { hashCommands } from './hashes/index.js';
 import { keyCommands } from './keys/index.js';
 import { listCommands } from './lists/index.js';
 import { setTypeCommands } from './sets/index.js';
+import { streamCommands } from './streams/index.js';
 import { stringCommands } from './strings/index.js';
 import { zsetCommands } from './zsets/index.js';
 
@@ -15,6 +16,7 @@ const all: readonly DataCommand[] = [
   ...setTypeCommands,
   ...zsetCommands,
   ...bitmapCommands,
+  ...streamCommands,
 ];
 
 /** Every command on data, by name in lower case. */

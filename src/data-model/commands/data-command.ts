@@ -1,5 +1,6 @@
+import { parseDouble } from './arguments.js';
 import type { CommandContext } from './command-context.js';
-import type { Reply } from './reply.js';
+import { ErrorReply, type Reply } from './reply.js';
 
 /**
  * Where the keys are among a command's arguments, as Redis' COMMAND tells it: positions count the name as 0,
@@ -12,6 +13,19 @@ export interface KeyPositions {
   readonly numbered?: number;
 }
 
+/**
+ * How a command waits. `run` tries once and answers null or a null array when there is nothing yet; then the
+ * server runs it again when one of its keys was written, until the time is over. In a transaction nothing waits.
+ */
+export interface Wait {
+  /** ms to wait, 0 = without end; undefined when this call doesn't wait; a refusal for a bad timeout. */
+  readonly timeoutMs: (args: readonly Buffer[]) => number | undefined | ErrorReply;
+  /** The arguments to try again with, where they mean the moment of the call (XREAD's `$`). Owned. */
+  readonly retryArgs?: (context: CommandContext, args: readonly Buffer[]) => readonly Buffer[];
+  /** The keys to wait for, where `keys` can't tell. Borrows `args`. */
+  readonly keysOf?: (args: readonly Buffer[]) => readonly Buffer[];
+}
+
 /** One command on data: its place in the command table, and the function that carries it out. */
 export interface DataCommand {
   /** lower case */
@@ -20,11 +34,8 @@ export interface DataCommand {
   readonly arity: number;
   readonly isWrite: boolean;
   readonly keys: KeyPositions;
-  /**
-   * Set for commands that wait (BLPOP …): the position of their timeout in seconds, negative from the end. `run`
-   * tries once and answers null or a null array when there is nothing yet; waiting is the server's.
-   */
-  readonly timeoutPosition?: number;
+  /** Set for commands that may wait (BLPOP, XREAD BLOCK …). */
+  readonly wait?: Wait;
   /**
    * Carries it out: `args[0]` is the name; arity was checked by the caller. Borrows `args`.
    * Refusals are replies; what is thrown is damage of the store or a bug.
@@ -63,14 +74,25 @@ export const writeCommand = (name: string, arity: number, keys: KeyPositions, ru
   run,
 });
 
-/** A command that waits: see DataCommand.timeoutPosition. */
+/** A command that changes data and may wait for it. */
 export const blockingCommand = (
   name: string,
   arity: number,
   keys: KeyPositions,
-  timeoutPosition: number,
+  wait: Wait,
   run: Run,
-): DataCommand => ({ name, arity, isWrite: true, keys, timeoutPosition, run });
+): DataCommand => ({ name, arity, isWrite: true, keys, wait, run });
+
+/** A timeout in seconds at a position among the arguments, negative from the end. */
+export const waitsSecondsAt = (position: number): Wait => ({
+  timeoutMs: (args) => {
+    const word = args.at(position);
+    const seconds = word === undefined ? undefined : parseDouble(word);
+    if (seconds === undefined || !Number.isFinite(seconds))
+      return new ErrorReply('ERR timeout is not a float or out of range');
+    return seconds < 0 ? new ErrorReply('ERR timeout is negative') : seconds * 1000;
+  },
+});
 
 /** The keys that a call names. Borrows `args`. */
 export const keysOfCall = (keys: KeyPositions, args: readonly Buffer[]): Buffer[] => {

@@ -62,11 +62,15 @@ const getbit = (context: CommandContext, args: readonly Buffer[]): Reply => {
   return ((readBits(context, value, at, at + 1)[0] ?? 0) >> (7 - (offset % 8))) & 1;
 };
 
-/** A range of bits, both ends in it; `hasEnd`: the client named its end. */
+/**
+ * A range of bits, both ends in it. `hasEnd`: the client named its end. `isBackwards`: both ends count from the
+ * value's end and the first lies behind the last; a short value would hide that.
+ */
 interface BitRange {
   readonly first: number;
   readonly last: number;
   readonly hasEnd: boolean;
+  readonly isBackwards: boolean;
 }
 
 /** Parses `[start [end [BYTE|BIT]]]` from `args[at]` on, over a value of `length` bytes. */
@@ -79,12 +83,12 @@ const parseBitRange = (args: readonly Buffer[], at: number, length: number): Bit
   const isBits = unitWord === 'BIT';
   const units = isBits ? length * 8 : length;
   const from = Math.max(0, start < 0 ? units + start : start);
-  const isEmpty = start < 0 && end < 0 && start > end;
-  const to = isEmpty ? -1 : Math.min(units - 1, Math.max(0, end < 0 ? units + end : end));
+  const to = Math.min(units - 1, Math.max(0, end < 0 ? units + end : end));
   return {
     first: isBits ? from : from * 8,
     last: isBits || to < 0 ? to : to * 8 + 7,
     hasEnd: args.length > at + 1,
+    isBackwards: start < 0 && end < 0 && start > end,
   };
 };
 
@@ -121,7 +125,7 @@ const bitcount = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const range = parseBitRange(args, 2, value?.length ?? 0);
   if (range instanceof ErrorReply) return range;
   let count = 0;
-  if (value !== undefined && range.first <= range.last)
+  if (value !== undefined && !range.isBackwards && range.first <= range.last)
     forEachWindow(context, value, range, 0, (bytes) => {
       for (const byte of bytes) count += bitsInByte[byte];
       return true;

@@ -108,20 +108,36 @@ const bitfield = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const key = args[1] as Buffer;
   const value = findBits(context, key) ?? createBitmap(context, key);
   if (value instanceof ErrorReply) return value;
-  const writes = operations.some((operation) => operation.kind !== 'get');
+  const lastByte = lastWrittenByte(operations);
+  const writes = lastByte >= 0;
   if (value.metadata.type === 'string') {
     const target = new StringBytes(value.metadata.payload);
+    growTo(target, lastByte);
     const replies = operations.map((operation) => apply(target, operation));
     if (writes) writeString(context, key, target.bytes, value.metadata.expireMs);
     return replies;
   }
   const editor = new BitmapEditor(context, value);
+  growTo(editor, lastByte);
   const replies = operations.map((operation) => apply(editor, operation));
   if (writes) {
     context.batch.logData(encodeLogData('bitmap', LogCommand.bitfield, ...args.slice(2)));
     editor.finish();
   }
   return replies;
+};
+
+/** The last byte that an operation means to write, −1 without one. */
+const lastWrittenByte = (operations: readonly Operation[]): number =>
+  operations.reduce(
+    (last, { kind, field }) =>
+      kind === 'get' ? last : Math.max(last, Math.floor((field.offset + field.bits - 1) / 8)),
+    -1,
+  );
+
+/** The value grows to hold every field to be written, even those that an overflow then keeps from it. */
+const growTo = (target: ByteTarget, lastByte: number): void => {
+  if (lastByte >= 0) target.setByte(lastByte, target.byteAt(lastByte));
 };
 
 const bitfieldRo = (context: CommandContext, args: readonly Buffer[]): Reply => {

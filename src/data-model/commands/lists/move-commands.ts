@@ -1,6 +1,6 @@
 import { encodeLogData, LogCommand } from '../../encoding/log-data.js';
 import type { CommandContext } from '../command-context.js';
-import { blockingCommand, type DataCommand, twoKeys, writeCommand } from '../data-command.js';
+import { blockingCommand, type DataCommand, twoKeys, waitsSecondsAt, writeCommand } from '../data-command.js';
 import { ErrorReply, type Reply, refusal } from '../reply.js';
 import { findList, findOrCreateList, type ListSide } from './list-value.js';
 import { sideOf } from './push-pop-commands.js';
@@ -42,6 +42,6 @@ const rpoplpush = (context: CommandContext, args: readonly Buffer[]): Reply =>
 export const moveCommands: readonly DataCommand[] = [
   writeCommand('lmove', 5, twoKeys, lmove),
   writeCommand('rpoplpush', 3, twoKeys, rpoplpush),
-  blockingCommand('blmove', 6, twoKeys, 5, lmove),
-  blockingCommand('brpoplpush', 4, twoKeys, 3, rpoplpush),
+  blockingCommand('blmove', 6, twoKeys, waitsSecondsAt(5), lmove),
+  blockingCommand('brpoplpush', 4, twoKeys, waitsSecondsAt(3), rpoplpush),
 ];

@@ -1,7 +1,14 @@
 import { encodeLogData, LogCommand } from '../../encoding/log-data.js';
 import { optionWord, parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
-import { blockingCommand, type DataCommand, numberedKeys, oneKey, writeCommand } from '../data-command.js';
+import {
+  blockingCommand,
+  type DataCommand,
+  numberedKeys,
+  oneKey,
+  waitsSecondsAt,
+  writeCommand,
+} from '../data-command.js';
 import { ErrorReply, nullArray, type Reply, refusal } from '../reply.js';
 import { findList, findOrCreateList, type ListSide, type ListValue } from './list-value.js';
 
@@ -112,7 +119,7 @@ export const pushPopCommands: readonly DataCommand[] = [
   writeCommand('lpop', -2, oneKey, pop('left')),
   writeCommand('rpop', -2, oneKey, pop('right')),
   writeCommand('lmpop', -4, numberedKeys(1), multiPop(1)),
-  blockingCommand('blpop', -3, keysBeforeTimeout, -1, blockingPop('left')),
-  blockingCommand('brpop', -3, keysBeforeTimeout, -1, blockingPop('right')),
-  blockingCommand('blmpop', -5, numberedKeys(2), 1, multiPop(2)),
+  blockingCommand('blpop', -3, keysBeforeTimeout, waitsSecondsAt(-1), blockingPop('left')),
+  blockingCommand('brpop', -3, keysBeforeTimeout, waitsSecondsAt(-1), blockingPop('right')),
+  blockingCommand('blmpop', -5, numberedKeys(2), waitsSecondsAt(1), multiPop(2)),
 ];

@@ -3,7 +3,14 @@ import { encodeInternalKey } from '../../encoding/keys.js';
 import type { ScoredMember } from '../../encoding/zset-encoding.js';
 import { optionWord, parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
-import { blockingCommand, type DataCommand, numberedKeys, oneKey, writeCommand } from '../data-command.js';
+import {
+  blockingCommand,
+  type DataCommand,
+  numberedKeys,
+  oneKey,
+  waitsSecondsAt,
+  writeCommand,
+} from '../data-command.js';
 import { doubleReply, ErrorReply, nullArray, pairsReply, type Reply, refusal } from '../reply.js';
 import { ByteSet } from '../sub-keys.js';
 import { parseRange } from './range-commands.js';
@@ -136,7 +143,7 @@ export const removeCommands: readonly DataCommand[] = [
   writeCommand('zpopmin', -2, oneKey, pop(false)),
   writeCommand('zpopmax', -2, oneKey, pop(true)),
   writeCommand('zmpop', -4, numberedKeys(1), multiPop(1)),
-  blockingCommand('bzpopmin', -3, keysBeforeTimeout, -1, blockingPop(false)),
-  blockingCommand('bzpopmax', -3, keysBeforeTimeout, -1, blockingPop(true)),
-  blockingCommand('bzmpop', -5, numberedKeys(2), 1, multiPop(2)),
+  blockingCommand('bzpopmin', -3, keysBeforeTimeout, waitsSecondsAt(-1), blockingPop(false)),
+  blockingCommand('bzpopmax', -3, keysBeforeTimeout, waitsSecondsAt(-1), blockingPop(true)),
+  blockingCommand('bzmpop', -5, numberedKeys(2), waitsSecondsAt(1), multiPop(2)),
 ];
