@@ -45,7 +45,7 @@ export const addBitmapChanges = (
       size: isLast && metadata !== undefined && metadata.size > writtenEnd ? metadata.size : undefined,
     });
   }
-  if (group.count === 0 && metadata !== undefined && metadata.size !== known?.size)
+  if (group.count === 0 && !group.isExpire && metadata !== undefined && metadata.size !== known?.size)
     out.add({
       seq: group.metadataSeq,
       index: out.next,

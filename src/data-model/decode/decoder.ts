@@ -384,7 +384,8 @@ export class Decoder {
     }
     const isSame = known !== undefined && known.type === type && isIncarnation(group, known);
     const isWhole = holdsWholeKey(group, type);
-    const startsAnew = isWhole || (known !== undefined && !isSame);
+    // A COPY may bring the version that was there already; any other command on the same version continues it.
+    const startsAnew = isSame ? isWhole && group.isMetadataFirst : isWhole || known !== undefined;
     if (startsAnew && !isWhole && isCounted(type))
       return ambiguous('a key starts anew, but not all of its content is in the log');
     if (startsAnew && known !== absentKey)

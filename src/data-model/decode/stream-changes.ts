@@ -36,7 +36,7 @@ export const addStreamChanges = (
     return unsupported("a stream's metadata without its state");
   const failure = addEntries(group, out);
   if (failure !== undefined) return failure;
-  if (state !== undefined) addLastId(group, state, known, startsAnew, out);
+  if (state !== undefined && !group.isExpire) addLastId(group, state, known, startsAnew, out);
   return addGroups(group, out);
 };
 

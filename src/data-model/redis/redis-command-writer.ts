@@ -149,8 +149,7 @@ export class RedisCommandWriter {
         this.#bitmapPut(change);
         return at + 1;
       case 'hyperloglog':
-        this.#hyperLogLogPut(change);
-        return at + 1;
+        return this.#hyperLogLogPuts(changes, at, change);
     }
   }
 
@@ -332,10 +331,15 @@ export class RedisCommandWriter {
   }
 
   /** Redis' dense form: a header, whose count is marked as stale, then the registers of all segments. */
-  #hyperLogLogPut(change: HyperLogLogPut): void {
-    this.#setRange(change.key, 0, hyperLogLogHeader);
-    this.#lengthen(change.key, hyperLogLogBytes);
-    this.#setRange(change.key, hyperLogLogHeader.length + change.segment * change.value.length, change.value);
+  #hyperLogLogPuts(changes: readonly Change[], from: number, first: HyperLogLogPut): number {
+    const end = endOfRun(changes, from, first);
+    this.#setRange(first.key, 0, hyperLogLogHeader);
+    this.#lengthen(first.key, hyperLogLogBytes);
+    for (let at = from; at < end; at++) {
+      const { segment, value } = changes[at] as HyperLogLogPut;
+      this.#setRange(first.key, hyperLogLogHeader.length + segment * value.length, value);
+    }
+    return end;
   }
 
   #setRange(key: Uint8Array, offset: number, value: Uint8Array): void {
