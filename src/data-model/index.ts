@@ -20,6 +20,7 @@ export { Decoder, type DecoderOptions } from './decode/decoder.js';
 export { ColumnFamily, columnFamilyCount } from './encoding/column-family.js';
 export { defaultNamespace } from './encoding/keys.js';
 export { EventEncoder, type EventSource } from './event/event-encoder.js';
+export { type ParsedEvent, parseEvent } from './event/event-parser.js';
 export type { RedisCommand } from './redis/command-target.js';
 export { CommandEncoder, toRedisCommands } from './redis/redis-commands.js';
 export type { RedisMapping, UnsupportedChange } from './redis/redis-mapping.js';

@@ -29,6 +29,7 @@ export type ErrorCode =
   // data model
   | 'DECODE_UNSUPPORTED' // a change that has no counterpart; context: sequence, type
   | 'DECODE_AMBIGUOUS' // a change that cannot be told from the log alone; context: sequence, key
+  | 'EVENT_INVALID' // a line that is no change event
   // sources and sinks
   | 'HISTORY_MISMATCH' // the position names another history
   | 'SOURCE_UNREACHABLE'

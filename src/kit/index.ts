@@ -6,6 +6,8 @@ export {
   type DecoderOptions,
   EventEncoder,
   type EventSource,
+  type ParsedEvent,
+  parseEvent,
   type RedisCommand,
   type RedisMapping,
   type Transaction,

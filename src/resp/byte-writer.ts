@@ -33,6 +33,20 @@ export class ByteWriter {
     this.#length = Math.min(this.#length, length);
   }
 
+  /**
+   * Room for `more` bytes behind what was written: the buffer, to be written from `length` on by a serializer of
+   * its own, which then says by `advance` how far it got. Borrowed until the next call of anything else.
+   */
+  claim(more: number): Buffer {
+    this.#reserve(more);
+    return this.#bytes;
+  }
+
+  /** Takes over what was written into the room of `claim`, up to `length`. */
+  advance(length: number): void {
+    this.#length = length;
+  }
+
   byte(value: number): void {
     this.#reserve(1);
     this.#bytes[this.#length++] = value;

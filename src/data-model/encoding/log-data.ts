@@ -33,6 +33,7 @@ export interface LogData {
 
 /** Reads a LogData blob; undefined when it doesn't start with a known type number. */
 export const readLogData = (blob: Buffer): LogData | undefined => {
+  if (blob.length === 1) return notesOfOneDigit[blob[0] - 0x30];
   const [number, ...words] = blob.toString('latin1').split(' ');
   if (number === undefined || !/^\d{1,2}$/.test(number)) return undefined;
   const type = typeOfNumber(Number(number));
@@ -53,3 +54,9 @@ export const encodeLogData = (
 };
 
 const space = Buffer.from(' ');
+
+/** Most notes are a type number and nothing else. */
+const notesOfOneDigit: readonly LogData[] = Array.from({ length: 10 }, (_, number) => ({
+  type: typeOfNumber(number),
+  words: [],
+}));

@@ -1,4 +1,4 @@
-import type { ByteWriter } from '../../resp/index.js';
+import { ByteWriter } from '../../resp/index.js';
 import type { Change, Transaction } from '../change.js';
 import { JsonWriter } from './json-writer.js';
 
@@ -22,9 +22,10 @@ export interface EventSource {
 export class EventEncoder {
   readonly #start: Buffer;
   readonly #json = new JsonWriter();
+  readonly #single = new ByteWriter();
   readonly #heads = new Map<string, Buffer>();
-  #transaction: Transaction | undefined;
-  #transactionJson = noBytes;
+  #rangeAt = -1;
+  #rangeLength = 0;
   // The head of the last change: most changes have the namespace, op and type of the one before.
   #headNs = '';
   #headOp = '';
@@ -40,42 +41,59 @@ export class EventEncoder {
   append(out: ByteWriter, transaction: Transaction): number {
     const json = this.#json;
     const { changes } = transaction;
+    json.open(out);
+    this.#rangeAt = -1;
     for (let at = 0; at < changes.length; at++) {
       this.#write(transaction, changes[at]);
       json.reserve(1);
       json.ascii('\n');
-      if (json.length < flushBytes && at < changes.length - 1) continue;
-      out.raw(json.bytes);
-      json.clear();
     }
+    json.close();
     return changes.length;
   }
 
   /** One event, without line feed. The caller owns the bytes. */
   encode(transaction: Transaction, change: Change): Buffer {
-    this.#json.clear();
+    this.#single.clear();
+    this.#json.open(this.#single);
+    this.#rangeAt = -1;
     this.#write(transaction, change);
-    return this.#json.take();
+    this.#json.close();
+    return Buffer.from(this.#single.bytes);
   }
 
   #write(transaction: Transaction, change: Change): void {
-    if (transaction !== this.#transaction) this.#startTransaction(transaction);
     if (change.type !== this.#headType || change.op !== this.#headOp || change.ns !== this.#headNs)
       this.#changeHead(change);
     const json = this.#json;
-    json.reserve(this.#start.length + this.#transactionJson.length + this.#head.length + numbersBytes);
+    json.reserve(this.#start.length + this.#head.length + numbersBytes);
     json.raw(this.#start);
     json.decimal(change.seq);
-    json.ascii(',"index":');
+    json.raw(indexName);
     json.decimal(change.index);
-    json.raw(this.#transactionJson);
+    if (this.#rangeAt >= 0) json.repeat(this.#rangeAt, this.#rangeLength);
+    else this.#writeRange(transaction);
     json.raw(this.#head);
     if ('key' in change) {
-      json.ascii(',"key":');
+      json.raw(keyName);
       json.byteString(change.key, tailBytes);
     }
     this.#writeRest(change);
     json.ascii('}');
+  }
+
+  /** The transaction's range, the same in all of its events: the following ones copy it from the first. */
+  #writeRange(transaction: Transaction): void {
+    const json = this.#json;
+    const start = json.length;
+    json.raw(firstName);
+    json.decimal(transaction.first);
+    json.raw(lastName);
+    json.decimal(transaction.last);
+    json.raw(sizeName);
+    json.decimal(transaction.changes.length);
+    this.#rangeAt = start;
+    this.#rangeLength = json.length - start;
   }
 
   /** What an op and type have besides the key. Every write leaves `tailBytes` reserved. */
@@ -87,21 +105,21 @@ export class EventEncoder {
         return;
       case 'delete':
         if (change.type === 'key') return;
-        if (change.type === 'hash') this.#bytes(',"field":', change.field);
+        if (change.type === 'hash') this.#bytes(names.field, change.field);
         else if (change.type === 'stream') this.#quoted(',"id":"', change.id);
         else if (change.type === 'sortedint') this.#quoted(',"id":"', String(change.id));
-        else this.#bytes(',"member":', change.member);
+        else this.#bytes(names.member, change.member);
         return;
       case 'expire':
         this.#number(',"ttlAt":', change.ttlAt);
-        if (change.value !== undefined) this.#bytes(',"value":', change.value);
+        if (change.value !== undefined) this.#bytes(names.value, change.value);
         return;
       case 'persist':
-        if (change.value !== undefined) this.#bytes(',"value":', change.value);
+        if (change.value !== undefined) this.#bytes(names.value, change.value);
         return;
       case 'push':
         this.#quoted(',"side":"', change.side);
-        this.#bytes(',"value":', change.value);
+        this.#bytes(names.value, change.value);
         return;
       case 'pop':
         this.#quoted(',"side":"', change.side);
@@ -115,12 +133,12 @@ export class EventEncoder {
         if (change.slot !== undefined) this.#number(',"slot":', change.slot);
         return;
       case 'publish':
-        this.#bytes(',"channel":', change.channel);
-        this.#bytes(',"value":', change.value);
+        this.#bytes(names.channel, change.channel);
+        this.#bytes(names.value, change.value);
         return;
       case 'propagate':
-        if (change.value !== undefined) this.#bytes(',"value":', change.value);
-        if (change.keyEnd !== undefined) this.#bytes(',"keyEnd":', change.keyEnd);
+        if (change.value !== undefined) this.#bytes(names.value, change.value);
+        if (change.keyEnd !== undefined) this.#bytes(names.keyEnd, change.keyEnd);
         return;
     }
   }
@@ -130,18 +148,18 @@ export class EventEncoder {
     switch (change.type) {
       case 'string':
       case 'json':
-        this.#bytes(',"value":', change.value);
+        this.#bytes(names.value, change.value);
         if (change.ttlAt !== undefined) this.#number(',"ttlAt":', change.ttlAt);
         return;
       case 'hash':
-        this.#bytes(',"field":', change.field);
-        this.#bytes(',"value":', change.value);
+        this.#bytes(names.field, change.field);
+        this.#bytes(names.value, change.value);
         return;
       case 'set':
-        this.#bytes(',"member":', change.member);
+        this.#bytes(names.member, change.member);
         return;
       case 'zset':
-        this.#bytes(',"member":', change.member);
+        this.#bytes(names.member, change.member);
         json.ascii(',"score":');
         json.ascii(scoreJson(change.score));
         return;
@@ -150,7 +168,7 @@ export class EventEncoder {
         return;
       case 'list':
         this.#number(',"listIndex":', change.listIndex);
-        this.#bytes(',"value":', change.value);
+        this.#bytes(names.value, change.value);
         return;
       case 'stream':
         this.#quoted(',"id":"', change.id);
@@ -159,18 +177,18 @@ export class EventEncoder {
         return;
       case 'bitmap':
         this.#number(',"offset":', change.offset);
-        this.#bytes(',"value":', change.value);
+        this.#bytes(names.value, change.value);
         if (change.size !== undefined) this.#number(',"size":', change.size);
         return;
       case 'hyperloglog':
         this.#number(',"segment":', change.segment);
-        this.#bytes(',"value":', change.value);
+        this.#bytes(names.value, change.value);
         return;
     }
   }
 
-  #bytes(name: string, value: Uint8Array): void {
-    this.#json.ascii(name);
+  #bytes(name: Buffer, value: Uint8Array): void {
+    this.#json.raw(name);
     this.#json.byteString(value, tailBytes);
   }
 
@@ -201,18 +219,12 @@ export class EventEncoder {
     json.ascii(values.length === 0 ? '[]' : ']');
   }
 
-  #startTransaction(transaction: Transaction): void {
-    this.#transaction = transaction;
-    const { first, last, changes } = transaction;
-    this.#transactionJson = Buffer.from(`,"tx":{"first":${first},"last":${last},"size":${changes.length}}`);
-  }
-
   #changeHead(change: Change): void {
     const { ns, op, type } = change;
     const name = `${op} ${type} ${ns}`;
     let head = this.#heads.get(name);
     if (head === undefined) {
-      head = Buffer.from(`,"ns":${JSON.stringify(ns)},"op":"${op}","type":"${type}"`);
+      head = Buffer.from(`},"ns":${JSON.stringify(ns)},"op":"${op}","type":"${type}"`);
       if (this.#heads.size >= maxHeads) this.#heads.clear();
       this.#heads.set(name, head);
     }
@@ -230,11 +242,23 @@ const scoreJson = (score: number): string => {
   return Object.is(score, -0) ? '-0' : String(score);
 };
 
-/** Room for the two numbers of every event, the names before them, and what `tailBytes` promises. */
+const indexName = Buffer.from(',"index":');
+const firstName = Buffer.from(',"tx":{"first":');
+const lastName = Buffer.from(',"last":');
+const sizeName = Buffer.from(',"size":');
+const keyName = Buffer.from(',"key":');
+
+const names = {
+  field: Buffer.from(',"field":'),
+  value: Buffer.from(',"value":'),
+  member: Buffer.from(',"member":'),
+  channel: Buffer.from(',"channel":'),
+  keyEnd: Buffer.from(',"keyEnd":'),
+} as const;
+
+/** Room for the numbers of every event, the names before them, and what `tailBytes` promises. */
 const numbersBytes = 256;
 /** What each write leaves reserved behind it: the next name, a number or score, a bracket. */
 const tailBytes = 128;
-/** Appended to the output in pieces of about this size. */
-const flushBytes = 256 * 1024;
 const maxHeads = 1000;
 const noBytes: Buffer = Buffer.alloc(0);
