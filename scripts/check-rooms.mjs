@@ -22,8 +22,8 @@ const rooms = [
   { name: 'sinks', only: ['src/errors', 'src/kit'], apart: true },
   { name: 'src/cli' },
   { name: 'src' },
-  { name: 'bench' },
   { name: 'test' },
+  { name: 'bench' },
 ];
 
 const root = resolve(import.meta.dirname, '..');

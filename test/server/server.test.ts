@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Engine } from '../../src/engine/index.js';
@@ -6,6 +5,7 @@ import { encodeCommand, ReplyParser } from '../../src/resp/index.js';
 import { Server } from '../../src/server/index.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { RawClient } from '../support/raw-client.js';
+import { runProgram } from '../support/run-program.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { waitUntil } from '../support/wait-until.js';
 
@@ -37,37 +37,31 @@ const ask = async (request: string, expected: string): Promise<string> => {
 };
 
 describe('server', () => {
-  it('is used by redis-cli, inline and with pipes', () => {
-    const cli = (input: string): string =>
-      spawnSync('redis-cli', ['-p', `${server.port}`], { input, encoding: 'utf8' }).stdout;
-    expect(
-      cli(
-        'SET greeting "hello world"\nGET greeting\nHSET h a 1 b 2\nHGETALL h\nTTL greeting\nDEL greeting h\n',
-      ),
-    ).toBe('OK\nhello world\n2\na\n1\nb\n2\n-1\n2\n');
-    const mass = spawnSync('redis-cli', ['-p', `${server.port}`, '--pipe'], {
-      input: Buffer.concat(Array.from({ length: 5_000 }, (_, i) => encodeCommand('SET', `mass:${i}`, 'x'))),
-      encoding: 'utf8',
-    });
+  it('is used by redis-cli, line by line and in bulk', async () => {
+    const lines = await runProgram(
+      'redis-cli',
+      ['-p', `${server.port}`],
+      'SET greeting "hello world"\nGET greeting\nHSET h a 1 b 2\nHGETALL h\nTTL greeting\nDEL greeting h\n',
+    );
+    expect(lines.stdout).toBe('OK\nhello world\n2\na\n1\nb\n2\n-1\n2\n');
+    const commands = Array.from({ length: 5_000 }, (_, i) => encodeCommand('SET', `mass:${i}`, 'x'));
+    const mass = await runProgram('redis-cli', ['-p', `${server.port}`, '--pipe'], Buffer.concat(commands));
     expect(mass.stdout).toContain('errors: 0, replies: 5000');
   });
 
-  it('is used by redis-benchmark unmodified', () => {
-    const run = spawnSync(
-      'redis-benchmark',
-      [
-        '-p',
-        `${server.port}`,
-        '-t',
-        'ping,set,get,incr,lpush,rpop,sadd,hset,zadd,mset',
-        '-n',
-        '2000',
-        '-P',
-        '8',
-        '-q',
-      ],
-      { encoding: 'utf8' },
-    );
+  it('is used by redis-benchmark unmodified', async () => {
+    const tests = 'ping,set,get,incr,lpush,rpop,sadd,hset,zadd,mset';
+    const run = await runProgram('redis-benchmark', [
+      '-p',
+      `${server.port}`,
+      '-t',
+      tests,
+      '-n',
+      '2000',
+      '-P',
+      '8',
+      '-q',
+    ]);
     expect(run.status).toBe(0);
     expect(run.stdout.match(/requests per second/g)?.length).toBeGreaterThanOrEqual(8);
     expect(run.stdout + run.stderr).not.toMatch(/error/i);

@@ -3,7 +3,8 @@ import { connect, type Socket } from 'node:net';
 /** A connection for tests that look at the very bytes. */
 export class RawClient {
   readonly socket: Socket;
-  #received = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
+  #receivedBytes = 0;
   #isClosed = false;
   #wake: () => void = () => undefined;
 
@@ -17,7 +18,8 @@ export class RawClient {
   private constructor(socket: Socket) {
     this.socket = socket;
     socket.on('data', (chunk: Buffer) => {
-      this.#received = Buffer.concat([this.#received, chunk]);
+      this.#chunks.push(chunk);
+      this.#receivedBytes += chunk.length;
       this.#wake();
     });
     socket.on('error', () => socket.destroy());
@@ -37,16 +39,18 @@ export class RawClient {
 
   /** The next `length` bytes, or fewer when the connection closes first. */
   async read(length: number): Promise<Buffer> {
-    while (this.#received.length < length && !this.#isClosed) await this.#more();
-    const taken = this.#received.subarray(0, length);
-    this.#received = this.#received.subarray(taken.length);
+    while (this.#receivedBytes < length && !this.#isClosed) await this.#more();
+    const all = Buffer.concat(this.#chunks);
+    const taken = all.subarray(0, length);
+    this.#chunks = [all.subarray(taken.length)];
+    this.#receivedBytes -= taken.length;
     return taken;
   }
 
   /** Everything until the connection closes. */
   async readToEnd(): Promise<Buffer> {
     while (!this.#isClosed) await this.#more();
-    return this.#received;
+    return this.read(this.#receivedBytes);
   }
 
   /** Sends an inline or encoded command and reads as many bytes as the expected reply has. */

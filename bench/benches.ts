@@ -1,0 +1,6 @@
+import type { Bench } from './harness.js';
+import { pollUpdatesBench, serverBench } from './server.js';
+import { walDecode } from './wal-decode.js';
+
+/** Every benchmark, in the order of the data's way. */
+export const benches: readonly Bench[] = [walDecode, serverBench, pollUpdatesBench];
