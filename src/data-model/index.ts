@@ -21,6 +21,7 @@ export { ColumnFamily, columnFamilyCount } from './encoding/column-family.js';
 export { defaultNamespace } from './encoding/keys.js';
 export { EventEncoder, type EventSource } from './event/event-encoder.js';
 export { type ParsedEvent, parseEvent } from './event/event-parser.js';
+export { type GarbageEntry, garbageEntries } from './garbage.js';
 export type { RedisCommand } from './redis/command-target.js';
 export { CommandEncoder, toRedisCommands } from './redis/redis-commands.js';
 export type { RedisMapping, UnsupportedChange } from './redis/redis-mapping.js';

@@ -290,8 +290,45 @@ const streams = (): readonly Maker[] => {
   ];
 };
 
+const sorts: readonly Maker[] = [
+  (r) => ['SADD', 'numbers', ...some(r, () => `${r.below(40)}`)],
+  (r) => ['RPUSH', 'words', ...some(r, member)],
+  (r) => ['SET', `weight_${r.below(40)}`, `${r.below(100)}`],
+  (r) => ['HSET', `object_${r.below(40)}`, 'name', `n${r.below(20)}`],
+  (r) => ['SORT', 'numbers', ...maybe(r, 'DESC'), ...maybe(r, 'LIMIT', count(r), count(r))],
+  () => ['SORT', 'numbers', 'BY', 'weight_*', 'GET', '#', 'GET', 'object_*->name'],
+  (r) => ['SORT', 'numbers', 'ALPHA', ...maybe(r, 'DESC')],
+  (r) => ['SORT', 'words', ...maybe(r, 'ALPHA'), ...maybe(r, 'STORE', 'sorted')],
+  (r) => ['SORT', 'words', 'BY', 'nosort', 'LIMIT', '0', count(r)],
+  (r) => ['SORT_RO', key(r), 'ALPHA', 'STORE', 'x'],
+  () => ['LRANGE', 'sorted', '0', '-1'],
+  () => ['LTRIM', 'words', '-20', '-1'],
+];
+
+const sketch = (random: SeededRandom): string => `hll${random.below(3)}`;
+
+const hyperLogLogs: readonly Maker[] = [
+  (r) => ['PFADD', sketch(r), ...some(r, () => `element${r.below(5000)}`, 30)],
+  (r) => ['PFADD', sketch(r), r.bytes(r.below(30))],
+  (r) => ['PFCOUNT', ...some(r, sketch)],
+  (r) => ['PFMERGE', sketch(r), ...some(r, sketch)],
+  (r) => (r.below(20) === 0 ? ['DEL', sketch(r)] : ['PFCOUNT', sketch(r)]),
+];
+
 /** Random commands over all common types, right and wrong ones. The same seed gives the same history. */
 export const randomCommands = (random: SeededRandom): (() => RandomCommand) => {
-  const families = [strings, keys, hashes, lists, sets, zsets, lexSets, bitmaps, streams()];
+  const families = [
+    strings,
+    keys,
+    hashes,
+    lists,
+    sets,
+    zsets,
+    lexSets,
+    bitmaps,
+    streams(),
+    hyperLogLogs,
+    sorts,
+  ];
   return () => random.pick(random.pick(families))(random);
 };

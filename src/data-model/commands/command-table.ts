@@ -1,9 +1,11 @@
 import { bitmapCommands } from './bitmaps/index.js';
 import type { DataCommand } from './data-command.js';
 import { hashCommands } from './hashes/index.js';
+import { hyperLogLogCommands } from './hyperloglogs/index.js';
 import { keyCommands } from './keys/index.js';
 import { listCommands } from './lists/index.js';
 import { setTypeCommands } from './sets/index.js';
+import { sortedIntCommands } from './sortedints/index.js';
 import { streamCommands } from './streams/index.js';
 import { stringCommands } from './strings/index.js';
 import { zsetCommands } from './zsets/index.js';
@@ -17,6 +19,8 @@ const all: readonly DataCommand[] = [
   ...zsetCommands,
   ...bitmapCommands,
   ...streamCommands,
+  ...hyperLogLogCommands,
+  ...sortedIntCommands,
 ];
 
 /** Every command on data, by name in lower case. */

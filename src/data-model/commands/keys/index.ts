@@ -2,6 +2,7 @@ import type { DataCommand } from '../data-command.js';
 import { copyCommands } from './copy-commands.js';
 import { existenceCommands } from './existence-commands.js';
 import { expireCommands } from './expire-commands.js';
+import { sortCommands } from './sort-command.js';
 import { walkCommands } from './walk-commands.js';
 
 export const keyCommands: readonly DataCommand[] = [
@@ -9,4 +10,5 @@ export const keyCommands: readonly DataCommand[] = [
   ...expireCommands,
   ...copyCommands,
   ...walkCommands,
+  ...sortCommands,
 ];
