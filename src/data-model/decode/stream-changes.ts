@@ -99,7 +99,7 @@ const addLastId = (
   const isRewritten = startsAnew && state.entriesAdded !== BigInt(puts);
   const isSet = setsLastId(group);
   const isEmptyAnew = startsAnew && puts === 0;
-  if (isAsAdded && !isRewritten && !isSet) return;
+  if (isAsAdded && !isRewritten && !isSet && !isEmptyAnew) return;
   if (newest === undefined && group.count > 0 && !isSet) return; // deletes and groups leave the last id as it was
   const name = 'tailrace';
   if (isEmptyAnew) {
@@ -113,11 +113,14 @@ const addLastId = (
 };
 
 const addGroups = (group: RecordGroup, out: ChangeCollector): GroupFailure | undefined => {
+  const destroyed = destroyedGroups(group);
   for (let at = 0; at < group.count; at++) {
     const subKey = group.subKeys[at];
     if (!isGroupSubKey(subKey)) continue;
     const name = readGroupSubKey(subKey);
     if (name === undefined) return unsupported('the record of a stream’s group has no known form');
+    // With a group go its consumers and pending entries, whose records are deleted as well.
+    if (name.kind !== 'group' && destroyed.has(name.group.toString('latin1'))) continue;
     const isPut = group.isPut[at];
     const seq = group.seqs[at];
     if (name.kind === 'group') {
@@ -146,6 +149,15 @@ const addGroups = (group: RecordGroup, out: ChangeCollector): GroupFailure | und
     } else addCommand(group, seq, out, ['XACK', group.key, name.group, streamIdText(name.id)]);
   }
   return undefined;
+};
+
+const destroyedGroups = (group: RecordGroup): ReadonlySet<string> => {
+  const destroyed = new Set<string>();
+  for (let at = 0; at < group.count; at++) {
+    const name = group.isPut[at] ? undefined : readGroupSubKey(group.subKeys[at]);
+    if (name?.kind === 'group') destroyed.add(name.group.toString('latin1'));
+  }
+  return destroyed;
 };
 
 const addCommand = (
