@@ -3,6 +3,12 @@ import { RedisSink, type RedisSinkOptions } from './redis-sink.js';
 
 export { RedisSink, type RedisSinkOptions } from './redis-sink.js';
 
+const requirePrefixes = (value: unknown): void => {
+  const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!isMap || Object.values(value).some((prefix) => typeof prefix !== 'string'))
+    throw new Error('must be a map of namespaces to prefixes');
+};
+
 export const redisSink: SinkDefinition<RedisSinkOptions> = {
   name: 'redis',
   summary: 'Redis commands on a Redis, exactly once',
@@ -17,6 +23,11 @@ export const redisSink: SinkDefinition<RedisSinkOptions> = {
       doc: 'the key that holds the position',
       format: String,
       default: 'tailrace:{pipeline}:position',
+    },
+    namespaces: {
+      doc: 'what the keys of each namespace start with in the target, such as {default: "", orders: "orders:"}; changes of others are refused',
+      format: requirePrefixes,
+      default: { default: '' },
     },
   },
   create: (options, context) => new RedisSink(options, context),

@@ -5,8 +5,8 @@ import {
   isSamePosition,
   isTailraceError,
   type PluginContext,
-  type Position,
   parseRedisUrl,
+  type Rejection,
   type Reply,
   ReplyError,
   type RespAddress,
@@ -14,9 +14,12 @@ import {
   type Sink,
   type SinkBatch,
   TailraceError,
+  type Transaction,
   type WriteOutcome,
   writeCommand,
 } from '../../src/kit/index.js';
+import { type CommandPlace, placeOfCommand } from './command-places.js';
+import { ControlKey } from './control-key.js';
 
 export interface RedisSinkOptions {
   /** redis://[user:password@]host:port[/database], or rediss:// */
@@ -25,44 +28,60 @@ export interface RedisSinkOptions {
   readonly password: string;
   /** The key that holds the position; `{pipeline}` stands for the pipeline's name. */
   readonly positionKey: string;
+  /** What the keys of each namespace start with in the target; a namespace that is not named is refused. */
+  readonly namespaces: Readonly<Record<string, string>>;
 }
 
 /**
  * Redis commands on a Redis, exactly once: the commands of a batch and its position are one MULTI/EXEC.
  *
- * Protocol. The control key is a hash {epoch, sequence, count, crc}. A claim raises `epoch` and leaves the key
- * WATCHed on the connection. Each write is `MULTI, commands, HSET control, EXEC, WATCH control, HMGET control`: one
- * round trip that applies all or nothing, and arms the next. Whoever claims later changes the watched key, so an
- * older claimant's EXEC does nothing: a nil reply is `fenced`.
+ * Protocol. A claim raises the epoch in the control key and leaves that key WATCHed. Each write is
  *
- * A command that fails while EXEC runs does not undo the others, so Redis cannot refuse a batch for such an error
- * once the position is written with it. It means that the target holds a key of another type, which only someone else
- * can have written: the sink stops with a fatal error that names the command, and says so; nothing is passed over.
- * A connection lost before the reply of EXEC is `unknown`: the control key, read after a new claim, is the truth.
+ *   MULTI · mark of the error count · commands · position · count of errors · EXEC · WATCH control · HMGET control
+ *
+ * in one round trip: it applies all or nothing, and arms the next write. Whoever claims later changes the watched
+ * key, so an older claimant's EXEC does nothing and answers nil: `fenced`. When the connection is lost before the
+ * reply of EXEC the outcome is `unknown`: what the control key holds after a new claim is the truth.
+ *
+ * A batch that Redis does not even queue (out of memory, read only, an unknown command) applies nothing. But a
+ * command that fails while EXEC runs (WRONGTYPE: the target holds a key that is not ours) does not undo the
+ * others, and the position stands beside them. So that this is never passed over, also when this process dies before
+ * it reads the reply, the transaction itself counts: two small scripts compare the server's number of error replies
+ * before and behind the commands, and keep the difference in the control key. While it is not 0, the write is
+ * `fatal` and every claim is refused, with the key and the command, until somebody has mended the key. The batch
+ * is not written again: what did succeed, pushes on lists among it, stands exactly once.
+ *
+ * Why no client library: commands are encoded once, for many batches at a time, straight to the socket, while the
+ * server queues what came before. Measured by bench `redis-sink`.
  */
 export class RedisSink implements Sink {
   readonly guarantee = 'exactly-once';
   readonly holdsPosition = true;
   readonly #address: RespAddress;
-  readonly #controlKey: string;
-  readonly #encoder = new CommandEncoder();
+  readonly #control: ControlKey;
+  readonly #encoder: CommandEncoder;
   readonly #out = new ByteWriter(1024 * 1024);
   #connection: RespConnection | undefined;
+  /** What the control key holds, as of the claim or the last write. */
+  #held: Claim = { epoch: 0, position: null };
+  #countsErrors = false;
 
   constructor(options: RedisSinkOptions, context: PluginContext) {
     const address = parseRedisUrl(options.url);
     this.#address = options.password === '' ? address : { ...address, password: options.password };
-    this.#controlKey = options.positionKey.replace('{pipeline}', context.pipeline);
+    this.#control = new ControlKey(options.positionKey.replace('{pipeline}', context.pipeline));
+    this.#encoder = new CommandEncoder({ prefixes: options.namespaces });
   }
 
   async claim(signal: AbortSignal): Promise<Claim> {
-    this.#connection?.close();
-    this.#connection = undefined;
+    this.#disconnect();
     try {
       const connection = await RespConnection.open(this.#address, { signal });
       this.#connection = connection;
-      return await claimControlKey(connection, this.#controlKey);
+      this.#held = await this.#claimControl(connection);
+      return this.#held;
     } catch (error) {
+      this.#disconnect();
       throw asSinkError(error, this.#place);
     }
   }
@@ -72,86 +91,161 @@ export class RedisSink implements Sink {
     // Nothing was sent on a connection that was lost before this write; claiming again finds out where we stand.
     if (connection === undefined || connection.error !== undefined)
       return { kind: 'unknown', error: connection?.error ?? new Error('the sink is not connected') };
-    const commands = this.#encode(batch, claim);
-    let replies: Reply[];
+    if (claim.epoch !== this.#held.epoch || !isSamePosition(batch.previous, this.#held.position))
+      return { kind: 'fenced', error: this.#moved() };
     try {
-      // MULTI, one QUEUED a command, HSET, EXEC, WATCH, HMGET.
-      replies = await connection.send(this.#out.bytes, commands + 5);
+      return await this.#execute(connection, batch);
     } catch (error) {
+      this.#disconnect();
       return { kind: 'unknown', error: error instanceof Error ? error : new Error(String(error)) };
     }
-    return this.#outcome(replies, commands, batch, claim);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#connection?.close();
-    this.#connection = undefined;
+    this.#disconnect();
   }
 
-  /** Encodes the whole transaction into the output; returns how many data commands it has. */
-  #encode(batch: SinkBatch, claim: Claim): number {
+  async #claimControl(connection: RespConnection): Promise<Claim> {
+    const out = new ByteWriter(512);
+    this.#control.writeErrorProbe(out);
+    this.#control.writeClaim(out);
+    const [errors, epoch, , fields] = await connection.send(out.bytes, 4);
+    this.#countsErrors = errors instanceof Buffer;
+    if (epoch instanceof ReplyError) throw epoch;
+    const held = this.#control.read(fields);
+    if (held.epoch !== Number(epoch)) throw new Error('another process claimed it at the same time');
+    if (held.failed > 0) throw this.#failedBefore(held.failed, held.failure, held.position?.sequence ?? 0);
+    return { epoch: held.epoch, position: held.position };
+  }
+
+  async #execute(connection: RespConnection, batch: SinkBatch): Promise<WriteOutcome> {
     const out = this.#out;
     out.clear();
+    const hasMark = this.#countsErrors && mayFailAtRunTime(batch.transactions);
+    const sent = new SentReplies(connection, out);
     writeCommand(out, ['MULTI']);
-    let commands = 0;
-    for (const transaction of batch.transactions) commands += this.#encoder.append(out, transaction);
-    const { sequence, count, crc } = batch.position;
-    writeCommand(out, [
-      'HSET',
-      this.#controlKey,
-      'epoch',
-      claim.epoch,
-      'sequence',
-      sequence,
-      'count',
-      count,
-      'crc',
-      crc,
-    ]);
+    if (hasMark) this.#control.writeErrorMark(out);
+    sent.expect(hasMark ? 2 : 1);
+    const before = sent.expected;
+    const rejections: Rejection[] = [];
+    for (let at = 0; at < batch.transactions.length; at++) {
+      sent.expect(this.#encoder.append(out, batch.transactions[at]));
+      for (const { change, reason } of this.#encoder.unsupported)
+        rejections.push({ transaction: at, change, reason });
+      sent.sendLargeParts();
+    }
+    const commands = sent.expected - before;
+    if (rejections.length > 0) return await this.#discard(sent, { kind: 'poison', rejections });
+    this.#control.writePosition(out, this.#held.epoch, batch.position);
+    if (hasMark) this.#control.writeErrorCount(out);
     writeCommand(out, ['EXEC']);
-    writeCommand(out, ['WATCH', this.#controlKey]);
-    writeCommand(out, ['HMGET', this.#controlKey, ...controlFields]);
-    return commands;
+    this.#control.writeArm(out);
+    sent.expect(hasMark ? 5 : 4);
+    const replies = await sent.replies();
+    return this.#outcome(connection, batch, {
+      queued: replies.slice(0, -3),
+      executed: replies.at(-3),
+      commandsFrom: before - 1, // in the reply of EXEC; MULTI is not in it
+      commands,
+      fields: replies.at(-1),
+    });
   }
 
-  #outcome(replies: Reply[], commands: number, batch: SinkBatch, claim: Claim): WriteOutcome {
-    const executed = replies[commands + 2];
-    if (executed === null)
-      return { kind: 'fenced', error: new Error(`${this.#controlKey} was changed by another process`) };
-    if (executed instanceof ReplyError) {
-      // EXECABORT: nothing was applied. The reply of the command that could not be queued says why.
-      const cause = replies.slice(0, commands + 2).find((reply) => reply instanceof ReplyError) ?? executed;
-      return this.#refused(cause as ReplyError);
+  /** Gives up what was queued, and arms again: the next write may follow. */
+  async #discard(sent: SentReplies, outcome: WriteOutcome): Promise<WriteOutcome> {
+    writeCommand(this.#out, ['DISCARD']);
+    this.#control.writeArm(this.#out);
+    sent.expect(3);
+    const replies = await sent.replies();
+    return this.#isStillOurs(replies.at(-1)) ? outcome : { kind: 'fenced', error: this.#moved() };
+  }
+
+  async #outcome(connection: RespConnection, batch: SinkBatch, sent: Execution): Promise<WriteOutcome> {
+    const { executed } = sent;
+    if (executed === null) return { kind: 'fenced', error: this.#moved() };
+    if (!Array.isArray(executed)) return this.#refused(batch, sent);
+    const results = executed.slice(sent.commandsFrom, sent.commandsFrom + sent.commands);
+    const failures = results.flatMap((reply, command) =>
+      reply instanceof ReplyError ? [{ command, reply }] : [],
+    );
+    const [first] = failures;
+    this.#held = { epoch: this.#held.epoch, position: batch.position };
+    if (first !== undefined) {
+      const failure = this.#describe(batch, first.command, first.reply);
+      const out = new ByteWriter(512);
+      this.#control.writeFailure(out, failures.length, failure);
+      await connection.send(out.bytes, 3);
+      return {
+        kind: 'fatal',
+        error: this.#failedBefore(failures.length, failure, batch.position.sequence),
+      };
     }
-    if (!Array.isArray(executed)) return { kind: 'fatal', error: new Error('EXEC answered unexpectedly') };
-    const failed = executed.findIndex((reply) => reply instanceof ReplyError);
-    if (failed >= 0)
-      return { kind: 'fatal', error: this.#failedCommand(executed[failed] as ReplyError, batch) };
-    const held = readControl(replies[commands + 4]);
-    if (held.epoch !== claim.epoch || !isSamePosition(held.position, batch.position))
-      return { kind: 'unknown', error: new Error(`${this.#controlKey} does not hold what was written`) };
+    // Ours was applied even if somebody claimed right behind it: then the next write is the one that is refused.
+    if (!this.#isStillOurs(sent.fields)) this.#held = { epoch: -1, position: batch.position };
     return { kind: 'durable' };
   }
 
-  /** A batch that Redis would not take at all; nothing was applied. */
-  #refused(reply: ReplyError): WriteOutcome {
-    // What stands WATCHed or queued is unclear after a refusal: a new claim makes it sure.
-    this.#connection?.close();
-    if (/^(LOADING|BUSY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|READONLY|OOM|MISCONF|NOREPLICAS)/.test(reply.message))
-      return { kind: 'unknown', error: reply };
-    return { kind: 'fatal', error: asSinkError(reply, this.#place) };
+  /** Redis did not queue the batch, or would not run it: nothing was applied. */
+  #refused(batch: SinkBatch, sent: Execution): WriteOutcome {
+    const isError = (reply: Reply | undefined): reply is ReplyError => reply instanceof ReplyError;
+    const refusals = sent.queued.flatMap((reply, at) => (isError(reply) ? [{ at, reply }] : []));
+    const error = refusals[0]?.reply ?? (isError(sent.executed) ? sent.executed : undefined);
+    if (error === undefined) throw new RangeError('EXEC answered something else than an array');
+    const reason = error.message.replace(/^EXECABORT .* because of: /, '');
+    // Another node, or a new connection to this one, may take it: the claim finds out.
+    if (hasMovedAway.test(reason)) {
+      this.#disconnect();
+      return { kind: 'unknown', error };
+    }
+    if (!this.#isStillOurs(sent.fields)) return { kind: 'fenced', error: this.#moved() };
+    if (isBusy.test(reason)) return { kind: 'retryable', error };
+    if (isForbidden.test(reason)) return { kind: 'fatal', error: asSinkError(error, this.#place) };
+    const first = sent.commandsFrom + 1; // MULTI stands before
+    const rejections = refusals.flatMap(({ at, reply }): Rejection[] => {
+      const place = this.#placeOf(batch, at - first);
+      return place === undefined ? [] : rejectAll(place, reply.message);
+    });
+    return rejections.length > 0
+      ? { kind: 'poison', rejections }
+      : { kind: 'fatal', error: asSinkError(error, this.#place) };
   }
 
-  #failedCommand(reply: ReplyError, batch: SinkBatch): TailraceError {
+  #isStillOurs(fields: Reply | undefined): boolean {
+    const held = this.#control.read(fields);
+    return held.epoch === this.#held.epoch && isSamePosition(held.position, this.#held.position);
+  }
+
+  #placeOf(batch: SinkBatch, command: number): CommandPlace | undefined {
+    return command < 0 ? undefined : placeOfCommand(batch.transactions, command, this.#encoder);
+  }
+
+  #describe(batch: SinkBatch, command: number, reply: ReplyError): string {
+    const place = this.#placeOf(batch, command);
+    if (place === undefined) return reply.message;
+    const change = batch.transactions[place.transaction].changes[place.from];
+    const key = 'key' in change ? ` of key ${JSON.stringify(Buffer.from(change.key).toString())}` : '';
+    return `${change.op} ${change.type}${key} at sequence number ${change.seq}: ${reply.message}`;
+  }
+
+  #failedBefore(failed: number, failure: string, sequence: number): TailraceError {
+    const which = failure === '' ? '' : `: ${failure}`;
     return new TailraceError(
       'SINK_FAILED',
-      `${this.#place} could not carry out a change between sequence numbers ${batch.transactions[0]?.first ?? 0} and ${batch.position.sequence}: ${reply.message}`,
+      `${failed} of the commands up to sequence number ${sequence} failed on ${this.#place}${which}`,
       {
-        context: { sink: this.#place, sequence: batch.position.sequence },
-        remedy:
-          'A key in the target has another type, so someone else writes there: clear the target and reset the position.',
+        context: { sink: this.#place, sequence, failed },
+        remedy: `Someone else writes keys there: mend the key, then HDEL ${this.#control.name} failed; or clear the target and reset the position.`,
       },
     );
+  }
+
+  #moved(): Error {
+    return new Error(`${this.#control.name} on ${this.#place} is no longer what this process left there`);
+  }
+
+  #disconnect(): void {
+    this.#connection?.close();
+    this.#connection = undefined;
   }
 
   get #place(): string {
@@ -159,36 +253,75 @@ export class RedisSink implements Sink {
   }
 }
 
-const controlFields = ['epoch', 'sequence', 'count', 'crc'] as const;
+const rejectAll = ({ transaction, from, to }: CommandPlace, reason: string): Rejection[] =>
+  Array.from({ length: to - from }, (_, at) => ({ transaction, change: from + at, reason }));
 
-/** Raises the epoch, leaves the control key WATCHed, and reads the position. */
-const claimControlKey = async (connection: RespConnection, key: string): Promise<Claim> => {
-  const out = new ByteWriter(256);
-  writeCommand(out, ['HINCRBY', key, 'epoch', 1]);
-  writeCommand(out, ['WATCH', key]);
-  writeCommand(out, ['HMGET', key, ...controlFields]);
-  const replies = await connection.send(out.bytes, 3);
-  const error = replies.find((reply) => reply instanceof ReplyError);
-  if (error !== undefined) throw error;
-  const claim = readControl(replies[2]);
-  if (claim.epoch !== Number(replies[0]))
-    throw new Error('the position was claimed by another process at the same time');
-  return claim;
+/** The replies of one write, as they came. */
+interface Execution {
+  /** Of everything up to EXEC. */
+  readonly queued: readonly Reply[];
+  readonly executed: Reply | undefined;
+  /** Where the data commands begin in `executed`, and how many there are. */
+  readonly commandsFrom: number;
+  readonly commands: number;
+  readonly fields: Reply | undefined;
+}
+
+/** Sends what was encoded so far while the rest is being encoded, and collects the replies of all parts. */
+class SentReplies {
+  expected = 0;
+  readonly #connection: RespConnection;
+  readonly #out: ByteWriter;
+  readonly #parts: Promise<Reply[]>[] = [];
+  #sentBytes = 0;
+  #sentReplies = 0;
+
+  constructor(connection: RespConnection, out: ByteWriter) {
+    this.#connection = connection;
+    this.#out = out;
+  }
+
+  expect(replies: number): void {
+    this.expected += replies;
+  }
+
+  sendLargeParts(): void {
+    if (this.#out.length - this.#sentBytes >= partBytes) this.#send();
+  }
+
+  async replies(): Promise<Reply[]> {
+    this.#send();
+    return (await Promise.all(this.#parts)).flat();
+  }
+
+  #send(): void {
+    // Borrowed until the replies are there: the writer appends behind it, or moves on to larger memory.
+    const part = this.#out.bytes.subarray(this.#sentBytes);
+    this.#parts.push(this.#connection.send(part, this.expected - this.#sentReplies));
+    this.#sentBytes = this.#out.length;
+    this.#sentReplies = this.expected;
+  }
+}
+
+const partBytes = 128 * 1024;
+
+/** SET, DEL and expiries work on keys of any type. */
+const mayFailAtRunTime = (transactions: readonly Transaction[]): boolean => {
+  for (const { changes } of transactions)
+    for (const { type } of changes) if (type !== 'string' && type !== 'key' && type !== 'json') return true;
+  return false;
 };
 
-const readControl = (reply: Reply | undefined): Claim => {
-  const [epoch, sequence, count, crc] = (Array.isArray(reply) ? reply : []).map((field) =>
-    field === null ? Number.NaN : Number(String(field)),
-  ) as [number, number, number, number];
-  const position: Position | null = Number.isNaN(sequence) ? null : { sequence, count, crc };
-  return { epoch, position };
-};
+const hasMovedAway = /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK)\b/;
+const isBusy = /^(OOM|MISCONF|NOREPLICAS|BUSY)\b/;
+const isForbidden = /^(NOAUTH|WRONGPASS|NOPERM)\b/;
 
 /** What a claim or a refused write failed with, as the error that the pipeline acts on. */
 const asSinkError = (error: unknown, place: string): TailraceError => {
   const reason = error instanceof Error ? error.message : String(error);
+  if (isTailraceError(error, 'SINK_FAILED') || isTailraceError(error, 'OFFSETS_CORRUPT')) return error;
   const isRefusal =
-    isTailraceError(error, 'SOURCE_REFUSED') || /^(NOAUTH|WRONGPASS|NOPERM|WRONGTYPE)/.test(reason);
+    isTailraceError(error, 'SOURCE_REFUSED') || isForbidden.test(reason) || reason.startsWith('WRONGTYPE');
   if (isRefusal)
     return new TailraceError('SINK_REFUSED', `${place} refuses: ${reason}`, {
       context: { sink: place },

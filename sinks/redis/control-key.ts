@@ -1,0 +1,121 @@
+import {
+  type ByteWriter,
+  type Position,
+  type Reply,
+  ReplyError,
+  TailraceError,
+  writeCommand,
+} from '../../src/kit/index.js';
+
+/** What the control key holds. */
+export interface ControlState {
+  readonly epoch: number;
+  readonly position: Position | null;
+  /** Commands of the last batch that failed while EXEC ran; 0 in all health. */
+  readonly failed: number;
+  /** Which, in words, as far as somebody saw it. */
+  readonly failure: string;
+}
+
+/**
+ * The key in the target that says who may write and what is written. A hash:
+ *
+ *   epoch                  raised by each claim
+ *   sequence, count, crc   the position; absent until the first batch
+ *   failed, failure        commands of that batch that failed at run time, and the first of them in words
+ *   errors                 only while a batch runs: the server's count of error replies at its start
+ */
+export class ControlKey {
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** 3 replies: the new epoch, WATCH, the fields. */
+  writeClaim(out: ByteWriter): void {
+    writeCommand(out, ['HINCRBY', this.name, 'epoch', 1]);
+    this.writeArm(out);
+  }
+
+  /** 2 replies: WATCH and the fields. From here on the next EXEC does nothing if anybody touches the key. */
+  writeArm(out: ByteWriter): void {
+    writeCommand(out, ['WATCH', this.name]);
+    writeCommand(out, ['HMGET', this.name, ...fields]);
+  }
+
+  /** 1 reply. All fields, since a FLUSHDB in the same transaction takes the key along. */
+  writePosition(out: ByteWriter, epoch: number, position: Position): void {
+    const { sequence, count, crc } = position;
+    const words = ['epoch', epoch, 'sequence', sequence, 'count', count, 'crc', crc, 'failed', 0];
+    writeCommand(out, ['HSET', this.name, ...words]);
+  }
+
+  /** 1 reply: makes the commands between here and `writeErrorCount` accountable. */
+  writeErrorMark(out: ByteWriter): void {
+    writeCommand(out, ['EVAL', markErrors, 1, this.name]);
+  }
+
+  /** 1 reply: how many commands since `writeErrorMark` failed; kept in the key with the position. */
+  writeErrorCount(out: ByteWriter): void {
+    writeCommand(out, ['EVAL', countErrors, 1, this.name]);
+  }
+
+  /** 1 reply: null on a server that does not count its error replies. */
+  writeErrorProbe(out: ByteWriter): void {
+    writeCommand(out, ['EVAL', `return ${errorReplies}`, 0]);
+  }
+
+  /** 3 replies. Does nothing when the key was touched since it was armed. */
+  writeFailure(out: ByteWriter, failed: number, failure: string): void {
+    writeCommand(out, ['MULTI']);
+    writeCommand(out, ['HSET', this.name, 'failed', failed, 'failure', failure]);
+    writeCommand(out, ['EXEC']);
+  }
+
+  /** @throws TailraceError `OFFSETS_CORRUPT` for fields that this sink cannot have written */
+  read(reply: Reply | undefined): ControlState {
+    if (reply instanceof ReplyError) throw reply;
+    const words = Array.isArray(reply) ? reply : [];
+    const text = (at: number): string | undefined =>
+      words[at] instanceof Buffer ? words[at].toString() : undefined;
+    const number = (at: number): number | undefined => {
+      const digits = text(at);
+      if (digits === undefined) return undefined;
+      const value = Number(digits);
+      if (Number.isSafeInteger(value) && value >= 0) return value;
+      throw corrupt(this.name, fields[at] ?? '', digits);
+    };
+    const [epoch, sequence, count, crc] = [number(0), number(1), number(2), number(3)];
+    const isComplete = sequence !== undefined && count !== undefined && crc !== undefined;
+    if (!isComplete && (sequence ?? count ?? crc) !== undefined)
+      throw corrupt(this.name, 'sequence, count and crc', 'some of the three alone');
+    return {
+      epoch: epoch ?? 0,
+      position: isComplete ? { sequence, count, crc } : null,
+      failed: number(4) ?? 0,
+      failure: text(5) ?? '',
+    };
+  }
+}
+
+const fields = ['epoch', 'sequence', 'count', 'crc', 'failed', 'failure'] as const;
+
+/** How many error replies the server has given since its start, those inside of EXEC included. */
+const errorReplies = `string.match(redis.call('INFO', 'stats'), 'total_error_replies:(%d+)')`;
+
+const markErrors = `return redis.call('HSET', KEYS[1], 'errors', ${errorReplies})`;
+
+// No mark is left behind a FLUSHDB, which also leaves no key that a command could have failed on.
+const countErrors = `
+local before = redis.call('HGET', KEYS[1], 'errors')
+local failed = before and tonumber(${errorReplies}) - tonumber(before) or 0
+redis.call('HSET', KEYS[1], 'failed', failed)
+redis.call('HDEL', KEYS[1], 'errors', 'failure')
+return failed`;
+
+const corrupt = (key: string, field: string, found: string): TailraceError =>
+  new TailraceError('OFFSETS_CORRUPT', `the field ${field} of ${key} holds ${JSON.stringify(found)}`, {
+    context: { key, field },
+    remedy: 'Something else writes to this key: give the pipeline another name or positionKey, or delete it.',
+  });

@@ -1,0 +1,78 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+/**
+ * Stands between a client and a server on loopback, so that a test can cut the line or hold back one direction at a
+ * chosen moment. Nothing is reordered; what is held back is lost when the line is cut.
+ */
+export class TcpProxy implements AsyncDisposable {
+  readonly #server: Server;
+  readonly #lines = new Set<{ client: Socket; target: Socket }>();
+  #holdsReplies = false;
+  /** Bytes that the server sent and that reached the proxy, held back ones included. */
+  repliedBytes = 0;
+
+  static async open(targetPort: number): Promise<TcpProxy> {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return new TcpProxy(server, targetPort);
+  }
+
+  private constructor(server: Server, targetPort: number) {
+    this.#server = server;
+    server.on('connection', (client) => this.#join(client, targetPort));
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  get openLines(): number {
+    return this.#lines.size;
+  }
+
+  /** From now on what the server answers reaches nobody. */
+  holdReplies(): void {
+    this.#holdsReplies = true;
+  }
+
+  releaseReplies(): void {
+    this.#holdsReplies = false;
+  }
+
+  /** Cuts every open line at once, both ways. New ones may be opened. */
+  cut(): void {
+    for (const { client, target } of this.#lines) {
+      client.resetAndDestroy();
+      target.resetAndDestroy();
+    }
+    this.#lines.clear();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.cut();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  #join(client: Socket, targetPort: number): void {
+    const target = connect(targetPort, '127.0.0.1');
+    const line = { client, target };
+    this.#lines.add(line);
+    client.setNoDelay(true);
+    target.setNoDelay(true);
+    client.on('data', (bytes) => target.write(bytes));
+    target.on('data', (bytes) => {
+      this.repliedBytes += bytes.length;
+      if (!this.#holdsReplies) client.write(bytes);
+    });
+    const end = (): void => {
+      this.#lines.delete(line);
+      client.destroy();
+      target.destroy();
+    };
+    for (const socket of [client, target]) {
+      socket.on('error', end);
+      socket.on('close', end);
+    }
+  }
+}
