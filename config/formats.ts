@@ -5,6 +5,7 @@ import convict from 'convict';
  *
  *   required-string    a string that is not empty
  *   positive-integer   1, 2, 3 …
+ *   whole-number       0, 1, 2 …
  *   duration           ms as a number, or text such as `500ms`, `30s`, `5m`, `2h`, `1d`
  *   byte-size          bytes as a number, or text such as `512KiB`, `32MiB`, `1GiB`
  *   string-list        a list of strings
@@ -23,6 +24,11 @@ export const registerFormats = (): void => {
       validate: (value: unknown) => {
         if (!Number.isSafeInteger(value) || (value as number) < 1)
           throw new Error('must be a whole number above 0');
+      },
+    },
+    'whole-number': {
+      validate: (value: unknown) => {
+        if (!Number.isSafeInteger(value) || (value as number) < 0) throw new Error('must be a whole number');
       },
     },
     duration: {

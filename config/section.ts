@@ -68,6 +68,9 @@ const checkLeaf = (
 ): { value: unknown } | { problem: string } => {
   const given = found === undefined ? leaf.default : plain(found);
   const { sensitive: isSensitive } = leaf;
+  // Convict takes any text for true.
+  if (leaf.format === Boolean && typeof given !== 'boolean')
+    return { problem: `must be true or false, not ${JSON.stringify(given)}` };
   try {
     const config = convict({ value: { format: leaf.format, default: leaf.default } } as never) as unknown as {
       load(values: object): void;

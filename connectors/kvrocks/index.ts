@@ -25,7 +25,7 @@ export const kvrocksSource: SourceDefinition<KvrocksSourceOptions> = {
     },
     giveUpAfterMs: {
       doc: 'how long a lost connection is tried again, in ms; 0 = for ever',
-      format: 'nat',
+      format: 'whole-number',
       default: 0,
     },
   },

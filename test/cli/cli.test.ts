@@ -1,0 +1,219 @@
+import { spawn } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Engine } from '../../src/engine/index.js';
+import { encodeCommand } from '../../src/resp/index.js';
+import { WriteBatchBuilder } from '../../src/write-batch/index.js';
+import { freePort, throwAwayDirectory } from '../services/index.js';
+import { RawClient } from '../support/raw-client.js';
+import { type ProgramResult, runProgram } from '../support/run-program.js';
+import { waitUntil } from '../support/wait-until.js';
+
+const program = fileURLToPath(new URL('../../bin/tailrace.js', import.meta.url));
+const golden = fileURLToPath(new URL('../fixtures/kvrocks/wal/kvrocks-000010.log', import.meta.url));
+const directory = throwAwayDirectory('cli');
+afterAll(() => directory.remove());
+
+const tailrace = (...parameters: string[]): Promise<ProgramResult> =>
+  runProgram(process.execPath, [program, ...parameters]);
+const path = (name: string): string => join(directory.path, name);
+const write = (name: string, text: string): string => {
+  writeFileSync(path(name), text);
+  return path(name);
+};
+
+/** A directory with a whole log: the captured one without its last record, which is no batch. */
+const logDirectory = (): string => {
+  const folder = path('log');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, '000010.log'), readFileSync(golden).subarray(0, 1_095_768));
+  return folder;
+};
+
+describe('command line', () => {
+  it('tells its version and what it can do, for each command', async () => {
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+      version: string;
+    };
+    expect(await tailrace('--version')).toMatchObject({ status: 0, stdout: `${version}\n` });
+    const help = await tailrace('--help');
+    expect(help).toMatchObject({ status: 0, stderr: '' });
+    for (const command of ['run', 'validate', 'tail', 'serve', 'wal', 'offsets', 'demo']) {
+      expect(help.stdout).toContain(`  ${command} `);
+      expect(await tailrace(command, '--help')).toMatchObject({ status: 0, stderr: '' });
+    }
+  });
+
+  it('ends with 2 for wrong usage and wrong configuration, naming every place', async () => {
+    const bad = write(
+      'bad.yaml',
+      'name: x\nsource: { connector: nowhere }\nsinks: [{ sink: file, pth: y }]\n',
+    );
+    for (const parameters of [
+      ['nosuch'],
+      ['run'],
+      ['run', '--nosuch'],
+      ['run', path('missing.yaml')],
+      ['run', bad],
+      ['validate', bad],
+      ['tail', path('missing')],
+      ['tail', directory.path, '--from', 'soon'],
+      ['serve', '--dir', path('s'), '--listen', 'x:y'],
+      ['serve', '--dir', path('s'), '--sync', 'maybe'],
+    ])
+      expect([parameters, (await tailrace(...parameters)).status]).toEqual([parameters, 2]);
+    const { stderr } = await tailrace('validate', bad);
+    expect(stderr).toContain('bad.yaml:2:22 source.connector: there is no connector "nowhere"');
+    expect(stderr).toContain('bad.yaml:3:23 sinks[0].pth: unknown key (did you mean "path"?)');
+    const asJson = JSON.parse((await tailrace('validate', bad, '--json')).stderr) as { code: string };
+    expect(asJson.code).toBe('CONFIG_INVALID');
+  });
+
+  it('validates, runs a pipeline to its end, and goes on where it stood', async () => {
+    const file = write(
+      'wal.yaml',
+      `name: w\nsource: { connector: wal, path: ${logDirectory()}, follow: false }\nerrors: { undecodable: skip }\nsinks:\n  - { sink: file, path: ${path('out.ndjson')} }\n  - { sink: stdout }\noffsets: { path: ${path('offsets.json')} }\n`,
+    );
+    const valid = await tailrace('validate', file, '--json');
+    expect(JSON.parse(valid.stdout)).toEqual([
+      { pipeline: 'w', source: 'wal', sink: 'file', guarantee: 'exactly-once' },
+      { pipeline: 'w', source: 'wal', sink: 'stdout', guarantee: 'at-least-once' },
+    ]);
+    const first = await tailrace('run', file);
+    expect([first.status, first.stderr.includes('pipeline stopped')]).toEqual([0, true]);
+    const content = readFileSync(path('out.ndjson'), 'utf8');
+    expect(content.split('\n').length).toBeGreaterThan(300);
+    expect(first.stdout.split('\n').length).toBe(content.split('\n').length);
+    const again = await tailrace('run', file);
+    expect([again.status, again.stdout]).toEqual([0, '']);
+    expect(readFileSync(path('out.ndjson'), 'utf8')).toBe(content);
+
+    expect((await tailrace('offsets', 'show', '--file', path('offsets.json'))).stdout).toMatch(
+      /w +stdout +495/,
+    );
+    expect((await tailrace('offsets', 'reset', 'w', '--file', path('offsets.json'))).stdout).toContain(
+      'forgot w stdout at 495',
+    );
+    expect((await tailrace('offsets', 'reset', 'w', '--file', path('offsets.json'))).status).toBe(2);
+    writeFileSync(path('offsets.json'), '{}');
+    expect((await tailrace('offsets', 'show', '--file', path('offsets.json'))).stderr).toContain(
+      'OFFSETS_CORRUPT',
+    );
+  });
+
+  it('looks into log files: ls, dump, verify', async () => {
+    const folder = logDirectory();
+    const [listed] = JSON.parse((await tailrace('wal', 'ls', folder, '--json')).stdout) as [
+      { batches: number; lastSequence: number },
+    ];
+    expect(listed).toMatchObject({ batches: 231, firstSequence: 1, lastSequence: 495 });
+    const dumped = await tailrace('wal', 'dump', folder, '--limit', '2');
+    expect(dumped.stdout).toContain('1 count 1');
+    expect(dumped.stdout).toContain(
+      'Put  metadata  "\\x0b__namespaces1"  "\\x81\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00v1"',
+    );
+    expect((await tailrace('wal', 'verify', folder)).stdout).toContain('231 batches, every checksum is good');
+    const damaged = path('damaged');
+    mkdirSync(damaged);
+    copyFileSync(golden, join(damaged, '000010.log'));
+    expect(await tailrace('wal', 'verify', damaged)).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('000010.log at offset 1095768'),
+    });
+    expect((await tailrace('wal', 'verify', path('nowhere'))).status).toBe(1);
+  });
+
+  it('tails a directory without any configuration, filtered', async () => {
+    const folder = logDirectory();
+    const text = await tailrace('tail', folder, '--once', '--keys', 's1,h*', '--types', 'string,hash');
+    expect(text.status).toBe(0);
+    expect(text.stdout.split('\n')[0]).toBe('1  put string  "s1"  value="v1"');
+    const events = (await tailrace('tail', folder, '--once', '--json', '--from', '490')).stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { seq: number });
+    expect(events.length).toBeGreaterThan(1);
+    expect(events.every((event) => event.seq > 490)).toBe(true);
+  });
+
+  it('serves a store, tails it over the wire, and stops cleanly at SIGTERM', async () => {
+    const port = await freePort();
+    const serve = spawn(
+      process.execPath,
+      [program, 'serve', '--dir', path('store'), '--listen', `127.0.0.1:${port}`],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    let log = '';
+    serve.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
+    await waitUntil('it serves', () => log.includes('serving'));
+    const client = await RawClient.open(port);
+    client.write(encodeCommand('SET', 'a', '1'));
+    await client.read(5);
+    const second = await tailrace('serve', '--dir', path('store'), '--listen', '127.0.0.1:0');
+    expect([
+      second.status,
+      second.stderr.includes('STORE_LOCKED') && second.stderr.includes(`process ${serve.pid}`),
+    ]).toEqual([1, true]);
+    const tailed = await tailrace('tail', `redis://127.0.0.1:${port}`, '--once');
+    expect([tailed.status, tailed.stdout]).toEqual([0, '1  put string  "a"  value="1"\n']);
+    const exited = new Promise((resolve) => serve.once('exit', resolve));
+    serve.kill('SIGTERM');
+    expect(await exited).toBe(0);
+    expect(existsSync(path('store/LOCK'))).toBe(false);
+    const unreachable = await tailrace('tail', `redis://127.0.0.1:${port}`, '--once');
+    expect([unreachable.status, unreachable.stderr.includes('SOURCE_UNREACHABLE')]).toEqual([1, true]);
+  });
+
+  it('drains a running pipeline at SIGINT and exits 0', async () => {
+    {
+      await using engine = await Engine.open(path('drained'));
+      for (let i = 0; i < 5_000; i++)
+        engine.commit(
+          new WriteBatchBuilder()
+            .put(1, Buffer.from(`\x0b__namespacek${i}`), Buffer.from('\x81\0\0\0\0\0\0\0\0v', 'latin1'))
+            .finish(),
+        );
+    }
+    const file = write(
+      'drain.yaml',
+      `name: d\nsource: { connector: engine, path: ${path('drained')} }\nsinks: [{ sink: file, path: ${path('drained.ndjson')} }]\n`,
+    );
+    const run = spawn(process.execPath, [program, 'run', file], { stdio: 'ignore' });
+    await waitUntil(
+      'it delivers',
+      () => existsSync(path('drained.ndjson')) && readFileSync(path('drained.ndjson')).length > 0,
+    );
+    const exited = new Promise((resolve) => run.once('exit', resolve));
+    run.kill('SIGINT');
+    expect(await exited).toBe(0);
+    const lines = readFileSync(path('drained.ndjson'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { seq: number }).seq);
+    expect(lines).toEqual(Array.from({ length: lines.length }, (_, i) => i + 1));
+  });
+
+  it('ends quietly when the reader of its output goes away', async () => {
+    const child = spawn('bash', [
+      '-c',
+      `'${process.execPath}' '${program}' wal dump '${logDirectory()}' | head -1; echo "\${PIPESTATUS[0]}"`,
+    ]);
+    let output = '';
+    let errors = '';
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+    await new Promise((resolve) => child.once('close', resolve));
+    expect([output.trim().split('\n').at(-1), errors]).toEqual(['0', '']);
+  });
+
+  it('shows the whole line at work in the demo', async () => {
+    const demo = await tailrace('demo', '--changes', '3000', '--dir', path('demo'), '--json');
+    expect(demo.status).toBe(0);
+    const facts = JSON.parse(demo.stdout) as { events: number; sequence: number };
+    expect(facts.events).toBeGreaterThan(20_000);
+    expect(readFileSync(path('demo/changes.ndjson'), 'utf8').trim().split('\n').length).toBe(facts.events);
+    expect((await tailrace('demo', '--dir', path('demo'))).status).toBe(2);
+  });
+});

@@ -1,0 +1,195 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import {
+  formatProblem,
+  type PipelineConfig,
+  type Problem,
+  readPipelines,
+  type Surroundings,
+} from '../../config/index.js';
+import { builtIn } from '../../src/cli/registry.js';
+import { SeededRandom } from '../support/seeded-random.js';
+
+const surroundings: Surroundings = {
+  env: { PORT: '7000', SECRET: 'hunter2', EMPTY: '' },
+  readSecret: (path) => {
+    if (path !== '/run/secrets/redis') throw new Error('ENOENT: no such file');
+    return 'from-file';
+  },
+};
+
+const load = (text: string): { pipelines: PipelineConfig[]; problems: Problem[]; shown: string[] } => {
+  const problems: Problem[] = [];
+  const pipelines = readPipelines(text, 'p.yaml', builtIn, surroundings, problems);
+  return { pipelines, problems, shown: problems.map(formatProblem) };
+};
+
+const good = `name: orders
+source: { connector: kvrocks, url: "redis://127.0.0.1:6666" }
+sinks:
+  - sink: file
+    path: out.ndjson
+`;
+
+describe('pipeline files', () => {
+  it('are read with defaults, units and types', () => {
+    const { pipelines, shown } = load(
+      `${good}limits: { creditBytes: 64MiB }\nretry: { max: 30s }\nstartAt: latest\ntransforms:\n  - filter: { keys: ["order:*"], types: [hash] }\n`,
+    );
+    expect(shown).toEqual([]);
+    expect(pipelines[0]).toMatchObject({
+      name: 'orders',
+      startAt: 'latest',
+      errors: { undecodable: 'fail', poison: 'fail' },
+      limits: { creditBytes: 64 * 1024 * 1024, batchChanges: 10_000 },
+      retry: { max: 30_000 },
+      source: { name: 'kvrocks', options: { url: 'redis://127.0.0.1:6666', pollBatches: 1000 } },
+      sinks: [{ name: 'file', options: { path: 'out.ndjson', sync: true } }],
+      filters: [{ keys: ['order:*'], types: ['hash'] }],
+    });
+  });
+
+  it('report every problem at once, each with its line and a suggestion', () => {
+    const { shown } = load(`nam: orders
+source:
+  connector: kvrockz
+sinks:
+  - sink: file
+    pth: out
+    sync: sometimes
+  - sink: redis
+    url: redis://x
+retry:
+  max: soon
+errors: { poison: ignore }
+transforms:
+  - filtr: { keys: [a] }
+`);
+    expect(shown).toEqual([
+      'p.yaml:1:1 nam: unknown key (did you mean "name"?)',
+      'p.yaml:1:1 name: is required',
+      'p.yaml:12:19 errors.poison: must be one of fail, skip, dead-letter, not "ignore"',
+      'p.yaml:11:8 retry.max: must be a time, such as 500ms, 30s or 5m, not "soon"',
+      'p.yaml:3:14 source.connector: there is no connector "kvrockz" (did you mean "kvrocks"?); there are engine, kvrocks, wal',
+      'p.yaml:6:5 sinks[0].pth: unknown key (did you mean "path"?)',
+      'p.yaml:5:5 sinks[0].path: is required',
+      'p.yaml:7:11 sinks[0].sync: must be true or false, not "sometimes"',
+      'p.yaml:14:5 transforms[0]: must be a map with one transform: filter (did you mean "filter"?)',
+    ]);
+  });
+
+  it('take values from the environment and from files', () => {
+    const { pipelines, shown } = load(`name: "\${NAME:-fallback}-\${PORT}"
+source: { connector: kvrocks, url: "redis://127.0.0.1:\${PORT}", password: "\${file:/run/secrets/redis}" }
+limits:
+  batchChanges: \${PORT}
+sinks: [{ sink: file, path: "literal-$\${x}" }]
+`);
+    expect(shown).toEqual([]);
+    expect(pipelines[0]).toMatchObject({
+      name: 'fallback-7000',
+      limits: { batchChanges: 7000 },
+      source: { options: { url: 'redis://127.0.0.1:7000', password: 'from-file' } },
+      sinks: [{ options: { path: 'literal-${x}' } }],
+    });
+    expect(load(good.replace('orders', '${MISSING}')).shown).toEqual([
+      'p.yaml:1:7 name: the environment variable MISSING is not set (set it, or write ${MISSING:-default})',
+      'p.yaml:1:7 name: is required',
+    ]);
+    expect(load(good.replace('orders', '${file:/nowhere}')).shown[0]).toContain('cannot read /nowhere');
+  });
+
+  it('never show a secret', () => {
+    const { shown } = load(
+      `name: x\nsource: { connector: kvrocks, url: "redis://h", password: [hunter2] }\nsinks: [{ sink: stdout }]\n`,
+    );
+    expect(shown.length).toBe(1);
+    expect(shown.join()).not.toContain('hunter2');
+  });
+
+  it('say where the syntax is wrong', () => {
+    for (const [text, place] of [
+      ['name: [unclosed\n', 'p.yaml:'],
+      ['a: 1\na: 2\n', 'p.yaml:2:1'],
+      ['\tname: x\n', 'p.yaml:1:1'],
+      ['', 'p.yaml:1:1'],
+      ['just text', 'p.yaml:1:1'],
+      ['[1, 2]', 'p.yaml:1:1'],
+    ] as const) {
+      const { shown } = load(text);
+      expect(shown.length).toBeGreaterThan(0);
+      expect(shown[0]).toContain(place);
+    }
+  });
+
+  it('hold one pipeline, or several under pipelines', () => {
+    const indented = `${good.trimEnd().replace(/^/gm, '    ').replace('    name', '  - name')}\n`;
+    const { pipelines, shown } = load(`pipelines:\n${indented}${indented.replace('orders', 'carts')}`);
+    expect(shown).toEqual([]);
+    expect(pipelines.map(({ name }) => name)).toEqual(['orders', 'carts']);
+    expect(load(`name: x\npipelines: []\n`).shown[0]).toContain('stands beside pipelines');
+  });
+
+  it('number sinks of one kind', () => {
+    const { pipelines } = load(`${good}  - { sink: file, path: other.ndjson }\n`);
+    expect(pipelines[0]?.sinks.map(({ name }) => name)).toEqual(['file', 'file-2']);
+  });
+
+  it('cannot reach a prototype', () => {
+    const { shown } = load(`${good}__proto__: { polluted: yes }\nconstructor: 1\n`);
+    expect(shown.length).toBe(2);
+    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+  });
+
+  it('never break the loader, whatever they hold', () => {
+    const random = SeededRandom.fromEnvironment('config fuzz');
+    const words = [
+      'name',
+      'source',
+      'sinks',
+      'connector',
+      'sink',
+      'file',
+      'kvrocks',
+      ':',
+      '-',
+      '{',
+      '}',
+      '[',
+      ']',
+      '"',
+      '\n',
+      '  ',
+      '${',
+      '}',
+      '&a',
+      '*a',
+      '!!js',
+      '1e999',
+      'null',
+      '~',
+      '\0',
+      '#',
+      '|',
+      '>',
+    ];
+    for (let i = 0; i < 5_000; i++) {
+      let text = random.next() < 0.5 ? good : '';
+      for (let j = random.below(12); j > 0; j--) {
+        const at = random.below(text.length + 1);
+        text = text.slice(0, at) + random.pick(words) + text.slice(at + random.below(3));
+      }
+      const { pipelines, problems } = load(text);
+      for (const pipeline of problems.length === 0 ? pipelines : [])
+        expect(pipeline.sinks.length).toBeGreaterThan(0);
+    }
+  });
+});
+
+describe('the example pipelines', () => {
+  const folder = fileURLToPath(new URL('../../config/examples/', import.meta.url));
+  it.each(readdirSync(folder))('%s is valid as it stands', (name) => {
+    expect(load(readFileSync(`${folder}${name}`, 'utf8')).shown).toEqual([]);
+  });
+});
