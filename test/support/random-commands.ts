@@ -305,6 +305,52 @@ const sorts: readonly Maker[] = [
   () => ['LTRIM', 'words', '-20', '-1'],
 ];
 
+const place = (random: SeededRandom): string => `p${random.below(30)}`;
+const coordinate = (random: SeededRandom, limit: number): string =>
+  ((random.next() * 2 - 1) * random.pick([limit, limit / 10])).toFixed(random.below(7));
+const unit = (random: SeededRandom): string => random.pick(['m', 'km', 'ft', 'MI']);
+const area = (random: SeededRandom): string[] =>
+  random.pick([
+    ['BYRADIUS', `${random.below(3000)}`, 'km'],
+    ['BYRADIUS', `${random.below(300_000)}`, unit(random)],
+    ['BYBOX', `${random.below(4000)}`, `${random.below(4000)}`, 'km'],
+  ]);
+
+const geos: readonly Maker[] = [
+  (r) => ['GEOADD', 'geo', ...maybe(r, 'CH'), coordinate(r, 180), coordinate(r, 85), place(r)],
+  (r) => [
+    'GEOADD',
+    'geo',
+    coordinate(r, 180),
+    coordinate(r, 85),
+    place(r),
+    coordinate(r, 200),
+    '1',
+    place(r),
+  ],
+  (r) => ['GEOPOS', 'geo', ...some(r, place)],
+  (r) => ['GEOHASH', 'geo', ...some(r, place)],
+  (r) => ['GEODIST', 'geo', place(r), place(r), ...maybe(r, unit(r))],
+  (r) => [
+    'GEOSEARCH',
+    'geo',
+    'FROMMEMBER',
+    place(r),
+    ...area(r),
+    r.pick(['ASC', 'DESC']),
+    'WITHDIST',
+    'WITHHASH',
+  ],
+  (r) => [
+    ...['GEOSEARCH', 'geo', 'FROMLONLAT', coordinate(r, 180), coordinate(r, 85), ...area(r)],
+    ...[r.pick(['ASC', 'DESC']), ...maybe(r, 'COUNT', `${1 + r.below(4)}`), 'WITHCOORD'],
+  ],
+  (r) => ['GEORADIUS', 'geo', coordinate(r, 180), coordinate(r, 85), `${r.below(2000)}`, 'km', 'ASC'],
+  (r) => ['GEORADIUSBYMEMBER', 'geo', place(r), `${r.below(2000)}`, 'km', 'STORE', 'near'],
+  (r) => ['GEOSEARCHSTORE', 'near', 'geo', 'FROMMEMBER', place(r), ...area(r)],
+  () => ['ZRANGE', 'near', '0', '-1', 'WITHSCORES'],
+];
+
 const sketch = (random: SeededRandom): string => `hll${random.below(3)}`;
 
 const hyperLogLogs: readonly Maker[] = [
@@ -329,6 +375,7 @@ export const randomCommands = (random: SeededRandom): (() => RandomCommand) => {
     streams(),
     hyperLogLogs,
     sorts,
+    geos,
   ];
   return () => random.pick(random.pick(families))(random);
 };

@@ -1,5 +1,6 @@
 import { bitmapCommands } from './bitmaps/index.js';
 import type { DataCommand } from './data-command.js';
+import { geoCommands } from './geo/index.js';
 import { hashCommands } from './hashes/index.js';
 import { hyperLogLogCommands } from './hyperloglogs/index.js';
 import { keyCommands } from './keys/index.js';
@@ -20,6 +21,7 @@ const all: readonly DataCommand[] = [
   ...bitmapCommands,
   ...streamCommands,
   ...hyperLogLogCommands,
+  ...geoCommands,
   ...sortedIntCommands,
 ];
 
