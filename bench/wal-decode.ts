@@ -36,8 +36,9 @@ const readLog = (
   const log = new LogReader(fd, path, 1);
   let records = 0;
   let sum = 0;
+  const reader = new WriteBatchReader();
   while (log.next() === 'record') {
-    const reader = new WriteBatchReader(log.payload);
+    reader.reset(log.bytes, log.payloadStart, log.payloadEnd);
     while (reader.next()) {
       records++;
       sum += visit(reader);

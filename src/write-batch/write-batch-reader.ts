@@ -1,4 +1,4 @@
-import { type ByteCursor, readU32, readU64, readVarint32 } from '../bytes/index.js';
+import { readU32, readU64, readVarint32 } from '../bytes/index.js';
 import { TailraceError } from '../errors/index.js';
 import { batchHeaderBytes, RecordKind, RecordTag } from './record-kind.js';
 
@@ -23,22 +23,41 @@ export class WriteBatchReader {
   /** Position of the current record among the counted ones, from 0: its sequence is `sequence + index`. */
   index = -1;
 
-  readonly sequence: number;
-  readonly count: number;
-  readonly bytes: Buffer;
-  readonly #cursor: ByteCursor;
+  sequence = 0;
+  count = 0;
+  /** What `keyStart` and the other places count in. */
+  bytes: Buffer = noBytes;
+  readonly #cursor: { bytes: Uint8Array; offset: number; end: number } = {
+    bytes: noBytes,
+    offset: 0,
+    end: 0,
+  };
+  #start = 0;
   #counted = 0;
 
   /** Reads the header at once. @throws TailraceError `BATCH_CORRUPT` when it is too short or out of range. */
-  constructor(bytes: Uint8Array) {
-    this.bytes = Buffer.isBuffer(bytes)
+  constructor(bytes?: Uint8Array) {
+    if (bytes === undefined) return;
+    const buffer = Buffer.isBuffer(bytes)
       ? bytes
       : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    if (bytes.length < batchHeaderBytes) throw corrupt('too small', bytes.length);
-    this.sequence = readU64(bytes, 0);
+    this.reset(buffer, 0, buffer.length);
+  }
+
+  /** Starts over with the batch that lies in `bytes` from `start` to `end`; makes no garbage. Throws as the constructor. */
+  reset(bytes: Buffer, start: number, end: number): void {
+    if (end - start < batchHeaderBytes) throw corrupt('too small', end - start);
+    this.bytes = bytes;
+    this.sequence = readU64(bytes, start);
     if (Number.isNaN(this.sequence)) throw corrupt('sequence number exceeds 2^53 - 1', 0);
-    this.count = readU32(bytes, 8);
-    this.#cursor = { bytes, offset: batchHeaderBytes, end: bytes.length };
+    this.count = readU32(bytes, start + 8);
+    this.index = -1;
+    this.#start = start;
+    this.#counted = 0;
+    const cursor = this.#cursor;
+    cursor.bytes = bytes;
+    cursor.offset = start + batchHeaderBytes;
+    cursor.end = end;
   }
 
   /** Moves to the next record; false at the end, where the count of the header is checked as well. */
@@ -54,7 +73,7 @@ export class WriteBatchReader {
     cursor.offset = at + 1;
     this.columnFamily = 0;
     const fields = fieldsOfTag[tag] ?? unknownTag;
-    if (fields === unknownTag) throw unknownRecord(tag, at);
+    if (fields === unknownTag) throw unknownRecord(tag, at - this.#start);
     if (fields & field.columnFamily) this.#readColumnFamily(at);
     if (fields & field.key) this.#readKey(at);
     else this.keyStart = this.keyEnd = at;
@@ -77,14 +96,14 @@ export class WriteBatchReader {
 
   #readColumnFamily(at: number): void {
     const id = readVarint32(this.#cursor);
-    if (id < 0) throw corrupt('bad column family', at);
+    if (id < 0) throw corrupt('bad column family', at - this.#start);
     this.columnFamily = id;
   }
 
   #readKey(at: number): void {
     const cursor = this.#cursor;
     const length = readVarint32(cursor);
-    if (length < 0 || length > cursor.end - cursor.offset) throw corrupt('bad key length', at);
+    if (length < 0 || length > cursor.end - cursor.offset) throw corrupt('bad key length', at - this.#start);
     this.keyStart = cursor.offset;
     this.keyEnd = cursor.offset += length;
   }
@@ -92,7 +111,8 @@ export class WriteBatchReader {
   #readValue(at: number): void {
     const cursor = this.#cursor;
     const length = readVarint32(cursor);
-    if (length < 0 || length > cursor.end - cursor.offset) throw corrupt('bad value length', at);
+    if (length < 0 || length > cursor.end - cursor.offset)
+      throw corrupt('bad value length', at - this.#start);
     this.valueStart = cursor.offset;
     this.valueEnd = cursor.offset += length;
   }
@@ -113,6 +133,8 @@ const corrupt = (reason: string, offset: number): TailraceError =>
     context: { offset, reason },
     remedy: 'The bytes are damaged or incomplete; nothing of this batch was applied.',
   });
+
+const noBytes = Buffer.alloc(0);
 
 const unknownRecord = (tag: number, offset: number): TailraceError =>
   new TailraceError(

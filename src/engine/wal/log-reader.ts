@@ -28,8 +28,10 @@ export type LogRead = 'record' | 'end' | 'incomplete' | 'damaged';
  */
 export class LogReader {
   readonly path: string;
-  /** The last record's bytes. Borrowed until the next call of `next`. */
-  payload: Buffer = noBytes;
+  /** The last record lies in `bytes` from `payloadStart` to `payloadEnd`. Borrowed until the next call of `next`. */
+  bytes: Buffer = noBytes;
+  payloadStart = 0;
+  payloadEnd = 0;
   /** File offset of the last record's first header, or of the place that could not be read. */
   offset = 0;
   /** Why the last read was `damaged`. */
@@ -50,6 +52,11 @@ export class LogReader {
     this.#logNumber = logNumber;
     this.#position = offset;
     this.#buffer = Buffer.allocUnsafeSlow(bufferBytes);
+  }
+
+  /** The last record's bytes as a view. Borrowed until the next call of `next`. */
+  get payload(): Buffer {
+    return this.bytes.subarray(this.payloadStart, this.payloadEnd);
   }
 
   /** File offset behind the last record. */
@@ -94,7 +101,9 @@ export class LogReader {
         case LogRecordType.Full:
         case LogRecordType.RecyclableFull:
           if (joined !== undefined) return this.#damaged('a record begins inside a fragmented record');
-          this.payload = buffer.subarray(start + header, end);
+          this.bytes = buffer;
+          this.payloadStart = start + header;
+          this.payloadEnd = end;
           return 'record';
         case LogRecordType.First:
         case LogRecordType.RecyclableFirst:
@@ -110,7 +119,9 @@ export class LogReader {
         case LogRecordType.RecyclableLast:
           if (joined === undefined) return this.#damaged('a fragment without its beginning');
           joined.push(buffer.subarray(start + header, end));
-          this.payload = Buffer.concat(joined);
+          this.bytes = Buffer.concat(joined);
+          this.payloadStart = 0;
+          this.payloadEnd = this.bytes.length;
           return 'record';
         case LogRecordType.SetCompression:
           if (length >= 4 && readU32(buffer, start + header) !== 0) throw this.#compressed();
