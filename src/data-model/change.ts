@@ -75,7 +75,10 @@ export interface BitmapPut extends KeyedChange {
   readonly size: number | undefined;
 }
 
-/** The registers of one of a HyperLogLog's 16 segments: 1,024 of 6 bits, packed as in Redis' dense form. */
+/**
+ * The registers of one of a HyperLogLog's 16 segments: 1,024 of 6 bits, packed as in Redis' dense form. An empty
+ * `value` only makes the HyperLogLog.
+ */
 export interface HyperLogLogPut extends KeyedChange {
   readonly op: 'put';
   readonly type: 'hyperloglog';

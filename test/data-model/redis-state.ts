@@ -5,6 +5,8 @@ export interface RedisKeyState {
   readonly type: string;
   readonly pexpireat: number | null;
   readonly value: unknown;
+  /** Streams: last id, and each group with its last delivered id, consumers and pending entries. */
+  readonly groups?: unknown;
 }
 
 /** Everything in a Redis database, by key; bytes as latin1 text; unordered collections sorted. */
@@ -18,6 +20,7 @@ export const readRedisState = async (redis: RespConnection): Promise<Map<string,
       type,
       pexpireat: pexpireat < 0 ? null : pexpireat,
       value: await readValue(redis, type, key),
+      ...(type === 'stream' ? { groups: await readGroups(redis, key) } : {}),
     });
   }
   return state;
@@ -25,8 +28,12 @@ export const readRedisState = async (redis: RespConnection): Promise<Map<string,
 
 const readValue = async (redis: RespConnection, type: string, key: Buffer): Promise<unknown> => {
   switch (type) {
-    case 'string':
-      return text(await redis.call('GET', key));
+    case 'string': {
+      const value = text(await redis.call('GET', key)) as string;
+      if (!value.startsWith('HYLL')) return value;
+      // A HyperLogLog may be written in several ways: what counts are its registers.
+      return { registers: ((await redis.call('PFDEBUG', 'GETREG', key)) as Reply[]).join(' ') };
+    }
     case 'hash':
       return pairs(text(await redis.call('HGETALL', key))).sort(byText);
     case 'list':
@@ -43,6 +50,30 @@ const readValue = async (redis: RespConnection, type: string, key: Buffer): Prom
       throw new Error(`no way to read a ${type}`);
   }
 };
+
+const readGroups = async (redis: RespConnection, key: Buffer): Promise<unknown> => {
+  const stream = fieldsOf(await redis.call('XINFO', 'STREAM', key));
+  const entries = (await redis.call('XRANGE', key, '-', '+')) as Reply[];
+  const ids = new Set(entries.map((entry) => (text(entry) as unknown[])[0]));
+  const groups: unknown[] = [];
+  for (const info of (await redis.call('XINFO', 'GROUPS', key)) as Reply[]) {
+    const group = fieldsOf(info);
+    const name = Buffer.from(String(group.get('name')), 'latin1');
+    const consumers = (await redis.call('XINFO', 'CONSUMERS', key, name)) as Reply[];
+    const pending = (await redis.call('XPENDING', key, name, '-', '+', 1000)) as Reply[];
+    groups.push({
+      name: group.get('name'),
+      lastDelivered: group.get('last-delivered-id'),
+      consumers: consumers.map((consumer) => fieldsOf(consumer).get('name')),
+      // No command makes an entry pending that is deleted.
+      pending: pending.map((entry) => (text(entry) as unknown[]).slice(0, 2)).filter(([id]) => ids.has(id)),
+    });
+  }
+  return { lastId: stream.get('last-generated-id'), added: stream.get('entries-added'), groups };
+};
+
+const fieldsOf = (reply: Reply | undefined): Map<unknown, unknown> =>
+  new Map(pairs(text(reply)) as [unknown, unknown][]);
 
 const text = (reply: Reply | undefined): unknown =>
   Array.isArray(reply)

@@ -453,7 +453,8 @@ const holdsWholeKey = (group: RecordGroup, type: ValueType): boolean => {
   if (isCounted(type)) return group.isComplete;
   if (type === 'bitmap') return holdsWholeBitmap(group);
   if (type === 'stream') return holdsWholeStream(group);
-  return type === 'hyperloglog' && group.isMetadataFirst && group.count > 0;
+  // Segments without registers are not written: metadata alone is an empty one, or an expiry.
+  return type === 'hyperloglog' && group.isMetadataFirst;
 };
 
 /** Where there is no LogData: only sorted sets write the index of scores, only streams their own family. */

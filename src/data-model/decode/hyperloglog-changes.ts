@@ -11,6 +11,17 @@ export const addHyperLogLogChanges = (group: RecordGroup, out: ChangeCollector):
   const { ns, key } = group;
   if (group.metadata !== undefined && (group.metadata.payload[0] ?? 0) !== denseEncoding)
     return unsupported('a HyperLogLog in another encoding than dense');
+  if (group.count === 0 && !group.isExpire)
+    out.add({
+      seq: group.metadataSeq,
+      index: out.next,
+      ns,
+      key,
+      op: 'put',
+      type: 'hyperloglog',
+      segment: 0,
+      value: noRegisters,
+    });
   for (let at = 0; at < group.count; at++) {
     const segment = Number(group.subKeys[at].toString('latin1'));
     const value = group.isPut[at] ? group.values[at] : emptySegment;
@@ -32,3 +43,4 @@ export const addHyperLogLogChanges = (group: RecordGroup, out: ChangeCollector):
 
 const denseEncoding = 0;
 const emptySegment = Buffer.alloc(hyperLogLogSegmentBytes);
+const noRegisters = Buffer.alloc(0);

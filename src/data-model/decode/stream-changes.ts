@@ -100,7 +100,6 @@ const addLastId = (
   const isSet = setsLastId(group);
   const isEmptyAnew = startsAnew && puts === 0;
   if (isAsAdded && !isRewritten && !isSet && !isEmptyAnew) return;
-  if (newest === undefined && group.count > 0 && !isSet) return; // deletes and groups leave the last id as it was
   const name = 'tailrace';
   if (isEmptyAnew) {
     addCommand(group, group.metadataSeq, out, ['XGROUP', 'CREATE', group.key, name, '0', 'MKSTREAM']);

@@ -337,6 +337,7 @@ export class RedisCommandWriter {
     this.#lengthen(first.key, hyperLogLogBytes);
     for (let at = from; at < end; at++) {
       const { segment, value } = changes[at] as HyperLogLogPut;
+      if (value.length === 0) continue;
       this.#setRange(first.key, hyperLogLogHeader.length + segment * value.length, value);
     }
     return end;
