@@ -3,6 +3,7 @@ import type { DataCommand } from './data-command.js';
 import { geoCommands } from './geo/index.js';
 import { hashCommands } from './hashes/index.js';
 import { hyperLogLogCommands } from './hyperloglogs/index.js';
+import { jsonCommands } from './json/index.js';
 import { keyCommands } from './keys/index.js';
 import { listCommands } from './lists/index.js';
 import { setTypeCommands } from './sets/index.js';
@@ -20,6 +21,7 @@ const all: readonly DataCommand[] = [
   ...zsetCommands,
   ...bitmapCommands,
   ...streamCommands,
+  ...jsonCommands,
   ...hyperLogLogCommands,
   ...geoCommands,
   ...sortedIntCommands,

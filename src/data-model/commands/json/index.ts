@@ -1,0 +1,5 @@
+import type { DataCommand } from '../data-command.js';
+import { jsonDocumentCommands } from './document-commands.js';
+import { jsonValueCommands } from './value-commands.js';
+
+export const jsonCommands: readonly DataCommand[] = [...jsonDocumentCommands, ...jsonValueCommands];

@@ -1,0 +1,88 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { CommandClient } from '../support/command-client.js';
+
+let client: CommandClient;
+
+beforeEach(() => {
+  client = new CommandClient();
+  client.run('JSON.SET', 'doc', '$', '{"a":1,"list":[1,2.5,"x",{"a":2}],"o":{"k":true},"s":"text"}');
+});
+
+describe('a JSON document', () => {
+  it('comes back with sorted names, whole and other numbers told apart', () => {
+    client.run('JSON.SET', 'n', '$', ' { "z" : 1.0, "a" : 9007199254740993, "e" : 1e2 } ');
+    expect(client.run('JSON.GET', 'n')).toBe('{"a":9007199254740993,"e":100.0,"z":1.0}');
+  });
+
+  it('is refused when it is no JSON', () => {
+    for (const text of ['', '{', '[1,]', '{"a" 1}', 'nul', '01', '"\n"', '[1]x', '['.repeat(5000)])
+      expect(client.run('JSON.SET', 'bad', '$', text)).toBe('error ERR invalid JSON text');
+    expect(client.run('JSON.SET', 'bad', '$', Buffer.from([0x22, 0xff, 0x22]))).toMatch(/^error/);
+    expect(client.run('EXISTS', 'bad')).toBe(0);
+  });
+
+  it('is read by paths of the newer and the older kind', () => {
+    expect(client.run('JSON.GET', 'doc', '$.a')).toBe('[1]');
+    expect(client.run('JSON.GET', 'doc', '.a')).toBe('1');
+    expect(client.run('JSON.GET', 'doc', '$..a')).toBe('[1,2]');
+    expect(client.run('JSON.GET', 'doc', '$.list[-1].a')).toBe('[2]');
+    expect(client.run('JSON.GET', 'doc', '$.list[0:2]')).toBe('[1,2.5]');
+    expect(client.run('JSON.GET', 'doc', "$['o'].*")).toBe('[true]');
+    expect(client.run('JSON.GET', 'doc', '$.a', '$.s')).toBe('{"$.a":[1],"$.s":["text"]}');
+    expect(client.run('JSON.GET', 'doc', '$.none')).toBe('[]');
+    expect(client.run('JSON.GET', 'doc', '$[?(@.a>1)]')).toMatch(
+      /^error ERR invalid or unsupported JSON path/,
+    );
+    expect(client.run('JSON.GET', 'none')).toBeNull();
+  });
+
+  it('is made at its root, and grows by names', () => {
+    expect(client.run('JSON.SET', 'new', '$.a', '1')).toBe(
+      'error ERR new objects must be created at the root',
+    );
+    expect(client.run('JSON.SET', 'doc', '$.o.new', '[]')).toBe('OK');
+    expect(client.run('JSON.SET', 'doc', '$.none.new', '[]')).toBeNull();
+    expect(client.run('JSON.SET', 'doc', '$.a', '5', 'NX')).toBeNull();
+    expect(client.run('JSON.GET', 'doc', '$.o')).toBe('[{"k":true,"new":[]}]');
+  });
+
+  it('changes in place', () => {
+    expect(client.run('JSON.NUMINCRBY', 'doc', '$.a', '1.5')).toBe('[2.5]');
+    expect(client.run('JSON.NUMMULTBY', 'doc', '$.list[0]', '7')).toBe('[7]');
+    expect(client.run('JSON.STRAPPEND', 'doc', '$.s', '"!"')).toEqual([5]);
+    expect(client.run('JSON.TOGGLE', 'doc', '$.o.k')).toEqual([0]);
+    expect(client.run('JSON.ARRAPPEND', 'doc', '$.list', 'null')).toEqual([5]);
+    expect(client.run('JSON.ARRINSERT', 'doc', '$.list', '0', '"first"')).toEqual([6]);
+    expect(client.run('JSON.ARRPOP', 'doc', '$.list', '1')).toEqual(['7']);
+    expect(client.run('JSON.ARRTRIM', 'doc', '$.list', '0', '2')).toEqual([3]);
+    expect(client.run('JSON.ARRINDEX', 'doc', '$.list', '"x"')).toEqual([2]);
+    expect(client.run('JSON.GET', 'doc')).toBe(
+      '{"a":2.5,"list":["first",2.5,"x"],"o":{"k":false},"s":"text!"}',
+    );
+    expect(client.run('JSON.DEL', 'doc', '$.list[0:2]')).toBe(2);
+    expect(client.run('JSON.CLEAR', 'doc', '$.*')).toBe(3);
+    expect(client.run('JSON.GET', 'doc')).toBe('{"a":0,"list":[],"o":{},"s":"text!"}');
+  });
+
+  it('is merged as RFC 7396 has it', () => {
+    expect(client.run('JSON.MERGE', 'doc', '$', '{"a":null,"o":{"n":1},"list":7}')).toBe('OK');
+    expect(client.run('JSON.GET', 'doc')).toBe('{"list":7,"o":{"k":true,"n":1},"s":"text"}');
+  });
+
+  it('tells types, lengths and names', () => {
+    expect(client.run('JSON.TYPE', 'doc', '$.list[*]')).toEqual(['integer', 'number', 'string', 'object']);
+    expect(client.run('JSON.OBJKEYS', 'doc', '$')).toEqual([['a', 'list', 'o', 's']]);
+    expect(client.run('JSON.ARRLEN', 'doc', '$.*')).toEqual([null, 4, null, null]);
+    expect(client.run('JSON.STRLEN', 'doc', '.s')).toBe(4);
+    expect(client.run('JSON.MGET', 'doc', 'none', '$.a')).toEqual(['[1]', null]);
+  });
+
+  it('keeps its expiry, and is of its own type', () => {
+    client.run('PEXPIREAT', 'doc', '4000000000000');
+    client.run('JSON.SET', 'doc', '$.a', '2');
+    expect(client.run('PEXPIRETIME', 'doc')).toBe(4_000_000_000_000);
+    expect(client.run('TYPE', 'doc')).toBe('ReJSON-RL');
+    expect(client.run('GET', 'doc')).toMatch(/^error WRONGTYPE/);
+    expect(client.run('JSON.GET', 'doc', '$.a')).toBe('[2]');
+  });
+});

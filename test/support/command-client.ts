@@ -1,0 +1,48 @@
+import { doubleText } from '../../src/data-model/commands/arguments.js';
+import {
+  CommandContext,
+  type CommandServices,
+  commandServices,
+} from '../../src/data-model/commands/command-context.js';
+import { dataCommands } from '../../src/data-model/commands/command-table.js';
+import { ErrorReply, type Reply, wrongArity } from '../../src/data-model/commands/reply.js';
+import { MemoryStore } from './memory-store.js';
+
+/** Runs commands on a store of its own, as a server would, and answers in plain values for tests. */
+export class CommandClient {
+  readonly store = new MemoryStore();
+  readonly services: CommandServices;
+  readonly #namespace: string | undefined;
+
+  constructor(nowMs: () => number = Date.now, namespace?: string) {
+    this.services = commandServices(nowMs);
+    this.#namespace = namespace;
+  }
+
+  /** Bulk strings as strings (latin1), errors as `error …`. */
+  run(...words: readonly (string | Buffer)[]): unknown {
+    const args = words.map((word) => Buffer.from(word));
+    const command = dataCommands.get(String(words[0]).toLowerCase());
+    if (command === undefined) throw new Error(`no command ${words[0]}`);
+    const isArity = command.arity < 0 ? args.length >= -command.arity : args.length === command.arity;
+    if (!isArity) return plainReply(wrongArity(command.name));
+    const context = new CommandContext(this.store, this.services, this.#namespace);
+    const reply = command.run(context, args);
+    if (context.batch.count > 0 && !(reply instanceof ErrorReply)) this.store.commit(context.batch.finish());
+    return plainReply(reply);
+  }
+}
+
+/** A reply as RESP2 would carry it, in plain values. */
+export const plainReply = (reply: Reply): unknown => {
+  if (reply instanceof ErrorReply) return `error ${reply.text}`;
+  if (Buffer.isBuffer(reply)) return reply.toString('latin1');
+  if (typeof reply !== 'object' || reply === null) return reply;
+  if ('kind' in reply) {
+    if (reply.kind === 'map') return reply.entries.map(plainReply);
+    if (reply.kind === 'set') return reply.members.map(plainReply);
+    if (reply.kind === 'pairs') return reply.items.map(plainReply);
+    return reply.kind === 'double' ? doubleText(reply.value) : null;
+  }
+  return reply.map(plainReply);
+};
