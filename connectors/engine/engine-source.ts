@@ -39,10 +39,10 @@ export class EngineSource implements Source {
     const iterator = this.#iterator;
     if (store === undefined || iterator === undefined) return null;
     if (!iterator.valid) {
-      const idle = AbortSignal.any([signal, AbortSignal.timeout(this.#idleMs)]);
-      const hasMore = await iterator.waitForMore(idle);
+      const hasMore = await hasMoreWithin(iterator, this.#idleMs, signal);
       signal.throwIfAborted();
-      if (!hasMore) return idle.aborted ? { batches: [], latestSequence: store.durableSequence } : null;
+      if (hasMore === undefined) return { batches: [], latestSequence: store.durableSequence };
+      if (!hasMore) return null;
       iterator.next();
     }
     return { batches: takeBatches(iterator, limit), latestSequence: store.durableSequence };
@@ -93,17 +93,58 @@ const requirePosition = (iterator: WalIterator, position: Position): void => {
   iterator.next();
 };
 
-/** Copies batches out of the iterator, as many as the limit allows, at least one. */
+/**
+ * False when the store closes or the signal aborts, undefined when nothing came in time. No AbortSignal.timeout within
+ * AbortSignal.any: nothing but a weak reference keeps it, so it may vanish before its time.
+ */
+const hasMoreWithin = async (
+  iterator: WalIterator,
+  idleMs: number,
+  signal: AbortSignal,
+): Promise<boolean | undefined> => {
+  const waiting = new AbortController();
+  const stop = (): void => waiting.abort();
+  let isIdle = false;
+  const timer = setTimeout(() => {
+    isIdle = true;
+    stop();
+  }, idleMs);
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    return (await iterator.waitForMore(waiting.signal)) || (isIdle ? undefined : false);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', stop);
+  }
+};
+
+/**
+ * Copies batches out of the iterator, as many as the limit allows, at least one. They share pieces of memory, which
+ * begin small so that a single batch at the tip keeps little alive. Hot; measured by bench `redis-sink`.
+ */
 const takeBatches = (iterator: WalIterator, limit: PullLimit): SourceBatch[] => {
   const batches: SourceBatch[] = [];
-  let bytes = 0;
+  let takenBytes = 0;
+  let memory = noBytes;
+  let end = 0;
+  let pieceBytes = smallestPieceBytes;
   for (; iterator.valid && batches.length < limit.maxBatches; iterator.next()) {
-    const { item } = iterator;
-    if (batches.length > 0 && bytes + item.bytes.length > limit.maxBytes) break;
-    bytes += item.bytes.length;
-    batches.push({ sequence: item.sequence, count: item.count, bytes: Buffer.from(item.bytes) });
+    const { sequence, count, bytes } = iterator.item;
+    if (batches.length > 0 && takenBytes + bytes.length > limit.maxBytes) break;
+    takenBytes += bytes.length;
+    if (end + bytes.length > memory.length) {
+      memory = Buffer.allocUnsafeSlow(Math.max(pieceBytes, bytes.length));
+      end = 0;
+      pieceBytes = Math.min(pieceBytes * 4, largestPieceBytes);
+    }
+    memory.set(bytes, end);
+    batches.push({ sequence, count, bytes: memory.subarray(end, end + bytes.length) });
+    end += bytes.length;
   }
   return batches;
 };
 
+const noBytes = Buffer.alloc(0);
+const smallestPieceBytes = 4 * 1024;
+const largestPieceBytes = 256 * 1024;
 const defaultIdleMs = 1_000;

@@ -11,11 +11,13 @@ import {
 export interface PolledUpdates {
   readonly latestSequence: number;
   readonly batches: SourceBatch[];
+  readonly byteLength: number;
 }
 
 /**
  * Reads the reply `next_sequence n latest_sequence n updates [hex …]`: a flat array in RESP2, a map in RESP3, which
- * arrives flat as well. Each update is the hexadecimal text of one serialized WriteBatch.
+ * arrives flat as well. Each update is the hexadecimal text of one serialized WriteBatch. All of them are decoded
+ * into one piece of memory. Hot; measured by bench `poll`.
  * @throws TailraceError `SOURCE_UNSUPPORTED` for anything else
  */
 export const readPolledUpdates = (reply: Reply): PolledUpdates => {
@@ -24,16 +26,44 @@ export const readPolledUpdates = (reply: Reply): PolledUpdates => {
   const updates = reply[5];
   if (!Number.isSafeInteger(latestSequence) || !Array.isArray(updates))
     throw unexpected('the reply has another shape');
-  return { latestSequence, batches: updates.map(readBatch) };
+  let digits = 0;
+  for (const update of updates) {
+    if (!(update instanceof Buffer)) throw unexpected('an update is no string');
+    if (update.length % 2 !== 0) throw unexpected('an update is not hexadecimal');
+    if (update.length < 2 * batchHeaderBytes) throw unexpected('an update is too short for a write batch');
+    digits += update.length;
+  }
+  const memory = Buffer.allocUnsafeSlow(digits / 2);
+  const batches: SourceBatch[] = [];
+  let end = 0;
+  for (const update of updates) {
+    const start = end;
+    end = decodeHex(update as Buffer, memory, start);
+    const bytes = memory.subarray(start, end);
+    batches.push({ sequence: batchSequence(bytes), count: batchCount(bytes), bytes });
+  }
+  return { latestSequence, batches, byteLength: digits / 2 };
 };
 
-const readBatch = (update: Reply): SourceBatch => {
-  if (!(update instanceof Buffer)) throw unexpected('an update is no string');
-  const bytes = Buffer.from(update.toString('latin1'), 'hex');
-  if (bytes.length * 2 !== update.length) throw unexpected('an update is not hexadecimal');
-  if (bytes.length < batchHeaderBytes) throw unexpected('an update is too short for a write batch');
-  return { sequence: batchSequence(bytes), count: batchCount(bytes), bytes };
+/** Several times the speed of decoding by way of a string. Returns where the bytes end. */
+const decodeHex = (text: Uint8Array, target: Uint8Array, start: number): number => {
+  let at = start;
+  let seen = 0;
+  for (let i = 0; i < text.length; i += 2) {
+    const byte = (hexValues[text[i]] << 4) | hexValues[text[i + 1]];
+    seen |= byte;
+    target[at++] = byte;
+  }
+  if (seen > 0xff) throw unexpected('an update is not hexadecimal');
+  return at;
 };
+
+/** The value of each digit; anything else gives a number above a byte. */
+const hexValues = new Uint16Array(256).fill(0x100);
+for (let digit = 0; digit < 16; digit++) {
+  hexValues[digit.toString(16).charCodeAt(0)] = digit;
+  hexValues[digit.toString(16).toUpperCase().charCodeAt(0)] = digit;
+}
 
 const unexpected = (reason: string): TailraceError =>
   new TailraceError('SOURCE_UNSUPPORTED', `the source answers POLLUPDATES unexpectedly: ${reason}`, {

@@ -23,6 +23,11 @@ export const kvrocksSource: SourceDefinition<KvrocksSourceOptions> = {
       format: 'positive-integer',
       default: 50,
     },
+    answerTimeoutMs: {
+      doc: 'how long an answer may take before the connection counts as lost, in ms',
+      format: 'positive-integer',
+      default: 30_000,
+    },
     giveUpAfterMs: {
       doc: 'how long a lost connection is tried again, in ms; 0 = for ever',
       format: 'whole-number',

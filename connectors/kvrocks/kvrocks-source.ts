@@ -20,16 +20,19 @@ import {
   TailraceError,
 } from '../../src/kit/index.js';
 import { type PolledUpdates, readPolledUpdates } from './hex-batches.js';
+import { lostNewest, meaningOf } from './refusal.js';
 
 export interface KvrocksSourceOptions {
   /** redis://[user:password@]host:port, or rediss:// */
   readonly url: string;
   /** Overrides the password of the URL. */
   readonly password: string;
-  /** Batches a poll asks for while behind; 2 to 1000. */
+  /** Batches a poll asks for while behind, at most; 2 to 1000. */
   readonly pollBatches: number;
   /** Longest pause between polls at the tip, in ms. */
   readonly idlePollMs: number;
+  /** How long an answer may take before the connection counts as lost, in ms. */
+  readonly answerTimeoutMs: number;
   /** How long a lost connection is tried again before it counts as an error, in ms; 0 = for ever. */
   readonly giveUpAfterMs: number;
 }
@@ -39,21 +42,26 @@ export interface KvrocksSourceOptions {
  *
  * Always RAW and STRICT, and the contiguity of the batches is checked here too: without STRICT a purged log would be
  * a silent gap. On open and after each reconnect the batch at the position is polled again and compared with the
- * position's fingerprint, since equal sequence numbers can name other batches after a failover. While behind, the
- * next poll is under way while the last one is handled; at the tip the pause doubles from 1 ms on.
+ * position's fingerprint, since equal sequence numbers can name other batches after a failover.
+ *
+ * While behind, one poll is under way while the last one is handled; at the tip the pause doubles from 1 ms on. A
+ * poll is limited by batches, not by bytes, so how many are asked for follows the size of those that came.
  */
 export class KvrocksSource implements Source {
   readonly #options: KvrocksSourceOptions;
   readonly #address: RespAddress;
   readonly #log: Logger;
   #connection: RespConnection | undefined;
+  /** The last batch that was received. */
   #position: Position | null = null;
   #check = new ContiguityCheck();
-  /** Last sequence number that was received. */
   #received = 0;
   #latestSequence = 0;
   #idlePauseMs = 0;
+  #pollBatches = firstPollBatches;
   #nextPoll: Promise<Reply> | undefined;
+  /** Received, but beyond the limit of the last pull. */
+  #held: SourceBatch[] = [];
 
   constructor(options: KvrocksSourceOptions, context: PluginContext) {
     this.#options = options;
@@ -64,33 +72,25 @@ export class KvrocksSource implements Source {
 
   async open(start: StartPoint, signal: AbortSignal): Promise<void> {
     this.#disconnect();
+    this.#held = [];
+    this.#latestSequence = 0;
+    this.#idlePauseMs = 0;
     this.#position = start.kind === 'after' ? start.position : null;
-    this.#received = this.#position?.sequence ?? 0;
     await this.#retry(signal, async () => {
       const connection = await this.#connect(signal);
-      if (start.kind === 'latest') this.#received = await latestSequence(connection);
+      if (start.kind === 'latest') this.#position = await this.#findLatest(connection, signal);
     });
-    this.#check = new ContiguityCheck(this.#received === 0 ? undefined : this.#received + 1);
+    this.#received = this.#position?.sequence ?? 0;
+    this.#check = new ContiguityCheck(this.#received + 1);
   }
 
   async pull(limit: PullLimit, signal: AbortSignal): Promise<Pulled | null> {
     signal.throwIfAborted();
-    if (this.#idlePauseMs > 0) await delay(this.#idlePauseMs, undefined, { signal });
-    const polled = await this.#retry(signal, () => this.#poll(limit, signal));
-    this.#latestSequence = polled.latestSequence;
-    const batches = withoutTrailingEmpty(polled.batches);
-    if (batches.length === 0) {
-      this.#idlePauseMs = Math.min(this.#options.idlePollMs, Math.max(1, this.#idlePauseMs * 2));
-      return { batches, latestSequence: this.#latestSequence };
+    if (this.#held.length === 0) {
+      if (this.#idlePauseMs > 0) await delay(this.#idlePauseMs, undefined, { signal });
+      this.#held = await this.#retry(signal, () => this.#poll(limit.maxBytes, signal));
     }
-    this.#idlePauseMs = 0;
-    for (const batch of batches) this.#check.accept(batch.sequence, batch.count);
-    const last = batches.findLast((batch) => batch.count > 0);
-    if (last !== undefined) {
-      this.#position = positionOf(last);
-      this.#received = this.#position.sequence;
-    }
-    return { batches, latestSequence: this.#latestSequence };
+    return { batches: this.#takeHeld(limit), latestSequence: this.#latestSequence };
   }
 
   async acknowledge(): Promise<void> {
@@ -101,22 +101,78 @@ export class KvrocksSource implements Source {
     this.#disconnect();
   }
 
-  async #poll(limit: PullLimit, signal: AbortSignal): Promise<PolledUpdates> {
+  /** Polls once; empty at the tip. */
+  async #poll(maxBytes: number, signal: AbortSignal): Promise<SourceBatch[]> {
     const connection = await this.#connect(signal);
-    const maxBatches = Math.max(2, Math.min(limit.maxBatches, this.#options.pollBatches));
-    const reply = await abortable(this.#nextPoll ?? this.#request(connection, maxBatches), signal);
+    const asked = this.#pollBatches;
+    const reply = await this.#answer(this.#nextPoll ?? this.#request(connection, this.#received), signal);
     this.#nextPoll = undefined;
-    const polled = readPolledUpdates(this.#accepted(reply));
-    const last = polled.batches.findLast((batch) => batch.count > 0);
-    if (last !== undefined && polled.latestSequence > positionOf(last).sequence) {
-      this.#nextPoll = this.#request(connection, maxBatches, last.sequence + last.count - 1);
+    const polled = this.#read(reply, this.#received);
+    this.#latestSequence = polled.latestSequence;
+    const batches = withoutTrailingEmpty(polled.batches);
+    this.#adaptPollBatches(polled, maxBytes);
+    const last = batches.at(-1);
+    if (last === undefined) {
+      if (polled.batches.length >= asked) this.#lookFurther(asked);
+      else this.#idlePauseMs = Math.min(this.#options.idlePollMs, Math.max(1, this.#idlePauseMs * 2));
+      return [];
+    }
+    this.#idlePauseMs = 0;
+    for (const batch of batches) this.#check.accept(batch.sequence, batch.count);
+    this.#position = positionOf(last);
+    this.#received = this.#position.sequence;
+    if (polled.latestSequence > this.#received) {
+      this.#nextPoll = this.#request(connection, this.#received);
       this.#nextPoll.catch(() => undefined); // a lost connection is seen, and mended, by the poll that awaits it
     }
-    return polled;
+    return batches;
   }
 
-  #request(connection: RespConnection, maxBatches: number, after = this.#received): Promise<Reply> {
+  /** Grows and shrinks with what fits a pull: a poll has no limit in bytes. */
+  #adaptPollBatches({ batches, byteLength }: PolledUpdates, maxBytes: number): void {
+    if (batches.length === 0) return;
+    const fitting = Math.floor((maxBytes * batches.length) / byteLength);
+    this.#pollBatches = Math.max(2, Math.min(fitting, this.#pollBatches * 4, this.#mostPollBatches));
+  }
+
+  /** Nothing but batches without counted records: what follows them only comes with a larger poll. */
+  #lookFurther(asked: number): void {
+    this.#nextPoll = undefined;
+    if (asked < maxPollBatches) {
+      this.#pollBatches = Math.min(asked * 4, maxPollBatches);
+      return;
+    }
+    throw new TailraceError(
+      'SOURCE_UNSUPPORTED',
+      `${this.#place} has ${asked} batches in a row at sequence number ${this.#received + 1} that change nothing`,
+      {
+        context: { source: this.#place, sequence: this.#received + 1 },
+        remedy: 'No poll can pass over so many: read the log files with the wal connector.',
+      },
+    );
+  }
+
+  #takeHeld(limit: PullLimit): SourceBatch[] {
+    let taken = 0;
+    let bytes = 0;
+    while (taken < this.#held.length && taken < limit.maxBatches) {
+      bytes += this.#held[taken].bytes.length;
+      if (taken > 0 && bytes > limit.maxBytes) break;
+      taken++;
+    }
+    if (taken < this.#held.length) return this.#held.splice(0, taken);
+    const all = this.#held;
+    this.#held = [];
+    return all;
+  }
+
+  #request(connection: RespConnection, after: number, maxBatches = this.#pollBatches): Promise<Reply> {
     return connection.call('POLLUPDATES', after, 'MAX', maxBatches, 'STRICT', 'FORMAT', 'RAW');
+  }
+
+  #read(reply: Reply, after: number): PolledUpdates {
+    if (reply instanceof ReplyError) throw meaningOf(reply, this.#place, after);
+    return readPolledUpdates(reply);
   }
 
   /** A connection whose history was found to be ours. */
@@ -125,7 +181,7 @@ export class KvrocksSource implements Source {
     this.#nextPoll = undefined;
     const connection = await RespConnection.open(this.#address, { signal });
     try {
-      if (this.#position !== null) await this.#verifyHistory(connection, this.#position);
+      if (this.#position !== null) await this.#verifyHistory(connection, this.#position, signal);
     } catch (error) {
       connection.close();
       throw error;
@@ -135,99 +191,81 @@ export class KvrocksSource implements Source {
   }
 
   /** Polls the batch of the position again, and compares. */
-  async #verifyHistory(connection: RespConnection, position: Position): Promise<void> {
+  async #verifyHistory(connection: RespConnection, position: Position, signal: AbortSignal): Promise<void> {
     const before = position.sequence - position.count;
-    const reply = await connection.call('POLLUPDATES', before, 'MAX', 2, 'STRICT', 'FORMAT', 'RAW');
-    if (reply instanceof ReplyError && reply.message.includes('out of range'))
-      throw new TailraceError(
-        'WAL_SEQUENCE_AHEAD',
-        `${this.#place} has nothing at sequence number ${position.sequence}`,
-        {
-          context: { wanted: position.sequence },
-          remedy:
-            'The source lost its newest writes or is another one: start from a new snapshot, or reset the position.',
-        },
-      );
-    const { batches } = readPolledUpdates(this.#accepted(reply));
-    const found = batches.find((batch) => batch.count > 0);
-    if (found !== undefined) requireSameHistory(position, found);
+    // Batches without counted records may stand before it.
+    for (const maxBatches of [2, maxPollBatches]) {
+      const reply = await this.#answer(this.#request(connection, before, maxBatches), signal);
+      const { batches } = this.#read(reply, position.sequence);
+      const found = batches.find((batch) => batch.count > 0);
+      if (found !== undefined) {
+        requireSameHistory(position, found);
+        return;
+      }
+      if (batches.length < maxBatches) break;
+    }
+    throw lostNewest(this.#place, position.sequence);
   }
 
-  /** The reply, unless it is an error: then the typed error that it stands for. */
-  #accepted(reply: Reply): Reply {
-    if (!(reply instanceof ReplyError)) return reply;
-    const { message } = reply;
-    const context = { source: this.#place };
-    const mismatch = /expected (\d+) but got (\d+)/.exec(message);
-    if (mismatch !== null) {
-      const [wanted, first] = [Number(mismatch[1]), Number(mismatch[2])];
-      if (first > wanted)
-        throw new TailraceError(
-          'WAL_PURGED',
-          `the log of ${this.#place} no longer has sequence number ${wanted}, it begins at ${first}`,
-          {
-            context: { ...context, wanted, first },
-            remedy:
-              'Start from a new snapshot, and raise rocksdb.wal_ttl_seconds and rocksdb.wal_size_limit_mb at the source.',
-          },
-        );
-      throw new TailraceError('HISTORY_MISMATCH', `${this.#place} has another history: ${message}`, {
-        context,
-        remedy: 'The source was restored or failed over: start from a new snapshot, or reset the position.',
+  /** The newest batch: polled without STRICT, a sequence number inside of a batch brings the whole batch. */
+  async #findLatest(connection: RespConnection, signal: AbortSignal): Promise<Position | null> {
+    const ask = async (after: number): Promise<PolledUpdates> =>
+      this.#read(await this.#answer(connection.call('POLLUPDATES', after, 'MAX', 2), signal), after);
+    const { latestSequence } = await ask(0);
+    if (latestSequence === 0) return null;
+    const newest = (await ask(latestSequence - 1)).batches.find((batch) => batch.count > 0);
+    if (newest === undefined) throw new Error(`${this.#place} does not give its newest batch`);
+    return positionOf(newest);
+  }
+
+  /** The answer, unless it takes too long or the signal aborts. */
+  async #answer(answer: Promise<Reply>, signal: AbortSignal): Promise<Reply> {
+    const { answerTimeoutMs } = this.#options;
+    return new Promise((resolve, reject) => {
+      const abort = (): void => reject(signal.reason);
+      const timer = setTimeout(() => {
+        reject(new Error(`no answer within ${answerTimeoutMs} ms`));
+      }, answerTimeoutMs);
+      signal.addEventListener('abort', abort, { once: true });
+      answer.then(resolve, reject).finally(() => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', abort);
       });
-    }
-    if (message.includes('next sequence is out of range'))
-      throw new TailraceError(
-        'WAL_SEQUENCE_AHEAD',
-        `${this.#place} has nothing behind sequence number ${this.#received} yet lost it`,
-        {
-          context: { ...context, wanted: this.#received },
-          remedy: 'The source lost its newest writes: start from a new snapshot, or reset the position.',
-        },
-      );
-    if (/^(NOAUTH|WRONGPASS|NOPERM)|invalid password|admin permission|Authentication/i.test(message))
-      throw new TailraceError('SOURCE_REFUSED', `${this.#place} refuses POLLUPDATES: ${message}`, {
-        context,
-        remedy:
-          'Give the password of the administrator (requirepass); newer versions refuse the tokens of namespaces.',
-      });
-    if (/^LOADING|loading/i.test(message)) throw new Error(message);
-    throw new TailraceError('SOURCE_UNSUPPORTED', `${this.#place} cannot be polled: ${message}`, {
-      context,
-      remedy: 'POLLUPDATES needs Apache Kvrocks 2.10 or later, or tailrace serve.',
     });
   }
 
   /** Runs `work`; a lost connection is mended with growing, random pauses until it works or must be given up. */
   async #retry<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
-    const firstFailure = { atMs: 0 };
+    const startMs = performance.now();
     for (let failures = 0; ; failures++) {
       try {
         return await work();
       } catch (error) {
         signal.throwIfAborted();
-        if (isTailraceError(error) && error.code !== 'SOURCE_UNREACHABLE') throw error;
         this.#disconnect();
-        const now = performance.now();
-        if (failures === 0) firstFailure.atMs = now;
+        if (isTailraceError(error) && error.code !== 'SOURCE_UNREACHABLE') throw error;
         const { giveUpAfterMs } = this.#options;
-        if (giveUpAfterMs > 0 && now - firstFailure.atMs >= giveUpAfterMs) throw this.#unreachable(error);
+        if (giveUpAfterMs > 0 && performance.now() - startMs >= giveUpAfterMs) throw this.#unreachable(error);
         const reason = error instanceof Error ? error.message : String(error);
         this.#log.warn('the source cannot be reached, trying again', { source: this.#place, reason });
-        await delay(Math.random() * Math.min(maxRetryPauseMs, firstRetryPauseMs * 2 ** failures), undefined, {
-          signal,
-        });
+        const pauseMs = Math.random() * Math.min(maxRetryPauseMs, firstRetryPauseMs * 2 ** failures);
+        await delay(pauseMs, undefined, { signal });
       }
     }
   }
 
   #unreachable(cause: unknown): TailraceError {
     if (isTailraceError(cause)) return cause;
-    return new TailraceError('SOURCE_UNREACHABLE', `the connection to ${this.#place} was lost`, {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return new TailraceError('SOURCE_UNREACHABLE', `lost ${this.#place}: ${reason}`, {
       context: { source: this.#place },
       remedy: 'Check that the server is running; the pipeline goes on from its position when started again.',
       cause,
     });
+  }
+
+  get #mostPollBatches(): number {
+    return Math.min(this.#options.pollBatches, maxPollBatches);
   }
 
   get #place(): string {
@@ -241,24 +279,14 @@ export class KvrocksSource implements Source {
   }
 }
 
+/** What a server takes at most. */
+const maxPollBatches = 1_000;
+const firstPollBatches = 64;
 const firstRetryPauseMs = 20;
 const maxRetryPauseMs = 2_000;
-
-const latestSequence = async (connection: RespConnection): Promise<number> => {
-  const reply = await connection.call('POLLUPDATES', 0, 'MAX', 1);
-  if (reply instanceof ReplyError) throw reply;
-  return readPolledUpdates(reply).latestSequence;
-};
 
 /** Batches without counted records at the end are left out: the next poll brings them again, with what follows. */
 const withoutTrailingEmpty = (batches: readonly SourceBatch[]): SourceBatch[] => {
   const last = batches.findLastIndex((batch) => batch.count > 0);
   return batches.slice(0, last + 1);
 };
-
-const abortable = <Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> =>
-  new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });

@@ -7,6 +7,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 export class TcpProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #lines = new Set<{ client: Socket; target: Socket }>();
+  #targetPort: number;
   #holdsReplies = false;
   /** Bytes that the server sent and that reached the proxy, held back ones included. */
   repliedBytes = 0;
@@ -19,7 +20,8 @@ export class TcpProxy implements AsyncDisposable {
 
   private constructor(server: Server, targetPort: number) {
     this.#server = server;
-    server.on('connection', (client) => this.#join(client, targetPort));
+    this.#targetPort = targetPort;
+    server.on('connection', (client) => this.#join(client));
   }
 
   get port(): number {
@@ -29,6 +31,11 @@ export class TcpProxy implements AsyncDisposable {
 
   get openLines(): number {
     return this.#lines.size;
+  }
+
+  /** Lines that are opened from now on lead to another server. */
+  turnTo(targetPort: number): void {
+    this.#targetPort = targetPort;
   }
 
   /** From now on what the server answers reaches nobody. */
@@ -54,8 +61,8 @@ export class TcpProxy implements AsyncDisposable {
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
-  #join(client: Socket, targetPort: number): void {
-    const target = connect(targetPort, '127.0.0.1');
+  #join(client: Socket): void {
+    const target = connect(this.#targetPort, '127.0.0.1');
     const line = { client, target };
     this.#lines.add(line);
     client.setNoDelay(true);

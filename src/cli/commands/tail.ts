@@ -65,7 +65,14 @@ const openSource = (place: string, flags: TailFlags, output: OutputOptions): Sou
   if (/^rediss?:\/\//.test(place)) {
     const password = flags.password ?? process.env['TAILRACE_PASSWORD'] ?? '';
     return new KvrocksSource(
-      { url: place, password, pollBatches: 1000, idlePollMs: 50, giveUpAfterMs: 5_000 },
+      {
+        url: place,
+        password,
+        pollBatches: 1000,
+        idlePollMs: 50,
+        answerTimeoutMs: 30_000,
+        giveUpAfterMs: 5_000,
+      },
       context,
     );
   }
