@@ -1,0 +1,217 @@
+import { describe, expect, it } from 'vitest';
+import type { Change } from '../../src/data-model/change.js';
+import { Decoder } from '../../src/data-model/decode/decoder.js';
+import { ColumnFamily } from '../../src/data-model/encoding/column-family.js';
+import {
+  encodeInternalKey,
+  encodeMetadataKey,
+  encodeSubKeyPrefix,
+  namespacePrefix,
+} from '../../src/data-model/encoding/keys.js';
+import { encodeListEnds, writeListPosition } from '../../src/data-model/encoding/list-encoding.js';
+import { encodeMetadata, type Metadata } from '../../src/data-model/encoding/metadata.js';
+import { toRedisCommands } from '../../src/data-model/redis/redis-commands.js';
+import { isTailraceError } from '../../src/errors/index.js';
+import { batchCount, WriteBatchBuilder } from '../../src/write-batch/index.js';
+import { SeededRandom } from '../support/seeded-random.js';
+import { readHistoryBatches } from './captured-history.js';
+
+const prefix = namespacePrefix('__namespace');
+const key = Buffer.from('k');
+const version = (number: number): Buffer => Buffer.from(number.toString(16).padStart(16, '0'), 'hex');
+
+const metadataOf = (type: Metadata['type'], more: Partial<Metadata> = {}): Buffer =>
+  encodeMetadata({ type, expireMs: 0, version: version(1), size: 1, payload: Buffer.alloc(0), ...more });
+
+const subKey = (name: string | Buffer, number = 1): Buffer =>
+  encodeInternalKey(encodeSubKeyPrefix(prefix, key, version(number)), Buffer.from(name));
+
+const batchOf = (sequence: number, build: (batch: WriteBatchBuilder) => void): Buffer => {
+  const builder = new WriteBatchBuilder();
+  build(builder);
+  return Buffer.from(builder.finish(sequence));
+};
+
+const putMetadata = (batch: WriteBatchBuilder, value: Buffer): WriteBatchBuilder =>
+  batch.put(ColumnFamily.metadata, encodeMetadataKey(prefix, key), value);
+
+const textOf = (changes: readonly Change[]): string[] =>
+  toRedisCommands({ changes }, { publish: true }).commands.map((command) => command.map(String).join(' '));
+
+/** What a fresh decoder makes of one batch. */
+const decodeAlone = (build: (batch: WriteBatchBuilder) => void) => {
+  const { changes, undecodable } = new Decoder().decode(batchOf(1, build));
+  return { commands: textOf(changes), codes: undecodable.map(({ code }) => code) };
+};
+
+const position = (at: number): Buffer => {
+  const bytes = Buffer.alloc(8);
+  writeListPosition(bytes, 0, at);
+  return bytes;
+};
+
+describe('the decoder, where the log alone does not tell', () => {
+  it('says so when sub-keys come without metadata, hint or memory', () => {
+    expect(decodeAlone((batch) => batch.put(ColumnFamily.subKeys, subKey('f'), Buffer.from('v')))).toEqual({
+      commands: [],
+      codes: ['DECODE_AMBIGUOUS'],
+    });
+  });
+
+  it('says so when elements are put in a list without telling which', () => {
+    const { commands, codes } = decodeAlone((batch) => {
+      batch.put(ColumnFamily.subKeys, subKey(position(3)), Buffer.from('a'));
+      batch.put(ColumnFamily.subKeys, subKey(position(4)), Buffer.from('b'));
+      const payload = encodeListEnds({ head: 0, tail: 5 });
+      putMetadata(batch, metadataOf('list', { size: 5, payload }));
+    });
+    expect([commands, codes]).toEqual([[], ['DECODE_AMBIGUOUS']]);
+  });
+
+  it('says so when a key starts anew and not all of it is in the log', () => {
+    const decoder = new Decoder();
+    const create = batchOf(1, (batch) => {
+      batch.put(ColumnFamily.subKeys, subKey('f'), Buffer.from('v'));
+      putMetadata(batch, metadataOf('hash'));
+    });
+    const other = batchOf(3, (batch) => {
+      batch.put(ColumnFamily.subKeys, subKey('g', 2), Buffer.from('v'));
+      putMetadata(batch, metadataOf('hash', { version: version(2), size: 7 }));
+    });
+    decoder.decode(create);
+    expect(decoder.decode(other)).toMatchObject({
+      changes: [],
+      undecodable: [{ code: 'DECODE_AMBIGUOUS', seq: 3, ns: 'default' }],
+    });
+  });
+
+  it.each([
+    ['a kind of record that Kvrocks does not write', (batch: WriteBatchBuilder) => batch.merge(1, key, key)],
+    ['an unknown column family', (batch: WriteBatchBuilder) => batch.put(9, key, key)],
+    ['a search index', (batch: WriteBatchBuilder) => batch.put(ColumnFamily.search, key, key)],
+    ['a sub-key that is too short', (batch: WriteBatchBuilder) => batch.put(0, Buffer.of(3, 1), key)],
+    ['a metadata key that is too short', (batch: WriteBatchBuilder) => batch.put(1, Buffer.of(3, 1), key)],
+    ['an empty key', (batch: WriteBatchBuilder) => batch.delete(1, Buffer.alloc(0))],
+    ['metadata of no known type', (batch: WriteBatchBuilder) => putMetadata(batch, Buffer.of(0x8f, 1, 2))],
+    ['metadata that is too short', (batch: WriteBatchBuilder) => putMetadata(batch, Buffer.of(0x82, 1, 2))],
+    ['a range of sub-keys', (batch: WriteBatchBuilder) => batch.deleteRange(0, subKey('a'), subKey('b'))],
+    [
+      'a JSON document in CBOR',
+      (batch: WriteBatchBuilder) => putMetadata(batch, metadataOf('json', { payload: Buffer.of(1, 0xa0) })),
+    ],
+  ])('reports %s as unsupported, and goes on', (_, build) => {
+    const { codes, commands } = decodeAlone((batch) => {
+      build(batch);
+      putMetadata(batch, metadataOf('string', { payload: Buffer.from('v') }));
+    });
+    expect([codes, commands]).toEqual([['DECODE_UNSUPPORTED'], ['SET k v']]);
+  });
+});
+
+describe('the decoder', () => {
+  it('decodes a batch again without taking its own memory for what was before', () => {
+    const decoder = new Decoder();
+    const push = (sequence: number, at: number, size: number): Buffer =>
+      batchOf(sequence, (batch) => {
+        batch.logData(Buffer.from('3 7'));
+        batch.put(ColumnFamily.subKeys, subKey(position(at)), Buffer.from('v'));
+        const payload = encodeListEnds({ head: 0, tail: at + 1 });
+        putMetadata(batch, metadataOf('list', { size, payload }));
+      });
+    decoder.decode(push(1, 0, 1));
+    const second = push(3, 1, 2);
+    expect(textOf(decoder.decode(second).changes)).toEqual(['RPUSH k v']);
+    expect(textOf(decoder.decode(second).changes)).toEqual(['RPUSH k v']);
+  });
+
+  it('reads keys with slots when it is told that they have them', () => {
+    const slotted = Buffer.concat([prefix, Buffer.of(0x30, 0x39)]);
+    const bytes = batchOf(1, (batch) => {
+      batch.logData(Buffer.from('2'));
+      const internal = encodeInternalKey(encodeSubKeyPrefix(slotted, key, version(1)), Buffer.from('f'));
+      batch.put(ColumnFamily.subKeys, internal, Buffer.from('v'));
+      batch.put(ColumnFamily.metadata, encodeMetadataKey(slotted, key), metadataOf('hash'));
+    });
+    expect(textOf(new Decoder({ hasSlots: true }).decode(bytes).changes)).toEqual(['DEL k', 'HSET k f v']);
+    const clear = batchOf(4, (batch) =>
+      batch.deleteRange(1, slotted, Buffer.concat([prefix, Buffer.of(0x30, 0x3a)])),
+    );
+    expect(new Decoder({ hasSlots: true }).decode(clear).changes).toMatchObject([
+      { op: 'clear', type: 'slot', slot: 0x3039, ns: 'default' },
+    ]);
+  });
+
+  it('reads metadata as older versions of Kvrocks wrote it', () => {
+    // flags without bit 7: expire in u32 seconds, size in u32
+    const old = Buffer.concat([Buffer.of(0x02, 0xf0, 0, 0, 0), version(1), Buffer.of(0, 0, 0, 1)]);
+    const { commands } = decodeAlone((batch) => {
+      batch.put(ColumnFamily.subKeys, subKey('f'), Buffer.from('v'));
+      putMetadata(batch, old);
+    });
+    expect(commands).toEqual(['DEL k', 'HSET k f v', `PEXPIREAT k ${0xf0000000 * 1000}`]);
+  });
+
+  it('keeps its memory within its bound', () => {
+    const decoder = new Decoder({ memoryBytes: 64 * 1024 });
+    let sequence = 1;
+    const create = (name: string): Buffer => {
+      const user = Buffer.from(name);
+      const bytes = batchOf(sequence, (batch) => {
+        const sub = encodeInternalKey(encodeSubKeyPrefix(prefix, user, version(1)), Buffer.from('f'));
+        batch.put(ColumnFamily.subKeys, sub, Buffer.from('v'));
+        batch.put(ColumnFamily.metadata, encodeMetadataKey(prefix, user), metadataOf('hash'));
+      });
+      sequence += batchCount(bytes);
+      return bytes;
+    };
+    const heapBefore = process.memoryUsage().heapUsed;
+    for (let at = 0; at < 200_000; at++) decoder.decode(create(`key-${at}`));
+    expect(process.memoryUsage().heapUsed - heapBefore).toBeLessThan(64 * 1024 * 1024);
+  });
+
+  it('tells namespaces, ranges of them and what is not data apart', () => {
+    const decoder = new Decoder();
+    const tenant = namespacePrefix('tenant');
+    const { changes } = decoder.decode(
+      batchOf(1, (batch) => {
+        batch.put(1, encodeMetadataKey(tenant, key), metadataOf('string', { payload: Buffer.from('v') }));
+        batch.deleteRange(1, tenant, Buffer.concat([tenant.subarray(0, -1), Buffer.from('u')]));
+        batch.put(ColumnFamily.pubsub, Buffer.from('channel'), Buffer.from('message'));
+        batch.put(ColumnFamily.propagate, Buffer.from('lua_f_1'), Buffer.from('return 1'));
+        batch.deleteRange(ColumnFamily.propagate, Buffer.from('lua_f_'), Buffer.from('lua_f`'));
+        batch.deleteRange(1, encodeMetadataKey(prefix, key), encodeMetadataKey(prefix, Buffer.from('l')));
+      }),
+    );
+    expect(changes.map(({ op, type, ns, seq, index }) => [op, type, ns, seq, index])).toEqual([
+      ['put', 'string', 'tenant', 1, 0],
+      ['clear', 'namespace', 'tenant', 2, 1],
+      ['publish', 'pubsub', 'default', 3, 2],
+      ['propagate', 'script', 'default', 4, 3],
+      ['propagate', 'script', 'default', 5, 4],
+      ['clear', 'all', '', 6, 5],
+    ]);
+    const { unsupported } = toRedisCommands({ changes });
+    expect(unsupported.map(({ change }) => change)).toEqual([0, 1]);
+  });
+
+  it('answers damaged batches with an error that names the offset, or with values, and never otherwise', () => {
+    const random = SeededRandom.fromEnvironment('damaged batches');
+    const batches = readHistoryBatches();
+    const decoder = new Decoder();
+    for (let round = 0; round < 20_000; round++) {
+      const bytes = Buffer.from(random.pick(batches));
+      const flips = 1 + random.below(4);
+      for (let flip = 0; flip < flips; flip++) bytes[random.below(bytes.length)] = random.below(256);
+      const cut = random.below(4) === 0 ? bytes.subarray(0, random.below(bytes.length)) : bytes;
+      try {
+        const transaction = decoder.decode(cut);
+        toRedisCommands(transaction);
+        for (const [at, change] of transaction.changes.entries()) expect(change.index).toBe(at);
+      } catch (error) {
+        if (!isTailraceError(error)) throw error;
+        expect(['BATCH_CORRUPT', 'BATCH_RECORD_UNKNOWN']).toContain(error.code);
+        expect(error.context['offset']).toBeTypeOf('number');
+      }
+    }
+  });
+});
