@@ -1,7 +1,8 @@
+import { decodeBench } from './decode.js';
 import { engineWrite } from './engine-write.js';
 import type { Bench } from './harness.js';
 import { pollUpdatesBench, serverBench } from './server.js';
 import { walDecode } from './wal-decode.js';
 
 /** Every benchmark, in the order of the data's way. */
-export const benches: readonly Bench[] = [engineWrite, walDecode, serverBench, pollUpdatesBench];
+export const benches: readonly Bench[] = [engineWrite, walDecode, serverBench, pollUpdatesBench, decodeBench];

@@ -45,6 +45,7 @@ export interface DecoderOptions {
 export class Decoder {
   readonly #layout: KeyLayout;
   readonly #memory: KeyMemory;
+  readonly #reader = new WriteBatchReader();
   readonly #group = new RecordGroup();
   readonly #place: InternalKeyPlace = { userKeyStart: 0, versionStart: 0, subKeyStart: 0 };
   #nextSequence = Number.NaN;
@@ -64,7 +65,11 @@ export class Decoder {
    * @throws TailraceError `BATCH_CORRUPT` | `BATCH_RECORD_UNKNOWN` with the offset; nothing of the batch counts.
    */
   decode(batch: Uint8Array): Transaction {
-    const reader = new WriteBatchReader(batch);
+    const reader = this.#reader;
+    const bytes = Buffer.isBuffer(batch)
+      ? batch
+      : Buffer.from(batch.buffer, batch.byteOffset, batch.byteLength);
+    reader.reset(bytes, 0, bytes.length);
     const { sequence: first, count } = reader;
     if (first !== this.#nextSequence) this.#memory.clear();
     this.#nextSequence = Number.NaN; // until this batch is done: a failure in its middle leaves half a memory
@@ -75,7 +80,7 @@ export class Decoder {
     this.#closeGroup();
     this.#nextSequence = first + count;
     const { changes, undecodable } = this.#out;
-    return { first, last: first + count - 1, count, bytes: reader.bytes, changes, undecodable };
+    return { first, last: first + count - 1, count, bytes, changes, undecodable };
   }
 
   #take(reader: WriteBatchReader): void {
