@@ -35,6 +35,7 @@ export class EngineSource implements Source {
   }
 
   async pull(limit: PullLimit, signal: AbortSignal): Promise<Pulled | null> {
+    signal.throwIfAborted();
     const store = this.#store;
     const iterator = this.#iterator;
     if (store === undefined || iterator === undefined) return null;

@@ -221,6 +221,7 @@ export class KvrocksSource implements Source {
   /** The answer, unless it takes too long or the signal aborts. */
   async #answer(answer: Promise<Reply>, signal: AbortSignal): Promise<Reply> {
     const { answerTimeoutMs } = this.#options;
+    signal.throwIfAborted();
     return new Promise((resolve, reject) => {
       const abort = (): void => reject(signal.reason);
       const timer = setTimeout(() => {
