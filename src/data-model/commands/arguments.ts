@@ -49,6 +49,8 @@ export const negateInt64 = (value: number | bigint): number | bigint | undefined
 
 /** A float, `inf`, `-inf`; undefined for anything else, NaN included. */
 export const parseDouble = (bytes: Uint8Array): number | undefined => {
+  const whole = parseInteger(bytes);
+  if (whole !== undefined) return whole;
   if (bytes.length === 0 || bytes.length > maxDoubleBytes) return undefined;
   const text = Buffer.from(bytes).toString('latin1');
   if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return Number(text);

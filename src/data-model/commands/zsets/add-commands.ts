@@ -116,7 +116,25 @@ export const addScored = (
   return { added, changed, score: last };
 };
 
+/** `ZADD key score member`, the common call: without options nothing is collected. Hot. */
+const addOne = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const score = parseDouble(args[2] as Buffer);
+  if (score === undefined) return refusal.notFloat;
+  const key = args[1] as Buffer;
+  const member = args[3] as Buffer;
+  const zset = findZset(context, key) ?? createZset(context, key);
+  if (zset instanceof ErrorReply) return zset;
+  const old = scoreOf(context, zset, member);
+  if (old === score) return 0;
+  context.batch.logData(zsetNote);
+  if (old !== undefined) deleteScorePlace(context, zset, member, old);
+  putScored(context, zset, member, score);
+  putZsetSize(context, zset, old === undefined ? 1 : 0);
+  return old === undefined ? 1 : 0;
+};
+
 const zadd = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  if (args.length === 4) return addOne(context, args);
   const parsed = parseAddOptions(args);
   if (parsed instanceof ErrorReply) return parsed;
   const { options, next } = parsed;
