@@ -1,0 +1,78 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll } from 'vitest';
+import { FileSink } from '../../sinks/file/index.js';
+import { RedisSink } from '../../sinks/redis/index.js';
+import { StdoutSink } from '../../sinks/stdout/index.js';
+import { sinkConformance } from '../../src/kit/conformance/index.js';
+import { type RedisService, startRedis, throwAwayDirectory } from '../services/index.js';
+import { silentContext } from '../support/silent-context.js';
+
+const context = silentContext('conformance');
+
+type JsonBytes = string | { readonly base64: string };
+const bytesOf = (value: JsonBytes): Buffer => (typeof value === 'string' ? Buffer.from(value) : Buffer.from(value.base64, 'base64'));
+
+/** What the events of a file leave behind. */
+const stateOfEvents = (text: string): Map<string, string> => {
+  const state = new Map<string, string>();
+  for (const line of text.split('\n').filter((part) => part !== '')) {
+    const event = JSON.parse(line) as { key: JsonBytes; value: JsonBytes };
+    state.set(bytesOf(event.key).toString('hex'), bytesOf(event.value).toString('hex'));
+  }
+  return state;
+};
+
+let directory = throwAwayDirectory('file-sink');
+const file = (): string => join(directory.path, 'out.ndjson');
+sinkConformance('file', {
+  open: () => new FileSink({ path: file(), source: '', sync: true }, context),
+  contents: async () => stateOfEvents(existsSync(file()) ? readFileSync(file(), 'utf8') : ''),
+  fencing: 'lock',
+  clean: async () => {
+    directory.remove();
+    directory = throwAwayDirectory('file-sink');
+  },
+});
+afterAll(() => directory.remove());
+
+let stream = new PassThrough();
+let written: Buffer[] = [];
+const listen = (): void => {
+  stream = new PassThrough();
+  written = [];
+  stream.on('data', (chunk: Buffer) => written.push(chunk));
+};
+listen();
+sinkConformance('stdout', {
+  open: () => new StdoutSink({ source: '' }, context, stream),
+  contents: async () => stateOfEvents(Buffer.concat(written).toString()),
+  fencing: 'epoch',
+  clean: async () => listen(),
+});
+
+let redis: RedisService;
+let client: Redis;
+beforeAll(async () => {
+  redis = await startRedis();
+  client = new Redis(redis.url);
+});
+afterAll(async () => {
+  client.disconnect();
+  await redis.stop();
+});
+sinkConformance('redis', {
+  open: () => new RedisSink({ url: redis.url, password: '', positionKey: 'tailrace:{pipeline}:position' }, context),
+  contents: async () => {
+    const keys = (await client.keysBuffer('*')).filter((key) => !key.toString().startsWith('tailrace:'));
+    const state = new Map<string, string>();
+    for (const key of keys) state.set(key.toString('hex'), (await client.getBuffer(key))?.toString('hex') ?? '');
+    return state;
+  },
+  fencing: 'epoch',
+  clean: async () => {
+    await client.flushall();
+  },
+});
