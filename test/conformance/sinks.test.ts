@@ -13,7 +13,8 @@ import { silentContext } from '../support/silent-context.js';
 const context = silentContext('conformance');
 
 type JsonBytes = string | { readonly base64: string };
-const bytesOf = (value: JsonBytes): Buffer => (typeof value === 'string' ? Buffer.from(value) : Buffer.from(value.base64, 'base64'));
+const bytesOf = (value: JsonBytes): Buffer =>
+  typeof value === 'string' ? Buffer.from(value) : Buffer.from(value.base64, 'base64');
 
 /** What the events of a file leave behind. */
 const stateOfEvents = (text: string): Map<string, string> => {
@@ -64,11 +65,16 @@ afterAll(async () => {
   await redis.stop();
 });
 sinkConformance('redis', {
-  open: () => new RedisSink({ url: redis.url, password: '', positionKey: 'tailrace:{pipeline}:position' }, context),
+  open: () =>
+    new RedisSink(
+      { url: redis.url, password: '', positionKey: 'tailrace:{pipeline}:position', namespaces: {} },
+      context,
+    ),
   contents: async () => {
     const keys = (await client.keysBuffer('*')).filter((key) => !key.toString().startsWith('tailrace:'));
     const state = new Map<string, string>();
-    for (const key of keys) state.set(key.toString('hex'), (await client.getBuffer(key))?.toString('hex') ?? '');
+    for (const key of keys)
+      state.set(key.toString('hex'), (await client.getBuffer(key))?.toString('hex') ?? '');
     return state;
   },
   fencing: 'epoch',

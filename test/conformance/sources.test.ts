@@ -31,13 +31,19 @@ const store = {
 
 sourceConformance('engine', { ...store, open: () => new EngineSource(engine, { idleMs: 50 }) });
 
-sourceConformance('wal', { ...store, open: () => new WalSource({ path: directory.path, follow: true, pollMs: 5 }) });
+sourceConformance('wal', {
+  ...store,
+  open: () => new WalSource({ path: directory.path, follow: true, pollMs: 5 }),
+});
 
 sourceConformance('kvrocks', {
   ...store,
   open: async () => {
     server ??= await Server.listen(engine, { port: 0 });
     const url = `redis://127.0.0.1:${server.port}`;
-    return new KvrocksSource({ url, password: '', pollBatches: 1000, idlePollMs: 10, giveUpAfterMs: 5_000 }, context);
+    return new KvrocksSource(
+      { url, password: '', pollBatches: 1000, idlePollMs: 10, giveUpAfterMs: 5_000 },
+      context,
+    );
   },
 });

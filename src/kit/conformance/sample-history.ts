@@ -24,13 +24,18 @@ export class SampleHistory {
   append(entries: readonly SampleEntry[]): SourceBatch {
     const batch = new WriteBatchBuilder();
     for (const { key, value } of entries)
-      batch.logData(stringNote).put(metadataFamily, Buffer.concat([namespace, key]), Buffer.concat([stringHeader, value]));
+      batch
+        .logData(stringNote)
+        .put(metadataFamily, Buffer.concat([namespace, key]), Buffer.concat([stringHeader, value]));
     return this.#add(batch, entries);
   }
 
   /** Appends a batch without any change that a sink would see. */
   appendEmpty(): SourceBatch {
-    return this.#add(new WriteBatchBuilder().put(pubSubFamily, Buffer.from('channel'), Buffer.from('message')), []);
+    return this.#add(
+      new WriteBatchBuilder().put(pubSubFamily, Buffer.from('channel'), Buffer.from('message')),
+      [],
+    );
   }
 
   /** Appends `count` batches of one to four strings each, over a few keys. */
@@ -55,7 +60,9 @@ export class SampleHistory {
   /** The batches from `from` up to, not including, `to` as one write. */
   sinkBatch(from: number, to: number): SinkBatch {
     const decoder = new Decoder();
-    const transactions: Transaction[] = this.batches.slice(from, to).map((batch) => withoutMessages(decoder.decode(batch.bytes)));
+    const transactions: Transaction[] = this.batches
+      .slice(from, to)
+      .map((batch) => withoutMessages(decoder.decode(batch.bytes)));
     return {
       transactions,
       position: this.positionAfter(to) as Position,

@@ -49,7 +49,12 @@ export const sinkConformance = (name: string, harness: SinkHarness): void => {
       history.appendMany(60);
       const { sink, claim } = await claimed();
       expect(claim.position).toBeNull();
-      for (const [from, to] of [[0, 1], [1, 25], [25, 59], [59, 60]] as const)
+      for (const [from, to] of [
+        [0, 1],
+        [1, 25],
+        [25, 59],
+        [59, 60],
+      ] as const)
         await expectDurable(sink, history, from, to, claim);
       expect(await harness.contents()).toEqual(history.stateAfter(60));
     });
@@ -146,7 +151,13 @@ export const sinkConformance = (name: string, harness: SinkHarness): void => {
       expect(await harness.contents()).toEqual(history.stateAfter(10));
     });
 
-    const expectDurable = async (sink: Sink, history: SampleHistory, from: number, to: number, claim: Claim): Promise<void> => {
+    const expectDurable = async (
+      sink: Sink,
+      history: SampleHistory,
+      from: number,
+      to: number,
+      claim: Claim,
+    ): Promise<void> => {
       const outcome = await sink.write(history.sinkBatch(from, to), claim, signal);
       expect(outcome).toMatchObject({ kind: expect.stringMatching(/^(durable|accepted)$/) });
       if (outcome.kind === 'accepted') await outcome.durable;

@@ -97,8 +97,14 @@ export const sourceConformance = (name: string, harness: SourceHarness): void =>
       history.appendMany(10);
       await write(history);
       const position = history.positionAfter(6) ?? never();
-      await expectRefused({ kind: 'after', position: { ...position, crc: position.crc ^ 1 } }, 'HISTORY_MISMATCH');
-      await expectRefused({ kind: 'after', position: { ...position, sequence: position.sequence + 1000 } }, 'WAL_SEQUENCE_AHEAD');
+      await expectRefused(
+        { kind: 'after', position: { ...position, crc: position.crc ^ 1 } },
+        'HISTORY_MISMATCH',
+      );
+      await expectRefused(
+        { kind: 'after', position: { ...position, sequence: position.sequence + 1000 } },
+        'WAL_SEQUENCE_AHEAD',
+      );
     });
 
     it('gives up waiting when it is told to, and can be disposed meanwhile', async () => {
@@ -114,7 +120,10 @@ export const sourceConformance = (name: string, harness: SourceHarness): void =>
       await source[Symbol.asyncDispose]();
     });
 
-    const expectRefused = async (start: StartPoint, code: 'HISTORY_MISMATCH' | 'WAL_SEQUENCE_AHEAD'): Promise<void> => {
+    const expectRefused = async (
+      start: StartPoint,
+      code: 'HISTORY_MISMATCH' | 'WAL_SEQUENCE_AHEAD',
+    ): Promise<void> => {
       const error: unknown = await openAt(start).catch((caught: unknown) => caught);
       expect(isTailraceError(error) ? error.code : error).toBe(code);
     };
@@ -140,7 +149,9 @@ const pullUntil = async (source: Source, signal: AbortSignal): Promise<void> => 
 };
 
 const expectSame = (found: readonly SourceBatch[], expected: readonly SourceBatch[]): void => {
-  expect(found.map(({ sequence, count }) => [sequence, count])).toEqual(expected.map(({ sequence, count }) => [sequence, count]));
+  expect(found.map(({ sequence, count }) => [sequence, count])).toEqual(
+    expected.map(({ sequence, count }) => [sequence, count]),
+  );
   expect(found.every(({ bytes }, i) => bytes.equals(expected[i]?.bytes ?? Buffer.alloc(0)))).toBe(true);
 };
 
