@@ -17,7 +17,8 @@ export interface TransactionDecoder {
 
 /**
  * Pulls a source as credit allows, and decodes. Each chunk holds credit for its bytes until it is settled.
- * Completes when the source ends or `signal` aborts: what was pulled before is then still delivered.
+ * The stream completes when the source ends or `signal` aborts: what was pulled before is then still delivered.
+ * `ended` resolves when the source is no longer being pulled, which may be a little after the stream was given up.
  */
 export const creditedSource = (
   source: Source,
@@ -26,8 +27,12 @@ export const creditedSource = (
   limit: PullLimit,
   signal: AbortSignal,
   onPulled: (pulled: Pulled) => Promise<void>,
-): Observable<Chunk> =>
-  new Observable((subscriber) => {
+): { chunks: Observable<Chunk>; ended: Promise<void> } => {
+  let end: () => void = () => undefined;
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const chunks = new Observable<Chunk>((subscriber) => {
     const run = async (): Promise<void> => {
       while (!subscriber.closed) {
         await gate.ready(signal);
@@ -45,8 +50,12 @@ export const creditedSource = (
       }
       subscriber.complete();
     };
-    run().catch((error: unknown) => subscriber.error(error));
+    run()
+      .catch((error: unknown) => subscriber.error(error))
+      .finally(end);
   });
+  return { chunks, ended };
+};
 
 const pullUnlessAborted = async (
   source: Source,

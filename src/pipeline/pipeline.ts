@@ -181,12 +181,13 @@ export class Pipeline {
     });
     this.#states.next(signal.aborted ? 'draining' : 'running');
     this.#gate = new CreditGate(this.#gate.limitBytes);
-    const chunks = creditedSource(
+    const over = new AbortController();
+    const { chunks, ended } = creditedSource(
       source,
       makeDecoder(),
       this.#gate,
       this.#pullLimit,
-      signal,
+      AbortSignal.any([signal, over.signal]),
       async (pulled) => {
         this.#latestSequence = pulled.latestSequence;
         this.#pulledBatches += pulled.batches.length;
@@ -211,6 +212,9 @@ export class Pipeline {
       log.warn('a sink lost data, delivering again from its position', { reason: error.message });
       return true;
     } finally {
+      // Nobody may pull any more when the source is opened again, or disposed.
+      over.abort();
+      await ended;
       this.#owed.clear();
     }
   }

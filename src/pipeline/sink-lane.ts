@@ -110,7 +110,9 @@ export class SinkLane {
       return;
     }
     const all = chunks.flatMap((chunk) => chunk.transactions);
-    const transactions = all[0].first > from ? all : all.filter((transaction) => transaction.last > from);
+    const isBehind = all[0].first > from;
+    if (!isBehind) this.#requireHeld(chunks);
+    const transactions = isBehind ? all : all.filter((transaction) => transaction.last > from);
     const byteLength = chunks.reduce((total, chunk) => total + chunk.byteLength, 0);
     await this.#write({ transactions, position, previous: this.#position, byteLength }, signal);
   }

@@ -67,7 +67,12 @@ afterAll(async () => {
 sinkConformance('redis', {
   open: () =>
     new RedisSink(
-      { url: redis.url, password: '', positionKey: 'tailrace:{pipeline}:position', namespaces: {} },
+      {
+        url: redis.url,
+        password: '',
+        positionKey: 'tailrace:{pipeline}:position',
+        namespaces: { default: '' },
+      },
       context,
     ),
   contents: async () => {

@@ -1,0 +1,454 @@
+import { appendFileSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FileSink } from '../../sinks/file/index.js';
+import { TailraceError } from '../../src/errors/index.js';
+import { SampleHistory } from '../../src/kit/conformance/index.js';
+import {
+  type Claim,
+  Decoder,
+  isSamePosition,
+  type Position,
+  type Pulled,
+  type PullLimit,
+  type Sink,
+  type SinkBatch,
+  type Source,
+  type SourceBatch,
+  type StartPoint,
+  type WriteOutcome,
+} from '../../src/kit/index.js';
+import {
+  compileFilter,
+  FileDeadLetters,
+  FileOffsetsStore,
+  Pipeline,
+  type PipelineOptions,
+  type Timing,
+} from '../../src/pipeline/index.js';
+import { throwAwayDirectory } from '../services/index.js';
+import { silentContext } from '../support/silent-context.js';
+import { waitUntil } from '../support/wait-until.js';
+
+let directory: ReturnType<typeof throwAwayDirectory>;
+beforeEach(() => {
+  directory = throwAwayDirectory('pipeline');
+});
+afterEach(() => directory.remove());
+
+const { log } = silentContext('p');
+const never = new AbortController().signal;
+
+/** Batches from memory, so that millions of them cost nothing to make. */
+class ListSource implements Source {
+  pulled = 0;
+  acknowledged: Position | null = null;
+  start: StartPoint | undefined;
+  readonly #batches: (at: number) => SourceBatch | undefined;
+  #at = 0;
+
+  constructor(batches: readonly SourceBatch[] | ((at: number) => SourceBatch | undefined)) {
+    this.#batches = typeof batches === 'function' ? batches : (at) => batches[at];
+  }
+
+  async open(start: StartPoint): Promise<void> {
+    this.start = start;
+    this.#at = 0;
+    if (start.kind === 'after')
+      while ((this.#batches(this.#at)?.sequence ?? Number.POSITIVE_INFINITY) <= start.position.sequence)
+        this.#at++;
+  }
+
+  async pull(limit: PullLimit): Promise<Pulled | null> {
+    await nextTurn();
+    const batches: SourceBatch[] = [];
+    for (let bytes = 0; batches.length < limit.maxBatches && bytes < limit.maxBytes; ) {
+      const batch = this.#batches(this.#at);
+      if (batch === undefined) break;
+      this.#at++;
+      bytes += batch.bytes.length;
+      batches.push(batch);
+    }
+    this.pulled += batches.length;
+    return batches.length === 0 ? null : { batches, latestSequence: 1_000 };
+  }
+
+  async acknowledge(position: Position): Promise<void> {
+    this.acknowledged = position;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Nothing is held.
+  }
+}
+
+/** Answers as it is told: outcomes such as `unknown` cannot be had from a real target on demand. */
+class ScriptedSink implements Sink {
+  readonly guarantee = 'exactly-once';
+  readonly holdsPosition = true;
+  position: Position | null = null;
+  claims = 0;
+  keys: string[] = [];
+  /** Taken one a write; when none is left, writes succeed. */
+  script: ((batch: SinkBatch, apply: () => void) => WriteOutcome | Promise<WriteOutcome>)[] = [];
+  failClaims = 0;
+
+  async claim(): Promise<Claim> {
+    this.claims++;
+    if (this.failClaims-- > 0) throw new TailraceError('SINK_UNREACHABLE', 'down');
+    return { epoch: this.claims, position: this.position };
+  }
+
+  async write(batch: SinkBatch): Promise<WriteOutcome> {
+    const apply = (): void => {
+      if (!isSamePosition(batch.previous, this.position)) throw new Error('written out of order');
+      this.position = batch.position;
+      for (const { changes } of batch.transactions)
+        for (const change of changes) if ('key' in change) this.keys.push(Buffer.from(change.key).toString());
+    };
+    const step = this.script.shift();
+    if (step !== undefined) return step(batch, apply);
+    apply();
+    return { kind: 'durable' };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Nothing is held.
+  }
+}
+
+const history = (batches: number): SampleHistory => {
+  const sample = new SampleHistory();
+  sample.appendMany(batches);
+  return sample;
+};
+
+const keysOf = (sample: SampleHistory, from = 0): string[] =>
+  sample
+    .sinkBatch(from, sample.batches.length)
+    .transactions.flatMap(({ changes }) =>
+      changes.map((change) => ('key' in change ? Buffer.from(change.key).toString() : '')),
+    );
+
+/** Waits take no time, and are counted. */
+const instantTiming = (): Timing & { slept: number[] } => {
+  const slept: number[] = [];
+  return { slept, now: () => performance.now(), random: () => 0.5, sleep: async (ms) => void slept.push(ms) };
+};
+
+const pipelineOf = (source: Source, sink: Sink, options: Partial<PipelineOptions> = {}): Pipeline =>
+  new Pipeline({
+    name: 'p',
+    source,
+    sinks: [{ name: 'sink', sink }],
+    makeDecoder: () => new Decoder(),
+    log,
+    timing: instantTiming(),
+    ...options,
+  });
+
+describe('pipeline', () => {
+  it('delivers everything once and in order, and acknowledges it', async () => {
+    const sample = history(500);
+    const source = new ListSource(sample.batches);
+    const sink = new ScriptedSink();
+    const pipeline = pipelineOf(source, sink, { pullBatches: 7 });
+    await pipeline.run(never);
+    expect(sink.keys).toEqual(keysOf(sample));
+    expect(source.acknowledged).toEqual(sample.positionAfter(500));
+    expect(pipeline.status()).toMatchObject({
+      state: 'stopped',
+      creditBytesInUse: 0,
+      changes: keysOf(sample).length,
+    });
+  });
+
+  it('starts where the sink stands', async () => {
+    const sample = history(50);
+    const source = new ListSource(sample.batches);
+    const sink = new ScriptedSink();
+    sink.position = sample.positionAfter(20);
+    await pipelineOf(source, sink).run(never);
+    expect(source.start).toEqual({ kind: 'after', position: sample.positionAfter(20) });
+    expect(sink.keys).toEqual(keysOf(sample, 20));
+  });
+
+  it('starts several sinks at the lowest position and gives each what it lacks', async () => {
+    const sample = history(50);
+    const [ahead, behind] = [new ScriptedSink(), new ScriptedSink()];
+    ahead.position = sample.positionAfter(40);
+    behind.position = sample.positionAfter(10);
+    await pipelineOf(new ListSource(sample.batches), ahead, {
+      sinks: [
+        { name: 'a', sink: ahead },
+        { name: 'b', sink: behind },
+      ],
+      pullBatches: 3,
+    }).run(never);
+    expect(ahead.keys).toEqual(keysOf(sample, 40));
+    expect(behind.keys).toEqual(keysOf(sample, 10));
+  });
+
+  it('refuses to go on when a sink holds another history than the source', async () => {
+    const sample = history(50);
+    const [ahead, behind] = [new ScriptedSink(), new ScriptedSink()];
+    const position = sample.positionAfter(40) as Position;
+    ahead.position = { ...position, crc: position.crc ^ 1 };
+    const pipeline = pipelineOf(new ListSource(sample.batches), ahead, {
+      sinks: [
+        { name: 'a', sink: ahead },
+        { name: 'b', sink: behind },
+      ],
+      pullBatches: 3,
+    });
+    await expect(pipeline.run(never)).rejects.toMatchObject({ code: 'HISTORY_MISMATCH' });
+  });
+
+  it('holds a bounded amount in memory while its sink is stopped and the source has millions of changes', async () => {
+    const value = Buffer.alloc(200, 'x');
+    const sample = new SampleHistory();
+    sample.append([{ key: Buffer.from('k'), value }]);
+    const [template] = sample.batches as [SourceBatch];
+    const endless = new ListSource((at) => {
+      const bytes = Buffer.from(template.bytes);
+      bytes.writeUInt32LE(at + 1, 0);
+      return { sequence: at + 1, count: 1, bytes };
+    });
+    const sink = new ScriptedSink();
+    let letGo: () => void = () => undefined;
+    const stopped = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    sink.script = [
+      async (_, apply) => {
+        await stopped;
+        apply();
+        return { kind: 'durable' };
+      },
+    ];
+    const creditBytes = 4 * 1024 * 1024;
+    const pipeline = pipelineOf(endless, sink, { creditBytes });
+    const stop = new AbortController();
+    const running = pipeline.run(stop.signal);
+    await waitUntil('the credit is used up', () => pipeline.status().creditBytesInUse >= creditBytes);
+    const pulled = endless.pulled;
+    for (let turn = 0; turn < 2_000; turn++) await nextTurn();
+    expect(endless.pulled).toBe(pulled);
+    expect(pipeline.status().creditBytesInUse).toBeLessThan(creditBytes + 1024 * 1024 + 1000);
+    letGo();
+    await waitUntil('the source is read again', () => endless.pulled > pulled);
+    stop.abort();
+    await running;
+    expect(pipeline.status().creditBytesInUse).toBe(0);
+    expect(sink.position?.sequence).toBe(endless.pulled);
+  });
+
+  it('tries again with growing pauses while a sink is down, and asks it after an unknown outcome', async () => {
+    const sample = history(20);
+    const sink = new ScriptedSink();
+    sink.failClaims = 2;
+    const timing = instantTiming();
+    sink.script = [
+      () => ({ kind: 'retryable', error: new Error('busy') }),
+      () => ({ kind: 'retryable', error: new Error('busy'), afterMs: 777 }),
+      () => ({ kind: 'unknown', error: new Error('cut before it was applied') }),
+      (_, apply) => {
+        apply();
+        return { kind: 'unknown', error: new Error('cut after it was applied') };
+      },
+    ];
+    const pipeline = pipelineOf(new ListSource(sample.batches), sink, { timing });
+    await pipeline.run(never);
+    expect(sink.keys).toEqual(keysOf(sample));
+    expect(timing.slept.slice(0, 4)).toEqual([25, 50, 25, 777]);
+    expect([sink.claims, pipeline.status().sinks[0]?.retries]).toEqual([5, 6]);
+  });
+
+  it('delivers again what a sink lost', async () => {
+    const sample = history(60);
+    const sink = new ScriptedSink();
+    sink.script = [
+      (_, apply) => {
+        apply();
+        return { kind: 'durable' };
+      },
+      () => {
+        sink.position = sample.positionAfter(3);
+        sink.keys = sink.keys.slice(0, keysOf(sample).length - keysOf(sample, 3).length);
+        return { kind: 'unknown', error: new Error('failed over to a replica that lacks the newest writes') };
+      },
+    ];
+    await pipelineOf(new ListSource(sample.batches), sink, { pullBatches: 5 }).run(never);
+    expect(sink.keys).toEqual(keysOf(sample));
+  });
+
+  it('stops when it is fenced, or when the sink says that an operator must act', async () => {
+    for (const [kind, code] of [
+      ['fenced', 'SINK_FENCED'],
+      ['fatal', 'SINK_FAILED'],
+    ] as const) {
+      const sink = new ScriptedSink();
+      sink.script = [() => ({ kind, error: new Error('no') })];
+      await expect(pipelineOf(new ListSource(history(5).batches), sink).run(never)).rejects.toMatchObject({
+        code,
+      });
+    }
+    const taken = new ScriptedSink();
+    taken.script = [
+      () => {
+        taken.position = { sequence: 999, count: 1, crc: 1 };
+        return { kind: 'unknown', error: new Error('cut') };
+      },
+    ];
+    await expect(pipelineOf(new ListSource(history(5).batches), taken).run(never)).rejects.toMatchObject({
+      code: 'SINK_FENCED',
+    });
+  });
+
+  it('fails at a change that the sink refuses, or skips it, or keeps it as a dead letter', async () => {
+    const sample = history(3);
+    const refuseFirst = (): ScriptedSink => {
+      const sink = new ScriptedSink();
+      sink.script = [
+        () => ({ kind: 'poison', rejections: [{ transaction: 1, change: 0, reason: 'too large' }] }),
+      ];
+      return sink;
+    };
+    await expect(pipelineOf(new ListSource(sample.batches), refuseFirst()).run(never)).rejects.toMatchObject({
+      code: 'SINK_POISON',
+      message: expect.stringContaining('too large'),
+    });
+    const expected = keysOf(sample);
+    expected.splice(1, 1);
+    const skipping = refuseFirst();
+    await pipelineOf(new ListSource(sample.batches), skipping, { errors: { poison: 'skip' } }).run(never);
+    expect(skipping.keys).toEqual(expected);
+    const path = join(directory.path, 'dead.ndjson');
+    const keeping = refuseFirst();
+    await using deadLetters = new FileDeadLetters(path);
+    const pipeline = pipelineOf(new ListSource(sample.batches), keeping, {
+      errors: { poison: 'dead-letter' },
+      deadLetters,
+    });
+    await pipeline.run(never);
+    expect(keeping.keys).toEqual(expected);
+    const letter = JSON.parse(readFileSync(path, 'utf8')) as { reason: string; batch: string; sink: string };
+    expect(letter).toMatchObject({ reason: 'too large', sink: 'sink', sequence: 2 });
+    expect(Buffer.from(letter.batch, 'base64')).toEqual(sample.batches[1]?.bytes);
+    expect(pipeline.status().sinks[0]?.rejectedChanges).toBe(1);
+  });
+
+  it('delivers what is in flight when it is told to stop, and gives up after a while', async () => {
+    const sample = history(5_000);
+    const sink = new ScriptedSink();
+    const stop = new AbortController();
+    const source = new ListSource(sample.batches);
+    const running = pipelineOf(source, sink, { pullBatches: 10 }).run(stop.signal);
+    await waitUntil('something is delivered', () => sink.keys.length > 0);
+    stop.abort();
+    await running;
+    expect(source.pulled).toBeLessThan(5_000);
+    expect(sink.position).toEqual(sample.positionAfter(source.pulled));
+    const stuck = new ScriptedSink();
+    stuck.script = Array.from({ length: 10_000 }, () => async () => {
+      await nextTurn();
+      return { kind: 'retryable' as const, error: new Error('down for good') };
+    });
+    const stopStuck = new AbortController();
+    const stuckRun = pipelineOf(new ListSource(sample.batches), stuck, { drainTimeoutMs: 30 }).run(
+      stopStuck.signal,
+    );
+    await waitUntil('it tries', () => stuck.script.length < 9_990);
+    stopStuck.abort();
+    await expect(stuckRun).rejects.toThrow(/within 30 ms/);
+  });
+
+  it('filters by key, type and operation, and still moves the position', async () => {
+    const sample = history(40);
+    const sink = new ScriptedSink();
+    const filter = compileFilter({
+      keys: ['key:1*'],
+      excludeKeys: ['key:10'],
+      types: ['string'],
+      ops: ['put'],
+    });
+    const pipeline = pipelineOf(new ListSource(sample.batches), sink, { filter });
+    await pipeline.run(never);
+    expect(new Set(sink.keys)).toEqual(new Set(['key:1']));
+    expect(sink.position).toEqual(sample.positionAfter(40));
+    expect(pipeline.status().filteredChanges).toBe(keysOf(sample).length - sink.keys.length);
+  });
+
+  it('fails at what it cannot decode, unless it is told otherwise', async () => {
+    const sample = history(2);
+    const decoder = new Decoder();
+    const makeDecoder = () => ({
+      decode: (bytes: Buffer) => ({
+        ...decoder.decode(bytes),
+        undecodable: [
+          {
+            seq: 1,
+            ns: undefined,
+            key: undefined,
+            code: 'DECODE_UNSUPPORTED' as const,
+            reason: 'no counterpart',
+          },
+        ],
+      }),
+    });
+    await expect(
+      pipelineOf(new ListSource(sample.batches), new ScriptedSink(), { makeDecoder }).run(never),
+    ).rejects.toMatchObject({ code: 'DECODE_UNSUPPORTED' });
+    const sink = new ScriptedSink();
+    const pipeline = pipelineOf(new ListSource(sample.batches), sink, {
+      makeDecoder,
+      errors: { undecodable: 'skip' },
+    });
+    await pipeline.run(never);
+    expect(pipeline.status().undecodableChanges).toBe(2);
+    expect(sink.keys).toEqual(keysOf(sample));
+  });
+
+  it('keeps the position of a sink that cannot, and goes on from it', async () => {
+    const sample = history(30);
+    const path = join(directory.path, 'offsets.json');
+    const makeSink = (): Sink & { keys: string[] } =>
+      Object.assign(new ScriptedSink(), { holdsPosition: false, position: null });
+    const first = makeSink();
+    {
+      await using offsets = new FileOffsetsStore(path);
+      await pipelineOf(new ListSource(sample.batches.slice(0, 12)), first, { offsets }).run(never);
+    }
+    await using offsets = new FileOffsetsStore(path);
+    expect(await offsets.list()).toMatchObject([
+      { pipeline: 'p', sink: 'sink', position: sample.positionAfter(12) },
+    ]);
+    const source = new ListSource(sample.batches);
+    const sink = makeSink();
+    const pipeline = pipelineOf(source, sink, { offsets });
+    Object.assign(sink, { position: sample.positionAfter(12) });
+    await pipeline.run(never);
+    expect(source.start).toEqual({ kind: 'after', position: sample.positionAfter(12) });
+    expect(sink.keys).toEqual(keysOf(sample, 12));
+  });
+
+  it('ends in a file that holds each change once, whatever was torn off its end', async () => {
+    const sample = history(300);
+    const path = join(directory.path, 'out.ndjson');
+    const open = (): FileSink => new FileSink({ path, source: '', sync: false }, silentContext('p'));
+    for (const count of [50, 51, 200, 300]) {
+      await using sink = open();
+      await pipelineOf(new ListSource(sample.batches.slice(0, count)), sink).run(never);
+      await sink[Symbol.asyncDispose]();
+      appendFileSync(path, '{"v":1,"torn');
+    }
+    await using sink = open();
+    await sink.claim();
+    const keys = readFileSync(path, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { key: string }).key);
+    expect(keys).toEqual(keysOf(sample));
+  });
+});
