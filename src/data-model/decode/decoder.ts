@@ -47,6 +47,8 @@ export class Decoder {
   // The namespace read last: nearly all keys of a batch have the same.
   #namespaceBytes: Buffer = Buffer.from(defaultNamespace);
   #namespace = shownNamespace(defaultNamespace);
+  /** What its keys start with, as it stands in the decoder's memory. */
+  #prefixText = prefixTextOf(this.#namespaceBytes);
 
   constructor(options: DecoderOptions = {}) {
     this.#layout = { hasSlots: options.hasSlots ?? false };
@@ -310,6 +312,7 @@ export class Decoder {
     if (!isKnown) {
       this.#namespaceBytes = Buffer.from(bytes.subarray(keyStart + 1, keyStart + 1 + length));
       this.#namespace = shownNamespace(this.#namespaceBytes.toString());
+      this.#prefixText = prefixTextOf(this.#namespaceBytes);
     }
     return this.#namespace;
   }
@@ -330,10 +333,10 @@ export class Decoder {
     seq: number,
   ): void {
     this.#closeGroup();
-    const memoryKey =
-      bytes.toString('latin1', keyStart, prefixEnd) + bytes.toString('latin1', userKeyStart, userKeyEnd);
-    const key = bytes.subarray(userKeyStart, userKeyEnd);
-    this.#group.start(this.#namespaceAt(bytes, keyStart), key, memoryKey, seq, this.#note);
+    const ns = this.#namespaceAt(bytes, keyStart);
+    const prefix = this.#layout.hasSlots ? bytes.toString('latin1', keyStart, prefixEnd) : this.#prefixText;
+    const memoryKey = prefix + bytes.toString('latin1', userKeyStart, userKeyEnd);
+    this.#group.start(ns, bytes.subarray(userKeyStart, userKeyEnd), memoryKey, seq, this.#note);
   }
 
   #fail(reader: WriteBatchReader, reason: string, ns?: string, key?: Buffer): void {
@@ -351,6 +354,9 @@ export class Decoder {
 
 /** `default` is what users call the namespace that the store calls `__namespace`. */
 const shownNamespace = (name: string): string => (name === defaultNamespace ? 'default' : name);
+
+const prefixTextOf = (namespace: Buffer): string =>
+  String.fromCharCode(namespace.length) + namespace.toString('latin1');
 
 const isSlotRange = (begin: Buffer, end: Buffer, slotAt: number): boolean => {
   const next = Buffer.from(begin);
