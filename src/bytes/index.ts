@@ -11,3 +11,4 @@ export { matchesGlob } from './glob.js';
 export { maxSequence, readU32, readU64, writeU32, writeU64 } from './little-endian.js';
 export { orderedDoubleBytes, readOrderedDouble, writeOrderedDouble } from './ordered-double.js';
 export { maxVarint32Bytes, readVarint32, varint32Length, writeVarint32 } from './varint.js';
+export { xxHash64 } from './xxhash64.js';

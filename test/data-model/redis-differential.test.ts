@@ -1,11 +1,11 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { doubleText } from '../../src/data-model/commands/arguments.js';
 import { CommandContext, commandServices } from '../../src/data-model/commands/command-context.js';
 import { dataCommands } from '../../src/data-model/commands/command-table.js';
 import { CommandTransaction } from '../../src/data-model/commands/command-transaction.js';
-import { ErrorReply, type Reply, wrongArity } from '../../src/data-model/commands/reply.js';
+import { type Reply, wrongArity } from '../../src/data-model/commands/reply.js';
 import { type RedisService, startRedis } from '../services/index.js';
+import { plainReply } from '../support/command-client.js';
 import { MemoryStore } from '../support/memory-store.js';
 import { type RandomCommand, randomCommands } from '../support/random-commands.js';
 import { SeededRandom } from '../support/seeded-random.js';
@@ -30,20 +30,11 @@ const unordered = new Map(
 );
 const scans = new Map(Object.entries({ SCAN: 1, HSCAN: 2, SSCAN: 1, ZSCAN: 2 }));
 
-/** Ours as RESP2 would carry it. */
-const flatten = (reply: Reply): unknown => {
-  if (reply instanceof ErrorReply) return `error ${reply.text.split(' ')[0]}`;
-  if (typeof reply === 'bigint') return reply.toString();
-  if (typeof reply === 'number') return reply.toString();
-  if (Buffer.isBuffer(reply)) return reply.toString('latin1');
-  if (typeof reply !== 'object' || reply === null) return reply;
-  if ('kind' in reply) {
-    if (reply.kind === 'map') return reply.entries.map(flatten);
-    if (reply.kind === 'set') return reply.members.map(flatten);
-    if (reply.kind === 'pairs') return reply.items.map(flatten);
-    return reply.kind === 'double' ? doubleText(reply.value) : null;
-  }
-  return reply.map(flatten);
+/** Of an error only its code word counts; numbers come as text, for those beyond 2^53. */
+const flatten = (reply: unknown): unknown => {
+  if (typeof reply === 'string' && reply.startsWith('error ')) return reply.split(' ').slice(0, 2).join(' ');
+  if (typeof reply === 'number' || typeof reply === 'bigint') return reply.toString();
+  return Array.isArray(reply) ? reply.map(flatten) : reply;
 };
 
 const flattenTheirs = (reply: unknown): unknown => {
@@ -125,7 +116,7 @@ describe('the same commands', () => {
           const [error, result] = theirs[index] ?? [];
           history.push(words.map((word) => JSON.stringify(word.toString('latin1'))).join(' '));
           expect(
-            comparable(name, flatten(ours)),
+            comparable(name, flatten(plainReply(ours))),
             `command ${done + index}, after\n${history.slice(-6).join('\n')}`,
           ).toEqual(comparable(name, flattenTheirs(error ?? result)));
         }

@@ -1,4 +1,5 @@
 import { bitmapCommands } from './bitmaps/index.js';
+import { bloomCommands } from './blooms/index.js';
 import type { DataCommand } from './data-command.js';
 import { geoCommands } from './geo/index.js';
 import { hashCommands } from './hashes/index.js';
@@ -25,6 +26,7 @@ const all: readonly DataCommand[] = [
   ...hyperLogLogCommands,
   ...geoCommands,
   ...sortedIntCommands,
+  ...bloomCommands,
 ];
 
 /** Every command on data, by name in lower case. */

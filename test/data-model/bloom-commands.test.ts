@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { xxHash64 } from '../../src/bytes/index.js';
+import { CommandClient } from '../support/command-client.js';
+
+describe('a Bloom filter', () => {
+  it('never forgets an item, and rarely claims one that was not added', () => {
+    const client = new CommandClient();
+    client.run('BF.RESERVE', 'bf', '0.01', '1000');
+    for (let i = 0; i < 1000; i++) client.run('BF.ADD', 'bf', `item ${i}`);
+    for (let i = 0; i < 1000; i++) expect(client.run('BF.EXISTS', 'bf', `item ${i}`)).toBe(1);
+    let claimed = 0;
+    for (let i = 0; i < 1000; i++) claimed += Number(client.run('BF.EXISTS', 'bf', `other ${i}`));
+    expect(claimed).toBeLessThan(50);
+  });
+
+  it('grows by filters when it is full, unless it must not', () => {
+    const client = new CommandClient();
+    client.run('BF.RESERVE', 'grows', '0.001', '10');
+    client.run('BF.RESERVE', 'stays', '0.001', '10', 'NONSCALING');
+    for (let i = 0; i < 100; i++) client.run('BF.ADD', 'grows', `${i}`);
+    expect(client.run('BF.INFO', 'grows')).toContain('Number of filters');
+    expect(client.run('BF.MEXISTS', 'grows', '0', '50', '99')).toEqual([1, 1, 1]);
+    const replies = Array.from({ length: 20 }, (_, i) => client.run('BF.ADD', 'stays', `${i}`));
+    expect(replies).toContain('error ERR nonscaling filter is full');
+    expect(client.run('BF.CARD', 'stays')).toBe(10);
+  });
+
+  it('is refused for a key of another type and with senseless numbers', () => {
+    const client = new CommandClient();
+    client.run('SET', 's', 'v');
+    expect(client.run('BF.ADD', 's', 'x')).toMatch(/^error WRONGTYPE/);
+    expect(client.run('BF.RESERVE', 'bf', '2', '10')).toMatch(/^error/);
+    expect(client.run('BF.RESERVE', 'bf', '0.1', '0')).toMatch(/^error/);
+    expect(client.run('EXISTS', 'bf')).toBe(0);
+  });
+});
+
+describe('xxHash64', () => {
+  it('gives the published values', () => {
+    expect(xxHash64(Buffer.alloc(0))).toBe(0xef46db3751d8e999n);
+    expect(xxHash64(Buffer.from('a'))).toBe(0xd24ec4f1a98c6e5bn);
+    expect(xxHash64(Buffer.from('Nobody inspects the spammish repetition'))).toBe(0xfbcea83c8a378bf1n);
+  });
+});
