@@ -53,7 +53,7 @@ export class WriteBatchBuilder {
 
   /**
    * `put` of a key and a value that each come in two parts, without joining them first.
-   * Hot: every string that is written; measured by bench `commands`.
+   * Hot: every string that is written; measured by bench `server`.
    */
   putJoined(
     columnFamily: number,
