@@ -1,0 +1,274 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Engine, type EngineOptions, type Snapshot } from '../../src/engine/index.js';
+import { nodeFiles } from '../../src/files/index.js';
+import { WriteBatchBuilder } from '../../src/write-batch/index.js';
+import { throwAwayDirectory } from '../services/index.js';
+import { SeededRandom } from '../support/seeded-random.js';
+
+let directory: ReturnType<typeof throwAwayDirectory>;
+beforeEach(() => {
+  directory = throwAwayDirectory('engine');
+});
+afterEach(() => directory.remove());
+
+const open = (options: EngineOptions = {}): Promise<Engine> => Engine.open(directory.path, options);
+const put = (key: string, value: string | Buffer): Buffer =>
+  new WriteBatchBuilder().put(0, Buffer.from(key), Buffer.from(value)).finish();
+
+/** Keys in latin1 → values in latin1, by column family: what the engine must hold. */
+type Model = Map<string, string>[];
+const newModel = (): Model => [new Map(), new Map()];
+const sorted = (model: Model, family: number): [string, string][] =>
+  [...(model[family] as Map<string, string>)].sort(([a], [b]) =>
+    Buffer.compare(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1')),
+  );
+
+const contentOf = (
+  reader: Pick<Snapshot, 'iterate'>,
+  family: number,
+  isReverse = false,
+): [string, string][] => {
+  const found: [string, string][] = [];
+  for (const { key, value } of reader.iterate({ columnFamily: family, isReverse }))
+    found.push([key.toString('latin1'), value.toString('latin1')]);
+  return found;
+};
+
+describe('engine', () => {
+  it('agrees with a plain map through writes, range deletes, snapshots and reopening', async () => {
+    const random = SeededRandom.fromEnvironment('engine model');
+    let engine = await open({ sync: 'none', segmentBytes: 50_000 });
+    let model = newModel();
+    const snapshots: { snapshot: Snapshot; model: Model }[] = [];
+    const randomKey = (): Buffer =>
+      random.next() < 0.7 ? Buffer.from(`k${random.below(300)}`) : random.bytes(random.below(4));
+    for (let step = 0; step < 4_000; step++) {
+      const batch = new WriteBatchBuilder();
+      for (let i = random.below(5); i >= 0; i--) {
+        const family = random.below(2);
+        const map = model[family] as Map<string, string>;
+        const key = randomKey();
+        const action = random.next();
+        if (action < 0.6) {
+          const value = random.bytes(random.next() < 0.02 ? 70_000 : random.below(60));
+          batch.put(family, key, value);
+          map.set(key.toString('latin1'), value.toString('latin1'));
+        } else if (action < 0.97) {
+          batch.delete(family, key);
+          map.delete(key.toString('latin1'));
+        } else {
+          const [begin, end] = [randomKey(), randomKey()].sort(Buffer.compare) as [Buffer, Buffer];
+          batch.deleteRange(family, begin, end);
+          for (const name of [...map.keys()]) {
+            const bytes = Buffer.from(name, 'latin1');
+            if (Buffer.compare(bytes, begin) >= 0 && Buffer.compare(bytes, end) < 0) map.delete(name);
+          }
+        }
+      }
+      engine.commit(batch.finish());
+      const dice = random.next();
+      if (dice < 0.01)
+        snapshots.push({ snapshot: engine.snapshot(), model: model.map((map) => new Map(map)) });
+      else if (dice < 0.02 && snapshots.length > 0) {
+        const { snapshot, model: then } = snapshots.splice(
+          random.below(snapshots.length),
+          1,
+        )[0] as (typeof snapshots)[0];
+        for (const family of [0, 1]) expect(contentOf(snapshot, family)).toEqual(sorted(then, family));
+        const key = randomKey();
+        expect(snapshot.get(0, key)?.toString('latin1')).toBe(then[0]?.get(key.toString('latin1')));
+        snapshot.close();
+      } else if (dice < 0.03) {
+        for (const family of [0, 1]) {
+          expect(contentOf(engine, family)).toEqual(sorted(model, family));
+          expect(contentOf(engine, family, true)).toEqual(sorted(model, family).reverse());
+        }
+      } else if (dice < 0.032) {
+        for (const { snapshot } of snapshots.splice(0)) snapshot.close();
+        await engine.close();
+        engine = await open({ sync: 'none', segmentBytes: 50_000 });
+        model = model.map((map) => new Map(map));
+      }
+    }
+    for (const family of [0, 1]) expect(contentOf(engine, family)).toEqual(sorted(model, family));
+    await engine.close();
+  });
+
+  it('iterates within bounds, seeks, and stays right when keys come and go under it', async () => {
+    await using engine = await open({ sync: 'none' });
+    for (let i = 0; i < 1_000; i++) engine.commit(put(`key:${String(i).padStart(4, '0')}`, `${i}`));
+    const key = (i: number): Buffer => Buffer.from(`key:${String(i).padStart(4, '0')}`);
+    const range = engine.iterate({ columnFamily: 0, begin: key(100), end: key(110) });
+    expect([...range].map(({ value }) => value.toString())).toEqual(
+      Array.from({ length: 10 }, (_, i) => `${100 + i}`),
+    );
+    const back = engine.iterate({ columnFamily: 0, begin: key(100), end: key(110), isReverse: true });
+    expect(back.item.key).toEqual(key(109));
+    back.seek(Buffer.from('key:0104x'));
+    expect(back.item.key).toEqual(key(104));
+    const walking = engine.iterate({ columnFamily: 0 });
+    let seen = 0;
+    for (let i = 0; walking.valid; walking.next(), i++) {
+      expect(walking.item.key).toEqual(key(i));
+      seen++;
+      engine.commit(
+        new WriteBatchBuilder()
+          .delete(0, key(i))
+          .put(0, Buffer.from(`a${i}`), Buffer.alloc(0))
+          .finish(),
+      );
+    }
+    expect(seen).toBe(1_000);
+    walking.seek(Buffer.from('b'));
+    expect(walking.valid).toBe(false);
+  });
+
+  it('takes no more memory for overwriting a key than for one value', async () => {
+    await using engine = await open({ sync: 'none' });
+    for (let i = 0; i < 200_000; i++) {
+      engine.commit(put('same', Buffer.alloc(i % 1_000)));
+      if (i % 1_000 === 0) await engine.whenDurable(engine.sequence);
+    }
+    expect(engine.stats().memoryBytes.memtable).toBeLessThan(4 * 1024 * 1024);
+  });
+
+  it('sees its own writes at once, and shows them to log readers when they are durable', async () => {
+    await using engine = await open();
+    const { first, last } = engine.commit(put('a', '1'));
+    expect([first, last, engine.get(0, Buffer.from('a'))?.toString(), engine.durableSequence]).toEqual([
+      1,
+      1,
+      '1',
+      0,
+    ]);
+    expect(engine.walIterator(0).valid).toBe(false);
+    await engine.whenDurable(last);
+    expect(engine.walIterator(0).item.sequence).toBe(1);
+    const note = engine.commit(new WriteBatchBuilder().logData(Buffer.from('n')).finish());
+    expect(note).toEqual({ first: 2, last: 1 });
+    expect(await engine.write(put('b', '2'), { sync: 'always' })).toEqual({ first: 2, last: 2 });
+  });
+
+  it('refuses a batch that it cannot apply before anything is written', async () => {
+    await using engine = await open();
+    const merge = new WriteBatchBuilder()
+      .put(0, Buffer.from('x'), Buffer.from('1'))
+      .merge(0, Buffer.from('x'), Buffer.from('2'))
+      .finish();
+    expect(() => engine.commit(merge)).toThrow(expect.objectContaining({ code: 'BATCH_RECORD_UNKNOWN' }));
+    const family = new WriteBatchBuilder()
+      .put(0, Buffer.from('x'), Buffer.from('1'))
+      .put(77, Buffer.from('x'), Buffer.from('2'))
+      .finish();
+    expect(() => engine.commit(family)).toThrow(expect.objectContaining({ code: 'COLUMN_FAMILY_UNKNOWN' }));
+    expect(() => engine.commit(Buffer.from('nonsense'))).toThrow(
+      expect.objectContaining({ code: 'BATCH_CORRUPT' }),
+    );
+    await using small = await Engine.open(join(directory.path, 'small'), { maxBatchBytes: 100 });
+    expect(() => small.commit(put('x', Buffer.alloc(200)))).toThrow(
+      expect.objectContaining({ code: 'LIMIT_EXCEEDED' }),
+    );
+    expect([engine.sequence, engine.get(0, Buffer.from('x'))]).toEqual([0, undefined]);
+  });
+
+  it('is held by one process, opened by readers beside it, and says when it is closed', async () => {
+    const engine = await open();
+    await engine.write(put('a', '1'));
+    await expect(open()).rejects.toMatchObject({
+      code: 'STORE_LOCKED',
+      message: expect.stringContaining(`process ${process.pid}`),
+    });
+    {
+      await using reader = await open({ isReadOnly: true });
+      expect(reader.get(0, Buffer.from('a'))?.toString()).toBe('1');
+      expect(() => reader.commit(put('b', '2'))).toThrow(
+        expect.objectContaining({ code: 'STORE_READ_ONLY' }),
+      );
+    }
+    const snapshot = engine.snapshot();
+    await engine.close();
+    await engine.close();
+    for (const use of [
+      () => engine.get(0, Buffer.from('a')),
+      () => engine.commit(put('a', '2')),
+      () => engine.snapshot(),
+      () => engine.walIterator(0),
+      () => snapshot.get(0, Buffer.from('a')),
+    ])
+      expect(use).toThrow(expect.objectContaining({ code: 'STORE_CLOSED' }));
+    expect(existsSync(join(directory.path, 'LOCK'))).toBe(false);
+  });
+
+  it('refuses a store of a newer format, and a directory that it may not use', async () => {
+    await (await open()).close();
+    const path = join(directory.path, 'IDENTITY');
+    const identity = JSON.parse(readFileSync(path, 'utf8')) as object;
+    writeFileSync(path, JSON.stringify({ ...identity, format: 99 }));
+    await expect(open()).rejects.toMatchObject({
+      code: 'STORE_CORRUPT',
+      message: expect.stringContaining('format 99'),
+    });
+    writeFileSync(path, 'not json');
+    await expect(open()).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
+    writeFileSync(join(directory.path, 'file'), '');
+    await expect(Engine.open(join(directory.path, 'file', 'x'))).rejects.toMatchObject({
+      code: 'FILE_INACCESSIBLE',
+    });
+    await expect(Engine.open(join(directory.path, 'nowhere'), { isReadOnly: true })).rejects.toMatchObject({
+      code: 'STORE_CORRUPT',
+    });
+  });
+
+  it('takes no writes after a failed sync, and reads on', async () => {
+    let isBroken = false;
+    // A sync that fails cannot be had from a healthy disk on demand.
+    const files = {
+      ...nodeFiles,
+      datasync: (fd: number) => (isBroken ? Promise.reject(new Error('EIO')) : nodeFiles.datasync(fd)),
+    };
+    const engine = await open({ files });
+    await engine.write(put('a', '1'));
+    isBroken = true;
+    await expect(engine.write(put('a', '2'))).rejects.toMatchObject({ code: 'STORE_FAILED' });
+    isBroken = false;
+    expect(() => engine.commit(put('a', '3'))).toThrow(expect.objectContaining({ code: 'STORE_FAILED' }));
+    expect(engine.get(0, Buffer.from('a'))).toBeDefined();
+    expect(engine.durableSequence).toBe(1);
+    await engine.close();
+    await using reopened = await open();
+    expect(['1', '2']).toContain(reopened.get(0, Buffer.from('a'))?.toString());
+  });
+
+  it('keeps every acknowledged write, and a prefix of all, through kill -9 of its process', async () => {
+    const random = SeededRandom.fromEnvironment('engine kills');
+    const writer = fileURLToPath(new URL('../../dist/test/engine/kill-writer.js', import.meta.url));
+    mkdirSync(directory.path, { recursive: true });
+    let known = 0;
+    for (let round = 0; round < 12; round++) {
+      const child = spawn(process.execPath, [writer, directory.path], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      let acknowledged = known;
+      child.stdout.on('data', (chunk: Buffer) => {
+        const lines = chunk.toString().split('\n');
+        for (const line of lines)
+          if (/^\d+;$/.test(line)) acknowledged = Math.max(acknowledged, Number.parseInt(line, 10));
+      });
+      const exited = new Promise((resolve) => child.once('close', resolve));
+      await new Promise((resolve) => setTimeout(resolve, 150 + random.below(250)));
+      child.kill('SIGKILL');
+      await exited;
+      await using engine = await open();
+      expect(engine.sequence).toBeGreaterThanOrEqual(acknowledged);
+      // Write n sets key n mod 1000 to n: the newest thousand numbers are all there is.
+      for (let n = Math.max(1, engine.sequence - 999); n <= engine.sequence; n++)
+        expect(engine.get(0, Buffer.from(`k${n % 1000}`))?.toString()).toBe(`${n}`);
+      known = engine.sequence;
+    }
+    expect(known).toBeGreaterThan(1_000);
+  });
+});
