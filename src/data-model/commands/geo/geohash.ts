@@ -6,7 +6,8 @@ export interface GeoPoint {
 
 /**
  * Places as 52-bit numbers: 26 bits of latitude and longitude each, interleaved, latitude in the even bits. They
- * are the scores of a sorted set; a double holds them exactly.
+ * are the scores of a sorted set; a double holds them exactly. The last degree (180 east, the northern end) lies in
+ * the cell behind the last one, so that its numbers have a 27th bit: as in Redis.
  */
 const bitsEach = 26;
 const cells = 2 ** bitsEach;
@@ -26,7 +27,7 @@ export const encodePoint = ({ longitude, latitude }: GeoPoint, latitudeRange = m
 export const decodePoint = (code: number): GeoPoint => {
   const { even, odd } = deinterleave(code);
   return {
-    longitude: middleOf(odd, maxLongitude),
+    longitude: Math.min(maxLongitude, middleOf(odd, maxLongitude)),
     latitude: Math.max(-maxLatitude, Math.min(maxLatitude, middleOf(even, maxLatitude))),
   };
 };
@@ -58,7 +59,7 @@ export const codesAround = (
   center: GeoPoint,
   reach: { readonly x: number; readonly y: number },
 ): { readonly low: number; readonly high: number } => {
-  const all = { low: 0, high: cells * cells };
+  const all = { low: 0, high: 4 * cells * cells };
   const latitudeReach = degrees(reach.y / earthRadiusMeters) * margin;
   const nearestPole = Math.abs(center.latitude) + latitudeReach;
   if (nearestPole >= maxLatitude) return all;
@@ -82,7 +83,7 @@ export const codesAround = (
 const margin = 1.01;
 
 const cellOf = (degrees: number, range: number): number =>
-  Math.min(cells - 1, Math.floor(((degrees + range) / (2 * range)) * cells));
+  Math.floor(((degrees + range) / (2 * range)) * cells);
 
 const middleOf = (cell: number, range: number): number => {
   const low = -range + (cell / cells) * 2 * range;
@@ -92,8 +93,7 @@ const middleOf = (cell: number, range: number): number => {
 
 const interleave = (even: number, odd: number): number => {
   let code = 0;
-  for (let bit = bitsEach - 1; bit >= 0; bit--)
-    code = code * 4 + ((odd >>> bit) & 1) * 2 + ((even >>> bit) & 1);
+  for (let bit = bitsEach; bit >= 0; bit--) code = code * 4 + ((odd >>> bit) & 1) * 2 + ((even >>> bit) & 1);
   return code;
 };
 
@@ -101,7 +101,7 @@ const deinterleave = (code: number): { readonly even: number; readonly odd: numb
   let even = 0;
   let odd = 0;
   let rest = code;
-  for (let bit = 0; bit < bitsEach; bit++) {
+  for (let bit = 0; bit <= bitsEach; bit++) {
     const pair = rest % 4;
     even += (pair & 1) * 2 ** bit;
     odd += (pair >> 1) * 2 ** bit;
