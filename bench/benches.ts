@@ -1,8 +1,16 @@
 import { decodeBench } from './decode.js';
 import { engineWrite } from './engine-write.js';
 import type { Bench } from './harness.js';
+import { redisSinkBench } from './redis-sink.js';
 import { pollUpdatesBench, serverBench } from './server.js';
 import { walDecode } from './wal-decode.js';
 
 /** Every benchmark, in the order of the data's way. */
-export const benches: readonly Bench[] = [engineWrite, walDecode, serverBench, pollUpdatesBench, decodeBench];
+export const benches: readonly Bench[] = [
+  engineWrite,
+  walDecode,
+  serverBench,
+  pollUpdatesBench,
+  decodeBench,
+  redisSinkBench,
+];
