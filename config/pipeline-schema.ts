@@ -66,7 +66,7 @@ export const pipelineSchema = {
     creditBytes: {
       doc: 'bytes between the source and the slowest sink, at most',
       format: 'byte-size',
-      default: 32 * 1024 * 1024,
+      default: 4 * 1024 * 1024,
     },
     batchChanges: {
       doc: 'changes in one write to a sink, at most',

@@ -291,7 +291,9 @@ class SentReplies {
 
   async replies(): Promise<Reply[]> {
     this.#send();
-    return (await Promise.all(this.#parts)).flat();
+    const [first = [], ...others] = await Promise.all(this.#parts);
+    for (const part of others) for (const reply of part) first.push(reply);
+    return first;
   }
 
   #send(): void {

@@ -24,7 +24,7 @@ export interface PipelineOptions {
   readonly errors?: { readonly undecodable?: ErrorPolicy; readonly poison?: ErrorPolicy };
   readonly deadLetters?: DeadLetterTarget;
   readonly offsets?: OffsetsStore;
-  /** Bytes of source data that may be between the source and the sinks; default 32 MiB. */
+  /** Bytes of source data that may be between the source and the sinks; default 4 MiB. */
   readonly creditBytes?: number;
   /** One pull from the source, at most; defaults 1,000 batches and 1 MiB. */
   readonly pullBatches?: number;
@@ -298,7 +298,7 @@ export class Pipeline {
 }
 
 const acknowledgeIntervalMs = 1_000;
-const defaultCreditBytes = 32 * 1024 * 1024;
+const defaultCreditBytes = 4 * 1024 * 1024;
 const defaultDrainTimeoutMs = 30_000;
 
 /** The position that every sink has reached; null when one of them has none. */
