@@ -221,6 +221,7 @@ export class KvrocksSource implements Source {
   /** The answer, unless it takes too long or the signal aborts. */
   async #answer(answer: Promise<Reply>, signal: AbortSignal): Promise<Reply> {
     const { answerTimeoutMs } = this.#options;
+    answer.catch(() => undefined); // given up below, or handled there
     signal.throwIfAborted();
     return new Promise((resolve, reject) => {
       const abort = (): void => reject(signal.reason);
