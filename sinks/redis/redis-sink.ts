@@ -20,6 +20,8 @@ import {
 } from '../../src/kit/index.js';
 import { type CommandPlace, placeOfCommand } from './command-places.js';
 import { ControlKey } from './control-key.js';
+import { asSinkError, refusalKind } from './refusal.js';
+import { SentReplies } from './sent-replies.js';
 
 export interface RedisSinkOptions {
   /** redis://[user:password@]host:port[/database], or rediss:// */
@@ -191,15 +193,14 @@ export class RedisSink implements Sink {
     const refusals = sent.queued.flatMap((reply, at) => (isError(reply) ? [{ at, reply }] : []));
     const error = refusals[0]?.reply ?? (isError(sent.executed) ? sent.executed : undefined);
     if (error === undefined) throw new RangeError('EXEC answered something else than an array');
-    const reason = error.message.replace(/^EXECABORT .* because of: /, '');
-    // Another node, or a new connection to this one, may take it: the claim finds out.
-    if (hasMovedAway.test(reason)) {
-      this.#disconnect();
+    const kind = refusalKind(error.message);
+    if (kind === 'moved') {
+      this.#disconnect(); // the claim finds out
       return { kind: 'unknown', error };
     }
     if (!this.#isStillOurs(sent.fields)) return { kind: 'fenced', error: this.#moved() };
-    if (isBusy.test(reason)) return { kind: 'retryable', error };
-    if (isForbidden.test(reason)) return { kind: 'fatal', error: asSinkError(error, this.#place) };
+    if (kind === 'busy') return { kind: 'retryable', error };
+    if (kind === 'forbidden') return { kind: 'fatal', error: asSinkError(error, this.#place) };
     const first = sent.commandsFrom + 1; // MULTI stands before
     const rejections = refusals.flatMap(({ at, reply }): Rejection[] => {
       const place = this.#placeOf(batch, at - first);
@@ -267,72 +268,9 @@ interface Execution {
   readonly fields: Reply | undefined;
 }
 
-/** Sends what was encoded so far while the rest is being encoded, and collects the replies of all parts. */
-class SentReplies {
-  expected = 0;
-  readonly #connection: RespConnection;
-  readonly #out: ByteWriter;
-  readonly #parts: Promise<Reply[]>[] = [];
-  #sentBytes = 0;
-  #sentReplies = 0;
-
-  constructor(connection: RespConnection, out: ByteWriter) {
-    this.#connection = connection;
-    this.#out = out;
-  }
-
-  expect(replies: number): void {
-    this.expected += replies;
-  }
-
-  sendLargeParts(): void {
-    if (this.#out.length - this.#sentBytes >= partBytes) this.#send();
-  }
-
-  async replies(): Promise<Reply[]> {
-    this.#send();
-    const [first = [], ...others] = await Promise.all(this.#parts);
-    for (const part of others) for (const reply of part) first.push(reply);
-    return first;
-  }
-
-  #send(): void {
-    // Borrowed until the replies are there: the writer appends behind it, or moves on to larger memory.
-    const part = this.#out.bytes.subarray(this.#sentBytes);
-    this.#parts.push(this.#connection.send(part, this.expected - this.#sentReplies));
-    this.#sentBytes = this.#out.length;
-    this.#sentReplies = this.expected;
-  }
-}
-
-const partBytes = 128 * 1024;
-
 /** SET, DEL and expiries work on keys of any type. */
 const mayFailAtRunTime = (transactions: readonly Transaction[]): boolean => {
   for (const { changes } of transactions)
     for (const { type } of changes) if (type !== 'string' && type !== 'key' && type !== 'json') return true;
   return false;
-};
-
-const hasMovedAway = /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK)\b/;
-const isBusy = /^(OOM|MISCONF|NOREPLICAS|BUSY)\b/;
-const isForbidden = /^(NOAUTH|WRONGPASS|NOPERM)\b/;
-
-/** What a claim or a refused write failed with, as the error that the pipeline acts on. */
-const asSinkError = (error: unknown, place: string): TailraceError => {
-  const reason = error instanceof Error ? error.message : String(error);
-  if (isTailraceError(error, 'SINK_FAILED') || isTailraceError(error, 'OFFSETS_CORRUPT')) return error;
-  const isRefusal =
-    isTailraceError(error, 'SOURCE_REFUSED') || isForbidden.test(reason) || reason.startsWith('WRONGTYPE');
-  if (isRefusal)
-    return new TailraceError('SINK_REFUSED', `${place} refuses: ${reason}`, {
-      context: { sink: place },
-      remedy: 'Check the user, its password and its rights, and that the position key is free.',
-      cause: error,
-    });
-  return new TailraceError('SINK_UNREACHABLE', `cannot write to ${place}: ${reason}`, {
-    context: { sink: place },
-    remedy: 'Check the address, and that the server is running and takes writes.',
-    cause: error,
-  });
 };

@@ -109,10 +109,15 @@ export class SinkLane {
       this.#requireHeld(chunks);
       return;
     }
-    const all = chunks.flatMap((chunk) => chunk.transactions);
-    const isBehind = all[0].first > from;
-    if (!isBehind) this.#requireHeld(chunks);
-    const transactions = isBehind ? all : all.filter((transaction) => transaction.last > from);
+    // Plain loops: at full speed this sees every transaction.
+    const transactions: Transaction[] = [];
+    let isHeldInPart = false;
+    for (const chunk of chunks)
+      for (const transaction of chunk.transactions) {
+        if (transaction.first <= from) isHeldInPart = true;
+        if (transaction.first > from || transaction.last > from) transactions.push(transaction);
+      }
+    if (isHeldInPart) this.#requireHeld(chunks);
     const byteLength = chunks.reduce((total, chunk) => total + chunk.byteLength, 0);
     await this.#write({ transactions, position, previous: this.#position, byteLength }, signal);
   }

@@ -109,9 +109,9 @@ export class ReplyParser {
   #readStatus(start: number, end: number): string {
     const bytes = this.#bytes;
     if (end - start === 2 && bytes[start] === 0x4f && bytes[start + 1] === 0x4b) return 'OK';
-    if (end - start === 6 && bytes[start] === 0x51 && bytes.compare(queued, 0, 6, start, end) === 0)
-      return 'QUEUED';
-    return this.#text(start, end);
+    if (end - start !== queued.length) return this.#text(start, end);
+    for (let i = 0; i < queued.length; i++) if (bytes[start + i] !== queued[i]) return this.#text(start, end);
+    return 'QUEUED';
   }
 
   #readBulk(length: number, marker: number, at: number): Reply | undefined {
