@@ -3,7 +3,6 @@ import {
   type Claim,
   CommandEncoder,
   isSamePosition,
-  isTailraceError,
   type PluginContext,
   parseRedisUrl,
   type Rejection,
