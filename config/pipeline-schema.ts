@@ -64,7 +64,7 @@ export const pipelineSchema = {
   },
   limits: {
     creditBytes: {
-      doc: 'bytes between the source and the slowest sink, at most',
+      doc: 'memory for changes between the source and the slowest sink, at most',
       format: 'byte-size',
       default: 4 * 1024 * 1024,
     },

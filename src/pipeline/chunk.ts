@@ -5,6 +5,8 @@ export interface Chunk {
   readonly transactions: readonly Transaction[];
   /** Null when the chunk holds nothing that moves a position. */
   readonly position: Position | null;
-  /** Bytes of the source, for which credit is held. */
+  /** Bytes of the source. */
   readonly byteLength: number;
+  /** What it takes of the credit until it is settled: about the memory that it holds. */
+  readonly creditBytes: number;
 }

@@ -24,9 +24,9 @@ export interface PipelineOptions {
   readonly errors?: { readonly undecodable?: ErrorPolicy; readonly poison?: ErrorPolicy };
   readonly deadLetters?: DeadLetterTarget;
   readonly offsets?: OffsetsStore;
-  /** Bytes of source data that may be between the source and the sinks; default 4 MiB. */
+  /** Memory for changes between the source and the sinks, in bytes of their data and their objects; default 4 MiB. */
   readonly creditBytes?: number;
-  /** One pull from the source, at most; defaults 1,000 batches and 1 MiB. */
+  /** One pull from the source, at most; defaults 250 batches and 1 MiB. */
   readonly pullBatches?: number;
   readonly pullBytes?: number;
   /** One write to a sink, at most; defaults 10,000 changes and 8 MiB. */
@@ -226,7 +226,7 @@ export class Pipeline {
 
   get #pullLimit(): { maxBatches: number; maxBytes: number } {
     return {
-      maxBatches: this.#options.pullBatches ?? 1_000,
+      maxBatches: this.#options.pullBatches ?? 250,
       maxBytes: this.#options.pullBytes ?? 1024 * 1024,
     };
   }
@@ -280,7 +280,7 @@ export class Pipeline {
       return;
     }
     this.#owed.delete(chunk);
-    this.#gate.release(chunk.byteLength);
+    this.#gate.release(chunk.creditBytes);
   }
 
   /** Tells the source what it may forget. */

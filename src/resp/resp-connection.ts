@@ -27,7 +27,6 @@ export class RespConnection {
     resolve(replies: Reply[]): void;
     reject(error: Error): void;
   }[] = [];
-  #waitingAt = 0;
   #error: Error | undefined;
 
   /**
@@ -112,22 +111,18 @@ export class RespConnection {
   }
 
   #deliver(reply: Reply): void {
-    const waiting = this.#waiting[this.#waitingAt];
+    const waiting = this.#waiting[0];
     if (waiting === undefined) return; // a push message that nobody asked for
     waiting.replies.push(reply);
     if (--waiting.left > 0) return;
-    this.#waitingAt++;
-    if (this.#waitingAt > 64) {
-      this.#waiting.splice(0, this.#waitingAt);
-      this.#waitingAt = 0;
-    }
+    this.#waiting.shift(); // at once: replies may be large
     waiting.resolve(waiting.replies);
   }
 
   #end(error: Error): void {
     if (this.#error !== undefined) return;
     this.#error = error;
-    const waiting = this.#waiting.splice(this.#waitingAt);
+    const waiting = this.#waiting.splice(0);
     for (const entry of waiting) entry.reject(error);
   }
 }
