@@ -2,6 +2,7 @@ import { decodeBench } from './decode.js';
 import { engineWrite } from './engine-write.js';
 import type { Bench } from './harness.js';
 import { redisSinkBench } from './redis-sink.js';
+import { runMemory } from './run-memory.js';
 import { pollUpdatesBench, serverBench } from './server.js';
 import { walDecode } from './wal-decode.js';
 
@@ -13,4 +14,5 @@ export const benches: readonly Bench[] = [
   pollUpdatesBench,
   decodeBench,
   redisSinkBench,
+  runMemory,
 ];

@@ -5,6 +5,8 @@ import { ensurePrograms } from './tools.js';
 export interface RedisService {
   readonly url: string;
   readonly port: number;
+  /** Process id of the server as it runs now. */
+  readonly pid: number;
   /** Ends the server by SIGKILL and starts it again on the same port and data. */
   killAndRestart(): Promise<void>;
   kill(): Promise<void>;
@@ -41,6 +43,9 @@ export const startRedis = async (
   return {
     url: password === undefined ? `redis://127.0.0.1:${port}` : `redis://:${password}@127.0.0.1:${port}`,
     port,
+    get pid() {
+      return daemon.process.pid ?? 0;
+    },
     kill,
     restart,
     killAndRestart: async () => {
