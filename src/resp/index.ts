@@ -2,5 +2,10 @@ export { ByteWriter } from './byte-writer.js';
 export { type CommandArgument, encodeCommand, writeCommand } from './command-encoder.js';
 export { type Reply, ReplyError, ReplyParser } from './reply-parser.js';
 export { ReplyWriter } from './reply-writer.js';
-export { defaultRequestLimits, type RequestLimits, RequestParser } from './request-parser.js';
+export {
+  defaultRequestLimits,
+  type RequestLimits,
+  RequestParser,
+  unauthenticatedRequestLimits,
+} from './request-parser.js';
 export { parseRedisUrl, type RespAddress, RespConnection } from './resp-connection.js';

@@ -16,6 +16,14 @@ export const defaultRequestLimits: RequestLimits = {
   requestBytes: 1024 * 1024 * 1024,
 };
 
+/** Enough to authenticate, and too little to fill memory with. */
+export const unauthenticatedRequestLimits: RequestLimits = {
+  inlineBytes: 64 * 1024,
+  maxArguments: 10,
+  bulkBytes: 16 * 1024,
+  requestBytes: 64 * 1024,
+};
+
 /**
  * Reads commands from the bytes of a connection, whole or in pieces: RESP arrays of bulk strings, and inline lines.
  *
@@ -31,7 +39,8 @@ export class RequestParser {
   /** The arguments of the command that `next` found; the command's name first. */
   args: Buffer[] = [];
   error: string | undefined;
-  readonly #limits: RequestLimits;
+  /** May change between commands. */
+  limits: RequestLimits;
   #bytes: Buffer = noBytes;
   #at = 0;
   /** Chunks of a long argument, collected until it is whole. */
@@ -46,7 +55,7 @@ export class RequestParser {
   #partial: Buffer[] = [];
 
   constructor(limits: RequestLimits = defaultRequestLimits) {
-    this.#limits = limits;
+    this.limits = limits;
   }
 
   /** Bytes that wait for the rest of their command. */
@@ -92,7 +101,7 @@ export class RequestParser {
         if (this.args.length > 0) return true;
         continue;
       }
-      const count = this.#readLengthLine('invalid multibulk length', this.#limits.maxArguments);
+      const count = this.#readLengthLine('invalid multibulk length', this.limits.maxArguments);
       if (count === undefined) return false;
       if (count <= 0) continue;
       this.#argumentsLeft = count;
@@ -106,11 +115,11 @@ export class RequestParser {
       if (this.#at >= this.#bytes.length) return false;
       const first = this.#bytes[this.#at];
       if (first !== dollar) return this.#fail(`expected '$', got '${printable(first)}'`);
-      const length = this.#readLengthLine('invalid bulk length', this.#limits.bulkBytes);
+      const length = this.#readLengthLine('invalid bulk length', this.limits.bulkBytes);
       if (length === undefined) return false;
       if (length < 0) return this.#fail('invalid bulk length');
       this.#requestBytes += length;
-      if (this.#requestBytes > this.#limits.requestBytes) return this.#fail('too big request');
+      if (this.#requestBytes > this.limits.requestBytes) return this.#fail('too big request');
       this.#bulkLength = length;
     }
     const end = this.#at + this.#bulkLength;
@@ -165,7 +174,7 @@ export class RequestParser {
   #readInline(): boolean {
     const end = this.#bytes.indexOf(lineFeed, this.#at);
     const length = (end < 0 ? this.#bytes.length : end) - this.#at;
-    if (length > this.#limits.inlineBytes) return this.#fail('too big inline request');
+    if (length > this.limits.inlineBytes) return this.#fail('too big inline request');
     if (end < 0) return false;
     const args = splitInline(this.#bytes.subarray(this.#at, end));
     if (args === undefined) return this.#fail('unbalanced quotes in request');

@@ -8,7 +8,7 @@ import {
   wrongArity,
 } from '../data-model/index.js';
 import { isTailraceError } from '../errors/index.js';
-import { ReplyWriter, RequestParser } from '../resp/index.js';
+import { ReplyWriter, RequestParser, unauthenticatedRequestLimits } from '../resp/index.js';
 import type { TableEntry } from './command-table.js';
 import type { PollCursor } from './poll-cursor.js';
 import { writeReply } from './reply-encoding.js';
@@ -33,10 +33,10 @@ export class Connection {
   readonly reply = new ReplyWriter();
   readonly createdAtMs = Date.now();
   name = '';
-  isAuthenticated: boolean;
   isWatchBroken = false;
   lastCommand = '';
   pollCursor: PollCursor | undefined;
+  #isAuthenticated = false;
   readonly #socket: Socket;
   readonly #parser: RequestParser;
   readonly #context: CommandContext;
@@ -46,16 +46,18 @@ export class Connection {
   #isSending = false;
   #isHeld = false;
   #isClosing = false;
+  #linger: NodeJS.Timeout | undefined;
   #lastWrite = 0;
   #queue: Queued[] | undefined;
+  #queuedBytes = 0;
   #isQueueBroken = false;
 
   constructor(socket: Socket, state: ServerState) {
     this.#socket = socket;
     this.state = state;
     this.id = state.nextClientId++;
+    this.#parser = new RequestParser();
     this.isAuthenticated = state.options.password === '';
-    this.#parser = new RequestParser(state.options.request);
     this.#context = new CommandContext(state.store, state.services);
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
@@ -66,6 +68,16 @@ export class Connection {
 
   get address(): string {
     return `${this.#socket.remoteAddress}:${this.#socket.remotePort}`;
+  }
+
+  get isAuthenticated(): boolean {
+    return this.#isAuthenticated;
+  }
+
+  /** Whoever has not shown the password may send only what it takes to do so. */
+  set isAuthenticated(value: boolean) {
+    this.#isAuthenticated = value;
+    this.#parser.limits = value ? this.state.options.request : unauthenticatedRequestLimits;
   }
 
   get namespace(): string {
@@ -81,9 +93,11 @@ export class Connection {
     return this.#outgoingBytes + this.#socket.writableLength + this.reply.out.length;
   }
 
-  /** Sends what is ready, then closes. */
+  /** Sends what is ready, then closes. A client that does not take it in time is closed all the same. */
   end(): void {
     this.#isClosing = true;
+    this.#linger ??= setTimeout(() => this.#socket.destroy(), lingerMs);
+    if (this.#isHeld) this.#socket.resume(); // or its own end would never be seen
     this.#flush();
   }
 
@@ -95,6 +109,7 @@ export class Connection {
 
   beginTransaction(): void {
     this.#queue = [];
+    this.#queuedBytes = 0;
     this.#isQueueBroken = false;
   }
 
@@ -144,34 +159,42 @@ export class Connection {
   }
 
   #receive(chunk: Buffer): void {
+    if (this.#isClosing) return; // nothing behind the last command counts, nor is it kept
     this.#parser.feed(chunk);
     this.#run();
   }
 
   /** Runs the commands that have arrived, as long as the client takes their replies. */
   #run(): void {
-    const { softOutputBytes, hardOutputBytes } = this.state.options;
     while (!this.#isClosing && this.#parser.next()) {
       this.#execute(this.#parser.args);
       if (this.reply.out.length < checkOutputBytes) continue;
       this.#flush();
-      if (this.unsentBytes > hardOutputBytes) {
-        this.state.counters.closedForOutput++;
-        this.#socket.destroy();
-        return;
-      }
-      if (this.unsentBytes > softOutputBytes) {
-        this.#isHeld = true;
-        this.#socket.pause();
-        return;
-      }
+      if (this.#limitOutput()) return;
     }
     if (this.#parser.error !== undefined && !this.#isClosing) {
       this.state.counters.protocolErrors++;
       this.reply.error(this.#parser.error);
-      this.#isClosing = true;
+      this.end();
+      return;
     }
     this.#flush();
+    this.#limitOutput(); // many small replies fill memory as well as few large ones
+  }
+
+  /** True when the client must not be served on: it has too many replies to read first, or was closed for them. */
+  #limitOutput(): boolean {
+    const { softOutputBytes, hardOutputBytes } = this.state.options;
+    const bytes = this.unsentBytes;
+    if (bytes > hardOutputBytes) {
+      this.state.counters.closedForOutput++;
+      this.#socket.destroy();
+      return true;
+    }
+    if (bytes <= softOutputBytes || this.#isClosing) return false;
+    this.#isHeld = true;
+    this.#socket.pause();
+    return true;
   }
 
   #resume(): void {
@@ -241,6 +264,12 @@ export class Connection {
       this.#refuse(`ERR ${entry.name.toUpperCase()} is not allowed in MULTI`);
       return;
     }
+    for (const arg of args) this.#queuedBytes += arg.length + queuedArgumentBytes;
+    if (this.#queuedBytes > this.state.options.request.requestBytes) {
+      this.#queue = []; // it will not run any more, so nothing of it is kept
+      this.#refuse('ERR the transaction is larger than a request may be');
+      return;
+    }
     this.#queue?.push({ entry, args });
     this.reply.simple('QUEUED');
   }
@@ -295,14 +324,21 @@ export class Connection {
   }
 
   #forget(): void {
+    clearTimeout(this.#linger);
     this.pollCursor?.close();
     this.unwatch();
     this.state.connections.delete(this);
   }
 }
 
-/** Output is compared with the limits once this much has come together. */
+/** Output is compared with the limits whenever this much has come together, and at the end of each chunk. */
 const checkOutputBytes = 64 * 1024;
+
+/** What keeping an argument costs beside its bytes, about. */
+const queuedArgumentBytes = 64;
+
+/** How long a client that is being closed may take for its last replies. */
+const lingerMs = 2_000;
 
 const unknownCommand = (args: readonly Buffer[]): string => {
   const rest = args.slice(1, 21).map((arg) => `\`${arg.toString('utf8', 0, 128)}\``);

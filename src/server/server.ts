@@ -46,7 +46,9 @@ export class Server implements AsyncDisposable {
       if (state.connections.size >= state.options.maxClients) {
         state.counters.rejectedConnections++;
         socket.on('error', () => socket.destroy());
-        socket.end('-ERR max number of clients reached\r\n');
+        // It is not counted, so it must not stay: not when it sends on, and not when it never closes its side.
+        socket.resume();
+        socket.end('-ERR max number of clients reached\r\n', () => socket.destroySoon());
         return;
       }
       state.connections.add(new Connection(socket, state));
@@ -72,10 +74,6 @@ export class Server implements AsyncDisposable {
     this.#closing ??= new Promise((resolve) => {
       this.#tcp.close(() => resolve());
       for (const connection of this.#state.connections) connection.end();
-      const timer = setTimeout(() => {
-        for (const connection of this.#state.connections) connection.destroy();
-      }, closeTimeoutMs);
-      this.#tcp.once('close', () => clearTimeout(timer));
     });
     return this.#closing;
   }
@@ -84,9 +82,6 @@ export class Server implements AsyncDisposable {
     await this.close();
   }
 }
-
-/** How long a client may take for its last replies when the server closes. */
-const closeTimeoutMs = 2_000;
 
 const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\./.test(host);
 

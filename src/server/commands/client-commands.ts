@@ -1,5 +1,6 @@
 import type { Connection } from '../connection.js';
 import type { ServerCommand } from '../server-command.js';
+import { setClientName } from './connection-commands.js';
 
 const client: ServerCommand = {
   name: 'client',
@@ -28,12 +29,7 @@ const subcommands: Readonly<
   setname: {
     arity: [3],
     run: (connection, args) => {
-      if (/[\s\n]/.test(args[2].toString())) {
-        connection.reply.error('ERR Client names cannot contain spaces, newlines or special characters.');
-        return;
-      }
-      connection.name = args[2].toString();
-      connection.reply.ok();
+      if (setClientName(connection, args[2])) connection.reply.ok();
     },
   },
   setinfo: { arity: [4], run: ({ reply }) => reply.ok() },
@@ -53,10 +49,10 @@ const subcommands: Readonly<
       const victims = [...state.connections].filter(
         (other) => (isById ? String(other.id) : other.address) === wanted,
       );
-      for (const victim of victims) victim.end();
       if (args.length === 4) reply.integer(victims.length);
       else if (victims.length > 0) reply.ok();
       else reply.error('ERR No such client');
+      for (const victim of victims) victim.end(); // after the reply: it may be this very client
     },
   },
 };

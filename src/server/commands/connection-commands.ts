@@ -84,7 +84,7 @@ const hello: ServerCommand = {
         }
         i += 2;
       } else if (word === 'SETNAME' && i + 1 < args.length) {
-        connection.name = args[++i].toString();
+        if (!setClientName(connection, args[++i])) return;
       } else {
         reply.error('ERR syntax error');
         return;
@@ -126,6 +126,16 @@ const reset: ServerCommand = {
     connection.reply.isResp3 = false;
     connection.reply.simple('RESET');
   },
+};
+
+/** Names appear in CLIENT LIST, so none may forge a field or a line there. False when refused (and answered). */
+export const setClientName = (connection: Connection, name: Buffer): boolean => {
+  if (!name.every((byte) => byte >= 0x21 && byte <= 0x7e)) {
+    connection.reply.error('ERR Client names cannot contain spaces, newlines or special characters.');
+    return false;
+  }
+  connection.name = name.toString('latin1');
+  return true;
 };
 
 /** Compares in a time that tells nothing of how much was right. */
