@@ -102,6 +102,7 @@ export class Engine implements Store, AsyncDisposable {
       const identity = await openIdentity(directory, files, !isReadOnly);
       const snapshots = new Map<number, number>();
       const tables = columnFamilyNames.map(() => new Memtable(snapshots));
+      let expected = 1;
       const wal = await Wal.open(
         directory,
         {
@@ -111,8 +112,10 @@ export class Engine implements Store, AsyncDisposable {
           isReadOnly,
           files,
         },
-        (bytes) => {
-          requireApplicable(bytes);
+        (bytes, sequence) => {
+          // The log is the only copy of the data: one without its beginning is not a store.
+          if (expected !== sequence) throw beginsLater(directory, sequence);
+          expected = sequence + requireApplicable(bytes);
           applyBatch(tables, bytes);
         },
       );
@@ -313,6 +316,12 @@ const applyBatch = (tables: readonly Memtable[], batch: Uint8Array): void => {
 };
 
 const newest = Number.MAX_SAFE_INTEGER;
+
+const beginsLater = (directory: string, sequence: number): TailraceError =>
+  new TailraceError('WAL_GAP', `the log in ${directory} begins at sequence number ${sequence}, not at 1`, {
+    context: { file: directory, expected: 1, found: sequence },
+    remedy: 'The first log files are missing: restore them from a backup.',
+  });
 
 const locked = (directory: string, holder: LockHolder | undefined): TailraceError =>
   new TailraceError('STORE_LOCKED', `${directory} is in use by ${describeHolder(holder)}`, {

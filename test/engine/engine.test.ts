@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -221,6 +221,14 @@ describe('engine', () => {
     await expect(Engine.open(join(directory.path, 'nowhere'), { isReadOnly: true })).rejects.toMatchObject({
       code: 'STORE_CORRUPT',
     });
+  });
+
+  it('refuses a log whose beginning is missing', async () => {
+    const engine = await open({ segmentBytes: 500 });
+    for (let i = 0; i < 10; i++) await engine.write(put(`k${i}`, Buffer.alloc(300)));
+    await engine.close();
+    rmSync(join(directory.path, '000001.log'));
+    await expect(open()).rejects.toMatchObject({ code: 'WAL_GAP', context: { expected: 1 } });
   });
 
   it('takes no writes after a failed sync, and reads on', async () => {

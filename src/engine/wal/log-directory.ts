@@ -41,7 +41,7 @@ export function* summariseLog(directory: string): Generator<SegmentSummary> {
       if (firstSequence === 0) firstSequence = sequence;
       records += count;
     });
-    if (end.tornReason !== undefined && position < files.length - 1)
+    if (end.tornReason !== undefined && !isContinued(files.slice(position + 1), end.nextSequence))
       throw damaged(file.path, end.validBytes, end.tornReason);
     expected = end.nextSequence;
     yield {
@@ -90,16 +90,24 @@ export class LogDirectoryReader {
         if (batch !== undefined) return batch;
         continue;
       }
-      if (read === 'damaged') throw damaged(reader.path, reader.offset, reader.reason);
       const following = this.#following();
-      if (following === undefined) return undefined;
+      if (following === undefined) {
+        if (read === 'damaged') throw damaged(reader.path, reader.offset, reader.reason);
+        return undefined;
+      }
       // Nothing is added to a file once its successor exists; look once more for what came in between.
-      if (reader.next() === 'record') {
+      const left = reader.next();
+      if (left === 'record') {
         const batch = this.#accept(reader);
         if (batch !== undefined) return batch;
         continue;
       }
-      if (read === 'incomplete') throw damaged(reader.path, reader.offset, 'the file ends inside a record');
+      if (left !== 'end' && !isContinued([following], this.#expected))
+        throw damaged(
+          reader.path,
+          reader.offset,
+          left === 'damaged' ? reader.reason : 'the file ends inside a record',
+        );
       this.#enter(following);
     }
   }
@@ -157,6 +165,15 @@ export class LogDirectoryReader {
     this.#reader = new LogReader(this.#fd, file.path, file.number);
   }
 }
+
+/**
+ * True when no batch was lost by a torn end: later files hold none, or their first is the one expected. A RocksDB that
+ * was killed inside a write goes on in a new file at the sequence number of the write that was lost.
+ */
+const isContinued = (later: readonly SegmentFile[], expected: number): boolean => {
+  const first = later.map(firstSequenceOf).find((sequence) => sequence > 0);
+  return first === undefined || first === expected;
+};
 
 /** Sequence number of a file's first batch; 0 when it has none yet. */
 const firstSequenceOf = (file: SegmentFile): number => {

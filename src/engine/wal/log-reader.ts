@@ -73,10 +73,11 @@ export class LogReader {
       const leftover = blockBytes - (this.#position % blockBytes);
       if (leftover < headerBytes) {
         this.#position += leftover;
-        if (joined === undefined) this.offset = this.#position;
         continue;
       }
       if (!this.#has(headerBytes)) return this.#stop(this.#remaining() > 0 || joined !== undefined);
+      // Not before there is a header: the log ends behind its last record, not behind a filler that nobody wrote.
+      if (joined === undefined) this.offset = this.#position;
       const buffer = this.#buffer;
       const at = this.#position - this.#bufferStart;
       const type = buffer[at + 6];

@@ -58,10 +58,10 @@ export class LiveWalIterator implements WalIterator {
         continue;
       }
       if (read === 'damaged') throw damaged(reader.path, reader.offset, reader.reason);
+      if (reader.position < this.#segment.durableBytes)
+        throw damaged(reader.path, reader.position, 'the log ends before what was durable');
       const following = this.#following(this.#segment);
       if (following === undefined) return;
-      // The segment is finished when its successor exists, so whatever is left of it is damage.
-      if (read === 'incomplete') throw damaged(reader.path, reader.offset, 'the file ends inside a record');
       this.#release();
       this.#segment = following;
     }
@@ -136,10 +136,11 @@ export class LiveWalIterator implements WalIterator {
 
   #following(segment: WalSegment): WalSegment | undefined {
     const { segments } = this.#wal;
-    const at = segments.indexOf(segment);
-    // A segment that was removed while we read it to its end is followed by the oldest one that is left.
-    const following = at < 0 ? segments.find((other) => other.number > segment.number) : segments[at + 1];
-    return following !== undefined && following.durableBytes > 0 ? following : undefined;
+    // Our own place is not found when the segment was removed while we read it: then look from the oldest on.
+    for (let i = segments.indexOf(segment) + 1; i < segments.length; i++)
+      // A crash can leave a segment without a record: it is passed over.
+      if (segments[i].number > segment.number && segments[i].durableBytes > 0) return segments[i];
+    return undefined;
   }
 
   #openReader(segment: WalSegment): LogReader {

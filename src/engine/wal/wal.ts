@@ -84,7 +84,10 @@ export class Wal implements AsyncDisposable {
   #isAppendable = false;
   /** Bytes of the newest segment that are written or being written. */
   #writtenBytes = 0;
-  #lastSyncMs = 0;
+  /** Last sequence number that is known to be on disk, whatever the sync mode. */
+  #syncedSequence: number;
+  #syncWaiters: Waiter[] = [];
+  #isSyncDue = false;
   #fd = -1;
   #isFlushing = false;
   #isFlushScheduled = false;
@@ -166,9 +169,13 @@ export class Wal implements AsyncDisposable {
     this.#segments = segments;
     this.#nextSequence = nextSequence;
     this.#durableSequence = nextSequence - 1;
+    this.#syncedSequence = nextSequence - 1;
     this.#nextSegmentNumber = (segments.at(-1)?.number ?? 0) + 1;
     if (options.sync === 'interval' && !options.isReadOnly) {
-      this.#intervalTimer = setInterval(() => this.#scheduleFlush(), options.syncIntervalMs);
+      this.#intervalTimer = setInterval(() => {
+        this.#isSyncDue = this.#hasUnsynced;
+        if (this.#isSyncDue) this.#scheduleFlush();
+      }, options.syncIntervalMs);
       this.#intervalTimer.unref();
     }
   }
@@ -232,12 +239,15 @@ export class Wal implements AsyncDisposable {
   }
 
   /** Writes and syncs all that was appended, whatever the sync mode. */
-  async sync(): Promise<void> {
-    await this.whenDurable(this.#nextSequence - 1);
-    if (this.#fd < 0 || !this.#hasUnsynced) return;
-    while (this.#isFlushing) await new Promise((resolve) => setImmediate(resolve));
-    await this.#guard(this.#syncOpenSegment());
-    if (this.#failure !== undefined) throw this.#failure;
+  sync(): Promise<void> {
+    const sequence = this.#nextSequence - 1;
+    if (this.#options.sync === 'always') return this.whenDurable(sequence);
+    if (sequence <= this.#syncedSequence) return Promise.resolve();
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#syncWaiters.push({ sequence, resolve, reject });
+      this.#scheduleFlush();
+    });
   }
 
   /** Calls `listener` after each advance of `durableSequence`, and when the log closes or fails. */
@@ -342,19 +352,20 @@ export class Wal implements AsyncDisposable {
     });
   }
 
-  /** Writes what is pending, group after group, until nothing is. */
+  /** Writes what is pending, group after group, until nothing is; the one place from where the file is touched. */
   async #flush(): Promise<void> {
     if (this.#isFlushing) return;
     this.#isFlushing = true;
     try {
-      while (this.#pending.length > 0) {
+      while (this.#pending.length > 0 || this.#isSyncWanted()) {
         const group = this.#pending;
         this.#pending = [];
-        this.#writtenBytes = group[group.length - 1].framer.endOffset;
+        const last = group.at(-1);
+        if (last !== undefined) this.#writtenBytes = last.framer.endOffset;
         for (const write of group) await this.#writeOut(write);
+        // Inside the loop: under steady load there is always more to write.
+        if (this.#isSyncWanted()) await this.#syncOpenSegment();
       }
-      if (this.#options.sync === 'interval' && this.#hasUnsynced && this.#isIntervalOver())
-        await this.#syncOpenSegment();
     } finally {
       this.#isFlushing = false;
     }
@@ -386,14 +397,22 @@ export class Wal implements AsyncDisposable {
     await this.#files.syncDirectory(this.directory);
   }
 
-  #isIntervalOver(): boolean {
-    return performance.now() - this.#lastSyncMs >= this.#options.syncIntervalMs;
+  #isSyncWanted(): boolean {
+    return this.#hasUnsynced && (this.#isSyncDue || this.#syncWaiters.length > 0);
   }
 
   async #syncOpenSegment(): Promise<void> {
+    const written = this.#durableSequence;
     await this.#files.datasync(this.#fd);
     this.#hasUnsynced = false;
-    this.#lastSyncMs = performance.now();
+    this.#isSyncDue = false;
+    this.#syncedSequence = written;
+    const waiters = this.#syncWaiters;
+    this.#syncWaiters = [];
+    for (const waiter of waiters) {
+      if (waiter.sequence <= written) waiter.resolve();
+      else this.#syncWaiters.push(waiter);
+    }
   }
 
   #wake(): void {
@@ -428,8 +447,9 @@ export class Wal implements AsyncDisposable {
       },
     );
     this.#pending = [];
-    const waiters = this.#waiters;
+    const waiters = [...this.#waiters, ...this.#syncWaiters];
     this.#waiters = [];
+    this.#syncWaiters = [];
     for (const waiter of waiters) waiter.reject(this.#failure);
     for (const listener of [...this.#durableListeners]) listener();
   }

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { LogDirectoryReader, summariseLog } from '../../../src/engine/index.js';
 import { LiveWalIterator, Wal, type WalOptions, WalRecordIterator } from '../../../src/engine/wal/index.js';
 import { isTailraceError } from '../../../src/errors/index.js';
 import { type Files, nodeFiles } from '../../../src/files/index.js';
@@ -184,6 +185,71 @@ describe('write-ahead log', () => {
     expect(readFileSync(first).length).toBeGreaterThan(0);
   });
 
+  it('opens again when the last record ends where no header fits into its block', async () => {
+    for (let missing = 0; missing <= 8; missing++) {
+      rmSync(directory.path, { recursive: true });
+      mkdirSync(directory.path);
+      const wal = await openWal();
+      const overhead = batchFor(wal, 32_700).length - 32_700 + 7;
+      const [written] = await appendAll(wal, [32_768 - overhead - missing]);
+      await wal.close();
+      expect(readFileSync(newestLog()).length).toBe(32_768 - missing);
+      const { batches, wal: reopened } = await recovered();
+      expect([batches.length, batches[0]?.equals(written as Buffer)]).toEqual([1, true]);
+      expect(reopened.recovery.cut).toBeUndefined();
+      await reopened.close();
+    }
+  });
+
+  it('syncs at each interval although there is always more to write', async () => {
+    const syncedAt: number[] = [];
+    const files: Files = {
+      ...nodeFiles,
+      datasync: (fd) => {
+        syncedAt.push(performance.now());
+        return nodeFiles.datasync(fd);
+      },
+    };
+    const wal = await openWal({ files, sync: 'interval', syncIntervalMs: 20, segmentBytes: 1e9 });
+    const end = performance.now() + 400;
+    while (performance.now() < end) {
+      wal.append(batchFor(wal, 100));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(syncedAt.length).toBeGreaterThan(4);
+    await wal.close();
+  });
+
+  it('syncs on demand while it is written to and rotates, and rejects who waits for a sync that fails', async () => {
+    let running = 0;
+    let isBroken = false;
+    // One operation at a time on the open segment is what a slow disk would show.
+    const alone = async (operation: () => Promise<void>): Promise<void> => {
+      expect(++running).toBe(1);
+      await new Promise((resolve) => setImmediate(resolve));
+      await operation().finally(() => running--);
+    };
+    const files: Files = {
+      ...nodeFiles,
+      write: (fd, bytes, position) => alone(() => nodeFiles.write(fd, bytes, position)),
+      datasync: (fd) => alone(() => (isBroken ? Promise.reject(new Error('EIO')) : nodeFiles.datasync(fd))),
+    };
+    const wal = await openWal({ files, sync: 'none', segmentBytes: 2_000 });
+    const waits: Promise<void>[] = [];
+    for (let i = 0; i < 200; i++) {
+      wal.append(batchFor(wal, 300));
+      waits.push(wal.sync());
+      if (i % 3 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await Promise.all(waits);
+    await wal.sync();
+    isBroken = true;
+    wal.append(batchFor(wal, 1));
+    await expect(wal.sync()).rejects.toMatchObject({ code: 'STORE_FAILED' });
+    await expect(wal.sync()).rejects.toMatchObject({ code: 'STORE_FAILED' });
+    await wal.close();
+  });
+
   it('shares one sync among the writes that wait for it', async () => {
     let syncs = 0;
     const files: Files = {
@@ -335,6 +401,32 @@ describe('log iterator', () => {
     iterator.close();
   });
 
+  it('passes over a segment that a crash left without a record', async () => {
+    const wal = await openWal();
+    await appendAll(wal, [10, 20]);
+    await wal.close();
+    writeFileSync(join(directory.path, '000002.log'), '');
+    const { wal: reopened } = await recovered();
+    await appendAll(reopened, [30]);
+    expect(logFiles()).toEqual(['000001.log', '000002.log', '000003.log']);
+    const iterator = new LiveWalIterator(reopened, 0);
+    expect(Array.from(iterator, ({ sequence }) => sequence)).toEqual([1, 2, 3]);
+    await reopened.close();
+  });
+
+  it('never takes zeros for the end of what is durable', async () => {
+    const wal = await openWal();
+    await appendAll(wal, [100, 100, 100]);
+    const bytes = readFileSync(newestLog());
+    writeFileSync(newestLog(), bytes.fill(0, bytes.length / 3, (bytes.length / 3) * 2));
+    const iterator = new LiveWalIterator(wal, 0);
+    expect(() => {
+      for (; iterator.valid; iterator.next());
+    }).toThrow(expect.objectContaining({ code: 'WAL_CORRUPT' }));
+    iterator.close();
+    await wal.close();
+  });
+
   it('names the place of damage instead of ending early', async () => {
     const wal = await openWal();
     await appendAll(wal, [100, 100, 100, 100]);
@@ -348,5 +440,49 @@ describe('log iterator', () => {
     iterator.close();
     await wal.close();
     appendFileSync(newestLog(), '');
+  });
+});
+
+describe('a directory of another writer', () => {
+  /** Two files of which the first has a torn end, and the second goes on at the sequence number `next`. */
+  const twoFiles = async (next: number, torn: Buffer): Promise<void> => {
+    const wal = await openWal();
+    await appendAll(wal, [100, 100]);
+    await wal.close();
+    rmSync(join(directory.path, 'SEALS'));
+    appendFileSync(newestLog(), torn);
+    const elsewhere = throwAwayDirectory('elsewhere');
+    const other = await Wal.open(elsewhere.path, defaults, () => undefined);
+    for (let i = 1; i < next + 2; i++) other.append(batchFor(other, 0));
+    await other.close();
+    const bytes = readFileSync(join(elsewhere.path, '000001.log'));
+    const records = Math.round(bytes.length / (next + 1));
+    writeFileSync(join(directory.path, '000007.log'), bytes.subarray(bytes.length - 2 * records));
+    elsewhere.remove();
+  };
+
+  it.each([
+    ['a short record', Buffer.from([1, 2, 3, 4, 50, 0, 1, 9])],
+    ['garbage', Buffer.alloc(60, 0x41)],
+    ['zeros', Buffer.alloc(60)],
+  ])('is read on where a crash tore the end of an older file: %s', async (_what, torn) => {
+    await twoFiles(3, torn);
+    const reader = new LogDirectoryReader(directory.path, 0);
+    const sequences: number[] = [];
+    for (let batch = reader.next(); batch !== undefined; batch = reader.next())
+      sequences.push(batch.sequence);
+    reader.close();
+    expect(sequences).toEqual([1, 2, 3, 4]);
+    expect([...summariseLog(directory.path)].map(({ tornBytes }) => tornBytes)).toEqual([torn.length, 0]);
+  });
+
+  it('is refused where the torn end lost a batch', async () => {
+    await twoFiles(4, Buffer.from([1, 2, 3, 4, 50, 0, 1, 9]));
+    const reader = new LogDirectoryReader(directory.path, 0);
+    reader.next();
+    reader.next();
+    expect(() => reader.next()).toThrow(expect.objectContaining({ code: 'WAL_CORRUPT' }));
+    reader.close();
+    expect(() => [...summariseLog(directory.path)]).toThrow(expect.objectContaining({ code: 'WAL_CORRUPT' }));
   });
 });
