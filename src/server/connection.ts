@@ -4,20 +4,27 @@ import {
   CommandTransaction,
   type DataCommand,
   ErrorReply,
+  keyName,
   keysOfCall,
+  type Reply,
   wrongArity,
 } from '../data-model/index.js';
 import { isTailraceError } from '../errors/index.js';
 import { ReplyWriter, RequestParser, unauthenticatedRequestLimits } from '../resp/index.js';
+import type { BlockedCall } from './blocked-calls.js';
 import type { TableEntry } from './command-table.js';
+import { Outbox } from './outbox.js';
 import type { PollCursor } from './poll-cursor.js';
 import { writeReply } from './reply-encoding.js';
 import type { ServerState } from './server-state.js';
+import { TransactionQueue } from './transaction-queue.js';
 
-/** A command that waits for EXEC. */
-interface Queued {
-  readonly entry: TableEntry;
-  readonly args: readonly Buffer[];
+/** What a connection waits for before its next command. */
+export interface Suspension {
+  /** Lets go of what was arranged: the wait is over, or the client is gone. */
+  cancel(): void;
+  /** Answers as after the timeout. Absent where CLIENT UNBLOCK has no say. */
+  readonly timeOut?: () => void;
 }
 
 /**
@@ -40,17 +47,14 @@ export class Connection {
   readonly #socket: Socket;
   readonly #parser: RequestParser;
   readonly #context: CommandContext;
-  /** Replies that wait for their sequence number to become durable, oldest first. */
-  #outgoing: { readonly bytes: Buffer; readonly sequence: number }[] = [];
-  #outgoingBytes = 0;
-  #isSending = false;
+  readonly #outbox: Outbox;
   #isHeld = false;
   #isClosing = false;
   #linger: NodeJS.Timeout | undefined;
   #lastWrite = 0;
-  #queue: Queued[] | undefined;
-  #queuedBytes = 0;
-  #isQueueBroken = false;
+  #queue: TransactionQueue | undefined;
+  #isExecuting = false;
+  #suspension: Suspension | undefined;
 
   constructor(socket: Socket, state: ServerState) {
     this.#socket = socket;
@@ -59,6 +63,7 @@ export class Connection {
     this.#parser = new RequestParser();
     this.isAuthenticated = state.options.password === '';
     this.#context = new CommandContext(state.store, state.services);
+    this.#outbox = new Outbox(socket, state.store, () => this.#sent());
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('drain', () => this.#resume());
@@ -88,14 +93,24 @@ export class Connection {
     return this.#queue !== undefined;
   }
 
+  /** False while EXEC runs the queue: nothing in a transaction waits. */
+  get mayWait(): boolean {
+    return !this.#isExecuting;
+  }
+
+  get isWaiting(): boolean {
+    return this.#suspension !== undefined;
+  }
+
   /** Bytes of replies that the client has not taken. */
   get unsentBytes(): number {
-    return this.#outgoingBytes + this.#socket.writableLength + this.reply.out.length;
+    return this.#outbox.unsentBytes + this.reply.out.length;
   }
 
   /** Sends what is ready, then closes. A client that does not take it in time is closed all the same. */
   end(): void {
     this.#isClosing = true;
+    this.#cancelWait();
     this.#linger ??= setTimeout(() => this.#socket.destroy(), lingerMs);
     if (this.#isHeld) this.#socket.resume(); // or its own end would never be seen
     this.#flush();
@@ -105,12 +120,34 @@ export class Connection {
     this.#socket.destroy();
   }
 
+  /** Holds back the commands behind the current one, which is answered by `release`. */
+  suspend(suspension: Suspension): void {
+    this.#suspension = suspension;
+  }
+
+  /** Ends the wait with what `answer` writes, and goes on with the commands that have come meanwhile. */
+  release(answer: () => void): void {
+    if (this.#suspension === undefined) return;
+    this.#cancelWait();
+    answer();
+    this.#flush();
+    // Not at once: whoever released it may be in the middle of a command of his own.
+    queueMicrotask(() => this.#run());
+  }
+
+  /** CLIENT UNBLOCK: false when the client does not wait for anything that it can be released from. */
+  unblock(isError: boolean): boolean {
+    const timeOut = this.#suspension?.timeOut;
+    if (timeOut === undefined) return false;
+    if (isError) this.release(() => this.reply.error('UNBLOCKED client unblocked via CLIENT UNBLOCK'));
+    else timeOut();
+    return true;
+  }
+
   // What the transaction commands do to the connection.
 
   beginTransaction(): void {
-    this.#queue = [];
-    this.#queuedBytes = 0;
-    this.#isQueueBroken = false;
+    this.#queue = new TransactionQueue(this.state.options.request.requestBytes);
   }
 
   discardTransaction(): void {
@@ -119,7 +156,7 @@ export class Connection {
   }
 
   watch(keys: readonly Buffer[]): void {
-    for (const key of keys) this.state.watches.add(this, this.namespace, key);
+    for (const key of keys) this.state.watches.add(this, keyName(this.namespace, key));
   }
 
   unwatch(): void {
@@ -129,11 +166,10 @@ export class Connection {
 
   /** Runs the queued commands as one batch: all or nothing, seen by nobody in between. */
   executeTransaction(): void {
-    const queue = this.#queue ?? [];
+    const queue = this.#queue;
     const isWatchBroken = this.isWatchBroken;
-    const isQueueBroken = this.#isQueueBroken;
     this.discardTransaction();
-    if (isQueueBroken) {
+    if (queue === undefined || queue.isBroken) {
       this.reply.error('EXECABORT Transaction discarded because of previous errors.');
       return;
     }
@@ -142,44 +178,51 @@ export class Connection {
       return;
     }
     const transaction = new CommandTransaction(this.state.store, this.state.services, this.namespace);
-    this.reply.array(queue.length);
-    for (const { entry, args } of queue) {
-      if (entry.data !== undefined) writeReply(this.reply, transaction.run(entry.data, args));
-      else entry.server?.run(this, args);
+    this.reply.array(queue.commands.length);
+    this.#isExecuting = true;
+    try {
+      for (const { entry, args } of queue.commands) {
+        if (entry.data === undefined) entry.server?.run(this, args);
+        else {
+          const timeout = entry.data.wait?.timeoutMs(args);
+          const reply = timeout instanceof ErrorReply ? timeout : transaction.run(entry.data, args);
+          writeReply(this.reply, reply);
+        }
+      }
+    } finally {
+      this.#isExecuting = false;
     }
-    if (transaction.batch.count === 0) return;
-    this.#lastWrite = this.state.store.commit(transaction.batch.finish()).last;
-    for (const { entry, args } of queue) if (entry.data?.isWrite) this.#touch(entry.data, args);
+    if (transaction.batch.count > 0) this.commit(transaction.batch.finish());
   }
 
-  /** Notes a write that did not go through a data command. */
-  wrote(sequence: number): void {
-    this.#lastWrite = sequence;
-    if (!this.state.watches.isEmpty) this.state.watches.touchAll();
+  /** Commits a batch of this client: its reply waits until the batch is durable. */
+  commit(batch: Buffer): void {
+    this.#lastWrite = this.state.commit(batch);
   }
 
   #receive(chunk: Buffer): void {
     if (this.#isClosing) return; // nothing behind the last command counts, nor is it kept
     this.#parser.feed(chunk);
-    this.#run();
+    if (this.#suspension === undefined) this.#run();
+    else if (this.#parser.bufferedBytes > maxBytesBehindWait) this.#hold();
   }
 
-  /** Runs the commands that have arrived, as long as the client takes their replies. */
+  /** Runs the commands that have arrived, as long as the client takes their replies and none of them waits. */
   #run(): void {
-    while (!this.#isClosing && this.#parser.next()) {
+    while (!this.#isClosing && this.#suspension === undefined && this.#parser.next()) {
       this.#execute(this.#parser.args);
       if (this.reply.out.length < checkOutputBytes) continue;
       this.#flush();
       if (this.#limitOutput()) return;
     }
-    if (this.#parser.error !== undefined && !this.#isClosing) {
+    if (this.#parser.error !== undefined && !this.#isClosing && this.#suspension === undefined) {
       this.state.counters.protocolErrors++;
       this.reply.error(this.#parser.error);
       this.end();
       return;
     }
     this.#flush();
-    this.#limitOutput(); // many small replies fill memory as well as few large ones
+    if (!this.#limitOutput()) this.#unhold(); // many small replies fill memory as well as few large ones
   }
 
   /** True when the client must not be served on: it has too many replies to read first, or was closed for them. */
@@ -192,15 +235,25 @@ export class Connection {
       return true;
     }
     if (bytes <= softOutputBytes || this.#isClosing) return false;
-    this.#isHeld = true;
-    this.#socket.pause();
+    this.#hold();
     return true;
   }
 
-  #resume(): void {
-    if (!this.#isHeld || this.unsentBytes > this.state.options.softOutputBytes) return;
+  #hold(): void {
+    this.#isHeld = true;
+    this.#socket.pause();
+  }
+
+  #unhold(): void {
+    if (!this.#isHeld || this.#suspension !== undefined) return;
     this.#isHeld = false;
     this.#socket.resume();
+  }
+
+  #resume(): void {
+    if (!this.#isHeld || this.#suspension !== undefined) return;
+    if (this.unsentBytes > this.state.options.softOutputBytes) return;
+    this.#unhold();
     this.#run();
   }
 
@@ -222,7 +275,7 @@ export class Connection {
     entry.calls++;
     this.lastCommand = entry.name;
     if (this.#queue !== undefined && entry.server?.isTransactional !== true) {
-      this.#enqueue(entry, args);
+      this.#enqueue(this.#queue, entry, args);
       return;
     }
     const mark = this.reply.out.length;
@@ -233,50 +286,81 @@ export class Connection {
       this.reply.out.truncate(mark);
       this.#fail(error, entry.name);
     }
+    this.state.blocked.serve();
   }
 
   #runData(command: DataCommand, args: readonly Buffer[]): void {
-    const context = this.#context;
-    if (!command.isWrite) {
-      writeReply(this.reply, command.run(context, args));
+    const { wait } = command;
+    const timeoutMs = wait?.timeoutMs(args);
+    if (timeoutMs instanceof ErrorReply) {
+      this.reply.error(timeoutMs.text);
       return;
     }
+    const reply = this.#tryData(command, args);
+    if (timeoutMs !== undefined && isNothing(reply)) this.#block(command, args, timeoutMs);
+    else writeReply(this.reply, reply);
+  }
+
+  /** Runs the command and commits what it made. */
+  #tryData(command: DataCommand, args: readonly Buffer[]): Reply {
+    const context = this.#context;
+    if (!command.isWrite) return command.run(context, args);
     const { batch } = context;
     batch.clear();
     const reply = command.run(context, args);
-    if (batch.count > 0 && !(reply instanceof ErrorReply)) {
-      this.#lastWrite = this.state.store.commit(batch.finish()).last;
-      this.#touch(command, args);
+    if (batch.count > 0 && !(reply instanceof ErrorReply)) this.commit(batch.finish());
+    return reply;
+  }
+
+  /** Waits for one of the command's keys; 0 ms: without end. */
+  #block(command: DataCommand, args: readonly Buffer[], timeoutMs: number): void {
+    const { wait } = command;
+    const owned = wait?.retryArgs?.(this.#context, args) ?? args.map((arg) => Buffer.from(arg));
+    const keys = wait?.keysOf?.(owned) ?? keysOfCall(command.keys, owned);
+    const byName = new Map(keys.map((key) => [keyName(this.namespace, key), key]));
+    const call: BlockedCall = {
+      names: [...byName.keys()],
+      kind: wait?.type === 'list' || wait?.type === 'zset' ? command.name : undefined,
+      retry: (name) => this.#retry(command, owned, byName.get(name)),
+    };
+    const timeOut = (): void => this.release(() => this.reply.nullArray());
+    // A timer cannot run longer than some weeks; who waits that long waits without end.
+    const timer = timeoutMs > 0 && timeoutMs <= longestTimerMs ? setTimeout(timeOut, timeoutMs) : undefined;
+    this.state.blocked.add(call);
+    this.suspend({
+      timeOut,
+      cancel: () => {
+        clearTimeout(timer);
+        this.state.blocked.remove(call);
+      },
+    });
+  }
+
+  /** True when the blocked command is answered. */
+  #retry(command: DataCommand, args: readonly Buffer[], written: Buffer | undefined): boolean {
+    try {
+      const type = command.wait?.type;
+      if (type !== undefined && written !== undefined && this.#context.findAny(written)?.type !== type)
+        return false;
+      const reply = this.#tryData(command, args);
+      if (isNothing(reply)) return false;
+      this.release(() => writeReply(this.reply, reply));
+    } catch (error) {
+      this.release(() => this.#fail(error, command.name));
     }
-    writeReply(this.reply, reply);
+    return true;
   }
 
-  #touch(command: DataCommand, args: readonly Buffer[]): void {
-    const { watches } = this.state;
-    if (watches.isEmpty) return;
-    const keys = keysOfCall(command.keys, args);
-    if (keys.length > 0) watches.touch(this.namespace, keys);
-    else watches.touchAll();
-  }
-
-  #enqueue(entry: TableEntry, args: readonly Buffer[]): void {
-    if (entry.server?.isRefusedInMulti) {
+  #enqueue(queue: TransactionQueue, entry: TableEntry, args: readonly Buffer[]): void {
+    if (entry.server?.isRefusedInMulti)
       this.#refuse(`ERR ${entry.name.toUpperCase()} is not allowed in MULTI`);
-      return;
-    }
-    for (const arg of args) this.#queuedBytes += arg.length + queuedArgumentBytes;
-    if (this.#queuedBytes > this.state.options.request.requestBytes) {
-      this.#queue = []; // it will not run any more, so nothing of it is kept
-      this.#refuse('ERR the transaction is larger than a request may be');
-      return;
-    }
-    this.#queue?.push({ entry, args });
-    this.reply.simple('QUEUED');
+    else if (queue.push({ entry, args })) this.reply.simple('QUEUED');
+    else this.#refuse('ERR the transaction is larger than a request may be');
   }
 
   /** An error of the request: inside MULTI it spoils the transaction. */
   #refuse(text: string): void {
-    if (this.#queue !== undefined) this.#isQueueBroken = true;
+    this.#queue?.break();
     this.reply.error(text);
   }
 
@@ -289,56 +373,49 @@ export class Connection {
     this.reply.error('ERR internal error');
   }
 
+  #cancelWait(): void {
+    const suspension = this.#suspension;
+    this.#suspension = undefined;
+    suspension?.cancel();
+  }
+
   /** Hands the replies over to be sent when what they tell of is durable. */
   #flush(): void {
     if (this.reply.out.length > 0) {
       const { store, options } = this.state;
-      const sequence = options.areReadsDurable ? store.sequence : this.#lastWrite;
-      const bytes = this.reply.out.take();
-      if (this.#outgoing.length === 0 && sequence <= store.durableSequence) {
-        this.#socket.write(bytes);
-      } else {
-        this.#outgoing.push({ bytes, sequence });
-        this.#outgoingBytes += bytes.length;
-        if (!this.#isSending) this.#send().catch(() => this.#socket.destroy());
-      }
+      this.#outbox.push(this.reply.out.take(), options.areReadsDurable ? store.sequence : this.#lastWrite);
     }
-    if (this.#isClosing && this.#outgoing.length === 0) this.#socket.end();
+    if (this.#isClosing && this.#outbox.isEmpty) this.#socket.end();
   }
 
-  /** A write whose durability is unknown is never answered: a failed store closes the connection. */
-  async #send(): Promise<void> {
-    this.#isSending = true;
-    while (this.#outgoing.length > 0) {
-      await this.state.store.whenDurable(this.#outgoing[0].sequence);
-      const durable = this.state.store.durableSequence;
-      while (this.#outgoing.length > 0 && this.#outgoing[0].sequence <= durable) {
-        const { bytes } = this.#outgoing.shift() as { bytes: Buffer };
-        this.#outgoingBytes -= bytes.length;
-        this.#socket.write(bytes);
-      }
-    }
-    this.#isSending = false;
+  #sent(): void {
     if (this.#isClosing) this.#socket.end();
     else this.#resume();
   }
 
   #forget(): void {
     clearTimeout(this.#linger);
+    this.#cancelWait();
     this.pollCursor?.close();
     this.unwatch();
     this.state.connections.delete(this);
   }
 }
 
+const isNothing = (reply: Reply): boolean =>
+  reply === null || (typeof reply === 'object' && 'kind' in reply && reply.kind === 'nullArray');
+
 /** Output is compared with the limits whenever this much has come together, and at the end of each chunk. */
 const checkOutputBytes = 64 * 1024;
 
-/** What keeping an argument costs beside its bytes, about. */
-const queuedArgumentBytes = 64;
+/** A client that waits is read on, so that its end is seen, up to this much of what it sends ahead. */
+const maxBytesBehindWait = 1024 * 1024;
 
 /** How long a client that is being closed may take for its last replies. */
 const lingerMs = 2_000;
+
+/** Longest time that a timer takes. */
+const longestTimerMs = 2 ** 31 - 1;
 
 const unknownCommand = (args: readonly Buffer[]): string => {
   const rest = args.slice(1, 21).map((arg) => `\`${arg.toString('utf8', 0, 128)}\``);

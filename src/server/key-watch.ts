@@ -1,3 +1,4 @@
+import type { WrittenKeys } from '../data-model/index.js';
 import type { Connection } from './connection.js';
 
 /** Which connections WATCH which keys. A touched key makes the EXEC of its watchers fail. */
@@ -11,8 +12,8 @@ export class KeyWatch {
     return this.#watchers.size === 0;
   }
 
-  add(connection: Connection, namespace: string, key: Buffer): void {
-    const name = nameOf(namespace, key);
+  /** `name`: as `keyName` names the key. */
+  add(connection: Connection, name: string): void {
     const watchers = this.#watchers.get(name);
     if (watchers === undefined) this.#watchers.set(name, new Set([connection]));
     else watchers.add(connection);
@@ -30,17 +31,11 @@ export class KeyWatch {
     this.#namesOf.delete(connection);
   }
 
-  touch(namespace: string, keys: readonly Buffer[]): void {
-    for (const key of keys)
-      for (const connection of this.#watchers.get(nameOf(namespace, key)) ?? [])
-        connection.isWatchBroken = true;
-  }
-
-  /** For writes that name no keys, such as FLUSHALL. */
-  touchAll(): void {
-    for (const watchers of this.#watchers.values())
-      for (const connection of watchers) connection.isWatchBroken = true;
+  touch({ names, ranges }: WrittenKeys): void {
+    for (const name of names)
+      for (const connection of this.#watchers.get(name) ?? []) connection.isWatchBroken = true;
+    for (const { begin, end } of ranges)
+      for (const [name, watchers] of this.#watchers)
+        if (name >= begin && name < end) for (const connection of watchers) connection.isWatchBroken = true;
   }
 }
-
-const nameOf = (namespace: string, key: Buffer): string => `${namespace}\0${key.toString('latin1')}`;

@@ -1,40 +1,41 @@
-import type { CommandServices } from '../data-model/index.js';
+import { type CommandServices, writtenKeys } from '../data-model/index.js';
 import type { Store } from '../engine/index.js';
+import { BlockedCalls } from './blocked-calls.js';
 import { CommandTable } from './command-table.js';
 import type { Connection } from './connection.js';
 import { KeyWatch } from './key-watch.js';
 import type { ServerOptions } from './server-options.js';
 
 /** What all connections of a server share. */
-export interface ServerState {
+export class ServerState {
   readonly store: Store;
   readonly services: CommandServices;
   readonly options: ServerOptions;
-  readonly connections: Set<Connection>;
-  readonly watches: KeyWatch;
-  readonly startedAtMs: number;
-  readonly commands: CommandTable;
-  readonly counters: {
-    connections: number;
-    rejectedConnections: number;
-    protocolErrors: number;
-    closedForOutput: number;
-  };
-  nextClientId: number;
-}
+  readonly connections = new Set<Connection>();
+  readonly watches = new KeyWatch();
+  readonly blocked = new BlockedCalls();
+  readonly startedAtMs = Date.now();
+  readonly commands = new CommandTable();
+  readonly counters = { connections: 0, rejectedConnections: 0, protocolErrors: 0, closedForOutput: 0 };
+  nextClientId = 1;
 
-export const newServerState = (
-  store: Store,
-  services: CommandServices,
-  options: ServerOptions,
-): ServerState => ({
-  store,
-  services,
-  options,
-  connections: new Set(),
-  watches: new KeyWatch(),
-  startedAtMs: Date.now(),
-  commands: new CommandTable(),
-  counters: { connections: 0, rejectedConnections: 0, protocolErrors: 0, closedForOutput: 0 },
-  nextClientId: 1,
-});
+  constructor(store: Store, services: CommandServices, options: ServerOptions) {
+    this.store = store;
+    this.services = services;
+    this.options = options;
+  }
+
+  /**
+   * Commits what a command made, and tells those who watch its keys or wait for them; whoever waits gets his turn by
+   * `blocked.serve()` when the command is done. Returns the last sequence number.
+   */
+  commit(batch: Buffer): number {
+    const { last } = this.store.commit(batch);
+    if (!this.watches.isEmpty || !this.blocked.isEmpty) {
+      const written = writtenKeys(batch);
+      this.watches.touch(written);
+      this.blocked.touch(written);
+    }
+    return last;
+  }
+}

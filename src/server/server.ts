@@ -4,7 +4,7 @@ import { Engine, type Store } from '../engine/index.js';
 import { TailraceError } from '../errors/index.js';
 import { Connection } from './connection.js';
 import { defaultServerOptions, type ServerOptions } from './server-options.js';
-import { newServerState, type ServerState } from './server-state.js';
+import { ServerState } from './server-state.js';
 
 /**
  * Serves a store to Redis clients, and its log to those of Kvrocks.
@@ -30,7 +30,7 @@ export class Server implements AsyncDisposable {
     };
     if (all.isProtected && all.password === '' && !isLoopback(all.host)) throw unprotected(all.host);
     const tcp = createServer();
-    const state = newServerState(store, commandServices(), all);
+    const state = new ServerState(store, commandServices(), all);
     await new Promise<void>((resolve, reject) => {
       tcp.once('error', (cause) => reject(cannotListen(all, cause)));
       tcp.listen(all.port, all.host, resolve);

@@ -1,3 +1,4 @@
+import type { ValueType } from '../change.js';
 import { parseDouble } from './arguments.js';
 import type { CommandContext } from './command-context.js';
 import { ErrorReply, type Reply } from './reply.js';
@@ -22,6 +23,8 @@ export interface Wait {
   readonly timeoutMs: (args: readonly Buffer[]) => number | undefined | ErrorReply;
   /** The arguments to try again with, where they mean the moment of the call (XREAD's `$`). Owned. */
   readonly retryArgs?: (context: CommandContext, args: readonly Buffer[]) => readonly Buffer[];
+  /** A key of another type is as good as none: the call waits on. Absent: it is run again, and its refusal answered. */
+  readonly type?: ValueType;
   /** The keys to wait for, where `keys` can't tell. Borrows `args`. */
   readonly keysOf?: (args: readonly Buffer[]) => readonly Buffer[];
 }
@@ -83,8 +86,9 @@ export const blockingCommand = (
   run: Run,
 ): DataCommand => ({ name, arity, isWrite: true, keys, wait, run });
 
-/** A timeout in seconds at a position among the arguments, negative from the end. */
-export const waitsSecondsAt = (position: number): Wait => ({
+/** Waits for a key of this type; the timeout in seconds stands at a position among the arguments, negative from the end. */
+export const waitsSecondsAt = (position: number, type: ValueType): Wait => ({
+  type,
   timeoutMs: (args) => {
     const word = args.at(position);
     const seconds = word === undefined ? undefined : parseDouble(word);

@@ -41,6 +41,21 @@ const subcommands: Readonly<
     run: ({ state, reply }) =>
       reply.bulkText([...state.connections].map((other) => `${describe(other)}\n`).join('')),
   },
+  unblock: {
+    arity: [3, 4],
+    run: ({ state, reply }, args) => {
+      const word = args[3]?.toString('latin1').toUpperCase() ?? 'TIMEOUT';
+      const id = args[2].toString('latin1');
+      if (word !== 'TIMEOUT' && word !== 'ERROR') {
+        reply.error('ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR');
+      } else if (!/^-?\d+$/.test(id)) {
+        reply.error('ERR value is not an integer or out of range');
+      } else {
+        const waiting = [...state.connections].find((other) => String(other.id) === id);
+        reply.integer(waiting?.unblock(word === 'ERROR') ? 1 : 0);
+      }
+    },
+  },
   kill: {
     arity: [3, 4],
     run: ({ state, reply }, args) => {

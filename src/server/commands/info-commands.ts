@@ -69,7 +69,7 @@ const sections: Readonly<Record<string, (state: ServerState) => Lines>> = {
   clients: (state) => [
     ['connected_clients', state.connections.size],
     ['maxclients', state.options.maxClients],
-    ['blocked_clients', 0],
+    ['blocked_clients', [...state.connections].filter((client) => client.isWaiting).length],
   ],
   memory: (state) => {
     const usage = process.memoryUsage();

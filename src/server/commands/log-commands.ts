@@ -183,7 +183,7 @@ const applyBatch: ServerCommand = {
     try {
       const bytes = Buffer.from(args[1]);
       validateWriteBatch(bytes);
-      connection.wrote(connection.state.store.commit(bytes).last);
+      connection.commit(bytes);
       connection.reply.integer(1);
     } catch (error) {
       if (!isTailraceError(error)) throw error;

@@ -1,6 +1,13 @@
 import { encodeLogData, LogCommand } from '../../encoding/log-data.js';
 import type { CommandContext } from '../command-context.js';
-import { blockingCommand, type DataCommand, twoKeys, waitsSecondsAt, writeCommand } from '../data-command.js';
+import {
+  blockingCommand,
+  type DataCommand,
+  twoKeys,
+  type Wait,
+  waitsSecondsAt,
+  writeCommand,
+} from '../data-command.js';
 import { ErrorReply, type Reply, refusal } from '../reply.js';
 import { findList, findOrCreateList, type ListSide } from './list-value.js';
 import { sideOf } from './push-pop-commands.js';
@@ -39,9 +46,14 @@ const lmove = (context: CommandContext, args: readonly Buffer[]): Reply => {
 const rpoplpush = (context: CommandContext, args: readonly Buffer[]): Reply =>
   moveElement(context, args[1] as Buffer, args[2] as Buffer, 'right', 'left');
 
+const waitsForSource = (position: number): Wait => ({
+  ...waitsSecondsAt(position, 'list'),
+  keysOf: (args) => [args[1] as Buffer],
+});
+
 export const moveCommands: readonly DataCommand[] = [
   writeCommand('lmove', 5, twoKeys, lmove),
   writeCommand('rpoplpush', 3, twoKeys, rpoplpush),
-  blockingCommand('blmove', 6, twoKeys, waitsSecondsAt(5), lmove),
-  blockingCommand('brpoplpush', 4, twoKeys, waitsSecondsAt(3), rpoplpush),
+  blockingCommand('blmove', 6, twoKeys, waitsForSource(5), lmove),
+  blockingCommand('brpoplpush', 4, twoKeys, waitsForSource(3), rpoplpush),
 ];

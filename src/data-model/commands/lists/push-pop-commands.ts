@@ -119,7 +119,7 @@ export const pushPopCommands: readonly DataCommand[] = [
   writeCommand('lpop', -2, oneKey, pop('left')),
   writeCommand('rpop', -2, oneKey, pop('right')),
   writeCommand('lmpop', -4, numberedKeys(1), multiPop(1)),
-  blockingCommand('blpop', -3, keysBeforeTimeout, waitsSecondsAt(-1), blockingPop('left')),
-  blockingCommand('brpop', -3, keysBeforeTimeout, waitsSecondsAt(-1), blockingPop('right')),
-  blockingCommand('blmpop', -5, numberedKeys(2), waitsSecondsAt(1), multiPop(2)),
+  blockingCommand('blpop', -3, keysBeforeTimeout, waitsSecondsAt(-1, 'list'), blockingPop('left')),
+  blockingCommand('brpop', -3, keysBeforeTimeout, waitsSecondsAt(-1, 'list'), blockingPop('right')),
+  blockingCommand('blmpop', -5, numberedKeys(2), waitsSecondsAt(1, 'list'), multiPop(2)),
 ];

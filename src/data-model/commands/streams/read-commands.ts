@@ -201,6 +201,6 @@ const wait: Wait = {
 };
 
 export const streamReadCommands: readonly DataCommand[] = [
-  { name: 'xread', arity: -4, isWrite: false, keys: noKeys, wait, run: xread },
+  { name: 'xread', arity: -4, isWrite: false, keys: noKeys, wait: { ...wait, type: 'stream' }, run: xread },
   { name: 'xreadgroup', arity: -7, isWrite: true, keys: noKeys, wait, run: xreadgroup },
 ];

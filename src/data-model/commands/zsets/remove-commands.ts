@@ -143,7 +143,7 @@ export const removeCommands: readonly DataCommand[] = [
   writeCommand('zpopmin', -2, oneKey, pop(false)),
   writeCommand('zpopmax', -2, oneKey, pop(true)),
   writeCommand('zmpop', -4, numberedKeys(1), multiPop(1)),
-  blockingCommand('bzpopmin', -3, keysBeforeTimeout, waitsSecondsAt(-1), blockingPop(false)),
-  blockingCommand('bzpopmax', -3, keysBeforeTimeout, waitsSecondsAt(-1), blockingPop(true)),
-  blockingCommand('bzmpop', -5, numberedKeys(2), waitsSecondsAt(1), multiPop(2)),
+  blockingCommand('bzpopmin', -3, keysBeforeTimeout, waitsSecondsAt(-1, 'zset'), blockingPop(false)),
+  blockingCommand('bzpopmax', -3, keysBeforeTimeout, waitsSecondsAt(-1, 'zset'), blockingPop(true)),
+  blockingCommand('bzmpop', -5, numberedKeys(2), waitsSecondsAt(1, 'zset'), multiPop(2)),
 ];
