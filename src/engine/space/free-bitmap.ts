@@ -91,7 +91,7 @@ export const forEachFreeRun = (
   for (let at = 0, last = (units + 31) >>> 5; at < last; at++) {
     const word = words[at];
     if (word === -1) {
-      if (length === 0) start = at << 5;
+      if (length === 0) start = at * 32;
       length += 32;
       continue;
     }
@@ -102,7 +102,7 @@ export const forEachFreeRun = (
     }
     for (let bit = 0; bit < 32; bit++) {
       if ((word >>> bit) & 1) {
-        if (length === 0) start = (at << 5) + bit;
+        if (length === 0) start = at * 32 + bit;
         length++;
       } else if (length > 0) {
         visit(start, length);
@@ -127,7 +127,7 @@ const spareWords = 16;
 
 const lowMask = (bits: number): number => (bits === 32 ? -1 : (1 << bits) - 1);
 
-const populationCount = (word: number): number => {
+export const populationCount = (word: number): number => {
   let bits = word - ((word >>> 1) & 0x55555555);
   bits = (bits & 0x33333333) + ((bits >>> 2) & 0x33333333);
   return Math.imul((bits + (bits >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;

@@ -1,1 +1,11 @@
-export { maxUnits, SpaceManager, type SpaceOptions } from './space-manager.js';
+export { maxUnits, type Run, SpaceManager, type SpaceOptions } from './space-manager.js';
+export {
+  type ReadUnits,
+  readSpace,
+  SpaceMap,
+  type SpaceMapLocation,
+  type SpaceMapPlan,
+  type UnitWrite,
+} from './space-map.js';
+export type { SpacePin } from './space-pin.js';
+export { type SpaceStates, VersionedSpace, type VersionedSpaceOptions } from './versioned-space.js';

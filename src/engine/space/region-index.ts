@@ -75,6 +75,13 @@ export class RegionIndex {
     return (at << 5) + lowestBit(word);
   }
 
+  /** The largest class that has a region; 0 when there is none. */
+  largestClass(): number {
+    for (let at = this.#classes.length - 1; at >= 0; at--)
+      if (this.#classes[at] !== 0) return (at << 5) + 31 - Math.clz32(this.#classes[at]);
+    return 0;
+  }
+
   /** The lowest region of a class that has one. */
   lowestRegion(sizeClass: number): number {
     let at = 0;

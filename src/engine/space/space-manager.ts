@@ -13,11 +13,17 @@ import {
 import { RegionIndex } from './region-index.js';
 import { SizeClasses } from './size-classes.js';
 
-/** Units are counted in 31 bits: 16 TiB of 8 KiB units. */
-export const maxUnits = 2 ** 31 - 1024;
+/** 16 TiB of 4 KiB units. */
+export const maxUnits = 2 ** 32 - 1024;
+
+/** Contiguous units. */
+export interface Run {
+  readonly start: number;
+  readonly length: number;
+}
 
 export interface SpaceOptions {
-  /** The longest run that one request may ask for, in units. */
+  /** The longest run that is placed through the index, in units; longer ones take a search of the whole bitmap. */
   readonly maxRunUnits: number;
 }
 
@@ -29,13 +35,16 @@ export interface SpaceOptions {
  * simulations agree bit for bit. Nothing is kept for a used run; whoever refers to it knows its length.
  *
  * Memory: one bit a unit, and about a fifth of that for the index, whatever the number or size of the runs.
- * Single-threaded and synchronous. Knows nothing of files, pins or time: see SpacePins for what keeps freed units
- * from being handed out again.
+ * Single-threaded and synchronous. Knows nothing of files, pins or time: `VersionedSpace` keeps freed units from
+ * being handed out while an older state needs them.
  */
 export class SpaceManager {
   #units: number;
+  /** Units that words and index have room for. */
+  #capacity: number;
   #words: Int32Array;
   #index: RegionIndex;
+  #regionShift: number;
   #freeUnits = 0;
   #vacatedRegion = -1;
   readonly #classes: SizeClasses;
@@ -50,6 +59,8 @@ export class SpaceManager {
         remedy: 'Choose a larger unit size.',
       });
     this.#units = units;
+    this.#capacity = units;
+    this.#regionShift = regionShiftFor(units);
     this.#classes = new SizeClasses(options.maxRunUnits);
     this.#classOf = this.#classes.ofLength;
     this.#overLong = options.maxRunUnits + 1;
@@ -78,6 +89,7 @@ export class SpaceManager {
   /** Takes the best-fitting run of `length` units. Returns its first unit, or -1 when no free run is that long. */
   allocate(length: number): number {
     this.#requireLength(length);
+    if (length >= this.#overLong) return this.#searchLongest(length);
     const wanted = this.#classOf[length];
     let start = -1;
     let sizeClass = this.#index.classFrom(wanted);
@@ -95,6 +107,27 @@ export class SpaceManager {
     }
     if (this.#vacatedRegion >= 0) this.#index.remove(sizeClass, this.#vacatedRegion);
     return this.#take(start, length);
+  }
+
+  /**
+   * Takes `length` units in one run, or, when no run is that long, in as few as there must be: the longest runs
+   * first, the rest by best fit. Undefined, and nothing taken, when that needs more than `maxRuns`.
+   */
+  allocateRuns(length: number, maxRuns: number): Run[] | undefined {
+    const runs: Run[] = [];
+    for (let rest = length; ; ) {
+      const start = this.allocate(rest);
+      if (start >= 0) {
+        runs.push({ start, length: rest });
+        return runs;
+      }
+      const longest = runs.length + 1 < maxRuns ? this.#takeLongest(rest) : undefined;
+      if (longest === undefined) break;
+      runs.push(longest);
+      rest -= longest.length;
+    }
+    for (const run of runs) this.free(run.start, run.length);
+    return undefined;
   }
 
   /** Gives a run back; it joins its free neighbours and may be handed out at once. */
@@ -126,9 +159,25 @@ export class SpaceManager {
     return isRunUsed(this.#words, start, length);
   }
 
-  /** Adds free units at the end. */
+  /** Units in use from `first` on, as bits; none behind the end of the space. `first` and `count` are multiples of 32. */
+  usedBits(first: number, count: number): Int32Array {
+    const used = new Int32Array(count >>> 5);
+    const at = first / 32;
+    const inside = Math.max(0, Math.min(count, this.#units - first));
+    for (let i = 0, last = inside >>> 5; i < last; i++) used[i] = ~this.#words[at + i];
+    const rest = inside & 31;
+    if (rest !== 0) used[inside >>> 5] = ~this.#words[at + (inside >>> 5)] & ((1 << rest) - 1);
+    return used;
+  }
+
+  /** Adds free units at the end. Room for as many again is made at a time, so that growing in steps stays cheap. */
   grow(units: number): void {
-    this.#resize(units, units > this.#units);
+    const before = this.#units;
+    if (!Number.isInteger(units) || units <= before || units > maxUnits)
+      throw this.#fault('grow', before, units - before, `from ${before} units, at most ${maxUnits}`);
+    if (units > this.#capacity) this.#makeRoom(Math.min(maxUnits, Math.max(units, this.#capacity * 2)));
+    this.#units = units;
+    this.free(before, units - before);
   }
 
   /** Free units at the very end of the space: what `shrink` could give back. */
@@ -138,7 +187,14 @@ export class SpaceManager {
 
   /** Drops free units from the end. */
   shrink(units: number): void {
-    this.#resize(units, this.#units - units <= this.freeTailUnits);
+    const dropped = this.#units - units;
+    const tail = this.freeTailUnits;
+    if (!Number.isInteger(units) || dropped <= 0 || dropped > tail)
+      throw this.#fault('shrink', units, dropped, `${tail} units at the end are free`);
+    setUsed(this.#words, units, dropped); // bits behind the end stay 0
+    this.#freeUnits -= dropped;
+    this.#units = units;
+    if (tail > dropped) this.#addRun(units - (tail - dropped), tail - dropped);
   }
 
   forEachFreeRun(visit: (start: number, length: number) => void): void {
@@ -159,7 +215,7 @@ export class SpaceManager {
     this.forEachFreeRun((start, length) => {
       found += length;
       const sizeClass = this.#classOf[Math.min(length, this.#overLong)];
-      if (!this.#index.has(sizeClass, start >>> regionShift))
+      if (!this.#index.has(sizeClass, start >>> this.#regionShift))
         throw this.#fault('check', start, length, 'a free run that the index does not know');
     });
     if (found !== this.#freeUnits)
@@ -181,7 +237,7 @@ export class SpaceManager {
   }
 
   #buildIndex(): RegionIndex {
-    const regionCount = Math.max(1, (this.#units + regionUnits - 1) >>> regionShift);
+    const regionCount = Math.max(1, Math.ceil(this.#capacity / 2 ** this.#regionShift));
     this.#index = new RegionIndex(regionCount, this.#classes.limit);
     this.forEachFreeRun((start, length) => this.#addRun(start, length));
     this.#freeUnits = countFree(this.#words);
@@ -189,7 +245,7 @@ export class SpaceManager {
   }
 
   #addRun(start: number, length: number): void {
-    this.#index.add(this.#classOf[Math.min(length, this.#overLong)], start >>> regionShift);
+    this.#index.add(this.#classOf[Math.min(length, this.#overLong)], start >>> this.#regionShift);
   }
 
   /**
@@ -201,11 +257,12 @@ export class SpaceManager {
     const words = this.#words;
     const classOf = this.#classOf;
     const overLong = this.#overLong;
+    const wordShift = this.#regionShift - 5;
     this.#vacatedRegion = -1;
     while (this.#index.hasClass(sizeClass)) {
       const region = this.#index.lowestRegion(sizeClass);
-      let at = region << (regionShift - 5);
-      const end = Math.min(at + regionWords, words.length - 1);
+      let at = region << wordShift;
+      const end = Math.min(at + (1 << wordShift), words.length - 1);
       let isPreviousFree = at > 0 ? words[at - 1] >>> 31 : 0;
       let chosen = -1;
       let hasOther = false;
@@ -218,9 +275,9 @@ export class SpaceManager {
           starts &= starts - 1;
           const used = ~(word >>> bit);
           let run = used === 0 ? 32 : lowestBit(used);
-          if (run >= 32 - bit) run = runForward(words, (at << 5) + bit, overLong);
+          if (run >= 32 - bit) run = runForward(words, at * 32 + bit, overLong);
           if (classOf[run] !== sizeClass) continue;
-          if (chosen < 0 && run >= length) chosen = (at << 5) + bit;
+          if (chosen < 0 && run >= length) chosen = at * 32 + bit;
           else hasOther = true;
           if (chosen >= 0 && hasOther) return chosen;
         }
@@ -253,21 +310,39 @@ export class SpaceManager {
     return start;
   }
 
-  #resize(units: number, isAllowed: boolean): void {
-    if (!isAllowed || units > maxUnits) throw this.#fault('resize', 0, units, `from ${this.#units} units`);
-    const before = this.#units;
-    if (units < before) setUsed(this.#words, units, before - units); // bits behind the end stay 0
-    const words = allocateWords(units);
-    words.set(this.#words.subarray(0, Math.min(words.length, this.#words.length) - 1));
+  #searchLongest(length: number): number {
+    let found = -1;
+    this.forEachFreeRun((start, run) => {
+      if (found < 0 && run >= length) found = start;
+    });
+    return found < 0 ? -1 : this.#take(found, length);
+  }
+
+  /** Takes up to `length` units of a run of the largest class. */
+  #takeLongest(length: number): Run | undefined {
+    for (;;) {
+      const sizeClass = this.#index.largestClass();
+      if (sizeClass === 0) return undefined;
+      const start = this.#lowestRun(sizeClass, 0);
+      if (start < 0) continue; // the class was stale, and is gone now
+      if (this.#vacatedRegion >= 0) this.#index.remove(sizeClass, this.#vacatedRegion);
+      const run = runForward(this.#words, start, length);
+      return { start: this.#take(start, run), length: run };
+    }
+  }
+
+  #makeRoom(capacity: number): void {
+    const words = allocateWords(capacity);
+    words.set(this.#words);
     this.#words = words;
-    this.#units = units;
-    if (units > before) setFree(words, before, units - before);
+    this.#capacity = capacity;
+    this.#regionShift = regionShiftFor(capacity);
     this.#buildIndex();
   }
 
   #requireLength(length: number): void {
-    if (!Number.isInteger(length) || length < 1 || length >= this.#overLong)
-      throw this.#fault('allocate', -1, length, `requests are of 1 to ${this.#overLong - 1} units`);
+    if (!Number.isInteger(length) || length < 1)
+      throw this.#fault('allocate', -1, length, 'requests are of 1 unit or more');
   }
 
   #requireUsed(start: number, length: number): void {
@@ -287,10 +362,8 @@ export class SpaceManager {
   }
 }
 
-/** 512 units: their bits are one cache line. */
-const regionShift = 9;
-const regionUnits = 1 << regionShift;
-const regionWords = regionUnits >>> 5;
+/** Regions of 512 units, whose bits are one cache line; above 2^26 units of more, so that the index stays small. */
+const regionShiftFor = (units: number): number => (units <= 2 ** 26 ? 9 : units <= 2 ** 29 ? 10 : 11);
 
 const none = -1;
 const tooShort = -2;

@@ -1,0 +1,418 @@
+import { TailraceError } from '../../errors/index.js';
+import { populationCount } from './free-bitmap.js';
+import { type Run, SpaceManager } from './space-manager.js';
+import { SpacePin } from './space-pin.js';
+
+export interface VersionedSpaceOptions {
+  /** Size of a unit, in bytes: a power of two from 512 on. A page of the persisted bitmap is one unit. */
+  readonly unitBytes: number;
+  /** The longest run that is found without a search of the whole bitmap, in units; default 5 MiB. */
+  readonly maxRunUnits?: number;
+}
+
+/** States to start from: bitmaps by page, 1 = in use. A pin lists only the pages that differ from the next newer state. */
+export interface SpaceStates {
+  readonly units: number;
+  /** Pages of the newest state; pages that are missing are free. */
+  readonly newest: ReadonlyMap<number, Int32Array>;
+  /** Pinned states, oldest first. */
+  readonly pins: readonly ReadonlyMap<number, Int32Array>[];
+}
+
+/**
+ * Space for data that is never overwritten: a unit that the newest state has released is handed out again only when
+ * no pinned state contains it.
+ *
+ * Each unit is *free*, *live* (in use by the newest state) or *retained* (in use by pinned states only). A unit is
+ * live through one unbroken span of states, since it cannot be handed out anew while a pin contains it; so whether
+ * dropping a pin frees a unit is seen by looking at the pin's two neighbours alone, and only in the pages that
+ * changed between them. Taking a pin costs nothing; dropping one costs what has changed around it.
+ *
+ * Synchronous; knows nothing of files. `SpaceMap` makes states durable.
+ */
+export class VersionedSpace {
+  readonly unitBytes: number;
+  /** Units that one page of the bitmap describes. */
+  readonly pageUnits: number;
+  /** Pages whose live units have changed since they were last taken from here. */
+  readonly changedPages = new Set<number>();
+  readonly #space: SpaceManager;
+  readonly #pageShift: number;
+  readonly #retained = new Map<number, Int32Array>();
+  readonly #unheld: SpacePin[] = [];
+  #retainedUnits = 0;
+  #newest: SpacePin | undefined;
+
+  constructor(units: number, options: VersionedSpaceOptions, freeBitmap?: Uint8Array) {
+    const { unitBytes } = options;
+    if (!Number.isInteger(Math.log2(unitBytes)) || unitBytes < 512 || unitBytes > 2 ** 20)
+      throw new TailraceError(
+        'LIMIT_EXCEEDED',
+        `a unit of ${unitBytes} bytes is no power of two from 512 to 1 MiB`,
+        { context: { unitBytes } },
+      );
+    this.unitBytes = unitBytes;
+    this.pageUnits = unitBytes * 8;
+    this.#pageShift = Math.log2(this.pageUnits);
+    const maxRunUnits = options.maxRunUnits ?? Math.max(16, Math.ceil(defaultMaxRunBytes / unitBytes));
+    this.#space = new SpaceManager(units, { maxRunUnits }, freeBitmap);
+  }
+
+  /** The space of given states, and their pins in the same order, each held once. */
+  static restore(
+    options: VersionedSpaceOptions,
+    states: SpaceStates,
+  ): { space: VersionedSpace; pins: SpacePin[] } {
+    const { units, newest } = states;
+    const pageWords = options.unitBytes / 4;
+    const pinned = unionOf(states.pins);
+    const free = new Int32Array(Math.ceil(units / (pageWords * 32)) * pageWords).fill(-1);
+    for (const pages of [newest, pinned])
+      for (const [page, bits] of pages)
+        for (let i = 0; i < bits.length; i++) free[page * pageWords + i] &= ~bits[i];
+    const space = new VersionedSpace(units, options, new Uint8Array(free.buffer, 0, Math.ceil(units / 8)));
+    for (const [page, bits] of pinned) {
+      const live = newest.get(page);
+      forEachSetRun(live === undefined ? bits : bits.map((word, i) => word & ~live[i]), (at, length) =>
+        space.#retain(page, at, length),
+      );
+    }
+    const pins = states.pins.map((pages) => {
+      const pin = space.#addPin();
+      for (const [page, bits] of pages) pin.pages.set(page, bits);
+      return pin;
+    });
+    return { space, pins };
+  }
+
+  get units(): number {
+    return this.#space.units;
+  }
+
+  /** Units that can be handed out now. */
+  get freeUnits(): number {
+    return this.#space.freeUnits;
+  }
+
+  /** Units that only pinned states use. */
+  get retainedUnits(): number {
+    return this.#retainedUnits;
+  }
+
+  /** Units that the newest state uses. */
+  get liveUnits(): number {
+    return this.units - this.freeUnits - this.#retainedUnits;
+  }
+
+  /** Bytes of memory held: the bitmap, its index, and the pages of pins. */
+  get byteLength(): number {
+    let pages = this.#retained.size;
+    for (let pin = this.#newest; pin !== undefined; pin = pin.older) pages += pin.pages.size;
+    return this.#space.byteLength + pages * this.unitBytes;
+  }
+
+  /** Number of pages that describe the whole space. */
+  get pageCount(): number {
+    return Math.ceil(this.units / this.pageUnits);
+  }
+
+  /**
+   * Takes the best-fitting contiguous run, cut to exactly `length` units: its first unit, or -1 when there is none
+   * (grow, or ask for several runs). Any part of a run may be released alone.
+   */
+  allocate(length: number): number {
+    let start = this.#space.allocate(length);
+    if (start < 0 && this.reclaim()) start = this.#space.allocate(length);
+    if (start >= 0) this.#keepPages(start, length, true);
+    return start;
+  }
+
+  /** Takes `length` units in one run, or in as few as there must be up to `maxRuns`; undefined when that is not enough. */
+  allocateRuns(length: number, maxRuns = 4): Run[] | undefined {
+    let runs = this.#space.allocateRuns(length, maxRuns);
+    if (runs === undefined && this.reclaim()) runs = this.#space.allocateRuns(length, maxRuns);
+    for (const run of runs ?? []) this.#keepPages(run.start, run.length, true);
+    return runs;
+  }
+
+  /** The newest state uses the run no longer. What no pinned state contains is free at once. */
+  release(start: number, length: number): void {
+    this.#requireLive(start, length);
+    this.#keepPages(start, length, false);
+    const pinned = this.#newest?.pages;
+    this.#forEachPage(start, length, (page, from, to) => {
+      const bits = pinned?.get(page);
+      const base = page * this.pageUnits;
+      forEachStretch(bits, from - base, to - base, (isPinned, at, count) => {
+        if (isPinned) this.#retain(page, at, count);
+        else this.#space.free(base + at, count);
+      });
+    });
+  }
+
+  /** Pins the present state. Without a change since the newest pin, that one gets one more holder. */
+  pin(): SpacePin {
+    const newest = this.#newest;
+    if (newest?.isHeld && newest.pages.size === 0) return newest.retain();
+    return this.#addPin();
+  }
+
+  /**
+   * Frees what released pins held, up to `maxPages` of the bitmap's pages. Returns true when it freed or may yet
+   * free something, false when there was nothing to do. `allocate` calls it before it gives up.
+   */
+  reclaim(maxPages = Number.POSITIVE_INFINITY): boolean {
+    if (this.#unheld.length === 0) return false;
+    let left = maxPages;
+    for (let pin = this.#unheld[0]; pin !== undefined && left > 0; pin = this.#unheld[0]) {
+      for (const [page, bits] of pin.pages) {
+        if (left-- <= 0) return true;
+        this.#dropPage(pin, page, bits);
+        pin.pages.delete(page);
+      }
+      this.#unlink(pin);
+      this.#unheld.shift();
+    }
+    return true;
+  }
+
+  /** True while released pins wait for `reclaim`. */
+  get hasReclaimable(): boolean {
+    return this.#unheld.length > 0;
+  }
+
+  /** Adds free units at the end. */
+  grow(units: number): void {
+    this.#space.grow(units);
+  }
+
+  /** Free units at the very end: what `shrink` can give back to the file system. */
+  get freeTailUnits(): number {
+    return this.#space.freeTailUnits;
+  }
+
+  /** Drops free units from the end; the caller truncates its file to the same size. */
+  shrink(units: number): void {
+    this.#space.shrink(units);
+    for (const page of this.changedPages) if (page >= this.pageCount) this.changedPages.delete(page);
+  }
+
+  /** A copy of the newest state's page: 1 = in use. */
+  livePage(page: number): Int32Array {
+    const bits = this.#space.usedBits(page * this.pageUnits, this.pageUnits);
+    const retained = this.#retained.get(page);
+    if (retained !== undefined) for (let i = 0; i < bits.length; i++) bits[i] &= ~retained[i];
+    return bits;
+  }
+
+  /** The page as it was at a pin. Borrowed when the pin has its own, a copy when it is the present one. */
+  pageAt(pin: SpacePin | undefined, page: number): Int32Array {
+    for (let at = pin; at !== undefined; at = at.newer) {
+      const bits = at.pages.get(page);
+      if (bits !== undefined) return bits;
+    }
+    return this.livePage(page);
+  }
+
+  /** Units that would be free if this pin alone were released. */
+  uniqueUnits(pin: SpacePin): number {
+    let total = 0;
+    for (const [page, bits] of pin.pages) {
+      const only = this.#onlyIn(pin, page, bits);
+      if (only !== undefined) for (const word of only) total += populationCount(word);
+    }
+    return total;
+  }
+
+  /** Runs that are in use at `to` (undefined = now) and were not at `from`, an older pin: all that was written between. */
+  forEachWrittenRun(
+    from: SpacePin,
+    to: SpacePin | undefined,
+    visit: (start: number, length: number) => void,
+  ): void {
+    const pages = new Set<number>();
+    for (let pin: SpacePin | undefined = from; pin !== undefined && pin !== to; pin = pin.newer)
+      for (const page of pin.pages.keys()) pages.add(page);
+    for (const page of [...pages].sort((a, b) => a - b)) {
+      const before = this.pageAt(from, page);
+      const after = this.pageAt(to, page).map((word, i) => word & ~before[i]);
+      forEachSetRun(after, (at, length) => visit(page * this.pageUnits + at, length));
+    }
+  }
+
+  /** Checks the counters, the index, and that no retained unit is free. @throws `INTERNAL` */
+  check(): void {
+    this.#space.check();
+    let counted = 0;
+    for (const [page, bits] of this.#retained)
+      forEachSetRun(bits, (at, length) => {
+        counted += length;
+        if (!this.#space.isUsed(page * this.pageUnits + at, length))
+          throw this.#fault('check', page * this.pageUnits + at, length, 'retained and free');
+      });
+    if (counted !== this.#retainedUnits)
+      throw this.#fault('check', 0, counted, `retained units are counted as ${this.#retainedUnits}`);
+  }
+
+  /** Before live bits of a run change (after, when `isTaken`), puts their pages into the newest pin. */
+  #keepPages(start: number, length: number, isTaken: boolean): void {
+    this.#forEachPage(start, length, (page, from, to) => {
+      this.changedPages.add(page);
+      const pages = this.#newest?.pages;
+      if (pages === undefined || pages.has(page)) return;
+      const bits = this.livePage(page);
+      if (isTaken) clearBits(bits, from - page * this.pageUnits, to - page * this.pageUnits);
+      pages.set(page, bits);
+    });
+  }
+
+  #retain(page: number, at: number, count: number): void {
+    let bits = this.#retained.get(page);
+    if (bits === undefined) {
+      bits = new Int32Array(this.pageUnits >>> 5);
+      this.#retained.set(page, bits);
+    }
+    setBits(bits, at, at + count);
+    this.#retainedUnits += count;
+  }
+
+  /** Hands a dropped pin's page to the next older pin, or frees what neither neighbour contains. */
+  #dropPage(pin: SpacePin, page: number, bits: Int32Array): void {
+    const { older } = pin;
+    if (older !== undefined && !older.pages.has(page)) {
+      older.pages.set(page, bits);
+      return;
+    }
+    const free = this.#onlyIn(pin, page, bits);
+    const retained = this.#retained.get(page);
+    if (free === undefined || retained === undefined) return;
+    let isEmpty = true;
+    for (let i = 0; i < free.length; i++) {
+      retained[i] &= ~free[i];
+      if (retained[i] !== 0) isEmpty = false;
+    }
+    if (isEmpty) this.#retained.delete(page);
+    forEachSetRun(free, (at, length) => {
+      this.#retainedUnits -= length;
+      this.#space.free(page * this.pageUnits + at, length);
+    });
+  }
+
+  /** Units of a pin's page that neither the newest state nor another pin contains. */
+  #onlyIn(pin: SpacePin, page: number, bits: Int32Array): Int32Array | undefined {
+    const retained = this.#retained.get(page);
+    if (retained === undefined) return undefined;
+    const { older } = pin;
+    if (older !== undefined && !older.pages.has(page)) return undefined; // the older pin has the very same page
+    const before = older?.pages.get(page);
+    const after = pin.newer === undefined ? undefined : this.pageAt(pin.newer, page);
+    const only = new Int32Array(bits.length);
+    for (let i = 0; i < bits.length; i++) {
+      let word = bits[i] & retained[i];
+      if (before !== undefined) word &= ~before[i];
+      if (after !== undefined) word &= ~after[i];
+      only[i] = word;
+    }
+    return only;
+  }
+
+  #unlink(pin: SpacePin): void {
+    if (pin.older !== undefined) pin.older.newer = pin.newer;
+    if (pin.newer === undefined) this.#newest = pin.older;
+    else pin.newer.older = pin.older;
+  }
+
+  #forEachPage(start: number, length: number, visit: (page: number, from: number, to: number) => void): void {
+    const end = start + length;
+    for (let from = start; from < end; ) {
+      const page = from >>> this.#pageShift;
+      const to = Math.min(end, (page + 1) * this.pageUnits);
+      visit(page, from, to);
+      from = to;
+    }
+  }
+
+  #addPin(): SpacePin {
+    const pin: SpacePin = new SpacePin(this.#newest, () => this.#unheld.push(pin));
+    this.#newest = pin;
+    return pin;
+  }
+
+  #requireLive(start: number, length: number): void {
+    if (!Number.isInteger(start) || start < 0 || length < 1 || start + length > this.units)
+      throw this.#fault('release', start, length, 'outside the space');
+    if (!this.#space.isUsed(start, length)) throw this.#fault('release', start, length, 'not all in use');
+    this.#forEachPage(start, length, (page, from, to) => {
+      const retained = this.#retained.get(page);
+      if (retained === undefined) return;
+      const base = page * this.pageUnits;
+      forEachStretch(retained, from - base, to - base, (isRetained) => {
+        if (isRetained) throw this.#fault('release', start, length, 'released already');
+      });
+    });
+  }
+
+  #fault(operation: string, start: number, length: number, reason: string): TailraceError {
+    return new TailraceError('INTERNAL', `space: ${operation} of ${length} units at ${start}: ${reason}`, {
+      context: { start, length, units: this.units },
+      remedy: 'This is a defect, or the space state does not belong to this data file.',
+    });
+  }
+}
+
+const defaultMaxRunBytes = 5 * 1024 * 1024;
+
+/** Calls `visit` for each maximal stretch of equal bits in `[from, to)`; without bits all are 0. */
+const forEachStretch = (
+  bits: Int32Array | undefined,
+  from: number,
+  to: number,
+  visit: (isSet: boolean, at: number, count: number) => void,
+): void => {
+  if (bits === undefined) {
+    visit(false, from, to - from);
+    return;
+  }
+  for (let at = from; at < to; ) {
+    const isSet = ((bits[at >>> 5] >>> (at & 31)) & 1) !== 0;
+    const whole = isSet ? -1 : 0;
+    const start = at++;
+    while (at < to) {
+      if ((at & 31) === 0 && at + 32 <= to && bits[at >>> 5] === whole) at += 32;
+      else if ((((bits[at >>> 5] >>> (at & 31)) & 1) !== 0) === isSet) at++;
+      else break;
+    }
+    visit(isSet, start, at - start);
+  }
+};
+
+const forEachSetRun = (bits: Int32Array, visit: (at: number, length: number) => void): void => {
+  for (let word = 0; word < bits.length; word++) {
+    if (bits[word] === 0) continue;
+    let end = word + 1;
+    while (end < bits.length && bits[end] !== 0) end++;
+    forEachStretch(bits, word << 5, end << 5, (isSet, at, length) => {
+      if (isSet) visit(at, length);
+    });
+    word = end;
+  }
+};
+
+const setBits = (bits: Int32Array, from: number, to: number): void => {
+  for (let at = from; at < to; at++) bits[at >>> 5] |= 1 << (at & 31);
+};
+
+const clearBits = (bits: Int32Array, from: number, to: number): void => {
+  for (let at = from; at < to; at++) bits[at >>> 5] &= ~(1 << (at & 31));
+};
+
+const unionOf = (states: readonly ReadonlyMap<number, Int32Array>[]): Map<number, Int32Array> => {
+  const union = new Map<number, Int32Array>();
+  for (const pages of states)
+    for (const [page, bits] of pages) {
+      const into = union.get(page);
+      if (into === undefined) union.set(page, bits.slice());
+      else for (let i = 0; i < bits.length; i++) into[i] |= bits[i];
+    }
+  return union;
+};
