@@ -2,12 +2,20 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { Redis } from 'ioredis';
+import pg from 'pg';
 import { afterAll, beforeAll } from 'vitest';
 import { FileSink } from '../../sinks/file/index.js';
+import { postgresSink } from '../../sinks/postgres/index.js';
 import { RedisSink } from '../../sinks/redis/index.js';
 import { StdoutSink } from '../../sinks/stdout/index.js';
 import { sinkConformance } from '../../src/kit/conformance/index.js';
-import { type RedisService, startRedis, throwAwayDirectory } from '../services/index.js';
+import {
+  type PostgresService,
+  type RedisService,
+  startPostgres,
+  startRedis,
+  throwAwayDirectory,
+} from '../services/index.js';
 import { silentContext } from '../support/silent-context.js';
 
 const context = silentContext('conformance');
@@ -85,5 +93,43 @@ sinkConformance('redis', {
   fencing: 'epoch',
   clean: async () => {
     await client.flushall();
+  },
+});
+
+let postgres: PostgresService;
+let database: pg.Client;
+beforeAll(async () => {
+  postgres = await startPostgres();
+  database = new pg.Client(postgres.url);
+  await database.connect();
+});
+afterAll(async () => {
+  await database.end();
+  await postgres.stop();
+});
+sinkConformance('postgres changelog', {
+  open: () =>
+    postgresSink.create(
+      {
+        url: postgres.url,
+        password: '',
+        mode: 'changelog',
+        schema: 'tailrace',
+        table: 'changes',
+        keys: 'bytea',
+        values: 'bytea',
+        writeTimeout: 10_000,
+      },
+      context,
+    ),
+  contents: async () => {
+    const { rows } = await database.query<{ key: Buffer; value: Buffer }>(
+      'SELECT key, value FROM tailrace.changes ORDER BY seq, index',
+    );
+    return new Map(rows.map(({ key, value }) => [key.toString('hex'), value.toString('hex')]));
+  },
+  fencing: 'epoch',
+  clean: async () => {
+    await database.query('DROP SCHEMA IF EXISTS tailrace CASCADE');
   },
 });

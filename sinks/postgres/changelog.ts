@@ -1,0 +1,156 @@
+import type { Change, Rejection, Transaction } from '../../src/kit/index.js';
+import { changeDetails } from './change-details.js';
+import type { Connection } from './connection.js';
+import { CopyRows } from './copy-rows.js';
+import { quoted, quotedTable, shownTable, type TableName } from './identifier.js';
+import type { Layout } from './layout.js';
+import { type Column, ensureTable } from './table-schema.js';
+import { type ByteColumn, isText, maxRowBytes } from './text-bytes.js';
+
+export interface ChangelogOptions {
+  readonly table: TableName;
+  /** Type of the columns `key` and `field`. */
+  readonly keys: ByteColumn;
+  /** Type of the column `value`. */
+  readonly values: ByteColumn;
+}
+
+/**
+ * Every change as a row of one table, copied straight in. What most changes have stands in columns of its own,
+ * the rest in `details`.
+ */
+export class Changelog implements Layout {
+  readonly target: string;
+  readonly #options: ChangelogOptions;
+  readonly #columns: readonly Column[];
+  readonly #copy: string;
+
+  constructor(options: ChangelogOptions) {
+    this.#options = options;
+    this.target = `changelog ${shownTable(options.table)}`;
+    this.#columns = [
+      { name: 'seq', type: 'bigint', isRequired: true },
+      { name: 'index', type: 'integer', isRequired: true },
+      { name: 'tx_first', type: 'bigint', isRequired: true },
+      { name: 'tx_last', type: 'bigint', isRequired: true },
+      { name: 'ns', type: 'text', isRequired: true },
+      { name: 'op', type: 'text', isRequired: true },
+      { name: 'type', type: 'text', isRequired: true },
+      { name: 'key', type: options.keys },
+      { name: 'field', type: options.keys },
+      { name: 'value', type: options.values },
+      { name: 'score', type: 'double precision' },
+      { name: 'ttl_at', type: 'timestamp with time zone' },
+      { name: 'details', type: 'jsonb' },
+    ];
+    const names = this.#columns.map(({ name }) => quoted(name)).join(', ');
+    this.#copy = `COPY ${quotedTable(options.table)} (${names}) FROM STDIN (FORMAT binary)`;
+  }
+
+  async prepare(connection: Connection): Promise<void> {
+    const { table } = this.#options;
+    await ensureTable(connection, { table, columns: this.#columns, primaryKey: ['seq', 'index'] });
+  }
+
+  rejections(transactions: readonly Transaction[]): Rejection[] {
+    const rejections: Rejection[] = [];
+    for (let transaction = 0; transaction < transactions.length; transaction++) {
+      const { changes } = transactions[transaction];
+      for (let change = 0; change < changes.length; change++) {
+        const reason = this.#refusalOf(changes[change]);
+        if (reason !== undefined) rejections.push({ transaction, change, reason });
+      }
+    }
+    return rejections;
+  }
+
+  async apply(connection: Connection, transactions: readonly Transaction[]): Promise<void> {
+    await connection.copyIn(this.#copy, this.#blocks(transactions));
+  }
+
+  #refusalOf(change: Change): string | undefined {
+    const { keys, values } = this.#options;
+    const key = keyOf(change);
+    const field = fieldOf(change);
+    const value = this.#valueOf(change);
+    const isKeyText =
+      keys === 'bytea' || (isTextOrNone(key) && (typeof field === 'string' || isTextOrNone(field)));
+    if (!isKeyText) return 'the key or field is no text (UTF-8 without NUL): set keys to bytea';
+    if (values === 'text' && !isTextOrNone(value))
+      return 'the value is no text (UTF-8 without NUL): set values to bytea';
+    const rowBytes = (key?.length ?? 0) + (field?.length ?? 0) + (value?.length ?? 0);
+    return rowBytes > maxRowBytes ? `its ${rowBytes} bytes are more than a row of Postgres holds` : undefined;
+  }
+
+  *#blocks(transactions: readonly Transaction[]): Generator<Buffer> {
+    const rows = new CopyRows();
+    for (const transaction of transactions)
+      for (const change of transaction.changes) {
+        this.#addRow(rows, transaction, change);
+        if (rows.isFull) yield rows.take();
+      }
+    rows.end();
+    yield rows.take();
+  }
+
+  #addRow(rows: CopyRows, { first, last }: Transaction, change: Change): void {
+    rows.row(this.#columns.length);
+    rows.int8(change.seq);
+    rows.int4(change.index);
+    rows.int8(first);
+    rows.int8(last);
+    rows.text(change.ns);
+    rows.text(change.op);
+    rows.text(change.type);
+    addBytes(rows, keyOf(change));
+    const field = fieldOf(change);
+    if (typeof field === 'string') rows.text(field);
+    else addBytes(rows, field);
+    addBytes(rows, this.#valueOf(change));
+    if (change.type === 'zset' && change.op === 'put') rows.float8(change.score);
+    else rows.null();
+    const ttlAt = 'ttlAt' in change ? change.ttlAt : undefined;
+    if (ttlAt === undefined) rows.null();
+    else rows.timestamp(ttlAt);
+    const details = changeDetails(change, this.#options.values);
+    if (details === undefined) rows.null();
+    else rows.jsonb(JSON.stringify(details));
+  }
+
+  /** Bitmaps and HyperLogLogs are no text by nature: in a text column they would be refused, so `details` has them. */
+  #valueOf(change: Change): Uint8Array | undefined {
+    if (!('value' in change)) return undefined;
+    const isBinary = change.type === 'bitmap' || change.type === 'hyperloglog' || change.op === 'propagate';
+    return isBinary && this.#options.values === 'text' ? undefined : change.value;
+  }
+}
+
+const keyOf = (change: Change): Uint8Array | undefined =>
+  change.op === 'publish'
+    ? change.channel
+    : change.op === 'propagate' || change.op === 'clear'
+      ? undefined
+      : change.key;
+
+/** Field of a hash, member of a set or sorted set, id of a stream entry or sorted int. */
+const fieldOf = (change: Change): Uint8Array | string | undefined => {
+  switch (change.type) {
+    case 'hash':
+      return 'field' in change ? change.field : undefined;
+    case 'set':
+    case 'zset':
+      return 'member' in change ? change.member : undefined;
+    case 'stream':
+    case 'sortedint':
+      return 'id' in change ? String(change.id) : undefined;
+    default:
+      return undefined;
+  }
+};
+
+const isTextOrNone = (bytes: Uint8Array | undefined): boolean => bytes === undefined || isText(bytes);
+
+const addBytes = (rows: CopyRows, bytes: Uint8Array | undefined): void => {
+  if (bytes === undefined) rows.null();
+  else rows.bytes(bytes);
+};

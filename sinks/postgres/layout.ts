@@ -1,0 +1,14 @@
+import type { Rejection, Transaction } from '../../src/kit/index.js';
+import type { Connection } from './connection.js';
+
+/** How one mode lays changes out in tables. */
+export interface Layout {
+  /** Names the tables, as a part of the position's key: another target has another position. */
+  readonly target: string;
+  /** Makes or checks the tables, once for each connection. @throws TailraceError `SINK_REFUSED` */
+  prepare(connection: Connection): Promise<void>;
+  /** The changes that no row of these tables can hold. */
+  rejections(transactions: readonly Transaction[]): Rejection[];
+  /** Carries out changes, of which none is to be rejected, within the open transaction. */
+  apply(connection: Connection, transactions: readonly Transaction[]): Promise<void>;
+}

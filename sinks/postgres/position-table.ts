@@ -1,0 +1,126 @@
+import { type Claim, type Position, TailraceError } from '../../src/kit/index.js';
+import type { Connection } from './connection.js';
+import { quotedTable, type TableName } from './identifier.js';
+import { sqlStateOf } from './refusal.js';
+import { ensureTable } from './table-schema.js';
+
+/**
+ * The table that says who may write and what is written, one row for each target of a pipeline:
+ *
+ *   pipeline, target       whose position it is, and of which tables
+ *   epoch                  raised by each claim
+ *   sequence, count, crc   the position; NULL until the first batch
+ */
+export class PositionTable {
+  readonly #table: TableName;
+  readonly #pipeline: string;
+  readonly #target: string;
+
+  constructor(schema: string, pipeline: string, target: string) {
+    this.#table = { schema, name: 'positions' };
+    this.#pipeline = pipeline;
+    this.#target = target;
+  }
+
+  async prepare(connection: Connection): Promise<void> {
+    await ensureTable(connection, {
+      table: this.#table,
+      columns: [
+        { name: 'pipeline', type: 'text', isRequired: true },
+        { name: 'target', type: 'text', isRequired: true },
+        { name: 'epoch', type: 'bigint', isRequired: true },
+        { name: 'sequence', type: 'bigint' },
+        { name: 'count', type: 'bigint' },
+        { name: 'crc', type: 'bigint' },
+        { name: 'written_at', type: 'timestamp with time zone' },
+      ],
+      primaryKey: ['pipeline', 'target'],
+    });
+  }
+
+  /**
+   * Raises the epoch and reads the position. A claimant before us that is in the middle of a transaction holds the
+   * row: it may be a process that was stopped, or one whose network is gone, and would hold it for hours, so after
+   * `takeoverMs` its session is ended. What it had not committed is undone.
+   */
+  async claim(connection: Connection): Promise<Claim> {
+    for (;;) {
+      try {
+        await connection.query('BEGIN');
+        await connection.query(`SET LOCAL lock_timeout = ${takeoverMs}`);
+        const { rows } = await connection.query<PositionRow>(
+          `INSERT INTO ${quotedTable(this.#table)} AS held (pipeline, target, epoch) VALUES ($1, $2, 1)
+          ON CONFLICT (pipeline, target) DO UPDATE SET epoch = held.epoch + 1
+          RETURNING epoch, sequence, count, crc`,
+          [this.#pipeline, this.#target],
+        );
+        await connection.query('COMMIT');
+        return claimOf(rows[0]);
+      } catch (error) {
+        if (connection.loss !== undefined) throw error;
+        await connection.query('ROLLBACK');
+        if (sqlStateOf(error) !== lockNotAvailable) throw error;
+        await this.#endHolder(connection, error);
+      }
+    }
+  }
+
+  /** Moves the position within the open transaction. False when another process has claimed, or moved it. */
+  async advance(
+    connection: Connection,
+    epoch: number,
+    previous: Position | null,
+    position: Position,
+  ): Promise<boolean> {
+    const { rowCount } = await connection.query(
+      `UPDATE ${quotedTable(this.#table)}
+      SET sequence = $4, count = $5, crc = $6, written_at = clock_timestamp()
+      WHERE pipeline = $1 AND target = $2 AND epoch = $3
+        AND sequence IS NOT DISTINCT FROM $7 AND count IS NOT DISTINCT FROM $8 AND crc IS NOT DISTINCT FROM $9`,
+      [
+        ...[this.#pipeline, this.#target, epoch],
+        ...[position.sequence, position.count, position.crc],
+        ...[previous?.sequence ?? null, previous?.count ?? null, previous?.crc ?? null],
+      ],
+    );
+    return rowCount === 1;
+  }
+
+  /** The row's xmax is the transaction that holds it, and that transaction's own lock names its session. */
+  async #endHolder(connection: Connection, cause: unknown): Promise<void> {
+    try {
+      await connection.query(
+        `SELECT pg_terminate_backend(l.pid) FROM ${quotedTable(this.#table)} p
+        JOIN pg_locks l ON l.locktype = 'transactionid' AND l.transactionid = p.xmax AND l.granted
+        WHERE p.pipeline = $1 AND p.target = $2`,
+        [this.#pipeline, this.#target],
+      );
+    } catch {
+      throw new TailraceError('SINK_UNREACHABLE', 'another session holds the position and may not be ended', {
+        context: { pipeline: this.#pipeline },
+        remedy: 'Connect as the same user as the process before, or end its session (pg_terminate_backend).',
+        cause,
+      });
+    }
+  }
+}
+
+interface PositionRow {
+  readonly epoch: string;
+  readonly sequence: string | null;
+  readonly count: string | null;
+  readonly crc: string | null;
+}
+
+const claimOf = (row: PositionRow | undefined): Claim => {
+  if (row === undefined) throw new Error('the claim returned no row');
+  const { epoch, sequence, count, crc } = row;
+  const position =
+    sequence === null || count === null || crc === null
+      ? null
+      : { sequence: Number(sequence), count: Number(count), crc: Number(crc) };
+  return { epoch: Number(epoch), position };
+};
+
+const lockNotAvailable = '55P03';
+const takeoverMs = 2_000;
