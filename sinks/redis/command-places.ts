@@ -1,10 +1,13 @@
 import { ByteWriter, type Change, type CommandEncoder, type Transaction } from '../../src/kit/index.js';
 
-/** The changes that one command of a batch carries out: `from` to `to` (exclusive) of a transaction. */
+/** The changes that one command of a batch carries out: of one transaction, or one of each of several that fold. */
 export interface CommandPlace {
   readonly transaction: number;
+  /** First and behind the last change of `transaction`. */
   readonly from: number;
   readonly to: number;
+  /** Behind the last transaction. */
+  readonly end: number;
 }
 
 /**
@@ -17,14 +20,18 @@ export const placeOfCommand = (
   command: number,
   encoder: CommandEncoder,
 ): CommandPlace | undefined => {
+  const out = new ByteWriter(1024);
   let left = command;
-  for (let transaction = 0; transaction < transactions.length; transaction++) {
-    const { changes } = transactions[transaction];
-    const commands = countCommands(changes, encoder);
+  let end = 0;
+  for (let transaction = 0; transaction < transactions.length; transaction = end) {
+    end = encoder.appendNext(out, transactions, transaction);
+    out.clear();
+    const { commands } = encoder;
     if (left < commands) {
+      const { changes } = transactions[transaction];
       const from = changeOfCommand(changes, left, encoder);
       const to = left + 1 < commands ? changeOfCommand(changes, left + 1, encoder) : changes.length;
-      return { transaction, from, to };
+      return { transaction, from, to, end };
     }
     left -= commands;
   }

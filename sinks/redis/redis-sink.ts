@@ -71,7 +71,7 @@ export class RedisSink implements Sink {
     const address = parseRedisUrl(options.url);
     this.#address = options.password === '' ? address : { ...address, password: options.password };
     this.#control = new ControlKey(options.positionKey.replace('{pipeline}', context.pipeline));
-    this.#encoder = new CommandEncoder({ prefixes: options.namespaces });
+    this.#encoder = new CommandEncoder({ prefixes: options.namespaces, foldSets: true });
   }
 
   async claim(signal: AbortSignal): Promise<Claim> {
@@ -129,11 +129,13 @@ export class RedisSink implements Sink {
     sent.expect(hasMark ? 2 : 1);
     const before = sent.expected;
     const rejections: Rejection[] = [];
-    for (let at = 0; at < batch.transactions.length; at++) {
-      sent.expect(this.#encoder.append(out, batch.transactions[at]));
+    for (let at = 0; at < batch.transactions.length; ) {
+      const end = this.#encoder.appendNext(out, batch.transactions, at);
+      sent.expect(this.#encoder.commands);
       for (const { change, reason } of this.#encoder.unsupported)
         rejections.push({ transaction: at, change, reason });
       sent.sendLargeParts();
+      at = end;
     }
     const commands = sent.expected - before;
     if (rejections.length > 0) return await this.#discard(sent, { kind: 'poison', rejections });
@@ -253,8 +255,14 @@ export class RedisSink implements Sink {
   }
 }
 
-const rejectAll = ({ transaction, from, to }: CommandPlace, reason: string): Rejection[] =>
-  Array.from({ length: to - from }, (_, at) => ({ transaction, change: from + at, reason }));
+const rejectAll = ({ transaction, from, to, end }: CommandPlace, reason: string): Rejection[] => {
+  const rejections: Rejection[] = [];
+  for (let change = from; change < to; change++) rejections.push({ transaction, change, reason });
+  // Transactions that fold are one change each.
+  for (let other = transaction + 1; other < end; other++)
+    rejections.push({ transaction: other, change: 0, reason });
+  return rejections;
+};
 
 /** The replies of one write, as they came. */
 interface Execution {

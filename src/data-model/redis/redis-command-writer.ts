@@ -29,6 +29,7 @@ export class RedisCommandWriter {
   readonly #publishes: boolean;
   readonly #ttlGraceMs: number;
   readonly #prefixes: ReadonlyMap<string, Buffer>;
+  readonly #foldsSets: boolean;
   #target: CommandTarget = nowhere;
   #prefix = noBytes;
   #prefixNs = '';
@@ -43,6 +44,7 @@ export class RedisCommandWriter {
     this.#ttlGraceMs = mapping.ttlGraceMs ?? 0;
     const prefixes = Object.entries(mapping.prefixes ?? { default: '' });
     this.#prefixes = new Map(prefixes.map(([ns, prefix]) => [ns, Buffer.from(prefix)]));
+    this.#foldsSets = mapping.foldSets ?? false;
   }
 
   /** What the namespace's keys start with in the target; undefined when it has no place there. */
@@ -66,6 +68,43 @@ export class RedisCommandWriter {
       } else at = this.#writeRun(changes, at);
     }
     return { commands: this.#commands, unsupported: this.#unsupported, flushes: this.#flushes };
+  }
+
+  /**
+   * How many transactions from `from` on fold into one MSET: each is a plain SET and nothing else. 0 when they don't,
+   * because there is none or only one.
+   */
+  countFolding(transactions: readonly { readonly changes: readonly Change[] }[], from: number): number {
+    if (!this.#foldsSets) return 0;
+    let bytes = 0;
+    let at = from;
+    for (; at < transactions.length && at - from < maxFolded && bytes < maxFoldedBytes; at++) {
+      const { changes } = transactions[at];
+      if (changes.length !== 1 || !isPlainSet(changes[0]) || this.prefixOf(changes[0].ns) === undefined)
+        break;
+      bytes += changes[0].value.length;
+    }
+    return at - from > 1 ? at - from : 0;
+  }
+
+  /** Writes transactions that `countFolding` has counted, as one command. */
+  writeFolded(
+    transactions: readonly { readonly changes: readonly Change[] }[],
+    from: number,
+    count: number,
+    target: CommandTarget,
+  ): EncodedCommands {
+    this.#target = target;
+    target.start(names.mset, 1 + 2 * count);
+    for (let at = from; at < from + count; at++) this.#msetPair(transactions[at].changes[0]);
+    return oneCommand;
+  }
+
+  #msetPair(change: Change): void {
+    if (!isPlainSet(change)) throw new RangeError('not a plain SET');
+    if (change.ns !== this.#prefixNs) this.#enter(change);
+    this.#key(change.key);
+    this.#target.bytes(change.value);
   }
 
   #enter(change: Change): boolean {
@@ -122,6 +161,7 @@ export class RedisCommandWriter {
   #writePut(changes: readonly Change[], at: number, change: Extract<Change, { op: 'put' }>): number {
     switch (change.type) {
       case 'string':
+        if (this.#foldsSets && change.ttlAt === undefined) return this.#sets(changes, at, change);
         this.#set(change.key, change.value, change.ttlAt);
         return at + 1;
       case 'hash':
@@ -188,6 +228,24 @@ export class RedisCommandWriter {
     if (ttlAt === undefined) return;
     this.#target.text('PXAT');
     this.#target.text(String(ttlAt + this.#ttlGraceMs));
+  }
+
+  #sets(changes: readonly Change[], from: number, first: WholeValuePut): number {
+    let bytes = 0;
+    let end = from;
+    for (; end < changes.length && end - from < maxFolded && bytes < maxFoldedBytes; end++) {
+      const change = changes[end];
+      if (!isPlainSet(change) || change.ns !== first.ns) break;
+      bytes += change.value.length;
+    }
+    if (end === from + 1) {
+      this.#set(first.key, first.value, undefined);
+      return end;
+    }
+    this.#commands++;
+    this.#target.start(names.mset, 1 + 2 * (end - from));
+    for (let at = from; at < end; at++) this.#msetPair(changes[at]);
+    return end;
   }
 
   #jsonSet(
@@ -400,6 +458,12 @@ const endOfRun = (changes: readonly Change[], from: number, first: Change & { ke
 
 /** Elements in one command: beyond it the target would be busy too long at a time. */
 const maxFolded = 1000;
+const maxFoldedBytes = 1024 * 1024;
+
+const isPlainSet = (change: Change): change is WholeValuePut =>
+  change.op === 'put' && change.type === 'string' && change.ttlAt === undefined;
+
+const oneCommand: EncodedCommands = { commands: 1, unsupported: [], flushes: false };
 
 /** The shortest text that reads back as the same double. */
 const scoreText = (score: number): string => {
@@ -427,6 +491,7 @@ return redis.status_reply('OK')`;
 
 const names = {
   set: commandName('SET'),
+  mset: commandName('MSET'),
   del: commandName('DEL'),
   hset: commandName('HSET'),
   hdel: commandName('HDEL'),

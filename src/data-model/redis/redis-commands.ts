@@ -27,6 +27,29 @@ export class CommandEncoder {
     return this.#last.commands;
   }
 
+  /**
+   * Appends the commands of the transaction at `from`, and with `foldSets` of those behind it that fold into the same
+   * command. Returns the index behind them; then `commands`, `unsupported` and `flushes` tell about them.
+   */
+  appendNext(
+    out: ByteWriter,
+    transactions: readonly { readonly changes: readonly Change[] }[],
+    from: number,
+  ): number {
+    const folding = this.#writer.countFolding(transactions, from);
+    if (folding === 0) {
+      this.append(out, transactions[from]);
+      return from + 1;
+    }
+    this.#last = this.#writer.writeFolded(transactions, from, folding, new RespCommandTarget(out));
+    return from + folding;
+  }
+
+  /** How many commands the last transactions became: how many replies will come. */
+  get commands(): number {
+    return this.#last.commands;
+  }
+
   /** Changes of the last transaction for which no command was written: the target cannot take them. */
   get unsupported(): readonly UnsupportedChange[] {
     return this.#last.unsupported;

@@ -20,6 +20,11 @@ export interface RedisMapping {
    * unsupported. Default: `{ default: '' }`, the default namespace alone, keys as they are.
    */
   readonly prefixes?: Readonly<Record<string, string>>;
+  /**
+   * Whether SETs without an expiry that follow each other become one MSET; default false. A server takes several times as
+   * many keys that way; a cluster takes no MSET of keys in different slots.
+   */
+  readonly foldSets?: boolean;
 }
 
 /** A change that the target cannot take under the mapping. */
