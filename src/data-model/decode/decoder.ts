@@ -43,7 +43,7 @@ export class Decoder {
   readonly #place: InternalKeyPlace = { userKeyStart: 0, versionStart: 0, subKeyStart: 0 };
   #nextSequence = Number.NaN;
   #note: Buffer | undefined = undefined;
-  #out = new ChangeCollector();
+  readonly #out = new ChangeCollector();
   // The namespace read last: nearly all keys of a batch have the same.
   #namespaceBytes: Buffer = Buffer.from(defaultNamespace);
   #namespace = shownNamespace(defaultNamespace);
@@ -68,13 +68,13 @@ export class Decoder {
     const { sequence: first, count } = reader;
     if (first !== this.#nextSequence) this.#memory.clear();
     this.#nextSequence = Number.NaN; // until this batch is done: a failure in its middle leaves half a memory
-    this.#out = new ChangeCollector();
+    this.#out.clear();
     this.#note = undefined;
     this.#group.isOpen = false;
     while (reader.next()) this.#take(reader);
     this.#closeGroup();
     this.#nextSequence = first + count;
-    const { changes, undecodable } = this.#out;
+    const { changes, undecodable } = this.#out.take();
     return { first, last: first + count - 1, count, bytes, changes, undecodable };
   }
 
