@@ -1,7 +1,10 @@
 import type { Change } from '../../src/kit/index.js';
 import { type ByteColumn, isText } from './text-bytes.js';
 
-/** What a change has beside key, field, value, score and expiry, as JSON; undefined when there is nothing. */
+/**
+ * What a change has beside key, field, value, score and expiry, as JSON under the names of the change event; undefined
+ * when there is nothing.
+ */
 export const changeDetails = (change: Change, values: ByteColumn): object | undefined => {
   switch (change.op) {
     case 'push':
@@ -28,17 +31,17 @@ export const changeDetails = (change: Change, values: ByteColumn): object | unde
 const putDetails = (change: Change & { op: 'put' }, values: ByteColumn): object | undefined => {
   switch (change.type) {
     case 'list':
-      return { index: change.listIndex };
+      return { listIndex: change.listIndex };
     case 'stream':
       return { fields: change.fields.map(jsonBytes) };
     case 'bitmap':
       return {
         offset: change.offset,
         ...(change.size === undefined ? {} : { size: change.size }),
-        ...(values === 'text' ? base64(change.value) : {}),
+        ...(values === 'text' ? { value: base64(change.value) } : {}),
       };
     case 'hyperloglog':
-      return { segment: change.segment, ...(values === 'text' ? base64(change.value) : {}) };
+      return { segment: change.segment, ...(values === 'text' ? { value: base64(change.value) } : {}) };
     default:
       return undefined;
   }

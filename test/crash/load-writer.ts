@@ -50,9 +50,12 @@ export class LoadWriter {
     const out = new ByteWriter();
     const promised = new Map<string, number>();
     const count = 1 + this.#random.below(30);
+    const isTransaction = this.#random.below(4) === 0;
+    if (isTransaction) writeCommand(out, ['MULTI']);
     for (let i = 0; i < count; i++) writeCommand(out, this.#command(promised));
-    const replies = await connection.send(out.take(), count);
-    const error = replies.find((reply) => reply instanceof ReplyError);
+    if (isTransaction) writeCommand(out, ['EXEC']);
+    const replies = await connection.send(out.take(), isTransaction ? count + 2 : count);
+    const error = replies.flat().find((reply) => reply instanceof ReplyError);
     if (error !== undefined) throw error;
     this.commands += count;
     for (const [key, value] of promised) this.acknowledged.set(key, value);
@@ -60,7 +63,7 @@ export class LoadWriter {
 
   #command(promised: Map<string, number>): (string | number)[] {
     const id = this.#random.below(60);
-    switch (this.#random.below(9)) {
+    switch (this.#random.below(11)) {
       case 0:
       case 1: {
         promised.set(`n:${id}`, ++this.#counter);
@@ -81,6 +84,14 @@ export class LoadWriter {
         return this.#random.next() < 0.5
           ? ['SET', `t:${id}`, id, 'EX', 10_000 + id]
           : ['ZADD', `z:${id % 5}`, this.#random.next(), `m${id}`];
+      case 8:
+        return this.#random.next() < 0.7
+          ? ['SADD', `s:${id % 6}`, this.#random.below(50), id]
+          : ['SREM', `s:${id % 6}`, this.#random.below(50), id];
+      case 9:
+        return this.#random.next() < 0.8
+          ? ['XADD', `x:${id % 3}`, 'MAXLEN', 40, '*', 'counter', ++this.#counter, 'id', id]
+          : ['EXPIRE', this.#random.pick([`h:${id}`, `l:${id % 8}`, `s:${id % 6}`]), 5_000 + id];
       default:
         return ['DEL', this.#random.pick([`h:${id}`, `c:${id}`, `t:${id}`, `l:${id % 8}`, `z:${id % 5}`])];
     }

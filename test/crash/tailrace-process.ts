@@ -1,7 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const program = fileURLToPath(new URL('../../bin/tailrace.js', import.meta.url));
+/** Beside `test`, or beside `dist` when these tests run as built. */
+const findProgram = (): string => {
+  for (const path of ['../../bin/tailrace.js', '../../../bin/tailrace.js']) {
+    const program = fileURLToPath(new URL(path, import.meta.url));
+    if (existsSync(program)) return program;
+  }
+  throw new Error('bin/tailrace.js is missing');
+};
+const program = findProgram();
 
 /**
  * `tailrace …` as a process that a test kills and starts again. It must never end by itself before `stop`: if it does,
@@ -14,6 +23,7 @@ export class TailraceProcess {
   readonly #cwd: string;
   #child: ChildProcess | undefined;
   #isExpectedToEnd = false;
+  #output = '';
 
   constructor(parameters: readonly string[], cwd: string) {
     this.#parameters = parameters;
@@ -26,13 +36,13 @@ export class TailraceProcess {
       cwd: this.#cwd,
       stdio: ['ignore', 'ignore', 'pipe'],
     });
-    let output = '';
+    this.#output = '';
     child.stderr.on('data', (chunk: Buffer) => {
-      output = (output + chunk.toString()).slice(-4000);
+      this.#output = (this.#output + chunk.toString()).slice(-4000);
     });
     child.once('exit', (code, signal) => {
       if (!this.#isExpectedToEnd)
-        this.failure = `tailrace ${this.#parameters.join(' ')} ended with ${code ?? signal}:\n${output}`;
+        this.failure = `tailrace ${this.#parameters.join(' ')} ended with ${code ?? signal}:\n${this.#output}`;
     });
     this.#child = child;
   }
@@ -42,6 +52,24 @@ export class TailraceProcess {
     await this.#end('SIGKILL');
     this.kills++;
     this.start();
+  }
+
+  /** Stops it where it stands, as if the machine had stopped, until `thaw`. */
+  freeze(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
+  /** Waits until it ends by itself, which counts as no failure; resolves to what it said on standard error. */
+  async ended(): Promise<string> {
+    this.#isExpectedToEnd = true;
+    const child = this.#child;
+    if (child !== undefined && child.exitCode === null && child.signalCode === null)
+      await new Promise((resolve) => child.once('exit', resolve));
+    return this.#output;
   }
 
   /** Asks it to stop; resolves to its exit code. */

@@ -1,14 +1,15 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
 /**
- * Stands between a client and a server on loopback, so that a test can cut the line or hold back one direction at a
- * chosen moment. Nothing is reordered; what is held back is lost when the line is cut.
+ * Stands between a client and a server on loopback, so that a test can cut the line, stall it or hold back one direction
+ * at a chosen moment. Nothing is reordered; what is held back is lost when the line is cut.
  */
 export class TcpProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #lines = new Set<{ client: Socket; target: Socket }>();
   #targetPort: number;
   #holdsReplies = false;
+  #isStalled = false;
   /** Bytes that the server sent and that reached the proxy, held back ones included. */
   repliedBytes = 0;
 
@@ -47,6 +48,24 @@ export class TcpProxy implements AsyncDisposable {
     this.#holdsReplies = false;
   }
 
+  /** From now on nothing gets through, either way, and nobody is told; new lines included. */
+  stall(): void {
+    this.#isStalled = true;
+    for (const { client, target } of this.#lines) {
+      client.pause();
+      target.pause();
+    }
+  }
+
+  /** All of what was stalled goes on its way. */
+  resume(): void {
+    this.#isStalled = false;
+    for (const { client, target } of this.#lines) {
+      client.resume();
+      target.resume();
+    }
+  }
+
   /** Cuts every open line at once, both ways. New ones may be opened. */
   cut(): void {
     for (const { client, target } of this.#lines) {
@@ -78,6 +97,7 @@ export class TcpProxy implements AsyncDisposable {
       target.destroy();
     };
     for (const socket of [client, target]) {
+      if (this.#isStalled) socket.pause();
       socket.on('error', end);
       socket.on('close', end);
     }

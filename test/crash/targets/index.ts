@@ -1,0 +1,11 @@
+import type { CrashTarget } from '../crash-target.js';
+import { startFileTarget } from './file-target.js';
+import { startPostgresTarget } from './postgres-target.js';
+import { startRedisTarget } from './redis-target.js';
+
+/** Every target of the crash harness by name, and how to start it. */
+export const crashTargets: ReadonlyMap<string, () => Promise<CrashTarget>> = new Map([
+  ['file', startFileTarget],
+  ['redis', startRedisTarget],
+  ['postgres', startPostgresTarget],
+]);

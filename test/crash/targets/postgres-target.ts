@@ -1,0 +1,90 @@
+import pg from 'pg';
+import { type ParsedEvent, parseEvent } from '../../../src/kit/index.js';
+import { startPostgres } from '../../services/index.js';
+import type { CrashTarget } from '../crash-target.js';
+import { verifyEvents } from '../source-truth.js';
+
+export const startPostgresTarget = async (): Promise<CrashTarget> => {
+  const postgres = await startPostgres();
+  const query = async <Row extends pg.QueryResultRow>(text: string): Promise<Row[]> => {
+    const client = new pg.Client(postgres.url);
+    await client.connect();
+    try {
+      return (await client.query<Row>(text)).rows;
+    } finally {
+      await client.end();
+    }
+  };
+  return {
+    name: 'postgres',
+    port: postgres.port,
+    fencing: 'epoch',
+    sinkEntry: (port) => ({ sink: 'postgres', url: `postgres://postgres@127.0.0.1:${port}/postgres` }),
+    killAndRestart: async () => {
+      await postgres.kill();
+      await postgres.restart();
+    },
+    position: async () => {
+      const made = await query(
+        `SELECT FROM pg_tables WHERE schemaname = 'tailrace' AND tablename = 'positions'`,
+      );
+      if (made.length === 0) return 0;
+      const rows = await query<{ sequence: string | null }>('SELECT sequence FROM tailrace.positions');
+      return Number(rows[0]?.sequence ?? 0);
+    },
+    verify: async (truth) => {
+      const rows = await query<ChangeRow>('SELECT * FROM tailrace.changes ORDER BY seq, index');
+      await verifyEvents(eventsOf(rows), truth);
+    },
+    [Symbol.asyncDispose]: () => postgres.stop(),
+  };
+};
+
+interface ChangeRow {
+  readonly seq: string;
+  readonly index: number;
+  readonly tx_first: string;
+  readonly tx_last: string;
+  readonly ns: string;
+  readonly op: string;
+  readonly type: string;
+  readonly key: string | null;
+  readonly field: string | null;
+  readonly value: string | null;
+  readonly score: number | null;
+  readonly ttl_at: Date | null;
+  readonly details: Readonly<Record<string, unknown>> | null;
+}
+
+/** The rows as the events that they were. */
+const eventsOf = (rows: readonly ChangeRow[]): ParsedEvent[] => {
+  // What orders the rows is (tx_first, index); within a batch, seq need not grow with it.
+  const ordered = [...rows].sort((a, b) => Number(a.tx_first) - Number(b.tx_first) || a.index - b.index);
+  const sizes = new Map<string, number>();
+  for (const { tx_first } of ordered) sizes.set(tx_first, (sizes.get(tx_first) ?? 0) + 1);
+  return ordered.map((row) => {
+    const { ns, op, type, index, key } = row;
+    const fieldName = type === 'hash' ? 'field' : type === 'stream' || type === 'sortedint' ? 'id' : 'member';
+    const tx = { first: Number(row.tx_first), last: Number(row.tx_last), size: sizes.get(row.tx_first) };
+    return parseEvent(
+      JSON.stringify({
+        ...{
+          v: 1,
+          source: { connector: 'tailrace', name: 'crash' },
+          seq: Number(row.seq),
+          index,
+          tx,
+          ns,
+          op,
+          type,
+        },
+        ...(key === null ? {} : { key }),
+        ...(row.field === null ? {} : { [fieldName]: row.field }),
+        ...(row.value === null ? {} : { value: row.value }),
+        ...(row.score === null ? {} : { score: row.score }),
+        ...(row.ttl_at === null ? {} : { ttlAt: row.ttl_at.getTime() }),
+        ...row.details,
+      }),
+    );
+  });
+};
