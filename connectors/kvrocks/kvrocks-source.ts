@@ -19,7 +19,7 @@ import {
   type StartPoint,
   TailraceError,
 } from '../../src/kit/index.js';
-import { type PolledUpdates, readPolledUpdates } from './hex-batches.js';
+import { type PolledUpdates, readPolledUpdates } from './polled-updates.js';
 import { lostNewest, meaningOf } from './refusal.js';
 
 export interface KvrocksSourceOptions {
@@ -40,12 +40,15 @@ export interface KvrocksSourceOptions {
 /**
  * The changes of a Kvrocks, or of another tailrace, by POLLUPDATES.
  *
- * Always RAW and STRICT, and the contiguity of the batches is checked here too: without STRICT a purged log would be
+ * Always whole batches and STRICT, and the contiguity of the batches is checked here too: without STRICT a purged log would be
  * a silent gap. On open and after each reconnect the batch at the position is polled again and compared with the
  * position's fingerprint, since equal sequence numbers can name other batches after a failover.
  *
  * While behind, one poll is under way while the last one is handled; at the tip the pause doubles from 1 ms on. A
  * poll is limited by batches, not by bytes, so how many are asked for follows the size of those that came.
+ *
+ * A tailrace is told by its commands. It is asked for the bytes themselves, and to wait for what comes: then a poll
+ * is always under way, and a change arrives as soon as it is durable there.
  */
 export class KvrocksSource implements Source {
   readonly #options: KvrocksSourceOptions;
@@ -60,6 +63,8 @@ export class KvrocksSource implements Source {
   #idlePauseMs = 0;
   #pollBatches = firstPollBatches;
   #nextPoll: Promise<Reply> | undefined;
+  /** True when the server waits for changes by itself. */
+  #waits = false;
   /** Received, but beyond the limit of the last pull. */
   #held: SourceBatch[] = [];
 
@@ -105,24 +110,25 @@ export class KvrocksSource implements Source {
   async #poll(maxBytes: number, signal: AbortSignal): Promise<SourceBatch[]> {
     const connection = await this.#connect(signal);
     const asked = this.#pollBatches;
-    const reply = await this.#answer(this.#nextPoll ?? this.#request(connection, this.#received), signal);
+    const reply = await this.#answer(this.#nextPoll ?? this.#requestNext(connection), signal);
     this.#nextPoll = undefined;
-    const polled = this.#read(reply, this.#received);
+    const polled = this.#read(reply, this.#received, this.#waits);
     this.#latestSequence = polled.latestSequence;
     const batches = withoutTrailingEmpty(polled.batches);
     this.#adaptPollBatches(polled, maxBytes);
     const last = batches.at(-1);
     if (last === undefined) {
       if (polled.batches.length >= asked) this.#lookFurther(asked);
-      else this.#idlePauseMs = Math.min(this.#options.idlePollMs, Math.max(1, this.#idlePauseMs * 2));
+      else if (!this.#waits)
+        this.#idlePauseMs = Math.min(this.#options.idlePollMs, Math.max(1, this.#idlePauseMs * 2));
       return [];
     }
     this.#idlePauseMs = 0;
     for (const batch of batches) this.#check.accept(batch.sequence, batch.count);
     this.#position = positionOf(last);
     this.#received = this.#position.sequence;
-    if (polled.latestSequence > this.#received) {
-      this.#nextPoll = this.#request(connection, this.#received);
+    if (this.#waits || polled.latestSequence > this.#received) {
+      this.#nextPoll = this.#requestNext(connection);
       this.#nextPoll.catch(() => undefined); // a lost connection is seen, and mended, by the poll that awaits it
     }
     return batches;
@@ -166,13 +172,28 @@ export class KvrocksSource implements Source {
     return all;
   }
 
-  #request(connection: RespConnection, after: number, maxBatches = this.#pollBatches): Promise<Reply> {
+  /** Asks for what comes behind the last batch received; waits for it at the server where that can. */
+  #requestNext(connection: RespConnection): Promise<Reply> {
+    const words = ['POLLUPDATES', this.#received, 'MAX', this.#pollBatches, 'STRICT', 'FORMAT'] as const;
+    if (!this.#waits) return connection.call(...words, 'RAW');
+    const waitMs = Math.ceil(Math.min(serverWaitMs, this.#options.answerTimeoutMs / 2));
+    return connection.call(...words, 'BINARY', 'BLOCK', waitMs);
+  }
+
+  #request(connection: RespConnection, after: number, maxBatches: number): Promise<Reply> {
     return connection.call('POLLUPDATES', after, 'MAX', maxBatches, 'STRICT', 'FORMAT', 'RAW');
   }
 
-  #read(reply: Reply, after: number): PolledUpdates {
+  #read(reply: Reply, after: number, isBinary = false): PolledUpdates {
     if (reply instanceof ReplyError) throw meaningOf(reply, this.#place, after);
-    return readPolledUpdates(reply);
+    return readPolledUpdates(reply, isBinary);
+  }
+
+  /** Only a tailrace knows the command; what others answer is of no interest. */
+  async #isTailrace(connection: RespConnection, signal: AbortSignal): Promise<boolean> {
+    const reply = await this.#answer(connection.call('COMMAND', 'INFO', 'STREAMUPDATES'), signal);
+    const info = Array.isArray(reply) ? reply[0] : undefined;
+    return Array.isArray(info) && String(info[0]) === 'streamupdates';
   }
 
   /** A connection whose history was found to be ours. */
@@ -181,6 +202,7 @@ export class KvrocksSource implements Source {
     this.#nextPoll = undefined;
     const connection = await RespConnection.open(this.#address, { signal });
     try {
+      this.#waits = await this.#isTailrace(connection, signal);
       if (this.#position !== null) await this.#verifyHistory(connection, this.#position, signal);
     } catch (error) {
       connection.close();
@@ -284,6 +306,8 @@ export class KvrocksSource implements Source {
 /** What a server takes at most. */
 const maxPollBatches = 1_000;
 const firstPollBatches = 64;
+/** How long a tailrace is asked to wait for changes; then an empty pull tells that there are none. */
+const serverWaitMs = 500;
 const firstRetryPauseMs = 20;
 const maxRetryPauseMs = 2_000;
 

@@ -21,6 +21,7 @@ import type {
   WalIterator,
 } from './engine-api.js';
 import { Memtable } from './memtable/index.js';
+import { SequenceTimes } from './sequence-times.js';
 import { openIdentity, type StoreIdentity } from './store-identity.js';
 import { LiveWalIterator, type Recovery, Wal } from './wal/index.js';
 
@@ -78,6 +79,7 @@ export class Engine implements Store, AsyncDisposable {
   readonly #maxBatchBytes: number;
   readonly #tables: readonly Memtable[];
   readonly #snapshots: Map<number, number>;
+  readonly #times: SequenceTimes;
   #sequence: number;
   #isClosed = false;
   #closing: Promise<void> | undefined;
@@ -145,6 +147,9 @@ export class Engine implements Store, AsyncDisposable {
     this.#isReadOnly = options.isReadOnly ?? false;
     this.#maxBatchBytes = options.maxBatchBytes ?? defaultMaxBatchBytes;
     this.#sequence = wal.nextSequence - 1;
+    this.#times = SequenceTimes.open(join(directory, 'SEQUENCE-TIMES'), this.#sequence, {
+      isReadOnly: this.#isReadOnly,
+    });
   }
 
   /** What recovery found at open. */
@@ -174,6 +179,7 @@ export class Engine implements Store, AsyncDisposable {
     this.#wal.append(batch);
     this.#sequence += count;
     applyBatch(this.#tables, batch);
+    this.#times.note(this.#sequence);
     return { first, last: this.#sequence };
   }
 
@@ -194,6 +200,15 @@ export class Engine implements Store, AsyncDisposable {
 
   iterate(range: DataRange): DataIterator {
     return this.#table(range.columnFamily).iterate(range, newest);
+  }
+
+  /**
+   * The sequence number that the store had reached at a time, in ms since the epoch; 0 = before all that is known.
+   * Everything committed after that time lies behind it; of what was committed before, at most about a second's, or
+   * more when it is long ago.
+   */
+  sequenceAt(timeMs: number): number {
+    return this.#times.sequenceAt(timeMs);
   }
 
   snapshot(): Snapshot {
@@ -242,7 +257,10 @@ export class Engine implements Store, AsyncDisposable {
   /** Makes everything durable and releases the directory. Idempotent; waits for what is in flight. */
   close(): Promise<void> {
     this.#isClosed = true;
-    this.#closing ??= this.#wal.close().finally(() => this.#lock?.release());
+    this.#closing ??= this.#wal.close().finally(() => {
+      this.#times.close();
+      this.#lock?.release();
+    });
     return this.#closing;
   }
 

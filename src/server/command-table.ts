@@ -4,9 +4,9 @@ import { commandCommands } from './commands/command-commands.js';
 import { configCommands } from './commands/config-commands.js';
 import { connectionCommands } from './commands/connection-commands.js';
 import { infoCommands } from './commands/info-commands.js';
-import { logCommands } from './commands/log-commands.js';
 import { transactionCommands } from './commands/transaction-commands.js';
 import type { ServerCommand } from './server-command.js';
+import { logCommands } from './updates/log-commands.js';
 
 /** A command as clients see it: one on data, or one of the server. */
 export interface TableEntry {

@@ -14,10 +14,11 @@ import { ReplyWriter, RequestParser, unauthenticatedRequestLimits } from '../res
 import type { BlockedCall } from './blocked-calls.js';
 import type { TableEntry } from './command-table.js';
 import { Outbox } from './outbox.js';
-import type { PollCursor } from './poll-cursor.js';
 import { writeReply } from './reply-encoding.js';
 import type { ServerState } from './server-state.js';
 import { TransactionQueue } from './transaction-queue.js';
+import type { PollCursor } from './updates/poll-cursor.js';
+import type { UpdateStream } from './updates/update-stream.js';
 
 /** What a connection waits for before its next command. */
 export interface Suspension {
@@ -43,6 +44,7 @@ export class Connection {
   isWatchBroken = false;
   lastCommand = '';
   pollCursor: PollCursor | undefined;
+  updateStream: UpdateStream | undefined;
   #isAuthenticated = false;
   readonly #socket: Socket;
   readonly #parser: RequestParser;
@@ -54,6 +56,7 @@ export class Connection {
   #lastWrite = 0;
   #queue: TransactionQueue | undefined;
   #isExecuting = false;
+  #isRunning = false;
   #suspension: Suspension | undefined;
 
   constructor(socket: Socket, state: ServerState) {
@@ -125,14 +128,26 @@ export class Connection {
     this.#suspension = suspension;
   }
 
-  /** Ends the wait with what `answer` writes, and goes on with the commands that have come meanwhile. */
-  release(answer: () => void): void {
+  /**
+   * Ends the wait with what `answer` writes, and goes on with the commands that have come meanwhile. The answer
+   * leaves when `sequence` is durable; by default, as that of any command.
+   */
+  release(answer: () => void, sequence?: number): void {
     if (this.#suspension === undefined) return;
     this.#cancelWait();
     answer();
-    this.#flush();
+    this.#flush(sequence);
     // Not at once: whoever released it may be in the middle of a command of his own.
     queueMicrotask(() => this.#run());
+  }
+
+  releaseWithError(error: unknown, command: string): void {
+    this.release(() => this.#fail(error, command));
+  }
+
+  /** Sends what was written to `reply` outside of a command: pushes that tell of what is durable. */
+  push(): void {
+    if (!this.#isRunning) this.#flush(this.state.store.durableSequence);
   }
 
   /** CLIENT UNBLOCK: false when the client does not wait for anything that it can be released from. */
@@ -209,6 +224,12 @@ export class Connection {
 
   /** Runs the commands that have arrived, as long as the client takes their replies and none of them waits. */
   #run(): void {
+    this.#isRunning = true;
+    this.#runCommands();
+    this.#isRunning = false;
+  }
+
+  #runCommands(): void {
     while (!this.#isClosing && this.#suspension === undefined && this.#parser.next()) {
       this.#execute(this.#parser.args);
       if (this.reply.out.length < checkOutputBytes) continue;
@@ -346,7 +367,7 @@ export class Connection {
       if (isNothing(reply)) return false;
       this.release(() => writeReply(this.reply, reply));
     } catch (error) {
-      this.release(() => this.#fail(error, command.name));
+      this.releaseWithError(error, command.name);
     }
     return true;
   }
@@ -380,11 +401,8 @@ export class Connection {
   }
 
   /** Hands the replies over to be sent when what they tell of is durable. */
-  #flush(): void {
-    if (this.reply.out.length > 0) {
-      const { store, options } = this.state;
-      this.#outbox.push(this.reply.out.take(), options.areReadsDurable ? store.sequence : this.#lastWrite);
-    }
+  #flush(sequence = this.state.options.areReadsDurable ? this.state.store.sequence : this.#lastWrite): void {
+    if (this.reply.out.length > 0) this.#outbox.push(this.reply.out.take(), sequence);
     if (this.#isClosing && this.#outbox.isEmpty) this.#socket.end();
   }
 
@@ -397,6 +415,7 @@ export class Connection {
     clearTimeout(this.#linger);
     this.#cancelWait();
     this.pollCursor?.close();
+    this.updateStream?.close();
     this.unwatch();
     this.state.connections.delete(this);
   }

@@ -17,5 +17,7 @@ export interface ServerCommand {
   readonly isTransactional?: boolean;
   /** Refused inside MULTI. */
   readonly isRefusedInMulti?: boolean;
+  /** Refused to the tokens of namespaces. */
+  readonly isAdmin?: boolean;
   run(connection: Connection, args: readonly Buffer[]): void;
 }

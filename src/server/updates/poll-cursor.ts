@@ -1,11 +1,14 @@
-import type { Store, WalIterator } from '../engine/index.js';
-import { isTailraceError } from '../errors/index.js';
+import { Decoder } from '../../data-model/index.js';
+import type { Store, WalIterator } from '../../engine/index.js';
+import { isTailraceError } from '../../errors/index.js';
 
 /**
  * Where a client stands in the log. The iterator stays open between polls, so that going on from where the last poll
  * ended costs what is read and nothing more.
  */
 export class PollCursor {
+  /** Remembers what it has seen as long as polls go on from one another. */
+  readonly decoder = new Decoder({ memoryBytes: decoderMemoryBytes });
   readonly #store: Store;
   #iterator: WalIterator | undefined;
   /** Last sequence number that was handed out. */
@@ -49,3 +52,6 @@ export class PollCursor {
     }
   }
 }
+
+/** For each client that polls for decoded changes. */
+const decoderMemoryBytes = 4 * 1024 * 1024;

@@ -1,0 +1,49 @@
+import type { WalIterator } from '../../engine/index.js';
+import type { UpdateEncoder } from './update-encoder.js';
+
+/** What one reply holds. */
+export interface CollectedUpdates {
+  /** Last sequence number that was read, whether or not anything of it is wanted; -1 when nothing was. */
+  readonly last: number;
+  /** True when batches without counted records were read behind `last`. */
+  readonly endsEmpty: boolean;
+  /** Why the next batch cannot be written in this format. */
+  readonly fault: string | undefined;
+}
+
+/** Bounds of one reply. */
+export interface UpdateBounds {
+  readonly batches: number;
+  /** Bytes of the batches written; a single larger one comes alone. */
+  readonly bytes: number;
+}
+
+/**
+ * Reads the log from where `iterator` stands and gives the encoder what belongs into one reply. Leaves the iterator
+ * behind the last batch that was read. What nobody wants is read on only so far, so that others get their turn.
+ */
+export const collectUpdates = (
+  iterator: WalIterator,
+  encoder: UpdateEncoder,
+  bounds: UpdateBounds,
+): CollectedUpdates => {
+  let last = -1;
+  let bytes = 0;
+  let readBytes = 0;
+  let endsEmpty = false;
+  for (; iterator.valid && encoder.count < bounds.batches && readBytes < maxReadBytes; iterator.next()) {
+    const batch = iterator.item;
+    const { length } = batch.bytes;
+    if (encoder.count > 0 && bytes + length > bounds.bytes) break;
+    const encoded = encoder.add(batch);
+    if (typeof encoded === 'object') return { last, endsEmpty, fault: encoded.fault };
+    endsEmpty = batch.count === 0;
+    if (!endsEmpty) last = batch.sequence + batch.count - 1;
+    readBytes += length;
+    if (encoded === 'written') bytes += length;
+  }
+  return { last, endsEmpty, fault: undefined };
+};
+
+/** Bytes of log that one reply reads, about; the rest comes with the next. */
+const maxReadBytes = 8 * 1024 * 1024;

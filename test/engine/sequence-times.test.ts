@@ -1,0 +1,94 @@
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Engine } from '../../src/engine/index.js';
+import { SequenceTimes } from '../../src/engine/sequence-times.js';
+import { WriteBatchBuilder } from '../../src/write-batch/index.js';
+import { throwAwayDirectory } from '../services/index.js';
+
+describe('the times of sequence numbers', () => {
+  const directory = throwAwayDirectory('times');
+  afterAll(() => directory.remove());
+
+  /** A commit of one record every `stepMs`. */
+  const history = (
+    path: string,
+    commits: number,
+    stepMs: number,
+    maxEntries = 1000,
+  ): { times: SequenceTimes; end: number } => {
+    let now = 1_000_000;
+    const times = SequenceTimes.open(path, 0, { nowMs: () => now, maxEntries });
+    for (let sequence = 1; sequence <= commits; sequence++) {
+      now += stepMs;
+      times.note(sequence);
+    }
+    return { times, end: now };
+  };
+
+  it('never pass over what came after a time, and give little of what came before', () => {
+    const path = join(directory.path, 'fine');
+    const { times } = history(path, 500, 100);
+    for (let sequence = 0; sequence <= 500; sequence++) {
+      const found = times.sequenceAt(1_000_000 + sequence * 100);
+      expect(found).toBeLessThanOrEqual(sequence);
+      expect(found).toBeGreaterThanOrEqual(sequence - 11);
+    }
+    expect(times.sequenceAt(0)).toBe(0);
+    times.close();
+  });
+
+  it('are there after a restart, and cut where they make no sense', () => {
+    const path = join(directory.path, 'restart');
+    const { times, end } = history(path, 500, 100);
+    times.close();
+    const reopened = SequenceTimes.open(path, 500, { nowMs: () => end + 1 });
+    expect(reopened.sequenceAt(end)).toBe(500);
+    expect(reopened.sequenceAt(1_025_000)).toBeGreaterThan(238);
+    truncateSync(path, readFileSync(path).length - 5);
+    expect(SequenceTimes.open(path, 500, { nowMs: () => end + 1 }).sequenceAt(1_025_000)).toBeGreaterThan(
+      238,
+    );
+    // The store was restored from a copy that ends at 100.
+    const restored = SequenceTimes.open(path, 100, { nowMs: () => end + 1 });
+    expect(restored.sequenceAt(end)).toBeLessThanOrEqual(100);
+    writeFileSync(path, Buffer.alloc(64));
+    expect(SequenceTimes.open(path, 500, { nowMs: () => end + 1 }).sequenceAt(end)).toBe(0);
+  });
+
+  it('become coarser instead of more', () => {
+    const path = join(directory.path, 'coarse');
+    const { times } = history(path, 20_000, 1_000, 640);
+    expect(readFileSync(path).length).toBeLessThanOrEqual(640 * 16);
+    for (const sequence of [1_000, 10_000, 19_000, 19_980]) {
+      const found = times.sequenceAt(1_000_000 + sequence * 1_000);
+      expect(found).toBeLessThanOrEqual(sequence);
+      expect(sequence - found).toBeLessThan(2 + (20_000 - sequence) / 20);
+    }
+  });
+
+  it('do not run backwards with the clock', () => {
+    let now = 5_000;
+    const times = SequenceTimes.open(join(directory.path, 'clock'), 0, { nowMs: () => now });
+    times.note(1);
+    now = 1_000;
+    times.note(2);
+    now = 9_000;
+    times.note(3);
+    times.close();
+    expect(times.sequenceAt(5_000)).toBeLessThanOrEqual(2);
+    expect(times.sequenceAt(9_000)).toBe(3);
+  });
+
+  it('are told by an engine that was opened again', async () => {
+    const path = join(directory.path, 'store');
+    const before = Date.now() - 1;
+    const engine = await Engine.open(path, { sync: 'none' });
+    for (let i = 0; i < 10; i++)
+      engine.commit(new WriteBatchBuilder().put(0, Buffer.from(`${i}`), Buffer.from('v')).finish());
+    await engine.close();
+    const again = await Engine.open(path);
+    expect([again.sequenceAt(before), again.sequenceAt(Date.now())]).toEqual([0, 10]);
+    await again.close();
+  });
+});
