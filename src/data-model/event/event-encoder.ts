@@ -52,13 +52,18 @@ export class EventEncoder {
     return changes.length;
   }
 
-  /** One event, without line feed. The caller owns the bytes. */
-  encode(transaction: Transaction, change: Change): Buffer {
-    this.#single.clear();
-    this.#json.open(this.#single);
+  /** Appends one event, without line feed. */
+  appendOne(out: ByteWriter, transaction: Transaction, change: Change): void {
+    this.#json.open(out);
     this.#rangeAt = -1;
     this.#write(transaction, change);
     this.#json.close();
+  }
+
+  /** One event, without line feed. The caller owns the bytes. */
+  encode(transaction: Transaction, change: Change): Buffer {
+    this.#single.clear();
+    this.appendOne(this.#single, transaction, change);
     return Buffer.from(this.#single.bytes);
   }
 

@@ -1,0 +1,198 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Position } from '../../src/kit/index.js';
+import { isTailraceError, TailraceError } from '../../src/kit/index.js';
+import type { KafkaCluster } from './cluster.js';
+import { requireSuccess } from './refusal.js';
+import { makeTopic, Topic, type TopicDirectory, type TopicSettings } from './topics.js';
+
+/** What the position topic says of a pipeline: who may write, and what is written. */
+export interface HeldPosition {
+  readonly epoch: number;
+  /** Names one claimant among all; a sink that claims again keeps its name. */
+  readonly claimant: string;
+  readonly position: Position | null;
+}
+
+/**
+ * The position of a pipeline, as records of a compacted topic: the key is the pipeline's name, the value
+ *
+ *   {"epoch":3,"claimant":"…","sequence":812,"count":2,"crc":3735928559}      sequence 0 = nothing was written yet
+ *
+ * Each is written in the transaction of the data that it is about, so the last committed one is the truth. Only
+ * partition 0 is used: adding partitions to the topic moves nothing.
+ */
+export class PositionTopic {
+  readonly name: string;
+  readonly #cluster: KafkaCluster;
+  readonly #key: Buffer;
+
+  constructor(cluster: KafkaCluster, name: string, pipeline: string) {
+    this.#cluster = cluster;
+    this.name = name;
+    this.#key = Buffer.from(pipeline);
+  }
+
+  /** The topic to write to; made when it is not there, whatever the settings say of other topics. */
+  async open(directory: TopicDirectory, { replication }: TopicSettings): Promise<Topic> {
+    const found = await this.#cluster.describeTopics([this.name]);
+    const config = { 'cleanup.policy': 'compact', 'segment.bytes': String(segmentBytes) };
+    if (!found.has(this.name))
+      await makeTopic(this.#cluster, this.name, { partitions: 1, replication, config });
+    await directory.require([this.name]);
+    return directory.get(this.name) ?? new Topic(this.name, { leaders: [] }, 0);
+  }
+
+  /** Puts the record of a position into the transaction that is being prepared. */
+  add(topic: Topic, { epoch, claimant, position }: HeldPosition): void {
+    const { sequence, count, crc } = position ?? nowhere;
+    topic.partitions[0].add(
+      this.#key,
+      Buffer.from(JSON.stringify({ epoch, claimant, sequence, count, crc })),
+    );
+  }
+
+  /**
+   * The last committed record, when every transaction that is open now has ended. Read from the end backwards, in
+   * steps that double, so that the length of the topic does not matter.
+   */
+  async read(topic: Topic, timeoutMs: number): Promise<HeldPosition | undefined> {
+    const { leader } = topic.partitions[0];
+    const first = await this.#offset(leader, earliest);
+    const end = await this.#offset(leader, latest);
+    await this.#untilStable(leader, end, timeoutMs);
+    let to = end;
+    for (let length = initialWindow; to > first; length *= 2) {
+      const from = Math.max(first, to - length);
+      const found = await this.#lastIn(leader, from, to);
+      if (found !== undefined) return decodeHeld(found, this.name);
+      to = from;
+    }
+    return undefined;
+  }
+
+  async #offset(leader: number, timestamp: number): Promise<number> {
+    const { responses } = (await this.#cluster.request(leader, 'ListOffsets', {
+      replicaId: -1,
+      isolationLevel: readUncommitted,
+      topics: [{ topic: this.name, partitions: [{ partition: 0, timestamp }] }],
+    })) as { responses: { partitions: { errorCode: number; offset: string }[] }[] };
+    const answer = responses[0]?.partitions[0];
+    requireSuccess(answer?.errorCode ?? -1, `the offsets of ${this.name}`);
+    return Number(answer?.offset);
+  }
+
+  /** Waits until no transaction is open below `end`. */
+  async #untilStable(leader: number, end: number, timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const { lastStableOffset } = await this.#fetch(leader, Math.max(0, end - 1), smallFetchBytes);
+      if (Number(lastStableOffset) >= end) return;
+      if (performance.now() > deadline)
+        throw new Error(`a transaction of another pipeline stays open in ${this.name}`);
+      await delay(stablePauseMs);
+    }
+  }
+
+  /** The value of the last committed record of this pipeline in [from, to). */
+  async #lastIn(leader: number, from: number, to: number): Promise<Buffer | undefined> {
+    let last: Buffer | undefined;
+    for (let offset = from; offset < to; ) {
+      const answer = await this.#fetch(leader, offset, fetchBytes);
+      for (const { key, value, offset: at } of committed(answer))
+        if (Number(at) >= from && Number(at) < to && key?.equals(this.#key)) last = value ?? undefined;
+      const reached = answer.messages.at(-1)?.offset;
+      // Compaction may have left a batch without records: then it is stepped over.
+      offset = reached === undefined ? offset + 1 : Math.max(offset, Number(reached)) + 1;
+    }
+    return last;
+  }
+
+  async #fetch(leader: number, fetchOffset: number, maxBytes: number): Promise<FetchedPartition> {
+    const { responses } = (await this.#cluster.request(leader, 'Fetch', {
+      replicaId: -1,
+      isolationLevel: readCommitted,
+      maxWaitTime: 0,
+      minBytes: 0,
+      maxBytes,
+      rackId: '',
+      topics: [{ topic: this.name, partitions: [{ partition: 0, fetchOffset, maxBytes }] }],
+    })) as { responses: { partitions: FetchedPartition[] }[] };
+    const answer = responses[0]?.partitions[0];
+    if (answer === undefined) throw new Error(`a fetch from ${this.name} was answered without the partition`);
+    requireSuccess(answer.errorCode, `reading ${this.name}`);
+    return answer;
+  }
+}
+
+interface FetchedPartition {
+  readonly errorCode: number;
+  readonly lastStableOffset: string;
+  readonly abortedTransactions: readonly { readonly producerId: string; readonly firstOffset: string }[];
+  readonly messages: readonly FetchedMessage[];
+}
+
+interface FetchedMessage {
+  readonly offset: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly isControlRecord: boolean;
+  readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean };
+}
+
+/** The records of transactions that were not aborted. The broker says where an aborted one begins, its marker where it ends. */
+const committed = ({ messages, abortedTransactions }: FetchedPartition): FetchedMessage[] => {
+  const begins = abortedTransactions.map(({ producerId, firstOffset }) => ({
+    producerId,
+    offset: Number(firstOffset),
+  }));
+  begins.sort((a, b) => a.offset - b.offset);
+  const aborted = new Set<string>();
+  return messages.filter((message) => {
+    while (begins[0] !== undefined && begins[0].offset <= Number(message.offset))
+      aborted.add(begins.shift()?.producerId ?? '');
+    const { producerId, inTransaction } = message.batchContext;
+    if (message.isControlRecord) {
+      aborted.delete(producerId);
+      return false;
+    }
+    return !(inTransaction && aborted.has(producerId));
+  });
+};
+
+/** @throws TailraceError `OFFSETS_CORRUPT` */
+const decodeHeld = (value: Buffer, topic: string): HeldPosition => {
+  try {
+    const { epoch, claimant, sequence, count, crc } = JSON.parse(value.toString()) as Record<string, unknown>;
+    const whole = (number: unknown): number => {
+      if (typeof number === 'number' && Number.isSafeInteger(number) && number >= 0) return number;
+      throw corrupt(topic, value);
+    };
+    const position = { sequence: whole(sequence), count: whole(count), crc: whole(crc) };
+    return {
+      epoch: whole(epoch),
+      claimant: typeof claimant === 'string' ? claimant : '',
+      position: position.sequence === 0 ? null : position,
+    };
+  } catch (error) {
+    throw isTailraceError(error) ? error : corrupt(topic, value);
+  }
+};
+
+const corrupt = (topic: string, value: Buffer): TailraceError =>
+  new TailraceError('OFFSETS_CORRUPT', `the topic ${topic} holds ${JSON.stringify(value.toString())}`, {
+    context: { topic },
+    remedy: 'Something else writes to this topic: set positionTopic to another, or delete it to start anew.',
+  });
+
+const nowhere: Position = { sequence: 0, count: 0, crc: 0 };
+const earliest = -2;
+const latest = -1;
+const readUncommitted = 0;
+const readCommitted = 1;
+/** Offsets, not records: markers and superseded records count too. */
+const initialWindow = 200;
+const fetchBytes = 1024 * 1024;
+const smallFetchBytes = 1;
+const stablePauseMs = 10;
+/** Compaction leaves the newest segment alone: small ones keep the topic small. */
+const segmentBytes = 16 * 1024 * 1024;

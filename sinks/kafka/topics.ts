@@ -1,0 +1,209 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { TailraceError } from '../../src/kit/index.js';
+import type { KafkaCluster, TopicDescription } from './cluster.js';
+import { partitionOf } from './murmur2.js';
+import { batchHeaderBytes, RecordBatchBuilder, recordBytes } from './record-batch.js';
+import { Refused } from './refusal.js';
+
+/** How topics are made that are not there. */
+export interface TopicSettings {
+  readonly create: boolean;
+  /** 0 = as the brokers have it. */
+  readonly partitions: number;
+  readonly replication: number;
+  readonly config: Readonly<Record<string, string>>;
+}
+
+/** A partition that is written to, and the record batches of the write that is being prepared. */
+export class Partition {
+  readonly topic: Topic;
+  readonly index: number;
+  readonly leader: number;
+  /** Of the next record, in the sequence of the present producer. */
+  nextSequence = 0;
+  #batches: RecordBatchBuilder[] = [];
+
+  constructor(topic: Topic, index: number, leader: number) {
+    this.topic = topic;
+    this.index = index;
+    this.leader = leader;
+  }
+
+  /** In order; each but the last is as full as the topic allows. */
+  get batches(): readonly RecordBatchBuilder[] {
+    return this.#batches;
+  }
+
+  add(key: Uint8Array | null, value: Uint8Array | null, headers?: Uint8Array): void {
+    let batch = this.#batches.at(-1);
+    const isFull =
+      batch !== undefined &&
+      batch.count > 0 &&
+      batch.byteLength + recordBytes(key, value, headers) > this.topic.maxBatchBytes;
+    if (batch === undefined || isFull) {
+      batch = new RecordBatchBuilder();
+      this.#batches.push(batch);
+    }
+    batch.append(key, value, headers);
+  }
+
+  /** Drops what was prepared; the memory of one batch is kept for the next write. */
+  clear(): void {
+    const [first] = this.#batches;
+    if (first === undefined) return;
+    const isKept = first.byteLength <= keptBytes;
+    first.clear();
+    this.#batches = isKept ? [first] : [];
+  }
+}
+
+/** A topic that is written to. The number of its partitions holds until the next claim, so that keys stay in theirs. */
+export class Topic {
+  readonly name: string;
+  readonly partitions: readonly Partition[];
+  /** What its brokers take in one record batch. */
+  maxBatchBytes: number;
+
+  constructor(name: string, { leaders }: TopicDescription, maxBatchBytes: number) {
+    this.name = name;
+    this.maxBatchBytes = maxBatchBytes;
+    this.partitions = leaders.map((leader, index) => new Partition(this, index, leader));
+  }
+
+  partitionOf(key: Uint8Array | null): Partition {
+    return this.partitions[partitionOf(key, this.partitions.length)];
+  }
+
+  /** False when no batch may hold this record. */
+  fits(key: Uint8Array | null, value: Uint8Array | null, headers?: Uint8Array): boolean {
+    const bytes = batchHeaderBytes + recordBytes(key, value, headers);
+    return bytes - maxOverestimate <= this.maxBatchBytes;
+  }
+}
+
+/** The topics of a claim, looked up or made when a record for them comes by. */
+export class TopicDirectory {
+  readonly #cluster: KafkaCluster;
+  readonly #settings: TopicSettings;
+  readonly #topics = new Map<string, Topic>();
+
+  constructor(cluster: KafkaCluster, settings: TopicSettings) {
+    this.#cluster = cluster;
+    this.#settings = settings;
+  }
+
+  get(name: string): Topic | undefined {
+    return this.#topics.get(name);
+  }
+
+  get all(): Iterable<Topic> {
+    return this.#topics.values();
+  }
+
+  /** @throws Refused; TailraceError `SINK_FAILED` when a topic is not there and must not be made */
+  async require(names: readonly string[]): Promise<void> {
+    const found = await this.#cluster.describeTopics(names);
+    for (const name of names) {
+      const description = found.get(name) ?? (await this.#make(name));
+      const led = isLed(description) ? description : await whenLed(this.#cluster, name);
+      this.#topics.set(name, new Topic(name, led, await this.maxBatchBytes(name)));
+    }
+  }
+
+  /** The limit of a topic for one record batch; Kafka's default where it may not be asked for. */
+  async maxBatchBytes(topic: string): Promise<number> {
+    const { resources } = (await this.#cluster.request(this.#cluster.controllerId, 'DescribeConfigs', {
+      resources: [{ type: topicResource, name: topic, configNames: [maxMessageBytes] }],
+      includeSynonyms: false,
+    })) as DescribeConfigsAnswer;
+    const value = resources[0]?.configEntries?.find(({ configName }) => configName === maxMessageBytes);
+    return Number(value?.configValue ?? defaultMaxMessageBytes);
+  }
+
+  #make(name: string): Promise<TopicDescription> {
+    if (!this.#settings.create)
+      throw new TailraceError('SINK_FAILED', `the topic ${name} does not exist`, {
+        context: { topic: name },
+        remedy: 'Create it, or set topics.create to true.',
+      });
+    return makeTopic(this.#cluster, name, this.#settings);
+  }
+}
+
+/** Makes a topic and waits until it can be written to; one that somebody makes meanwhile is as good. */
+export const makeTopic = async (
+  cluster: KafkaCluster,
+  topic: string,
+  { partitions, replication, config }: Omit<TopicSettings, 'create'>,
+): Promise<TopicDescription> => {
+  const answer = (await cluster.request(cluster.controllerId, 'CreateTopics', {
+    topics: [
+      {
+        topic,
+        numPartitions: partitions === 0 ? -1 : partitions,
+        replicationFactor: replication === 0 ? -1 : replication,
+        replicaAssignment: [],
+        configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
+      },
+    ],
+    timeout: createTimeoutMs,
+  })) as CreateTopicsAnswer;
+  const { errorCode = 0, errorMessage } = answer.topicErrors[0] ?? {};
+  const why = errorMessage ? ` (${errorMessage})` : '';
+  const refusal = errorCode === 0 ? undefined : new Refused(errorCode, `creating the topic ${topic}${why}`);
+  if (refusal !== undefined && refusal.kind !== 'exists') throw refusal;
+  return whenLed(cluster, topic);
+};
+
+/** The topic, once each partition has a leader that knows it: metadata tells of a new topic before its brokers do. */
+const whenLed = async (cluster: KafkaCluster, topic: string): Promise<TopicDescription> => {
+  for (let tries = 0; tries < maxLeaderTries; tries++) {
+    const description = (await cluster.describeTopics([topic])).get(topic);
+    if (description !== undefined && isLed(description) && (await isServed(cluster, topic, description)))
+      return description;
+    await delay(leaderPauseMs);
+  }
+  throw new Error(`the topic ${topic} has partitions without a leader`);
+};
+
+const isLed = ({ leaders }: TopicDescription): boolean => leaders.length > 0 && !leaders.includes(-1);
+
+const isServed = async (
+  cluster: KafkaCluster,
+  topic: string,
+  { leaders }: TopicDescription,
+): Promise<boolean> => {
+  for (const leader of new Set(leaders)) {
+    const partitions = leaders.flatMap((node, partition) =>
+      node === leader ? [{ partition, timestamp: latestOffset }] : [],
+    );
+    const { responses } = (await cluster.request(leader, 'ListOffsets', {
+      replicaId: -1,
+      isolationLevel: 0,
+      topics: [{ topic, partitions }],
+    })) as { responses: { partitions: { errorCode: number }[] }[] };
+    if (responses.some((each) => each.partitions.some(({ errorCode }) => errorCode !== 0))) return false;
+  }
+  return true;
+};
+
+interface CreateTopicsAnswer {
+  readonly topicErrors: readonly { readonly errorCode: number; readonly errorMessage?: string | null }[];
+}
+
+interface DescribeConfigsAnswer {
+  readonly resources: readonly {
+    readonly configEntries?: readonly { readonly configName: string; readonly configValue: string }[];
+  }[];
+}
+
+const topicResource = 2;
+const maxMessageBytes = 'max.message.bytes';
+const defaultMaxMessageBytes = 1_048_588;
+const createTimeoutMs = 10_000;
+const latestOffset = -1;
+const leaderPauseMs = 20;
+const maxLeaderTries = 500;
+const keptBytes = 1024 * 1024;
+/** `recordBytes` counts lengths at their longest. */
+const maxOverestimate = 16;

@@ -1,0 +1,56 @@
+import { afterAll, beforeAll } from 'vitest';
+import { KafkaSink, type KafkaSinkOptions, settingsOf } from '../../sinks/kafka/index.js';
+import { sinkConformance } from '../../src/kit/conformance/index.js';
+import { type KafkaService, startKafka } from '../services/index.js';
+import { kafkaOptions } from '../support/kafka-options.js';
+import { KafkaReader } from '../support/kafka-reader.js';
+import { pluginContext } from '../support/sink-batches.js';
+
+type JsonBytes = string | { readonly base64: string };
+const bytesOf = (value: JsonBytes): Buffer =>
+  typeof value === 'string' ? Buffer.from(value) : Buffer.from(value.base64, 'base64');
+
+let kafka: KafkaService;
+let reader: KafkaReader;
+/** Names of pipeline and topic change with each test: nothing is left to clean. */
+let run = 0;
+
+beforeAll(async () => {
+  kafka = await startKafka(process.env['KAFKA_VERSION'] === '4.1.0' ? '4.1.0' : '3.9.1');
+  reader = await KafkaReader.open(kafka.brokers);
+});
+afterAll(async () => {
+  reader.close();
+  await kafka.stop();
+});
+
+const conformance = (name: string, options: Partial<KafkaSinkOptions>): void => {
+  const open = (): KafkaSink => {
+    const context = pluginContext(`conformance-${run}`);
+    const common = {
+      brokers: kafka.brokers,
+      topic: 'cdc.{pipeline}',
+      topics: { create: true, partitions: 4, replication: 1, config: { 'max.message.bytes': '4000000' } },
+    };
+    return new KafkaSink(settingsOf(kafkaOptions({ ...common, ...options }), context.pipeline), context);
+  };
+  sinkConformance(name, {
+    open,
+    contents: async () => {
+      const state = new Map<string, string>();
+      for (const { key, value } of await reader.read(`cdc.conformance-${run}`)) {
+        const event = JSON.parse(value?.toString() ?? '') as { value: JsonBytes };
+        state.set(key?.toString('hex') ?? '', bytesOf(event.value).toString('hex'));
+      }
+      return state;
+    },
+    fencing: 'epoch',
+    clean: async () => {
+      run++;
+    },
+  });
+};
+
+conformance('kafka', {});
+conformance('kafka, compressed', { compression: 'gzip' });
+conformance('kafka, at least once', { delivery: 'at-least-once' });
