@@ -10,22 +10,14 @@ import {
   TailraceError,
   type WriteOutcome,
 } from '../../src/kit/index.js';
-import { type ClusterOptions, KafkaCluster } from './cluster.js';
+import { KafkaCluster } from './cluster.js';
+import type { KafkaSinkOptions } from './kafka-options.js';
 import { PositionTopic } from './position-topic.js';
-import { ProduceRefused, Producer, type ProducerOptions, type UnwrittenBatch } from './producer.js';
-import { placesIn, type RecordSettings, RecordWriter, tooLarge } from './record-writer.js';
+import { ProduceRefused, Producer, type UnwrittenBatch } from './producer.js';
+import { placesIn, RecordWriter, tooLarge } from './record-writer.js';
 import { asSinkError, isRefused, Refused } from './refusal.js';
-import { type Partition, type Topic, TopicDirectory, type TopicSettings } from './topics.js';
-
-export interface KafkaSinkSettings {
-  readonly delivery: 'exactly-once' | 'at-least-once';
-  readonly cluster: ClusterOptions;
-  readonly records: RecordSettings;
-  readonly topics: TopicSettings;
-  readonly producer: ProducerOptions;
-  /** Name of the compacted topic that holds the position. */
-  readonly positionTopic: string;
-}
+import { type KafkaSinkSettings, settingsOf } from './settings.js';
+import { type Partition, type Topic, TopicDirectory } from './topics.js';
 
 /**
  * Records in Kafka, exactly once for consumers that read committed: the records of a batch and the position behind it
@@ -56,12 +48,13 @@ export class KafkaSink implements Sink {
   /** Of a claim that is under way. */
   #opening: KafkaCluster | undefined;
 
-  constructor(settings: KafkaSinkSettings, context: PluginContext) {
-    this.#settings = settings;
+  /** @throws TailraceError `CONFIG_INVALID` when a template has a placeholder that is not there */
+  constructor(options: KafkaSinkOptions, context: PluginContext) {
+    this.#settings = settingsOf(options, context.pipeline);
     this.#context = context;
-    this.#writer = new RecordWriter(settings.records, context.pipeline);
-    this.guarantee = settings.delivery;
-    this.holdsPosition = settings.delivery === 'exactly-once';
+    this.#writer = makeWriter(this.#settings, context.pipeline);
+    this.guarantee = options.delivery;
+    this.holdsPosition = options.delivery === 'exactly-once';
   }
 
   async claim(signal: AbortSignal): Promise<Claim> {
@@ -154,7 +147,6 @@ export class KafkaSink implements Sink {
       throw error;
     }
     this.#held = { epoch: this.#held.epoch, position: batch.position };
-    if (!this.holdsPosition) this.#held = { epoch: this.#held.epoch, position: batch.position };
     return { kind: 'durable' };
   }
 
@@ -293,6 +285,18 @@ class Session {
     for (const { partitions } of this.topics.all) for (const partition of partitions) partition.clear();
   }
 }
+
+const makeWriter = ({ records }: KafkaSinkSettings, pipeline: string): RecordWriter => {
+  try {
+    return new RecordWriter(records, pipeline);
+  } catch (error) {
+    throw new TailraceError('CONFIG_INVALID', error instanceof Error ? error.message : String(error), {
+      context: { sink: 'kafka' },
+      remedy: 'Mend topic, key, headers or keyPattern of the kafka sink.',
+      cause: error,
+    });
+  }
+};
 
 /** Once a transaction has begun, "busy" no longer means that nothing has happened. */
 const withoutBusy = (error: unknown): unknown =>

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll } from 'vitest';
-import { KafkaSink, type KafkaSinkOptions, settingsOf } from '../../sinks/kafka/index.js';
+import { KafkaSink, type KafkaSinkOptions } from '../../sinks/kafka/index.js';
 import { sinkConformance } from '../../src/kit/conformance/index.js';
 import { type KafkaService, startKafka } from '../services/index.js';
 import { kafkaOptions } from '../support/kafka-options.js';
@@ -32,7 +32,7 @@ const conformance = (name: string, options: Partial<KafkaSinkOptions>): void => 
       topic: 'cdc.{pipeline}',
       topics: { create: true, partitions: 4, replication: 1, config: { 'max.message.bytes': '4000000' } },
     };
-    return new KafkaSink(settingsOf(kafkaOptions({ ...common, ...options }), context.pipeline), context);
+    return new KafkaSink(kafkaOptions({ ...common, ...options }), context);
   };
   sinkConformance(name, {
     open,
