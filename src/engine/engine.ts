@@ -77,6 +77,7 @@ export class Engine implements Store, AsyncDisposable {
   readonly #lock: ProcessLock | undefined;
   readonly #isReadOnly: boolean;
   readonly #maxBatchBytes: number;
+  readonly #reader = new WriteBatchReader();
   readonly #tables: readonly Memtable[];
   readonly #snapshots: Map<number, number>;
   readonly #times: SequenceTimes;
@@ -104,6 +105,7 @@ export class Engine implements Store, AsyncDisposable {
       const identity = await openIdentity(directory, files, !isReadOnly);
       const snapshots = new Map<number, number>();
       const tables = columnFamilyNames.map(() => new Memtable(snapshots));
+      const reader = new WriteBatchReader();
       let expected = 1;
       const wal = await Wal.open(
         directory,
@@ -117,8 +119,8 @@ export class Engine implements Store, AsyncDisposable {
         (bytes, sequence) => {
           // The log is the only copy of the data: one without its beginning is not a store.
           if (expected !== sequence) throw beginsLater(directory, sequence);
-          expected = sequence + requireApplicable(bytes);
-          applyBatch(tables, bytes);
+          expected = sequence + requireApplicable(reader, bytes);
+          applyBatch(tables, reader, bytes);
         },
       );
       return new Engine(directory, identity, wal, lock, tables, snapshots, options);
@@ -173,12 +175,15 @@ export class Engine implements Store, AsyncDisposable {
   commit(batch: Uint8Array): Commit {
     this.#requireWritable();
     if (batch.length > this.#maxBatchBytes) throw tooLarge(batch.length, this.#maxBatchBytes);
-    const count = requireApplicable(batch);
+    const bytes = Buffer.isBuffer(batch)
+      ? batch
+      : Buffer.from(batch.buffer, batch.byteOffset, batch.byteLength);
+    const count = requireApplicable(this.#reader, bytes);
     const first = this.#sequence + 1;
-    setBatchSequence(batch, first);
-    this.#wal.append(batch);
+    setBatchSequence(bytes, first);
+    this.#wal.append(bytes);
     this.#sequence += count;
-    applyBatch(this.#tables, batch);
+    applyBatch(this.#tables, this.#reader, bytes);
     this.#times.note(this.#sequence);
     return { first, last: this.#sequence };
   }
@@ -300,8 +305,8 @@ export class Engine implements Store, AsyncDisposable {
 }
 
 /** Checks every record before anything is written; returns how many sequence numbers the batch takes. */
-const requireApplicable = (batch: Uint8Array): number => {
-  const reader = new WriteBatchReader(batch);
+const requireApplicable = (reader: WriteBatchReader, batch: Buffer): number => {
+  reader.reset(batch, 0, batch.length);
   while (reader.next()) {
     if (reader.columnFamily >= columnFamilyNames.length) throw unknownFamily(reader.columnFamily);
     if (reader.kind > RecordKind.DeleteRange && reader.kind !== RecordKind.LogData)
@@ -310,9 +315,9 @@ const requireApplicable = (batch: Uint8Array): number => {
   return reader.count;
 };
 
-const applyBatch = (tables: readonly Memtable[], batch: Uint8Array): void => {
-  const reader = new WriteBatchReader(batch);
-  const { bytes, sequence } = reader;
+const applyBatch = (tables: readonly Memtable[], reader: WriteBatchReader, bytes: Buffer): void => {
+  reader.reset(bytes, 0, bytes.length);
+  const { sequence } = reader;
   while (reader.next()) {
     const table = tables[reader.columnFamily];
     const at = sequence + reader.index;

@@ -22,6 +22,8 @@ export class CommandTable {
   readonly #byName = new Map<string, TableEntry>();
   /** The spellings that clients have used; they rarely vary. */
   readonly #bySpelling = new Map<string, TableEntry>();
+  /** The command found last, which is often the next one too. */
+  #last: { readonly spelling: Buffer; readonly entry: TableEntry } | undefined;
 
   constructor() {
     for (const data of dataCommands.values())
@@ -35,10 +37,17 @@ export class CommandTable {
     return [...this.#byName.values()];
   }
 
-  /** Finds a command by its name in any case. */
+  /** Finds a command by its name in any case. Hot: bench `server`. */
   find(name: Buffer): TableEntry | undefined {
+    const last = this.#last;
+    if (last !== undefined && isEqual(last.spelling, name)) return last.entry;
     if (name.length > maxNameBytes) return undefined;
-    const text = name.toString('latin1');
+    const entry = this.#findBySpelling(name.toString('latin1'));
+    if (entry !== undefined) this.#last = { spelling: Buffer.from(name), entry };
+    return entry;
+  }
+
+  #findBySpelling(text: string): TableEntry | undefined {
     const found = this.#bySpelling.get(text);
     if (found !== undefined) return found;
     const entry = this.#byName.get(text.toLowerCase());
@@ -46,6 +55,13 @@ export class CommandTable {
     return entry;
   }
 }
+
+/** For names: a call of Buffer's own comparison costs more. */
+const isEqual = (left: Buffer, right: Buffer): boolean => {
+  if (left.length !== right.length) return false;
+  for (let at = 0; at < left.length; at++) if (left[at] !== right[at]) return false;
+  return true;
+};
 
 const serverCommands: readonly (readonly ServerCommand[])[] = [
   connectionCommands,

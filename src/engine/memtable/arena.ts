@@ -68,7 +68,7 @@ export class Arena {
     const chunk = this.chunkOf(address);
     const offset = offsetOf(address);
     const length = end - start;
-    if (length > 48) {
+    if (length > longestLooped) {
       chunk.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), offset);
       return;
     }
@@ -132,6 +132,8 @@ export const offsetOf = (address: number): number => (address * addressStep) % c
 const addressStep = 8;
 const chunkBytes = 1 << 20;
 const largestSlotBytes = 64 * 1024;
+/** Up to this length a loop is quicker than a view and a copy of it. */
+const longestLooped = 160;
 
 /** Slot sizes: every 8 bytes to 128, then eight to the octave. */
 const slotBytes: readonly number[] = (() => {
