@@ -46,7 +46,9 @@ export class CrashRun implements AsyncDisposable {
     const port = await freePort();
     const proxies: (TcpProxy | undefined)[] = [];
     for (const target of targets)
-      proxies.push(target.port === undefined ? undefined : await TcpProxy.open(target.port));
+      proxies.push(
+        target.port === undefined ? undefined : await TcpProxy.open(target.port, target.proxyPort),
+      );
     const pipelines = targets.map((target, at) => ({
       name: `crash-${target.name}`,
       source: { connector: 'kvrocks', url: `redis://127.0.0.1:${port}` },

@@ -9,6 +9,8 @@ export interface CrashTarget extends AsyncDisposable {
   readonly name: string;
   /** Loopback port of the target's server, before which the harness puts a proxy; undefined when there is no network. */
   readonly port: number | undefined;
+  /** Where that proxy must listen, for a server that tells its clients where to connect; default: anywhere. */
+  readonly proxyPort?: number;
   /** How a second process is kept out: `epoch`, it takes over; `lock`, it is refused while the first lives. */
   readonly fencing: 'epoch' | 'lock';
   /** The sink's entry of the pipeline file; `port` is the proxy's. */

@@ -1,5 +1,11 @@
 export { freePort, throwAwayDirectory } from './daemon.js';
-export { type KafkaService, type KafkaVersion, startKafka } from './kafka-service.js';
+export {
+  type KafkaListener,
+  type KafkaOptions,
+  type KafkaService,
+  type KafkaVersion,
+  startKafka,
+} from './kafka-service.js';
 export { type PostgresService, startPostgres } from './postgres-service.js';
 export { type RedisClusterService, startRedisCluster } from './redis-cluster-service.js';
 export { type RedisService, startRedis } from './redis-service.js';

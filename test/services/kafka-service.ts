@@ -6,8 +6,12 @@ import { cacheDirectory, ensurePrograms, run } from './tools.js';
 export interface KafkaService {
   readonly brokers: readonly string[];
   readonly port: number;
+  /** Ports of the further listeners, by name. */
+  readonly listenerPorts: Readonly<Record<string, number>>;
   /** All jars of this Kafka, for its own command-line tools. */
   readonly classPath: string;
+  /** Process id of the broker as it runs now. */
+  readonly pid: number;
   kill(): Promise<void>;
   restart(): Promise<void>;
   stop(): Promise<void>;
@@ -15,22 +19,57 @@ export interface KafkaService {
 
 export type KafkaVersion = '3.9.1' | '4.1.0';
 
+/** A listener beside the plain one, such as `{ protocol: 'SASL_PLAINTEXT', settings: { 'plain.sasl.jaas.config': … } }`. */
+export interface KafkaListener {
+  readonly protocol: 'PLAINTEXT' | 'SASL_PLAINTEXT' | 'SSL' | 'SASL_SSL';
+  /** Where clients are told to connect, when that is not the listener itself but a proxy. */
+  readonly advertisedPort?: number;
+  /** Settings under `listener.name.NAME.` */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+export interface KafkaOptions {
+  readonly version?: KafkaVersion;
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly listeners?: Readonly<Record<string, KafkaListener>>;
+  /** `full` for measurements; otherwise the JVM starts fast and takes little. */
+  readonly jvm?: 'light' | 'full';
+}
+
 /** A real Apache Kafka broker (KRaft, one node) on the JVM; its jars come from Maven once and stay in the cache. */
-export const startKafka = async (
-  version: KafkaVersion = '4.1.0',
-  settings: Readonly<Record<string, string>> = {},
-): Promise<KafkaService> => {
+export const startKafka = async (options: KafkaOptions = {}): Promise<KafkaService> => {
+  const { version = '4.1.0', settings = {}, listeners = {}, jvm = 'light' } = options;
   ensurePrograms(['java']);
   const classPath = fetchJars(version);
   const directory = throwAwayDirectory('kafka');
   const port = await freePort();
   const controllerPort = await freePort();
+  const listenerPorts: Record<string, number> = {};
+  for (const name of Object.keys(listeners)) listenerPorts[name] = await freePort();
+  const further = Object.entries(listeners).map(([name, listener]) => ({
+    ...{ name, ...listener },
+    port: listenerPorts[name] ?? 0,
+  }));
   const properties = {
     'process.roles': 'broker,controller',
     'node.id': '1',
     'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    listeners: [
+      `PLAINTEXT://127.0.0.1:${port}`,
+      `CONTROLLER://127.0.0.1:${controllerPort}`,
+      ...further.map((listener) => `${listener.name}://127.0.0.1:${listener.port}`),
+    ].join(','),
+    'advertised.listeners': [
+      `PLAINTEXT://127.0.0.1:${port}`,
+      ...further.map(
+        (listener) => `${listener.name}://127.0.0.1:${listener.advertisedPort ?? listener.port}`,
+      ),
+    ].join(','),
+    'listener.security.protocol.map': [
+      'PLAINTEXT:PLAINTEXT',
+      'CONTROLLER:PLAINTEXT',
+      ...further.map((listener) => `${listener.name}:${listener.protocol}`),
+    ].join(','),
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
     'log.dirs': join(directory.path, 'data'),
@@ -43,6 +82,14 @@ export const startKafka = async (
     // A killed broker's registration must lapse soon, or its restart waits for it.
     'broker.heartbeat.interval.ms': '200',
     'broker.session.timeout.ms': '1500',
+    ...Object.fromEntries(
+      further.flatMap((listener) =>
+        Object.entries(listener.settings ?? {}).map(([key, value]) => [
+          `listener.name.${listener.name.toLowerCase()}.${key}`,
+          value,
+        ]),
+      ),
+    ),
     ...settings,
   };
   const file = join(directory.path, 'server.properties');
@@ -52,23 +99,20 @@ export const startKafka = async (
       .map(([name, value]) => `${name}=${value}\n`)
       .join(''),
   );
-  run('java', [
-    '-cp',
-    classPath,
-    'kafka.tools.StorageTool',
-    'format',
-    '-t',
-    'dGFpbHJhY2UtdGVzdC0wMQ',
-    '-c',
-    file,
-  ]);
+  const machine = jvm === 'light' ? lightMachine : fullMachine;
+  const identity = ['-t', 'dGFpbHJhY2UtdGVzdC0wMQ', '-c', file];
+  run('java', [...lightMachine, '-cp', classPath, 'kafka.tools.StorageTool', 'format', ...identity]);
   const start = (): Promise<Daemon> =>
-    startDaemon('java', ['-Xmx512m', '-cp', classPath, 'kafka.Kafka', file], () => acceptsConnections(port));
+    startDaemon('java', [...machine, '-cp', classPath, 'kafka.Kafka', file], () => acceptsConnections(port));
   let daemon = await start();
   return {
     brokers: [`127.0.0.1:${port}`],
     port,
+    listenerPorts,
     classPath,
+    get pid() {
+      return daemon.process.pid ?? 0;
+    },
     kill: () => daemon.end('SIGKILL'),
     restart: async () => {
       daemon = await start();
@@ -79,6 +123,10 @@ export const startKafka = async (
     },
   };
 };
+
+/** One collector and the quick compiler alone: a broker that lives for a test never gets to more. */
+const lightMachine = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto'];
+const fullMachine = ['-Xmx1g', '-XX:+UseG1GC'];
 
 const fetchJars = (version: KafkaVersion): string => {
   const folder = join(cacheDirectory, `kafka-${version}`);

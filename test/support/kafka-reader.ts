@@ -35,12 +35,12 @@ export class KafkaReader {
     this.#cluster = cluster;
   }
 
-  /** Every committed record, partition by partition; none when there is no such topic. */
-  async read(topic: string): Promise<ReadRecord[]> {
+  /** Every committed record from an offset on, partition by partition; none when there is no such topic. */
+  async read(topic: string, fromOffset = 0): Promise<ReadRecord[]> {
     const leaders = (await this.#cluster.describeTopics([topic])).get(topic)?.leaders ?? [];
     const records: ReadRecord[] = [];
     for (const [partition, leader] of leaders.entries()) {
-      let offset = 0;
+      let offset = fromOffset;
       for (;;) {
         const { responses } = (await this.#cluster.request(leader, 'Fetch', {
           replicaId: -1,

@@ -13,9 +13,9 @@ export class TcpProxy implements AsyncDisposable {
   /** Bytes that the server sent and that reached the proxy, held back ones included. */
   repliedBytes = 0;
 
-  static async open(targetPort: number): Promise<TcpProxy> {
+  static async open(targetPort: number, listenPort = 0): Promise<TcpProxy> {
     const server = createServer();
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => server.listen(listenPort, '127.0.0.1', resolve));
     return new TcpProxy(server, targetPort);
   }
 

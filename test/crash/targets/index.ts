@@ -1,5 +1,6 @@
 import type { CrashTarget } from '../crash-target.js';
 import { startFileTarget } from './file-target.js';
+import { startKafkaTarget } from './kafka-target.js';
 import { startPostgresTarget } from './postgres-target.js';
 import { startRedisClusterTarget } from './redis-cluster-target.js';
 import { startRedisTarget } from './redis-target.js';
@@ -10,4 +11,5 @@ export const crashTargets: ReadonlyMap<string, () => Promise<CrashTarget>> = new
   ['redis', startRedisTarget],
   ['redis-cluster', startRedisClusterTarget],
   ['postgres', startPostgresTarget],
+  ['kafka', startKafkaTarget],
 ]);
