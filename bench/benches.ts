@@ -4,12 +4,14 @@ import type { Bench } from './harness.js';
 import { redisSinkBench } from './redis-sink.js';
 import { runMemory } from './run-memory.js';
 import { pollUpdatesBench, serverBench } from './server.js';
+import { spaceBench } from './space/space.js';
 import { walDecode } from './wal-decode.js';
 
 /** Every benchmark, in the order of the data's way. */
 export const benches: readonly Bench[] = [
   engineWrite,
   walDecode,
+  spaceBench,
   serverBench,
   pollUpdatesBench,
   decodeBench,

@@ -74,6 +74,10 @@ export const isRunUsed = (words: Int32Array, start: number, length: number): boo
   return true;
 };
 
+/** True when every unit of the run is free. */
+export const isRunFree = (words: Int32Array, start: number, length: number): boolean =>
+  runForward(words, start, length) >= length;
+
 export const countFree = (words: Int32Array): number => {
   let total = 0;
   for (let at = 0; at < words.length; at++) total += populationCount(words[at]);

@@ -1,3 +1,4 @@
+export { type Replay, replayJournal, SpaceJournal } from './space-journal.js';
 export { maxUnits, type Run, SpaceManager, type SpaceOptions } from './space-manager.js';
 export {
   type ReadUnits,

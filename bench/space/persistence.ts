@@ -1,0 +1,136 @@
+import { closeSync, fsyncSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  readSpace,
+  replayJournal,
+  SpaceJournal,
+  SpaceManager,
+  SpaceMap,
+  VersionedSpace,
+} from '../../src/engine/space/index.js';
+import { type BenchResult, seconds } from '../harness.js';
+import type { Allocator } from './allocator.js';
+import { atMost, type Scale } from './speed.js';
+import { maxRecordBytes, Workload } from './workload.js';
+
+/** A versioned space behind the workloads' interface. */
+class VersionedAllocator implements Allocator {
+  readonly name = 'versioned space';
+  readonly space: VersionedSpace;
+
+  constructor(space: VersionedSpace) {
+    this.space = space;
+  }
+
+  get byteLength(): number {
+    return this.space.byteLength;
+  }
+
+  allocate(length: number): number {
+    return this.space.allocate(length);
+  }
+
+  free(handle: number, length: number): void {
+    this.space.release(handle, length);
+  }
+}
+
+/** A space manager whose operations go to a journal. */
+class JournaledAllocator implements Allocator {
+  readonly name = 'space manager with a journal';
+  readonly space: SpaceManager;
+  readonly journal = new SpaceJournal();
+
+  constructor(space: SpaceManager) {
+    this.space = space;
+  }
+
+  get byteLength(): number {
+    return this.space.byteLength;
+  }
+
+  allocate(length: number): number {
+    const start = this.space.allocate(length);
+    if (start >= 0) this.journal.allocated(start, length);
+    return start;
+  }
+
+  free(handle: number, length: number): void {
+    this.space.free(handle, length);
+    this.journal.freed(handle, length);
+  }
+}
+
+/** Saving a whole map, reading it back, and replaying a journal after a crash, at 95 % fill. */
+export const persistenceOf = async ({ units, unitBytes, operations }: Scale): Promise<BenchResult[]> => {
+  const directory = mkdtempSync(join(tmpdir(), 'tailrace-bench-'));
+  const file = join(directory, 'map');
+  const maxRunUnits = Math.ceil(maxRecordBytes / unitBytes);
+  const options = { unitBytes, maxRunUnits };
+  try {
+    const allocator = new VersionedAllocator(new VersionedSpace(units, options));
+    const workload = new Workload(allocator, { units, unitBytes, mode: 'wave', fill: 0.95, seed: 7 });
+    workload.fill();
+    workload.run(operations / 10);
+    const map = new SpaceMap(allocator.space);
+    // The map's units in the order of writing: as if they stood together in a file of their own.
+    const places = new Map<number, number>();
+    let location = { unit: 0, byteLength: 0, checksum: 0 };
+    const save = await seconds(() => {
+      const fd = openSync(file, 'w');
+      const plan = map.plan();
+      let at = 0;
+      for (const { unit, bytes } of plan.writes) {
+        places.set(unit, at);
+        at += writeSync(fd, bytes, 0, bytes.length, at);
+      }
+      fsyncSync(fd);
+      closeSync(fd);
+      map.commit();
+      location = plan.location;
+    });
+    const fd = openSync(file, 'r');
+    const load = await seconds(() => {
+      const read = (unit: number, byteLength: number): Uint8Array => {
+        const bytes = Buffer.allocUnsafe(byteLength);
+        readSync(fd, bytes, 0, byteLength, places.get(unit) ?? 0);
+        return bytes;
+      };
+      const { space } = readSpace(options, read, location);
+      if (space.freeUnits !== allocator.space.freeUnits) throw new Error('the map read back differs');
+    });
+    closeSync(fd);
+    return [
+      atMost('save of the whole map', save * 1000, 'ms', 120),
+      atMost('open from the map', load * 1000, 'ms', 300),
+      await replayOf(units, unitBytes, operations),
+    ];
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+};
+
+const replayOf = async (units: number, unitBytes: number, operations: number): Promise<BenchResult> => {
+  const options = { maxRunUnits: Math.ceil(maxRecordBytes / unitBytes) };
+  const allocator = new JournaledAllocator(new SpaceManager(units, options));
+  const workload = new Workload(allocator, { units, unitBytes, mode: 'wave', fill: 0.95, seed: 7 });
+  workload.fill();
+  allocator.journal.takeFrame();
+  const bitmap = Uint8Array.from(allocator.space.serialize());
+  const frames: Buffer[] = [];
+  const count = Math.min(1_000_000, operations);
+  for (let done = 0; done < count; done += 1_000) {
+    workload.run(1_000);
+    frames.push(allocator.journal.takeFrame());
+  }
+  const journal = Buffer.concat(frames);
+  const time = await seconds(() => {
+    replayJournal(bitmap, journal);
+    const replayed = new SpaceManager(units, options, bitmap);
+    if (replayed.freeUnits !== allocator.space.freeUnits) throw new Error('the replayed space differs');
+  });
+  if (Buffer.compare(bitmap, allocator.space.serialize()) !== 0)
+    throw new Error('the replayed bitmap differs');
+  return atMost(`replay of ${count.toLocaleString('en-US')} operations`, time * 1000, 'ms', 300);
+};

@@ -1,0 +1,85 @@
+import { type BenchResult, result, seconds } from '../harness.js';
+import { type Allocator, NoAllocator, SpaceManagerAllocator } from './allocator.js';
+import { SegregatedLists } from './segregated-lists.js';
+import { capacityFor, type Mode, maxRecordBytes, Workload } from './workload.js';
+
+/** Ratios to reach against the 2011 design. */
+const targets = { swap: 0.85, batch: 1.8, wave: 2 } as const;
+
+export interface Scale {
+  readonly units: number;
+  readonly unitBytes: number;
+  readonly operations: number;
+}
+
+/**
+ * Allocations and frees a second at 95 % fill, the workload's own cost taken off, ours and the 2011 design's in short
+ * alternating slices of one process, so that a busy machine hits both alike.
+ */
+export const speedOf = async (mode: keyof typeof targets, scale: Scale): Promise<BenchResult[]> => {
+  const { units, unitBytes, operations } = scale;
+  const maxRun = Math.ceil(maxRecordBytes / unitBytes);
+  const allocators: readonly Allocator[] = [
+    new SpaceManagerAllocator(units, maxRun),
+    new SegregatedLists(units, maxRun, Math.ceil(capacityFor(units, unitBytes) * 1.3)),
+    new NoAllocator(),
+  ];
+  const workloads = allocators.map((allocator) => {
+    const workload = new Workload(allocator, { units, unitBytes, mode, fill: 0.95, seed: 99 });
+    workload.fill();
+    return workload;
+  });
+  const slice = Math.min(sliceOperations, operations / 10);
+  const times: number[][] = workloads.map(() => []);
+  for (const workload of workloads) workload.run(4 * slice);
+  for (let done = 0; done < operations; done += slice)
+    for (const [i, workload] of workloads.entries()) times[i].push(await seconds(() => workload.run(slice)));
+  const [ours = 0, theirs = 0, none = 0] = times.map(trimmedMean);
+  const rate = (time: number): number => slice / (time - none) / 1e6;
+  const failures = workloads.reduce((total, workload) => total + workload.failures, 0);
+  return [
+    result(
+      `${mode}, allocations and frees`,
+      rate(ours),
+      'M op/s',
+      'the 2011 design',
+      rate(theirs),
+      targets[mode],
+    ),
+    result(`${mode}, allocations and frees`, rate(ours), 'M op/s', 'the limit of 2 M op/s', 2, 1),
+    atMost(`${mode}, failed allocations`, failures, 'of all', 0),
+  ];
+};
+
+/** The 99th percentile of the time of one operation, the clock's own cost included. */
+export const latencyOf = (mode: Mode, scale: Scale): BenchResult => {
+  const { units, unitBytes } = scale;
+  const allocator = new SpaceManagerAllocator(units, Math.ceil(maxRecordBytes / unitBytes));
+  const workload = new Workload(allocator, { units, unitBytes, mode, fill: 0.95, seed: 5 });
+  workload.fill();
+  const times = new Float64Array(Math.min(1_000_000, scale.operations));
+  workload.run(times.length);
+  for (let i = 0; i < times.length; i++) {
+    const before = performance.now();
+    workload.step();
+    times[i] = performance.now() - before;
+  }
+  times.sort();
+  return atMost(`${mode}, 99th percentile of one`, times[Math.floor(times.length * 0.99)] * 1000, 'µs', 2);
+};
+
+/** A limit is kept when the limit divided by the figure is 1 or more. */
+export const atMost = (name: string, value: number, unit: string, limit: number): BenchResult => ({
+  ...result(name, value, unit, `the limit of ${limit} ${unit}`, limit, 1),
+  ratio: value === 0 ? 1 : limit / value,
+  met: value <= limit,
+});
+
+const sliceOperations = 250_000;
+
+const trimmedMean = (values: readonly number[]): number => {
+  const sorted = [...values].sort((a, b) => a - b);
+  const cut = Math.floor(sorted.length * 0.1);
+  const kept = sorted.slice(cut, sorted.length - cut);
+  return kept.reduce((total, value) => total + value, 0) / kept.length;
+};
