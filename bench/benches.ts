@@ -1,6 +1,7 @@
 import { decodeBench } from './decode.js';
 import { engineWrite } from './engine-write.js';
 import type { Bench } from './harness.js';
+import { heapProfilerBench } from './heap-profiler.js';
 import { redisSinkBench } from './redis-sink.js';
 import { runMemory } from './run-memory.js';
 import { pollUpdatesBench, serverBench } from './server.js';
@@ -14,6 +15,7 @@ export const benches: readonly Bench[] = [
   spaceBench,
   serverBench,
   pollUpdatesBench,
+  heapProfilerBench,
   decodeBench,
   redisSinkBench,
   runMemory,

@@ -21,7 +21,7 @@ const answersPing = async (port: number): Promise<boolean> => {
 };
 
 /** `tailrace serve` as a process of its own. */
-const startServe = async (
+export const startServe = async (
   directory: string,
   sync: string,
 ): Promise<{ port: number; stop(): Promise<void> }> => {
@@ -35,7 +35,7 @@ const startServe = async (
 };
 
 /** Operations a second by redis-benchmark with 50 connections, 100-byte values, 100,000 keys. */
-const benchmark = (port: number, test: string, pipeline: number, requests: number): number => {
+export const benchmark = (port: number, test: string, pipeline: number, requests: number): number => {
   const run = spawnSync(
     'redis-benchmark',
     [

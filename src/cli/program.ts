@@ -114,6 +114,7 @@ Examples:
       'clients must AUTH with it (better: in the environment, as TAILRACE_PASSWORD)',
     )
     .option('--no-protected-mode', 'allow other addresses than loopback without a password')
+    .option('--dump-dir <directory>', 'where KPROFILE MEMORY DUMP may write (default: profiles in the store)')
     .addHelpText(
       'after',
       '\nExample:\n  tailrace serve --dir ./data --listen 127.0.0.1:6666\n  redis-cli -p 6666 SET greeting hello',
@@ -208,6 +209,7 @@ export interface ServeFlags {
   readonly syncInterval: number;
   readonly requirepass?: string;
   readonly protectedMode: boolean;
+  readonly dumpDir?: string;
 }
 
 export interface DumpFlags {

@@ -12,6 +12,13 @@ export type {
   WalBatch,
   WalIterator,
 } from './engine-api.js';
+export {
+  type HeapDump,
+  HeapProfiler,
+  type HeapProfilerOptions,
+  type HeapSummary,
+  type MemoryOwners,
+} from './heap/index.js';
 export type { StoreIterator } from './store-iterator.js';
 export {
   LogDirectoryReader,

@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'COLUMN_FAMILY_UNKNOWN'
   | 'LIMIT_EXCEEDED' // a size beyond a stated limit; context: limit, actual
   | 'SPACE_EXHAUSTED' // no run of free units is long enough
+  | 'HEAP_PROFILER_FAILED' // sampling or dumping the heap is not possible
   // checkpoints
   | 'CHECKPOINT_NOT_FOUND'
   | 'CHECKPOINT_EXPIRED'

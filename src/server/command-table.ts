@@ -4,6 +4,7 @@ import { commandCommands } from './commands/command-commands.js';
 import { configCommands } from './commands/config-commands.js';
 import { connectionCommands } from './commands/connection-commands.js';
 import { infoCommands } from './commands/info-commands.js';
+import { memoryCommands } from './commands/memory-commands.js';
 import { transactionCommands } from './commands/transaction-commands.js';
 import type { ServerCommand } from './server-command.js';
 import { logCommands } from './updates/log-commands.js';
@@ -71,6 +72,7 @@ const serverCommands: readonly (readonly ServerCommand[])[] = [
   configCommands,
   infoCommands,
   logCommands,
+  memoryCommands,
 ];
 
 const maxNameBytes = 64;

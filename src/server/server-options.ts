@@ -17,6 +17,8 @@ export interface ServerOptions {
   readonly hardOutputBytes: number;
   /** Replies wait until what they tell is durable; writes always do. */
   readonly areReadsDurable: boolean;
+  /** KPROFILE MEMORY DUMP writes into this directory or below it; empty = `profiles` in the store's directory. */
+  readonly dumpDirectory: string;
   /** Unexpected errors inside commands; the client is told only that there was one. */
   readonly onDefect: (error: unknown, command: string) => void;
 }
@@ -31,5 +33,6 @@ export const defaultServerOptions: ServerOptions = {
   softOutputBytes: 16 * 1024 * 1024,
   hardOutputBytes: 1024 * 1024 * 1024,
   areReadsDurable: true,
+  dumpDirectory: '',
   onDefect: () => undefined,
 };

@@ -1,5 +1,6 @@
+import { join } from 'node:path';
 import { type CommandServices, writtenKeys } from '../data-model/index.js';
-import type { Store } from '../engine/index.js';
+import { Engine, HeapProfiler, type Store } from '../engine/index.js';
 import { BlockedCalls } from './blocked-calls.js';
 import { CommandTable } from './command-table.js';
 import type { Connection } from './connection.js';
@@ -14,6 +15,7 @@ export class ServerState {
   readonly connections = new Set<Connection>();
   readonly watches = new KeyWatch();
   readonly blocked = new BlockedCalls();
+  readonly heapProfiler: HeapProfiler;
   readonly startedAtMs = Date.now();
   readonly commands = new CommandTable();
   readonly counters = { connections: 0, rejectedConnections: 0, protocolErrors: 0, closedForOutput: 0 };
@@ -23,6 +25,8 @@ export class ServerState {
     this.store = store;
     this.services = services;
     this.options = options;
+    const root = options.dumpDirectory || (store instanceof Engine ? join(store.directory, 'profiles') : '.');
+    this.heapProfiler = new HeapProfiler({ root });
   }
 
   /**

@@ -74,6 +74,7 @@ export class Server implements AsyncDisposable {
     this.#closing ??= new Promise((resolve) => {
       this.#tcp.close(() => resolve());
       for (const connection of this.#state.connections) connection.end();
+      this.#state.heapProfiler.disable();
     });
     return this.#closing;
   }

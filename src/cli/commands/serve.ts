@@ -21,6 +21,7 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
     port,
     password: flags.requirepass ?? process.env['TAILRACE_PASSWORD'] ?? '',
     isProtected: flags.protectedMode,
+    dumpDirectory: flags.dumpDir ?? '',
     onDefect: (error, command) =>
       log.error('a command failed unexpectedly', {
         command,

@@ -1,5 +1,6 @@
 import process from 'node:process';
 import { Engine } from '../../engine/index.js';
+import { memoryOwners } from '../memory-owners.js';
 import type { ServerCommand } from '../server-command.js';
 import type { ServerState } from '../server-state.js';
 import { redisVersion } from './connection-commands.js';
@@ -51,6 +52,8 @@ const role: ServerCommand = {
   },
 };
 
+const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
 type Lines = readonly (readonly [name: string, value: string | number])[];
 
 const renderLines = (lines: Lines): string => lines.map(([name, value]) => `${name}:${value}\r\n`).join('');
@@ -73,16 +76,15 @@ const sections: Readonly<Record<string, (state: ServerState) => Lines>> = {
   ],
   memory: (state) => {
     const usage = process.memoryUsage();
-    const stats = state.store instanceof Engine ? state.store.stats() : undefined;
     return [
       ['used_memory', usage.heapUsed + usage.external],
       ['used_memory_rss', usage.rss],
-      ['used_memory_memtable', stats?.memoryBytes.memtable ?? 0],
-      ['used_memory_log_buffer', stats?.memoryBytes.logBuffer ?? 0],
-      [
-        'used_memory_output_buffers',
-        [...state.connections].reduce((total, client) => total + client.unsentBytes, 0),
-      ],
+      ['used_memory_heap', usage.heapUsed],
+      ...Object.entries(memoryOwners(state)).map(
+        ([owner, bytes]) => [`used_memory_${snakeCase(owner)}`, bytes] as const,
+      ),
+      ['mem_allocator', 'v8'],
+      ['memory_profiling', state.heapProfiler.isActive ? 1 : 0],
     ];
   },
   persistence: (state) => {

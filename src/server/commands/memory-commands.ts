@@ -1,0 +1,128 @@
+import process from 'node:process';
+import { getHeapStatistics } from 'node:v8';
+import { storedBytes } from '../../data-model/index.js';
+import { Engine, HeapProfiler } from '../../engine/index.js';
+import { isTailraceError } from '../../errors/index.js';
+import type { Connection } from '../connection.js';
+import { memoryOwners } from '../memory-owners.js';
+import type { ServerCommand } from '../server-command.js';
+import type { ServerState } from '../server-state.js';
+
+/**
+ * KPROFILE MEMORY ENABLE | DISABLE | STATUS | DUMP directory: heap profiling while the server runs, by the words of
+ * Apache Kvrocks. DUMP answers with the path of a `.heapprofile`; a summary in JSON lies beside it.
+ */
+const kprofile: ServerCommand = {
+  name: 'kprofile',
+  arity: -3,
+  flags: ['admin', 'noscript'],
+  run: (connection, args) => {
+    const { reply } = connection;
+    const [subject, action] = args.slice(1, 3).map((arg) => arg.toString('latin1').toLowerCase());
+    const run = subject === 'memory' ? actions[action] : undefined;
+    if (run === undefined)
+      reply.error('ERR unknown subcommand. Try KPROFILE MEMORY ENABLE|DISABLE|STATUS|DUMP dir.');
+    else if (args.length !== (action === 'dump' ? 4 : 3)) reply.error('ERR wrong number of arguments');
+    else if (!HeapProfiler.isSupported) reply.error('ERR memory profiling is not supported by this Node.js');
+    else
+      try {
+        run(connection, args);
+      } catch (error) {
+        if (!isTailraceError(error)) throw error;
+        reply.error(`ERR ${error.message}`);
+      }
+  },
+};
+
+const actions: Readonly<Record<string, (connection: Connection, args: readonly Buffer[]) => void>> = {
+  enable: ({ state, reply }) => {
+    state.heapProfiler.enable();
+    reply.ok();
+  },
+  disable: ({ state, reply }) => {
+    state.heapProfiler.disable();
+    reply.ok();
+  },
+  status: ({ state, reply }) => reply.bulkText(state.heapProfiler.isActive ? 'enabled' : 'disabled'),
+  dump: ({ state, reply }, args) =>
+    reply.bulkText(state.heapProfiler.dump(args[3].toString(), memoryOwners(state)).profile),
+};
+
+/** MEMORY USAGE key [SAMPLES n] | STATS | DOCTOR */
+const memory: ServerCommand = {
+  name: 'memory',
+  arity: -2,
+  flags: ['readonly'],
+  run: ({ state, reply, namespace }, args) => {
+    const action = args[1].toString('latin1').toLowerCase();
+    if (action === 'usage' && (args.length === 3 || args.length === 5)) {
+      const bytes = storedBytes(state.store, namespace, args[2], state.services.nowMs());
+      if (bytes === undefined) reply.null();
+      else reply.integer(bytes);
+    } else if (action === 'stats' && args.length === 2) {
+      const figures = Object.entries(memoryFigures(state));
+      reply.map(figures.length);
+      for (const [name, value] of figures) {
+        reply.bulkText(name);
+        reply.integer(value);
+      }
+    } else if (action === 'doctor' && args.length === 2) {
+      reply.verbatim(diagnosis(state));
+    } else {
+      reply.error('ERR unknown subcommand or wrong number of arguments. Try MEMORY USAGE key|STATS|DOCTOR.');
+    }
+  },
+};
+
+const memoryFigures = (state: ServerState): Record<string, number> => {
+  const { rss, heapTotal, heapUsed, external, arrayBuffers } = process.memoryUsage();
+  const keys = state.store instanceof Engine ? (state.store.stats().keys['metadata'] ?? 0) : 0;
+  const owners = Object.entries(memoryOwners(state)).map(
+    ([name, bytes]) => [`owner.${name}`, bytes] as const,
+  );
+  return {
+    'total.allocated': heapUsed + external,
+    rss,
+    'heap.total': heapTotal,
+    'heap.used': heapUsed,
+    'heap.limit': getHeapStatistics().heap_size_limit,
+    external,
+    'external.array-buffers': arrayBuffers,
+    ...Object.fromEntries(owners),
+    'keys.count': keys,
+    clients: state.connections.size,
+  };
+};
+
+const diagnosis = (state: ServerState): string => {
+  const figures = memoryFigures(state);
+  const heapShare = figures['heap.used'] / figures['heap.limit'];
+  const findings: string[] = [];
+  if (heapShare > 0.8)
+    findings.push(
+      `The JavaScript heap is ${Math.round(heapShare * 100)} % of its limit. Find out what fills it with KPROFILE MEMORY, or raise --max-old-space-size.`,
+    );
+  if (figures['owner.outputBuffers'] > state.options.softOutputBytes)
+    findings.push(
+      `Clients have not read ${mebibytes(figures['owner.outputBuffers'])} of replies. CLIENT LIST shows them (omem).`,
+    );
+  if (figures['external'] > 2 * ownedBytes(figures) + 256 * 2 ** 20)
+    findings.push(
+      `${mebibytes(figures['external'])} lie outside the JavaScript heap, and only ${mebibytes(ownedBytes(figures))} have a known owner.`,
+    );
+  const snapshots = state.store instanceof Engine ? state.store.stats().snapshots : 0;
+  if (snapshots > 100) findings.push(`${snapshots} snapshots are open; each keeps old versions in memory.`);
+  return findings.length === 0
+    ? 'The memory of this server is in order.'
+    : findings.map((finding) => `- ${finding}`).join('\n');
+};
+
+const ownedBytes = (figures: Readonly<Record<string, number>>): number =>
+  Object.entries(figures).reduce(
+    (total, [name, bytes]) => total + (name.startsWith('owner.') ? bytes : 0),
+    0,
+  );
+
+const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+
+export const memoryCommands: readonly ServerCommand[] = [kprofile, memory];
