@@ -2,6 +2,7 @@ import { decodeBench } from './decode.js';
 import { engineWrite } from './engine-write.js';
 import type { Bench } from './harness.js';
 import { heapProfilerBench } from './heap-profiler.js';
+import { kafkaSinkBench } from './kafka-sink.js';
 import { redisSinkBench } from './redis-sink.js';
 import { runMemory } from './run-memory.js';
 import { pollUpdatesBench, serverBench } from './server.js';
@@ -18,5 +19,6 @@ export const benches: readonly Bench[] = [
   heapProfilerBench,
   decodeBench,
   redisSinkBench,
+  kafkaSinkBench,
   runMemory,
 ];

@@ -1,5 +1,6 @@
 import filterAbortedMessages from 'kafkajs/src/consumer/filterAbortedMessages.js';
 import { KafkaCluster } from '../../sinks/kafka/cluster.js';
+import { makeTopic } from '../../sinks/kafka/topics.js';
 import { pluginContext } from './sink-batches.js';
 
 export interface ReadRecord {
@@ -67,6 +68,11 @@ export class KafkaReader {
 
   async topics(): Promise<string[]> {
     return [...(await this.#cluster.describeTopics([])).keys()].filter((name) => !name.startsWith('__'));
+  }
+
+  async create(topic: string, partitions: number): Promise<void> {
+    await this.#cluster.describeTopics([]);
+    await makeTopic(this.#cluster, topic, { partitions, replication: 1, config: {} });
   }
 
   async delete(topics: readonly string[]): Promise<void> {
