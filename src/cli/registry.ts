@@ -4,6 +4,7 @@ import { kvrocksSource } from '../../connectors/kvrocks/index.js';
 import { walSource } from '../../connectors/wal/index.js';
 import { fileSink } from '../../sinks/file/index.js';
 import { kafkaSink } from '../../sinks/kafka/index.js';
+import { kvrocksSink } from '../../sinks/kvrocks/index.js';
 import { postgresSink } from '../../sinks/postgres/index.js';
 import { redisSink } from '../../sinks/redis/index.js';
 import { stdoutSink } from '../../sinks/stdout/index.js';
@@ -17,5 +18,12 @@ const byName = <Definition extends { readonly name: string }>(
 /** The sources and sinks that come with the package. */
 export const builtIn: Registry = {
   sources: byName<SourceDefinition<unknown>>([engineSource, kvrocksSource, walSource]),
-  sinks: byName<SinkDefinition<unknown>>([fileSink, kafkaSink, postgresSink, redisSink, stdoutSink]),
+  sinks: byName<SinkDefinition<unknown>>([
+    fileSink,
+    kafkaSink,
+    postgresSink,
+    kvrocksSink,
+    redisSink,
+    stdoutSink,
+  ]),
 };

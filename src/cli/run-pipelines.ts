@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { PipelineConfig } from '../../config/index.js';
-import { Decoder, type Logger } from '../kit/index.js';
+import { Decoder, type Logger, type Sink, TailraceError } from '../kit/index.js';
 import {
   type ChangePredicate,
   compileFilter,
@@ -27,6 +27,7 @@ export const assemble = (config: PipelineConfig, log: Logger): AssembledPipeline
   const offsets = needsOffsets ? new FileOffsetsStore(resolve(config.offsets.path)) : undefined;
   const deadLetters = needsLetters ? new FileDeadLetters(resolve(config.deadLetters.path)) : undefined;
   const filter = filterOf(config);
+  if (filter !== undefined) requireNoWholeBatches(config, sinks);
   const pipeline = new Pipeline({
     name: config.name,
     source,
@@ -56,6 +57,23 @@ export const assemble = (config: PipelineConfig, log: Logger): AssembledPipeline
       await deadLetters?.[Symbol.asyncDispose]();
     },
   };
+};
+
+/** @throws TailraceError `CONFIG_INVALID` when a sink would write what the filters are to keep out */
+const requireNoWholeBatches = (
+  config: PipelineConfig,
+  sinks: readonly { readonly name: string; readonly sink: Sink }[],
+): void => {
+  const whole = sinks.find(({ sink }) => sink.takesWholeBatches === true);
+  if (whole === undefined) return;
+  throw new TailraceError(
+    'CONFIG_INVALID',
+    `pipeline ${config.name}: sink ${whole.name} writes the batches of the log as they are, transforms have no effect on it`,
+    {
+      context: { file: config.file, sink: whole.name },
+      remedy: 'Leave out the transforms, or give that sink a pipeline of its own.',
+    },
+  );
 };
 
 /** All filters of a pipeline as one predicate; a list that is empty lets all pass. */

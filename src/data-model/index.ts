@@ -16,9 +16,11 @@ export {
   type SetReply,
   wrongArity,
 } from './commands/reply.js';
+export { readString } from './commands/strings/string-value.js';
 export { Decoder, type DecoderOptions } from './decode/decoder.js';
 export { ColumnFamily, columnFamilyCount } from './encoding/column-family.js';
 export { defaultNamespace } from './encoding/keys.js';
+export { appendStringPut } from './encoding/string-put.js';
 export { EventEncoder, type EventSource } from './event/event-encoder.js';
 export { type ParsedEvent, parseEvent } from './event/event-parser.js';
 export { type GarbageEntry, garbageEntries } from './garbage.js';

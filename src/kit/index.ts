@@ -1,5 +1,6 @@
 export { crc32c, matchesGlob, readU32, readU64, writeU32, writeU64 } from '../bytes/index.js';
 export {
+  appendStringPut,
   type Change,
   CommandEncoder,
   Decoder,
@@ -35,7 +36,7 @@ export {
   RespConnection,
   writeCommand,
 } from '../resp/index.js';
-export { batchCount, batchHeaderBytes, batchSequence } from '../write-batch/index.js';
+export { batchCount, batchHeaderBytes, batchSequence, WriteBatchBuilder } from '../write-batch/index.js';
 export { ContiguityCheck, isSamePosition, positionOf, requireSameHistory } from './history.js';
 export type { Logger, PluginContext, SinkDefinition, SourceDefinition } from './plugin.js';
 export type { Position, StartPoint } from './position.js';

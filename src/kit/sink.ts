@@ -62,6 +62,11 @@ export interface Sink extends AsyncDisposable {
   /** True when the target itself holds the position (`Claim.position` is the truth); else an offsets store does. */
   readonly holdsPosition: boolean;
   /**
+   * True when the sink writes the batches of the log as they are (`Transaction.bytes`), not their changes: filters and
+   * transforms would have no effect, so a pipeline that has any is refused.
+   */
+  readonly takesWholeBatches?: boolean;
+  /**
    * Connects, fences every earlier claimant of this pipeline and reads the position. Called again after
    * `unknown` or a lost connection.
    * @throws TailraceError `SINK_UNREACHABLE` (may be retried) | `SINK_REFUSED` | `SINK_FAILED`

@@ -1,5 +1,7 @@
+import { CommandContext, readString } from '../../data-model/index.js';
 import { isTailraceError } from '../../errors/index.js';
 import { validateWriteBatch } from '../../write-batch/index.js';
+import type { Connection } from '../connection.js';
 import type { ServerCommand } from '../server-command.js';
 import { describeBatch } from './describe-batch.js';
 import { answerPoll } from './poll-updates.js';
@@ -83,6 +85,11 @@ const walGet: ServerCommand = {
   },
 };
 
+/**
+ * APPLYBATCH bytes [EXPECT key value]: commits a WriteBatch under new sequence numbers. With EXPECT, ours alone, only if
+ * the string `key` of the default namespace holds `value` (an empty value: or does not exist); answers 1, else 0. So
+ * whoever keeps his position in the batch can neither apply it twice nor after somebody else took over.
+ */
 const applyBatch: ServerCommand = {
   name: 'applybatch',
   arity: -2,
@@ -94,6 +101,11 @@ const applyBatch: ServerCommand = {
     try {
       const bytes = Buffer.from(args[1]);
       validateWriteBatch(bytes);
+      const isConditional = args.length === 5 && args[2].toString('latin1').toUpperCase() === 'EXPECT';
+      if (isConditional && !holds(connection, args[3], args[4])) {
+        connection.reply.integer(0);
+        return;
+      }
       connection.commit(bytes);
       connection.reply.integer(1);
     } catch (error) {
@@ -101,6 +113,12 @@ const applyBatch: ServerCommand = {
       connection.reply.error(batchError(error.code, error.message));
     }
   },
+};
+
+const holds = ({ state }: Connection, key: Buffer, expected: Buffer): boolean => {
+  const held = readString(new CommandContext(state.store, state.services), key);
+  if (held === undefined) return expected.length === 0;
+  return Buffer.isBuffer(held) && held.equals(expected);
 };
 
 const batchError = (code: string, message: string): string =>

@@ -1,6 +1,7 @@
 import type { CrashTarget } from '../crash-target.js';
 import { startFileTarget } from './file-target.js';
 import { startKafkaTarget } from './kafka-target.js';
+import { startKvrocksTarget } from './kvrocks-target.js';
 import { startPostgresTarget } from './postgres-target.js';
 import { startRedisTarget } from './redis-target.js';
 
@@ -9,5 +10,6 @@ export const crashTargets: ReadonlyMap<string, () => Promise<CrashTarget>> = new
   ['file', startFileTarget],
   ['redis', startRedisTarget],
   ['postgres', startPostgresTarget],
+  ['kvrocks', startKvrocksTarget],
   ['kafka', startKafkaTarget],
 ]);

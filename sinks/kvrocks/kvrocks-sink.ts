@@ -1,0 +1,175 @@
+import {
+  appendStringPut,
+  type Claim,
+  encodeCommand,
+  isSamePosition,
+  type PluginContext,
+  parseRedisUrl,
+  type Reply,
+  ReplyError,
+  type RespAddress,
+  RespConnection,
+  type Sink,
+  type SinkBatch,
+  TailraceError,
+  WriteBatchBuilder,
+  type WriteOutcome,
+} from '../../src/kit/index.js';
+import { decodeClaim, encodeClaim } from './position-text.js';
+import { asSinkError, refusalKind } from './refusal.js';
+
+export interface KvrocksSinkOptions {
+  /** redis://[user:password@]host:port, or rediss:// */
+  readonly url: string;
+  readonly password: string;
+  /** `exactly-once` needs a target that knows APPLYBATCH … EXPECT. */
+  readonly delivery: 'exactly-once' | 'at-least-once';
+  /** `{pipeline}` stands for the pipeline's name. */
+  readonly positionKey: string;
+}
+
+/**
+ * The batches of the log as they are, without decoding them, into another store of the same format.
+ *
+ * Protocol. Each write is one APPLYBATCH: the records of all its batches, and as its last record the position, a string
+ * under `positionKey`. The target applies it whole or not at all, so data and position never part, whoever dies when.
+ * Whether it was applied when the connection was lost, a new claim finds out by reading the position.
+ *
+ * On a tailrace the command says EXPECT: it is applied only where the position key still holds what this process left
+ * there. A claim changes it (a larger epoch), so an older claimant's batches are refused. An Apache Kvrocks does not
+ * know the condition: there a process that was paused while another took over may still apply its last batch, which
+ * is why that is called at least once. What is applied twice is the same bytes under the same keys.
+ */
+export class KvrocksSink implements Sink {
+  readonly guarantee: 'exactly-once' | 'at-least-once';
+  readonly holdsPosition = true;
+  readonly takesWholeBatches = true;
+  readonly #address: RespAddress;
+  readonly #key: string;
+  readonly #builder = new WriteBatchBuilder(64 * 1024);
+  #connection: RespConnection | undefined;
+  #held: Claim = { epoch: 0, position: null };
+
+  constructor(options: KvrocksSinkOptions, context: PluginContext) {
+    const address = parseRedisUrl(options.url);
+    this.#address = options.password === '' ? address : { ...address, password: options.password };
+    this.#key = options.positionKey.replace('{pipeline}', context.pipeline);
+    this.guarantee = options.delivery;
+  }
+
+  async claim(signal: AbortSignal): Promise<Claim> {
+    this.#disconnect();
+    try {
+      const connection = await RespConnection.open(this.#address, { signal });
+      this.#connection = connection;
+      const found = await connection.call('GET', this.#key);
+      if (found instanceof ReplyError) throw found;
+      const text = found instanceof Buffer ? found.toString() : '';
+      const held = text === '' ? { epoch: 0, position: null } : decodeClaim(this.#key, text);
+      const claim = { epoch: held.epoch + 1, position: held.position };
+      const reply = await this.#apply(connection, [], Buffer.from(text), claim);
+      if (reply instanceof ReplyError) throw this.#claimRefused(reply);
+      if (reply !== 1) throw new Error('another process claimed it at the same time');
+      this.#held = claim;
+      return claim;
+    } catch (error) {
+      this.#disconnect();
+      throw asSinkError(error, this.#place);
+    }
+  }
+
+  async write(batch: SinkBatch, claim: Claim): Promise<WriteOutcome> {
+    const connection = this.#connection;
+    if (connection === undefined || connection.error !== undefined)
+      return { kind: 'unknown', error: connection?.error ?? new Error('the sink is not connected') };
+    if (claim.epoch !== this.#held.epoch || !isSamePosition(batch.previous, this.#held.position))
+      return { kind: 'fenced', error: this.#moved() };
+    const next = { epoch: claim.epoch, position: batch.position };
+    let reply: Reply;
+    try {
+      const parts = batch.transactions.map(({ bytes }) => bytes);
+      reply = await this.#apply(connection, parts, encodeClaim(this.#held), next);
+    } catch (error) {
+      this.#disconnect();
+      return { kind: 'unknown', error: error instanceof Error ? error : new Error(String(error)) };
+    }
+    if (reply instanceof ReplyError) return this.#refused(reply);
+    if (reply !== 1) return { kind: 'fenced', error: this.#moved() };
+    this.#held = next;
+    return { kind: 'durable' };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disconnect();
+  }
+
+  /** Applies batches and the position in one. Answers 1, or 0 when the position key does not hold `expected`. */
+  async #apply(
+    connection: RespConnection,
+    batches: readonly Buffer[],
+    expected: Buffer,
+    claim: Claim,
+  ): Promise<Reply> {
+    const builder = this.#builder;
+    builder.clear();
+    // The note of one batch must not be taken for that of the next.
+    for (const batch of batches) builder.logData(noNote).append(batch);
+    appendStringPut(builder, Buffer.from(this.#key), encodeClaim(claim));
+    const condition = this.guarantee === 'exactly-once' ? ['EXPECT', this.#key, expected] : [];
+    const command = encodeCommand('APPLYBATCH', builder.finish(), ...condition);
+    const [reply] = await connection.send(command, 1);
+    // Kvrocks answers OK or a number, as its version likes; a condition that failed is always 0.
+    return reply instanceof ReplyError || reply === 0 ? reply : 1;
+  }
+
+  #refused(reply: ReplyError): WriteOutcome {
+    switch (refusalKind(reply.message)) {
+      case 'elsewhere':
+        this.#disconnect(); // the claim finds out
+        return { kind: 'unknown', error: reply };
+      case 'later':
+        return { kind: 'retryable', error: reply };
+      case 'never': {
+        const error = asSinkError(reply, this.#place);
+        if (error.code === 'SINK_REFUSED') return { kind: 'fatal', error };
+        return {
+          kind: 'fatal',
+          error: new TailraceError('SINK_FAILED', `${this.#place} does not apply a batch: ${reply.message}`, {
+            context: { sink: this.#place },
+            remedy: 'The target must be a store of the same format: an Apache Kvrocks, or tailrace serve.',
+            cause: reply,
+          }),
+        };
+      }
+    }
+  }
+
+  /** What is wrong when not even the claim is applied. */
+  #claimRefused(reply: ReplyError): Error {
+    if (refusalKind(reply.message) !== 'never' || asSinkError(reply, this.#place).code === 'SINK_REFUSED')
+      return reply;
+    const isExact = this.guarantee === 'exactly-once';
+    return new TailraceError('SINK_REFUSED', `${this.#place} does not know APPLYBATCH: ${reply.message}`, {
+      context: { sink: this.#place },
+      remedy: isExact
+        ? 'Exactly once needs tailrace serve as the target; set `delivery: at-least-once` for an Apache Kvrocks.'
+        : 'Give the address of an Apache Kvrocks of 2.9 or later, or of tailrace serve.',
+      cause: reply,
+    });
+  }
+
+  #moved(): Error {
+    return new Error(`${this.#key} on ${this.#place} is no longer what this process left there`);
+  }
+
+  #disconnect(): void {
+    this.#connection?.close();
+    this.#connection = undefined;
+  }
+
+  get #place(): string {
+    return `${this.#address.host}:${this.#address.port}`;
+  }
+}
+
+const noNote = Buffer.alloc(0);

@@ -1,0 +1,51 @@
+import { afterAll, beforeAll } from 'vitest';
+import { KvrocksSink } from '../../sinks/kvrocks/index.js';
+import { Engine } from '../../src/engine/index.js';
+import { sinkConformance } from '../../src/kit/conformance/index.js';
+import { RespConnection } from '../../src/resp/index.js';
+import { Server } from '../../src/server/index.js';
+import { throwAwayDirectory } from '../services/index.js';
+import { silentContext } from '../support/silent-context.js';
+
+let directory: ReturnType<typeof throwAwayDirectory>;
+let engine: Engine;
+let server: Server;
+let client: RespConnection;
+
+beforeAll(async () => {
+  directory = throwAwayDirectory('kvrocks-sink');
+  engine = await Engine.open(directory.path, { sync: 'none' });
+  server = await Server.listen(engine, { port: 0 });
+  client = await RespConnection.open({ host: '127.0.0.1', port: server.port });
+});
+afterAll(async () => {
+  client.close();
+  await server.close();
+  await engine.close();
+  directory.remove();
+});
+
+sinkConformance('kvrocks', {
+  open: () =>
+    new KvrocksSink(
+      {
+        url: `redis://127.0.0.1:${server.port}`,
+        password: '',
+        delivery: 'exactly-once',
+        positionKey: 'tailrace:{pipeline}:position',
+      },
+      silentContext('conformance'),
+    ),
+  contents: async () => {
+    const state = new Map<string, string>();
+    for (const key of (await client.call('KEYS', '*')) as Buffer[]) {
+      if (key.toString().startsWith('tailrace:')) continue;
+      state.set(key.toString('hex'), ((await client.call('GET', key)) as Buffer).toString('hex'));
+    }
+    return state;
+  },
+  fencing: 'epoch',
+  clean: async () => {
+    await client.call('FLUSHALL');
+  },
+});
