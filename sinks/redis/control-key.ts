@@ -41,7 +41,7 @@ export class ControlKey {
   /** 2 replies: WATCH and the fields. From here on the next EXEC does nothing if anybody touches the key. */
   writeArm(out: ByteWriter): void {
     writeCommand(out, ['WATCH', this.name]);
-    writeCommand(out, ['HMGET', this.name, ...fields]);
+    writeCommand(out, ['HMGET', this.name, ...controlFields]);
   }
 
   /** 1 reply. All fields, since a FLUSHDB in the same transaction takes the key along. */
@@ -75,31 +75,39 @@ export class ControlKey {
 
   /** @throws TailraceError `OFFSETS_CORRUPT` for fields that this sink cannot have written */
   read(reply: Reply | undefined): ControlState {
-    if (reply instanceof ReplyError) throw reply;
-    const words = Array.isArray(reply) ? reply : [];
-    const text = (at: number): string | undefined =>
-      words[at] instanceof Buffer ? words[at].toString() : undefined;
-    const number = (at: number): number | undefined => {
-      const digits = text(at);
-      if (digits === undefined) return undefined;
-      const value = Number(digits);
-      if (Number.isSafeInteger(value) && value >= 0) return value;
-      throw corrupt(this.name, fields[at] ?? '', digits);
-    };
-    const [epoch, sequence, count, crc] = [number(0), number(1), number(2), number(3)];
-    const isComplete = sequence !== undefined && count !== undefined && crc !== undefined;
-    if (!isComplete && (sequence ?? count ?? crc) !== undefined)
-      throw corrupt(this.name, 'sequence, count and crc', 'some of the three alone');
-    return {
-      epoch: epoch ?? 0,
-      position: isComplete ? { sequence, count, crc } : null,
-      failed: number(4) ?? 0,
-      failure: text(5) ?? '',
-    };
+    return readControlState(this.name, reply);
   }
 }
 
-const fields = ['epoch', 'sequence', 'count', 'crc', 'failed', 'failure'] as const;
+/**
+ * The fields of a control key, in the order of `controlFields`.
+ * @throws TailraceError `OFFSETS_CORRUPT` for fields that this sink cannot have written; ReplyError
+ */
+export const readControlState = (name: string, reply: Reply | undefined): ControlState => {
+  if (reply instanceof ReplyError) throw reply;
+  const words = Array.isArray(reply) ? reply : [];
+  const text = (at: number): string | undefined =>
+    words[at] instanceof Buffer ? words[at].toString() : undefined;
+  const number = (at: number): number | undefined => {
+    const digits = text(at);
+    if (digits === undefined) return undefined;
+    const value = Number(digits);
+    if (Number.isSafeInteger(value) && value >= 0) return value;
+    throw corrupt(name, controlFields[at] ?? '', digits);
+  };
+  const [epoch, sequence, count, crc] = [number(0), number(1), number(2), number(3)];
+  const isComplete = sequence !== undefined && count !== undefined && crc !== undefined;
+  if (!isComplete && (sequence ?? count ?? crc) !== undefined)
+    throw corrupt(name, 'sequence, count and crc', 'some of the three alone');
+  return {
+    epoch: epoch ?? 0,
+    position: isComplete ? { sequence, count, crc } : null,
+    failed: number(4) ?? 0,
+    failure: text(5) ?? '',
+  };
+};
+
+const controlFields = ['epoch', 'sequence', 'count', 'crc', 'failed', 'failure'] as const;
 
 /** How many error replies the server has given since its start, those inside of EXEC included. */
 const errorReplies = `string.match(redis.call('INFO', 'stats'), 'total_error_replies:(%d+)')`;

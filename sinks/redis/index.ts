@@ -1,6 +1,8 @@
 import type { SinkDefinition } from '../../src/kit/index.js';
+import { RedisClusterSink } from './cluster/redis-cluster-sink.js';
 import { RedisSink, type RedisSinkOptions } from './redis-sink.js';
 
+export { RedisClusterSink, type RedisClusterSinkOptions } from './cluster/redis-cluster-sink.js';
 export { RedisSink, type RedisSinkOptions } from './redis-sink.js';
 
 const requirePrefixes = (value: unknown): void => {
@@ -9,9 +11,15 @@ const requirePrefixes = (value: unknown): void => {
     throw new Error('must be a map of namespaces to prefixes');
 };
 
-export const redisSink: SinkDefinition<RedisSinkOptions> = {
+/** What a pipeline file says of a Redis, alone or a cluster. */
+export interface RedisTargetOptions extends RedisSinkOptions {
+  readonly cluster: boolean;
+  readonly nodes: readonly string[];
+}
+
+export const redisSink: SinkDefinition<RedisTargetOptions> = {
   name: 'redis',
-  summary: 'Redis commands on a Redis, exactly once',
+  summary: 'Redis commands on a Redis or a Redis Cluster, exactly once',
   schema: {
     url: {
       doc: 'redis://[user:password@]host:port[/database], or rediss:// for TLS',
@@ -19,6 +27,16 @@ export const redisSink: SinkDefinition<RedisSinkOptions> = {
       default: '',
     },
     password: { doc: 'password, if it is not in the URL', format: String, default: '', sensitive: true },
+    cluster: {
+      doc: 'the target is a Redis Cluster, of which url is a node: exactly once for each slot',
+      format: Boolean,
+      default: false,
+    },
+    nodes: {
+      doc: 'addresses of more nodes of the cluster, for when the first cannot be reached',
+      format: 'string-list',
+      default: [],
+    },
     positionKey: {
       doc: 'the key that holds the position',
       format: String,
@@ -30,5 +48,8 @@ export const redisSink: SinkDefinition<RedisSinkOptions> = {
       default: { default: '' },
     },
   },
-  create: (options, context) => new RedisSink(options, context),
+  create: ({ cluster, nodes, url, ...options }, context) =>
+    cluster
+      ? new RedisClusterSink({ urls: [url, ...nodes], ...options }, context)
+      : new RedisSink({ url, ...options }, context),
 };

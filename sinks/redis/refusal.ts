@@ -22,7 +22,13 @@ const isForbidden = /^(NOAUTH|WRONGPASS|NOPERM)\b/;
 /** What a claim or a refused write failed with, as the error that the pipeline acts on. */
 export const asSinkError = (error: unknown, place: string): TailraceError => {
   const reason = error instanceof Error ? error.message : String(error);
-  if (isTailraceError(error, 'SINK_FAILED') || isTailraceError(error, 'OFFSETS_CORRUPT')) return error;
+  if (isTailraceError(error) && !error.code.startsWith('SOURCE_')) return error;
+  if (/^(MOVED|CROSSSLOT)\b/.test(reason))
+    return new TailraceError('SINK_REFUSED', `${place} is a node of a Redis Cluster: ${reason}`, {
+      context: { sink: place },
+      remedy: 'Set `cluster: true` for this sink.',
+      cause: error,
+    });
   const isRefusal =
     isTailraceError(error, 'SOURCE_REFUSED') || isForbidden.test(reason) || reason.startsWith('WRONGTYPE');
   if (isRefusal)

@@ -47,6 +47,10 @@ export class RedisCommandWriter {
     this.#foldsSets = mapping.foldSets ?? false;
   }
 
+  get namespaceCount(): number {
+    return this.#prefixes.size;
+  }
+
   /** What the namespace's keys start with in the target; undefined when it has no place there. */
   prefixOf(ns: string): Buffer | undefined {
     return this.#prefixes.get(ns);

@@ -50,6 +50,23 @@ export class CommandEncoder {
     return this.#last.commands;
   }
 
+  /** The commands as arrays of words, for targets that want them in another form; otherwise as `append`. */
+  toWords(transaction: { readonly changes: readonly Change[] }): readonly RedisCommand[] {
+    const target = new ArrayCommandTarget();
+    this.#last = this.#writer.write(transaction.changes, target);
+    return target.commands;
+  }
+
+  /** What the keys of a namespace start with in the target; undefined when it has no place there. */
+  prefixOf(ns: string): Buffer | undefined {
+    return this.#writer.prefixOf(ns);
+  }
+
+  /** How many namespaces have a place in the target. */
+  get namespaceCount(): number {
+    return this.#writer.namespaceCount;
+  }
+
   /** Changes of the last transaction for which no command was written: the target cannot take them. */
   get unsupported(): readonly UnsupportedChange[] {
     return this.#last.unsupported;

@@ -1,0 +1,44 @@
+import { Cluster } from 'ioredis';
+import { afterAll, beforeAll } from 'vitest';
+import { RedisClusterSink } from '../../sinks/redis/index.js';
+import { sinkConformance } from '../../src/kit/conformance/index.js';
+import { type RedisClusterService, startRedisCluster } from '../services/index.js';
+import { silentContext } from '../support/silent-context.js';
+
+let service: RedisClusterService;
+let client: Cluster;
+beforeAll(async () => {
+  service = await startRedisCluster();
+  client = new Cluster([{ host: '127.0.0.1', port: service.ports[0] ?? 0 }]);
+  await client.ping();
+}, 60_000);
+afterAll(async () => {
+  client.disconnect();
+  await service.stop();
+});
+
+sinkConformance('redis cluster', {
+  open: () =>
+    new RedisClusterSink(
+      {
+        urls: [`redis://127.0.0.1:${service.ports[1]}`],
+        password: '',
+        positionKey: 'tailrace:{pipeline}:position',
+        namespaces: { default: '' },
+      },
+      silentContext('conformance'),
+    ),
+  contents: async () => {
+    const state = new Map<string, string>();
+    for (const node of client.nodes('master'))
+      for (const key of await node.keysBuffer('*')) {
+        if (key.toString().startsWith('tailrace:')) continue;
+        state.set(key.toString('hex'), (await node.getBuffer(key))?.toString('hex') ?? '');
+      }
+    return state;
+  },
+  fencing: 'epoch',
+  clean: async () => {
+    for (const node of client.nodes('master')) await node.flushall();
+  },
+});

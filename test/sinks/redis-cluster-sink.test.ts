@@ -1,0 +1,395 @@
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { slotOf, tagOfSlot } from '../../sinks/redis/cluster/hash-slot.js';
+import { RedisClusterSink, type RedisClusterSinkOptions, RedisSink } from '../../sinks/redis/index.js';
+import { Engine } from '../../src/engine/index.js';
+import { parseRedisUrl, RespConnection } from '../../src/kit/index.js';
+import { type RedisKeyState, readRedisState } from '../data-model/redis-state.js';
+import {
+  type RedisClusterService,
+  type RedisService,
+  startRedis,
+  startRedisCluster,
+  throwAwayDirectory,
+} from '../services/index.js';
+import { CommandRunner } from '../support/command-runner.js';
+import { SeededRandom } from '../support/seeded-random.js';
+import { pluginContext, SinkBatches } from '../support/sink-batches.js';
+
+const root = 'tailrace:orders:position';
+const signal = new AbortController().signal;
+const slotKey = (slot: number): string => `${root}:{${tagOfSlot(slot)}}`;
+const isOwn = (key: string): boolean => key.startsWith('tailrace:');
+
+describe('the slots of a cluster', () => {
+  it('are those that Redis computes, tags in braces included', () => {
+    expect(slotOf(Buffer.from('123456789'))).toBe(0x31c3);
+    expect(slotOf(Buffer.from('foo'))).toBe(12_182);
+    expect(slotOf(Buffer.from('{user1000}.following'))).toBe(slotOf(Buffer.from('user1000')));
+    expect(slotOf(Buffer.from('foo{}{bar}'))).toBe(slotOf(Buffer.from('foo{}{bar}')));
+    expect(slotOf(Buffer.from('foo{{bar}}zap'))).toBe(slotOf(Buffer.from('{bar')));
+  });
+
+  it('each have a tag, which never changes', () => {
+    for (let slot = 0; slot < 16_384; slot += 97)
+      expect(slotOf(Buffer.from(`a{${tagOfSlot(slot)}}`))).toBe(slot);
+    expect([0, 1, 8191, 16_383].map(tagOfSlot)).toMatchInlineSnapshot(`
+      [
+        "1bz",
+        "emj",
+        "7ho",
+        "hia",
+      ]
+    `);
+  });
+});
+
+describe('the redis sink of a cluster', () => {
+  let service: RedisClusterService;
+  let nodes: Redis[];
+  let calm: RedisService;
+  let engine: Engine;
+  let commands: CommandRunner;
+  let batches: SinkBatches;
+  let directory: ReturnType<typeof throwAwayDirectory>;
+  const sinks: (RedisClusterSink | RedisSink)[] = [];
+
+  beforeAll(async () => {
+    service = await startRedisCluster();
+    nodes = service.ports.map((port) => new Redis(port));
+    calm = await startRedis();
+  }, 60_000);
+  afterAll(async () => {
+    for (const node of nodes) node.disconnect();
+    await service.stop();
+    await calm.stop();
+  });
+  beforeEach(async () => {
+    for (const node of nodes) await node.flushall();
+    directory = throwAwayDirectory('sink');
+    engine = await Engine.open(directory.path, { sync: 'none' });
+    commands = new CommandRunner(engine);
+    batches = new SinkBatches(engine);
+  });
+  afterEach(async () => {
+    for (const sink of sinks.splice(0)) await sink[Symbol.asyncDispose]();
+    await engine.close();
+    directory.remove();
+  });
+
+  const open = (options: Partial<RedisClusterSinkOptions> = {}): RedisClusterSink => {
+    const sink = new RedisClusterSink(
+      {
+        urls: [`redis://127.0.0.1:${service.ports[0]}`],
+        password: '',
+        positionKey: 'tailrace:{pipeline}:position',
+        namespaces: { default: '' },
+        ...options,
+      },
+      pluginContext(),
+    );
+    sinks.push(sink);
+    return sink;
+  };
+
+  const stateOf = async (ports: readonly number[]): Promise<[string, RedisKeyState][]> => {
+    const all: [string, RedisKeyState][] = [];
+    for (const port of ports) {
+      const connection = await RespConnection.open(parseRedisUrl(`redis://127.0.0.1:${port}`));
+      all.push(...(await readRedisState(connection)));
+      connection.close();
+    }
+    return all.filter(([key]) => !isOwn(key)).sort(([a], [b]) => (a < b ? -1 : 1));
+  };
+
+  /** The master that has a slot. */
+  const masterOf = async (slot: number): Promise<Redis> => {
+    for (const [first, last, [, port]] of (await nodes[0].call('CLUSTER', 'SLOTS')) as [
+      number,
+      number,
+      [string, number],
+    ][])
+      if (slot >= first && slot <= last) return nodes[service.ports.indexOf(port)];
+    throw new Error(`nobody has slot ${slot}`);
+  };
+
+  const find = async (key: string): Promise<Redis> => masterOf(slotOf(Buffer.from(key)));
+
+  /** All keys of a node, as it could be restored from a replica that was behind. */
+  const dump = async (node: Redis): Promise<[string, Buffer][]> => {
+    const keys = await node.keys('*');
+    return Promise.all(
+      keys.map(
+        async (key): Promise<[string, Buffer]> => [key, (await node.dumpBuffer(key)) ?? Buffer.alloc(0)],
+      ),
+    );
+  };
+
+  it('holds what a single Redis would hold, of every type, from batches of any cut', async () => {
+    const random = SeededRandom.fromEnvironment('cluster sink');
+    for (let i = 0; i < 600; i++) {
+      const key = random.below(30);
+      const word = `v${random.below(1000)}`;
+      const makers: readonly (() => unknown)[] = [
+        () => commands.run('SET', `string ${key}`, word),
+        () => commands.run('SET', `short ${key}`, word, 'EX', 100_000 + key),
+        () => commands.run('MSET', `string ${key}`, word, `string ${key + 1}`, word),
+        () => commands.run('HSET', `hash ${key}`, `f${random.below(9)}`, word, 'g', word),
+        () => commands.run('HDEL', `hash ${key}`, `f${random.below(9)}`),
+        () => commands.run('RPUSH', `list ${key}`, word, word),
+        () => commands.run('LPOP', `list ${key}`),
+        () => commands.run('ZADD', `zset ${key}`, random.below(50) / 4, word),
+        () => commands.run('SADD', `set ${key}`, word),
+        () => commands.run('XADD', `stream ${key}`, `${i + 1}-1`, 'field', word),
+        () => commands.run('SETBIT', `bits ${key}`, random.below(20_000), 1),
+        () => commands.run('PFADD', `hll ${key}`, word),
+        () => commands.run('EXPIRE', `hash ${key}`, 50_000),
+        () => commands.run('DEL', random.pick([`list ${key}`, `hash ${key}`, `string ${key}`])),
+      ];
+      makers[random.below(makers.length)]?.();
+    }
+    const sink = open();
+    const claim = await sink.claim(signal);
+    const reference = new RedisSink(
+      { url: calm.url, password: '', positionKey: 'tailrace:p', namespaces: { default: '' } },
+      pluginContext(),
+    );
+    sinks.push(reference);
+    const referenceClaim = await reference.claim(signal);
+    while (true) {
+      const batch = await batches.take(1 + random.below(120)).catch(() => undefined);
+      if (batch === undefined) break;
+      expect(await sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
+      expect(await reference.write(batch, referenceClaim)).toEqual({ kind: 'durable' });
+    }
+    expect(await stateOf(service.ports)).toEqual(await stateOf([calm.port]));
+  });
+
+  it('resumes slot by slot after a crash in the middle of a batch, pushes included', async () => {
+    const sink = open();
+    const claim = await sink.claim(signal);
+    for (const key of ['a', 'b', 'c', 'd', 'e']) commands.run('RPUSH', key, '1');
+    const first = await batches.take();
+    expect(await sink.write(first, claim, signal)).toEqual({ kind: 'durable' });
+    for (const key of ['a', 'b', 'c', 'd', 'e']) commands.run('RPUSH', key, '2');
+    const second = await batches.take();
+    const stuck = await find('a');
+    // One master takes nothing more, as if the process had died between the masters.
+    await stuck.config('SET', 'maxmemory', '1');
+    expect((await sink.write(second, claim, signal)).kind).toBe('retryable');
+    await stuck.config('SET', 'maxmemory', '0');
+    const lengths = async (): Promise<number[]> =>
+      Promise.all(['a', 'b', 'c', 'd', 'e'].map(async (key) => (await find(key)).llen(key)));
+    expect(new Set(await lengths())).toEqual(new Set([1, 2]));
+
+    const successor = open();
+    const taken = await successor.claim(signal);
+    expect(taken.position).toEqual(first.position);
+    expect((await sink.write(second, claim, signal)).kind).toBe('fenced');
+    // Cut differently this time.
+    const cut = new SinkBatches(engine);
+    await cut.take(5);
+    const [one, two] = [await cut.take(2), await cut.take()];
+    expect(await successor.write(one, taken, signal)).toEqual({ kind: 'durable' });
+    expect(await successor.write(two, taken, signal)).toEqual({ kind: 'durable' });
+    expect(await lengths()).toEqual([2, 2, 2, 2, 2]);
+  });
+
+  it('goes back when a master lost its newest writes, and repeats nothing elsewhere', async () => {
+    const sink = open();
+    const claim = await sink.claim(signal);
+    const keys = Array.from({ length: 12 }, (_, i) => `list ${i}`);
+    for (const key of keys) commands.run('RPUSH', key, '1');
+    const first = await batches.take();
+    expect(await sink.write(first, claim, signal)).toEqual({ kind: 'durable' });
+    const loser = await find('list 0');
+    const kept = await dump(loser);
+    for (const key of keys) commands.run('RPUSH', key, '2');
+    const second = await batches.take();
+    expect(await sink.write(second, claim, signal)).toEqual({ kind: 'durable' });
+    // A master without any part of a batch is not mistaken for one that is behind.
+    commands.run('RPUSH', 'list 0', '3');
+    const third = await batches.take();
+    expect(await sink.write(third, claim, signal)).toEqual({ kind: 'durable' });
+    expect((await open().claim(signal)).position).toEqual(third.position);
+
+    await loser.flushall();
+    for (const [key, bytes] of kept) await loser.restore(key, 0, bytes);
+    const successor = open();
+    let taken = await successor.claim(signal);
+    expect(taken.position).toEqual(first.position);
+    // Also when the process ends before anything was delivered again.
+    taken = await successor.claim(signal);
+    expect(taken.position).toEqual(first.position);
+    expect(await successor.write(second, taken, signal)).toEqual({ kind: 'durable' });
+    expect(await successor.write(third, taken, signal)).toEqual({ kind: 'durable' });
+    for (const key of keys)
+      expect(await (await find(key)).lrange(key, 0, -1)).toEqual(
+        key === 'list 0' ? ['1', '2', '3'] : ['1', '2'],
+      );
+  });
+
+  it('notices while it runs that a master lost its newest writes', async () => {
+    const sink = open();
+    const claim = await sink.claim(signal);
+    commands.run('RPUSH', 'l', '1');
+    const first = await batches.take();
+    expect(await sink.write(first, claim, signal)).toEqual({ kind: 'durable' });
+    const loser = await find('l');
+    const kept = await dump(loser);
+    commands.run('RPUSH', 'l', '2');
+    const second = await batches.take();
+    expect(await sink.write(second, claim, signal)).toEqual({ kind: 'durable' });
+    await loser.flushall();
+    for (const [key, bytes] of kept) await loser.restore(key, 0, bytes);
+    commands.run('RPUSH', 'l', '3');
+    const third = await batches.take();
+    expect((await sink.write(third, claim, signal)).kind).toBe('unknown');
+    const again = await sink.claim(signal);
+    expect(again.position).toEqual(first.position);
+    expect(await sink.write(second, again, signal)).toEqual({ kind: 'durable' });
+    expect(await sink.write(third, again, signal)).toEqual({ kind: 'durable' });
+    expect(await loser.lrange('l', 0, -1)).toEqual(['1', '2', '3']);
+  });
+
+  it('waits for a slot that is being moved, and follows it', async () => {
+    const sink = open();
+    const claim = await sink.claim(signal);
+    commands.run('RPUSH', 'moving', '1');
+    expect(await sink.write(await batches.take(), claim, signal)).toEqual({ kind: 'durable' });
+    const slot = slotOf(Buffer.from('moving'));
+    const from = await masterOf(slot);
+    const to = nodes.find((node) => node !== from) ?? from;
+    const fromId = await from.cluster('MYID');
+    const toId = await to.cluster('MYID');
+    await to.cluster('SETSLOT', slot, 'IMPORTING', String(fromId));
+    await from.cluster('SETSLOT', slot, 'MIGRATING', String(toId));
+    const port = service.ports[nodes.indexOf(to)] ?? 0;
+    await from.migrate('127.0.0.1', port, 'moving', 0, 1000);
+    commands.run('RPUSH', 'moving', '2');
+    commands.run('RPUSH', 'staying', '2');
+    const batch = await batches.take();
+    const refused = await sink.write(batch, claim, signal);
+    expect(refused).toMatchObject({
+      kind: 'retryable',
+      error: { message: expect.stringMatching(/^(ASK|TRYAGAIN)/) },
+    });
+    expect(await (await find('staying')).llen('staying')).toBe(1);
+    await from.migrate('127.0.0.1', port, slotKey(slot), 0, 1000);
+    for (const node of nodes) await node.cluster('SETSLOT', slot, 'NODE', String(toId));
+    expect(await sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
+    expect(await to.lrange('moving', 0, -1)).toEqual(['1', '2']);
+    expect(await (await find('staying')).llen('staying')).toBe(1);
+    commands.run('RPUSH', 'moving', '3');
+    expect(await sink.write(await batches.take(), claim, signal)).toEqual({ kind: 'durable' });
+    expect(await to.lrange('moving', 0, -1)).toEqual(['1', '2', '3']);
+  });
+
+  it('stops at a key of another type that somebody else keeps, and stays stopped until it is mended', async () => {
+    const sink = open();
+    const claim = await sink.claim(signal);
+    await (await find('theirs')).set('theirs', 'a string');
+    commands.run('SET', 'ours', '1');
+    commands.run('HSET', 'theirs', 'f', 'v');
+    commands.run('HSET', 'theirs', 'g', 'v');
+    const batch = await batches.take();
+    // The first use of a key deletes what may be left of it; a later one does not.
+    const slot = slotOf(Buffer.from('theirs'));
+    const late = {
+      ...batch,
+      transactions: batch.transactions.map((one) => ({
+        ...one,
+        changes: one.changes.filter(({ op }) => op === 'put'),
+      })),
+    };
+    expect(await sink.write(late, claim, signal)).toMatchObject({
+      kind: 'fatal',
+      error: { code: 'SINK_FAILED' },
+    });
+    await expect(open().claim(signal)).rejects.toMatchObject({
+      code: 'SINK_FAILED',
+      message: expect.stringContaining('HSET theirs: WRONGTYPE'),
+    });
+    await (await masterOf(slot)).hdel(slotKey(slot), 'failed');
+    // The root's position is before this batch: what succeeded stands, once.
+    const again = open();
+    const taken = await again.claim(signal);
+    expect(taken.position).toBeNull();
+    expect(await again.write(late, taken, signal)).toEqual({ kind: 'durable' });
+  });
+
+  it('carries a FLUSHALL to every master, and what was written behind it stays', async () => {
+    const sink = open();
+    const claim = await sink.claim(signal);
+    for (let i = 0; i < 50; i++) commands.run('SET', `old ${i}`, '1');
+    expect(await sink.write(await batches.take(), claim, signal)).toEqual({ kind: 'durable' });
+    commands.run('SET', 'gone', '1');
+    commands.run('FLUSHDB');
+    commands.run('SET', 'new', '2');
+    const batch = await batches.take();
+    expect(await sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
+    expect((await stateOf(service.ports)).map(([key]) => key)).toEqual(['new']);
+    expect((await open().claim(signal)).position).toEqual(batch.position);
+  });
+
+  it('clears only the prefix of a namespace', async () => {
+    const sink = open({ namespaces: { default: '', other: 'other:*' } });
+    const claim = await sink.claim(signal);
+    const other = new CommandRunner(engine, 'other');
+    for (let i = 0; i < 20; i++) {
+      commands.run('SET', `other:x${i}`, '1');
+      other.run('SET', `y${i}`, '1');
+    }
+    expect(await sink.write(await batches.take(), claim, signal)).toEqual({ kind: 'durable' });
+    expect(await stateOf(service.ports)).toHaveLength(40);
+    other.run('FLUSHDB');
+    expect(await sink.write(await batches.take(), claim, signal)).toEqual({ kind: 'durable' });
+    expect((await stateOf(service.ports)).map(([key]) => key).every((key) => key.startsWith('other:x'))).toBe(
+      true,
+    );
+    expect(await stateOf(service.ports)).toHaveLength(20);
+  });
+
+  it('starts anew when its root key was deleted, whatever the slots remember', async () => {
+    const sink = open();
+    const claim = await sink.claim(signal);
+    commands.run('SET', 'a', '1');
+    const batch = await batches.take();
+    expect(await sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
+    await (await find(root)).del(root);
+    await (await find('a')).del('a');
+    const again = open();
+    const taken = await again.claim(signal);
+    expect(taken.position).toBeNull();
+    expect(taken.epoch).toBeGreaterThan(claim.epoch);
+    expect(await again.write(batch, taken, signal)).toEqual({ kind: 'durable' });
+    expect(await (await find('a')).get('a')).toBe('1');
+  });
+
+  it('is refused by a Redis that is no cluster', async () => {
+    await expect(open({ urls: [calm.url] }).claim(signal)).rejects.toMatchObject({ code: 'SINK_REFUSED' });
+  });
+
+  it('survives the loss of its connections and of the scripts', async () => {
+    const sink = open();
+    let claim = await sink.claim(signal);
+    commands.run('RPUSH', 'l', '1');
+    expect(await sink.write(await batches.take(), claim, signal)).toEqual({ kind: 'durable' });
+    for (const node of nodes) await node.script('FLUSH');
+    commands.run('RPUSH', 'l', '2');
+    const batch = await batches.take();
+    expect((await sink.write(batch, claim, signal)).kind).toBe('unknown');
+    claim = await sink.claim(signal);
+    expect(await sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
+    for (const node of nodes) await node.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    commands.run('RPUSH', 'l', '3');
+    const last = await batches.take();
+    const { kind } = await sink.write(last, claim, signal);
+    if (kind !== 'durable') {
+      expect(kind).toBe('unknown');
+      claim = await sink.claim(signal);
+      expect(await sink.write(last, claim, signal)).toEqual({ kind: 'durable' });
+    }
+    expect(await (await find('l')).lrange('l', 0, -1)).toEqual(['1', '2', '3']);
+  });
+});
