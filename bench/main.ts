@@ -1,26 +1,51 @@
+import { parseArgs } from 'node:util';
 import { benches } from './benches.js';
+import { jsonReport, markdownReport, type Report, tableReport } from './report.js';
 
-// npm run bench -- [--only NAME] [--quick] [--json]
-const args = process.argv.slice(2);
-const only = args.includes('--only') ? args[args.indexOf('--only') + 1] : undefined;
-const isJson = args.includes('--json');
-const isQuick = args.includes('--quick');
-const chosen = benches.filter(({ name }) => only === undefined || name === only);
-if (chosen.length === 0 || args.includes('--help')) {
-  console.log('npm run bench -- [--only NAME] [--quick] [--json]\n');
+const usage = 'npm run bench -- [--only NAME]… [--quick] [--json | --markdown]';
+
+const options = {
+  only: { type: 'string', multiple: true },
+  quick: { type: 'boolean' },
+  json: { type: 'boolean' },
+  markdown: { type: 'boolean' },
+  help: { type: 'boolean' },
+} as const;
+
+const help = (): void => {
+  console.log(`${usage}\n`);
   for (const { name, summary } of benches) console.log(`  ${name.padEnd(14)} ${summary}`);
-  process.exit(args.includes('--help') ? 0 : 2);
-}
-const format = (value: number): string =>
-  value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3);
-for (const bench of chosen) {
-  if (!isJson) console.log(`\n${bench.name}: ${bench.summary}`);
-  for (const result of await bench.run({ isQuick })) {
-    if (isJson) console.log(JSON.stringify(result));
-    else
-      console.log(
-        `  ${result.name.padEnd(44)} ${format(result.value).padStart(11)} ${result.unit.padEnd(12)} ${result.ratio.toFixed(2).padStart(6)}x of ${result.peer} (${format(result.peerValue)}), target ${result.target}: ${result.met ? 'met' : 'MISSED'}`,
-      );
+};
+
+const reportOf = (values: { json?: boolean; markdown?: boolean }): Report =>
+  values.json ? jsonReport : values.markdown ? markdownReport : tableReport;
+
+const main = async (): Promise<number> => {
+  let values: ReturnType<typeof parseArgs<{ options: typeof options }>>['values'];
+  try {
+    ({ values } = parseArgs({ options }));
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
+    return 2;
   }
-}
-process.exit(0);
+  if (values.help) {
+    help();
+    return 0;
+  }
+  const unknown = values.only?.find((wanted) => !benches.some(({ name }) => name === wanted));
+  if (unknown !== undefined) {
+    console.error(`There is no benchmark ${unknown}.\n`);
+    help();
+    return 2;
+  }
+  const report = reportOf(values);
+  report.begin();
+  for (const bench of benches) {
+    if (values.only !== undefined && !values.only.includes(bench.name)) continue;
+    report.bench(bench);
+    for (const result of await bench.run({ isQuick: values.quick ?? false })) report.result(result);
+  }
+  return 0;
+};
+
+process.exit(await main());
