@@ -32,7 +32,7 @@ export const markdownReport: Report = {
 Every figure stands beside a peer or a limit that was measured in the same run, turn by turn, because machines are noisy; the ratio
 is what counts. The whole page is the output of one command:
 
-    npm run bench -- --markdown > docs/benchmarks.md
+    npm run --silent bench -- --markdown > docs/benchmarks.md
 
 \`--only NAME\` runs one of them, \`--quick\` shows in a few minutes that all run (its figures are not to be quoted), \`--json\` prints
 an object a line.
