@@ -74,14 +74,22 @@ export const isRunUsed = (words: Int32Array, start: number, length: number): boo
   return true;
 };
 
-/** True when every unit of the run is free. */
-export const isRunFree = (words: Int32Array, start: number, length: number): boolean =>
-  runForward(words, start, length) >= length;
-
-export const countFree = (words: Int32Array): number => {
-  let total = 0;
-  for (let at = 0; at < words.length; at++) total += populationCount(words[at]);
-  return total;
+/** Turns a run over when all of its units are of one kind: takes free units, or frees used ones. False = left as it was. */
+export const flipRun = (words: Int32Array, start: number, length: number, isFree: boolean): boolean => {
+  const expected = isFree ? 0 : -1;
+  const end = start + length;
+  for (let unit = start; unit < end; ) {
+    const bit = unit & 31;
+    const inWord = Math.min(32 - bit, end - unit);
+    const mask = lowMask(inWord) << bit;
+    if (((words[unit >>> 5] ^ expected) & mask) !== 0) {
+      if (unit > start) flipRun(words, start, unit - start, !isFree);
+      return false;
+    }
+    words[unit >>> 5] ^= mask;
+    unit += inWord;
+  }
+  return true;
 };
 
 /** Calls `visit` for every maximal free run in `[0, units)`, in address order. */
@@ -104,14 +112,23 @@ export const forEachFreeRun = (
       length = 0;
       continue;
     }
-    for (let bit = 0; bit < 32; bit++) {
-      if ((word >>> bit) & 1) {
-        if (length === 0) start = at * 32 + bit;
-        length++;
-      } else if (length > 0) {
-        visit(start, length);
-        length = 0;
+    // From edge to edge: the lowest bit that differs from the current run's kind ends it.
+    for (let bit = 0, rest = word; bit < 32; ) {
+      if (length === 0) {
+        if (rest === 0) break;
+        const skip = lowestBit(rest);
+        bit += skip;
+        rest >>>= skip;
+        start = at * 32 + bit;
       }
+      const used = ~rest;
+      const ones = Math.min(used === 0 ? 32 : lowestBit(used), 32 - bit);
+      length += ones;
+      bit += ones;
+      if (bit === 32) break;
+      visit(start, length);
+      length = 0;
+      rest >>>= ones;
     }
   }
   if (length > 0) visit(start, length);

@@ -1,4 +1,4 @@
-export { type Replay, replayJournal, SpaceJournal } from './space-journal.js';
+export { type Replay, SpaceJournal } from './space-journal.js';
 export { maxUnits, type Run, SpaceManager, type SpaceOptions } from './space-manager.js';
 export {
   type ReadUnits,
@@ -6,7 +6,7 @@ export {
   SpaceMap,
   type SpaceMapLocation,
   type SpaceMapPlan,
-  type UnitWrite,
+  type WriteUnits,
 } from './space-map.js';
 export type { SpacePin } from './space-pin.js';
 export { type SpaceStates, VersionedSpace, type VersionedSpaceOptions } from './versioned-space.js';

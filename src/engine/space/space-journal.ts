@@ -1,6 +1,6 @@
-import { crc32c } from '../../bytes/index.js';
+import { crc32c, readU32 } from '../../bytes/index.js';
 import { TailraceError } from '../../errors/index.js';
-import { isRunFree, isRunUsed, setFree, setUsed } from './free-bitmap.js';
+import { flipRun } from './free-bitmap.js';
 
 /**
  * A log of what a space manager did since its bitmap was saved, for files that are written in place: placements are
@@ -56,49 +56,38 @@ export interface Replay {
 }
 
 /**
- * Applies a journal to the bitmap that `SpaceManager.serialize` gave when the journal began, in place. The caller
- * builds a manager of the result; its choices go on exactly as the lost one's would have.
+ * Applies a journal to the words of the bitmap that it began with, in place. For `SpaceManager.recover`.
  * @throws TailraceError `STORE_CORRUPT` when an operation contradicts the bitmap
  */
-export const replayJournal = (bitmap: Uint8Array, journal: Uint8Array): Replay => {
+export const replayJournal = (words: Int32Array, units: number, journal: Uint8Array): Replay => {
   const bytes = Buffer.from(journal.buffer, journal.byteOffset, journal.byteLength);
-  const words = new Int32Array(((bitmap.length + 3) >>> 2) + 1);
-  const view = new Uint8Array(words.buffer, 0, bitmap.length);
-  view.set(bitmap);
-  const units = bitmap.length * 8;
   let operations = 0;
   let at = 0;
   while (at + headerBytes <= bytes.length) {
     const end = at + headerBytes + bytes.readUInt32LE(at + 4) * operationBytes;
     if (end > bytes.length || crc32c(bytes, at + 4, end) !== bytes.readUInt32LE(at)) break;
     for (at += headerBytes; at < end; at += operationBytes) {
-      const start = bytes.readUInt32LE(at);
-      const packed = bytes.readUInt32LE(at + 4);
-      apply(words, units, start, packed >>> 1, (packed & 1) === 1);
+      const start = readU32(bytes, at);
+      const packed = readU32(bytes, at + 4);
+      const length = packed >>> 1;
+      const isFree = (packed & 1) === 1;
+      if (length === 0 || start + length > units || !flipRun(words, start, length, isFree))
+        throw contradiction(start, length, isFree);
       operations++;
     }
   }
-  bitmap.set(view);
   return { operations, byteLength: at };
 };
 
-const apply = (words: Int32Array, units: number, start: number, length: number, isFree: boolean): void => {
-  const isSound =
-    length > 0 &&
-    start + length <= units &&
-    (isFree ? isRunUsed(words, start, length) : isRunFree(words, start, length));
-  if (!isSound)
-    throw new TailraceError(
-      'STORE_CORRUPT',
-      `the journal ${isFree ? 'frees' : 'takes'} ${length} units at ${start}, which contradicts the bitmap`,
-      {
-        context: { start, length },
-        remedy: 'The journal does not belong to this bitmap; rebuild the bitmap from the data.',
-      },
-    );
-  if (isFree) setFree(words, start, length);
-  else setUsed(words, start, length);
-};
+const contradiction = (start: number, length: number, isFree: boolean): TailraceError =>
+  new TailraceError(
+    'STORE_CORRUPT',
+    `the journal ${isFree ? 'frees' : 'takes'} ${length} units at ${start}, which contradicts the bitmap`,
+    {
+      context: { start, length },
+      remedy: 'The journal does not belong to this bitmap; rebuild the bitmap from the data.',
+    },
+  );
 
 const headerBytes = 8;
 const operationBytes = 8;

@@ -1,7 +1,6 @@
 import { TailraceError } from '../../errors/index.js';
 import {
   allocateWords,
-  countFree,
   forEachFreeRun,
   isRunUsed,
   lowestBit,
@@ -12,6 +11,7 @@ import {
 } from './free-bitmap.js';
 import { RegionIndex } from './region-index.js';
 import { SizeClasses } from './size-classes.js';
+import { type Replay, replayJournal } from './space-journal.js';
 
 /** 16 TiB of 4 KiB units. */
 export const maxUnits = 2 ** 32 - 1024;
@@ -52,7 +52,12 @@ export class SpaceManager {
   readonly #overLong: number;
 
   /** A manager of `units` free units, or over the free units of `bitmap` (as `serialize` returned it). */
-  constructor(units: number, options: SpaceOptions, bitmap?: Uint8Array) {
+  constructor(
+    units: number,
+    options: SpaceOptions,
+    bitmap?: Uint8Array,
+    replay?: (words: Int32Array) => void,
+  ) {
     if (!Number.isInteger(units) || units < 0 || units > maxUnits)
       throw new TailraceError('LIMIT_EXCEEDED', `a space of ${units} units is outside 0 to ${maxUnits}`, {
         context: { limit: maxUnits, actual: units },
@@ -69,8 +74,27 @@ export class SpaceManager {
       if (units > 0) setFree(this.#words, 0, units);
     } else {
       this.#load(bitmap);
+      replay?.(this.#words);
     }
     this.#index = this.#buildIndex();
+  }
+
+  /**
+   * The manager as it was when a crash came: the saved bitmap, and the journal of what was done since. Placement goes
+   * on exactly as the lost manager's would have.
+   * @throws TailraceError `STORE_CORRUPT` when the journal contradicts the bitmap
+   */
+  static recover(
+    units: number,
+    options: SpaceOptions,
+    bitmap: Uint8Array,
+    journal: Uint8Array,
+  ): { space: SpaceManager; replay: Replay } {
+    let replay: Replay = { operations: 0, byteLength: 0 };
+    const space = new SpaceManager(units, options, bitmap, (words) => {
+      replay = replayJournal(words, units, journal);
+    });
+    return { space, replay };
   }
 
   get units(): number {
@@ -159,15 +183,17 @@ export class SpaceManager {
     return isRunUsed(this.#words, start, length);
   }
 
-  /** Units in use from `first` on, as bits; none behind the end of the space. `first` and `count` are multiples of 32. */
-  usedBits(first: number, count: number): Int32Array {
-    const used = new Int32Array(count >>> 5);
+  /** Units in use from `first`, a multiple of 32, on, as bits; none behind the end of the space. */
+  copyUsed(first: number, into: Int32Array): void {
+    const words = this.#words;
     const at = first / 32;
-    const inside = Math.max(0, Math.min(count, this.#units - first));
-    for (let i = 0, last = inside >>> 5; i < last; i++) used[i] = ~this.#words[at + i];
+    const inside = Math.max(0, Math.min(into.length * 32, this.#units - first));
+    const whole = inside >>> 5;
+    for (let i = 0; i < whole; i++) into[i] = ~words[at + i];
+    if (whole === into.length) return;
     const rest = inside & 31;
-    if (rest !== 0) used[inside >>> 5] = ~this.#words[at + (inside >>> 5)] & ((1 << rest) - 1);
-    return used;
+    into[whole] = rest === 0 ? 0 : ~words[at + whole] & ((1 << rest) - 1);
+    into.fill(0, whole + 1);
   }
 
   /** Adds free units at the end. Room for as many again is made at a time, so that growing in steps stays cheap. */
@@ -239,8 +265,12 @@ export class SpaceManager {
   #buildIndex(): RegionIndex {
     const regionCount = Math.max(1, Math.ceil(this.#capacity / 2 ** this.#regionShift));
     this.#index = new RegionIndex(regionCount, this.#classes.limit);
-    this.forEachFreeRun((start, length) => this.#addRun(start, length));
-    this.#freeUnits = countFree(this.#words);
+    let free = 0;
+    this.forEachFreeRun((start, length) => {
+      this.#addRun(start, length);
+      free += length;
+    });
+    this.#freeUnits = free;
     return this.#index;
   }
 

@@ -12,19 +12,17 @@ export interface SpaceMapLocation {
   readonly checksum: number;
 }
 
-/** Bytes to be written at a unit of the data file. */
-export interface UnitWrite {
-  readonly unit: number;
-  readonly bytes: Uint8Array;
-}
+/** Writes bytes at a unit of the data file. The bytes are borrowed: they change when the function has returned. */
+export type WriteUnits = (unit: number, bytes: Uint8Array) => void;
 
 /** A state's map, ready to be written. */
 export interface SpaceMapPlan {
-  /** Changed pages and the table, to be on disk before anything refers to `location`. */
-  readonly writes: readonly UnitWrite[];
-  readonly location: SpaceMapLocation;
   /** Holds the planned state; release it when a later state is durable, or at once when this one will not be. */
   readonly pin: SpacePin;
+  /** Number of writes that `writeTo` makes. */
+  readonly count: number;
+  /** Writes the changed pages and the table; all of it must be on disk before anything refers to the location. */
+  writeTo(write: WriteUnits): SpaceMapLocation;
 }
 
 /** Reads `byteLength` bytes of the data file from the start of a unit. */
@@ -61,8 +59,8 @@ export class SpaceMap {
   }
 
   /**
-   * Plans the map of the space's present state, taking the units that it needs. Nothing may be allocated or released
-   * until the plan is done: the map describes itself.
+   * Plans the map of the space's present state, taking the units that it needs: the map describes itself. It may be
+   * written later, while the space goes on, but before the next plan.
    * @throws TailraceError `SPACE_EXHAUSTED` when there is no room: grow the space and plan again
    */
   plan(): SpaceMapPlan {
@@ -74,27 +72,30 @@ export class SpaceMap {
     const tableBytes = headerBytes + pageCount * entryBytes;
     this.#moveTable(Math.ceil(tableBytes / unitBytes));
     this.#movePages();
-    const writes: UnitWrite[] = [];
-    for (const page of this.#planned) {
-      const bytes = asBytes(space.livePage(page));
-      const { unit } = this.#entries[page];
-      this.#entries[page] = { unit, checksum: crc32c(bytes) };
-      writes.push({ unit, bytes });
-    }
-    const table = encodeTable(space, this.#entries);
-    const unit = this.#table?.unit ?? 0;
-    writes.push({ unit, bytes: table });
     space.changedPages.clear();
-    return {
-      writes,
-      location: { unit, byteLength: table.length, checksum: crc32c(table) },
-      pin: space.pin(),
-    };
+    const pin = space.pin();
+    const pages = [...this.#planned];
+    return { pin, count: pages.length + 1, writeTo: (write) => this.#write(pin, pages, write) };
   }
 
   /** Call when the last plan's writes are durable. */
   commit(): void {
     this.#planned.clear();
+  }
+
+  #write(pin: SpacePin, pages: readonly number[], write: WriteUnits): SpaceMapLocation {
+    const bits = new Int32Array(this.#space.unitBytes / 4);
+    const bytes = new Uint8Array(bits.buffer);
+    for (const page of pages) {
+      this.#space.copyPage(pin, page, bits);
+      const { unit } = this.#entries[page];
+      this.#entries[page] = { unit, checksum: crc32c(bytes) };
+      write(unit, bytes);
+    }
+    const table = encodeTable(this.#space, this.#entries);
+    const unit = this.#table?.unit ?? 0;
+    write(unit, table);
+    return { unit, byteLength: table.length, checksum: crc32c(table) };
   }
 
   #moveTable(length: number): void {
@@ -146,7 +147,8 @@ export const readSpace = (
   const { entries, units } = readTable(read, newest, unitBytes);
   const readPage = ({ unit, checksum }: Entry): Int32Array => {
     if (unit === nowhere) return new Int32Array(unitBytes / 4);
-    const bytes = Uint8Array.from(read(unit, unitBytes));
+    const bytes = new Uint8Array(unitBytes);
+    bytes.set(read(unit, unitBytes));
     if (crc32c(bytes) !== checksum) throw corrupt(unit, 'a page of the space map has a wrong checksum');
     return new Int32Array(bytes.buffer);
   };
@@ -215,9 +217,6 @@ const readTable = (
   }));
   return { entries, units };
 };
-
-const asBytes = (words: Int32Array): Uint8Array =>
-  new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
 
 const corrupt = (unit: number, reason: string): TailraceError =>
   new TailraceError('STORE_CORRUPT', `the data file is damaged at unit ${unit}: ${reason}`, {

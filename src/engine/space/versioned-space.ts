@@ -199,9 +199,8 @@ export class VersionedSpace {
 
   /** A copy of the newest state's page: 1 = in use. */
   livePage(page: number): Int32Array {
-    const bits = this.#space.usedBits(page * this.pageUnits, this.pageUnits);
-    const retained = this.#retained.get(page);
-    if (retained !== undefined) for (let i = 0; i < bits.length; i++) bits[i] &= ~retained[i];
+    const bits = new Int32Array(this.pageUnits >>> 5);
+    this.#copyLivePage(page, bits);
     return bits;
   }
 
@@ -212,6 +211,18 @@ export class VersionedSpace {
       if (bits !== undefined) return bits;
     }
     return this.livePage(page);
+  }
+
+  /** Copies the page as it was at a pin. */
+  copyPage(pin: SpacePin, page: number, into: Int32Array): void {
+    for (let at: SpacePin | undefined = pin; at !== undefined; at = at.newer) {
+      const bits = at.pages.get(page);
+      if (bits !== undefined) {
+        into.set(bits);
+        return;
+      }
+    }
+    this.#copyLivePage(page, into);
   }
 
   /** Units that would be free if this pin alone were released. */
@@ -264,6 +275,12 @@ export class VersionedSpace {
       if (isTaken) clearBits(bits, from - page * this.pageUnits, to - page * this.pageUnits);
       pages.set(page, bits);
     });
+  }
+
+  #copyLivePage(page: number, into: Int32Array): void {
+    this.#space.copyUsed(page * this.pageUnits, into);
+    const retained = this.#retained.get(page);
+    if (retained !== undefined) for (let i = 0; i < into.length; i++) into[i] &= ~retained[i];
   }
 
   #retain(page: number, at: number, count: number): void {

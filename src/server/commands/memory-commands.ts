@@ -16,6 +16,7 @@ const kprofile: ServerCommand = {
   name: 'kprofile',
   arity: -3,
   flags: ['admin', 'noscript'],
+  isAdmin: true,
   run: (connection, args) => {
     const { reply } = connection;
     const [subject, action] = args.slice(1, 3).map((arg) => arg.toString('latin1').toLowerCase());

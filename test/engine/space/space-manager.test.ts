@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SpaceManager } from '../../../src/engine/space/index.js';
+import { SpaceJournal, SpaceManager } from '../../../src/engine/space/index.js';
 import { SeededRandom } from '../../support/seeded-random.js';
 
 const maxRunUnits = 320;
@@ -38,12 +38,12 @@ const freeRunsOf = (space: SpaceManager): [number, number][] => {
 describe('space manager', () => {
   it('agrees with a plain model through random allocations, frees, growth and rebuilds', () => {
     const random = SeededRandom.fromEnvironment('space manager model');
-    for (let round = 0; round < 6; round++) {
+    for (let round = 0; round < 4; round++) {
       let units = 2_000 + random.below(8_000);
       let space = new SpaceManager(units, options);
       let model = new ModelSpace(units);
       const live: [start: number, length: number][] = [];
-      for (let step = 0; step < 3_000; step++) {
+      for (let step = 0; step < 1_200; step++) {
         const action = random.next();
         if (action < 0.55) {
           const length = 1 + random.below(random.next() < 0.1 ? maxRunUnits : 40);
@@ -128,5 +128,52 @@ describe('space manager', () => {
     expect(() => space.allocate(1.5)).toThrow(/1 unit or more/);
     expect(() => new SpaceManager(100, options, new Uint8Array(12))).toThrow(/12 bytes, expected 13/);
     expect(() => new SpaceManager(2 ** 32, options)).toThrow(/outside 0 to/);
+  });
+});
+
+describe('space journal', () => {
+  it('replays onto the saved bitmap to the very state that was lost, up to a torn frame', () => {
+    const random = SeededRandom.fromEnvironment('space journal');
+    const units = 30_000;
+    const space = new SpaceManager(units, options);
+    const live: [number, number][] = [];
+    const journal = new SpaceJournal();
+    const step = (): void => {
+      if (live.length > 300 || (live.length > 0 && random.next() < 0.4)) {
+        const [[start, length]] = live.splice(random.below(live.length), 1) as [[number, number]];
+        space.free(start, length);
+        journal.freed(start, length);
+      } else {
+        const length = 1 + random.below(200);
+        const start = space.allocate(length);
+        if (start < 0) return;
+        live.push([start, length]);
+        journal.allocated(start, length);
+      }
+    };
+    for (let i = 0; i < 1_000; i++) step();
+    journal.takeFrame();
+    const bitmap = Uint8Array.from(space.serialize());
+    const frames: Buffer[] = [];
+    const states: Buffer[] = [Buffer.from(bitmap)];
+    for (let frame = 0; frame < 20; frame++) {
+      for (let i = random.below(200); i >= 0; i--) step();
+      frames.push(journal.takeFrame());
+      states.push(Buffer.from(space.serialize()));
+    }
+    const whole = Buffer.concat(frames);
+    for (let i = 0; i < 50; i++) {
+      const cut = random.below(whole.length + 1);
+      const torn = whole.subarray(0, cut);
+      const { space: recovered, replay } = SpaceManager.recover(units, options, bitmap, torn);
+      let frame = 0;
+      let at = 0;
+      while (frame < frames.length && at + (frames[frame] as Buffer).length <= cut)
+        at += (frames[frame++] as Buffer).length;
+      expect(replay.byteLength).toBe(at);
+      expect(Buffer.from(recovered.serialize())).toEqual(states[frame]);
+      recovered.check();
+    }
+    expect(() => SpaceManager.recover(units, options, space.serialize(), whole)).toThrow(/contradicts/);
   });
 });

@@ -128,13 +128,17 @@ describe('versioned space', () => {
         Array.from({ length: units }, (_, i) => file.get(unit + i) ?? Buffer.alloc(0)),
       ).subarray(0, byteLength);
     };
-    const write = (plan: SpaceMapPlan, count: number): void => {
-      for (const { unit, bytes } of plan.writes.slice(0, count))
+    /** Writes a plan, or as many of its writes as a crash or a full disk lets through. */
+    const write = (plan: SpaceMapPlan, count: number): SpaceMapLocation => {
+      let written = 0;
+      return plan.writeTo((unit, bytes) => {
+        if (written++ >= count) return;
         for (let at = 0; at < bytes.length; at += unitBytes) {
           const piece = Buffer.alloc(unitBytes);
           piece.set(bytes.subarray(at, at + unitBytes));
           file.set(unit + at / unitBytes, piece);
         }
+      });
     };
     let churn = new Churn(random, new VersionedSpace(9_000, options));
     let map = new SpaceMap(churn.space);
@@ -149,20 +153,21 @@ describe('versioned space', () => {
       for (const unit of data) expect(units.has(unit)).toBe(true);
       const outcome = random.next();
       if (outcome < 0.7) {
-        write(plan, plan.writes.length);
+        if (random.next() < 0.3) churn.space.release(churn.space.allocate(3), 3); // the map is of the state as planned
+        const location = write(plan, plan.count);
         map.commit();
         if (durable !== undefined) durable.pin.release();
-        durable = { pin: plan.pin, units, location: plan.location, data };
+        durable = { pin: plan.pin, units, location, data };
         const change = random.next();
         if (change < 0.2) checkpoints.push({ ...durable, pin: durable.pin.retain() });
         else if (change < 0.4 && checkpoints.length > 0)
           checkpoints.splice(random.below(checkpoints.length), 1)[0]?.pin.release();
         churn.space.reclaim(random.below(4));
       } else if (outcome < 0.85 || durable === undefined) {
-        write(plan, random.below(plan.writes.length)); // the disk was full: the state stays in memory only
+        write(plan, random.below(plan.count)); // the disk was full: the state stays in memory only
         plan.pin.release();
       } else {
-        write(plan, random.below(plan.writes.length + 1));
+        write(plan, random.below(plan.count + 1));
         const locations = checkpoints.map(({ location }) => location);
         const reopened = readSpace(options, read, durable.location, locations);
         map = reopened.map;
@@ -174,12 +179,12 @@ describe('versioned space', () => {
       }
     }
     for (const { pin } of checkpoints) pin.release();
-    const plan = map.plan();
+    const { byteLength } = write(map.plan(), 0);
     durable?.pin.release();
     churn.space.reclaim();
     expect(churn.space.retainedUnits).toBe(0);
     // What is in use beside the data is the map itself.
-    const mapUnits = churn.space.pageCount + Math.ceil(plan.location.byteLength / unitBytes);
+    const mapUnits = churn.space.pageCount + Math.ceil(byteLength / unitBytes);
     expect(churn.space.liveUnits - churn.live.size).toBeLessThanOrEqual(mapUnits);
   });
 
@@ -198,16 +203,16 @@ describe('versioned space', () => {
     space.reclaim();
     expect(space.freeUnits).toBe(10_000);
     space.allocate(3);
-    const plan = new SpaceMap(space).plan();
-    const file = new Map(plan.writes.map(({ unit, bytes }) => [unit, Buffer.from(bytes)]));
+    const file = new Map<number, Buffer>();
+    const location = new SpaceMap(space).plan().writeTo((unit, bytes) => file.set(unit, Buffer.from(bytes)));
     const read = (unit: number, byteLength: number): Uint8Array =>
       (file.get(unit) ?? Buffer.alloc(0)).subarray(0, byteLength);
-    expect(readSpace(options, read, plan.location).space.liveUnits).toBe(space.liveUnits);
+    expect(readSpace(options, read, location).space.liveUnits).toBe(space.liveUnits);
     for (const bytes of file.values()) {
       bytes[21] ^= 4;
-      expect(() => readSpace(options, read, plan.location)).toThrow(/damaged at unit/);
+      expect(() => readSpace(options, read, location)).toThrow(/damaged at unit/);
       bytes[21] ^= 4;
     }
-    expect(() => readSpace({ unitBytes: 4096 }, read, plan.location)).toThrow(/units of 512 bytes, not 4096/);
+    expect(() => readSpace({ unitBytes: 4096 }, read, location)).toThrow(/units of 512 bytes, not 4096/);
   });
 });
