@@ -1,4 +1,4 @@
-import { Engine, type Store, type WalIterator } from '../../src/engine/index.js';
+import type { Store, WalIterator } from '../../src/engine/index.js';
 import {
   type Position,
   type Pulled,
@@ -10,26 +10,36 @@ import {
   TailraceError,
 } from '../../src/kit/index.js';
 
+/** A store to read from, until it is given back. */
+export interface BorrowedStore {
+  readonly store: Store;
+  readonly giveBack: () => Promise<void>;
+}
+
 /**
  * The changes of an engine in the same process: its own, opened for it, or a store that the caller has open.
  * Only durable batches are delivered.
  */
 export class EngineSource implements Source {
-  readonly #open: () => Promise<Store>;
-  readonly #isOwner: boolean;
+  readonly #open: () => Promise<BorrowedStore>;
   readonly #idleMs: number;
   #store: Store | undefined;
+  #giveBack: (() => Promise<void>) | undefined;
   #iterator: WalIterator | undefined;
 
-  /** @param store an open store, which stays the caller's, or how to open one, which is then the source's */
-  constructor(store: Store | (() => Promise<Store>), options: { idleMs?: number } = {}) {
-    this.#open = typeof store === 'function' ? store : async () => store;
-    this.#isOwner = typeof store === 'function';
+  /** @param store an open store, which stays the caller's, or how to get one that is given back in the end */
+  constructor(store: Store | (() => Promise<BorrowedStore>), options: { idleMs?: number } = {}) {
+    this.#open =
+      typeof store === 'function' ? store : async () => ({ store, giveBack: async () => undefined });
     this.#idleMs = options.idleMs ?? defaultIdleMs;
   }
 
   async open(start: StartPoint): Promise<void> {
-    this.#store ??= await this.#open();
+    if (this.#store === undefined) {
+      const { store, giveBack } = await this.#open();
+      this.#store = store;
+      this.#giveBack = giveBack;
+    }
     this.#iterator?.close();
     this.#iterator = this.#iteratorAt(this.#store, start);
   }
@@ -56,8 +66,10 @@ export class EngineSource implements Source {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#iterator?.close();
     this.#iterator = undefined;
-    if (this.#isOwner && this.#store instanceof Engine) await this.#store.close();
     this.#store = undefined;
+    const giveBack = this.#giveBack;
+    this.#giveBack = undefined;
+    await giveBack?.();
   }
 
   #iteratorAt(store: Store, start: StartPoint): WalIterator {

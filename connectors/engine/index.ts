@@ -1,6 +1,6 @@
-import { Engine } from '../../src/engine/index.js';
 import type { SourceDefinition } from '../../src/kit/index.js';
 import { EngineSource } from './engine-source.js';
+import { borrowEngine } from './open-engines.js';
 
 export { EngineSource } from './engine-source.js';
 
@@ -19,5 +19,5 @@ export const engineSource: SourceDefinition<EngineSourceOptions> = {
       default: '',
     },
   },
-  create: ({ path }) => new EngineSource(() => Engine.open(path)),
+  create: ({ path }) => new EngineSource(() => borrowEngine(path)),
 };

@@ -17,7 +17,6 @@ export interface AssembledPipeline extends AsyncDisposable {
 /** Makes a pipeline of its configuration. Paths are taken from the working directory. */
 export const assemble = (config: PipelineConfig, log: Logger): AssembledPipeline => {
   const context = { pipeline: config.name, log };
-  const source = config.source.definition.create(config.source.options, context);
   const sinks = config.sinks.map(({ name, definition, options }) => ({
     name,
     sink: definition.create(options, context),
@@ -30,7 +29,7 @@ export const assemble = (config: PipelineConfig, log: Logger): AssembledPipeline
   if (filter !== undefined) requireNoWholeBatches(config, sinks);
   const pipeline = new Pipeline({
     name: config.name,
-    source,
+    source: () => config.source.definition.create(config.source.options, context),
     sinks,
     makeDecoder: () => new Decoder(),
     startAt: config.startAt,
@@ -51,7 +50,6 @@ export const assemble = (config: PipelineConfig, log: Logger): AssembledPipeline
   return {
     pipeline,
     [Symbol.asyncDispose]: async () => {
-      await source[Symbol.asyncDispose]();
       for (const { sink } of sinks) await sink[Symbol.asyncDispose]();
       await offsets?.[Symbol.asyncDispose]();
       await deadLetters?.[Symbol.asyncDispose]();

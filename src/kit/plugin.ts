@@ -32,6 +32,7 @@ export interface SourceDefinition<Options> {
   readonly name: string;
   readonly summary: string;
   readonly schema: Schema<Options>;
+  /** Makes a session. Called once for each reader: the sinks of one pipeline may read at different places. */
   create(options: Options, context: PluginContext): Source;
 }
 

@@ -1,4 +1,5 @@
 import type { Transaction } from '../data-model/index.js';
+import type { Finding } from './finding.js';
 import type { Position } from './position.js';
 
 /**
@@ -73,4 +74,9 @@ export interface Sink extends AsyncDisposable {
    */
   claim(signal: AbortSignal): Promise<Claim>;
   write(batch: SinkBatch, claim: Claim, signal: AbortSignal): Promise<WriteOutcome>;
+  /**
+   * Looks whether the target can be reached and would take what is written: version, permissions, settings. Changes
+   * nothing and fences nobody. For `tailrace doctor`; on a sink that is never claimed.
+   */
+  check?(signal: AbortSignal): Promise<readonly Finding[]>;
 }

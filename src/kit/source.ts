@@ -1,3 +1,4 @@
+import type { Finding } from './finding.js';
 import type { Position, StartPoint } from './position.js';
 
 /** One serialized WriteBatch of the source. The receiver owns `bytes`. */
@@ -21,6 +22,14 @@ export interface Pulled {
   readonly latestSequence: number;
 }
 
+/** What a source still keeps of its history, as far as it can tell. */
+export interface Retention {
+  /** The oldest sequence number that can still be read. */
+  readonly firstSequence?: number;
+  /** How long a change is kept at least, in ms. */
+  readonly keptMs?: number;
+}
+
 /**
  * A place that changes come from. A session is opened once, pulled one call at a time, and disposed.
  *
@@ -39,4 +48,8 @@ export interface Source extends AsyncDisposable {
   pull(limit: PullLimit, signal: AbortSignal): Promise<Pulled | null>;
   /** Everything up to `position` is durable in every sink: the source may forget it. May be repeated. */
   acknowledge(position: Position): Promise<void>;
+  /** How far back history goes; on an open session. Asked now and then, for the headroom until changes are lost. */
+  retention?(signal: AbortSignal): Promise<Retention>;
+  /** Looks whether the source can be read; on a session that is never opened. For `tailrace doctor`. */
+  check?(signal: AbortSignal): Promise<readonly Finding[]>;
 }

@@ -9,4 +9,6 @@ export interface Chunk {
   readonly byteLength: number;
   /** What it takes of the credit until it is settled: about the memory that it holds. */
   readonly creditBytes: number;
+  /** When the source gave it, by the pipeline's clock, in ms. */
+  readonly pulledAtMs: number;
 }

@@ -10,6 +10,14 @@ import {
 import type { Chunk } from './chunk.js';
 import type { CreditGate } from './credit-gate.js';
 
+/** Hears of each pull. */
+export interface PullWatch {
+  now(): number;
+  onPulled(pulled: Pulled): Promise<void>;
+  /** How long decoding one pull took, in ms. */
+  onDecoded(ms: number): void;
+}
+
 /** Turns batches into changes; keeps what it has seen of each key. */
 export interface TransactionDecoder {
   decode(batch: Buffer): Transaction;
@@ -17,7 +25,8 @@ export interface TransactionDecoder {
 
 /**
  * Pulls a source as credit allows, and decodes. Each chunk holds credit for its bytes until it is settled.
- * The stream completes when the source ends or `signal` aborts: what was pulled before is then still delivered.
+ * An idle source gives empty chunks, by which positions move on. The stream completes when the source ends or `signal`
+ * aborts: what was pulled before is then still delivered.
  * `ended` resolves when the source is no longer being pulled, which may be a little after the stream was given up.
  */
 export const creditedSource = (
@@ -26,7 +35,7 @@ export const creditedSource = (
   gate: CreditGate,
   limit: PullLimit,
   signal: AbortSignal,
-  onPulled: (pulled: Pulled) => Promise<void>,
+  watch: PullWatch,
 ): { chunks: Observable<Chunk>; ended: Promise<void> } => {
   let end: () => void = () => undefined;
   const ended = new Promise<void>((resolve) => {
@@ -38,17 +47,19 @@ export const creditedSource = (
         await gate.ready(signal);
         const pulled = await pullUnlessAborted(source, limit, signal);
         if (pulled === null || subscriber.closed) break;
-        await onPulled(pulled);
-        if (pulled.batches.length === 0) continue;
+        await watch.onPulled(pulled);
+        const pulledAtMs = watch.now();
+        if (pulled.batches.length === 0) {
+          subscriber.next({ transactions: [], position: null, byteLength: 0, creditBytes: 0, pulledAtMs });
+          continue;
+        }
         const byteLength = pulled.batches.reduce((total, batch) => total + batch.bytes.length, 0);
         const creditBytes = byteLength + decodedBytes * countRecords(pulled.batches);
         gate.take(creditBytes);
-        subscriber.next({
-          transactions: pulled.batches.map((batch) => decoder.decode(batch.bytes)),
-          position: positionBehind(pulled.batches),
-          byteLength,
-          creditBytes,
-        });
+        const transactions = pulled.batches.map((batch) => decoder.decode(batch.bytes));
+        watch.onDecoded(watch.now() - pulledAtMs);
+        const position = positionBehind(pulled.batches);
+        subscriber.next({ transactions, position, byteLength, creditBytes, pulledAtMs });
       }
       subscriber.complete();
     };

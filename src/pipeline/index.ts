@@ -1,4 +1,5 @@
 export { Backoff, type RetryOptions, systemTiming, type Timing } from './backoff.js';
+export type { Stage, TransactionTransform } from './branch.js';
 export {
   type ChangePredicate,
   compileFilter,
@@ -11,5 +12,7 @@ export type { TransactionDecoder } from './credited-source.js';
 export { type DeadLetter, type DeadLetterTarget, FileDeadLetters } from './dead-letters.js';
 export { FileOffsetsStore } from './file-offsets-store.js';
 export type { OffsetsStore, StoredOffset } from './offsets-store.js';
-export { Pipeline, type PipelineOptions, type PipelineStatus } from './pipeline.js';
-export type { ErrorPolicy } from './sink-lane.js';
+export { Pipeline, type PipelineOptions, type PipelineSink } from './pipeline.js';
+export type { PipelineState, PipelineStatus, SinkStatus } from './pipeline-status.js';
+export { SharedSource } from './shared-source.js';
+export type { ErrorPolicy, SinkErrorKind } from './sink-lane.js';

@@ -1,311 +1,311 @@
-import { BehaviorSubject, concatMap, connect, lastValueFrom, merge, type Observable, tap } from 'rxjs';
-import { TailraceError } from '../errors/index.js';
-import type { Guarantee, Logger, Position, Sink, Source, StartPoint, Transaction } from '../kit/index.js';
+import { BehaviorSubject, type Observable } from 'rxjs';
+import {
+  isTailraceError,
+  type Logger,
+  type Position,
+  type Pulled,
+  type Sink,
+  type Source,
+  TailraceError,
+} from '../kit/index.js';
 import { type RetryOptions, systemTiming, type Timing } from './backoff.js';
+import { Branch, type Stage, type TransactionTransform } from './branch.js';
 import { type ChangePredicate, filterTransaction } from './change-filter.js';
-import type { Chunk } from './chunk.js';
-import { type BatchLimit, commitTo } from './commit-to.js';
-import { CreditGate } from './credit-gate.js';
-import { creditedSource, type TransactionDecoder } from './credited-source.js';
+import type { BatchLimit } from './commit-to.js';
+import type { TransactionDecoder } from './credited-source.js';
 import type { DeadLetterTarget } from './dead-letters.js';
 import type { OffsetsStore } from './offsets-store.js';
-import { type ErrorPolicy, SinkLane, SinkRewound } from './sink-lane.js';
+import { type PipelineState, type PipelineStatus, statusOf } from './pipeline-status.js';
+import { SequenceClock } from './sequence-clock.js';
+import { SharedSource } from './shared-source.js';
+import { type ErrorPolicy, SinkLane } from './sink-lane.js';
+
+/** A sink of a pipeline, and what is its own. */
+export interface PipelineSink {
+  /** Unique within the pipeline; positions are kept under it. */
+  readonly name: string;
+  readonly sink: Sink;
+  /** What this sink sees of the changes; after the pipeline's filter. */
+  readonly transform?: TransactionTransform;
+  /** How many sequence numbers behind it may hold the source's log; default without limit. */
+  readonly maxLag?: number;
+}
 
 export interface PipelineOptions {
   /** Unique name; positions are kept under it. */
   readonly name: string;
-  readonly source: Source;
-  readonly sinks: readonly { readonly name: string; readonly sink: Sink }[];
+  /** A source; for several sinks, how to make one: each sink reads at a place of its own. */
+  readonly source: Source | (() => Source);
+  readonly sinks: readonly PipelineSink[];
   /** Makes the decoder of a session; a new one begins with an empty memory of keys. */
   readonly makeDecoder: () => TransactionDecoder;
   readonly filter?: ChangePredicate;
-  /** Where to start when no sink has a position yet; default `beginning`. */
+  /** Where to start when a sink has no position yet; default `beginning`. */
   readonly startAt?: 'beginning' | 'latest';
-  readonly errors?: { readonly undecodable?: ErrorPolicy; readonly poison?: ErrorPolicy };
+  readonly errors?: {
+    readonly undecodable?: ErrorPolicy;
+    readonly poison?: ErrorPolicy;
+    /** `isolate` (default): when a sink fails the others go on. `stop`: the pipeline stops. */
+    readonly sink?: 'isolate' | 'stop';
+  };
   readonly deadLetters?: DeadLetterTarget;
   readonly offsets?: OffsetsStore;
-  /** Memory for changes between the source and the sinks, in bytes of their data and their objects; default 4 MiB. */
+  /** Memory for changes between the source and a sink, in bytes of their data and their objects; default 4 MiB. */
   readonly creditBytes?: number;
+  /** Memory for what several sinks read together, in bytes; one further behind reads by itself. Default 4 MiB. */
+  readonly sharedBytes?: number;
   /** One pull from the source, at most; defaults 250 batches and 1 MiB. */
   readonly pullBatches?: number;
   readonly pullBytes?: number;
   /** One write to a sink, at most; defaults 10,000 changes and 8 MiB. */
   readonly batch?: Partial<BatchLimit>;
   readonly retry?: Partial<RetryOptions>;
+  /** How long a position may stand still while nothing is to be written; default 1 s. */
+  readonly heartbeatMs?: number;
   /** How long a stop waits for what is in flight; default 30 s. */
   readonly drainTimeoutMs?: number;
   readonly timing?: Timing;
   readonly log: Logger;
-}
-
-/** Figures of a running pipeline. */
-export interface PipelineStatus {
-  readonly name: string;
-  readonly state: 'starting' | 'running' | 'draining' | 'stopped' | 'failed';
-  readonly pulledBatches: number;
-  readonly pulledBytes: number;
-  /** Changes that passed the filter. */
-  readonly changes: number;
-  readonly filteredChanges: number;
-  /** Changes that could not be decoded and were skipped or dead-lettered. */
-  readonly undecodableChanges: number;
-  readonly latestSequence: number;
-  readonly creditBytesInUse: number;
-  readonly sinks: readonly {
-    readonly name: string;
-    readonly guarantee: Guarantee;
-    readonly position: Position | null;
-    /** Sequence numbers between the source's newest and the sink's position. */
-    readonly lag: number;
-    readonly writtenChanges: number;
-    readonly writes: number;
-    readonly rejectedChanges: number;
-    readonly retries: number;
-  }[];
+  /** Told how long each step took, once a pull or write. */
+  readonly onStage?: (stage: Stage, sink: string, ms: number) => void;
 }
 
 /**
- * One source, its changes, and the sinks that they go to, each with its own position.
+ * One source, its changes, and the sinks that they go to, each with its own position and speed.
  *
- * The item of the stream is a chunk: whole transactions, with credit held for their bytes until every sink has
- * them. So memory is bounded by `creditBytes` however slow a sink is: a sink that stops stops the source.
+ * A branch leads to each sink. What they read is read once while they are near each other; a sink that is slow, dead or
+ * failed for good does not hold back the others.
  */
 export class Pipeline {
   readonly #options: PipelineOptions;
-  readonly #lanes: readonly SinkLane[];
-  #gate: CreditGate;
+  readonly #shared: SharedSource | undefined;
+  readonly #source: Source | undefined;
+  readonly #branches: readonly Branch[];
+  readonly #timing: Timing;
+  readonly #clock = new SequenceClock();
+  readonly #states = new BehaviorSubject<PipelineState>('starting');
+  readonly #stopped = new AbortController();
+  #round = new AbortController();
+  #wanted: 'running' | 'paused' = 'running';
+  #wake: () => void = () => undefined;
   #acknowledgedAtMs = 0;
-  readonly #batchLimit: BatchLimit;
-  readonly #undecodable: ErrorPolicy;
-  readonly #states = new BehaviorSubject<PipelineStatus['state']>('starting');
-  readonly #owed = new Map<Chunk, number>();
-  #pulledBatches = 0;
-  #pulledBytes = 0;
-  #changes = 0;
-  #filteredChanges = 0;
-  #undecodableChanges = 0;
   #latestSequence = 0;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
-    this.#gate = new CreditGate(options.creditBytes ?? defaultCreditBytes);
-    this.#batchLimit = { maxChanges: 10_000, maxBytes: 8 * 1024 * 1024, ...options.batch };
-    this.#undecodable = options.errors?.undecodable ?? 'fail';
-    this.#lanes = options.sinks.map(
-      ({ name, sink }) =>
-        new SinkLane(sink, {
-          pipeline: options.name,
-          name,
-          retry: { initialMs: 50, maxMs: 10_000, giveUpAfterMs: Number.POSITIVE_INFINITY, ...options.retry },
-          poison: options.errors?.poison ?? 'fail',
-          timing: options.timing ?? systemTiming,
-          log: options.log,
-          ...(options.deadLetters === undefined ? {} : { deadLetters: options.deadLetters }),
-          ...(options.offsets === undefined ? {} : { offsets: options.offsets }),
-        }),
-    );
+    this.#timing = options.timing ?? systemTiming;
+    const { source, sinks } = options;
+    if (sinks.length > 1 && typeof source !== 'function')
+      throw new TailraceError(
+        'USAGE',
+        `pipeline ${options.name} has several sinks but one session of its source`,
+        {
+          context: { pipeline: options.name },
+          remedy: 'Give it a function that makes the source: each sink reads at a place of its own.',
+        },
+      );
+    if (typeof source === 'function' && sinks.length > 1)
+      this.#shared = new SharedSource(source, options.sharedBytes ?? defaultSharedBytes);
+    else this.#source = typeof source === 'function' ? source() : source;
+    this.#branches = sinks.map((sink) => this.#branchTo(sink));
   }
 
   /**
-   * Runs until the source ends, or `signal` aborts: then nothing more is pulled, what is in flight is delivered, and
-   * the positions are stored. The source and the sinks stay the caller's to dispose.
-   * @throws TailraceError what ended it; positions stand where the sinks stand
+   * Runs until the source ends, `signal` aborts or `stop` is called: then nothing more is pulled, what is in flight is
+   * delivered, and the positions are stored. Sinks, and a source given as such, stay the caller's to dispose.
+   * @throws TailraceError what ended it, or the first sink that failed; positions stand where the sinks stand
    */
   async run(signal: AbortSignal): Promise<void> {
     const hardStop = new AbortController();
+    const stop = AbortSignal.any([signal, this.#stopped.signal]);
     let drainTimer: NodeJS.Timeout | undefined;
-    const onAbort = (): void => {
+    const onStop = (): void => {
       this.#states.next('draining');
+      this.#wake();
       const give = this.#options.drainTimeoutMs ?? defaultDrainTimeoutMs;
       drainTimer = setTimeout(() => hardStop.abort(drainTimedOut(this.#options.name, give)), give);
     };
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
+    if (stop.aborted) onStop();
+    else stop.addEventListener('abort', onStop, { once: true });
     try {
-      while (await this.#runSession(signal, hardStop.signal));
+      for (;;) {
+        this.#round = new AbortController();
+        if (this.#wanted === 'paused' && !stop.aborted) await this.#untilWoken();
+        else if (await this.#runRound(stop, hardStop.signal)) break;
+      }
       this.#states.next('stopped');
     } catch (error) {
-      // A start that the operator interrupted has nothing to report.
-      if (signal.aborted && !hardStop.signal.aborted && this.#pulledBatches === 0) {
-        this.#states.next('stopped');
-        return;
-      }
       this.#states.next('failed');
       throw hardStop.signal.aborted ? hardStop.signal.reason : error;
     } finally {
       clearTimeout(drainTimer);
-      signal.removeEventListener('abort', onAbort);
+      stop.removeEventListener('abort', onStop);
+      await this.#shared?.[Symbol.asyncDispose]();
+      if (typeof this.#options.source === 'function') await this.#source?.[Symbol.asyncDispose]();
     }
   }
 
+  /** Delivers what is in flight, then holds still until `resume`. */
+  pause(): void {
+    this.#wanted = 'paused';
+    this.#round.abort();
+  }
+
+  /** Goes on after a pause; sinks that had failed are claimed and tried again. */
+  resume(): void {
+    const isWhole = this.#branches.every(({ state }) => state !== 'failed');
+    this.#wanted = 'running';
+    this.#wake();
+    if (!isWhole) this.#round.abort();
+  }
+
+  /** Delivers what is in flight and ends `run`. */
+  stop(): void {
+    this.#stopped.abort();
+  }
+
   /** Emits at each change of state. */
-  get states(): Observable<PipelineStatus['state']> {
+  get states(): Observable<PipelineState> {
     return this.#states.asObservable();
   }
 
   status(): PipelineStatus {
-    return {
+    return statusOf({
       name: this.#options.name,
       state: this.#states.value,
-      pulledBatches: this.#pulledBatches,
-      pulledBytes: this.#pulledBytes,
-      changes: this.#changes,
-      filteredChanges: this.#filteredChanges,
-      undecodableChanges: this.#undecodableChanges,
       latestSequence: this.#latestSequence,
-      creditBytesInUse: this.#gate.usedBytes,
-      sinks: this.#lanes.map((lane) => ({
-        name: lane.name,
-        guarantee: lane.sink.guarantee,
-        position: lane.position,
-        lag: Math.max(0, this.#latestSequence - (lane.position?.sequence ?? 0)),
-        writtenChanges: lane.writtenChanges,
-        writes: lane.writtenBatches,
-        rejectedChanges: lane.rejectedChanges,
-        retries: lane.retries,
-      })),
-    };
+      branches: this.#branches,
+      clock: this.#clock,
+      nowMs: this.#timing.now(),
+    });
   }
 
-  /** From claiming the sinks to the end of the stream. True when a sink was rewound and a new session is due. */
-  async #runSession(signal: AbortSignal, hardStop: AbortSignal): Promise<boolean> {
-    const { source, makeDecoder, log } = this.#options;
-    const positions: (Position | null)[] = [];
-    for (const lane of this.#lanes) positions.push(await lane.claim(signal));
-    const start = this.#startPoint(positions);
-    await source.open(start, signal);
-    log.info('pipeline started', {
-      pipeline: this.#options.name,
-      start: start.kind,
-      after: lowest(positions)?.sequence ?? 0,
+  /** All branches, until they end. True when that is the end of the run, false when another round may follow. */
+  async #runRound(stop: AbortSignal, hardStop: AbortSignal): Promise<boolean> {
+    const round = this.#round;
+    const signal = AbortSignal.any([stop, round.signal]);
+    this.#states.next(stop.aborted ? 'draining' : 'running');
+    const runs = this.#branches.map(async (branch) => {
+      try {
+        await branch.run(signal, hardStop);
+      } catch (error) {
+        this.#branchFailed(branch, error, round);
+      }
     });
-    this.#states.next(signal.aborted ? 'draining' : 'running');
-    this.#gate = new CreditGate(this.#gate.limitBytes);
-    const over = new AbortController();
-    const { chunks, ended } = creditedSource(
-      source,
-      makeDecoder(),
-      this.#gate,
-      this.#pullLimit,
-      AbortSignal.any([signal, over.signal]),
-      async (pulled) => {
-        this.#latestSequence = pulled.latestSequence;
-        this.#pulledBatches += pulled.batches.length;
-        await this.#acknowledgeNowAndThen();
-      },
-    );
-    const delivered = chunks.pipe(
-      concatMap((chunk) => this.#prepare(chunk)),
-      tap((chunk) => this.#owed.set(chunk, this.#lanes.length)),
-      connect((shared) =>
-        merge(...this.#lanes.map((lane) => shared.pipe(commitTo(lane, this.#batchLimit, hardStop)))),
-      ),
-      tap((chunk) => this.#delivered(chunk)),
-    );
-    try {
-      await lastValueFrom(delivered, { defaultValue: undefined });
-      for (const lane of this.#lanes) await lane.settle();
-      await this.#acknowledge();
-      return false;
-    } catch (error) {
-      if (!(error instanceof SinkRewound) || signal.aborted) throw error;
-      log.warn('a sink lost data, delivering again from its position', { reason: error.message });
+    await Promise.all(runs);
+    await this.#acknowledge();
+    if (stop.aborted || !round.signal.aborted || this.#mustStop()) {
+      const failed = this.#branches.find(({ error }) => error !== undefined);
+      if (failed?.error !== undefined) throw failed.error;
       return true;
-    } finally {
-      // Nobody may pull any more when the source is opened again, or disposed.
-      over.abort();
-      await ended;
-      this.#owed.clear();
     }
+    return false;
   }
 
-  #startPoint(positions: readonly (Position | null)[]): StartPoint {
-    const position = lowest(positions);
-    return position === null ? { kind: this.#options.startAt ?? 'beginning' } : { kind: 'after', position };
+  #branchFailed(branch: Branch, error: unknown, round: AbortController): void {
+    const { log, name } = this.#options;
+    const reason = error instanceof Error ? error.message : String(error);
+    if (this.#branches.length > 1)
+      log.error('a sink has failed', { pipeline: name, sink: branch.lane.name, reason });
+    if (this.#mustStop()) round.abort();
   }
 
-  get #pullLimit(): { maxBatches: number; maxBytes: number } {
-    return {
-      maxBatches: this.#options.pullBatches ?? 250,
-      maxBytes: this.#options.pullBytes ?? 1024 * 1024,
-    };
-  }
-
-  /** Filters, and applies the policy for what could not be decoded: dead letters are durable before anything moves on. */
-  async #prepare(chunk: Chunk): Promise<Chunk> {
-    this.#pulledBytes += chunk.byteLength;
-    const { filter } = this.#options;
-    const transactions: Transaction[] = [];
-    for (const transaction of chunk.transactions) {
-      if (transaction.undecodable.length > 0) await this.#handleUndecodable(transaction);
-      const kept = filter === undefined ? transaction : filterTransaction(transaction, filter);
-      this.#changes += kept.changes.length;
-      this.#filteredChanges += transaction.changes.length - kept.changes.length;
-      transactions.push(kept);
-    }
-    return { ...chunk, transactions };
-  }
-
-  async #handleUndecodable(transaction: Transaction): Promise<void> {
-    const [first] = transaction.undecodable;
-    if (this.#undecodable === 'fail')
-      throw new TailraceError(first.code, `sequence number ${first.seq} cannot be decoded: ${first.reason}`, {
-        context: { sequence: first.seq },
-        remedy: 'Set errors.undecodable to skip or dead-letter to go on without such changes.',
-      });
-    this.#undecodableChanges += transaction.undecodable.length;
-    this.#options.log.warn('changes that cannot be decoded', {
-      policy: this.#undecodable,
-      sequence: first.seq,
-      reason: first.reason,
-      changes: transaction.undecodable.length,
-    });
-    if (this.#undecodable === 'skip') return;
-    await this.#options.deadLetters?.add(
-      transaction.undecodable.map(({ seq, code, reason }) => ({
-        pipeline: this.#options.name,
-        sequence: seq,
-        code,
-        reason,
-        transaction,
-      })),
+  /** Another owner of one sink is another owner of the pipeline. */
+  #mustStop(): boolean {
+    return this.#branches.some(
+      ({ error }) =>
+        error !== undefined &&
+        (isTailraceError(error, 'SINK_FENCED') || this.#options.errors?.sink === 'stop'),
     );
   }
 
-  /** One sink has the chunk; when all have it, its credit goes back. */
-  #delivered(chunk: Chunk): void {
-    const left = (this.#owed.get(chunk) ?? 1) - 1;
-    if (left > 0) {
-      this.#owed.set(chunk, left);
-      return;
-    }
-    this.#owed.delete(chunk);
-    this.#gate.release(chunk.creditBytes);
+  async #untilWoken(): Promise<void> {
+    this.#states.next('paused');
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
   }
 
-  /** Tells the source what it may forget. */
-  async #acknowledge(): Promise<void> {
-    const position = lowest(this.#lanes.map((lane) => lane.durablePosition));
-    if (position !== null) await this.#options.source.acknowledge(position);
+  #branchTo({ name, sink, transform }: PipelineSink): Branch {
+    const options = this.#options;
+    const { log, deadLetters, offsets, errors, onStage } = options;
+    const lane = new SinkLane(sink, {
+      pipeline: options.name,
+      name,
+      retry: { initialMs: 50, maxMs: 10_000, giveUpAfterMs: Number.POSITIVE_INFINITY, ...options.retry },
+      poison: errors?.poison ?? 'fail',
+      heartbeatMs: options.heartbeatMs ?? defaultHeartbeatMs,
+      timing: this.#timing,
+      log,
+      ...(deadLetters === undefined ? {} : { deadLetters }),
+      ...(offsets === undefined ? {} : { offsets }),
+      ...(onStage === undefined ? {} : { onWritten: (ms) => onStage('write', name, ms) }),
+    });
+    const whole = compose(options.filter, transform);
+    return new Branch(lane, {
+      pipeline: options.name,
+      source: this.#shared?.cursor() ?? requireSource(this.#source),
+      makeDecoder: options.makeDecoder,
+      startAt: options.startAt ?? 'beginning',
+      undecodable: errors?.undecodable ?? 'fail',
+      creditBytes: options.creditBytes ?? defaultCreditBytes,
+      pullLimit: {
+        maxBatches: options.pullBatches ?? 250,
+        maxBytes: options.pullBytes ?? 1024 * 1024,
+      },
+      batchLimit: { maxChanges: 10_000, maxBytes: 8 * 1024 * 1024, ...options.batch },
+      timing: this.#timing,
+      log,
+      onPulled: (pulled) => this.#pulled(pulled),
+      ...(whole === undefined ? {} : { transform: whole }),
+      ...(deadLetters === undefined ? {} : { deadLetters }),
+      ...(onStage === undefined ? {} : { onStage }),
+    });
   }
 
-  async #acknowledgeNowAndThen(): Promise<void> {
-    const now = performance.now();
+  async #pulled(pulled: Pulled): Promise<void> {
+    const now = this.#timing.now();
+    this.#latestSequence = Math.max(this.#latestSequence, pulled.latestSequence);
+    this.#clock.note(this.#latestSequence, now);
     if (now - this.#acknowledgedAtMs < acknowledgeIntervalMs) return;
     this.#acknowledgedAtMs = now;
     await this.#acknowledge();
+  }
+
+  /** Tells the source what it may forget. A sink that is further behind than it may be no longer counts. */
+  async #acknowledge(): Promise<void> {
+    let lowest: Position | null = null;
+    for (const [at, { lane }] of this.#branches.entries()) {
+      const position = lane.durablePosition;
+      const lag = this.#latestSequence - (position?.sequence ?? 0);
+      if (lag > (this.#options.sinks[at].maxLag ?? Number.POSITIVE_INFINITY)) continue;
+      if (position === null) return;
+      if (lowest === null || position.sequence < lowest.sequence) lowest = position;
+    }
+    if (lowest !== null) await (this.#shared ?? this.#source)?.acknowledge(lowest);
   }
 }
 
 const acknowledgeIntervalMs = 1_000;
 const defaultCreditBytes = 4 * 1024 * 1024;
+const defaultSharedBytes = 4 * 1024 * 1024;
+const defaultHeartbeatMs = 1_000;
 const defaultDrainTimeoutMs = 30_000;
 
-/** The position that every sink has reached; null when one of them has none. */
-const lowest = (positions: readonly (Position | null)[]): Position | null =>
-  positions.reduce((low, position) =>
-    low === null || position === null ? null : position.sequence < low.sequence ? position : low,
-  );
+/** The pipeline's filter, then the sink's transform; undefined when there is neither. */
+const compose = (
+  filter: ChangePredicate | undefined,
+  transform: TransactionTransform | undefined,
+): TransactionTransform | undefined => {
+  if (filter === undefined) return transform;
+  if (transform === undefined) return (transaction) => filterTransaction(transaction, filter);
+  return (transaction) => transform(filterTransaction(transaction, filter));
+};
+
+const requireSource = (source: Source | undefined): Source => {
+  if (source === undefined) throw new TailraceError('INTERNAL', 'a pipeline of one sink without a source');
+  return source;
+};
 
 const drainTimedOut = (pipeline: string, timeoutMs: number): TailraceError =>
   new TailraceError(

@@ -16,6 +16,7 @@ import { Backoff, type RetryOptions, type Timing } from './backoff.js';
 import type { Chunk } from './chunk.js';
 import type { DeadLetterTarget } from './dead-letters.js';
 import type { OffsetsStore } from './offsets-store.js';
+import { failed, fenced, poisoned } from './sink-errors.js';
 
 /** What to do with a change that can never be delivered. */
 export type ErrorPolicy = 'fail' | 'skip' | 'dead-letter';
@@ -29,9 +30,16 @@ export interface LaneOptions {
   readonly deadLetters?: DeadLetterTarget;
   /** Where the position is kept when the sink cannot hold it. */
   readonly offsets?: OffsetsStore;
+  /** How long the position may stand still while there is nothing to write, in ms. */
+  readonly heartbeatMs: number;
   readonly timing: Timing;
   readonly log: Logger;
+  /** Told of each write and how long it took, in ms. */
+  readonly onWritten?: (ms: number) => void;
 }
+
+/** Outcomes other than success, as they are counted. */
+export type SinkErrorKind = 'unreachable' | 'retryable' | 'unknown' | 'poison' | 'fenced' | 'fatal';
 
 /** The sink lost what it had: everything behind its position must be delivered again. */
 export class SinkRewound extends Error {}
@@ -49,10 +57,22 @@ export class SinkLane {
   rejectedChanges = 0;
   writtenChanges = 0;
   writtenBatches = 0;
+  writtenBytes = 0;
+  readonly errors: Record<SinkErrorKind, number> = {
+    unreachable: 0,
+    retryable: 0,
+    unknown: 0,
+    poison: 0,
+    fenced: 0,
+    fatal: 0,
+  };
   readonly #options: LaneOptions;
   #claim: Claim = { epoch: 0, position: null };
   #position: Position | null = null;
   #durablePosition: Position | null = null;
+  /** Everything up to here is handled, though nothing of it was for the sink, which still holds `#position`. */
+  #passed: { readonly position: Position; readonly last: Transaction } | null = null;
+  #writtenAtMs = Number.NEGATIVE_INFINITY;
   #savedAtMs = 0;
   #unsaved: Position | null = null;
   /** Resolves when all accepted writes are durable. */
@@ -66,6 +86,11 @@ export class SinkLane {
 
   get position(): Position | null {
     return this.#position;
+  }
+
+  /** What is handled; ahead of `position` while nothing that came was for this sink. */
+  get reached(): Position | null {
+    return this.#passed?.position ?? this.#position;
   }
 
   /** What is safe in the sink; behind `position` while accepted writes are under way. */
@@ -84,6 +109,7 @@ export class SinkLane {
       } catch (error) {
         if (!isTailraceError(error, 'SINK_UNREACHABLE') || signal.aborted || !backoff.mayRetry()) throw error;
         this.retries++;
+        this.errors.unreachable++;
         log.warn('the sink cannot be reached, trying again', { sink: this.name, reason: error.message });
         await backoff.wait(signal);
         if (signal.aborted) throw error;
@@ -93,6 +119,7 @@ export class SinkLane {
       ? this.#claim.position
       : ((await offsets?.load(pipeline, this.name)) ?? null);
     this.#position = stored;
+    this.#passed = null;
     this.#durablePosition = stored;
     return stored;
   }
@@ -103,8 +130,8 @@ export class SinkLane {
    */
   async deliver(chunks: readonly Chunk[], signal: AbortSignal): Promise<void> {
     const position = chunks.findLast((chunk) => chunk.position !== null)?.position ?? null;
-    if (position === null) return;
-    const from = this.#position?.sequence ?? 0;
+    if (position === null) return await this.#beat(signal);
+    const from = this.reached?.sequence ?? 0;
     if (position.sequence <= from) {
       this.#requireHeld(chunks);
       return;
@@ -112,20 +139,46 @@ export class SinkLane {
     // Plain loops: at full speed this sees every transaction.
     const transactions: Transaction[] = [];
     let isHeldInPart = false;
+    let hasChanges = this.sink.passesBytes === true;
     for (const chunk of chunks)
       for (const transaction of chunk.transactions) {
         if (transaction.first <= from) isHeldInPart = true;
-        if (transaction.first > from || transaction.last > from) transactions.push(transaction);
+        if (transaction.first <= from && transaction.last <= from) continue;
+        transactions.push(transaction);
+        if (transaction.changes.length > 0) hasChanges = true;
       }
     if (isHeldInPart) this.#requireHeld(chunks);
     const byteLength = chunks.reduce((total, chunk) => total + chunk.byteLength, 0);
+    const last = transactions.at(-1);
+    if (!hasChanges && last !== undefined && !this.#isBeatDue()) {
+      this.#passed = { position, last };
+      return;
+    }
     await this.#write({ transactions, position, previous: this.#position, byteLength }, signal);
   }
 
   /** Resolves when everything delivered is durable and the position is stored. */
-  async settle(): Promise<void> {
+  async settle(signal: AbortSignal): Promise<void> {
+    await this.#movePosition(signal);
     await this.#durable;
     await this.#save(true);
+  }
+
+  #isBeatDue(): boolean {
+    return this.#options.timing.now() - this.#writtenAtMs >= this.#options.heartbeatMs;
+  }
+
+  /** There is nothing to write: now and then the sink is told how far the source has been handled. */
+  async #beat(signal: AbortSignal): Promise<void> {
+    if (this.#isBeatDue()) await this.#movePosition(signal);
+    await this.#save(false);
+  }
+
+  /** A write of nothing but the position, when that has moved. */
+  async #movePosition(signal: AbortSignal): Promise<void> {
+    if (this.#passed === null) return;
+    const { position, last } = this.#passed;
+    await this.#write({ transactions: [last], position, previous: this.#position, byteLength: 0 }, signal);
   }
 
   async #write(first: SinkBatch, signal: AbortSignal): Promise<void> {
@@ -133,7 +186,11 @@ export class SinkLane {
     const backoff = new Backoff(retry, timing);
     let batch = first;
     for (;;) {
+      const startedMs = timing.now();
       const outcome: WriteOutcome = await this.sink.write(batch, this.#claim, signal);
+      this.#writtenAtMs = timing.now();
+      this.#options.onWritten?.(this.#writtenAtMs - startedMs);
+      if (outcome.kind !== 'durable' && outcome.kind !== 'accepted') this.errors[outcome.kind]++;
       switch (outcome.kind) {
         case 'durable':
         case 'accepted':
@@ -185,6 +242,7 @@ export class SinkLane {
 
   async #advance(batch: SinkBatch, outcome: WriteOutcome & { kind: 'durable' | 'accepted' }): Promise<void> {
     this.#position = batch.position;
+    this.#passed = null;
     this.#count(batch);
     if (outcome.kind === 'accepted') {
       const { durable } = outcome;
@@ -205,6 +263,7 @@ export class SinkLane {
 
   #count(batch: SinkBatch): void {
     this.writtenBatches++;
+    this.writtenBytes += batch.byteLength;
     for (const transaction of batch.transactions) this.writtenChanges += transaction.changes.length;
   }
 
@@ -258,7 +317,7 @@ export class SinkLane {
 
   /** The batch at the sink's position must be the one that the source has there. */
   #requireHeld(chunks: readonly Chunk[]): void {
-    const held = this.#position;
+    const held = this.reached;
     if (held === null) return;
     for (const chunk of chunks) {
       const same = chunk.transactions.find(
@@ -281,38 +340,3 @@ export class SinkLane {
 }
 
 const saveIntervalMs = 200;
-
-const fenced = (sink: string, cause: Error): TailraceError =>
-  new TailraceError('SINK_FENCED', `sink ${sink} was claimed by another process: ${cause.message}`, {
-    context: { sink },
-    remedy: 'Run one process for each pipeline name; this one has stopped and changed nothing more.',
-    cause,
-  });
-
-const failed = (sink: string, cause: Error): TailraceError =>
-  isTailraceError(cause)
-    ? cause
-    : new TailraceError('SINK_FAILED', `sink ${sink} failed: ${cause.message}`, {
-        context: { sink },
-        remedy: 'Mend the target and start the pipeline again: it goes on where the sink stands.',
-        cause,
-      });
-
-const poisoned = (
-  sink: string,
-  transaction: Transaction,
-  rejection: Rejection,
-  count: number,
-): TailraceError => {
-  const change = transaction.changes[rejection.change];
-  const key = 'key' in change ? ` of key ${JSON.stringify(Buffer.from(change.key).toString())}` : '';
-  const others = count > 1 ? ` (and ${count - 1} more changes)` : '';
-  return new TailraceError(
-    'SINK_POISON',
-    `sink ${sink} refuses the ${change.op} ${change.type}${key} at sequence number ${change.seq}: ${rejection.reason}${others}`,
-    {
-      context: { sink, sequence: change.seq },
-      remedy: 'Mend the target, or set errors.poison to skip or dead-letter.',
-    },
-  );
-};

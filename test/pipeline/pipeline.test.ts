@@ -3,22 +3,8 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FileSink } from '../../sinks/file/index.js';
-import { TailraceError } from '../../src/errors/index.js';
 import { SampleHistory } from '../../src/kit/conformance/index.js';
-import {
-  type Claim,
-  Decoder,
-  isSamePosition,
-  type Position,
-  type Pulled,
-  type PullLimit,
-  type Sink,
-  type SinkBatch,
-  type Source,
-  type SourceBatch,
-  type StartPoint,
-  type WriteOutcome,
-} from '../../src/kit/index.js';
+import { Decoder, type Position, type Sink, type Source, type SourceBatch } from '../../src/kit/index.js';
 import {
   compileFilter,
   FileDeadLetters,
@@ -28,6 +14,8 @@ import {
   type Timing,
 } from '../../src/pipeline/index.js';
 import { throwAwayDirectory } from '../services/index.js';
+import { ListSource } from '../support/list-source.js';
+import { ScriptedSink } from '../support/scripted-sink.js';
 import { silentContext } from '../support/silent-context.js';
 import { waitUntil } from '../support/wait-until.js';
 
@@ -39,84 +27,6 @@ afterEach(() => directory.remove());
 
 const { log } = silentContext('p');
 const never = new AbortController().signal;
-
-/** Batches from memory, so that millions of them cost nothing to make. */
-class ListSource implements Source {
-  pulled = 0;
-  acknowledged: Position | null = null;
-  start: StartPoint | undefined;
-  readonly #batches: (at: number) => SourceBatch | undefined;
-  #at = 0;
-
-  constructor(batches: readonly SourceBatch[] | ((at: number) => SourceBatch | undefined)) {
-    this.#batches = typeof batches === 'function' ? batches : (at) => batches[at];
-  }
-
-  async open(start: StartPoint): Promise<void> {
-    this.start = start;
-    this.#at = 0;
-    if (start.kind === 'after')
-      while ((this.#batches(this.#at)?.sequence ?? Number.POSITIVE_INFINITY) <= start.position.sequence)
-        this.#at++;
-  }
-
-  async pull(limit: PullLimit): Promise<Pulled | null> {
-    await nextTurn();
-    const batches: SourceBatch[] = [];
-    for (let bytes = 0; batches.length < limit.maxBatches && bytes < limit.maxBytes; ) {
-      const batch = this.#batches(this.#at);
-      if (batch === undefined) break;
-      this.#at++;
-      bytes += batch.bytes.length;
-      batches.push(batch);
-    }
-    this.pulled += batches.length;
-    return batches.length === 0 ? null : { batches, latestSequence: 1_000 };
-  }
-
-  async acknowledge(position: Position): Promise<void> {
-    this.acknowledged = position;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    // Nothing is held.
-  }
-}
-
-/** Answers as it is told: outcomes such as `unknown` cannot be had from a real target on demand. */
-class ScriptedSink implements Sink {
-  readonly guarantee = 'exactly-once';
-  readonly holdsPosition = true;
-  position: Position | null = null;
-  claims = 0;
-  keys: string[] = [];
-  /** Taken one a write; when none is left, writes succeed. */
-  script: ((batch: SinkBatch, apply: () => void) => WriteOutcome | Promise<WriteOutcome>)[] = [];
-  failClaims = 0;
-
-  async claim(): Promise<Claim> {
-    this.claims++;
-    if (this.failClaims-- > 0) throw new TailraceError('SINK_UNREACHABLE', 'down');
-    return { epoch: this.claims, position: this.position };
-  }
-
-  async write(batch: SinkBatch): Promise<WriteOutcome> {
-    const apply = (): void => {
-      if (!isSamePosition(batch.previous, this.position)) throw new Error('written out of order');
-      this.position = batch.position;
-      for (const { changes } of batch.transactions)
-        for (const change of changes) if ('key' in change) this.keys.push(Buffer.from(change.key).toString());
-    };
-    const step = this.script.shift();
-    if (step !== undefined) return step(batch, apply);
-    apply();
-    return { kind: 'durable' };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    // Nothing is held.
-  }
-}
 
 const history = (batches: number): SampleHistory => {
   const sample = new SampleHistory();
@@ -137,7 +47,11 @@ const instantTiming = (): Timing & { slept: number[] } => {
   return { slept, now: () => performance.now(), random: () => 0.5, sleep: async (ms) => void slept.push(ms) };
 };
 
-const pipelineOf = (source: Source, sink: Sink, options: Partial<PipelineOptions> = {}): Pipeline =>
+const pipelineOf = (
+  source: Source | (() => Source),
+  sink: Sink,
+  options: Partial<PipelineOptions> = {},
+): Pipeline =>
   new Pipeline({
     name: 'p',
     source,
@@ -174,12 +88,12 @@ describe('pipeline', () => {
     expect(sink.keys).toEqual(keysOf(sample, 20));
   });
 
-  it('starts several sinks at the lowest position and gives each what it lacks', async () => {
+  it('starts each of several sinks where it stands', async () => {
     const sample = history(50);
     const [ahead, behind] = [new ScriptedSink(), new ScriptedSink()];
     ahead.position = sample.positionAfter(40);
     behind.position = sample.positionAfter(10);
-    await pipelineOf(new ListSource(sample.batches), ahead, {
+    await pipelineOf(() => new ListSource(sample.batches), ahead, {
       sinks: [
         { name: 'a', sink: ahead },
         { name: 'b', sink: behind },
@@ -195,7 +109,7 @@ describe('pipeline', () => {
     const [ahead, behind] = [new ScriptedSink(), new ScriptedSink()];
     const position = sample.positionAfter(40) as Position;
     ahead.position = { ...position, crc: position.crc ^ 1 };
-    const pipeline = pipelineOf(new ListSource(sample.batches), ahead, {
+    const pipeline = pipelineOf(() => new ListSource(sample.batches), ahead, {
       sinks: [
         { name: 'a', sink: ahead },
         { name: 'b', sink: behind },

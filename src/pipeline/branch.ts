@@ -1,0 +1,226 @@
+import { concatMap, lastValueFrom, tap } from 'rxjs';
+import {
+  type Logger,
+  type Position,
+  type Pulled,
+  type PullLimit,
+  type Source,
+  type StartPoint,
+  TailraceError,
+  type Transaction,
+} from '../kit/index.js';
+import type { Timing } from './backoff.js';
+import type { Chunk } from './chunk.js';
+import { type BatchLimit, commitTo } from './commit-to.js';
+import { CreditGate } from './credit-gate.js';
+import { creditedSource, type TransactionDecoder } from './credited-source.js';
+import type { DeadLetterTarget } from './dead-letters.js';
+import { type ErrorPolicy, type SinkLane, SinkRewound } from './sink-lane.js';
+
+/** Turns a transaction into what one sink is to see. It keeps its range and its bytes, so that positions move on. */
+export type TransactionTransform = (transaction: Transaction) => Transaction | Promise<Transaction>;
+
+/** The steps whose time is measured, once a pull or write. `deliver` is from the source to the sink. */
+export type Stage = 'decode' | 'transform' | 'write' | 'deliver';
+
+export interface BranchOptions {
+  readonly pipeline: string;
+  /** A session or cursor of this branch alone. */
+  readonly source: Source;
+  readonly makeDecoder: () => TransactionDecoder;
+  readonly transform?: TransactionTransform;
+  readonly startAt: 'beginning' | 'latest';
+  readonly undecodable: ErrorPolicy;
+  readonly deadLetters?: DeadLetterTarget;
+  readonly creditBytes: number;
+  readonly pullLimit: PullLimit;
+  readonly batchLimit: BatchLimit;
+  readonly timing: Timing;
+  readonly log: Logger;
+  readonly onPulled: (pulled: Pulled) => Promise<void>;
+  readonly onStage?: (stage: Stage, sink: string, ms: number) => void;
+}
+
+export type BranchState = 'starting' | 'running' | 'stopped' | 'failed';
+
+/**
+ * The way to one sink: its place in the source, its credit, decoding, transforms, and the lane that writes.
+ *
+ * The item of the stream is a chunk: whole transactions, with credit held for their bytes until the sink has them. So
+ * memory is bounded by the credit however slow the sink is; other branches do not notice.
+ */
+export class Branch {
+  readonly lane: SinkLane;
+  readonly #options: BranchOptions;
+  readonly #waiting = new Set<Chunk>();
+  #gate: CreditGate;
+  #state: BranchState = 'starting';
+  #error: Error | undefined;
+  pulledBatches = 0;
+  pulledBytes = 0;
+  changes = 0;
+  filteredChanges = 0;
+  undecodableChanges = 0;
+
+  constructor(lane: SinkLane, options: BranchOptions) {
+    this.lane = lane;
+    this.#options = options;
+    this.#gate = new CreditGate(options.creditBytes);
+  }
+
+  get state(): BranchState {
+    return this.#state;
+  }
+
+  /** What ended it, while `state` is `failed`. */
+  get error(): Error | undefined {
+    return this.#error;
+  }
+
+  get creditBytesInUse(): number {
+    return this.#gate.usedBytes;
+  }
+
+  /** The oldest chunk that the sink does not have yet. */
+  get oldestWaiting(): { readonly sequence: number; readonly sinceMs: number } | null {
+    for (const { transactions, pulledAtMs } of this.#waiting)
+      return { sequence: transactions[0]?.first ?? 0, sinceMs: pulledAtMs };
+    return null;
+  }
+
+  /**
+   * Runs until the source ends or `signal` aborts; then what is in flight is delivered, unless `hardStop` aborts too.
+   * @throws what ended it; the sink's position stands where the sink stands
+   */
+  async run(signal: AbortSignal, hardStop: AbortSignal): Promise<void> {
+    this.#state = 'starting';
+    this.#error = undefined;
+    try {
+      while (await this.#runSession(signal, hardStop));
+      this.#state = 'stopped';
+    } catch (error) {
+      // A start that the operator interrupted has nothing to report.
+      if (signal.aborted && !hardStop.aborted && this.#state === 'starting') {
+        this.#state = 'stopped';
+        return;
+      }
+      this.#state = 'failed';
+      this.#error = error instanceof Error ? error : new Error(String(error));
+      throw error;
+    }
+  }
+
+  /** From claiming the sink to the end of the stream. True when the sink was rewound and a new session is due. */
+  async #runSession(signal: AbortSignal, hardStop: AbortSignal): Promise<boolean> {
+    const { source, makeDecoder, log, pipeline, pullLimit, batchLimit, timing } = this.#options;
+    const { lane } = this;
+    const start = this.#startPoint(await lane.claim(signal));
+    await source.open(start, signal);
+    log.info('pipeline started', {
+      pipeline,
+      sink: lane.name,
+      start: start.kind,
+      after: lane.position?.sequence ?? 0,
+    });
+    this.#state = 'running';
+    this.#gate = new CreditGate(this.#gate.limitBytes);
+    const over = new AbortController();
+    const { chunks, ended } = creditedSource(
+      source,
+      makeDecoder(),
+      this.#gate,
+      pullLimit,
+      AbortSignal.any([signal, over.signal]),
+      {
+        now: timing.now,
+        onPulled: (pulled) => {
+          this.pulledBatches += pulled.batches.length;
+          return this.#options.onPulled(pulled);
+        },
+        onDecoded: (ms) => this.#options.onStage?.('decode', lane.name, ms),
+      },
+    );
+    const delivered = chunks.pipe(
+      concatMap((chunk) => this.#prepare(chunk)),
+      tap((chunk) => chunk.creditBytes > 0 && this.#waiting.add(chunk)),
+      commitTo(lane, batchLimit, hardStop),
+      tap((chunk) => this.#delivered(chunk)),
+    );
+    try {
+      await lastValueFrom(delivered, { defaultValue: undefined });
+      await lane.settle(hardStop);
+      return false;
+    } catch (error) {
+      if (!(error instanceof SinkRewound) || signal.aborted) throw error;
+      log.warn('a sink lost data, delivering again from its position', { reason: error.message });
+      return true;
+    } finally {
+      // Nobody may pull any more when the source is opened again, or disposed.
+      over.abort();
+      await ended;
+      this.#waiting.clear();
+    }
+  }
+
+  #startPoint(position: Position | null): StartPoint {
+    return position === null ? { kind: this.#options.startAt } : { kind: 'after', position };
+  }
+
+  /** Transforms, and applies the policy for what could not be decoded: dead letters are durable before anything moves on. */
+  async #prepare(chunk: Chunk): Promise<Chunk> {
+    this.pulledBytes += chunk.byteLength;
+    const { transform, timing, onStage } = this.#options;
+    const startedMs = timing.now();
+    const transactions: Transaction[] = [];
+    for (const transaction of chunk.transactions) {
+      if (transaction.undecodable.length > 0) await this.#handleUndecodable(transaction);
+      let kept = transaction;
+      if (transform !== undefined) {
+        const transformed = transform(transaction);
+        kept = transformed instanceof Promise ? await transformed : transformed;
+        this.filteredChanges += Math.max(0, transaction.changes.length - kept.changes.length);
+      }
+      this.changes += kept.changes.length;
+      transactions.push(kept);
+    }
+    if (transform !== undefined) onStage?.('transform', this.lane.name, timing.now() - startedMs);
+    return { ...chunk, transactions };
+  }
+
+  async #handleUndecodable(transaction: Transaction): Promise<void> {
+    const { undecodable: policy, deadLetters, pipeline, log } = this.#options;
+    const [first] = transaction.undecodable;
+    if (policy === 'fail')
+      throw new TailraceError(first.code, `sequence number ${first.seq} cannot be decoded: ${first.reason}`, {
+        context: { sequence: first.seq },
+        remedy: 'Set errors.undecodable to skip or dead-letter to go on without such changes.',
+      });
+    this.undecodableChanges += transaction.undecodable.length;
+    log.warn('changes that cannot be decoded', {
+      policy,
+      sink: this.lane.name,
+      sequence: first.seq,
+      reason: first.reason,
+      changes: transaction.undecodable.length,
+    });
+    if (policy === 'skip') return;
+    await deadLetters?.add(
+      transaction.undecodable.map(({ seq, code, reason }) => ({
+        pipeline,
+        sink: this.lane.name,
+        sequence: seq,
+        code,
+        reason,
+        transaction,
+      })),
+    );
+  }
+
+  #delivered(chunk: Chunk): void {
+    if (chunk.creditBytes === 0) return;
+    this.#waiting.delete(chunk);
+    this.#gate.release(chunk.creditBytes);
+    const { onStage, timing } = this.#options;
+    onStage?.('deliver', this.lane.name, timing.now() - chunk.pulledAtMs);
+  }
+}

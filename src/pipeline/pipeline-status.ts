@@ -1,0 +1,105 @@
+import type { Guarantee, Position } from '../kit/index.js';
+import type { Branch, BranchState } from './branch.js';
+import type { SequenceClock } from './sequence-clock.js';
+import type { SinkErrorKind } from './sink-lane.js';
+
+export type PipelineState = 'starting' | 'running' | 'paused' | 'draining' | 'stopped' | 'failed';
+
+/** Figures of one sink of a pipeline, since the start. */
+export interface SinkStatus {
+  readonly name: string;
+  readonly state: BranchState;
+  /** What ended it, while `state` is `failed`. */
+  readonly error: string | null;
+  readonly guarantee: Guarantee;
+  /** What the sink holds. */
+  readonly position: Position | null;
+  /** Sequence numbers between the source's newest and what was handled for this sink. */
+  readonly lag: number;
+  /** For how long something has been waiting at the source, in ms; from before the start it counts from the start. */
+  readonly lagMs: number;
+  readonly changes: number;
+  readonly filteredChanges: number;
+  readonly writtenChanges: number;
+  readonly writtenBytes: number;
+  readonly writes: number;
+  readonly rejectedChanges: number;
+  readonly retries: number;
+  readonly errors: Readonly<Record<SinkErrorKind, number>>;
+  readonly creditBytesInUse: number;
+  /** The oldest batch between the source and the sink, and for how long, in ms; null when there is none. */
+  readonly oldestWaiting: { readonly sequence: number; readonly forMs: number } | null;
+}
+
+/** Figures of a pipeline, since the start. Sums are over its sinks. */
+export interface PipelineStatus {
+  readonly name: string;
+  readonly state: PipelineState;
+  readonly pulledBatches: number;
+  readonly pulledBytes: number;
+  /** Changes that passed filters and routes. */
+  readonly changes: number;
+  readonly filteredChanges: number;
+  /** Changes that could not be decoded and were skipped or dead-lettered. */
+  readonly undecodableChanges: number;
+  readonly latestSequence: number;
+  readonly creditBytesInUse: number;
+  readonly sinks: readonly SinkStatus[];
+}
+
+export const statusOf = (running: {
+  readonly name: string;
+  readonly state: PipelineState;
+  readonly latestSequence: number;
+  readonly branches: readonly Branch[];
+  readonly clock: SequenceClock;
+  readonly nowMs: number;
+}): PipelineStatus => {
+  const { name, state, latestSequence, branches, clock, nowMs } = running;
+  const sum = (figure: (branch: Branch) => number): number =>
+    branches.reduce((total, branch) => total + figure(branch), 0);
+  return {
+    name,
+    state,
+    pulledBatches: sum((branch) => branch.pulledBatches),
+    pulledBytes: sum((branch) => branch.pulledBytes),
+    changes: sum((branch) => branch.changes),
+    filteredChanges: sum((branch) => branch.filteredChanges),
+    undecodableChanges: sum((branch) => branch.undecodableChanges),
+    latestSequence,
+    creditBytesInUse: sum((branch) => branch.creditBytesInUse),
+    sinks: branches.map((branch) => sinkStatusOf(branch, latestSequence, clock, nowMs)),
+  };
+};
+
+const sinkStatusOf = (
+  branch: Branch,
+  latestSequence: number,
+  clock: SequenceClock,
+  nowMs: number,
+): SinkStatus => {
+  const { lane, oldestWaiting } = branch;
+  const reached = lane.reached?.sequence ?? 0;
+  return {
+    name: lane.name,
+    state: branch.state,
+    error: branch.error?.message ?? null,
+    guarantee: lane.sink.guarantee,
+    position: lane.position,
+    lag: Math.max(0, latestSequence - reached),
+    lagMs: Math.round(clock.lagMs(reached, nowMs)),
+    changes: branch.changes,
+    filteredChanges: branch.filteredChanges,
+    writtenChanges: lane.writtenChanges,
+    writtenBytes: lane.writtenBytes,
+    writes: lane.writtenBatches,
+    rejectedChanges: lane.rejectedChanges,
+    retries: lane.retries,
+    errors: lane.errors,
+    creditBytesInUse: branch.creditBytesInUse,
+    oldestWaiting: oldestWaiting && {
+      sequence: oldestWaiting.sequence,
+      forMs: Math.round(nowMs - oldestWaiting.sinceMs),
+    },
+  };
+};

@@ -1,0 +1,331 @@
+import {
+  type Position,
+  type Pulled,
+  type PullLimit,
+  positionOf,
+  requireSameHistory,
+  type Source,
+  type SourceBatch,
+  type StartPoint,
+} from '../kit/index.js';
+
+/**
+ * One source, read for several sinks, each with a cursor of its own.
+ *
+ * What the leading session has read stays in a window of raw batches, bounded in bytes. Cursors within the window
+ * share what was read; whoever is at its end moves it on. The window never waits: a cursor that falls out of it, or
+ * starts elsewhere, reads the source by a session of its own until it is back in the window. So a slow or dead sink
+ * costs the others nothing, and sinks that keep up cost the source one reader.
+ */
+export class SharedSource implements AsyncDisposable {
+  readonly #open: () => Source;
+  readonly #windowBytes: number;
+  #head: Window | undefined;
+  #opening: Promise<unknown> = Promise.resolve();
+
+  constructor(open: () => Source, windowBytes: number) {
+    this.#open = open;
+    this.#windowBytes = windowBytes;
+  }
+
+  /** A view of the source with a place of its own. */
+  cursor(): Source {
+    return new Cursor(this);
+  }
+
+  /** Everything up to `position` is durable in every sink. */
+  async acknowledge(position: Position): Promise<void> {
+    await this.#head?.session.acknowledge(position);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#opening.catch(() => undefined); // whoever opened has been told
+    await this.#head?.close();
+    this.#head = undefined;
+  }
+
+  get head(): Window | undefined {
+    return this.#head;
+  }
+
+  /** A session that has handed out everything up to `position` becomes the leading one, when there is none. */
+  adopt(session: Source, position: Position): Window | undefined {
+    if (this.#head !== undefined) return undefined;
+    this.#head = new Window(session, { kind: 'after', position }, this.#windowBytes);
+    return this.#head;
+  }
+
+  /** A session of its own for a cursor that is outside of the window. */
+  async openSession(start: StartPoint, signal: AbortSignal): Promise<Source> {
+    const session = this.#open();
+    try {
+      await session.open(start, signal);
+    } catch (error) {
+      await session[Symbol.asyncDispose]();
+      throw error;
+    }
+    return session;
+  }
+
+  /**
+   * The window, when the place is in it; otherwise a session there. The first one, and one ahead of the window, makes
+   * a new window that begins there. One at a time, so that sinks that start together share their reading. Whoever
+   * starts at the latest change is alone at first: without a position it could not come back after falling out.
+   */
+  place(start: StartPoint, signal: AbortSignal): Promise<Place> {
+    const place = async (): Promise<Place> => {
+      const at = this.#head?.find(start);
+      if (this.#head !== undefined && at !== undefined) return { window: this.#head, at };
+      const session = await this.openSession(start, signal);
+      const isLeading =
+        start.kind !== 'latest' &&
+        (this.#head === undefined ||
+          (start.kind === 'after' && start.position.sequence >= this.#head.nextSequence));
+      if (!isLeading) return { session };
+      await this.#head?.close();
+      this.#head = new Window(session, start, this.#windowBytes);
+      return { window: this.#head, at: 0 };
+    };
+    const placed = this.#opening.then(place, place);
+    this.#opening = placed;
+    return placed;
+  }
+}
+
+type Place = { readonly window: Window; readonly at: number } | { readonly session: Source };
+
+/** The newest pulls of the leading session. Pulls are numbered from 0; the oldest are forgotten. */
+class Window {
+  readonly session: Source;
+  readonly #start: StartPoint;
+  readonly #maxBytes: number;
+  readonly #closed = new AbortController();
+  readonly #pulls: { readonly batches: readonly SourceBatch[]; readonly byteLength: number }[] = [];
+  #firstAt = 0;
+  #byteLength = 0;
+  #latestSequence = 0;
+  #pulling: Promise<Pulled | null> | undefined;
+
+  constructor(session: Source, start: StartPoint, maxBytes: number) {
+    this.session = session;
+    this.#start = start;
+    this.#maxBytes = maxBytes;
+  }
+
+  get isClosed(): boolean {
+    return this.#closed.signal.aborted;
+  }
+
+  get latestSequence(): number {
+    return this.#latestSequence;
+  }
+
+  get endAt(): number {
+    return this.#firstAt + this.#pulls.length;
+  }
+
+  /** The sequence number that the next pull starts with; 0 when nothing tells it yet. */
+  get nextSequence(): number {
+    const last = this.#pulls.at(-1)?.batches.at(-1);
+    if (last !== undefined) return last.sequence + last.count;
+    return this.#start.kind === 'after' ? this.#start.position.sequence + 1 : 0;
+  }
+
+  /** The pull with this number; undefined when it was forgotten or is yet to come. */
+  pullAt(at: number): readonly SourceBatch[] | undefined {
+    return this.#pulls[at - this.#firstAt]?.batches;
+  }
+
+  has(at: number): boolean {
+    return !this.isClosed && at >= this.#firstAt;
+  }
+
+  /** The number of the pull that brings what follows `start`; undefined when the window cannot tell. */
+  find(start: StartPoint): number | undefined {
+    if (this.isClosed) return undefined;
+    const isWhole = this.#firstAt === 0;
+    if (start.kind !== 'after') return isWhole && this.#start.kind === start.kind ? 0 : undefined;
+    const { position } = start;
+    if (isWhole && this.#start.kind === 'after' && this.#start.position.sequence === position.sequence)
+      return this.#start.position.crc === position.crc ? 0 : undefined;
+    for (const [at, { batches }] of this.#pulls.entries()) {
+      const held = batches.find((batch) => batch.count > 0 && endOf(batch) === position.sequence);
+      if (held === undefined) continue;
+      requireSameHistory(position, held);
+      return this.#firstAt + at;
+    }
+    return undefined;
+  }
+
+  /** The number of the pull that holds a sequence number, or of the one to come. */
+  findSequence(sequence: number): number | undefined {
+    const first = this.#pulls[0]?.batches[0];
+    if (this.isClosed || first === undefined || sequence < first.sequence) return undefined;
+    const at = this.#pulls.findIndex(({ batches }) => endOf(batches[batches.length - 1]) >= sequence);
+    return at < 0 ? this.endAt : this.#firstAt + at;
+  }
+
+  /** Reads on; whoever asks while a pull is under way shares it. */
+  advance(limit: PullLimit): Promise<Pulled | null> {
+    this.#pulling ??= this.#pull(limit).finally(() => {
+      this.#pulling = undefined;
+    });
+    return this.#pulling;
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort();
+    await this.#pulling?.catch(() => undefined); // whoever waits for it sees that the window is closed
+    this.#pulls.length = 0;
+    await this.session[Symbol.asyncDispose]();
+  }
+
+  async #pull(limit: PullLimit): Promise<Pulled | null> {
+    const pulled = await this.session.pull(limit, this.#closed.signal);
+    if (pulled === null || this.isClosed) return null;
+    this.#latestSequence = pulled.latestSequence;
+    if (pulled.batches.length === 0) return pulled;
+    const byteLength = pulled.batches.reduce((total, { bytes }) => total + bytes.length, 0);
+    this.#pulls.push({ batches: pulled.batches, byteLength });
+    this.#byteLength += byteLength;
+    while (this.#byteLength > this.#maxBytes && this.#pulls.length > 1) {
+      this.#byteLength -= this.#pulls.shift()?.byteLength ?? 0;
+      this.#firstAt++;
+    }
+    return pulled;
+  }
+}
+
+/** One sink's place: in the window, or in a session of its own. */
+class Cursor implements Source {
+  readonly #shared: SharedSource;
+  #window: Window | undefined;
+  #at = 0;
+  #session: Source | undefined;
+  #start: StartPoint = { kind: 'beginning' };
+  /** The last batch with counted records that was handed out. */
+  #last: SourceBatch | undefined;
+
+  constructor(shared: SharedSource) {
+    this.#shared = shared;
+  }
+
+  async open(start: StartPoint, signal: AbortSignal): Promise<void> {
+    await this.#leave();
+    this.#start = start;
+    this.#last = undefined;
+    this.#take(await this.#shared.place(start, signal));
+  }
+
+  async pull(limit: PullLimit, signal: AbortSignal): Promise<Pulled | null> {
+    for (;;) {
+      signal.throwIfAborted();
+      if (this.#session !== undefined) return await this.#pullAlone(this.#session, limit, signal);
+      const window = this.#window;
+      if (window === undefined) return null;
+      if (!window.has(this.#at)) {
+        this.#window = undefined;
+        this.#session = await this.#shared.openSession(this.#here, signal);
+        continue;
+      }
+      const batches = window.pullAt(this.#at);
+      if (batches !== undefined) {
+        this.#at++;
+        const fresh = this.#withoutHandedOut(batches);
+        if (fresh.length === 0) continue;
+        this.#note(fresh);
+        return { batches: fresh, latestSequence: window.latestSequence };
+      }
+      const pulled = await unlessAborted(window.advance(limit), signal);
+      if (window.isClosed) continue;
+      if (pulled === null) return null;
+      if (pulled.batches.length === 0) return pulled;
+    }
+  }
+
+  async acknowledge(position: Position): Promise<void> {
+    await this.#shared.acknowledge(position);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#leave();
+  }
+
+  #take(place: Place): void {
+    if ('session' in place) {
+      this.#session = place.session;
+      return;
+    }
+    this.#window = place.window;
+    this.#at = place.at;
+  }
+
+  /** Pulls by the session of its own, and goes back to the window when that has what comes next. */
+  async #pullAlone(session: Source, limit: PullLimit, signal: AbortSignal): Promise<Pulled | null> {
+    const pulled = await session.pull(limit, signal);
+    if (pulled === null) return null;
+    this.#note(pulled.batches);
+    if (pulled.batches.length > 0 && this.#last !== undefined) await this.#join(session, pulled, this.#last);
+    return pulled;
+  }
+
+  async #join(session: Source, pulled: Pulled, last: SourceBatch): Promise<void> {
+    const window = this.#shared.head;
+    if (window === undefined) {
+      this.#window = this.#shared.adopt(session, positionOf(last));
+      this.#at = 0;
+      this.#session = undefined;
+      return;
+    }
+    // Ahead of the window by more than one pull it stays alone: the window's end may move slowly.
+    if (pulled.batches[0].sequence > window.nextSequence) return;
+    const at = window.findSequence(endOf(last) + 1);
+    if (at === undefined) return;
+    await this.#leave();
+    this.#take({ window, at });
+  }
+
+  async #leave(): Promise<void> {
+    const session = this.#session;
+    this.#session = undefined;
+    this.#window = undefined;
+    await session?.[Symbol.asyncDispose]();
+  }
+
+  get #here(): StartPoint {
+    return this.#last === undefined ? this.#start : { kind: 'after', position: positionOf(this.#last) };
+  }
+
+  #note(batches: readonly SourceBatch[]): void {
+    this.#last = batches.findLast(({ count }) => count > 0) ?? this.#last;
+  }
+
+  /** Leaves out what was handed out before the cursor came (back) to the window. */
+  #withoutHandedOut(batches: readonly SourceBatch[]): readonly SourceBatch[] {
+    const next = this.#nextSequence;
+    if (next === undefined || batches[0].sequence >= next) return batches;
+    return batches.filter(({ sequence }) => sequence >= next);
+  }
+
+  get #nextSequence(): number | undefined {
+    if (this.#last !== undefined) return endOf(this.#last) + 1;
+    return this.#start.kind === 'after' ? this.#start.position.sequence + 1 : undefined;
+  }
+}
+
+/** Its last sequence number. */
+const endOf = (batch: SourceBatch): number => batch.sequence + batch.count - 1;
+
+const unlessAborted = async <Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> => {
+  let abort: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+    promise.catch(() => undefined); // given up here; whoever else waits for it hears of it
+  }
+};

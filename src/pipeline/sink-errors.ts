@@ -1,0 +1,39 @@
+import { isTailraceError, type Rejection, TailraceError, type Transaction } from '../kit/index.js';
+
+/** Another process has the sink. */
+export const fenced = (sink: string, cause: Error): TailraceError =>
+  new TailraceError('SINK_FENCED', `sink ${sink} was claimed by another process: ${cause.message}`, {
+    context: { sink },
+    remedy: 'Run one process for each pipeline name; this one has stopped and changed nothing more.',
+    cause,
+  });
+
+/** The sink's own error, or that it failed. */
+export const failed = (sink: string, cause: Error): TailraceError =>
+  isTailraceError(cause)
+    ? cause
+    : new TailraceError('SINK_FAILED', `sink ${sink} failed: ${cause.message}`, {
+        context: { sink },
+        remedy: 'Mend the target and start the pipeline again: it goes on where the sink stands.',
+        cause,
+      });
+
+/** The sink refuses a change for good, and the policy is to stop there. */
+export const poisoned = (
+  sink: string,
+  transaction: Transaction,
+  rejection: Rejection,
+  count: number,
+): TailraceError => {
+  const change = transaction.changes[rejection.change];
+  const key = 'key' in change ? ` of key ${JSON.stringify(Buffer.from(change.key).toString())}` : '';
+  const others = count > 1 ? ` (and ${count - 1} more changes)` : '';
+  return new TailraceError(
+    'SINK_POISON',
+    `sink ${sink} refuses the ${change.op} ${change.type}${key} at sequence number ${change.seq}: ${rejection.reason}${others}`,
+    {
+      context: { sink, sequence: change.seq },
+      remedy: 'Mend the target, or set errors.poison to skip or dead-letter.',
+    },
+  );
+};
