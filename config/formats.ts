@@ -9,6 +9,9 @@ import convict from 'convict';
  *   duration           ms as a number, or text such as `500ms`, `30s`, `5m`, `2h`, `1d`
  *   byte-size          bytes as a number, or text such as `512KiB`, `32MiB`, `1GiB`
  *   string-list        a list of strings
+ *   filled-list        a list of at least one string
+ *   string-map         a map of names to text
+ *   map                a map of anything
  */
 export const registerFormats = (): void => {
   if (isRegistered) return;
@@ -51,10 +54,30 @@ export const registerFormats = (): void => {
           throw new Error('must be a list of strings');
       },
     },
+    'filled-list': {
+      validate: (value: unknown) => {
+        if (!Array.isArray(value) || value.length === 0 || value.some((item) => typeof item !== 'string'))
+          throw new Error('must be a list of at least one string');
+      },
+    },
+    'string-map': {
+      validate: (value: unknown) => {
+        const isMap = isPlainMap(value) && Object.values(value).every((item) => typeof item === 'string');
+        if (!isMap || Object.keys(value).length === 0) throw new Error('must be a map of names to text');
+      },
+    },
+    map: {
+      validate: (value: unknown) => {
+        if (!isPlainMap(value)) throw new Error('must be a map');
+      },
+    },
   });
 };
 
 let isRegistered = false;
+
+const isPlainMap = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const durationUnits: Readonly<Record<string, number>> = {
   ms: 1,

@@ -1,6 +1,7 @@
 export { processSurroundings, type Surroundings } from './document.js';
 export {
   type Chosen,
+  type ChosenSink,
   type LoadResult,
   loadPipelines,
   type PipelineConfig,
@@ -8,10 +9,6 @@ export {
   readPipelines,
   requirePipelines,
 } from './load.js';
-export {
-  type FilterSettings,
-  filterSchema,
-  type PipelineSettings,
-  pipelineSchema,
-} from './pipeline-schema.js';
+export { type PipelineSettings, pipelineSchema } from './pipeline-schema.js';
 export { formatProblem, type Problem } from './problem.js';
+export type { FilterSettings, RouteSettings, TransformSettings } from './transform-schema.js';

@@ -8,14 +8,15 @@ import {
   processSurroundings,
   type Surroundings,
 } from './document.js';
-import {
-  type FilterSettings,
-  filterSchema,
-  type PipelineSettings,
-  pipelineSchema,
-} from './pipeline-schema.js';
+import { type PipelineSettings, pipelineSchema, type SinkSettings, sinkSchema } from './pipeline-schema.js';
 import { formatProblem, type Problem, suggest } from './problem.js';
 import { readSection, type SchemaSection } from './section.js';
+import {
+  type RouteSettings,
+  routeSchema,
+  type TransformSettings,
+  transformSchemas,
+} from './transform-schema.js';
 
 /** Sources and sinks by name. Their options are checked by their own schemas. */
 export interface Registry {
@@ -31,12 +32,21 @@ export interface Chosen<Definition> {
   readonly options: unknown;
 }
 
+/** A sink with what every sink has. */
+export interface ChosenSink extends Chosen<SinkDefinition<unknown>> {
+  /** 0 = without limit. */
+  readonly maxLag: number;
+  readonly transforms: readonly TransformSettings[];
+}
+
 /** One pipeline of a file, checked, with all defaults. */
 export interface PipelineConfig extends PipelineSettings {
   readonly file: string;
   readonly source: Chosen<SourceDefinition<unknown>>;
-  readonly sinks: readonly Chosen<SinkDefinition<unknown>>[];
-  readonly filters: readonly FilterSettings[];
+  readonly sinks: readonly ChosenSink[];
+  readonly transforms: readonly TransformSettings[];
+  /** None = every change goes to every sink. */
+  readonly routes: readonly RouteSettings[];
 }
 
 export interface LoadResult {
@@ -119,7 +129,7 @@ const readPipeline = (
 ): PipelineConfig => {
   const at = (key: string): string => (path === '' ? key : `${path}.${key}`);
   const { place } = located;
-  const others = ['source', 'sinks', 'transforms'];
+  const others = ['source', 'sinks', 'transforms', 'routes'];
   const settings = readSection(
     pipelineSchema as unknown as SchemaSection,
     located,
@@ -144,19 +154,86 @@ const readPipeline = (
       path: at('sinks'),
       message: 'at least one sink is required',
     });
-  const sinks = sinkList.map((item, i) =>
-    readChosen(item, 'sink', registry.sinks, { file, path: `${at('sinks')}[${i}]`, place }, problems),
+  const sinks = namedApart(
+    sinkList.map((item, i) => readSink(item, registry, file, `${at('sinks')}[${i}]`, problems)),
+    (i, message) => problems.push({ file, ...sinkList[i].place, path: `${at('sinks')}[${i}].name`, message }),
   );
-  const filters = listOf(part('transforms'), at('transforms'), file, problems).map((item, i) =>
-    readTransform(item, { file, path: `${at('transforms')}[${i}]`, place: item.place }, problems),
-  );
+  const transforms = readTransforms(part('transforms'), file, at('transforms'), problems);
+  const routes = listOf(part('routes'), at('routes'), file, problems).map((item, i) => {
+    const where = { file, path: `${at('routes')}[${i}]`, place: item.place };
+    const route = readSection(routeSchema, item, where, problems) as unknown as RouteSettings;
+    requireSinks(route, sinks, item, where, problems);
+    return route;
+  });
   return {
     ...(settings as unknown as PipelineSettings),
     file,
     source: chosenSource as Chosen<SourceDefinition<unknown>>,
-    sinks: numbered(sinks.filter((sink) => sink !== undefined)),
-    filters,
+    sinks,
+    transforms,
+    routes,
   };
+};
+
+const readSink = (
+  item: Located,
+  registry: Registry,
+  file: string,
+  path: string,
+  problems: Problem[],
+): ChosenSink | undefined => {
+  const { place } = item;
+  const own = Object.keys(sinkSchema);
+  const chosen = readChosen(item, 'sink', registry.sinks, { file, path, place }, problems, [
+    ...own,
+    'transforms',
+  ]);
+  if (chosen === undefined || item.kind !== 'map') return undefined;
+  const entries = new Map([...item.entries].filter(([key]) => own.includes(key)));
+  const settings = readSection(
+    sinkSchema as unknown as SchemaSection,
+    { ...item, entries },
+    { file, path, place },
+    problems,
+  ) as unknown as SinkSettings;
+  const transforms = readTransforms(
+    item.entries.get('transforms')?.value,
+    file,
+    `${path}.transforms`,
+    problems,
+  );
+  return { ...chosen, ...settings, name: settings.name || chosen.name, transforms };
+};
+
+const readTransforms = (
+  located: Located | undefined,
+  file: string,
+  path: string,
+  problems: Problem[],
+): TransformSettings[] =>
+  listOf(located, path, file, problems).flatMap((item, i) => {
+    const transform = readTransform(item, { file, path: `${path}[${i}]`, place: item.place }, problems);
+    return transform === undefined ? [] : [transform];
+  });
+
+const requireSinks = (
+  { to }: RouteSettings,
+  sinks: readonly ChosenSink[],
+  located: Located,
+  where: { file: string; path: string },
+  problems: Problem[],
+): void => {
+  const names = sinks.map(({ name }) => name);
+  const place =
+    (located.kind === 'map' ? located.entries.get('to')?.value : undefined)?.place ?? located.place;
+  for (const name of to ?? [])
+    if (!names.includes(name))
+      problems.push({
+        file: where.file,
+        ...place,
+        path: `${where.path}.to`,
+        message: `there is no sink named ${JSON.stringify(name)}${suggest(name, names)}; there are ${names.join(', ')}`,
+      });
 };
 
 /** A map with the name of a definition under `word`, and that definition's options beside it. */
@@ -166,6 +243,7 @@ const readChosen = <Definition extends { readonly name: string; readonly schema:
   definitions: ReadonlyMap<string, Definition>,
   where: { file: string; path: string; place: Place },
   problems: Problem[],
+  others: readonly string[] = [],
 ): Chosen<Definition> | undefined => {
   const { file, path } = where;
   const place = located?.place ?? where.place;
@@ -192,6 +270,7 @@ const readChosen = <Definition extends { readonly name: string; readonly schema:
   }
   const options = readSection(definition.schema as SchemaSection, located, { file, path, place }, problems, [
     word,
+    ...others,
   ]);
   return { name: definition.name, definition, options };
 };
@@ -200,27 +279,28 @@ const readTransform = (
   located: Located,
   where: { file: string; path: string; place: Place },
   problems: Problem[],
-): FilterSettings => {
+): TransformSettings | undefined => {
   const { file, path } = where;
+  const known = Object.keys(transformSchemas);
   const names = located.kind === 'map' ? [...located.entries.keys()] : [];
-  if (located.kind !== 'map' || names.length !== 1 || names[0] !== 'filter') {
-    const hint = names[0] === undefined || names[0] === 'filter' ? '' : suggest(names[0], ['filter']);
-    problems.push({
-      file,
-      ...located.place,
-      path,
-      message: `must be a map with one transform: filter${hint}`,
-    });
-    return { keys: [], excludeKeys: [], namespaces: [], types: [], ops: [] };
+  const [name] = names;
+  if (located.kind !== 'map' || names.length !== 1 || !isTransformName(name)) {
+    const hint = name === undefined || isTransformName(name) ? '' : suggest(name, known);
+    const message = `must be a map with one transform: ${known.join(', ')}${hint}`;
+    problems.push({ file, ...located.place, path, message });
+    return undefined;
   }
-  const filter = located.entries.get('filter')?.value;
-  return readSection(
-    filterSchema,
-    filter,
-    { ...where, path: `${path}.filter` },
+  const options = readSection(
+    transformSchemas[name] as SchemaSection,
+    located.entries.get(name)?.value,
+    { ...where, path: `${path}.${name}` },
     problems,
-  ) as unknown as FilterSettings;
+  );
+  return { kind: name, ...options } as unknown as TransformSettings;
 };
+
+const isTransformName = (name: string): name is keyof typeof transformSchemas =>
+  Object.hasOwn(transformSchemas, name);
 
 const listOf = (
   located: Located | undefined,
@@ -234,13 +314,21 @@ const listOf = (
   return [];
 };
 
-/** Sinks of the same kind get distinct names: `file`, `file-2` … */
-const numbered = <Item extends { readonly name: string }>(items: readonly Item[]): Item[] => {
-  const counts = new Map<string, number>();
-  return items.map((item) => {
-    const count = (counts.get(item.name) ?? 0) + 1;
-    counts.set(item.name, count);
-    return count === 1 ? item : { ...item, name: `${item.name}-${count}` };
+/** Sinks of the same kind get distinct names, `file`, `file-2` …, unless the file names them. */
+const namedApart = (
+  sinks: readonly (ChosenSink | undefined)[],
+  report: (at: number, message: string) => void,
+): ChosenSink[] => {
+  const taken = new Set<string>();
+  return sinks.flatMap((sink, at) => {
+    if (sink === undefined) return [];
+    const isNamed = sink.name !== sink.definition.name;
+    if (isNamed && taken.has(sink.name))
+      report(at, `the name ${JSON.stringify(sink.name)} is taken by another sink`);
+    let { name } = sink;
+    for (let number = 2; taken.has(name); number++) name = `${sink.name}-${number}`;
+    taken.add(name);
+    return [{ ...sink, name }];
   });
 };
 

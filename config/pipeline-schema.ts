@@ -5,27 +5,32 @@
 export interface PipelineSettings {
   readonly name: string;
   readonly startAt: 'beginning' | 'latest';
-  readonly errors: { readonly undecodable: ErrorPolicy; readonly poison: ErrorPolicy };
-  readonly deadLetters: { readonly path: string };
-  readonly offsets: { readonly path: string };
+  readonly errors: {
+    readonly undecodable: ErrorPolicy;
+    readonly poison: ErrorPolicy;
+    readonly sink: 'isolate' | 'stop';
+  };
+  readonly deadLetters: { readonly path: string; readonly url: string; readonly stream: string };
+  readonly offsets: {
+    readonly store: 'file' | 'redis' | 'postgres';
+    readonly path: string;
+    readonly url: string;
+    readonly name: string;
+    readonly lease: number;
+  };
   readonly limits: {
     readonly creditBytes: number;
+    readonly sharedBytes: number;
     readonly batchChanges: number;
     readonly batchBytes: number;
   };
   readonly retry: { readonly initial: number; readonly max: number; readonly giveUpAfter: number };
+  readonly heartbeat: number;
   readonly drainTimeout: number;
+  readonly admin: { readonly listen: string };
 }
 
 export type ErrorPolicy = 'fail' | 'skip' | 'dead-letter';
-
-export interface FilterSettings {
-  readonly keys: readonly string[];
-  readonly excludeKeys: readonly string[];
-  readonly namespaces: readonly string[];
-  readonly types: readonly string[];
-  readonly ops: readonly string[];
-}
 
 const policies = ['fail', 'skip', 'dead-letter'];
 
@@ -47,6 +52,11 @@ export const pipelineSchema = {
       format: policies,
       default: 'fail',
     },
+    sink: {
+      doc: 'when a sink fails for good: `isolate` lets the others go on, `stop` stops the pipeline',
+      format: ['isolate', 'stop'],
+      default: 'isolate',
+    },
   },
   deadLetters: {
     path: {
@@ -54,17 +64,54 @@ export const pipelineSchema = {
       format: String,
       default: 'dead-letters.ndjson',
     },
+    url: {
+      doc: 'redis://… of a Redis whose stream takes the dead letters instead of a file',
+      format: String,
+      default: '',
+      sensitive: true,
+    },
+    stream: {
+      doc: 'key of that stream',
+      format: 'required-string',
+      default: 'tailrace:{pipeline}:dead-letters',
+    },
   },
   offsets: {
+    store: {
+      doc: 'where the positions are kept of sinks that cannot hold theirs, and who runs the pipeline',
+      format: ['file', 'redis', 'postgres'],
+      default: 'file',
+    },
     path: {
-      doc: 'file of the positions of sinks that cannot hold theirs',
+      doc: 'store file: directory with a file for each pipeline',
+      format: 'required-string',
+      default: 'tailrace-offsets',
+    },
+    url: {
+      doc: 'stores redis and postgres: redis://… or postgres://…',
       format: String,
-      default: 'tailrace-offsets.json',
+      default: '',
+      sensitive: true,
+    },
+    name: {
+      doc: 'store redis: what its keys start with; store postgres: its table',
+      format: 'required-string',
+      default: 'tailrace_offsets',
+    },
+    lease: {
+      doc: 'stores redis and postgres: how long after its death a process still owns the pipeline',
+      format: 'duration',
+      default: 10_000,
     },
   },
   limits: {
     creditBytes: {
-      doc: 'memory for changes between the source and the slowest sink, at most',
+      doc: 'memory for changes on the way to each sink, at most',
+      format: 'byte-size',
+      default: 4 * 1024 * 1024,
+    },
+    sharedBytes: {
+      doc: 'memory for what several sinks read together; a sink further behind reads the source by itself',
       format: 'byte-size',
       default: 4 * 1024 * 1024,
     },
@@ -92,21 +139,36 @@ export const pipelineSchema = {
       default: 0,
     },
   },
+  heartbeat: {
+    doc: 'how long the position of a sink may stand still while nothing of what comes is for it',
+    format: 'duration',
+    default: 1_000,
+  },
   drainTimeout: { doc: 'how long a stop waits for what is in flight', format: 'duration', default: 30_000 },
+  admin: {
+    listen: {
+      doc: 'host:port for health, metrics, status and the dashboard; empty = none',
+      format: String,
+      default: '',
+    },
+  },
 } as const;
 
-export const filterSchema = {
-  keys: { doc: 'only keys that match one of these globs', format: 'string-list', default: [] as string[] },
-  excludeKeys: {
-    doc: 'no keys that match one of these globs',
-    format: 'string-list',
-    default: [] as string[],
+/** What every sink has beside its own options. */
+export interface SinkSettings {
+  readonly name: string;
+  readonly maxLag: number;
+}
+
+export const sinkSchema = {
+  name: {
+    doc: 'unique name within the pipeline; positions are kept under it (default: that of the sink)',
+    format: String,
+    default: '',
   },
-  namespaces: { doc: 'only these namespaces', format: 'string-list', default: [] as string[] },
-  types: { doc: 'only these types, such as string and hash', format: 'string-list', default: [] as string[] },
-  ops: {
-    doc: 'only these operations, such as put and delete',
-    format: 'string-list',
-    default: [] as string[],
+  maxLag: {
+    doc: 'sequence numbers that the sink may be behind and still hold the log of the source; 0 = any number',
+    format: 'whole-number',
+    default: 0,
   },
-};
+} as const;

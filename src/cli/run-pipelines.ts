@@ -1,32 +1,45 @@
 import { resolve } from 'node:path';
 import type { PipelineConfig } from '../../config/index.js';
-import { Decoder, type Logger, type Sink, TailraceError } from '../kit/index.js';
+import { TailraceError } from '../errors/index.js';
+import { Decoder, type Logger } from '../kit/index.js';
 import {
-  type ChangePredicate,
-  compileFilter,
   FileDeadLetters,
   FileOffsetsStore,
   Pipeline,
+  type PipelineOptions,
+  type PipelineSink,
 } from '../pipeline/index.js';
+import { assembleTransform } from './assemble-transforms.js';
 
 /** A pipeline and all that it owns, ready to run. */
 export interface AssembledPipeline extends AsyncDisposable {
+  readonly config: PipelineConfig;
   readonly pipeline: Pipeline;
 }
 
 /** Makes a pipeline of its configuration. Paths are taken from the working directory. */
-export const assemble = (config: PipelineConfig, log: Logger): AssembledPipeline => {
+export const assemble = async (
+  config: PipelineConfig,
+  log: Logger,
+  onStage?: PipelineOptions['onStage'],
+): Promise<AssembledPipeline> => {
   const context = { pipeline: config.name, log };
-  const sinks = config.sinks.map(({ name, definition, options }) => ({
-    name,
-    sink: definition.create(options, context),
-  }));
+  const sinks: PipelineSink[] = [];
+  for (const chosen of config.sinks) {
+    const transform = await assembleTransform(config, chosen);
+    const sink = chosen.definition.create(chosen.options, context);
+    if (transform !== undefined && sink.takesWholeBatches === true) throw cannotTransform(config, chosen.name);
+    sinks.push({
+      name: chosen.name,
+      sink,
+      ...(transform === undefined ? {} : { transform }),
+      ...(chosen.maxLag === 0 ? {} : { maxLag: chosen.maxLag }),
+    });
+  }
   const needsOffsets = sinks.some(({ sink }) => !sink.holdsPosition);
   const needsLetters = config.errors.undecodable === 'dead-letter' || config.errors.poison === 'dead-letter';
   const offsets = needsOffsets ? new FileOffsetsStore(resolve(config.offsets.path)) : undefined;
   const deadLetters = needsLetters ? new FileDeadLetters(resolve(config.deadLetters.path)) : undefined;
-  const filter = filterOf(config);
-  if (filter !== undefined) requireNoWholeBatches(config, sinks);
   const pipeline = new Pipeline({
     name: config.name,
     source: () => config.source.definition.create(config.source.options, context),
@@ -35,19 +48,22 @@ export const assemble = (config: PipelineConfig, log: Logger): AssembledPipeline
     startAt: config.startAt,
     errors: config.errors,
     creditBytes: config.limits.creditBytes,
+    sharedBytes: config.limits.sharedBytes,
     batch: { maxChanges: config.limits.batchChanges, maxBytes: config.limits.batchBytes },
     retry: {
       initialMs: config.retry.initial,
       maxMs: config.retry.max,
       giveUpAfterMs: config.retry.giveUpAfter === 0 ? Number.POSITIVE_INFINITY : config.retry.giveUpAfter,
     },
+    heartbeatMs: config.heartbeat,
     drainTimeoutMs: config.drainTimeout,
     log,
-    ...(filter === undefined ? {} : { filter }),
+    ...(onStage === undefined ? {} : { onStage }),
     ...(offsets === undefined ? {} : { offsets }),
     ...(deadLetters === undefined ? {} : { deadLetters }),
   });
   return {
+    config,
     pipeline,
     [Symbol.asyncDispose]: async () => {
       for (const { sink } of sinks) await sink[Symbol.asyncDispose]();
@@ -57,29 +73,12 @@ export const assemble = (config: PipelineConfig, log: Logger): AssembledPipeline
   };
 };
 
-/** @throws TailraceError `CONFIG_INVALID` when a sink would write what the filters are to keep out */
-const requireNoWholeBatches = (
-  config: PipelineConfig,
-  sinks: readonly { readonly name: string; readonly sink: Sink }[],
-): void => {
-  const whole = sinks.find(({ sink }) => sink.takesWholeBatches === true);
-  if (whole === undefined) return;
-  throw new TailraceError(
+const cannotTransform = ({ file }: PipelineConfig, sink: string): TailraceError =>
+  new TailraceError(
     'CONFIG_INVALID',
-    `pipeline ${config.name}: sink ${whole.name} writes the batches of the log as they are, transforms have no effect on it`,
+    `${file}: sink ${sink} forwards batches as they are, so nothing can be left out or changed`,
     {
-      context: { file: config.file, sink: whole.name },
-      remedy: 'Leave out the transforms, or give that sink a pipeline of its own.',
+      context: { file, sink },
+      remedy: 'Remove the transforms and routes, or give that sink a pipeline of its own.',
     },
   );
-};
-
-/** All filters of a pipeline as one predicate; a list that is empty lets all pass. */
-const filterOf = (config: PipelineConfig): ChangePredicate | undefined => {
-  const predicates = config.filters.map((settings) =>
-    compileFilter(
-      Object.fromEntries(Object.entries(settings).filter(([, list]) => (list as string[]).length > 0)),
-    ),
-  );
-  return predicates.length === 0 ? undefined : (change) => predicates.every((passes) => passes(change));
-};

@@ -41,6 +41,7 @@ export type ErrorCode =
   | 'SINK_FENCED' // another process has claimed the sink
   | 'SINK_POISON' // records that the target will never take
   | 'SINK_FAILED'
+  | 'TRANSFORM_FAILED' // a transform function of the user's failed; context: module, sequence
   // pipeline, configuration, command line
   | 'CONFIG_INVALID'
   | 'PIPELINE_OWNED' // another running process has this pipeline

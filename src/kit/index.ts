@@ -43,3 +43,4 @@ export type { Logger, PluginContext, SinkDefinition, SourceDefinition } from './
 export type { Position, StartPoint } from './position.js';
 export type { Claim, Guarantee, Rejection, Sink, SinkBatch, WriteOutcome } from './sink.js';
 export type { Pulled, PullLimit, Retention, Source, SourceBatch } from './source.js';
+export type { Transform, TransformContext } from './transform.js';

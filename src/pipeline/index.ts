@@ -16,3 +16,10 @@ export { Pipeline, type PipelineOptions, type PipelineSink } from './pipeline.js
 export type { PipelineState, PipelineStatus, SinkStatus } from './pipeline-status.js';
 export { SharedSource } from './shared-source.js';
 export type { ErrorPolicy, SinkErrorKind } from './sink-lane.js';
+export { addStage } from './transform/add-fields.js';
+export { type ChangeStage, chainStages, filterStage } from './transform/change-stage.js';
+export { dropStage, type FieldSelection, hashStage, maskStage } from './transform/field-edits.js';
+export { flattenStage, parseJsonStage } from './transform/json-documents.js';
+export { renameStage } from './transform/rename-key.js';
+export { type Route, routeStage } from './transform/route.js';
+export { loadUserFunction, type UserFunctionOptions } from './transform/user-function.js';

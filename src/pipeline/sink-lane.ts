@@ -139,7 +139,7 @@ export class SinkLane {
     // Plain loops: at full speed this sees every transaction.
     const transactions: Transaction[] = [];
     let isHeldInPart = false;
-    let hasChanges = this.sink.passesBytes === true;
+    let hasChanges = this.sink.takesWholeBatches === true;
     for (const chunk of chunks)
       for (const transaction of chunk.transactions) {
         if (transaction.first <= from) isHeldInPart = true;

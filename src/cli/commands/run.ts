@@ -13,7 +13,7 @@ export const runCommand = async (files: readonly string[], output: OutputOptions
   const interrupted = onInterrupt();
   const failed = new AbortController();
   const stop = AbortSignal.any([interrupted, failed.signal]);
-  const assembled = configs.map((config) => assemble(config, log));
+  const assembled = await Promise.all(configs.map((config) => assemble(config, log)));
   const progress = new Progress(output);
   const finished = new AbortController();
   const shown = showProgress(

@@ -10,7 +10,7 @@ export const validateCommand = async (files: readonly string[], output: OutputOp
   const log = consoleLogger(output);
   const rows = [];
   for (const config of configs) {
-    await using assembled = assemble(config, log);
+    await using assembled = await assemble(config, log);
     for (const sink of assembled.pipeline.status().sinks)
       rows.push({
         pipeline: config.name,
