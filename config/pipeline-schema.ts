@@ -118,7 +118,7 @@ export const pipelineSchema = {
     batchChanges: {
       doc: 'changes in one write to a sink, at most',
       format: 'positive-integer',
-      default: 10_000,
+      default: 5_000,
     },
     batchBytes: {
       doc: 'bytes in one write to a sink, at most',

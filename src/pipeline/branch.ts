@@ -1,4 +1,4 @@
-import { concatMap, lastValueFrom, tap } from 'rxjs';
+import { lastValueFrom, tap } from 'rxjs';
 import {
   type Logger,
   type Position,
@@ -10,17 +10,22 @@ import {
   type Transaction,
 } from '../kit/index.js';
 import type { Timing } from './backoff.js';
-import type { Chunk } from './chunk.js';
-import { type BatchLimit, commitTo } from './commit-to.js';
+import type { Chunk, ChunkGroup } from './chunk.js';
+import { type BatchLimit, commitGroups } from './commit-groups.js';
 import { CreditGate } from './credit-gate.js';
-import { creditedSource, type TransactionDecoder } from './credited-source.js';
+import { creditedSource } from './credited-source.js';
 import type { DeadLetterTarget } from './dead-letters.js';
 import { type ErrorPolicy, type SinkLane, SinkRewound } from './sink-lane.js';
 
 /** Turns a transaction into what one sink is to see. It keeps its range and its bytes, so that positions move on. */
 export type TransactionTransform = (transaction: Transaction) => Transaction | Promise<Transaction>;
 
-/** The steps whose time is measured, once a pull or write. `deliver` is from the source to the sink. */
+/** Turns batches into changes; keeps what it has seen of each key. */
+export interface TransactionDecoder {
+  decode(batch: Buffer): Transaction;
+}
+
+/** The steps whose time is measured, once a write. `deliver` is from the source to the sink. */
 export type Stage = 'decode' | 'transform' | 'write' | 'deliver';
 
 export interface BranchOptions {
@@ -83,8 +88,8 @@ export class Branch {
 
   /** The oldest chunk that the sink does not have yet. */
   get oldestWaiting(): { readonly sequence: number; readonly sinceMs: number } | null {
-    for (const { transactions, pulledAtMs } of this.#waiting)
-      return { sequence: transactions[0]?.first ?? 0, sinceMs: pulledAtMs };
+    for (const { batches, pulledAtMs } of this.#waiting)
+      return { sequence: batches[0].sequence, sinceMs: pulledAtMs };
     return null;
   }
 
@@ -127,7 +132,6 @@ export class Branch {
     const over = new AbortController();
     const { chunks, ended } = creditedSource(
       source,
-      makeDecoder(),
       this.#gate,
       pullLimit,
       AbortSignal.any([signal, over.signal]),
@@ -137,13 +141,15 @@ export class Branch {
           this.pulledBatches += pulled.batches.length;
           return this.#options.onPulled(pulled);
         },
-        onDecoded: (ms) => this.#options.onStage?.('decode', lane.name, ms),
       },
     );
+    const decoder = makeDecoder();
     const delivered = chunks.pipe(
-      concatMap((chunk) => this.#prepare(chunk)),
       tap((chunk) => chunk.creditBytes > 0 && this.#waiting.add(chunk)),
-      commitTo(lane, batchLimit, hardStop),
+      commitGroups(batchLimit, {
+        prepare: (group) => this.#prepare(group, decoder),
+        deliver: (group) => lane.deliver(group, hardStop),
+      }),
       tap((chunk) => this.#delivered(chunk)),
     );
     try {
@@ -166,27 +172,49 @@ export class Branch {
     return position === null ? { kind: this.#options.startAt } : { kind: 'after', position };
   }
 
-  /** Transforms, and applies the policy for what could not be decoded: dead letters are durable before anything moves on. */
-  async #prepare(chunk: Chunk): Promise<Chunk> {
-    this.pulledBytes += chunk.byteLength;
-    const { transform, timing, onStage } = this.#options;
+  /** Decodes and transforms. Plain loops: at full speed this sees every batch. */
+  async #prepare(chunks: readonly Chunk[], decoder: TransactionDecoder): Promise<ChunkGroup> {
+    const { timing, onStage } = this.#options;
     const startedMs = timing.now();
-    const transactions: Transaction[] = [];
-    for (const transaction of chunk.transactions) {
-      if (transaction.undecodable.length > 0) await this.#handleUndecodable(transaction);
-      let kept = transaction;
-      if (transform !== undefined) {
-        const transformed = transform(transaction);
-        kept = transformed instanceof Promise ? await transformed : transformed;
-        this.filteredChanges += Math.max(0, transaction.changes.length - kept.changes.length);
+    let byteLength = 0;
+    let position: Position | null = null;
+    let isDecodable = true;
+    const decoded: Transaction[] = [];
+    for (const chunk of chunks) {
+      byteLength += chunk.byteLength;
+      position = chunk.position ?? position;
+      for (const { bytes } of chunk.batches) {
+        const transaction = decoder.decode(bytes);
+        if (transaction.undecodable.length > 0) isDecodable = false;
+        decoded.push(transaction);
       }
-      this.changes += kept.changes.length;
-      transactions.push(kept);
     }
-    if (transform !== undefined) onStage?.('transform', this.lane.name, timing.now() - startedMs);
-    return { ...chunk, transactions };
+    this.pulledBytes += byteLength;
+    onStage?.('decode', this.lane.name, timing.now() - startedMs);
+    if (!isDecodable)
+      for (const transaction of decoded)
+        if (transaction.undecodable.length > 0) await this.#handleUndecodable(transaction);
+    const transactions = await this.#transform(decoded);
+    for (const { changes } of transactions) this.changes += changes.length;
+    return { chunks, transactions, position, byteLength };
   }
 
+  async #transform(decoded: readonly Transaction[]): Promise<readonly Transaction[]> {
+    const { transform, timing, onStage } = this.#options;
+    if (transform === undefined) return decoded;
+    const startedMs = timing.now();
+    const transactions: Transaction[] = [];
+    for (const transaction of decoded) {
+      const transformed = transform(transaction);
+      const kept = transformed instanceof Promise ? await transformed : transformed;
+      this.filteredChanges += Math.max(0, transaction.changes.length - kept.changes.length);
+      transactions.push(kept);
+    }
+    onStage?.('transform', this.lane.name, timing.now() - startedMs);
+    return transactions;
+  }
+
+  /** Applies the policy for what could not be decoded: dead letters are durable before anything moves on. */
   async #handleUndecodable(transaction: Transaction): Promise<void> {
     const { undecodable: policy, deadLetters, pipeline, log } = this.#options;
     const [first] = transaction.undecodable;

@@ -1,8 +1,10 @@
-import type { Position, Transaction } from '../kit/index.js';
+import type { Position, SourceBatch, Transaction } from '../kit/index.js';
 
-/** What one pull brought, decoded: whole transactions, and the position behind them. */
+/** What one pull brought: whole batches of the log, not decoded yet, and the position behind them. */
 export interface Chunk {
-  readonly transactions: readonly Transaction[];
+  readonly batches: readonly SourceBatch[];
+  /** Counted records of the batches. */
+  readonly records: number;
   /** Null when the chunk holds nothing that moves a position. */
   readonly position: Position | null;
   /** Bytes of the source. */
@@ -11,4 +13,13 @@ export interface Chunk {
   readonly creditBytes: number;
   /** When the source gave it, by the pipeline's clock, in ms. */
   readonly pulledAtMs: number;
+}
+
+/** Chunks that are written as one unit, decoded. */
+export interface ChunkGroup {
+  readonly chunks: readonly Chunk[];
+  readonly transactions: readonly Transaction[];
+  /** That of the last chunk that has one. */
+  readonly position: Position | null;
+  readonly byteLength: number;
 }

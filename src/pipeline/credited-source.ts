@@ -1,12 +1,5 @@
 import { Observable } from 'rxjs';
-import {
-  type Pulled,
-  type PullLimit,
-  positionOf,
-  type Source,
-  type SourceBatch,
-  type Transaction,
-} from '../kit/index.js';
+import { type Pulled, type PullLimit, positionOf, type Source, type SourceBatch } from '../kit/index.js';
 import type { Chunk } from './chunk.js';
 import type { CreditGate } from './credit-gate.js';
 
@@ -14,24 +7,16 @@ import type { CreditGate } from './credit-gate.js';
 export interface PullWatch {
   now(): number;
   onPulled(pulled: Pulled): Promise<void>;
-  /** How long decoding one pull took, in ms. */
-  onDecoded(ms: number): void;
-}
-
-/** Turns batches into changes; keeps what it has seen of each key. */
-export interface TransactionDecoder {
-  decode(batch: Buffer): Transaction;
 }
 
 /**
- * Pulls a source as credit allows, and decodes. Each chunk holds credit for its bytes until it is settled.
+ * Pulls a source as credit allows. Each chunk holds credit for its bytes until it is settled.
  * An idle source gives empty chunks, by which positions move on. The stream completes when the source ends or `signal`
  * aborts: what was pulled before is then still delivered.
  * `ended` resolves when the source is no longer being pulled, which may be a little after the stream was given up.
  */
 export const creditedSource = (
   source: Source,
-  decoder: TransactionDecoder,
   gate: CreditGate,
   limit: PullLimit,
   signal: AbortSignal,
@@ -49,17 +34,9 @@ export const creditedSource = (
         if (pulled === null || subscriber.closed) break;
         await watch.onPulled(pulled);
         const pulledAtMs = watch.now();
-        if (pulled.batches.length === 0) {
-          subscriber.next({ transactions: [], position: null, byteLength: 0, creditBytes: 0, pulledAtMs });
-          continue;
-        }
-        const byteLength = pulled.batches.reduce((total, batch) => total + batch.bytes.length, 0);
-        const creditBytes = byteLength + decodedBytes * countRecords(pulled.batches);
-        gate.take(creditBytes);
-        const transactions = pulled.batches.map((batch) => decoder.decode(batch.bytes));
-        watch.onDecoded(watch.now() - pulledAtMs);
-        const position = positionBehind(pulled.batches);
-        subscriber.next({ transactions, position, byteLength, creditBytes, pulledAtMs });
+        const chunk = chunkOf(pulled.batches, pulledAtMs);
+        gate.take(chunk.creditBytes);
+        subscriber.next(chunk);
       }
       subscriber.complete();
     };
@@ -84,15 +61,19 @@ const pullUnlessAborted = async (
   }
 };
 
-const countRecords = (batches: readonly SourceBatch[]): number =>
-  batches.reduce((total, batch) => total + 1 + batch.count, 0);
+const chunkOf = (batches: readonly SourceBatch[], pulledAtMs: number): Chunk => {
+  let records = 0;
+  let byteLength = 0;
+  for (const { count, bytes } of batches) {
+    records += count;
+    byteLength += bytes.length;
+  }
+  const creditBytes = byteLength + batchObjectBytes * batches.length;
+  return { batches, records, position: positionBehind(batches), byteLength, creditBytes, pulledAtMs };
+};
 
-/**
- * About what the objects of a decoded record take beside its bytes; as much again for its transaction. Counted, so that
- * small changes do not fill the heap: decoded changes that outlive the young generation were once the largest cost of a
- * pipeline at full speed.
- */
-const decodedBytes = 400;
+/** About what the objects of a batch take beside its bytes. Counted, so that small batches do not fill the heap. */
+const batchObjectBytes = 200;
 
 const positionBehind = (batches: readonly SourceBatch[]): Chunk['position'] => {
   const last = batches.findLast((batch) => batch.count > 0);

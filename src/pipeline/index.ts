@@ -1,14 +1,13 @@
 export { Backoff, type RetryOptions, systemTiming, type Timing } from './backoff.js';
-export type { Stage, TransactionTransform } from './branch.js';
+export type { Stage, TransactionDecoder, TransactionTransform } from './branch.js';
 export {
   type ChangePredicate,
   compileFilter,
   type FilterOptions,
   filterTransaction,
 } from './change-filter.js';
-export type { BatchLimit } from './commit-to.js';
+export type { BatchLimit } from './commit-groups.js';
 export { CreditGate } from './credit-gate.js';
-export type { TransactionDecoder } from './credited-source.js';
 export { type DeadLetter, type DeadLetterTarget, FileDeadLetters } from './dead-letters.js';
 export { FileOffsetsStore } from './file-offsets-store.js';
 export type { OffsetsStore, StoredOffset } from './offsets-store.js';

@@ -9,10 +9,9 @@ import {
   TailraceError,
 } from '../kit/index.js';
 import { type RetryOptions, systemTiming, type Timing } from './backoff.js';
-import { Branch, type Stage, type TransactionTransform } from './branch.js';
+import { Branch, type Stage, type TransactionDecoder, type TransactionTransform } from './branch.js';
 import { type ChangePredicate, filterTransaction } from './change-filter.js';
-import type { BatchLimit } from './commit-to.js';
-import type { TransactionDecoder } from './credited-source.js';
+import type { BatchLimit } from './commit-groups.js';
 import type { DeadLetterTarget } from './dead-letters.js';
 import type { OffsetsStore } from './offsets-store.js';
 import { type PipelineState, type PipelineStatus, statusOf } from './pipeline-status.js';
@@ -57,7 +56,7 @@ export interface PipelineOptions {
   /** One pull from the source, at most; defaults 250 batches and 1 MiB. */
   readonly pullBatches?: number;
   readonly pullBytes?: number;
-  /** One write to a sink, at most; defaults 10,000 changes and 8 MiB. */
+  /** One write to a sink, at most; defaults 5,000 changes and 8 MiB. */
   readonly batch?: Partial<BatchLimit>;
   readonly retry?: Partial<RetryOptions>;
   /** How long a position may stand still while nothing is to be written; default 1 s. */
@@ -253,7 +252,7 @@ export class Pipeline {
         maxBatches: options.pullBatches ?? 250,
         maxBytes: options.pullBytes ?? 1024 * 1024,
       },
-      batchLimit: { maxChanges: 10_000, maxBytes: 8 * 1024 * 1024, ...options.batch },
+      batchLimit: { maxChanges: 5_000, maxBytes: 8 * 1024 * 1024, ...options.batch },
       timing: this.#timing,
       log,
       onPulled: (pulled) => this.#pulled(pulled),

@@ -13,7 +13,7 @@ import {
   type WriteOutcome,
 } from '../kit/index.js';
 import { Backoff, type RetryOptions, type Timing } from './backoff.js';
-import type { Chunk } from './chunk.js';
+import type { ChunkGroup } from './chunk.js';
 import type { DeadLetterTarget } from './dead-letters.js';
 import type { OffsetsStore } from './offsets-store.js';
 import { failed, fenced, poisoned } from './sink-errors.js';
@@ -125,30 +125,30 @@ export class SinkLane {
   }
 
   /**
-   * Delivers chunks as one unit, leaving out what the sink already holds. Resolves when they are durable or accepted.
+   * Delivers a group as one unit, leaving out what the sink already holds. Resolves when it is durable or accepted.
    * @throws TailraceError `SINK_FENCED` | `SINK_POISON` | `SINK_FAILED` | `HISTORY_MISMATCH`; SinkRewound
    */
-  async deliver(chunks: readonly Chunk[], signal: AbortSignal): Promise<void> {
-    const position = chunks.findLast((chunk) => chunk.position !== null)?.position ?? null;
+  async deliver(group: ChunkGroup, signal: AbortSignal): Promise<void> {
+    const { position, byteLength } = group;
     if (position === null) return await this.#beat(signal);
     const from = this.reached?.sequence ?? 0;
     if (position.sequence <= from) {
-      this.#requireHeld(chunks);
+      this.#requireHeld(group.transactions);
       return;
     }
-    // Plain loops: at full speed this sees every transaction.
+    // A plain loop: at full speed this sees every transaction.
     const transactions: Transaction[] = [];
     let isHeldInPart = false;
     let hasChanges = this.sink.takesWholeBatches === true;
-    for (const chunk of chunks)
-      for (const transaction of chunk.transactions) {
-        if (transaction.first <= from) isHeldInPart = true;
-        if (transaction.first <= from && transaction.last <= from) continue;
-        transactions.push(transaction);
-        if (transaction.changes.length > 0) hasChanges = true;
+    for (const transaction of group.transactions) {
+      if (transaction.first <= from) {
+        isHeldInPart = true;
+        if (transaction.last <= from) continue;
       }
-    if (isHeldInPart) this.#requireHeld(chunks);
-    const byteLength = chunks.reduce((total, chunk) => total + chunk.byteLength, 0);
+      transactions.push(transaction);
+      if (transaction.changes.length > 0) hasChanges = true;
+    }
+    if (isHeldInPart) this.#requireHeld(group.transactions);
     const last = transactions.at(-1);
     if (!hasChanges && last !== undefined && !this.#isBeatDue()) {
       this.#passed = { position, last };
@@ -316,26 +316,22 @@ export class SinkLane {
   }
 
   /** The batch at the sink's position must be the one that the source has there. */
-  #requireHeld(chunks: readonly Chunk[]): void {
+  #requireHeld(transactions: readonly Transaction[]): void {
     const held = this.reached;
-    if (held === null) return;
-    for (const chunk of chunks) {
-      const same = chunk.transactions.find(
-        (transaction) => transaction.last === held.sequence && transaction.count > 0,
-      );
-      if (same === undefined) continue;
-      const found = positionOf({ sequence: same.first, count: same.count, bytes: same.bytes });
-      if (isSamePosition(found, held)) continue;
-      throw new TailraceError(
-        'HISTORY_MISMATCH',
-        `sink ${this.name} holds another history at ${held.sequence}`,
-        {
-          context: { sink: this.name, sequence: held.sequence },
-          remedy:
-            'The source was restored or failed over: start again from a new snapshot, or reset the position.',
-        },
-      );
-    }
+    const same =
+      held && transactions.find((transaction) => transaction.last === held.sequence && transaction.count > 0);
+    if (!same) return;
+    const found = positionOf({ sequence: same.first, count: same.count, bytes: same.bytes });
+    if (isSamePosition(found, held)) return;
+    throw new TailraceError(
+      'HISTORY_MISMATCH',
+      `sink ${this.name} holds another history at ${held.sequence}`,
+      {
+        context: { sink: this.name, sequence: held.sequence },
+        remedy:
+          'The source was restored or failed over: start again from a new snapshot, or reset the position.',
+      },
+    );
   }
 }
 

@@ -42,11 +42,11 @@ describe('pipeline files', () => {
       name: 'orders',
       startAt: 'latest',
       errors: { undecodable: 'fail', poison: 'fail' },
-      limits: { creditBytes: 64 * 1024 * 1024, batchChanges: 10_000 },
+      limits: { creditBytes: 64 * 1024 * 1024, batchChanges: 5_000 },
       retry: { max: 30_000 },
       source: { name: 'kvrocks', options: { url: 'redis://127.0.0.1:6666', pollBatches: 1000 } },
       sinks: [{ name: 'file', options: { path: 'out.ndjson', sync: true } }],
-      filters: [{ keys: ['order:*'], types: ['hash'] }],
+      transforms: [{ kind: 'filter', keys: ['order:*'], types: ['hash'] }],
     });
   });
 
@@ -75,7 +75,7 @@ transforms:
       'p.yaml:6:5 sinks[0].pth: unknown key (did you mean "path"?)',
       'p.yaml:5:5 sinks[0].path: is required',
       'p.yaml:7:11 sinks[0].sync: must be true or false, not "sometimes"',
-      'p.yaml:14:5 transforms[0]: must be a map with one transform: filter (did you mean "filter"?)',
+      'p.yaml:14:5 transforms[0]: must be a map with one transform: filter, rename, drop, mask, hash, parseJson, flatten, add, use (did you mean "filter"?)',
     ]);
   });
 
@@ -98,6 +98,56 @@ sinks: [{ sink: file, path: "literal-$\${x}" }]
       'p.yaml:1:7 name: is required',
     ]);
     expect(load(good.replace('orders', '${file:/nowhere}')).shown[0]).toContain('cannot read /nowhere');
+  });
+
+  it('name sinks apart, and check routes and transforms against them', () => {
+    const { pipelines, shown } = load(`name: x
+source: { connector: kvrocks, url: "redis://h" }
+transforms:
+  - rename: { keys: "a:{id}", to: "b:{id}" }
+  - hash: { fields: [mail], secret: "\${SECRET}" }
+  - use: { module: ./t.mjs, options: { limit: 3 } }
+routes:
+  - { keys: ["order:{id}"], to: [archive, file], key: "o:{id}" }
+  - { to: [file-2] }
+sinks:
+  - { sink: file, path: a }
+  - { sink: file, path: b }
+  - { sink: file, path: c, name: archive, maxLag: 1000, transforms: [{ add: { fields: { region: eu } } }] }
+`);
+    expect(shown).toEqual([]);
+    expect(pipelines[0]).toMatchObject({
+      transforms: [
+        { kind: 'rename', keys: 'a:{id}', to: 'b:{id}' },
+        { kind: 'hash', fields: ['mail'], secret: 'hunter2', algorithm: 'sha256' },
+        { kind: 'use', module: './t.mjs', export: 'default', options: { limit: 3 } },
+      ],
+      routes: [{ keys: ['order:{id}'], to: ['archive', 'file'], key: 'o:{id}' }, { to: ['file-2'] }],
+      sinks: [
+        { name: 'file', maxLag: 0, transforms: [] },
+        { name: 'file-2' },
+        { name: 'archive', maxLag: 1000, transforms: [{ kind: 'add', fields: { region: 'eu' } }] },
+      ],
+    });
+    expect(
+      load(`name: x
+source: { connector: kvrocks, url: "redis://h" }
+transforms:
+  - drop: { fields: [] }
+  - add: { fields: [a] }
+routes:
+  - { to: [fil] }
+sinks:
+  - { sink: file, path: a, name: twice, maxLag: -1 }
+  - { sink: stdout, name: twice }
+`).shown,
+    ).toEqual([
+      'p.yaml:9:49 sinks[0].maxLag: must be a whole number, not -1',
+      'p.yaml:10:5 sinks[1].name: the name "twice" is taken by another sink',
+      'p.yaml:4:21 transforms[0].drop.fields: must be a list of at least one string, not []',
+      'p.yaml:5:20 transforms[1].add.fields: must be a map of names to text, not ["a"]',
+      'p.yaml:7:11 routes[0].to: there is no sink named "fil"; there are twice, twice-2',
+    ]);
   });
 
   it('never show a secret', () => {
