@@ -28,7 +28,8 @@ export const assemble = async (
   for (const chosen of config.sinks) {
     const transform = await assembleTransform(config, chosen);
     const sink = chosen.definition.create(chosen.options, context);
-    if (transform !== undefined && sink.takesWholeBatches === true) throw cannotTransform(config, chosen.name);
+    if (transform !== undefined && sink.takesWholeBatches === true)
+      throw cannotTransform(config, chosen.name);
     sinks.push({
       name: chosen.name,
       sink,
