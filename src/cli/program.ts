@@ -115,6 +115,11 @@ Examples:
     )
     .option('--no-protected-mode', 'allow other addresses than loopback without a password')
     .option('--dump-dir <directory>', 'where KPROFILE MEMORY DUMP may write (default: profiles in the store)')
+    .option('--tls-cert <file>', 'serve by TLS with this certificate (PEM)')
+    .option('--tls-key <file>', 'private key of the certificate (PEM)')
+    .option('--tls-ca <file>', 'demand certificates of clients, signed by this authority (PEM)')
+    .option('--maxclients <count>', 'refuse more clients than this', wholeNumber, 10_000)
+    .option('--timeout <seconds>', 'close clients that were idle for so long; 0 = never', wholeNumber, 0)
     .addHelpText(
       'after',
       '\nExample:\n  tailrace serve --dir ./data --listen 127.0.0.1:6666\n  redis-cli -p 6666 SET greeting hello',
@@ -210,6 +215,11 @@ export interface ServeFlags {
   readonly requirepass?: string;
   readonly protectedMode: boolean;
   readonly dumpDir?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsCa?: string;
+  readonly maxclients: number;
+  readonly timeout: number;
 }
 
 export interface DumpFlags {

@@ -5,7 +5,10 @@ import { configCommands } from './commands/config-commands.js';
 import { connectionCommands } from './commands/connection-commands.js';
 import { infoCommands } from './commands/info-commands.js';
 import { memoryCommands } from './commands/memory-commands.js';
+import { namespaceCommands } from './commands/namespace-commands.js';
+import { slowLogCommands } from './commands/slow-log-commands.js';
 import { transactionCommands } from './commands/transaction-commands.js';
+import { pubSubCommands } from './pubsub/pubsub-commands.js';
 import type { ServerCommand } from './server-command.js';
 import { logCommands } from './updates/log-commands.js';
 
@@ -16,6 +19,8 @@ export interface TableEntry {
   readonly data?: DataCommand;
   readonly server?: ServerCommand;
   calls: number;
+  /** Spent in all calls. */
+  microseconds: number;
 }
 
 /** Every command, by name. */
@@ -28,9 +33,15 @@ export class CommandTable {
 
   constructor() {
     for (const data of dataCommands.values())
-      this.#byName.set(data.name, { name: data.name, arity: data.arity, data, calls: 0 });
+      this.#byName.set(data.name, { name: data.name, arity: data.arity, data, calls: 0, microseconds: 0 });
     for (const server of serverCommands.flat())
-      this.#byName.set(server.name, { name: server.name, arity: server.arity, server, calls: 0 });
+      this.#byName.set(server.name, {
+        name: server.name,
+        arity: server.arity,
+        server,
+        calls: 0,
+        microseconds: 0,
+      });
   }
 
   /** All commands; names in lower case. */
@@ -73,6 +84,9 @@ const serverCommands: readonly (readonly ServerCommand[])[] = [
   infoCommands,
   logCommands,
   memoryCommands,
+  namespaceCommands,
+  pubSubCommands,
+  slowLogCommands,
 ];
 
 const maxNameBytes = 64;

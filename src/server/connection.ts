@@ -3,14 +3,15 @@ import {
   CommandContext,
   CommandTransaction,
   type DataCommand,
+  defaultNamespace,
   ErrorReply,
   keyName,
   keysOfCall,
   type Reply,
-  wrongArity,
 } from '../data-model/index.js';
 import { isTailraceError } from '../errors/index.js';
 import { ReplyWriter, RequestParser, unauthenticatedRequestLimits } from '../resp/index.js';
+import { refusalOf, unknownCommand } from './admission.js';
 import type { BlockedCall } from './blocked-calls.js';
 import type { TableEntry } from './command-table.js';
 import { Outbox } from './outbox.js';
@@ -28,6 +29,9 @@ export interface Suspension {
   readonly timeOut?: () => void;
 }
 
+/** CLIENT REPLY: `skip next` is SKIP itself, which is not answered either. */
+export type ReplyMode = 'on' | 'off' | 'skip next' | 'skip';
+
 /**
  * One client. Its commands run in order as they arrive; the replies of everything that one chunk of bytes brought
  * leave together, once what they tell of is durable. Other connections go on meanwhile and share the same sync.
@@ -41,21 +45,29 @@ export class Connection {
   readonly reply = new ReplyWriter();
   readonly createdAtMs = Date.now();
   name = '';
+  libraryName = '';
+  libraryVersion = '';
+  /** Date.now() when it last sent something. */
+  lastActiveMs = Date.now();
+  replies: ReplyMode = 'on';
   isWatchBroken = false;
   lastCommand = '';
   pollCursor: PollCursor | undefined;
   updateStream: UpdateStream | undefined;
   #isAuthenticated = false;
+  #token: string | undefined;
   readonly #socket: Socket;
   readonly #parser: RequestParser;
-  readonly #context: CommandContext;
+  #context: CommandContext;
   readonly #outbox: Outbox;
   #isHeld = false;
   #isClosing = false;
   #linger: NodeJS.Timeout | undefined;
   #lastWrite = 0;
   #queue: TransactionQueue | undefined;
-  #isExecuting = false;
+  /** What EXEC is running. */
+  #transaction: CommandTransaction | undefined;
+  #afterwards: (() => void)[] = [];
   #isRunning = false;
   #suspension: Suspension | undefined;
 
@@ -64,8 +76,8 @@ export class Connection {
     this.state = state;
     this.id = state.nextClientId++;
     this.#parser = new RequestParser();
-    this.isAuthenticated = state.options.password === '';
     this.#context = new CommandContext(state.store, state.services);
+    this.logout();
     this.#outbox = new Outbox(socket, state.store, () => this.#sent());
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
@@ -78,14 +90,40 @@ export class Connection {
     return `${this.#socket.remoteAddress}:${this.#socket.remotePort}`;
   }
 
+  get localAddress(): string {
+    return `${this.#socket.localAddress}:${this.#socket.localPort}`;
+  }
+
+  /** Whoever has not shown the password or a token may send only what it takes to do so. */
   get isAuthenticated(): boolean {
     return this.#isAuthenticated;
   }
 
-  /** Whoever has not shown the password may send only what it takes to do so. */
-  set isAuthenticated(value: boolean) {
-    this.#isAuthenticated = value;
-    this.#parser.limits = value ? this.state.options.request : unauthenticatedRequestLimits;
+  /** The token by which the client came into its namespace; undefined for the administrator. */
+  get token(): string | undefined {
+    return this.#token;
+  }
+
+  get isAdmin(): boolean {
+    return this.#isAuthenticated && this.#token === undefined;
+  }
+
+  /** Lets the client into a namespace; without a token, into the default one as its administrator. */
+  login(namespace = defaultNamespace, token?: string): void {
+    this.#isAuthenticated = true;
+    this.#token = token;
+    this.#parser.limits = this.state.options.request;
+    if (namespace !== this.namespace) {
+      this.state.pubSub.remove(this); // its channels were those of the other namespace
+      this.#context = new CommandContext(this.state.store, this.state.services, namespace);
+    }
+  }
+
+  /** As it was at the start. */
+  logout(): void {
+    this.login();
+    this.#isAuthenticated = this.state.options.password === '';
+    if (!this.#isAuthenticated) this.#parser.limits = unauthenticatedRequestLimits;
   }
 
   get namespace(): string {
@@ -96,13 +134,26 @@ export class Connection {
     return this.#queue !== undefined;
   }
 
+  get queuedCommands(): number {
+    return this.#queue?.commands.length ?? -1;
+  }
+
   /** False while EXEC runs the queue: nothing in a transaction waits. */
   get mayWait(): boolean {
-    return !this.#isExecuting;
+    return this.#transaction === undefined;
+  }
+
+  get isSubscriber(): boolean {
+    return this.state.pubSub.isSubscriber(this);
   }
 
   get isWaiting(): boolean {
     return this.#suspension !== undefined;
+  }
+
+  /** Bytes of commands that have not run. */
+  get queryBytes(): number {
+    return this.#parser.bufferedBytes;
   }
 
   /** Bytes of replies that the client has not taken. */
@@ -150,6 +201,19 @@ export class Connection {
     if (!this.#isRunning) this.#flush(this.state.store.durableSequence);
   }
 
+  /** Sends a message that was written to `reply`, when all that was committed before it is durable. */
+  pushMessage(): void {
+    if (!this.#isRunning) this.#flush();
+    if (this.unsentBytes <= this.state.options.subscriberOutputBytes) return;
+    this.state.counters.closedForOutput++;
+    this.#socket.destroy();
+  }
+
+  /** Does something when the current command, or the transaction that it is part of, is done. */
+  afterwards(action: () => void): void {
+    this.#afterwards.push(action);
+  }
+
   /** CLIENT UNBLOCK: false when the client does not wait for anything that it can be released from. */
   unblock(isError: boolean): boolean {
     const timeOut = this.#suspension?.timeOut;
@@ -194,7 +258,7 @@ export class Connection {
     }
     const transaction = new CommandTransaction(this.state.store, this.state.services, this.namespace);
     this.reply.array(queue.commands.length);
-    this.#isExecuting = true;
+    this.#transaction = transaction;
     try {
       for (const { entry, args } of queue.commands) {
         if (entry.data === undefined) entry.server?.run(this, args);
@@ -205,18 +269,20 @@ export class Connection {
         }
       }
     } finally {
-      this.#isExecuting = false;
+      this.#transaction = undefined;
     }
     if (transaction.batch.count > 0) this.commit(transaction.batch.finish());
   }
 
-  /** Commits a batch of this client: its reply waits until the batch is durable. */
+  /** Commits a batch of this client, or adds it to its transaction; the reply waits until it is durable. */
   commit(batch: Buffer): void {
-    this.#lastWrite = this.state.commit(batch);
+    if (this.#transaction !== undefined) this.#transaction.batch.append(batch);
+    else this.#lastWrite = this.state.commit(batch);
   }
 
   #receive(chunk: Buffer): void {
     if (this.#isClosing) return; // nothing behind the last command counts, nor is it kept
+    this.lastActiveMs = Date.now();
     this.#parser.feed(chunk);
     if (this.#suspension === undefined) this.#run();
     else if (this.#parser.bufferedBytes > maxBytesBehindWait) this.#hold();
@@ -279,27 +345,30 @@ export class Connection {
   }
 
   #execute(args: readonly Buffer[]): void {
-    const entry = this.state.commands.find(args[0]);
-    if (entry === undefined) {
-      this.#refuse(unknownCommand(args));
+    const mark = this.reply.out.length;
+    this.#dispatch(args, mark);
+    if (this.replies !== 'on') this.#silence(mark);
+  }
+
+  #dispatch(args: readonly Buffer[], mark: number): void {
+    const { state } = this;
+    const entry = state.commands.find(args[0]);
+    const refusal = entry === undefined ? unknownCommand(args) : refusalOf(this, entry, args);
+    if (entry === undefined || refusal !== undefined) {
+      this.#refuse(refusal ?? '');
       return;
     }
-    const { arity } = entry;
-    if (arity > 0 ? args.length !== arity : args.length < -arity) {
-      this.#refuse(entry.server?.arityError ?? wrongArity(entry.name).text);
+    if (state.pause.isActive && state.pause.holds(isWrite(entry)) && entry.name !== 'client') {
+      this.#postpone(args);
       return;
     }
-    if (!this.isAuthenticated && entry.server?.isOpen !== true) {
-      this.reply.error('NOAUTH Authentication required.');
-      return;
-    }
-    entry.calls++;
     this.lastCommand = entry.name;
     if (this.#queue !== undefined && entry.server?.isTransactional !== true) {
       this.#enqueue(this.#queue, entry, args);
       return;
     }
-    const mark = this.reply.out.length;
+    if (state.monitor.isActive) state.monitor.show(this, entry.name, args);
+    const startMs = performance.now();
     try {
       if (entry.data !== undefined) this.#runData(entry.data, args);
       else entry.server?.run(this, args);
@@ -307,7 +376,33 @@ export class Connection {
       this.reply.out.truncate(mark);
       this.#fail(error, entry.name);
     }
-    this.state.blocked.serve();
+    this.#account(entry, args, (performance.now() - startMs) * 1000);
+    if (this.#afterwards.length > 0) for (const action of this.#afterwards.splice(0)) action();
+    state.blocked.serve();
+  }
+
+  #account(entry: TableEntry, args: readonly Buffer[], microseconds: number): void {
+    entry.calls++;
+    entry.microseconds += microseconds;
+    const { slowLogMicroseconds, slowLogLength } = this.state.options;
+    if (slowLogMicroseconds >= 0 && microseconds >= slowLogMicroseconds)
+      this.state.slowLog.add(args, Math.round(microseconds), this.address, this.name, slowLogLength);
+  }
+
+  /** Waits until the pause is over. */
+  #postpone(args: readonly Buffer[]): void {
+    const owned = args.map((arg) => Buffer.from(arg));
+    this.suspend({ cancel: this.state.pause.wait(() => this.release(() => this.#execute(owned))) });
+  }
+
+  /** CLIENT REPLY: drops what a command answered. */
+  #silence(mark: number): void {
+    if (this.replies === 'skip next') {
+      this.replies = 'skip';
+      return;
+    }
+    this.reply.out.truncate(mark);
+    if (this.replies === 'skip') this.replies = 'on';
   }
 
   #runData(command: DataCommand, args: readonly Buffer[]): void {
@@ -416,10 +511,16 @@ export class Connection {
     this.#cancelWait();
     this.pollCursor?.close();
     this.updateStream?.close();
+    this.state.pubSub.remove(this);
+    this.state.monitor.remove(this);
     this.unwatch();
     this.state.connections.delete(this);
   }
 }
+
+const isWrite = (entry: TableEntry): boolean =>
+  entry.data?.isWrite ??
+  (entry.server?.flags.includes('write') || entry.name === 'exec' || entry.name === 'publish');
 
 const isNothing = (reply: Reply): boolean =>
   reply === null || (typeof reply === 'object' && 'kind' in reply && reply.kind === 'nullArray');
@@ -435,8 +536,3 @@ const lingerMs = 2_000;
 
 /** Longest time that a timer takes. */
 const longestTimerMs = 2 ** 31 - 1;
-
-const unknownCommand = (args: readonly Buffer[]): string => {
-  const rest = args.slice(1, 21).map((arg) => `\`${arg.toString('utf8', 0, 128)}\``);
-  return `ERR unknown command \`${args[0].toString('utf8', 0, 128)}\`, with args beginning with: ${rest.join(', ')}`;
-};

@@ -1,2 +1,2 @@
 export { Server } from './server.js';
-export { defaultServerOptions, type ServerOptions } from './server-options.js';
+export { defaultServerOptions, type ServerOptions, type TlsFiles } from './server-options.js';

@@ -17,6 +17,8 @@ export interface ServerCommand {
   readonly isTransactional?: boolean;
   /** Refused inside MULTI. */
   readonly isRefusedInMulti?: boolean;
+  /** Allowed to a client that has subscribed, in RESP2. */
+  readonly isForSubscribers?: boolean;
   /** Refused to the tokens of namespaces. */
   readonly isAdmin?: boolean;
   run(connection: Connection, args: readonly Buffer[]): void;

@@ -1,6 +1,13 @@
 import type { RequestLimits } from '../resp/index.js';
 import { defaultRequestLimits } from '../resp/index.js';
 
+/** What TLS needs, in PEM. With `ca`, clients must show a certificate that it has signed. */
+export interface TlsFiles {
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+  readonly ca?: string | Buffer;
+}
+
 /** How a server behaves towards its clients. Sizes in bytes. */
 export interface ServerOptions {
   readonly host: string;
@@ -15,6 +22,17 @@ export interface ServerOptions {
   /** Replies a client has not read yet: above the soft limit its requests wait, above the hard one it is closed. */
   readonly softOutputBytes: number;
   readonly hardOutputBytes: number;
+  /** A subscriber with more messages than this to read is closed. */
+  readonly subscriberOutputBytes: number;
+  /** Closes clients that have sent nothing for so long; 0 = never. Those that wait, subscribe or stream are spared. */
+  readonly idleTimeoutSeconds: number;
+  /** Commands that take longer are kept in the slow log, in microseconds; negative = none. */
+  readonly slowLogMicroseconds: number;
+  readonly slowLogLength: number;
+  /** Where namespaces and their tokens are kept; undefined = they last as long as the server. */
+  readonly namespacesFile: string | undefined;
+  /** Certificate, key, and the authority that clients' certificates must be signed by, in PEM; undefined = no TLS. */
+  readonly tls: TlsFiles | undefined;
   /** Replies wait until what they tell is durable; writes always do. */
   readonly areReadsDurable: boolean;
   /** KPROFILE MEMORY DUMP writes into this directory or below it; empty = `profiles` in the store's directory. */
@@ -32,7 +50,16 @@ export const defaultServerOptions: ServerOptions = {
   request: defaultRequestLimits,
   softOutputBytes: 16 * 1024 * 1024,
   hardOutputBytes: 1024 * 1024 * 1024,
+  subscriberOutputBytes: 32 * 1024 * 1024,
+  idleTimeoutSeconds: 0,
+  slowLogMicroseconds: 100_000,
+  slowLogLength: 128,
+  namespacesFile: undefined,
+  tls: undefined,
   areReadsDurable: true,
   dumpDirectory: '',
   onDefect: () => undefined,
 };
+
+/** The options as they are now: some may change while the server runs (CONFIG SET). */
+export type ServerSettings = { -readonly [Name in keyof ServerOptions]: ServerOptions[Name] };

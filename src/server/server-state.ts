@@ -2,31 +2,48 @@ import { join } from 'node:path';
 import { type CommandServices, writtenKeys } from '../data-model/index.js';
 import { Engine, HeapProfiler, type Store } from '../engine/index.js';
 import { BlockedCalls } from './blocked-calls.js';
+import { ClientPause } from './clients/client-pause.js';
+import { Monitor } from './clients/monitor.js';
+import { SlowLog } from './clients/slow-log.js';
 import { CommandTable } from './command-table.js';
 import type { Connection } from './connection.js';
 import { KeyWatch } from './key-watch.js';
-import type { ServerOptions } from './server-options.js';
+import { Namespaces } from './namespaces.js';
+import { PubSub } from './pubsub/pub-sub.js';
+import type { ServerOptions, ServerSettings } from './server-options.js';
 
 /** What all connections of a server share. */
 export class ServerState {
   readonly store: Store;
   readonly services: CommandServices;
-  readonly options: ServerOptions;
+  readonly options: ServerSettings;
   readonly connections = new Set<Connection>();
   readonly watches = new KeyWatch();
   readonly blocked = new BlockedCalls();
   readonly heapProfiler: HeapProfiler;
+  readonly pubSub = new PubSub();
+  readonly namespaces: Namespaces;
+  readonly pause = new ClientPause();
+  readonly monitor = new Monitor();
+  readonly slowLog = new SlowLog();
   readonly startedAtMs = Date.now();
   readonly commands = new CommandTable();
-  readonly counters = { connections: 0, rejectedConnections: 0, protocolErrors: 0, closedForOutput: 0 };
+  readonly counters = {
+    connections: 0,
+    rejectedConnections: 0,
+    protocolErrors: 0,
+    closedForOutput: 0,
+    closedIdle: 0,
+  };
   nextClientId = 1;
 
   constructor(store: Store, services: CommandServices, options: ServerOptions) {
     this.store = store;
     this.services = services;
-    this.options = options;
+    this.options = { ...options };
     const root = options.dumpDirectory || (store instanceof Engine ? join(store.directory, 'profiles') : '.');
     this.heapProfiler = new HeapProfiler({ root });
+    this.namespaces = new Namespaces(options.namespacesFile);
   }
 
   /**

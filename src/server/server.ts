@@ -1,7 +1,9 @@
-import { createServer, type Server as TcpServer } from 'node:net';
+import { createServer, type Socket, type Server as TcpServer } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { commandServices } from '../data-model/index.js';
 import { Engine, type Store } from '../engine/index.js';
 import { TailraceError } from '../errors/index.js';
+import { isLoopback } from './commands/config-commands.js';
 import { Connection } from './connection.js';
 import { defaultServerOptions, type ServerOptions } from './server-options.js';
 import { ServerState } from './server-state.js';
@@ -15,6 +17,7 @@ import { ServerState } from './server-state.js';
 export class Server implements AsyncDisposable {
   readonly #tcp: TcpServer;
   readonly #state: ServerState;
+  readonly #idleTimer: NodeJS.Timeout;
   #closing: Promise<void> | undefined;
 
   /**
@@ -29,7 +32,7 @@ export class Server implements AsyncDisposable {
       ...options,
     };
     if (all.isProtected && all.password === '' && !isLoopback(all.host)) throw unprotected(all.host);
-    const tcp = createServer();
+    const tcp = makeListener(all);
     const state = new ServerState(store, commandServices(), all);
     await new Promise<void>((resolve, reject) => {
       tcp.once('error', (cause) => reject(cannotListen(all, cause)));
@@ -41,7 +44,10 @@ export class Server implements AsyncDisposable {
   private constructor(tcp: TcpServer, state: ServerState) {
     this.#tcp = tcp;
     this.#state = state;
-    tcp.on('connection', (socket) => {
+    this.#idleTimer = setInterval(() => closeIdle(state), idleCheckMs);
+    this.#idleTimer.unref();
+    tcp.on('tlsClientError', (_error, socket: Socket) => socket.destroy());
+    tcp.on(state.options.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
       state.counters.connections++;
       if (state.connections.size >= state.options.maxClients) {
         state.counters.rejectedConnections++;
@@ -72,6 +78,8 @@ export class Server implements AsyncDisposable {
   /** Takes no more clients, sends what is ready, and closes. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= new Promise((resolve) => {
+      clearInterval(this.#idleTimer);
+      this.#state.pause.end();
       this.#tcp.close(() => resolve());
       for (const connection of this.#state.connections) connection.end();
       this.#state.heapProfiler.disable();
@@ -84,7 +92,35 @@ export class Server implements AsyncDisposable {
   }
 }
 
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\./.test(host);
+const makeListener = (options: ServerOptions): TcpServer => {
+  const { tls } = options;
+  if (tls === undefined) return createServer();
+  try {
+    const isMutual = tls.ca !== undefined;
+    return createTlsServer({ ...tls, requestCert: isMutual, rejectUnauthorized: isMutual });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new TailraceError('CONFIG_INVALID', `the TLS certificate or key cannot be used: ${reason}`, {
+      remedy: 'Give a certificate and its private key in PEM.',
+      cause,
+    });
+  }
+};
+
+/** Those that wait, listen or stream are silent for good reason. */
+const closeIdle = (state: ServerState): void => {
+  const { idleTimeoutSeconds } = state.options;
+  if (idleTimeoutSeconds === 0) return;
+  const oldestMs = Date.now() - idleTimeoutSeconds * 1000;
+  for (const client of state.connections) {
+    if (client.lastActiveMs > oldestMs || client.isWaiting || client.isSubscriber) continue;
+    if (client.updateStream !== undefined || state.monitor.has(client)) continue;
+    state.counters.closedIdle++;
+    client.destroy();
+  }
+};
+
+const idleCheckMs = 1_000;
 
 const unprotected = (host: string): TailraceError =>
   new TailraceError('CONFIG_INVALID', `refusing to listen on ${host} without a password`, {

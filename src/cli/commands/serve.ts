@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import process from 'node:process';
 import { Engine } from '../../engine/index.js';
 import { TailraceError } from '../../errors/index.js';
-import { Server } from '../../server/index.js';
+import { inaccessible } from '../../files/index.js';
+import { Server, type TlsFiles } from '../../server/index.js';
 import { consoleLogger, formatCount, type OutputOptions } from '../console.js';
 import { onInterrupt } from '../interrupt.js';
 import type { ServeFlags } from '../program.js';
@@ -22,6 +25,10 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
     password: flags.requirepass ?? process.env['TAILRACE_PASSWORD'] ?? '',
     isProtected: flags.protectedMode,
     dumpDirectory: flags.dumpDir ?? '',
+    maxClients: flags.maxclients,
+    idleTimeoutSeconds: flags.timeout,
+    namespacesFile: join(engine.directory, 'NAMESPACES'),
+    tls: readTls(flags),
     onDefect: (error, command) =>
       log.error('a command failed unexpectedly', {
         command,
@@ -40,6 +47,27 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
     else interrupted.addEventListener('abort', () => resolve(), { once: true });
   });
   log.info('stopping', { clients: server.connections, sequence: engine.sequence });
+};
+
+const readTls = ({ tlsCert, tlsKey, tlsCa }: ServeFlags): TlsFiles | undefined => {
+  if (tlsCert === undefined && tlsKey === undefined && tlsCa === undefined) return undefined;
+  if (tlsCert === undefined || tlsKey === undefined)
+    throw new TailraceError('USAGE', 'TLS needs a certificate and its key', {
+      remedy: 'Give both --tls-cert and --tls-key; --tls-ca demands certificates of clients too.',
+    });
+  return {
+    cert: readPem(tlsCert),
+    key: readPem(tlsKey),
+    ...(tlsCa === undefined ? {} : { ca: readPem(tlsCa) }),
+  };
+};
+
+const readPem = (path: string): Buffer => {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw inaccessible(path, cause);
+  }
 };
 
 const parseAddress = (text: string): { host: string; port: number } => {

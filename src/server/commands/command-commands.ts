@@ -1,7 +1,10 @@
+import { matchesGlob } from '../../bytes/index.js';
+import { keysOfCall } from '../../data-model/index.js';
 import type { ReplyWriter } from '../../resp/index.js';
-import type { TableEntry } from '../command-table.js';
+import type { CommandTable, TableEntry } from '../command-table.js';
 import type { ServerCommand } from '../server-command.js';
 
+/** COMMAND · COUNT · INFO [name …] · LIST [FILTERBY PATTERN glob] · DOCS [name …] · GETKEYS command … */
 const command: ServerCommand = {
   name: 'command',
   arity: -1,
@@ -9,27 +12,24 @@ const command: ServerCommand = {
   run: ({ reply, state }, args) => {
     const { commands } = state;
     const word = args[1]?.toString('latin1').toLowerCase();
-    if (word === undefined) {
-      reply.array(commands.entries.length);
-      for (const entry of commands.entries) writeInfo(reply, entry);
-    } else if (word === 'count') {
-      reply.integer(commands.entries.length);
-    } else if (word === 'info') {
-      const entries = args.length > 2 ? args.slice(2).map((name) => commands.find(name)) : commands.entries;
-      reply.array(entries.length);
-      for (const entry of entries) {
-        if (entry === undefined) reply.nullArray();
-        else writeInfo(reply, entry);
-      }
-    } else if (word === 'list') {
-      reply.array(commands.entries.length);
-      for (const { name } of commands.entries) reply.bulkText(name);
-    } else if (word === 'docs') {
-      writeDocs(reply, args.length > 2 ? args.slice(2).map((name) => commands.find(name)) : commands.entries);
-    } else {
-      reply.error(`ERR unknown subcommand '${word}'. Try COMMAND COUNT, INFO, LIST or DOCS.`);
-    }
+    const named = (): readonly (TableEntry | undefined)[] =>
+      args.length > 2 ? args.slice(2).map((name) => commands.find(name)) : commands.entries;
+    if (word === undefined) writeInfos(reply, commands.entries);
+    else if (word === 'count' && args.length === 2) reply.integer(commands.entries.length);
+    else if (word === 'info') writeInfos(reply, named());
+    else if (word === 'list') writeNames(reply, commands, args.slice(2));
+    else if (word === 'docs') writeDocs(reply, named());
+    else if (word === 'getkeys' && args.length > 2) writeKeys(reply, commands, args.slice(2));
+    else reply.error(`ERR unknown subcommand '${args[1].toString()}'. Try COMMAND HELP.`);
   },
+};
+
+const writeInfos = (reply: ReplyWriter, entries: readonly (TableEntry | undefined)[]): void => {
+  reply.array(entries.length);
+  for (const entry of entries) {
+    if (entry === undefined) reply.nullArray();
+    else writeInfo(reply, entry);
+  }
 };
 
 /** name, arity, flags, first key, last key, step. */
@@ -47,16 +47,59 @@ const writeInfo = (reply: ReplyWriter, entry: TableEntry): void => {
   reply.integer(keys.step);
 };
 
+const writeNames = (reply: ReplyWriter, commands: CommandTable, filter: readonly Buffer[]): void => {
+  const [by, kind] = filter.map((word) => word.toString('latin1').toUpperCase());
+  if (filter.length !== 0 && (filter.length !== 3 || by !== 'FILTERBY' || kind !== 'PATTERN')) {
+    reply.error('ERR syntax error');
+    return;
+  }
+  const pattern = filter[2];
+  const names = commands.entries
+    .map(({ name }) => name)
+    .filter((name) => pattern === undefined || matchesGlob(pattern, Buffer.from(name)));
+  reply.array(names.length);
+  for (const name of names) reply.bulkText(name);
+};
+
 /** What redis-cli completes names from. */
 const writeDocs = (reply: ReplyWriter, entries: readonly (TableEntry | undefined)[]): void => {
   const known = entries.filter((entry) => entry !== undefined);
   reply.map(known.length);
   for (const entry of known) {
+    const { arity, data } = entry;
     reply.bulkText(entry.name);
-    reply.map(1);
+    reply.map(3);
+    reply.bulkText('summary');
+    reply.bulkText(
+      `${data === undefined ? 'A command of the server' : data.isWrite ? 'Changes data' : 'Reads data'}, ${arity < 0 ? `at least ${-arity - 1}` : arity - 1} arguments.`,
+    );
+    reply.bulkText('since');
+    reply.bulkText('1.0.0');
     reply.bulkText('group');
-    reply.bulkText(entry.data === undefined ? 'server' : 'generic');
+    reply.bulkText(data === undefined ? 'server' : 'generic');
   }
+};
+
+const writeKeys = (reply: ReplyWriter, commands: CommandTable, args: readonly Buffer[]): void => {
+  const entry = commands.find(args[0]);
+  if (entry === undefined) {
+    reply.error('ERR Invalid command specified');
+    return;
+  }
+  const { arity, data, server } = entry;
+  if (arity > 0 ? args.length !== arity : args.length < -arity) {
+    reply.error('ERR Invalid number of arguments specified for command');
+    return;
+  }
+  const positions = data?.keys ?? server?.keys;
+  const known = positions === undefined ? [] : keysOfCall(positions, args);
+  const keys = known.length > 0 ? known : (data?.wait?.keysOf?.(args) ?? []);
+  if (keys.length === 0) {
+    reply.error('ERR The command has no key arguments');
+    return;
+  }
+  reply.array(keys.length);
+  for (const key of keys) reply.bulk(key);
 };
 
 export const commandCommands: readonly ServerCommand[] = [command];

@@ -1,51 +1,120 @@
 import { matchesGlob } from '../../bytes/index.js';
+import { parseInteger } from '../../data-model/index.js';
 import type { ServerCommand } from '../server-command.js';
+import type { ServerSettings } from '../server-options.js';
 import type { ServerState } from '../server-state.js';
+
+/** A setting as clients see it. `write` answers why a value is refused, and is absent where it cannot change live. */
+interface Setting {
+  readonly read: (state: ServerState) => string;
+  readonly write?: (state: ServerState, value: string) => string | undefined;
+}
 
 const config: ServerCommand = {
   name: 'config',
   arity: -2,
   flags: ['admin'],
-  run: ({ state, reply }, args) => {
+  isAdmin: true,
+  run: (connection, args) => {
+    const { state, reply } = connection;
     const word = args[1].toString('latin1').toLowerCase();
     if (word === 'get' && args.length >= 3) {
-      const found = Object.entries(settingsOf(state)).filter(([name]) =>
-        args
-          .slice(2)
-          .some((pattern) => matchesGlob(Buffer.from(pattern.toString().toLowerCase()), Buffer.from(name))),
+      const patterns = args.slice(2).map((pattern) => Buffer.from(pattern.toString('latin1').toLowerCase()));
+      const found = [...settings].filter(([name]) =>
+        patterns.some((pattern) => matchesGlob(pattern, Buffer.from(name))),
       );
       reply.map(found.length);
-      for (const [name, value] of found) {
+      for (const [name, setting] of found) {
         reply.bulkText(name);
-        reply.bulkText(value);
+        reply.bulkText(setting.read(state));
       }
+    } else if (word === 'set' && args.length >= 4 && args.length % 2 === 0) {
+      const refusal = setAll(state, args.slice(2).map(String));
+      if (refusal === undefined) reply.ok();
+      else reply.error(refusal);
     } else if (word === 'resetstat' && args.length === 2) {
-      for (const entry of state.commands.entries) entry.calls = 0;
+      for (const entry of state.commands.entries) {
+        entry.calls = 0;
+        entry.microseconds = 0;
+      }
       reply.ok();
-    } else if (word === 'set' && args.length >= 4) {
-      reply.error(
-        `ERR Unsupported CONFIG parameter: ${args[2].toString()} cannot change while the server runs`,
-      );
+    } else if (word === 'rewrite' && args.length === 2) {
+      reply.error('ERR the server runs without a config file: its settings are the flags of serve');
     } else {
       reply.error(`ERR unknown subcommand or wrong number of arguments for '${word}'. Try CONFIG GET.`);
     }
   },
 };
 
-/** What clients ask for, in alphabetical order: names as Redis and Kvrocks have them. */
-const settingsOf = (state: ServerState): Readonly<Record<string, string>> => ({
-  appendonly: 'no',
-  bind: state.options.host,
-  databases: '1',
-  maxclients: String(state.options.maxClients),
-  port: String(state.options.port),
-  'protected-mode': state.options.isProtected ? 'yes' : 'no',
-  'proto-max-bulk-len': String(state.options.request.bulkBytes),
-  'rocksdb.wal_compression': 'no',
-  'rocksdb.wal_size_limit_mb': '0',
-  'rocksdb.wal_ttl_seconds': '0',
-  save: '',
-  timeout: '0',
+/** All or none: what was set before a refusal is set back. */
+const setAll = (state: ServerState, words: readonly string[]): string | undefined => {
+  const before = { ...state.options };
+  for (let i = 0; i < words.length; i += 2) {
+    const name = words[i].toLowerCase();
+    const setting = settings.get(name);
+    if (setting === undefined)
+      return `ERR Unknown option or number of arguments for CONFIG SET - '${words[i]}'`;
+    const reason =
+      setting.write === undefined ? "can't set immutable config" : setting.write(state, words[i + 1]);
+    if (reason === undefined) continue;
+    Object.assign(state.options, before);
+    return `ERR CONFIG SET failed (possibly related to argument '${name}') - ${reason}`;
+  }
+  return undefined;
+};
+
+/** The names of the settings that are whole numbers. */
+type NumberSetting = {
+  [Name in keyof ServerSettings]: ServerSettings[Name] extends number ? Name : never;
+}[keyof ServerSettings];
+
+const numberSetting = (name: NumberSetting, least: number): Setting => ({
+  read: ({ options }) => String(options[name]),
+  write: ({ options }, value) => {
+    const number = parseInteger(Buffer.from(value));
+    if (number === undefined) return "argument couldn't be parsed into an integer";
+    if (number < least) return `argument must be ${least} or more`;
+    options[name] = number;
+    return undefined;
+  },
 });
+
+const fixed = (value: string): Setting => ({ read: () => value });
+
+/** Names as Redis and Kvrocks have them, and `redis-benchmark` and drivers ask for. */
+const settings: ReadonlyMap<string, Setting> = new Map<string, Setting>([
+  ['appendonly', fixed('no')],
+  ['bind', { read: ({ options }) => options.host }],
+  ['databases', fixed('1')],
+  ['maxclients', numberSetting('maxClients', 1)],
+  ['port', { read: ({ options }) => String(options.port) }],
+  ['protected-mode', { read: ({ options }) => (options.isProtected ? 'yes' : 'no') }],
+  ['proto-max-bulk-len', { read: ({ options }) => String(options.request.bulkBytes) }],
+  [
+    'requirepass',
+    {
+      read: ({ options }) => options.password,
+      write: ({ options, namespaces }, value) => {
+        if (value === '' && !namespaces.isEmpty)
+          return 'requirepass cannot be empty while there are namespaces';
+        if (namespaces.nameOf(value) !== undefined) return 'it is the token of a namespace';
+        if (value === '' && options.isProtected && !isLoopback(options.host))
+          return 'the server is open to other machines';
+        options.password = value;
+        return undefined;
+      },
+    },
+  ],
+  ['rocksdb.wal_compression', fixed('no')],
+  ['rocksdb.wal_size_limit_mb', fixed('0')],
+  ['rocksdb.wal_ttl_seconds', fixed('0')],
+  ['save', fixed('')],
+  ['slowlog-log-slower-than', numberSetting('slowLogMicroseconds', -1)],
+  ['slowlog-max-len', numberSetting('slowLogLength', 0)],
+  ['timeout', numberSetting('idleTimeoutSeconds', 0)],
+]);
+
+export const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || /^127\./.test(host);
 
 export const configCommands: readonly ServerCommand[] = [config];

@@ -9,9 +9,14 @@ const ping: ServerCommand = {
   name: 'ping',
   arity: -1,
   flags: ['fast'],
-  run: ({ reply }, args) => {
+  isForSubscribers: true,
+  run: ({ reply, isSubscriber }, args) => {
     if (args.length > 2) reply.error("ERR wrong number of arguments for 'ping' command");
-    else if (args.length === 2) reply.bulk(args[1]);
+    else if (isSubscriber && !reply.isResp3) {
+      reply.array(2);
+      reply.bulkText('pong');
+      reply.bulk(args[1] ?? Buffer.alloc(0));
+    } else if (args.length === 2) reply.bulk(args[1]);
     else reply.simple('PONG');
   },
 };
@@ -27,6 +32,7 @@ const quit: ServerCommand = {
   name: 'quit',
   arity: -1,
   flags: ['fast'],
+  isForSubscribers: true,
   isOpen: true,
   isTransactional: true,
   run: (connection) => {
@@ -117,12 +123,18 @@ const reset: ServerCommand = {
   name: 'reset',
   arity: 1,
   flags: ['fast'],
+  isForSubscribers: true,
   isOpen: true,
   isTransactional: true,
   run: (connection) => {
     connection.discardTransaction();
+    connection.state.pubSub.remove(connection);
+    connection.state.monitor.remove(connection);
+    connection.updateStream?.close();
+    connection.updateStream = undefined;
     connection.name = '';
-    connection.isAuthenticated = connection.state.options.password === '';
+    connection.replies = 'on';
+    connection.logout();
     connection.reply.isResp3 = false;
     connection.reply.simple('RESET');
   },
@@ -138,15 +150,25 @@ export const setClientName = (connection: Connection, name: Buffer): boolean => 
   return true;
 };
 
-/** Compares in a time that tells nothing of how much was right. */
-const authenticate = (connection: Connection, password: Buffer, user?: Buffer): boolean => {
-  const digest = (bytes: string | Buffer): Buffer => createHash('sha256').update(bytes).digest();
-  const isRight =
-    (user === undefined || user.toString() === 'default') &&
-    timingSafeEqual(digest(password), digest(connection.state.options.password));
-  if (isRight) connection.isAuthenticated = true;
-  return isRight;
+/** The password opens the default namespace to its administrator, a token its own namespace. */
+const authenticate = (connection: Connection, secret: Buffer, user?: Buffer): boolean => {
+  if (user !== undefined && user.toString() !== 'default') return false;
+  const { options, namespaces } = connection.state;
+  if (options.password !== '' && isSameSecret(secret, options.password)) {
+    connection.login();
+    return true;
+  }
+  const entry = namespaces.entries().find(([, token]) => isSameSecret(secret, token));
+  if (entry === undefined || options.password === '') return false;
+  connection.login(...entry);
+  return true;
 };
+
+/** Compares in a time that tells nothing of how much was right. */
+const isSameSecret = (given: Buffer, secret: string): boolean =>
+  timingSafeEqual(digest(given), digest(secret));
+
+const digest = (bytes: string | Buffer): Buffer => createHash('sha256').update(bytes).digest();
 
 const wrongPassword = 'WRONGPASS invalid username-password pair or user is disabled.';
 

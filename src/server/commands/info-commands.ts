@@ -68,10 +68,13 @@ const sections: Readonly<Record<string, (state: ServerState) => Lines>> = {
     ['process_id', process.pid],
     ['tcp_port', state.options.port],
     ['uptime_in_seconds', Math.floor((Date.now() - state.startedAtMs) / 1000)],
+    ['uptime_in_days', Math.floor((Date.now() - state.startedAtMs) / 86_400_000)],
   ],
   clients: (state) => [
     ['connected_clients', state.connections.size],
     ['maxclients', state.options.maxClients],
+    ['pubsub_clients', [...state.connections].filter((client) => client.isSubscriber).length],
+    ['update_streams', [...state.connections].filter((client) => client.updateStream !== undefined).length],
     ['blocked_clients', [...state.connections].filter((client) => client.isWaiting).length],
   ],
   memory: (state) => {
@@ -103,6 +106,10 @@ const sections: Readonly<Record<string, (state: ServerState) => Lines>> = {
     ['total_commands_processed', state.commands.entries.reduce((total, entry) => total + entry.calls, 0)],
     ['protocol_errors', state.counters.protocolErrors],
     ['client_output_buffer_limit_disconnections', state.counters.closedForOutput],
+    ['idle_disconnections', state.counters.closedIdle],
+    ['pubsub_channels', state.pubSub.count('channel')],
+    ['pubsub_patterns', state.pubSub.count('pattern')],
+    ['slowlog_count', state.slowLog.calls.length],
   ],
   replication: (state) => [
     ['role', 'master'],
@@ -112,7 +119,20 @@ const sections: Readonly<Record<string, (state: ServerState) => Lines>> = {
   commandstats: (state) =>
     state.commands.entries
       .filter((entry) => entry.calls > 0)
-      .map((entry) => [`cmdstat_${entry.name}`, `calls=${entry.calls}`] as const),
+      .map(({ name, calls, microseconds }) => {
+        const perCall = (microseconds / calls).toFixed(2);
+        return [
+          `cmdstat_${name}`,
+          `calls=${calls},usec=${Math.round(microseconds)},usec_per_call=${perCall}`,
+        ] as const;
+      }),
+  cpu: () => {
+    const { user, system } = process.cpuUsage();
+    return [
+      ['used_cpu_sys', (system / 1e6).toFixed(6)],
+      ['used_cpu_user', (user / 1e6).toFixed(6)],
+    ];
+  },
   keyspace: (state) => {
     const keys = state.store instanceof Engine ? (state.store.stats().keys['metadata'] ?? 0) : 0;
     return [

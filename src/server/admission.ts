@@ -1,0 +1,29 @@
+import { wrongArity } from '../data-model/index.js';
+import type { TableEntry } from './command-table.js';
+import { adminRequired } from './commands/namespace-commands.js';
+import type { Connection } from './connection.js';
+
+/** Why a command is refused before it runs or is queued, as Redis and Kvrocks say it; undefined when it may. */
+export const refusalOf = (
+  connection: Connection,
+  entry: TableEntry,
+  args: readonly Buffer[],
+): string | undefined => {
+  const { arity, server } = entry;
+  if (arity > 0 ? args.length !== arity : args.length < -arity)
+    return server?.arityError ?? wrongArity(entry.name).text;
+  if (!connection.isAuthenticated && server?.isOpen !== true) return 'NOAUTH Authentication required.';
+  if (!connection.isAdmin && isAdminOnly(entry)) return adminRequired;
+  if (connection.isSubscriber && !connection.reply.isResp3 && server?.isForSubscribers !== true)
+    return `ERR Can't execute '${entry.name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`;
+  return undefined;
+};
+
+/** FLUSHALL empties the namespaces of others as well. */
+const isAdminOnly = (entry: TableEntry): boolean =>
+  entry.server?.isAdmin === true || entry.name === 'flushall';
+
+export const unknownCommand = (args: readonly Buffer[]): string => {
+  const rest = args.slice(1, 21).map((arg) => `\`${arg.toString('utf8', 0, 128)}\``);
+  return `ERR unknown command \`${args[0].toString('utf8', 0, 128)}\`, with args beginning with: ${rest.join(', ')}`;
+};

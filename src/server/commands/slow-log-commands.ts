@@ -1,0 +1,60 @@
+import type { Connection } from '../connection.js';
+import type { ServerCommand } from '../server-command.js';
+
+/** SLOWLOG GET [count] · LEN · RESET */
+const slowLog: ServerCommand = {
+  name: 'slowlog',
+  arity: -2,
+  flags: ['admin'],
+  isAdmin: true,
+  run: (connection, args) => {
+    const { reply, state } = connection;
+    const word = args[1].toString('latin1');
+    const name = word.toLowerCase();
+    if (name === 'get' && args.length <= 3) {
+      writeCalls(connection, args[2]?.toString('latin1') ?? '10');
+    } else if (name === 'len' && args.length === 2) {
+      reply.integer(state.slowLog.calls.length);
+    } else if (name === 'reset' && args.length === 2) {
+      state.slowLog.clear();
+      reply.ok();
+    } else {
+      reply.error(`ERR unknown subcommand '${word}'. Try SLOWLOG HELP.`);
+    }
+  },
+};
+
+const writeCalls = ({ reply, state }: Connection, count: string): void => {
+  if (!/^(-1|\d+)$/.test(count)) {
+    reply.error('ERR count should be greater than or equal to -1');
+    return;
+  }
+  const { calls } = state.slowLog;
+  const shown = count === '-1' ? calls : calls.slice(0, Number(count));
+  reply.array(shown.length);
+  for (const call of shown) {
+    reply.array(6);
+    reply.integer(call.id);
+    reply.integer(Math.floor(call.atMs / 1000));
+    reply.integer(call.microseconds);
+    reply.array(call.args.length);
+    for (const arg of call.args) reply.bulk(arg);
+    reply.bulkText(call.address);
+    reply.bulkText(call.clientName);
+  }
+};
+
+/** MONITOR shows every command from now on; RESET or closing ends it. */
+const monitor: ServerCommand = {
+  name: 'monitor',
+  arity: 1,
+  flags: ['admin'],
+  isAdmin: true,
+  isRefusedInMulti: true,
+  run: (connection) => {
+    connection.state.monitor.add(connection);
+    connection.reply.ok();
+  },
+};
+
+export const slowLogCommands: readonly ServerCommand[] = [slowLog, monitor];

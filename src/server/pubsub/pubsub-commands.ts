@@ -1,0 +1,93 @@
+import { ColumnFamily } from '../../data-model/index.js';
+import { WriteBatchBuilder } from '../../write-batch/index.js';
+import type { Connection } from '../connection.js';
+import type { ServerCommand } from '../server-command.js';
+import { deliver, type SubscriptionKind } from './pub-sub.js';
+
+const subscribe = (name: string, kind: SubscriptionKind): ServerCommand => ({
+  name,
+  arity: -2,
+  flags: ['pubsub'],
+  isRefusedInMulti: true,
+  isForSubscribers: true,
+  run: (connection, args) => {
+    for (const wanted of args.slice(1)) connection.state.pubSub.subscribe(connection, kind, wanted);
+  },
+});
+
+const unsubscribe = (name: string, kind: SubscriptionKind): ServerCommand => ({
+  name,
+  arity: -1,
+  flags: ['pubsub'],
+  isRefusedInMulti: true,
+  isForSubscribers: true,
+  run: (connection, args) => connection.state.pubSub.unsubscribe(connection, kind, args.slice(1)),
+});
+
+/** As Kvrocks does, PUBLISH writes the message to the log: key = channel, in a column family of its own. */
+const publish: ServerCommand = {
+  name: 'publish',
+  arity: 3,
+  flags: ['pubsub', 'fast'],
+  run: (connection, args) => {
+    const [channel, message] = [Buffer.from(args[1]), Buffer.from(args[2])];
+    const batch = new WriteBatchBuilder(64 + channel.length + message.length);
+    connection.commit(batch.put(ColumnFamily.pubsub, channel, message).finish());
+    send(connection, 'channel', channel, message);
+  },
+};
+
+/** Shard channels are not logged: they are for those who listen now. */
+const shardPublish: ServerCommand = {
+  name: 'spublish',
+  arity: 3,
+  flags: ['pubsub', 'fast'],
+  run: (connection, args) => send(connection, 'shard', Buffer.from(args[1]), Buffer.from(args[2])),
+};
+
+/** The messages leave when the command, or its transaction, is done. */
+const send = (connection: Connection, kind: 'channel' | 'shard', channel: Buffer, message: Buffer): void => {
+  const { reply, state, namespace } = connection;
+  const deliveries = state.pubSub.receivers(namespace, kind, channel);
+  reply.integer(deliveries.length);
+  connection.afterwards(() => {
+    for (const delivery of deliveries) deliver(delivery, message);
+  });
+};
+
+const pubSub: ServerCommand = {
+  name: 'pubsub',
+  arity: -2,
+  flags: ['pubsub'],
+  run: ({ reply, state, namespace }, args) => {
+    const word = args[1].toString('latin1').toLowerCase();
+    const kind = word.startsWith('shard') ? 'shard' : 'channel';
+    if ((word === 'channels' || word === 'shardchannels') && args.length <= 3) {
+      const channels = state.pubSub.channels(namespace, kind, args[2]);
+      reply.array(channels.length);
+      for (const channel of channels) reply.bulk(channel);
+    } else if (word === 'numsub' || word === 'shardnumsub') {
+      reply.array((args.length - 2) * 2);
+      for (const channel of args.slice(2)) {
+        reply.bulk(channel);
+        reply.integer(state.pubSub.subscribers(namespace, kind, channel));
+      }
+    } else if (word === 'numpat' && args.length === 2) {
+      reply.integer(state.pubSub.patterns(namespace));
+    } else {
+      reply.error(`ERR unknown subcommand or wrong number of arguments for '${word}'. Try PUBSUB HELP.`);
+    }
+  },
+};
+
+export const pubSubCommands: readonly ServerCommand[] = [
+  subscribe('subscribe', 'channel'),
+  subscribe('psubscribe', 'pattern'),
+  subscribe('ssubscribe', 'shard'),
+  unsubscribe('unsubscribe', 'channel'),
+  unsubscribe('punsubscribe', 'pattern'),
+  unsubscribe('sunsubscribe', 'shard'),
+  publish,
+  shardPublish,
+  pubSub,
+];

@@ -1,0 +1,232 @@
+import { readFileSync } from 'node:fs';
+import { connect as connectTls } from 'node:tls';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Engine } from '../../src/engine/index.js';
+import { type Reply, RespConnection } from '../../src/resp/index.js';
+import { Server } from '../../src/server/index.js';
+import { throwAwayDirectory } from '../services/index.js';
+import { RawClient } from '../support/raw-client.js';
+import { runProgram } from '../support/run-program.js';
+import { waitUntil } from '../support/wait-until.js';
+
+const directory = throwAwayDirectory('administration');
+let engine: Engine;
+let server: Server;
+let admin: RespConnection;
+
+beforeAll(async () => {
+  engine = await Engine.open(directory.path, { sync: 'none' });
+  server = await Server.listen(engine, { port: 0 });
+  admin = await open();
+});
+afterAll(async () => {
+  admin.close();
+  await server.close();
+  await engine.close();
+  directory.remove();
+});
+
+const open = (): Promise<RespConnection> => RespConnection.open({ host: '127.0.0.1', port: server.port });
+
+const plain = (reply: Reply): unknown => {
+  if (Buffer.isBuffer(reply)) return reply.toString();
+  if (reply instanceof Error) return reply.message;
+  return Array.isArray(reply) ? reply.map(plain) : reply;
+};
+
+const ask = async (...words: (string | number)[]): Promise<unknown> => plain(await admin.call(...words));
+
+describe('CLIENT', () => {
+  it('lists clients with what they do, and kills those that a filter means', async () => {
+    const [victim, bystander] = await Promise.all([RawClient.open(server.port), RawClient.open(server.port)]);
+    await victim.ask('CLIENT SETNAME victim\r\n', '+OK\r\n');
+    await victim.ask('CLIENT SETINFO lib-name raw\r\n', '+OK\r\n');
+    await bystander.ask('SUBSCRIBE c\r\n', '*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n');
+    const lines = String(await ask('CLIENT', 'LIST'))
+      .trim()
+      .split('\n');
+    const line = lines.find((text) => text.includes('name=victim')) ?? '';
+    expect(line).toMatch(
+      /^id=\d+ addr=127\.0\.0\.1:\d+ laddr=.* idle=\d+ flags=N namespace=__namespace db=0 sub=0 multi=-1 .*cmd=client resp=2 lib-name=raw/,
+    );
+    expect(lines.some((text) => text.includes('flags=P') && text.includes('sub=1'))).toBe(true);
+    const id = /id=(\d+)/.exec(line)?.[1] ?? '';
+    expect(
+      String(await ask('CLIENT', 'LIST', 'ID', id))
+        .trim()
+        .split('\n'),
+    ).toHaveLength(1);
+    expect(
+      String(await ask('CLIENT', 'LIST', 'TYPE', 'pubsub'))
+        .trim()
+        .split('\n'),
+    ).toHaveLength(1);
+    expect(await ask('CLIENT', 'KILL', 'TYPE', 'pubsub', 'ADDR', '1.2.3.4:5')).toBe(0);
+    expect(await ask('CLIENT', 'KILL', 'ID', id)).toBe(1);
+    await waitUntil('the victim is closed', () => victim.isClosed);
+    expect(bystander.isClosed).toBe(false);
+    expect(await ask('CLIENT', 'KILL', 'TYPE', 'pubsub')).toBe(1);
+    expect(await ask('CLIENT', 'KILL', '1.2.3.4:5')).toBe('ERR No such client');
+    expect(await ask('CLIENT', 'KILL', 'ID', 'x')).toBe('ERR client-id should be greater than 0');
+    expect(await ask('CLIENT', 'KILL', 'TYPE', 'foo')).toBe("ERR Unknown client type 'foo'");
+    expect(await ask('CLIENT', 'NOPE')).toBe("ERR unknown subcommand 'NOPE'. Try CLIENT HELP.");
+  });
+
+  it('pauses writes, or everything, until the time is over or the pause is ended', async () => {
+    const other = await open();
+    expect(await ask('CLIENT', 'PAUSE', 60_000, 'WRITE')).toBe('OK');
+    expect(await other.call('GET', 'paused')).toBeNull();
+    const write = other.call('SET', 'paused', '1');
+    const behind = other.call('GET', 'paused');
+    await waitUntil('the writer waits', async () =>
+      /blocked_clients:1/.test(String(await ask('INFO', 'clients'))),
+    );
+    expect(await ask('GET', 'paused')).toBeNull();
+    expect(await ask('CLIENT', 'UNPAUSE')).toBe('OK');
+    expect([await write, plain(await behind)]).toEqual(['OK', '1']);
+    expect(await ask('CLIENT', 'PAUSE', 30)).toBe('OK');
+    expect(plain(await other.call('GET', 'paused'))).toBe('1'); // after the 30 ms
+    expect(await ask('CLIENT', 'PAUSE', 'x')).toBe('ERR timeout is not an integer or out of range');
+    expect(await ask('CLIENT', 'PAUSE', 1, 'FOO')).toBe('ERR CLIENT PAUSE mode must be WRITE or ALL');
+    other.close();
+  });
+
+  it('silences replies', async () => {
+    const raw = await RawClient.open(server.port);
+    raw.write(
+      'CLIENT REPLY SKIP\r\nPING\r\nPING one\r\nCLIENT REPLY OFF\r\nPING\r\nNOSUCH\r\nCLIENT REPLY ON\r\nPING two\r\n',
+    );
+    const expected = '$3\r\none\r\n+OK\r\n$3\r\ntwo\r\n';
+    expect((await raw.read(expected.length)).toString()).toBe(expected);
+    raw.close();
+  });
+});
+
+describe('the server under watch', () => {
+  it('shows commands to MONITOR, but no secrets', async () => {
+    const watcher = await RawClient.open(server.port);
+    await watcher.ask('MONITOR\r\n', '+OK\r\n');
+    await ask('AUTH', 'not-to-be-seen');
+    await ask('CONFIG', 'GET', 'requirepass');
+    await ask('SET', 'k', 'line\r\nend "quoted"');
+    watcher.write('QUIT\r\n');
+    const lines = (await watcher.readToEnd()).toString().split('\r\n');
+    expect(lines[0]).toMatch(
+      /^\+\d+\.\d{6} \[__namespace 127\.0\.0\.1:\d+\] "SET" "k" "line\\r\\nend \\"quoted\\""$/,
+    );
+    expect(lines[1]).toMatch(/"QUIT"$/);
+  });
+
+  it('keeps slow commands in SLOWLOG', async () => {
+    expect(await ask('CONFIG', 'SET', 'slowlog-log-slower-than', '0', 'slowlog-max-len', '3')).toBe('OK');
+    await ask('SET', 'slow', 'x'.repeat(500));
+    for (let i = 0; i < 5; i++) await ask('GET', 'slow');
+    expect(await ask('SLOWLOG', 'LEN')).toBe(3);
+    const [entry] = (await ask('SLOWLOG', 'GET', 1)) as unknown[][];
+    expect(entry).toMatchObject({ 3: ['SLOWLOG', 'LEN'], 4: expect.stringMatching(/^127/) });
+    expect(await ask('SLOWLOG', 'RESET')).toBe('OK');
+    expect(await ask('CONFIG', 'SET', 'slowlog-log-slower-than', '-1', 'slowlog-max-len', '128')).toBe('OK');
+    expect(await ask('SLOWLOG', 'GET', 'x')).toBe('ERR count should be greater than or equal to -1');
+  });
+
+  it('changes live what can change, all of it or nothing', async () => {
+    expect(await ask('CONFIG', 'SET', 'timeout', '7', 'maxclients', 'many')).toMatch(
+      /^ERR CONFIG SET failed .*'maxclients'/,
+    );
+    expect(await ask('CONFIG', 'GET', 'time*')).toEqual(['timeout', '0']);
+    expect(await ask('CONFIG', 'SET', 'port', '1')).toMatch(/immutable/);
+    expect(await ask('CONFIG', 'SET', 'nope', '1')).toMatch(/^ERR Unknown option/);
+    expect(await ask('CONFIG', 'SET', 'requirepass', 'new')).toBe('OK');
+    const stranger = await RawClient.open(server.port);
+    await stranger.ask('GET k\r\n', '-NOAUTH Authentication required.\r\n');
+    expect(await stranger.ask('AUTH new\r\n', '+OK\r\n')).toBe('+OK\r\n');
+    stranger.close();
+    expect(await ask('CONFIG', 'SET', 'requirepass', '')).toBe('OK');
+  });
+
+  it('closes idle clients, but none that waits or subscribes', async () => {
+    const [idle, waiting, subscriber] = await Promise.all([1, 2, 3].map(() => RawClient.open(server.port)));
+    waiting?.write('BLPOP nothing 0\r\n');
+    subscriber?.write('SUBSCRIBE c\r\n');
+    expect(await ask('CONFIG', 'SET', 'timeout', '1')).toBe('OK');
+    await waitUntil('the idle one is closed', async () => {
+      await ask('PING');
+      return idle?.isClosed === true;
+    });
+    expect([waiting?.isClosed, subscriber?.isClosed]).toEqual([false, false]);
+    expect(await ask('CONFIG', 'SET', 'timeout', '0')).toBe('OK');
+    waiting?.close();
+    subscriber?.close();
+  });
+
+  it('tells commands and their keys', async () => {
+    expect(await ask('COMMAND', 'GETKEYS', 'MSET', 'a', '1', 'b', '2')).toEqual(['a', 'b']);
+    expect(await ask('COMMAND', 'GETKEYS', 'XREAD', 'STREAMS', 's', 't', '0', '0')).toEqual(['s', 't']);
+    expect(await ask('COMMAND', 'GETKEYS', 'PING')).toBe('ERR The command has no key arguments');
+    expect(await ask('COMMAND', 'LIST', 'FILTERBY', 'PATTERN', 'bzpop*')).toEqual(['bzpopmin', 'bzpopmax']);
+    expect((await ask('COMMAND', 'DOCS', 'get')) as unknown[]).toHaveLength(2);
+    const info = String(await ask('INFO'));
+    for (const name of [
+      'redis_version',
+      'connected_clients',
+      'used_memory',
+      'cmdstat_set',
+      'sequence',
+      'used_cpu_user',
+    ])
+      expect(info).toContain(`${name}`);
+  });
+});
+
+describe('TLS', () => {
+  const pem = (name: string): Buffer =>
+    readFileSync(fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url)));
+
+  it('serves redis-cli and demands certificates of clients where it is told to', async () => {
+    const tls = { cert: pem('server.pem'), key: pem('server.key') };
+    const open = await Server.listen(engine, { port: 0, tls });
+    const mutual = await Server.listen(engine, { port: 0, tls: { ...tls, ca: pem('ca.pem') } });
+    const file = (name: string): string => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url));
+    const shown = ['--cert', file('client.pem'), '--key', file('client.key')];
+    for (const [port, words, reply] of [
+      [open.port, [], 'PONG\n'],
+      [mutual.port, shown, 'PONG\n'],
+      [mutual.port, [], ''],
+    ] as const) {
+      const run = await runProgram('redis-cli', [
+        '--tls',
+        '--cacert',
+        file('ca.pem'),
+        ...words,
+        '-p',
+        `${port}`,
+        'PING',
+      ]);
+      expect(run.stdout).toBe(reply);
+    }
+    // Neither garbage nor a client without TLS disturbs it.
+    const raw = await RawClient.open(open.port);
+    raw.write('PING\r\n');
+    await raw.readToEnd();
+    const client = await RespConnection.open({
+      host: '127.0.0.1',
+      port: open.port,
+      tls: { ca: pem('ca.pem') },
+    });
+    expect(await client.call('SET', 'by-tls', 'x'.repeat(1_000_000))).toBe('OK');
+    expect(((await client.call('GET', 'by-tls')) as Buffer).length).toBe(1_000_000);
+    client.close();
+    const refused = connectTls({ port: mutual.port, host: '127.0.0.1', ca: pem('ca.pem') });
+    await new Promise<void>((resolve) =>
+      refused.once('error', () => resolve()).once('close', () => resolve()),
+    );
+    await open.close();
+    await mutual.close();
+  });
+
+  it('refuses what is no certificate', async () => {
+    const tls = { cert: 'nonsense', key: 'nonsense' };
+    await expect(Server.listen(engine, { port: 0, tls })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  });
+});

@@ -1,0 +1,147 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Engine } from '../../src/engine/index.js';
+import { type Reply, RespConnection } from '../../src/resp/index.js';
+import { Server } from '../../src/server/index.js';
+import { throwAwayDirectory } from '../services/index.js';
+import { RawClient } from '../support/raw-client.js';
+import { waitUntil } from '../support/wait-until.js';
+
+const directory = throwAwayDirectory('namespaces');
+let engine: Engine;
+let server: Server;
+
+const start = async (): Promise<void> => {
+  engine = await Engine.open(directory.path);
+  const namespacesFile = join(directory.path, 'NAMESPACES');
+  server = await Server.listen(engine, { port: 0, password: 'secret', namespacesFile });
+};
+const stop = async (): Promise<void> => {
+  await server.close();
+  await engine.close();
+};
+beforeAll(start);
+afterAll(async () => {
+  await stop();
+  directory.remove();
+});
+
+const open = (password: string): Promise<RespConnection> =>
+  RespConnection.open({ host: '127.0.0.1', port: server.port, password });
+
+/** Bulk strings as text, errors as their message. */
+const plain = (reply: Reply): unknown => {
+  if (Buffer.isBuffer(reply)) return reply.toString();
+  if (reply instanceof Error) return reply.message;
+  return Array.isArray(reply) ? reply.map(plain) : reply;
+};
+
+describe('namespaces', () => {
+  it('are added, changed, listed and deleted in the words of Kvrocks', async () => {
+    const admin = await open('secret');
+    const ask = async (...words: string[]): Promise<unknown> =>
+      plain(await admin.call('NAMESPACE', ...words));
+    expect(await ask('ADD', 'a', 'token-a')).toBe('OK');
+    expect(await ask('ADD', 'a', 'token-a')).toBe('OK');
+    expect(await ask('ADD', 'a', 'other')).toBe('ERR the namespace already exists');
+    expect(await ask('ADD', 'b', 'token-a')).toBe('ERR the token already exists');
+    expect(await ask('ADD', 'b', 'secret')).toBe(
+      'ERR the token is duplicated with requirepass or masterauth',
+    );
+    expect(await ask('ADD', '__namespace', 't')).toBe('ERR forbidden to add the default namespace');
+    expect(await ask('ADD', 'x'.repeat(256), 't')).toBe('ERR size exceed limit 255');
+    expect(await ask('SET', 'b', 'token-b')).toBe('OK');
+    expect(await ask('SET', 'b', 'token-a')).toBe('ERR the token already exists');
+    expect(await ask('GET', 'b')).toBe('token-b');
+    expect(await ask('GET', 'nosuch')).toBeNull();
+    expect(await ask('GET', '*')).toEqual(['a', 'token-a', 'b', 'token-b', '__namespace', 'secret']);
+    expect(await ask('DEL', 'b')).toBe('OK');
+    expect(await ask('DEL', 'b')).toBe('ERR the namespace was not found');
+    expect(await ask('DEL', '__namespace')).toBe('ERR forbidden to delete the default namespace');
+    expect(await ask('CURRENT')).toBe('__namespace');
+    expect(await ask('WHAT')).toBe('ERR NAMESPACE subcommand must be one of GET, SET, DEL, ADD');
+    admin.close();
+  });
+
+  it('keep keys, flushes, channels and watches apart', async () => {
+    const admin = await open('secret');
+    await admin.call('NAMESPACE', 'SET', 'a', 'token-a');
+    await admin.call('NAMESPACE', 'SET', 'b', 'token-b');
+    const [a, b] = await Promise.all([open('token-a'), open('token-b')]);
+    expect(plain(await a.call('NAMESPACE', 'CURRENT'))).toBe('a');
+    for (const [client, value] of [
+      [admin, 'of all'],
+      [a, 'of a'],
+      [b, 'of b'],
+    ] as const)
+      await client.call('SET', 'k', value);
+    await a.call('RPUSH', 'only-a', '1');
+    expect([plain(await a.call('GET', 'k')), plain(await b.call('GET', 'k'))]).toEqual(['of a', 'of b']);
+    expect(plain(await b.call('KEYS', '*'))).toEqual(['k']);
+    expect([await a.call('DBSIZE'), await b.call('DBSIZE')]).toEqual([2, 1]);
+    expect(plain(await b.call('SCAN', '0'))).toEqual(['0', ['k']]);
+    const waiting = b.call('BLPOP', 'l', 0);
+    await a.call('RPUSH', 'l', 'in a');
+    await waitUntil('b waits', async () =>
+      /blocked_clients:1/.test(String(await admin.call('INFO', 'clients'))),
+    );
+    const b2 = await open('token-b');
+    await b2.call('RPUSH', 'l', 'in b');
+    expect(plain(await waiting)).toEqual(['l', 'in b']);
+    const subscriber = await RawClient.open(server.port);
+    await subscriber.ask(
+      'AUTH token-a\r\nSUBSCRIBE c\r\n',
+      '+OK\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n',
+    );
+    expect([await b.call('PUBLISH', 'c', 'm'), await a.call('PUBLISH', 'c', 'm')]).toEqual([0, 1]);
+    await a.call('FLUSHDB');
+    expect([
+      plain(await a.call('GET', 'k')),
+      plain(await b.call('GET', 'k')),
+      plain(await admin.call('GET', 'k')),
+    ]).toEqual([null, 'of b', 'of all']);
+    subscriber.close();
+    for (const client of [admin, a, b, b2]) client.close();
+  });
+
+  it('refuse to their tokens what is the administrator’s', async () => {
+    const admin = await open('secret');
+    await admin.call('NAMESPACE', 'SET', 'a', 'token-a');
+    const a = await open('token-a');
+    for (const words of [
+      ['FLUSHALL'],
+      ['POLLUPDATES', '0'],
+      ['STREAMUPDATES', '0'],
+      ['APPLYBATCH', 'x'],
+      ['CONFIG', 'GET', '*'],
+      ['MONITOR'],
+      ['SLOWLOG', 'GET'],
+      ['NAMESPACE', 'GET', '*'],
+      ['CLIENT', 'PAUSE', '1'],
+    ])
+      expect([words, plain(await a.call(...words))]).toEqual([
+        words,
+        'ERR admin permission required to perform the command',
+      ]);
+    expect(String(await a.call('CLIENT', 'LIST'))).not.toContain('namespace=__namespace');
+    a.close();
+    admin.close();
+  });
+
+  it('are there after a restart, their file readable for its owner alone, and close with their token', async () => {
+    const admin = await open('secret');
+    await admin.call('NAMESPACE', 'SET', 'kept', 'token-kept');
+    admin.close();
+    expect(statSync(join(directory.path, 'NAMESPACES')).mode & 0o777).toBe(0o600);
+    await stop();
+    await start();
+    const again = await open('secret');
+    const kept = await RawClient.open(server.port);
+    expect(await kept.ask('AUTH token-kept\r\n', '+OK\r\n')).toBe('+OK\r\n');
+    await again.call('NAMESPACE', 'SET', 'kept', 'changed');
+    await waitUntil('the client of the old token is closed', () => kept.isClosed);
+    await expect(open('token-kept')).rejects.toMatchObject({ code: 'SOURCE_REFUSED' });
+    again.close();
+  });
+});
