@@ -66,7 +66,10 @@ const readGroups = async (redis: RespConnection, key: Buffer): Promise<unknown> 
       lastDelivered: group.get('last-delivered-id'),
       consumers: consumers.map((consumer) => fieldsOf(consumer).get('name')),
       // No command makes an entry pending that is deleted.
-      pending: pending.map((entry) => (text(entry) as unknown[]).slice(0, 2)).filter(([id]) => ids.has(id)),
+      // The idle time is left out: it is the clock's.
+      pending: pending
+        .map((entry) => (text(entry) as unknown[]).filter((_, at) => at !== 2))
+        .filter(([id]) => ids.has(id)),
     });
   }
   return { lastId: stream.get('last-generated-id'), added: stream.get('entries-added'), groups };

@@ -130,9 +130,10 @@ export const encodeConsumerState = (state: ConsumerState): Buffer => {
   return value;
 };
 
-/** A pending entry's value: delivered when, how often, to whom (u64, u64, name_len u64, name). */
+/** A pending entry's value: delivered when, how often after the first time, to whom (u64, u64, name_len u64, name). */
 export interface PendingState {
   readonly deliveredMs: number;
+  /** How often it was delivered, the first time included. */
   readonly deliveryCount: number;
   readonly consumer: Buffer;
 }
@@ -143,14 +144,14 @@ export const readPendingState = (value: Buffer): PendingState | undefined =>
     ? undefined
     : {
         deliveredMs: readU64BigEndian(value, 0),
-        deliveryCount: readU64BigEndian(value, 8),
+        deliveryCount: readU64BigEndian(value, 8) + 1,
         consumer: value.subarray(24),
       };
 
 export const encodePendingState = (state: PendingState): Buffer => {
   const value = Buffer.allocUnsafe(24 + state.consumer.length);
   writeU64BigEndian(value, 0, state.deliveredMs);
-  writeU64BigEndian(value, 8, state.deliveryCount);
+  writeU64BigEndian(value, 8, Math.max(0, state.deliveryCount - 1));
   value.set(state.consumer, writeU64BigEndian(value, 16, state.consumer.length));
   return value;
 };

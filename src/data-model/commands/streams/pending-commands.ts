@@ -3,7 +3,7 @@ import { optionWord, parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand, writeCommand } from '../data-command.js';
 import { ErrorReply, nullArray, type Reply, refusal } from '../reply.js';
-import { deliveriesOf, findGroup, type PendingEntry, type StreamGroup } from './stream-group.js';
+import { findGroup, type PendingEntry, type StreamGroup } from './stream-group.js';
 import { invalidId, parseRangeEnd, parseStreamId } from './stream-id.js';
 import { entryReply, idReply, streamNote } from './stream-value.js';
 
@@ -33,7 +33,7 @@ const xpending = (context: CommandContext, args: readonly Buffer[]): Reply => {
       const isWanted = consumer === undefined || entry.consumer.equals(consumer);
       const entryIdleMs = Math.max(0, nowMs - entry.deliveredMs);
       if (isWanted && entryIdleMs >= idleMs)
-        replies.push([idReply(entry.id), entry.consumer, entryIdleMs, deliveriesOf(entry)]);
+        replies.push([idReply(entry.id), entry.consumer, entryIdleMs, entry.deliveryCount]);
       return replies.length < count;
     });
   return replies;
@@ -147,14 +147,9 @@ const claim = (
   if (pending === undefined) group.state = { ...group.state, pendingCount: group.state.pendingCount + 1 };
   else group.addPending(pending.consumer, -1);
   group.addPending(consumer, 1);
-  const delivered = pending?.deliveryCount ?? -1;
-  const deliveryCount =
-    options.retryCount !== undefined ? options.retryCount - 1 : options.isJustId ? delivered : delivered + 1;
-  group.putPending(id, {
-    deliveredMs: options.deliveredMs,
-    deliveryCount: Math.max(0, deliveryCount),
-    consumer,
-  });
+  const delivered = pending?.deliveryCount ?? 0;
+  const deliveryCount = options.retryCount ?? (options.isJustId ? delivered : delivered + 1);
+  group.putPending(id, { deliveredMs: options.deliveredMs, deliveryCount, consumer });
 };
 
 /** A pending entry whose stream entry was deleted is no longer pending. */

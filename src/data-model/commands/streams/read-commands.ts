@@ -130,7 +130,7 @@ const readNew = (
   const pending = query.isNoAck ? 0 : entries.length;
   if (!query.isNoAck)
     for (const { id } of entries)
-      group.putPending(id, { deliveredMs: nowMs, deliveryCount: 0, consumer: Buffer.from(consumer) });
+      group.putPending(id, { deliveredMs: nowMs, deliveryCount: 1, consumer: Buffer.from(consumer) });
   group.setConsumer(consumer, {
     pendingCount: known.pendingCount + pending,
     lastSeenMs: nowMs,

@@ -28,9 +28,6 @@ export interface PendingEntry extends PendingState {
   readonly id: StreamId;
 }
 
-/** How often a pending entry was delivered: stored is how often after the first time, as Kvrocks does. */
-export const deliveriesOf = (pending: PendingState): number => pending.deliveryCount + 1;
-
 /** A consumer group that a command works on. What changes is kept in `state` until `finish`. */
 export class StreamGroup {
   readonly stream: StreamValue;
