@@ -8,6 +8,7 @@ import { kvrocksSink } from '../../sinks/kvrocks/index.js';
 import { postgresSink } from '../../sinks/postgres/index.js';
 import { redisSink } from '../../sinks/redis/index.js';
 import { stdoutSink } from '../../sinks/stdout/index.js';
+import { webhookSink } from '../../sinks/webhook/index.js';
 import type { SinkDefinition, SourceDefinition } from '../kit/index.js';
 
 const byName = <Definition extends { readonly name: string }>(
@@ -25,5 +26,6 @@ export const builtIn: Registry = {
     kvrocksSink,
     redisSink,
     stdoutSink,
+    webhookSink,
   ]),
 };

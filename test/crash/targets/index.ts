@@ -5,6 +5,7 @@ import { startKvrocksTarget } from './kvrocks-target.js';
 import { startPostgresTarget } from './postgres-target.js';
 import { startRedisClusterTarget } from './redis-cluster-target.js';
 import { startRedisTarget } from './redis-target.js';
+import { startWebhookTarget } from './webhook-target.js';
 
 /** Every target of the crash harness by name, and how to start it. */
 export const crashTargets: ReadonlyMap<string, () => Promise<CrashTarget>> = new Map([
@@ -14,4 +15,5 @@ export const crashTargets: ReadonlyMap<string, () => Promise<CrashTarget>> = new
   ['postgres', startPostgresTarget],
   ['kvrocks', startKvrocksTarget],
   ['kafka', startKafkaTarget],
+  ['webhook', startWebhookTarget],
 ]);
