@@ -115,6 +115,14 @@ Examples:
     )
     .option('--no-protected-mode', 'allow other addresses than loopback without a password')
     .option('--dump-dir <directory>', 'where KPROFILE MEMORY DUMP may write (default: profiles in the store)')
+    .addOption(
+      new Option(
+        '--expire <way>',
+        'lazy: expired keys are no longer seen, as in Kvrocks; active: they are also deleted in the log',
+      )
+        .choices(['lazy', 'active'])
+        .default('lazy'),
+    )
     .option('--tls-cert <file>', 'serve by TLS with this certificate (PEM)')
     .option('--tls-key <file>', 'private key of the certificate (PEM)')
     .option('--tls-ca <file>', 'demand certificates of clients, signed by this authority (PEM)')
@@ -215,6 +223,7 @@ export interface ServeFlags {
   readonly requirepass?: string;
   readonly protectedMode: boolean;
   readonly dumpDir?: string;
+  readonly expire: 'lazy' | 'active';
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly tlsCa?: string;

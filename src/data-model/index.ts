@@ -24,6 +24,7 @@ export { defaultNamespace } from './encoding/keys.js';
 export { appendStringPut } from './encoding/string-put.js';
 export { EventEncoder, type EventSource } from './event/event-encoder.js';
 export { type ParsedEvent, parseEvent } from './event/event-parser.js';
+export { eachExpiry, expiryOf, isPast } from './expiry-of.js';
 export { type GarbageEntry, garbageEntries } from './garbage.js';
 export type { RedisCommand } from './redis/command-target.js';
 export { CommandEncoder, toRedisCommands } from './redis/redis-commands.js';

@@ -33,6 +33,8 @@ export interface ServerOptions {
   readonly namespacesFile: string | undefined;
   /** Certificate, key, and the authority that clients' certificates must be signed by, in PEM; undefined = no TLS. */
   readonly tls: TlsFiles | undefined;
+  /** `lazy`: an expired key is no longer seen, as in Kvrocks; `active`: it is also deleted in the log. */
+  readonly expire: 'lazy' | 'active';
   /** Replies wait until what they tell is durable; writes always do. */
   readonly areReadsDurable: boolean;
   /** KPROFILE MEMORY DUMP writes into this directory or below it; empty = `profiles` in the store's directory. */
@@ -56,6 +58,7 @@ export const defaultServerOptions: ServerOptions = {
   slowLogLength: 128,
   namespacesFile: undefined,
   tls: undefined,
+  expire: 'lazy',
   areReadsDurable: true,
   dumpDirectory: '',
   onDefect: () => undefined,

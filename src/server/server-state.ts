@@ -7,6 +7,7 @@ import { Monitor } from './clients/monitor.js';
 import { SlowLog } from './clients/slow-log.js';
 import { CommandTable } from './command-table.js';
 import type { Connection } from './connection.js';
+import { ActiveExpiry } from './expiry/active-expiry.js';
 import { KeyWatch } from './key-watch.js';
 import { Namespaces } from './namespaces.js';
 import { PubSub } from './pubsub/pub-sub.js';
@@ -26,6 +27,8 @@ export class ServerState {
   readonly pause = new ClientPause();
   readonly monitor = new Monitor();
   readonly slowLog = new SlowLog();
+  /** Set when expired keys are deleted in the log. */
+  readonly expiry: ActiveExpiry | undefined;
   readonly startedAtMs = Date.now();
   readonly commands = new CommandTable();
   readonly counters = {
@@ -43,6 +46,7 @@ export class ServerState {
     this.options = { ...options };
     const root = options.dumpDirectory || (store instanceof Engine ? join(store.directory, 'profiles') : '.');
     this.heapProfiler = new HeapProfiler({ root });
+    this.expiry = options.expire === 'active' ? new ActiveExpiry(this) : undefined;
     this.namespaces = new Namespaces(options.namespacesFile);
   }
 
@@ -52,6 +56,7 @@ export class ServerState {
    */
   commit(batch: Buffer): number {
     const { last } = this.store.commit(batch);
+    this.expiry?.note(batch);
     if (!this.watches.isEmpty || !this.blocked.isEmpty) {
       const written = writtenKeys(batch);
       this.watches.touch(written);

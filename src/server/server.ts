@@ -80,6 +80,7 @@ export class Server implements AsyncDisposable {
     this.#closing ??= new Promise((resolve) => {
       clearInterval(this.#idleTimer);
       this.#state.pause.end();
+      this.#state.expiry?.[Symbol.dispose]();
       this.#tcp.close(() => resolve());
       for (const connection of this.#state.connections) connection.end();
       this.#state.heapProfiler.disable();

@@ -27,6 +27,7 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
     dumpDirectory: flags.dumpDir ?? '',
     maxClients: flags.maxclients,
     idleTimeoutSeconds: flags.timeout,
+    expire: flags.expire,
     namespacesFile: join(engine.directory, 'NAMESPACES'),
     tls: readTls(flags),
     onDefect: (error, command) =>

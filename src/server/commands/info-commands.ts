@@ -107,6 +107,7 @@ const sections: Readonly<Record<string, (state: ServerState) => Lines>> = {
     ['protocol_errors', state.counters.protocolErrors],
     ['client_output_buffer_limit_disconnections', state.counters.closedForOutput],
     ['idle_disconnections', state.counters.closedIdle],
+    ['expired_keys', state.expiry?.expiredKeys ?? 0],
     ['pubsub_channels', state.pubSub.count('channel')],
     ['pubsub_patterns', state.pubSub.count('pattern')],
     ['slowlog_count', state.slowLog.calls.length],
