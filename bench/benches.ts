@@ -3,6 +3,7 @@ import { engineWrite } from './engine-write.js';
 import type { Bench } from './harness.js';
 import { heapProfilerBench } from './heap-profiler.js';
 import { kafkaSinkBench } from './kafka-sink.js';
+import { postgresSinkBench } from './postgres-sink.js';
 import { redisSinkBench } from './redis-sink.js';
 import { runMemory } from './run-memory.js';
 import { pollUpdatesBench, serverBench } from './server.js';
@@ -20,5 +21,6 @@ export const benches: readonly Bench[] = [
   decodeBench,
   redisSinkBench,
   kafkaSinkBench,
+  postgresSinkBench,
   runMemory,
 ];

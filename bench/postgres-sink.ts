@@ -1,0 +1,80 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { type PostgresOptions, postgresSink } from '../sinks/postgres/index.js';
+import type { Engine } from '../src/engine/index.js';
+import { ensurePrograms, startPostgres } from '../test/services/index.js';
+import { pluginContext } from '../test/support/sink-batches.js';
+import { alternate, type Bench, result, seconds } from './harness.js';
+import { deliver, fillStore } from './log-delivery.js';
+
+const value = Buffer.alloc(100, 'x');
+const keyOf = (i: number): string => `key:${i}`;
+
+const optionsOf = (url: string): PostgresOptions => ({
+  url,
+  password: '',
+  mode: 'changelog',
+  schema: 'tailrace',
+  table: 'changes',
+  keys: 'text',
+  values: 'text',
+  writeTimeout: 60_000,
+});
+
+const deliverTo = async (engine: Engine, options: PostgresOptions): Promise<void> => {
+  await using sink = postgresSink.create(options, pluginContext('bench'));
+  await deliver(engine, sink);
+};
+
+/** One command of psql, such as \copy. */
+const psql = (url: string, command: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const program = spawn('psql', [url, '-q', '-v', 'ON_ERROR_STOP=1', '-c', command], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    program.once('error', reject);
+    program.once('close', (code) => (code === 0 ? resolve() : reject(new Error(`psql ended with ${code}`))));
+  });
+
+/** Counted at the target: the rate only counts when every row is there. */
+export const postgresSinkBench: Bench = {
+  name: 'postgres-sink',
+  summary: 'SETs of 100 B from the log into a Postgres, exactly once, against psql \\copy',
+  run: async ({ isQuick }) => {
+    ensurePrograms(['psql']);
+    const count = isQuick ? 50_000 : 500_000;
+    const directory = mkdtempSync(join(tmpdir(), 'tailrace-bench-'));
+    const service = await startPostgres();
+    const database = new pg.Client(service.url);
+    await database.connect();
+    try {
+      const engine = await fillStore(join(directory, 'store'), count, keyOf, value);
+      const options = optionsOf(service.url);
+      const file = join(directory, 'rows');
+      const rateOf = async (table: string, work: () => Promise<void>): Promise<number> => {
+        const took = await seconds(work);
+        const { rows } = await database.query<{ count: string }>(`SELECT count(*) FROM ${table}`);
+        if (Number(rows[0]?.count) !== count)
+          throw new Error(`${table} holds ${rows[0]?.count} rows of ${count}`);
+        await database.query(`TRUNCATE ${table}; DELETE FROM tailrace.positions; CHECKPOINT`);
+        return count / took;
+      };
+      await deliverTo(engine, options);
+      await psql(service.url, `\\copy tailrace.changes TO '${file}'`);
+      await database.query('TRUNCATE tailrace.changes, tailrace.positions');
+      const [changelog = 0, copy = 0] = await alternate(isQuick ? 1 : 3, [
+        () => rateOf('tailrace.changes', () => deliverTo(engine, options)),
+        () => rateOf('tailrace.changes', () => psql(service.url, `\\copy tailrace.changes FROM '${file}'`)),
+      ]);
+      await engine.close();
+      return [result('log to changelog, exactly once', changelog, 'changes/s', 'psql \\copy', copy, 0.7)];
+    } finally {
+      await database.end();
+      await service.stop();
+      rmSync(directory, { recursive: true, force: true });
+    }
+  },
+};
