@@ -1,6 +1,7 @@
 import type { SinkDefinition } from '../../src/kit/index.js';
 import { Changelog } from './changelog.js';
 import type { Layout } from './layout.js';
+import { Mirror } from './mirror/mirror.js';
 import { PostgresSink } from './postgres-sink.js';
 import type { ByteColumn } from './text-bytes.js';
 
@@ -10,7 +11,7 @@ export { PostgresSink } from './postgres-sink.js';
 export interface PostgresOptions {
   readonly url: string;
   readonly password: string;
-  readonly mode: 'changelog';
+  readonly mode: 'changelog' | 'mirror';
   readonly schema: string;
   readonly table: string;
   readonly keys: ByteColumn;
@@ -23,7 +24,7 @@ const byteColumns = ['text', 'bytea'];
 
 export const postgresSink: SinkDefinition<PostgresOptions> = {
   name: 'postgres',
-  summary: 'rows of a Postgres, exactly once: a log of the changes',
+  summary: 'tables of a Postgres, exactly once: a log of the changes, or the current state',
   schema: {
     url: {
       doc: 'postgres://[user[:password]@]host[:port]/database[?sslmode=verify-full]',
@@ -32,8 +33,8 @@ export const postgresSink: SinkDefinition<PostgresOptions> = {
     },
     password: { doc: 'password, if it is not in the URL', format: String, default: '', sensitive: true },
     mode: {
-      doc: 'changelog: every change is a row',
-      format: ['changelog'],
+      doc: 'changelog: every change is a row; mirror: the current state, a table for each type',
+      format: ['changelog', 'mirror'],
       default: 'changelog',
     },
     schema: {
@@ -57,5 +58,7 @@ export const postgresSink: SinkDefinition<PostgresOptions> = {
   },
 };
 
-const layoutOf = ({ schema, table, keys, values }: PostgresOptions): Layout =>
-  new Changelog({ table: { schema, name: table }, keys, values });
+const layoutOf = ({ mode, schema, table, keys, values }: PostgresOptions): Layout =>
+  mode === 'mirror'
+    ? new Mirror({ schema, keys, values })
+    : new Changelog({ table: { schema, name: table }, keys, values });

@@ -16,3 +16,12 @@ export const isText = (bytes: Uint8Array): boolean => {
 
 /** What a row may have at most: the server takes less than 1 GiB for it, all columns together. */
 export const maxRowBytes = 0x4000_0000 - 64 * 1024;
+
+/** Bytes as the key of a Map: one character a byte. */
+export const keyText = (bytes: Uint8Array): string =>
+  (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)).toString(
+    'latin1',
+  );
+
+/** An entry of a B-tree holds at most a third of a page. Compression could make more fit, but not dependably. */
+export const maxIndexedBytes = 2_600;

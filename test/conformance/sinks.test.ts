@@ -5,7 +5,7 @@ import { Redis } from 'ioredis';
 import pg from 'pg';
 import { afterAll, beforeAll } from 'vitest';
 import { FileSink } from '../../sinks/file/index.js';
-import { postgresSink } from '../../sinks/postgres/index.js';
+import { type PostgresOptions, postgresSink } from '../../sinks/postgres/index.js';
 import { RedisSink } from '../../sinks/redis/index.js';
 import { StdoutSink } from '../../sinks/stdout/index.js';
 import { sinkConformance } from '../../src/kit/conformance/index.js';
@@ -107,29 +107,32 @@ afterAll(async () => {
   await database.end();
   await postgres.stop();
 });
+const postgresOptions: PostgresOptions = {
+  url: '',
+  password: '',
+  mode: 'changelog',
+  schema: 'tailrace',
+  table: 'changes',
+  keys: 'bytea',
+  values: 'bytea',
+  writeTimeout: 10_000,
+};
+const postgresRows = async (statement: string): Promise<Map<string, string>> => {
+  const { rows } = await database.query<{ key: Buffer; value: Buffer }>(statement);
+  return new Map(rows.map(({ key, value }) => [key.toString('hex'), value.toString('hex')]));
+};
+const postgresClean = async (): Promise<void> => {
+  await database.query('DROP SCHEMA IF EXISTS tailrace CASCADE');
+};
 sinkConformance('postgres changelog', {
-  open: () =>
-    postgresSink.create(
-      {
-        url: postgres.url,
-        password: '',
-        mode: 'changelog',
-        schema: 'tailrace',
-        table: 'changes',
-        keys: 'bytea',
-        values: 'bytea',
-        writeTimeout: 10_000,
-      },
-      context,
-    ),
-  contents: async () => {
-    const { rows } = await database.query<{ key: Buffer; value: Buffer }>(
-      'SELECT key, value FROM tailrace.changes ORDER BY seq, index',
-    );
-    return new Map(rows.map(({ key, value }) => [key.toString('hex'), value.toString('hex')]));
-  },
+  open: () => postgresSink.create({ ...postgresOptions, url: postgres.url }, context),
+  contents: () => postgresRows('SELECT key, value FROM tailrace.changes ORDER BY seq, index'),
   fencing: 'epoch',
-  clean: async () => {
-    await database.query('DROP SCHEMA IF EXISTS tailrace CASCADE');
-  },
+  clean: postgresClean,
+});
+sinkConformance('postgres mirror', {
+  open: () => postgresSink.create({ ...postgresOptions, mode: 'mirror', url: postgres.url }, context),
+  contents: () => postgresRows('SELECT key, value FROM tailrace.strings'),
+  fencing: 'epoch',
+  clean: postgresClean,
 });

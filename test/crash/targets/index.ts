@@ -2,7 +2,7 @@ import type { CrashTarget } from '../crash-target.js';
 import { startFileTarget } from './file-target.js';
 import { startKafkaTarget } from './kafka-target.js';
 import { startKvrocksTarget } from './kvrocks-target.js';
-import { startPostgresTarget } from './postgres-target.js';
+import { startPostgresMirrorTarget, startPostgresTarget } from './postgres-target.js';
 import { startRedisClusterTarget } from './redis-cluster-target.js';
 import { startRedisTarget } from './redis-target.js';
 import { startWebhookTarget } from './webhook-target.js';
@@ -13,6 +13,7 @@ export const crashTargets: ReadonlyMap<string, () => Promise<CrashTarget>> = new
   ['redis', startRedisTarget],
   ['redis-cluster', startRedisClusterTarget],
   ['postgres', startPostgresTarget],
+  ['postgres-mirror', startPostgresMirrorTarget],
   ['kvrocks', startKvrocksTarget],
   ['kafka', startKafkaTarget],
   ['webhook', startWebhookTarget],

@@ -1,41 +1,66 @@
 import pg from 'pg';
 import { type ParsedEvent, parseEvent } from '../../../src/kit/index.js';
 import { startPostgres } from '../../services/index.js';
+import { readMirrorState } from '../../support/mirror-state.js';
 import type { CrashTarget } from '../crash-target.js';
-import { verifyEvents } from '../source-truth.js';
+import { requireSameState, type SourceTruth, verifyEvents } from '../source-truth.js';
 
-export const startPostgresTarget = async (): Promise<CrashTarget> => {
+/** Every change as a row. */
+export const startPostgresTarget = (): Promise<CrashTarget> =>
+  startTarget('postgres', 'changelog', async (database, truth) => {
+    const { rows } = await database.query<ChangeRow>('SELECT * FROM tailrace.changes');
+    await verifyEvents(eventsOf(rows), truth);
+  });
+
+/** The current state, a table for each type. */
+export const startPostgresMirrorTarget = (): Promise<CrashTarget> =>
+  startTarget('postgres-mirror', 'mirror', async (database, { state }) => {
+    const withoutGroups = [...state].map(
+      ([key, { type, pexpireat, value }]) => [key, { type, pexpireat, value }] as const,
+    );
+    requireSameState(await readMirrorState(database, 'tailrace'), new Map(withoutGroups));
+  });
+
+const startTarget = async (
+  name: string,
+  mode: string,
+  verify: (database: pg.Client, truth: SourceTruth) => Promise<void>,
+): Promise<CrashTarget> => {
   const postgres = await startPostgres();
-  const query = async <Row extends pg.QueryResultRow>(text: string): Promise<Row[]> => {
+  const connected = async <Result>(use: (database: pg.Client) => Promise<Result>): Promise<Result> => {
     const client = new pg.Client(postgres.url);
     await client.connect();
     try {
-      return (await client.query<Row>(text)).rows;
+      return await use(client);
     } finally {
       await client.end();
     }
   };
   return {
-    name: 'postgres',
+    name,
     port: postgres.port,
     fencing: 'epoch',
-    sinkEntry: (port) => ({ sink: 'postgres', url: `postgres://postgres@127.0.0.1:${port}/postgres` }),
+    sinkEntry: (port) => ({
+      sink: 'postgres',
+      url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+      mode,
+    }),
     killAndRestart: async () => {
       await postgres.kill();
       await postgres.restart();
     },
-    position: async () => {
-      const made = await query(
-        `SELECT FROM pg_tables WHERE schemaname = 'tailrace' AND tablename = 'positions'`,
-      );
-      if (made.length === 0) return 0;
-      const rows = await query<{ sequence: string | null }>('SELECT sequence FROM tailrace.positions');
-      return Number(rows[0]?.sequence ?? 0);
-    },
-    verify: async (truth) => {
-      const rows = await query<ChangeRow>('SELECT * FROM tailrace.changes ORDER BY seq, index');
-      await verifyEvents(eventsOf(rows), truth);
-    },
+    position: () =>
+      connected(async (database) => {
+        const made = await database.query(
+          `SELECT FROM pg_tables WHERE schemaname = 'tailrace' AND tablename = 'positions'`,
+        );
+        if (made.rows.length === 0) return 0;
+        const { rows } = await database.query<{ sequence: string | null }>(
+          'SELECT sequence FROM tailrace.positions',
+        );
+        return Number(rows[0]?.sequence ?? 0);
+      }),
+    verify: (truth) => connected((database) => verify(database, truth)),
     [Symbol.asyncDispose]: () => postgres.stop(),
   };
 };

@@ -1,0 +1,40 @@
+import type { Change } from '../../../src/kit/index.js';
+import { isText, maxIndexedBytes, maxRowBytes } from '../text-bytes.js';
+import type { ByteColumns } from './mirror-tables.js';
+
+/** Why the tables of a mirror cannot hold what a change brings; undefined when they can. */
+export const refusedByMirror = (change: Change, { keys, values }: ByteColumns): string | undefined => {
+  if (change.op === 'publish' || change.op === 'propagate') return undefined; // no data
+  if (change.op === 'clear')
+    return change.type === 'slot'
+      ? `slot ${change.slot} is cleared, whose keys a mirror does not know`
+      : undefined;
+  const { key } = change;
+  const part = 'field' in change ? change.field : 'member' in change ? change.member : undefined;
+  if (keys === 'text' && !(isText(key) && (part === undefined || isText(part))))
+    return 'the key, field or member is no text (UTF-8 without NUL): set keys to bytea';
+  const named = key.length + change.ns.length + (part?.length ?? 0);
+  if (named > maxIndexedBytes)
+    return `key, field and member have ${named} bytes, more than an index of Postgres holds (${maxIndexedBytes})`;
+  return refusedValue(change, values);
+};
+
+const refusedValue = (change: Change, values: ByteColumns['values']): string | undefined => {
+  if (change.op === 'put' && change.type === 'stream') {
+    let bytes = 0;
+    for (const field of change.fields) {
+      if (values === 'text' && !isText(field)) return noText;
+      bytes += field.length;
+    }
+    return bytes > maxRowBytes ? tooLarge(bytes) : undefined;
+  }
+  if (!('value' in change) || change.value === undefined) return undefined;
+  const { length } = change.value;
+  if (length > maxRowBytes) return tooLarge(length);
+  if (change.type === 'json') return isText(change.value) ? undefined : 'the JSON document is no UTF-8';
+  const isBinary = change.type === 'bitmap' || change.type === 'hyperloglog';
+  return values === 'text' && !isBinary && !isText(change.value) ? noText : undefined;
+};
+
+const noText = 'the value is no text (UTF-8 without NUL): set values to bytea';
+const tooLarge = (bytes: number): string => `its ${bytes} bytes are more than a row of Postgres holds`;
