@@ -117,7 +117,7 @@ export class KafkaSink implements Sink {
     // A sink that was overtaken must not take the pipeline back by trying again.
     if (this.#held.epoch > 0) await this.#requireNoSuccessor(positions, topic);
     const producer = await Producer.open(cluster, options);
-    const found = await positions.read(topic, this.#readTimeoutMs);
+    const found = await positions.readSettled(topic, this.#settleTimeoutMs);
     const held = { epoch: (found?.epoch ?? 0) + 1, position: found?.position ?? null };
     const session = new Session(cluster, topics, producer, { positions, topic });
     try {
@@ -126,6 +126,7 @@ export class KafkaSink implements Sink {
     } finally {
       session.clear();
     }
+    await positions.untilShown(topic, held.epoch, this.#settleTimeoutMs);
     this.#held = held;
     return session;
   }
@@ -219,7 +220,7 @@ export class KafkaSink implements Sink {
 
   /** @throws TailraceError `SINK_FENCED` */
   async #requireNoSuccessor(positions: PositionTopic, topic: Topic): Promise<void> {
-    const found = await positions.read(topic, this.#readTimeoutMs);
+    const found = await positions.readNow(topic);
     if (found === undefined || found.epoch <= this.#held.epoch || found.claimant === this.#claimant) return;
     throw new TailraceError(
       'SINK_FENCED',
@@ -237,7 +238,7 @@ export class KafkaSink implements Sink {
   }
 
   /** Transactions of others end within their own timeout. */
-  get #readTimeoutMs(): number {
+  get #settleTimeoutMs(): number {
     return this.#settings.producer.transactionTimeoutMs + this.#settings.cluster.requestTimeoutMs;
   }
 

@@ -52,14 +52,39 @@ export class PositionTopic {
   }
 
   /**
-   * The last committed record, when every transaction that is open now has ended. Read from the end backwards, in
-   * steps that double, so that the length of the topic does not matter.
+   * The last committed record, once every transaction that is open now has ended: what whoever was fenced just now has
+   * left behind.
    */
-  async read(topic: Topic, timeoutMs: number): Promise<HeldPosition | undefined> {
+  async readSettled(topic: Topic, timeoutMs: number): Promise<HeldPosition | undefined> {
     const { leader } = topic.partitions[0];
-    const first = await this.#offset(leader, earliest);
-    const end = await this.#offset(leader, latest);
-    await this.#untilStable(leader, end, timeoutMs);
+    const end = await this.#offset(leader, latest, readUncommitted);
+    const deadline = performance.now() + timeoutMs;
+    while ((await this.#offset(leader, latest, readCommitted)) < end) {
+      if (performance.now() > deadline)
+        throw new Error(`a transaction of another pipeline stays open in ${this.name}`);
+      await delay(stablePauseMs);
+    }
+    return this.#lastBelow(leader, end);
+  }
+
+  /** The last committed record, as far as can be told without waiting for anybody. */
+  async readNow(topic: Topic): Promise<HeldPosition | undefined> {
+    const { leader } = topic.partitions[0];
+    return this.#lastBelow(leader, await this.#offset(leader, latest, readCommitted));
+  }
+
+  /** Waits until everybody can read that an epoch has begun: a commit is answered before it shows. */
+  async untilShown(topic: Topic, epoch: number, timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    while (((await this.readNow(topic))?.epoch ?? 0) < epoch) {
+      if (performance.now() > deadline) throw new Error(`the claim does not show in ${this.name}`);
+      await delay(stablePauseMs);
+    }
+  }
+
+  /** Read from the end backwards, in steps that double, so that the length of the topic does not matter. */
+  async #lastBelow(leader: number, end: number): Promise<HeldPosition | undefined> {
+    const first = await this.#offset(leader, earliest, readUncommitted);
     let to = end;
     for (let length = initialWindow; to > first; length *= 2) {
       const from = Math.max(first, to - length);
@@ -70,10 +95,11 @@ export class PositionTopic {
     return undefined;
   }
 
-  async #offset(leader: number, timestamp: number): Promise<number> {
+  /** For `latest`, read committed: the end of what no open transaction may still change. */
+  async #offset(leader: number, timestamp: number, isolationLevel: number): Promise<number> {
     const { responses } = (await this.#cluster.request(leader, 'ListOffsets', {
       replicaId: -1,
-      isolationLevel: readUncommitted,
+      isolationLevel,
       topics: [{ topic: this.name, partitions: [{ partition: 0, timestamp }] }],
     })) as { responses: { partitions: { errorCode: number; offset: string }[] }[] };
     const answer = responses[0]?.partitions[0];
@@ -81,23 +107,11 @@ export class PositionTopic {
     return Number(answer?.offset);
   }
 
-  /** Waits until no transaction is open below `end`. */
-  async #untilStable(leader: number, end: number, timeoutMs: number): Promise<void> {
-    const deadline = performance.now() + timeoutMs;
-    for (;;) {
-      const { lastStableOffset } = await this.#fetch(leader, Math.max(0, end - 1), smallFetchBytes);
-      if (Number(lastStableOffset) >= end) return;
-      if (performance.now() > deadline)
-        throw new Error(`a transaction of another pipeline stays open in ${this.name}`);
-      await delay(stablePauseMs);
-    }
-  }
-
   /** The value of the last committed record of this pipeline in [from, to). */
   async #lastIn(leader: number, from: number, to: number): Promise<Buffer | undefined> {
     let last: Buffer | undefined;
     for (let offset = from; offset < to; ) {
-      const answer = await this.#fetch(leader, offset, fetchBytes);
+      const answer = await this.#fetch(leader, offset);
       for (const { key, value, offset: at } of committed(answer))
         if (Number(at) >= from && Number(at) < to && key?.equals(this.#key)) last = value ?? undefined;
       const reached = answer.messages.at(-1)?.offset;
@@ -107,15 +121,15 @@ export class PositionTopic {
     return last;
   }
 
-  async #fetch(leader: number, fetchOffset: number, maxBytes: number): Promise<FetchedPartition> {
+  async #fetch(leader: number, fetchOffset: number): Promise<FetchedPartition> {
     const { responses } = (await this.#cluster.request(leader, 'Fetch', {
       replicaId: -1,
       isolationLevel: readCommitted,
       maxWaitTime: 0,
       minBytes: 0,
-      maxBytes,
+      maxBytes: fetchBytes,
       rackId: '',
-      topics: [{ topic: this.name, partitions: [{ partition: 0, fetchOffset, maxBytes }] }],
+      topics: [{ topic: this.name, partitions: [{ partition: 0, fetchOffset, maxBytes: fetchBytes }] }],
     })) as { responses: { partitions: FetchedPartition[] }[] };
     const answer = responses[0]?.partitions[0];
     if (answer === undefined) throw new Error(`a fetch from ${this.name} was answered without the partition`);
@@ -126,7 +140,6 @@ export class PositionTopic {
 
 interface FetchedPartition {
   readonly errorCode: number;
-  readonly lastStableOffset: string;
   readonly abortedTransactions: readonly { readonly producerId: string; readonly firstOffset: string }[];
   readonly messages: readonly FetchedMessage[];
 }
@@ -192,7 +205,6 @@ const readCommitted = 1;
 /** Offsets, not records: markers and superseded records count too. */
 const initialWindow = 200;
 const fetchBytes = 1024 * 1024;
-const smallFetchBytes = 1;
-const stablePauseMs = 10;
+const stablePauseMs = 5;
 /** Compaction leaves the newest segment alone: small ones keep the topic small. */
 const segmentBytes = 16 * 1024 * 1024;

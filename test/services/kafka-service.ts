@@ -32,13 +32,15 @@ export interface KafkaOptions {
   readonly version?: KafkaVersion;
   readonly settings?: Readonly<Record<string, string>>;
   readonly listeners?: Readonly<Record<string, KafkaListener>>;
+  /** Users of SCRAM-SHA-512: names to passwords. */
+  readonly scramUsers?: Readonly<Record<string, string>>;
   /** `full` for measurements; otherwise the JVM starts fast and takes little. */
   readonly jvm?: 'light' | 'full';
 }
 
 /** A real Apache Kafka broker (KRaft, one node) on the JVM; its jars come from Maven once and stay in the cache. */
 export const startKafka = async (options: KafkaOptions = {}): Promise<KafkaService> => {
-  const { version = '4.1.0', settings = {}, listeners = {}, jvm = 'light' } = options;
+  const { version = '4.1.0', settings = {}, listeners = {}, scramUsers = {}, jvm = 'light' } = options;
   ensurePrograms(['java']);
   const classPath = fetchJars(version);
   const directory = throwAwayDirectory('kafka');
@@ -100,8 +102,10 @@ export const startKafka = async (options: KafkaOptions = {}): Promise<KafkaServi
       .join(''),
   );
   const machine = jvm === 'light' ? lightMachine : fullMachine;
-  const identity = ['-t', 'dGFpbHJhY2UtdGVzdC0wMQ', '-c', file];
-  run('java', [...lightMachine, '-cp', classPath, 'kafka.tools.StorageTool', 'format', ...identity]);
+  const format = ['format', '-t', 'dGFpbHJhY2UtdGVzdC0wMQ', '-c', file];
+  for (const [name, password] of Object.entries(scramUsers))
+    format.push('--add-scram', `SCRAM-SHA-512=[name=${name},password=${password}]`);
+  run('java', [...lightMachine, '-cp', classPath, 'kafka.tools.StorageTool', ...format]);
   const start = (): Promise<Daemon> =>
     startDaemon('java', [...machine, '-cp', classPath, 'kafka.Kafka', file], () => acceptsConnections(port));
   let daemon = await start();

@@ -2,6 +2,7 @@ import filterAbortedMessages from 'kafkajs/src/consumer/filterAbortedMessages.js
 import { KafkaCluster } from '../../sinks/kafka/cluster.js';
 import { makeTopic } from '../../sinks/kafka/topics.js';
 import { pluginContext } from './sink-batches.js';
+import { waitUntil } from './wait-until.js';
 
 export interface ReadRecord {
   readonly topic: string;
@@ -42,10 +43,16 @@ export class KafkaReader {
     const records: ReadRecord[] = [];
     for (const [partition, leader] of leaders.entries()) {
       let offset = fromOffset;
+      // A commit is answered before it shows.
+      const end = await this.#end(topic, partition, leader, readUncommitted);
+      await waitUntil(
+        'every transaction has ended',
+        async () => (await this.#end(topic, partition, leader, readCommitted)) >= end,
+      );
       for (;;) {
         const { responses } = (await this.#cluster.request(leader, 'Fetch', {
           replicaId: -1,
-          isolationLevel: 1,
+          isolationLevel: readCommitted,
           maxWaitTime: 0,
           minBytes: 0,
           maxBytes: 32 * 1024 * 1024,
@@ -75,6 +82,30 @@ export class KafkaReader {
     await makeTopic(this.#cluster, topic, { partitions, replication: 1, config: {} });
   }
 
+  /** Changes settings of a topic, and waits until its brokers keep to them. */
+  async configure(topic: string, settings: Readonly<Record<string, string>>): Promise<void> {
+    const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
+    const { resources } = (await this.#cluster.request(this.#cluster.controllerId, 'AlterConfigs', {
+      resources: [{ type: 2, name: topic, configEntries }],
+    })) as { resources: { errorCode: number }[] };
+    if (resources[0]?.errorCode !== 0) throw new Error(`configuring ${topic}: ${resources[0]?.errorCode}`);
+    await waitUntil('the settings hold', async () => {
+      const answer = (await this.#cluster.request(this.#cluster.controllerId, 'DescribeConfigs', {
+        resources: [{ type: 2, name: topic, configNames: Object.keys(settings) }],
+        includeSynonyms: false,
+      })) as { resources: { configEntries: { configName: string; configValue: string }[] }[] };
+      const found = answer.resources[0]?.configEntries ?? [];
+      return found.every(({ configName, configValue }) => settings[configName] === configValue);
+    });
+  }
+
+  /** Where the first partition ends, and up to where its transactions have ended. */
+  async ends(topic: string): Promise<{ end: number; stable: number }> {
+    const [leader = -1] = (await this.#cluster.describeTopics([topic])).get(topic)?.leaders ?? [];
+    const stable = await this.#end(topic, 0, leader, readCommitted);
+    return { stable, end: await this.#end(topic, 0, leader, readUncommitted) };
+  }
+
   async delete(topics: readonly string[]): Promise<void> {
     await this.#cluster.request(this.#cluster.controllerId, 'DeleteTopics', { topics, timeout: 10_000 });
   }
@@ -82,7 +113,19 @@ export class KafkaReader {
   close(): void {
     this.#cluster.close();
   }
+
+  async #end(topic: string, partition: number, leader: number, isolationLevel: number): Promise<number> {
+    const { responses } = (await this.#cluster.request(leader, 'ListOffsets', {
+      replicaId: -1,
+      isolationLevel,
+      topics: [{ topic, partitions: [{ partition, timestamp: -1 }] }],
+    })) as { responses: { partitions: { offset: string }[] }[] };
+    return Number(responses[0]?.partitions[0]?.offset);
+  }
 }
+
+const readUncommitted = 0;
+const readCommitted = 1;
 
 interface Fetched {
   readonly errorCode: number;
