@@ -98,6 +98,12 @@ export class SpaceMap {
     return { unit, byteLength: table.length, checksum: crc32c(table) };
   }
 
+  /** Calls `visit` for all units that the map itself takes, as last planned. */
+  forEachUnit(visit: (start: number, length: number) => void): void {
+    if (this.#table !== undefined) visit(this.#table.unit, this.#table.length);
+    for (const { unit } of this.#entries) if (unit !== nowhere) visit(unit, 1);
+  }
+
   #moveTable(length: number): void {
     const previous = this.#table;
     if (previous !== undefined) this.#space.release(previous.unit, previous.length);

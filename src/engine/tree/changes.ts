@@ -1,0 +1,27 @@
+/**
+ * What is merged into a tree: keys in order, each with its new value or its deletion, and ranges that are deleted.
+ * A range applies to what the tree holds, not to the keys given here: those are newer.
+ *
+ * Keys and values are borrowed until `next`. A place can be marked and gone back to.
+ */
+export interface Changes {
+  readonly valid: boolean;
+  readonly keyBytes: Uint8Array;
+  readonly keyStart: number;
+  readonly keyEnd: number;
+  readonly isDeleted: boolean;
+  readonly valueBytes: Uint8Array;
+  readonly valueStart: number;
+  readonly valueEnd: number;
+  next(): void;
+  mark(): number;
+  reset(mark: number): void;
+  /** In order, apart from each other. */
+  readonly ranges: readonly KeyRange[];
+}
+
+/** Keys from `begin` up to, not including, `end`. */
+export interface KeyRange {
+  readonly begin: Uint8Array;
+  readonly end: Uint8Array;
+}

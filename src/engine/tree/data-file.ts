@@ -1,0 +1,144 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { type Files, inaccessible, replaceFile } from '../../files/index.js';
+import type { RunReader } from './entry-view.js';
+import { damagedPage, pageBytes, requirePage } from './page.js';
+import {
+  encodeSuperblock,
+  newestSuperblock,
+  type Superblock,
+  superblockBytes,
+  superblockUnits,
+  unreadable,
+} from './superblock.js';
+
+/**
+ * The file `data` of a store. Reads are synchronous, writes are not. One descriptor is kept open for its whole life:
+ * an error of writing back is reported once to each.
+ */
+export class DataFile implements RunReader {
+  readonly path: string;
+  /** The newest epoch that a page may have been written for. */
+  epoch: number;
+  bytesWritten = 0;
+  readonly #files: Files;
+  readonly #fd: number;
+  #isOpen = true;
+
+  private constructor(path: string, files: Files, fd: number, epoch: number) {
+    this.path = path;
+    this.#files = files;
+    this.#fd = fd;
+    this.epoch = epoch;
+  }
+
+  /** Where the data file of a store's directory is. */
+  static pathIn(directory: string): string {
+    return join(directory, 'data');
+  }
+
+  /** Makes a data file with its first superblock, in one step: it is there and whole, or not there. */
+  static async create(directory: string, files: Files, first: Superblock): Promise<void> {
+    const content = Buffer.alloc(superblockUnits * pageBytes);
+    encodeSuperblock(first).copy(content, (first.epoch & 1) * pageBytes);
+    await replaceFile(files, directory, DataFile.pathIn(directory), content);
+  }
+
+  /** Opens a data file at its newest durable state. @throws `STORE_CORRUPT` | `FILE_INACCESSIBLE` */
+  static async open(
+    directory: string,
+    files: Files,
+    isReadOnly: boolean,
+  ): Promise<{ file: DataFile; superblock: Superblock }> {
+    const path = DataFile.pathIn(directory);
+    let fd: number;
+    try {
+      fd = isReadOnly ? openSync(path, 'r') : await files.open(path, 'r+');
+    } catch (cause) {
+      throw inaccessible(path, cause);
+    }
+    try {
+      const [first, second] = [0, 1].map((slot) => {
+        const bytes = Buffer.alloc(superblockBytes);
+        const read = readSync(fd, bytes, 0, superblockBytes, slot * pageBytes);
+        return bytes.subarray(0, read);
+      }) as [Buffer, Buffer];
+      const superblock = newestSuperblock(path, first, second);
+      const { size } = fstatSync(fd);
+      if (size < superblock.units * pageBytes)
+        throw unreadable(
+          path,
+          `the file has ${size} bytes, its superblock says ${superblock.units * pageBytes}: it was cut or copied in part`,
+        );
+      return { file: new DataFile(path, files, fd, superblock.epoch), superblock };
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+  }
+
+  /** Reads a page into place and checks it. @throws `STORE_CORRUPT` | `FILE_INACCESSIBLE` */
+  readPage(unit: number, into: Buffer, at: number): void {
+    if (this.#readAt(into, at, pageBytes, unit) < pageBytes)
+      throw damagedPage(this.path, unit, 'the file ends before the page');
+    requirePage(this.path, into, at, { unit, epoch: this.epoch });
+  }
+
+  /** Bytes from the start of a unit on. Owned by the caller. */
+  readUnits(unit: number, byteLength: number): Buffer {
+    const bytes = Buffer.allocUnsafe(byteLength);
+    if (this.#readAt(bytes, 0, byteLength, unit) < byteLength)
+      throw damagedPage(this.path, unit, `the file ends before ${byteLength} bytes are read`);
+    return bytes;
+  }
+
+  readRun(unit: number, byteLength: number, checksum: number): Buffer {
+    const bytes = this.readUnits(unit, byteLength);
+    if (crc32(bytes) !== checksum)
+      throw damagedPage(this.path, unit, 'a large key or value has a wrong checksum');
+    return bytes;
+  }
+
+  async write(unit: number, bytes: Uint8Array): Promise<void> {
+    this.bytesWritten += bytes.length;
+    await this.#files.write(this.#fd, bytes, unit * pageBytes);
+  }
+
+  /** Makes the file as large as `units`, or as small. */
+  async resize(units: number): Promise<void> {
+    const { size } = fstatSync(this.#fd);
+    if (size !== units * pageBytes) await this.#files.truncate(this.#fd, units * pageBytes);
+  }
+
+  async sync(): Promise<void> {
+    await this.#files.datasync(this.#fd);
+  }
+
+  /** Makes a state the newest one: all that it refers to must be durable before. */
+  async writeSuperblock(superblock: Superblock): Promise<void> {
+    await this.#files.write(this.#fd, encodeSuperblock(superblock), (superblock.epoch & 1) * pageBytes);
+    await this.sync();
+    this.epoch = superblock.epoch;
+  }
+
+  /** Idempotent. */
+  close(): void {
+    if (this.#isOpen) closeSync(this.#fd);
+    this.#isOpen = false;
+  }
+
+  #readAt(into: Buffer, at: number, byteLength: number, unit: number): number {
+    let done = 0;
+    try {
+      while (done < byteLength) {
+        const read = readSync(this.#fd, into, at + done, byteLength - done, unit * pageBytes + done);
+        if (read === 0) break;
+        done += read;
+      }
+    } catch (cause) {
+      throw inaccessible(this.path, cause);
+    }
+    return done;
+  }
+}

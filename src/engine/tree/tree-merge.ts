@@ -1,0 +1,388 @@
+import type { VersionedSpace } from '../space/index.js';
+import type { Changes, KeyRange } from './changes.js';
+import type { DataFile } from './data-file.js';
+import { EntryView, wholeKey } from './entry-view.js';
+import { isLargeValue, LeafPatch } from './leaf-patch.js';
+import { countOf, pageBytes, putU32, u32 } from './page.js';
+import { childEntry, PageBuilder, type PendingEntry } from './page-builder.js';
+import type { PageCache } from './page-cache.js';
+import type { PageOutput } from './page-output.js';
+import { PageSearch } from './page-search.js';
+import { emptyRoot, type TreeRoot } from './superblock.js';
+import { compareToKey, keyOf, lowestKey, makeKey, type TreeKey } from './tree-key.js';
+
+/**
+ * Merges changes into one tree. The old tree is not touched: pages that change are written anew and their units
+ * released; all others become part of the new tree as they are.
+ *
+ * The old tree is walked in key order. A subtree that no change falls into is passed on by its root page. A leaf with
+ * changes is patched, or its entries go with the changes into the builder of the lowest level, whose pages go into
+ * the builder above it, and so on. Before a subtree is passed on, the builders below it are finished; should little
+ * have gathered there, the next page is taken in as well, so that pages do not stay scant where much is deleted.
+ *
+ * `run` is a generator that yields after every page, so that whoever drives it can pause.
+ */
+export class TreeMerge {
+  readonly #file: DataFile;
+  readonly #cache: PageCache;
+  readonly #space: VersionedSpace;
+  readonly #output: PageOutput;
+  readonly #search: PageSearch;
+  readonly #patch: LeafPatch;
+  readonly #builders: PageBuilder[] = [];
+  readonly #entry = new EntryView();
+  readonly #scratch = Buffer.allocUnsafeSlow(pageBytes);
+  #changes: Changes;
+  /** The first range that ends behind the place reached. */
+  #range = 0;
+  #entries = 0;
+  #largeEntries = 0;
+
+  constructor(file: DataFile, cache: PageCache, space: VersionedSpace, output: PageOutput, changes: Changes) {
+    this.#file = file;
+    this.#cache = cache;
+    this.#space = space;
+    this.#output = output;
+    this.#search = new PageSearch(output);
+    this.#patch = new LeafPatch(this.#search, output);
+    this.#changes = changes;
+  }
+
+  *run(root: TreeRoot): Generator<undefined, TreeRoot> {
+    const { ranges, valid } = this.#changes;
+    if (!valid && ranges.length === 0) return root;
+    this.#entries = root.entries;
+    this.#largeEntries = root.largeEntries;
+    if (root.unit === 0) {
+      this.#addChanges(lowestKey, undefined);
+    } else if (this.#coversAll(root)) {
+      yield* this.#dropTree(root.unit, root.level, root.largeEntries > 0);
+      this.#entries = 0;
+      this.#largeEntries = 0;
+      this.#addChanges(lowestKey, undefined);
+    } else if (root.level === 0) {
+      this.#mergeLeaf(root.unit, lowestKey, undefined);
+    } else {
+      yield* this.#mergeBranch(root.unit, root.level, lowestKey, undefined, true);
+    }
+    return this.#finish();
+  }
+
+  *#mergeBranch(
+    unit: number,
+    level: number,
+    low: TreeKey,
+    high: TreeKey | undefined,
+    isLeftmost: boolean,
+  ): Generator<undefined, void> {
+    const { separators, children } = this.#readBranch(unit);
+    this.#space.release(unit, 1);
+    this.#start(level, low);
+    if (isLeftmost) {
+      // Keys below the first separator belong here too: it must not stand in the way of those that are added.
+      this.#dropKey(separators[0]);
+      separators[0] = lowestKey;
+    }
+    for (let i = 0; i < children.length; i++) {
+      const childHigh = separators[i + 1] ?? high;
+      if (!this.#isTouched(separators[i], childHigh)) {
+        this.#passOn(level - 1, separators[i], children[i]);
+        continue;
+      }
+      if (this.#isCovered(separators[i], childHigh)) {
+        yield* this.#dropTree(children[i], level - 1, true);
+        this.#addChanges(separators[i], childHigh);
+      } else if (level === 1) {
+        this.#mergeLeaf(children[i], separators[i], childHigh);
+      } else {
+        yield* this.#mergeBranch(children[i], level - 1, separators[i], childHigh, isLeftmost && i === 0);
+      }
+      yield;
+    }
+  }
+
+  #mergeLeaf(unit: number, low: TreeKey, high: TreeKey | undefined): void {
+    const { bytes, base, isCached } = this.#readLeaf(unit);
+    if (this.#builder(0).isEmpty && !this.#rangeBeginsBelow(high)) {
+      const isBelow = (): boolean => this.#isBelow(high);
+      const result = this.#patch.apply(bytes, base, this.#changes, isBelow, isCached);
+      if (result !== 'unfit') {
+        if (result === 'patched') this.#space.release(unit, 1);
+        this.#entries += this.#patch.entriesDelta;
+        this.#largeEntries += this.#patch.largeDelta;
+        this.#builder(1).add(childEntry(low, result === 'patched' ? this.#output.unit : unit));
+        return;
+      }
+    }
+    this.#start(0, low);
+    this.#mergeEntries(copyOfPage(bytes, base), high);
+    this.#space.release(unit, 1);
+  }
+
+  /** The general case: each entry of the page and each change below `high`, in order. The page is the caller's. */
+  #mergeEntries(page: Buffer, high: TreeKey | undefined): void {
+    const changes = this.#changes;
+    const builder = this.#builder(0);
+    const count = countOf(page, 0);
+    const entry = this.#entry;
+    for (let i = 0; i < count; i++) {
+      entry.readLeaf(page, 0, i);
+      const key = keyOf(page, 0, entry);
+      let isReplaced = false;
+      while (changes.valid && this.#isBelow(high)) {
+        const { keyBytes, keyStart, keyEnd } = changes;
+        const order = compareToKey(this.#output, keyBytes, keyStart, keyEnd, key);
+        if (order > 0) break;
+        if (order === 0) isReplaced = true;
+        this.#addChange();
+        if (order === 0) break;
+      }
+      entry.readLeaf(page, 0, i);
+      if (isReplaced || this.#isInRange(page)) {
+        this.#dropEntry(page);
+        continue;
+      }
+      builder.add({
+        key,
+        payload: page,
+        payloadStart: entry.valueAt,
+        payloadEnd: entry.end,
+        valueLength: entry.valueLength,
+        isLarge: entry.isLarge,
+      });
+    }
+    while (changes.valid && this.#isBelow(high)) this.#addChange();
+  }
+
+  /** Adds the changes below `high` where the tree holds nothing. */
+  #addChanges(low: TreeKey, high: TreeKey | undefined): void {
+    this.#start(0, low);
+    while (this.#changes.valid && this.#isBelow(high)) this.#addChange();
+  }
+
+  #addChange(): void {
+    const changes = this.#changes;
+    if (!changes.isDeleted) this.#builder(0).add(this.#newEntry());
+    changes.next();
+  }
+
+  #newEntry(): PendingEntry {
+    const { keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd } = this.#changes;
+    const key = makeKey(this.#output, keyBytes, keyStart, keyEnd);
+    const valueLength = valueEnd - valueStart;
+    const isLarge = isLargeValue(keyEnd - keyStart, valueLength);
+    this.#entries++;
+    if (isLarge || key.tail !== undefined) this.#largeEntries++;
+    if (!isLarge)
+      return {
+        key,
+        payload: valueBytes,
+        payloadStart: valueStart,
+        payloadEnd: valueEnd,
+        valueLength,
+        isLarge,
+      };
+    const { unit, checksum } = this.#output.writeRun(valueBytes, valueStart, valueEnd);
+    const payload = new Uint8Array(8);
+    putU32(payload, 0, unit);
+    putU32(payload, 4, checksum);
+    return { key, payload, payloadStart: 0, payloadEnd: 8, valueLength, isLarge };
+  }
+
+  /** Makes a subtree without changes part of the new tree. */
+  #passOn(level: number, low: TreeKey, unit: number): void {
+    const builder = this.#builders[level];
+    if (builder !== undefined && !builder.isEmpty && builder.isScant) {
+      this.#dropKey(low);
+      this.#takeIn(level, unit);
+      return;
+    }
+    for (let below = 0; below <= level; below++) this.#builders[below]?.finish();
+    this.#builder(level + 1).add(childEntry(low, unit));
+  }
+
+  /** Takes the entries of an unchanged page into the builder of its level. */
+  #takeIn(level: number, unit: number): void {
+    if (level === 0) {
+      const { bytes, base } = this.#readLeaf(unit);
+      const page = copyOfPage(bytes, base);
+      const entry = this.#entry;
+      for (let i = 0; i < countOf(page, 0); i++) {
+        entry.readLeaf(page, 0, i);
+        this.#builder(0).add({
+          key: keyOf(page, 0, entry),
+          payload: page,
+          payloadStart: entry.valueAt,
+          payloadEnd: entry.end,
+          valueLength: entry.valueLength,
+          isLarge: entry.isLarge,
+        });
+      }
+    } else {
+      const { separators, children } = this.#readBranch(unit);
+      for (const [i, child] of children.entries()) this.#passOn(level - 1, separators[i], child);
+    }
+    this.#space.release(unit, 1);
+  }
+
+  /** Releases all pages of a subtree; the runs of its entries too, which `hasRuns` says it may have. */
+  *#dropTree(unit: number, level: number, hasRuns: boolean): Generator<undefined, void> {
+    if (level > 0) {
+      const { separators, children } = this.#readBranch(unit);
+      for (const separator of separators) this.#dropKey(separator);
+      for (const child of children) yield* this.#dropTree(child, level - 1, hasRuns);
+    } else if (hasRuns) {
+      const { bytes, base } = this.#readLeaf(unit);
+      for (let i = 0; i < countOf(bytes, base); i++) {
+        this.#entry.readLeaf(bytes, base, i);
+        this.#dropEntry(bytes);
+      }
+    }
+    this.#space.release(unit, 1);
+    yield;
+  }
+
+  /** Releases what belongs to the entry last read. */
+  #dropEntry(bytes: Buffer): void {
+    const { isLarge, tailAt, valueAt, valueLength } = this.#entry;
+    this.#entries--;
+    if (!isLarge && tailAt < 0) return;
+    this.#largeEntries--;
+    if (isLarge) this.#releaseRun(u32(bytes, valueAt), valueLength);
+    if (tailAt >= 0) this.#releaseRun(u32(bytes, tailAt), u32(bytes, tailAt + 4));
+  }
+
+  #dropKey(key: TreeKey | undefined): void {
+    if (key?.tail !== undefined) this.#releaseRun(u32(key.tail, 0), u32(key.tail, 4));
+  }
+
+  #releaseRun(unit: number, byteLength: number): void {
+    this.#space.release(unit, Math.max(1, Math.ceil(byteLength / pageBytes)));
+  }
+
+  /** True when a change or a deleted range lies between the bounds; the changes before `low` are done. */
+  #isTouched(low: TreeKey, high: TreeKey | undefined): boolean {
+    const { ranges } = this.#changes;
+    while (this.#range < ranges.length && !this.#isAbove(ranges[this.#range].end, low)) this.#range++;
+    return (this.#changes.valid && this.#isBelow(high)) || this.#rangeBeginsBelow(high);
+  }
+
+  #isBelow(high: TreeKey | undefined): boolean {
+    if (high === undefined) return true;
+    const { keyBytes, keyStart, keyEnd } = this.#changes;
+    return compareToKey(this.#output, keyBytes, keyStart, keyEnd, high) < 0;
+  }
+
+  #isAbove(bytes: Uint8Array, key: TreeKey): boolean {
+    return compareToKey(this.#output, bytes, 0, bytes.length, key) > 0;
+  }
+
+  #rangeBeginsBelow(high: TreeKey | undefined): boolean {
+    const range: KeyRange | undefined = this.#changes.ranges[this.#range];
+    if (range === undefined || high === undefined) return range !== undefined;
+    return compareToKey(this.#output, range.begin, 0, range.begin.length, high) < 0;
+  }
+
+  /** True when one deleted range covers all between the bounds. */
+  #isCovered(low: TreeKey, high: TreeKey | undefined): boolean {
+    const range: KeyRange | undefined = this.#changes.ranges[this.#range];
+    if (range === undefined || high === undefined) return false;
+    return (
+      !this.#isAbove(range.begin, low) &&
+      compareToKey(this.#output, range.end, 0, range.end.length, high) >= 0
+    );
+  }
+
+  /** True when the first deleted range covers every key of the tree. */
+  #coversAll(root: TreeRoot): boolean {
+    const range: KeyRange | undefined = this.#changes.ranges[0];
+    if (range === undefined) return false;
+    const first = this.#edgeKey(root, false);
+    const last = this.#edgeKey(root, true);
+    return Buffer.compare(range.begin, first) <= 0 && Buffer.compare(last, range.end) < 0;
+  }
+
+  #edgeKey(root: TreeRoot, isLast: boolean): Buffer {
+    let { unit } = root;
+    for (let level = root.level; level > 0; level--) {
+      this.#cache.fetch(unit);
+      const { bytes, base } = this.#cache;
+      unit = this.#search.childAt(bytes, base, isLast ? countOf(bytes, base) - 1 : 0);
+    }
+    this.#cache.fetch(unit);
+    const { bytes, base } = this.#cache;
+    this.#entry.readLeaf(bytes, base, isLast ? countOf(bytes, base) - 1 : 0);
+    return wholeKey(this.#output, bytes, base, this.#entry);
+  }
+
+  /** True when the entry last read lies in a deleted range. */
+  #isInRange(page: Buffer): boolean {
+    const { ranges } = this.#changes;
+    if (this.#range >= ranges.length) return false;
+    const key = wholeKey(this.#output, page, 0, this.#entry);
+    while (this.#range < ranges.length && Buffer.compare(ranges[this.#range].end, key) <= 0) this.#range++;
+    return this.#range < ranges.length && Buffer.compare(ranges[this.#range].begin, key) <= 0;
+  }
+
+  #readBranch(unit: number): { separators: TreeKey[]; children: number[] } {
+    this.#cache.fetch(unit);
+    const { bytes, base } = this.#cache;
+    const separators: TreeKey[] = [];
+    const children: number[] = [];
+    for (let i = 0; i < countOf(bytes, base); i++) {
+      this.#entry.readBranch(bytes, base, i);
+      separators.push(keyOf(bytes, base, this.#entry));
+      children.push(u32(bytes, this.#entry.valueAt));
+    }
+    return { separators, children };
+  }
+
+  /** A leaf where it is in memory, or read past the cache: a merge must not drive out what readers use. */
+  #readLeaf(unit: number): { bytes: Buffer; base: number; isCached: boolean } {
+    if (this.#cache.peek(unit)) return { bytes: this.#cache.bytes, base: this.#cache.base, isCached: true };
+    this.#file.readPage(unit, this.#scratch, 0);
+    return { bytes: this.#scratch, base: 0, isCached: false };
+  }
+
+  /** The next page of a level begins at `low`, unless entries that belong before it have gathered. */
+  #start(level: number, low: TreeKey): void {
+    for (let below = 0; below <= level; below++) {
+      if (this.#builder(below).isEmpty) continue;
+      this.#dropKey(low);
+      return;
+    }
+    this.#dropKey(this.#builder(level).startAt(low));
+  }
+
+  #builder(level: number): PageBuilder {
+    while (this.#builders.length <= level) {
+      const at = this.#builders.length;
+      const onPage = (low: TreeKey, unit: number): void => this.#builder(at + 1).add(childEntry(low, unit));
+      this.#builders.push(new PageBuilder(at, this.#output, onPage));
+    }
+    return this.#builders[level];
+  }
+
+  /** Makes pages of what has gathered, level by level, until one page stands above all: the root. */
+  #finish(): TreeRoot {
+    for (let level = 0; level < this.#builders.length; level++) {
+      const builder = this.#builders[level];
+      const isTop = this.#builders.slice(level + 1).every((above) => above.isEmpty);
+      const child = isTop && level > 0 ? builder.onlyChild : undefined;
+      if (child !== undefined) {
+        this.#dropUnusedKeys();
+        return { unit: child, level: level - 1, entries: this.#entries, largeEntries: this.#largeEntries };
+      }
+      builder.finish();
+    }
+    this.#dropUnusedKeys();
+    return emptyRoot;
+  }
+
+  #dropUnusedKeys(): void {
+    for (const builder of this.#builders) this.#dropKey(builder.startAt(undefined));
+  }
+}
+
+const copyOfPage = (bytes: Buffer, base: number): Buffer =>
+  Buffer.from(bytes.subarray(base, base + pageBytes));

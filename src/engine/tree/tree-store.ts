@@ -1,0 +1,292 @@
+import { existsSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Files } from '../../files/index.js';
+import { readSpace, SpaceMap, type SpaceMapLocation, type SpacePin, VersionedSpace } from '../space/index.js';
+import type { Changes } from './changes.js';
+import { DataFile } from './data-file.js';
+import { pageBytes, u32 } from './page.js';
+import { PageCache } from './page-cache.js';
+import { PageOutput } from './page-output.js';
+import { PageSearch } from './page-search.js';
+import { emptyRoot, type Superblock, superblockUnits, type TreeRoot, unreadable } from './superblock.js';
+import { auditTree } from './tree-audit.js';
+import { TreeCursor } from './tree-cursor.js';
+import { TreeMerge } from './tree-merge.js';
+
+/** One state of the data: all trees at one sequence number. */
+export interface TreeState {
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly units: number;
+  readonly space: SpaceMapLocation | undefined;
+  /** By column family id. */
+  readonly roots: readonly TreeRoot[];
+}
+
+/** A state that is held: none of its pages is written over before `release`. */
+export interface HeldState {
+  readonly state: TreeState;
+  readonly pin: SpacePin;
+}
+
+export interface TreeStoreOptions {
+  readonly storeId: string;
+  readonly columnFamilies: number;
+  readonly pageCacheBytes: number;
+  readonly isReadOnly: boolean;
+  readonly files: Files;
+}
+
+/**
+ * The data file of a store and the trees in it: reads of any state that is held, and the step from one durable state
+ * to the next.
+ *
+ * Invariants. What a superblock refers to is durable before it is written, and no unit of the newest durable state,
+ * nor of one that is held, is written before a newer superblock is durable and the holder has let go. So a crash at
+ * any point leaves the newest durable state whole. States follow each other one at a time.
+ */
+export class TreeStore {
+  readonly file: DataFile;
+  readonly space: VersionedSpace;
+  readonly cache: PageCache;
+  readonly #options: TreeStoreOptions;
+  readonly #map: SpaceMap;
+  readonly #search: PageSearch;
+  #durable: HeldState;
+
+  private constructor(
+    file: DataFile,
+    space: VersionedSpace,
+    map: SpaceMap,
+    state: TreeState,
+    options: TreeStoreOptions,
+  ) {
+    this.file = file;
+    this.space = space;
+    this.cache = new PageCache(options.pageCacheBytes, (unit, into, at) => file.readPage(unit, into, at));
+    this.#map = map;
+    this.#options = options;
+    this.#search = new PageSearch(file);
+    this.#durable = { state, pin: space.pin() };
+  }
+
+  static exists(directory: string): boolean {
+    return existsSync(DataFile.pathIn(directory));
+  }
+
+  /** Makes the data file of a store that has none yet: its first state is empty. */
+  static async create(directory: string, options: TreeStoreOptions): Promise<void> {
+    await DataFile.create(directory, options.files, {
+      storeId: options.storeId,
+      epoch: 1,
+      sequence: 0,
+      units: superblockUnits,
+      space: undefined,
+      roots: Array.from({ length: options.columnFamilies }, () => emptyRoot),
+    });
+  }
+
+  /**
+   * Opens the data file at its newest state and holds the older states given, from the oldest to the newest.
+   * @throws TailraceError `STORE_CORRUPT` | `FILE_INACCESSIBLE`
+   */
+  static async open(
+    directory: string,
+    options: TreeStoreOptions,
+    older: readonly TreeState[],
+  ): Promise<{ store: TreeStore; held: HeldState[] }> {
+    const { file, superblock } = await DataFile.open(directory, options.files, options.isReadOnly);
+    try {
+      requireFitting(file, superblock, options);
+      const { space, map, pins } = restoreSpace(file, superblock, older);
+      const store = new TreeStore(file, space, map, superblock, options);
+      return { store, held: older.map((state, i) => ({ state, pin: pins[i] })) };
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+
+  /** The newest durable state. */
+  get state(): TreeState {
+    return this.#durable.state;
+  }
+
+  /** Holds the newest durable state. */
+  hold(): HeldState {
+    return { state: this.#durable.state, pin: this.#durable.pin.retain() };
+  }
+
+  /** The value of a key, or undefined. Owned by the caller. Hot: bench `engine-tree`. */
+  get(root: TreeRoot, key: Uint8Array): Buffer | undefined {
+    let { unit } = root;
+    if (unit === 0) return undefined;
+    const cache = this.cache;
+    const search = this.#search;
+    for (let level = root.level; level > 0; level--) {
+      cache.fetch(unit);
+      const place = search.childFor(cache.bytes, cache.base, key, 0, key.length);
+      unit = search.childAt(cache.bytes, cache.base, place);
+    }
+    cache.fetch(unit);
+    const { bytes, base } = cache;
+    search.lowerBound(bytes, base, key, 0, key.length);
+    if (!search.isFound) return undefined;
+    const { isLarge, valueAt, valueLength } = search.entry;
+    if (isLarge) return this.file.readRun(u32(bytes, valueAt), valueLength, u32(bytes, valueAt + 4));
+    const value = Buffer.allocUnsafe(valueLength);
+    bytes.copy(value, 0, valueAt, valueAt + valueLength);
+    return value;
+  }
+
+  cursor(root: TreeRoot): TreeCursor {
+    return new TreeCursor(root, this.file, this.cache);
+  }
+
+  /**
+   * Merges changes, by column family, into the newest state and makes the result durable as the state at `sequence`.
+   * Works in slices of `sliceMs` and lets others run between them. After an error the store must not be advanced again.
+   * @param beforeSwitch resolves when nothing else stands in the way of the state's being the newest
+   */
+  async advance(
+    changes: readonly Changes[],
+    sequence: number,
+    sliceMs: () => number,
+    beforeSwitch: () => Promise<void>,
+  ): Promise<void> {
+    const { state, pin } = this.#durable;
+    const epoch = state.epoch + 1;
+    const output = new PageOutput(this.file, this.space, this.cache, epoch);
+    try {
+      const roots: TreeRoot[] = [];
+      for (const [family, root] of state.roots.entries()) {
+        const merge = new TreeMerge(this.file, this.cache, this.space, output, changes[family]);
+        roots.push(await runInSlices(merge.run(root), sliceMs, () => output.drain()));
+      }
+      await output.finish();
+      await this.#switchTo({ epoch, sequence, roots }, beforeSwitch);
+    } catch (error) {
+      await output.settle();
+      throw error;
+    }
+    pin.release();
+    while (this.space.reclaim(reclaimPages)) await nextTurn();
+  }
+
+  async #switchTo(
+    next: { epoch: number; sequence: number; roots: readonly TreeRoot[] },
+    beforeSwitch: () => Promise<void>,
+  ): Promise<void> {
+    const plan = this.#planMap();
+    const writes: { unit: number; bytes: Uint8Array }[] = [];
+    const space = plan.writeTo((unit, bytes) => writes.push({ unit, bytes: bytes.slice() }));
+    for (const { unit, bytes } of writes) {
+      this.cache.drop(unit);
+      await this.file.write(unit, bytes);
+    }
+    const { units } = this.space;
+    await this.file.resize(units);
+    await this.file.sync();
+    await beforeSwitch();
+    const state: TreeState = { ...next, units, space };
+    await this.file.writeSuperblock({ ...state, storeId: this.#options.storeId });
+    this.#map.commit();
+    this.#durable = { state, pin: plan.pin };
+  }
+
+  #planMap(): ReturnType<SpaceMap['plan']> {
+    // The map grows with the space that it describes: room for it is made before it is planned.
+    const needed = 64 + 2 * this.space.pageCount;
+    if (this.space.freeUnits < needed) this.space.grow(this.space.units + needed);
+    return this.#map.plan();
+  }
+
+  /**
+   * Checks the newest state: every page, and that the units in use are those that something refers to, no more and no
+   * fewer. Not while `advance` is under way.
+   * @throws TailraceError `STORE_CORRUPT` | `INTERNAL`
+   */
+  audit(): void {
+    this.space.check();
+    const used = new Uint8Array(this.space.units);
+    let count = 0;
+    const mark = (start: number, length: number): void => {
+      for (let unit = start; unit < start + length; unit++) {
+        if (used[unit] !== 0) throw unreadable(this.file.path, `unit ${unit} is used twice`);
+        used[unit] = 1;
+      }
+      count += length;
+    };
+    mark(0, superblockUnits);
+    this.#map.forEachUnit(mark);
+    for (const root of this.state.roots) auditTree(this.file, root, mark);
+    for (let page = 0; page < this.space.pageCount; page++) {
+      const live = this.space.livePage(page);
+      const base = page * this.space.pageUnits;
+      for (let at = 0; at < this.space.pageUnits && base + at < used.length; at++)
+        if (((live[at >>> 5] >>> (at & 31)) & 1) !== used[base + at])
+          throw unreadable(
+            this.file.path,
+            used[base + at]
+              ? `unit ${base + at} is used but not taken`
+              : `unit ${base + at} is taken but not used`,
+          );
+    }
+    if (count !== this.space.liveUnits)
+      throw unreadable(this.file.path, `${count} units are used, ${this.space.liveUnits} are taken`);
+  }
+
+  close(): void {
+    this.file.close();
+  }
+}
+
+const reclaimPages = 16;
+
+const restoreSpace = (
+  file: DataFile,
+  superblock: Superblock,
+  older: readonly TreeState[],
+): { space: VersionedSpace; map: SpaceMap; pins: SpacePin[] } => {
+  const options = { unitBytes: pageBytes };
+  if (superblock.space !== undefined)
+    return readSpace(
+      options,
+      (unit, byteLength) => file.readUnits(unit, byteLength),
+      superblock.space,
+      older.flatMap(({ space }) => space ?? []),
+    );
+  const space = new VersionedSpace(superblockUnits, options);
+  space.allocate(superblockUnits);
+  return { space, map: new SpaceMap(space), pins: [] };
+};
+
+const requireFitting = (file: DataFile, superblock: Superblock, options: TreeStoreOptions): void => {
+  if (superblock.storeId !== options.storeId)
+    throw unreadable(
+      file.path,
+      `the data file belongs to store ${superblock.storeId}, the directory to ${options.storeId}`,
+    );
+  if (superblock.roots.length !== options.columnFamilies)
+    throw unreadable(
+      file.path,
+      `the data file has ${superblock.roots.length} column families, this version ${options.columnFamilies}`,
+    );
+};
+
+/** Drives a generator to its end, giving way to others after each slice. */
+const runInSlices = async <Result>(
+  work: Generator<undefined, Result>,
+  sliceMs: () => number,
+  between: () => Promise<void>,
+): Promise<Result> => {
+  for (;;) {
+    const deadline = performance.now() + sliceMs();
+    do {
+      const step = work.next();
+      if (step.done) return step.value;
+    } while (performance.now() < deadline);
+    await between();
+    await nextTurn();
+  }
+};
