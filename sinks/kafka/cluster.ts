@@ -24,6 +24,8 @@ export interface ClusterOptions {
 export interface TopicDescription {
   /** Node id of the leader of each partition; −1 while there is none. */
   readonly leaders: readonly number[];
+  /** Replicas of each partition. */
+  readonly replication: number;
 }
 
 /**
@@ -95,7 +97,7 @@ export class KafkaCluster {
         throw new Refused(topicErrorCode, `topic ${topic}`);
       const leaders: number[] = [];
       for (const { partitionId, leader } of partitionMetadata) leaders[partitionId] = leader;
-      found.set(topic, { leaders });
+      found.set(topic, { leaders, replication: partitionMetadata[0]?.replicas.length ?? 0 });
     }
     return found;
   }
@@ -250,7 +252,11 @@ interface MetadataAnswer {
   readonly topicMetadata: readonly {
     readonly topic: string;
     readonly topicErrorCode: number;
-    readonly partitionMetadata: readonly { readonly partitionId: number; readonly leader: number }[];
+    readonly partitionMetadata: readonly {
+      readonly partitionId: number;
+      readonly leader: number;
+      readonly replicas: readonly number[];
+    }[];
   }[];
 }
 

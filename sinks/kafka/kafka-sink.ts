@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   type Claim,
+  type Finding,
   isSamePosition,
   type PluginContext,
   type Position,
@@ -10,6 +11,7 @@ import {
   TailraceError,
   type WriteOutcome,
 } from '../../src/kit/index.js';
+import { checkKafka } from './check.js';
 import { KafkaCluster } from './cluster.js';
 import type { KafkaSinkOptions } from './kafka-options.js';
 import { PositionTopic } from './position-topic.js';
@@ -39,6 +41,7 @@ import { type Partition, type Topic, TopicDirectory } from './topics.js';
 export class KafkaSink implements Sink {
   readonly guarantee: 'exactly-once' | 'at-least-once';
   readonly holdsPosition: boolean;
+  readonly takesWholeBatches: boolean;
   readonly #settings: KafkaSinkSettings;
   readonly #context: PluginContext;
   readonly #writer: RecordWriter;
@@ -55,6 +58,7 @@ export class KafkaSink implements Sink {
     this.#writer = makeWriter(this.#settings, context.pipeline);
     this.guarantee = options.delivery;
     this.holdsPosition = options.delivery === 'exactly-once';
+    this.takesWholeBatches = options.value === 'batch';
   }
 
   async claim(signal: AbortSignal): Promise<Claim> {
@@ -96,6 +100,10 @@ export class KafkaSink implements Sink {
       signal.removeEventListener('abort', stop);
       session.clear();
     }
+  }
+
+  check(signal: AbortSignal): Promise<readonly Finding[]> {
+    return checkKafka(this.#settings, this.#context.log, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -39,7 +39,7 @@ export class PositionTopic {
     if (!found.has(this.name))
       await makeTopic(this.#cluster, this.name, { partitions: 1, replication, config });
     await directory.require([this.name]);
-    return directory.get(this.name) ?? new Topic(this.name, { leaders: [] }, 0);
+    return directory.get(this.name) ?? new Topic(this.name, { leaders: [], replication }, 0);
   }
 
   /** Puts the record of a position into the transaction that is being prepared. */

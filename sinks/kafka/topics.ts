@@ -112,12 +112,8 @@ export class TopicDirectory {
 
   /** The limit of a topic for one record batch; Kafka's default where it may not be asked for. */
   async maxBatchBytes(topic: string): Promise<number> {
-    const { resources } = (await this.#cluster.request(this.#cluster.controllerId, 'DescribeConfigs', {
-      resources: [{ type: topicResource, name: topic, configNames: [maxMessageBytes] }],
-      includeSynonyms: false,
-    })) as DescribeConfigsAnswer;
-    const value = resources[0]?.configEntries?.find(({ configName }) => configName === maxMessageBytes);
-    return Number(value?.configValue ?? defaultMaxMessageBytes);
+    const config = await configOf(this.#cluster, topic, [maxMessageBytes]);
+    return Number(config.get(maxMessageBytes) ?? defaultMaxMessageBytes);
   }
 
   #make(name: string): Promise<TopicDescription> {
@@ -129,6 +125,20 @@ export class TopicDirectory {
     return makeTopic(this.#cluster, name, this.#settings);
   }
 }
+
+/** Settings of a topic by name; those that may not be asked for are left out. */
+export const configOf = async (
+  cluster: KafkaCluster,
+  topic: string,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, string>> => {
+  const { resources } = (await cluster.request(cluster.controllerId, 'DescribeConfigs', {
+    resources: [{ type: topicResource, name: topic, configNames: names }],
+    includeSynonyms: false,
+  })) as DescribeConfigsAnswer;
+  const entries = resources[0]?.configEntries ?? [];
+  return new Map(entries.map(({ configName, configValue }) => [configName, configValue]));
+};
 
 /** Makes a topic and waits until it can be written to; one that somebody makes meanwhile is as good. */
 export const makeTopic = async (

@@ -1,0 +1,156 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { KafkaSink, type KafkaSinkOptions } from '../../../sinks/kafka/index.js';
+import { SampleHistory } from '../../../src/kit/conformance/index.js';
+import { freePort, type KafkaService, startKafka, throwAwayDirectory } from '../../services/index.js';
+import { kafkaOptions } from '../../support/kafka-options.js';
+import { pluginContext } from '../../support/sink-batches.js';
+
+const { signal } = new AbortController();
+
+describe('a Kafka with users, rights and TLS', () => {
+  let kafka: KafkaService;
+  let ca = '';
+  const directory = throwAwayDirectory('kafka-tls');
+  const keyStore = join(directory.path, 'broker.p12');
+  const sinks: KafkaSink[] = [];
+
+  beforeAll(async () => {
+    const store = [
+      '-keystore',
+      keyStore,
+      '-storepass',
+      'changeit',
+      '-storetype',
+      'PKCS12',
+      '-alias',
+      'broker',
+    ];
+    const name = ['-dname', 'CN=broker', '-ext', 'SAN=IP:127.0.0.1', '-validity', '2'];
+    execFileSync('keytool', ['-genkeypair', '-keyalg', 'RSA', ...name, ...store], { stdio: 'ignore' });
+    const pem = join(directory.path, 'ca.pem');
+    execFileSync('keytool', ['-exportcert', '-rfc', '-file', pem, ...store], { stdio: 'ignore' });
+    ca = readFileSync(pem, 'utf8');
+    const login = 'org.apache.kafka.common.security';
+    kafka = await startKafka({
+      version: '3.9.1',
+      scramUsers: { grace: 'hopper' },
+      listeners: {
+        SASL: {
+          protocol: 'SASL_PLAINTEXT',
+          settings: {
+            'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-512',
+            'plain.sasl.jaas.config': `${login}.plain.PlainLoginModule required user_ada="lovelace" user_bob="builder";`,
+            'scram-sha-512.sasl.jaas.config': `${login}.scram.ScramLoginModule required;`,
+          },
+        },
+        TLS: {
+          protocol: 'SSL',
+          settings: {
+            'ssl.keystore.location': keyStore,
+            'ssl.keystore.password': 'changeit',
+            'ssl.keystore.type': 'PKCS12',
+          },
+        },
+      },
+      settings: {
+        'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+        'super.users': 'User:ANONYMOUS;User:ada;User:grace',
+      },
+    });
+  });
+  afterAll(async () => {
+    await kafka.stop();
+    directory.remove();
+  });
+  afterEach(async () => {
+    for (const sink of sinks.splice(0)) await sink[Symbol.asyncDispose]();
+  });
+
+  const open = (
+    listener: 'SASL' | 'TLS',
+    options: Partial<KafkaSinkOptions>,
+    pipeline = 'secure',
+  ): KafkaSink => {
+    const brokers = [`127.0.0.1:${kafka.listenerPorts[listener]}`];
+    const sink = new KafkaSink(kafkaOptions({ brokers, ...options }), pluginContext(pipeline));
+    sinks.push(sink);
+    return sink;
+  };
+  const deliver = async (sink: KafkaSink): Promise<string> => {
+    const claim = await sink.claim(signal);
+    const history = new SampleHistory();
+    history.appendMany(3);
+    return (await sink.write({ ...history.sinkBatch(0, 3), previous: claim.position }, claim, signal)).kind;
+  };
+  const user = (mechanism: KafkaSinkOptions['sasl']['mechanism'], username: string, password: string) => ({
+    sasl: { mechanism, username, password },
+  });
+  const tls = (given: Partial<KafkaSinkOptions['tls']>): Partial<KafkaSinkOptions> => ({
+    tls: { ...kafkaOptions({}).tls, enabled: true, ...given },
+  });
+  /** The error of a claim, and how long it took, in ms. */
+  const refusal = async (sink: KafkaSink): Promise<{ error: unknown; tookMs: number }> => {
+    const start = performance.now();
+    const error: unknown = await sink.claim(signal).catch((caught: unknown) => caught);
+    return { error, tookMs: performance.now() - start };
+  };
+
+  it('takes users with PLAIN and with SCRAM', async () => {
+    expect(await deliver(open('SASL', user('plain', 'ada', 'lovelace')))).toBe('durable');
+    expect(await deliver(open('SASL', user('scram-sha-512', 'grace', 'hopper')))).toBe('durable');
+  });
+
+  it('refuses a wrong password at once, and says nothing of the password', async () => {
+    for (const mechanism of ['plain', 'scram-sha-512'] as const) {
+      const { error, tookMs } = await refusal(open('SASL', user(mechanism, 'grace', 'wrong-secret')));
+      expect(error).toMatchObject({ code: 'SINK_REFUSED', remedy: expect.stringContaining('sasl.password') });
+      expect(String(error)).not.toContain('wrong-secret');
+      expect(tookMs).toBeLessThan(5_000);
+    }
+  });
+
+  it('says what a user may not do', async () => {
+    const { error } = await refusal(open('SASL', user('plain', 'bob', 'builder'), 'not-bobs'));
+    expect(error).toMatchObject({
+      code: 'SINK_REFUSED',
+      message: expect.stringContaining('AUTHORIZATION_FAILED'),
+    });
+  });
+
+  it('speaks TLS with brokers whose certificate it is told to trust, and with no others', async () => {
+    expect(await deliver(open('TLS', tls({ ca })))).toBe('durable');
+    const { error, tookMs } = await refusal(open('TLS', tls({})));
+    expect(error).toMatchObject({ code: 'SINK_REFUSED', remedy: expect.stringContaining('tls.ca') });
+    expect(tookMs).toBeLessThan(5_000);
+  });
+
+  it('takes a broker that is not there, or does not answer, for one that may come back', async () => {
+    const brokers = [`127.0.0.1:${await freePort()}`];
+    expect((await refusal(open('TLS', { brokers }))).error).toMatchObject({
+      code: 'SINK_UNREACHABLE',
+      message: expect.stringContaining('ECONNREFUSED'),
+    });
+    // A port that wants TLS does not answer what is none.
+    const silent = await refusal(open('TLS', { connectTimeout: 500 }));
+    expect(silent.error).toMatchObject({ code: 'SINK_UNREACHABLE' });
+    expect(silent.tookMs).toBeLessThan(5_000);
+  });
+
+  it('is checked without being claimed', async () => {
+    const sink = open('SASL', user('plain', 'ada', 'lovelace'), 'checked');
+    const names = async (): Promise<string[]> =>
+      (await sink.check(signal)).map(({ name, status }) => `${name} ${status}`);
+    expect(await names()).toEqual(['connection ok', 'transactions ok', 'position topic ok']);
+    await deliver(sink);
+    // One broker alone loses what it loses.
+    expect(await names()).toEqual(['connection ok', 'transactions ok', 'position topic warn']);
+    const [connection] = await open('SASL', user('plain', 'ada', 'no')).check(signal);
+    expect(connection).toMatchObject({ status: 'fail', remedy: expect.stringContaining('sasl.password') });
+    expect(await open('SASL', user('plain', 'bob', 'builder'), 'not-bobs').check(signal)).toContainEqual(
+      expect.objectContaining({ name: 'transactions', status: 'fail' }),
+    );
+  });
+});
