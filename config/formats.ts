@@ -8,6 +8,7 @@ import convict from 'convict';
  *   whole-number       0, 1, 2 …
  *   duration           ms as a number, or text such as `500ms`, `30s`, `5m`, `2h`, `1d`
  *   byte-size          bytes as a number, or text such as `512KiB`, `32MiB`, `1GiB`
+ *   byte-limit         the same, or 0
  *   string-list        a list of strings
  *   filled-list        a list of at least one string
  *   string-map         a map of names to text
@@ -45,6 +46,13 @@ export const registerFormats = (): void => {
       validate: (value: unknown) => {
         if (!Number.isSafeInteger(value) || (value as number) < 1)
           throw new Error('must be a size, such as 64KiB, 32MiB or 1GiB');
+      },
+      coerce: (value: unknown) => parseUnits(value, byteUnits),
+    },
+    'byte-limit': {
+      validate: (value: unknown) => {
+        if (!Number.isSafeInteger(value) || (value as number) < 0)
+          throw new Error('must be a size, such as 64KiB, 32MiB or 1GiB, or 0');
       },
       coerce: (value: unknown) => parseUnits(value, byteUnits),
     },

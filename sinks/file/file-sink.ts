@@ -1,10 +1,9 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import {
-  ByteWriter,
   type Claim,
   describeHolder,
-  EventEncoder,
+  type Finding,
   inaccessible,
   isSamePosition,
   nodeFiles,
@@ -15,125 +14,261 @@ import {
   TailraceError,
   type WriteOutcome,
 } from '../../src/kit/index.js';
+import { type BatchEncoding, EventLines, RawBatches } from './batch-encoding.js';
 import { PositionJournal, readLastEntry } from './position-journal.js';
+import { type Compression, SegmentCompressor } from './segment-compressor.js';
+import { SegmentNames } from './segment-names.js';
 
 export interface FileSinkOptions {
-  /** The file of change events, one JSON object a line. */
+  /** The file of change events, one JSON object a line; for `raw` the directory of the segments. */
   readonly path: string;
   /** Name of the source in the events. */
   readonly source: string;
   /** False leaves syncing to the operating system: a power cut may then lose the newest events, never tear them. */
   readonly sync: boolean;
+  /** `ndjson` (default): change events; `raw`: the write batches in RocksDB's log format. */
+  readonly format?: 'ndjson' | 'raw';
+  /** When to go on with a new file: beyond this size, and after this time in ms; 0 = never. */
+  readonly rotate?: { readonly bytes: number; readonly every: number };
+  /** Of files that are finished; default `none`. */
+  readonly compress?: Compression;
 }
 
 /**
- * Change events as lines of JSON in one file, exactly once.
+ * Change events as lines of JSON, or the batches themselves, in files, exactly once.
  *
- * Protocol. A commit is: append the events, sync the data, append the position to the journal beside it
- * (`<path>.position`), sync the journal. The journal's last whole record says how long the data is and which position
- * it holds; on start whatever lies behind that length is cut off. One process holds the file at a time, by a lock
- * that its death releases.
+ * Protocol. A commit is: append the bytes, sync the data, append the position to the journal beside it, sync the
+ * journal. The journal's last whole record says which file is being written, how much of it counts, and which position
+ * it holds; on start whatever lies behind that length is cut off, and a later file is forgotten. Going on with a new
+ * file is: make it, sync the directory, and say so in the journal. One process holds the files at a time, by a lock that
+ * its death releases.
  */
 export class FileSink implements Sink {
   readonly guarantee = 'exactly-once';
   readonly holdsPosition = true;
-  readonly #path: string;
-  readonly #options: FileSinkOptions;
-  readonly #encoder: EventEncoder;
+  readonly takesWholeBatches: boolean;
+  readonly #names: SegmentNames;
+  readonly #isSynced: boolean;
+  readonly #rotate: { readonly bytes: number; readonly every: number };
+  readonly #encoding: BatchEncoding;
   readonly #journal: PositionJournal;
-  readonly #out = new ByteWriter(256 * 1024);
+  readonly #compressor: SegmentCompressor | undefined;
   #lock: ProcessLock | undefined;
   #claim: Claim = { epoch: 0, position: null };
   #fd = -1;
+  #segment = 0;
   #dataBytes = 0;
+  #rotation: NodeJS.Timeout | undefined;
+  /** Writes and rotations take turns. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: FileSinkOptions, context: PluginContext) {
-    this.#options = options;
-    this.#path = resolve(options.path);
-    this.#encoder = new EventEncoder({ connector: 'tailrace', name: options.source || context.pipeline });
-    this.#journal = new PositionJournal(dirname(this.#path), `${this.#path}.position`);
+    const { format = 'ndjson', rotate = { bytes: 0, every: 0 }, compress = 'none' } = options;
+    this.takesWholeBatches = format === 'raw';
+    this.#names = new SegmentNames(resolve(options.path), format === 'raw');
+    this.#isSynced = options.sync;
+    this.#rotate = rotate;
+    if (compress !== 'none' && !this.#isRotating) throw nothingToCompress();
+    this.#compressor = compress === 'none' ? undefined : new SegmentCompressor(compress, context.log);
+    this.#encoding =
+      format === 'raw'
+        ? new RawBatches()
+        : new EventLines({ connector: 'tailrace', name: options.source || context.pipeline });
+    this.#journal = new PositionJournal(this.#names.directory, `${this.#names.company}.position`);
   }
 
   async claim(): Promise<Claim> {
-    const directory = dirname(this.#path);
+    const { directory, company } = this.#names;
     try {
       mkdirSync(directory, { recursive: true });
     } catch (cause) {
       throw inaccessible(directory, cause);
     }
     this.#lock ??= await ProcessLock.acquire(
-      `${this.#path}.lock`,
+      `${company}.lock`,
       (holder) =>
-        new TailraceError('SINK_FENCED', `${this.#path} is being written by ${describeHolder(holder)}`, {
-          context: { file: this.#path },
+        new TailraceError('SINK_FENCED', `${company} is being written by ${describeHolder(holder)}`, {
+          context: { file: company },
           remedy: 'Stop that process, or give this pipeline a file of its own.',
         }),
     );
-    const last = readLastEntry(this.#journal.path);
-    if (last === undefined && existsSync(this.#path) && statSync(this.#path).size > 0)
-      throw new TailraceError(
-        'SINK_FAILED',
-        `${this.#path} exists, but not the journal that says what it holds`,
-        {
-          context: { file: this.#path },
-          remedy: `Restore ${this.#journal.path}, or move the file away to start from the beginning.`,
-        },
-      );
+    const first = this.#isRotating || this.takesWholeBatches ? 1 : 0;
+    const last = readLastEntry(this.#journal.path) ?? {
+      segment: first,
+      dataBytes: 0,
+      epoch: 0,
+      position: null,
+    };
+    if (last.epoch === 0) this.#requireNothing(first);
     try {
-      await this.#openData(last?.dataBytes ?? 0);
-      this.#claim = { epoch: (last?.epoch ?? 0) + 1, position: last?.position ?? null };
-      await this.#journal.restart({ dataBytes: this.#dataBytes, ...this.#claim });
+      await this.#openSegment(last.segment, last.dataBytes);
+      this.#claim = { epoch: last.epoch + 1, position: last.position };
+      await this.#journal.restart({ segment: last.segment, dataBytes: last.dataBytes, ...this.#claim });
     } catch (cause) {
       throw cause instanceof TailraceError ? cause : inaccessible(this.#path, cause);
     }
+    for (const segment of this.#names.finished(this.#segment))
+      this.#compressor?.add(this.#names.fileOf(segment));
+    this.#rotateLater();
     return this.#claim;
   }
 
-  async write(batch: SinkBatch, claim: Claim): Promise<WriteOutcome> {
-    if (claim.epoch !== this.#claim.epoch || !isSamePosition(batch.previous, this.#claim.position))
-      return { kind: 'fenced', error: new Error('the file was claimed again, or is at another position') };
-    this.#out.clear();
-    for (const transaction of batch.transactions) this.#encoder.append(this.#out, transaction);
-    const { epoch } = this.#claim;
-    try {
-      await nodeFiles.write(this.#fd, this.#out.bytes, this.#dataBytes);
-      if (this.#options.sync) await nodeFiles.datasync(this.#fd);
-      const dataBytes = this.#dataBytes + this.#out.length;
-      await this.#journal.append({ dataBytes, epoch, position: batch.position });
-      this.#dataBytes = dataBytes;
-    } catch (cause) {
-      // After a failed write or sync nothing about the files is known any more; only a new start reads the truth.
-      return { kind: 'fatal', error: inaccessible(this.#path, cause) };
-    }
-    this.#claim = { epoch, position: batch.position };
-    return { kind: 'durable' };
+  write(batch: SinkBatch, claim: Claim): Promise<WriteOutcome> {
+    return this.#inTurn(async () => {
+      if (claim.epoch !== this.#claim.epoch || !isSamePosition(batch.previous, this.#claim.position))
+        return { kind: 'fenced', error: new Error('the file was claimed again, or is at another position') };
+      if (this.#fd < 0) return { kind: 'fatal', error: closed(this.#path) };
+      try {
+        await this.#append(batch);
+        return { kind: 'durable' };
+      } catch (cause) {
+        // After a failed write or sync nothing about the files is known any more; only a new start reads the truth.
+        return { kind: 'fatal', error: inaccessible(this.#path, cause) };
+      }
+    });
+  }
+
+  async check(): Promise<readonly Finding[]> {
+    const last = readLastEntry(this.#journal.path);
+    if (last === undefined) return [{ name: 'file', status: 'ok', detail: 'nothing is written yet' }];
+    const path = this.#names.fileOf(last.segment);
+    const size = existsSync(path) ? statSync(path).size : 0;
+    if (size >= last.dataBytes)
+      return [{ name: 'file', status: 'ok', detail: `${path} holds ${last.dataBytes} bytes` }];
+    const { message, remedy } = shorter(path, size, last.dataBytes);
+    return [{ name: 'file', status: 'fail', detail: message, remedy }];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#journal.close();
-    if (this.#fd >= 0) await nodeFiles.close(this.#fd);
-    this.#fd = -1;
+    clearTimeout(this.#rotation);
+    await this.#inTurn(async () => {
+      await this.#journal.close();
+      if (this.#fd >= 0) await nodeFiles.close(this.#fd);
+      this.#fd = -1;
+    });
+    await this.#compressor?.[Symbol.asyncDispose]();
     this.#lock?.release();
     this.#lock = undefined;
   }
 
-  /** Opens the data file, cut to what the journal vouches for. */
-  async #openData(length: number): Promise<void> {
-    if (this.#fd < 0) {
-      const isNew = !existsSync(this.#path);
-      this.#fd = await nodeFiles.open(this.#path, isNew ? 'wx+' : 'r+');
-      if (isNew) await nodeFiles.syncDirectory(dirname(this.#path));
+  async #append(batch: SinkBatch): Promise<void> {
+    const { bytes: limit } = this.#rotate;
+    let bytes = this.#encoding.encode(batch, this.#dataBytes);
+    if (limit > 0 && this.#dataBytes > 0 && this.#dataBytes + bytes.length > limit) {
+      await this.#startSegment();
+      bytes = this.#encoding.encode(batch, 0);
     }
+    await nodeFiles.write(this.#fd, bytes, this.#dataBytes);
+    if (this.#isSynced) await nodeFiles.datasync(this.#fd);
+    const dataBytes = this.#dataBytes + bytes.length;
+    const { epoch } = this.#claim;
+    await this.#journal.append({ segment: this.#segment, dataBytes, epoch, position: batch.position });
+    this.#dataBytes = dataBytes;
+    this.#claim = { epoch, position: batch.position };
+  }
+
+  /** Goes on with the next file. */
+  async #startSegment(): Promise<void> {
+    const finished = this.#path;
+    const segment = this.#segment + 1;
+    const path = this.#names.fileOf(segment);
+    // Left by a rotation that did not get to the journal; removed, so that the new one has an age of its own.
+    if (existsSync(path)) await nodeFiles.remove(path);
+    const fd = await nodeFiles.open(path, 'wx+');
+    await nodeFiles.syncDirectory(this.#names.directory);
+    await this.#journal.append({ segment, dataBytes: 0, ...this.#claim });
+    await nodeFiles.close(this.#fd);
+    this.#fd = fd;
+    this.#segment = segment;
+    this.#dataBytes = 0;
+    this.#compressor?.add(finished);
+    this.#rotateLater();
+  }
+
+  /** Sets the clock for the file that is being written: it is rotated in time also when nothing more comes. */
+  #rotateLater(): void {
+    clearTimeout(this.#rotation);
+    const { every } = this.#rotate;
+    if (every === 0) return;
+    const { birthtimeMs } = statSync(this.#path);
+    const wait = Math.max(0, birthtimeMs + every - Date.now());
+    this.#rotation = setTimeout(() => this.#rotateNow(), Math.min(wait, longestTimerMs));
+    this.#rotation.unref();
+  }
+
+  #rotateNow(): void {
+    this.#inTurn(async () => {
+      if (this.#fd < 0) return;
+      const { birthtimeMs } = statSync(this.#path);
+      const isDue = birthtimeMs + this.#rotate.every <= Date.now();
+      if (isDue && this.#dataBytes > 0) await this.#startSegment();
+      else
+        this.#rotation = setTimeout(
+          () => this.#rotateNow(),
+          Math.min(this.#rotate.every, longestTimerMs),
+        ).unref();
+    }).catch(() => {
+      // The next write meets what is wrong, and says it.
+      this.#rotateLater();
+    });
+  }
+
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Opens a segment, cut to what the journal vouches for. */
+  async #openSegment(segment: number, length: number): Promise<void> {
+    if (this.#fd >= 0) await nodeFiles.close(this.#fd);
+    this.#fd = -1;
+    this.#segment = segment;
+    const isNew = !existsSync(this.#path);
+    if (isNew && length > 0) throw shorter(this.#path, 0, length);
+    this.#fd = await nodeFiles.open(this.#path, isNew ? 'wx+' : 'r+');
+    if (isNew) await nodeFiles.syncDirectory(this.#names.directory);
     const { size } = statSync(this.#path);
-    if (size < length)
-      throw new TailraceError('SINK_FAILED', `${this.#path} has ${size} bytes, its journal says ${length}`, {
-        context: { file: this.#path, size, expected: length },
-        remedy: 'The file was cut or replaced by someone else: restore it, or move it and its journal away.',
-      });
+    if (size < length) throw shorter(this.#path, size, length);
     if (size > length) {
       await nodeFiles.truncate(this.#fd, length);
       await nodeFiles.datasync(this.#fd);
     }
     this.#dataBytes = length;
   }
+
+  /** Without a journal nobody knows what files hold that are there all the same. */
+  #requireNothing(first: number): void {
+    const path = this.#names.fileOf(first);
+    if (!existsSync(path) || statSync(path).size === 0) return;
+    throw new TailraceError('SINK_FAILED', `${path} exists, but not the journal that says what it holds`, {
+      context: { file: path },
+      remedy: `Restore ${this.#journal.path}, or move the file away to start from the beginning.`,
+    });
+  }
+
+  get #isRotating(): boolean {
+    return this.#rotate.bytes > 0 || this.#rotate.every > 0;
+  }
+
+  get #path(): string {
+    return this.#names.fileOf(this.#segment);
+  }
 }
+
+const shorter = (path: string, size: number, expected: number): TailraceError =>
+  new TailraceError('SINK_FAILED', `${path} has ${size} bytes, its journal says ${expected}`, {
+    context: { file: path, size, expected },
+    remedy: 'The file was cut or replaced by someone else: restore it, or move it and its journal away.',
+  });
+
+const closed = (path: string): TailraceError =>
+  new TailraceError('SINK_FAILED', `${path} is closed`, { context: { file: path } });
+
+const nothingToCompress = (): TailraceError =>
+  new TailraceError('CONFIG_INVALID', 'compress is set, but no file is ever finished', {
+    remedy: 'Set rotate.bytes or rotate.every too, or leave out compress.',
+  });
+
+/** Longer timers fire at once in Node.js. */
+const longestTimerMs = 2 ** 31 - 1;

@@ -5,13 +5,31 @@ export { FileSink, type FileSinkOptions } from './file-sink.js';
 
 export const fileSink: SinkDefinition<FileSinkOptions> = {
   name: 'file',
-  summary: 'change events as lines of JSON in a file, exactly once',
+  summary: 'change events as lines of JSON, or raw batches, in files, exactly once',
   schema: {
-    path: { doc: 'the file that events are appended to', format: 'required-string', default: '' },
+    path: {
+      doc: 'the file that events are appended to; for raw the directory of its files',
+      format: 'required-string',
+      default: '',
+    },
     source: {
       doc: 'name of the source in the events (default: the name of the pipeline)',
       format: String,
       default: '',
+    },
+    format: {
+      doc: "ndjson: change events; raw: the write batches in RocksDB's log format",
+      format: ['ndjson', 'raw'],
+      default: 'ndjson',
+    },
+    rotate: {
+      bytes: { doc: 'size at which a new file is begun; 0 = never', format: 'byte-limit', default: 0 },
+      every: { doc: 'age at which a new file is begun; 0 = never', format: 'duration', default: 0 },
+    },
+    compress: {
+      doc: 'how finished files are compressed; zstd needs Node.js 22.15',
+      format: ['none', 'gzip', 'zstd'],
+      default: 'none',
     },
     sync: { doc: 'sync the file at each commit', format: Boolean, default: true },
   },

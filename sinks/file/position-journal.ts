@@ -11,9 +11,11 @@ import {
   writeU64,
 } from '../../src/kit/index.js';
 
-/** What a commit made true: the data file is this long, and holds everything up to the position. */
+/** What a commit made true: this file is this long, and holds everything up to the position. */
 export interface JournalEntry {
-  /** Length of the data file in bytes. */
+  /** Number of the file that is being written; 0 = it is never another. */
+  readonly segment: number;
+  /** Length of that file in bytes. */
   readonly dataBytes: number;
   readonly epoch: number;
   /** Null before the first batch. */
@@ -25,8 +27,8 @@ export interface JournalEntry {
  * truth; data behind its length is the torn end of a commit that never was.
  *
  *   0            8          16            24       28      32       36          40
- *   | data bytes | epoch    | sequence    | count  | crc   | zero   | crc32c    |
- *     u64 LE       u64 LE     u64 LE        u32 LE   u32     u32      u32 LE, of the 36 bytes before
+ *   | data bytes | epoch    | sequence    | count  | crc   | segment | crc32c   |
+ *     u64 LE       u64 LE     u64 LE        u32 LE   u32     u32       u32 LE, of the 36 bytes before
  *
  * sequence 0 = no position yet.
  */
@@ -92,13 +94,14 @@ export class PositionJournal {
   }
 }
 
-const encodeEntry = ({ dataBytes, epoch, position }: JournalEntry): Buffer => {
+const encodeEntry = ({ segment, dataBytes, epoch, position }: JournalEntry): Buffer => {
   const record = Buffer.alloc(journalRecordBytes);
   writeU64(record, 0, dataBytes);
   writeU64(record, 8, epoch);
   writeU64(record, 16, position?.sequence ?? 0);
   writeU32(record, 24, position?.count ?? 0);
   writeU32(record, 28, position?.crc ?? 0);
+  writeU32(record, 32, segment);
   writeU32(record, 36, crc32c(record, 0, 36));
   return record;
 };
@@ -107,6 +110,7 @@ const decodeEntry = (record: Buffer): JournalEntry | undefined => {
   if (readU32(record, 36) !== crc32c(record, 0, 36)) return undefined;
   const sequence = readU64(record, 16);
   return {
+    segment: readU32(record, 32),
     dataBytes: readU64(record, 0),
     epoch: readU64(record, 8),
     position: sequence === 0 ? null : { sequence, count: readU32(record, 24), crc: readU32(record, 28) },

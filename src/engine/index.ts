@@ -22,6 +22,7 @@ export {
 export type { StoreIterator } from './store-iterator.js';
 export {
   LogDirectoryReader,
+  LogFramer,
   type LoggedBatch,
   type Recovery,
   type SegmentSummary,

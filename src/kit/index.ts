@@ -17,6 +17,7 @@ export {
   type UnsupportedChange,
   type ValueType,
 } from '../data-model/index.js';
+export { LogFramer } from '../engine/index.js';
 export { type ErrorCode, isTailraceError, TailraceError } from '../errors/index.js';
 export {
   describeHolder,

@@ -1,0 +1,40 @@
+import {
+  ByteWriter,
+  EventEncoder,
+  type EventSource,
+  LogFramer,
+  type SinkBatch,
+} from '../../src/kit/index.js';
+
+/** Turns batches into the bytes of a segment. What it returns is borrowed until the next call. */
+export interface BatchEncoding {
+  /** @param fileOffset where in the segment the bytes will stand */
+  encode(batch: SinkBatch, fileOffset: number): Buffer;
+}
+
+/** Change events, one JSON object a line. */
+export class EventLines implements BatchEncoding {
+  readonly #encoder: EventEncoder;
+  readonly #out = new ByteWriter(256 * 1024);
+
+  constructor(source: EventSource) {
+    this.#encoder = new EventEncoder(source);
+  }
+
+  encode({ transactions }: SinkBatch): Buffer {
+    this.#out.clear();
+    for (const transaction of transactions) this.#encoder.append(this.#out, transaction);
+    return this.#out.bytes;
+  }
+}
+
+/** The write batches as they are, in RocksDB's log format: what `ldb dump_wal` and the source `wal` read. */
+export class RawBatches implements BatchEncoding {
+  readonly #framer = new LogFramer(256 * 1024);
+
+  encode({ transactions }: SinkBatch, fileOffset: number): Buffer {
+    this.#framer.restart(fileOffset);
+    for (const { bytes } of transactions) this.#framer.append(bytes);
+    return this.#framer.bytes;
+  }
+}

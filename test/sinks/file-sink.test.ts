@@ -1,0 +1,168 @@
+import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as zlib from 'node:zlib';
+import { gunzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { WalSource } from '../../connectors/wal/index.js';
+import { FileSink, type FileSinkOptions } from '../../sinks/file/index.js';
+import { SampleHistory } from '../../src/kit/conformance/sample-history.js';
+import { type Claim, parseEvent } from '../../src/kit/index.js';
+import { throwAwayDirectory } from '../services/index.js';
+import { pluginContext } from '../support/sink-batches.js';
+import { waitUntil } from '../support/wait-until.js';
+
+const signal = new AbortController().signal;
+const rotate = { bytes: 2_000, every: 0 };
+
+describe('the file sink', () => {
+  let directory: ReturnType<typeof throwAwayDirectory>;
+  let history: SampleHistory;
+  const sinks: FileSink[] = [];
+
+  beforeEach(() => {
+    directory = throwAwayDirectory('file-sink');
+    history = new SampleHistory();
+    history.appendMany(60);
+  });
+  afterEach(async () => {
+    for (const sink of sinks.splice(0)) await sink[Symbol.asyncDispose]();
+    directory.remove();
+  });
+
+  const open = (options: Partial<FileSinkOptions> = {}): FileSink => {
+    const path = join(directory.path, 'out.ndjson');
+    const sink = new FileSink({ path, source: '', sync: false, ...options }, pluginContext());
+    sinks.push(sink);
+    return sink;
+  };
+  const files = (ending = ''): string[] =>
+    readdirSync(directory.path)
+      .filter((name) => /^out\.\d+/.test(name) && name.endsWith(ending))
+      .sort();
+  const textOf = (name: string): string => {
+    const bytes = readFileSync(join(directory.path, name));
+    return (name.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString();
+  };
+  const sequences = (text: string): number[] =>
+    text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => parseEvent(line).change.seq);
+  /** Writes batches one by one, from where the claim stands. */
+  const writeFrom = async (sink: FileSink, claim: Claim, from: number, to: number): Promise<void> => {
+    for (let at = from; at < to; at++)
+      expect(await sink.write(history.sinkBatch(at, at + 1), claim)).toEqual({ kind: 'durable' });
+  };
+  const all = (): number[] =>
+    history.sinkBatch(0, 60).transactions.flatMap(({ changes }) => changes.map(({ seq }) => seq));
+
+  it('goes on with a new file when one is large enough, at the end of a batch', async () => {
+    const sink = open({ rotate });
+    const claim = await sink.claim();
+    await writeFrom(sink, claim, 0, 60);
+    const names = files();
+    expect(names.length).toBeGreaterThan(5);
+    expect(names[0]).toBe('out.000001.ndjson');
+    for (const name of names.slice(0, -1)) expect(textOf(name).length).toBeLessThanOrEqual(2_000);
+    expect(sequences(names.map(textOf).join(''))).toEqual(all());
+  });
+
+  it('finds its place again at any moment of a rotation', async () => {
+    let sink = open({ rotate });
+    let claim = await sink.claim();
+    await writeFrom(sink, claim, 0, 30);
+    const active = files().at(-1) ?? '';
+    await sink[Symbol.asyncDispose]();
+    // A crash behind the making of the next file, and one in the middle of a write.
+    const number = Number(/\d+/.exec(active)?.[0]);
+    writeFileSync(join(directory.path, `out.${String(number + 1).padStart(6, '0')}.ndjson`), 'torn');
+    writeFileSync(join(directory.path, active), `${textOf(active)}{"half a li`);
+    sink = open({ rotate });
+    claim = await sink.claim();
+    expect(claim.position).toEqual(history.positionAfter(30));
+    await writeFrom(sink, claim, 30, 60);
+    expect(sequences(files().map(textOf).join(''))).toEqual(all());
+  });
+
+  it('begins a new file when one is old enough, also when nothing more comes', async () => {
+    const sink = open({ rotate: { bytes: 0, every: 150 } });
+    const claim = await sink.claim();
+    await writeFrom(sink, claim, 0, 5);
+    await waitUntil('there is a second file', async () => files().length === 2);
+    await writeFrom(sink, claim, 5, 60);
+    expect(sequences(files().map(textOf).join(''))).toEqual(all());
+  });
+
+  it('compresses finished files, those that an interrupted run left behind included', async () => {
+    let sink = open({ rotate });
+    await writeFrom(sink, await sink.claim(), 0, 30);
+    await sink[Symbol.asyncDispose]();
+    const left = files('.ndjson').length;
+    writeFileSync(join(directory.path, 'out.000001.ndjson.gz.part'), 'cut off');
+    sink = open({ rotate, compress: 'gzip' });
+    const claim = await sink.claim();
+    await waitUntil('what was left is compressed', async () => files('.gz').length === left - 1);
+    await writeFrom(sink, claim, 30, 60);
+    await waitUntil('only the last file is not compressed', async () => files('.ndjson').length === 1);
+    expect(existsSync(join(directory.path, 'out.000001.ndjson.gz.part'))).toBe(false);
+    expect(sequences(files().map(textOf).join(''))).toEqual(all());
+  });
+
+  it('compresses with zstd where Node.js can, and says so where it cannot', async () => {
+    if (Reflect.get(zlib, 'createZstdCompress') === undefined) {
+      expect(() => open({ rotate, compress: 'zstd' })).toThrow(
+        expect.objectContaining({ code: 'CONFIG_INVALID' }),
+      );
+      return;
+    }
+    const sink = open({ rotate, compress: 'zstd' });
+    await writeFrom(sink, await sink.claim(), 0, 60);
+    await waitUntil('finished files are compressed', async () => files('.ndjson').length === 1);
+    expect(files('.zst').length).toBeGreaterThan(5);
+  });
+
+  it('does not compress what is never finished', () => {
+    expect(() => open({ compress: 'gzip' })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+  });
+
+  it('writes raw batches as log files, which the wal source reads back', async () => {
+    const path = join(directory.path, 'raw');
+    let sink = open({ path, format: 'raw', rotate: { bytes: 1_500, every: 0 } });
+    await writeFrom(sink, await sink.claim(), 0, 20);
+    await sink[Symbol.asyncDispose]();
+    sink = open({ path, format: 'raw', rotate: { bytes: 40_000, every: 0 } });
+    const claim = await sink.claim();
+    expect(claim.position).toEqual(history.positionAfter(20));
+    await writeFrom(sink, claim, 20, 60);
+    history.append([{ key: Buffer.from('large'), value: Buffer.alloc(100_000, 'x') }]);
+    await writeFrom(sink, claim, 60, 61);
+    expect(readdirSync(path).filter((name) => /^\d{6}\.log$/.test(name)).length).toBeGreaterThan(2);
+    await using source = new WalSource({ path, follow: false, pollMs: 5 });
+    await source.open({ kind: 'beginning' });
+    const read: Buffer[] = [];
+    for (;;) {
+      const pulled = await source.pull({ maxBatches: 100, maxBytes: 1e6 }, signal);
+      if (pulled === null) break;
+      read.push(...pulled.batches.map(({ bytes }) => bytes));
+    }
+    expect(Buffer.concat(read)).toEqual(Buffer.concat(history.batches.map(({ bytes }) => bytes)));
+  });
+
+  it('refuses a file that is shorter than its journal says, and one without a journal', async () => {
+    const path = join(directory.path, 'out.ndjson');
+    const sink = open();
+    await writeFrom(sink, await sink.claim(), 0, 5);
+    await sink[Symbol.asyncDispose]();
+    expect(await open().check()).toMatchObject([{ status: 'ok' }]);
+    truncateSync(path, 10);
+    expect(await open().check()).toMatchObject([{ status: 'fail' }]);
+    const refused = open();
+    await expect(refused.claim()).rejects.toMatchObject({ code: 'SINK_FAILED' });
+    await refused[Symbol.asyncDispose]();
+    rmSync(`${path}.position`);
+    await expect(open().claim()).rejects.toMatchObject({
+      code: 'SINK_FAILED',
+      message: expect.stringContaining('journal'),
+    });
+  });
+});
