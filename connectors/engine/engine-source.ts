@@ -1,8 +1,9 @@
-import type { Store, WalIterator } from '../../src/engine/index.js';
+import { Engine, type Store, type WalIterator } from '../../src/engine/index.js';
 import {
   type Position,
   type Pulled,
   type PullLimit,
+  type Retention,
   requireSameHistory,
   type Source,
   type SourceBatch,
@@ -61,6 +62,10 @@ export class EngineSource implements Source {
 
   async acknowledge(): Promise<void> {
     // The engine keeps its whole log.
+  }
+
+  async retention(): Promise<Retention> {
+    return this.#store instanceof Engine ? { firstSequence: this.#store.stats().firstLogSequence } : {};
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

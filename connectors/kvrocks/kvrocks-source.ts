@@ -13,6 +13,7 @@ import {
   ReplyError,
   type RespAddress,
   RespConnection,
+  type Retention,
   requireSameHistory,
   type Source,
   type SourceBatch,
@@ -100,6 +101,17 @@ export class KvrocksSource implements Source {
 
   async acknowledge(): Promise<void> {
     // Kvrocks keeps its log by size and age, not by consumers.
+  }
+
+  /** Kvrocks keeps its log by time (and size, which tells nothing of time). */
+  async retention(signal: AbortSignal): Promise<Retention> {
+    if (this.#connection === undefined) return {};
+    const reply = await this.#answer(
+      this.#connection.call('CONFIG', 'GET', 'rocksdb.wal_ttl_seconds'),
+      signal,
+    );
+    const seconds = Array.isArray(reply) ? Number(reply[1]) : 0;
+    return seconds > 0 ? { keptMs: seconds * 1000 } : {};
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

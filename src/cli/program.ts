@@ -52,13 +52,24 @@ Exit codes: 0 done, 1 failed while running, 2 wrong usage or config, 3 differenc
   program
     .command('run [files...]')
     .description('run the pipelines of configuration files until they end or are told to stop')
+    .option('--admin <host:port>', 'serve health, metrics, status and a dashboard there')
+    .option('--keep-going', 'a pipeline that fails does not stop the others')
     .addHelpText(
       'after',
-      '\nExample:\n  tailrace run orders.yaml\n\nSIGINT or SIGTERM delivers what is in flight and exits 0; a second one exits at once.',
+      '\nExample:\n  tailrace run orders.yaml carts.yaml --admin 127.0.0.1:9464\n\nSIGINT or SIGTERM delivers what is in flight and exits 0; a second one exits at once.',
     )
-    .action(async (files: string[], _options: object, command: Command) => {
+    .action(async (files: string[], options: RunFlags, command: Command) => {
       const { runCommand } = await import('./commands/run.js');
-      await runCommand(filesOf(files, command), outputOf(command));
+      await runCommand(filesOf(files, command), options, outputOf(command));
+    });
+
+  program
+    .command('status [address]')
+    .description('show the pipelines of a running process, by the address of its admin server')
+    .addHelpText('after', '\nExample:\n  tailrace status 127.0.0.1:9464')
+    .action(async (address: string | undefined, _options: object, command: Command) => {
+      const { statusCommand } = await import('./commands/status.js');
+      await statusCommand(address ?? '127.0.0.1:9464', outputOf(command));
     });
 
   program
@@ -206,6 +217,11 @@ const addOffsetsCommands = (program: Command): void => {
       await resetOffsets(command.optsWithGlobals()['file'], pipeline, sink, outputOf(command));
     });
 };
+
+export interface RunFlags {
+  readonly admin?: string;
+  readonly keepGoing?: boolean;
+}
 
 export interface TailFlags {
   readonly from: string;

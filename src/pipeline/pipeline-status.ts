@@ -1,4 +1,4 @@
-import type { Guarantee, Position } from '../kit/index.js';
+import type { Guarantee, Position, Retention } from '../kit/index.js';
 import type { Branch, BranchState } from './branch.js';
 import type { SequenceClock } from './sequence-clock.js';
 import type { SinkErrorKind } from './sink-lane.js';
@@ -18,6 +18,8 @@ export interface SinkStatus {
   readonly lag: number;
   /** For how long something has been waiting at the source, in ms; from before the start it counts from the start. */
   readonly lagMs: number;
+  readonly pulledBatches: number;
+  readonly pulledBytes: number;
   readonly changes: number;
   readonly filteredChanges: number;
   readonly writtenChanges: number;
@@ -29,6 +31,8 @@ export interface SinkStatus {
   readonly creditBytesInUse: number;
   /** The oldest batch between the source and the sink, and for how long, in ms; null when there is none. */
   readonly oldestWaiting: { readonly sequence: number; readonly forMs: number } | null;
+  /** What the source may still forget before this sink loses changes; null as far as the source cannot tell. */
+  readonly headroom: { readonly sequences: number | null; readonly ms: number | null } | null;
 }
 
 /** Figures of a pipeline, since the start. Sums are over its sinks. */
@@ -53,9 +57,10 @@ export const statusOf = (running: {
   readonly latestSequence: number;
   readonly branches: readonly Branch[];
   readonly clock: SequenceClock;
+  readonly retention: Retention | undefined;
   readonly nowMs: number;
 }): PipelineStatus => {
-  const { name, state, latestSequence, branches, clock, nowMs } = running;
+  const { name, state, latestSequence, branches } = running;
   const sum = (figure: (branch: Branch) => number): number =>
     branches.reduce((total, branch) => total + figure(branch), 0);
   return {
@@ -68,18 +73,17 @@ export const statusOf = (running: {
     undecodableChanges: sum((branch) => branch.undecodableChanges),
     latestSequence,
     creditBytesInUse: sum((branch) => branch.creditBytesInUse),
-    sinks: branches.map((branch) => sinkStatusOf(branch, latestSequence, clock, nowMs)),
+    sinks: branches.map((branch) => sinkStatusOf(branch, running)),
   };
 };
 
 const sinkStatusOf = (
   branch: Branch,
-  latestSequence: number,
-  clock: SequenceClock,
-  nowMs: number,
+  { latestSequence, clock, retention, nowMs }: Parameters<typeof statusOf>[0],
 ): SinkStatus => {
   const { lane, oldestWaiting } = branch;
   const reached = lane.reached?.sequence ?? 0;
+  const lagMs = Math.round(clock.lagMs(reached, nowMs));
   return {
     name: lane.name,
     state: branch.state,
@@ -87,7 +91,9 @@ const sinkStatusOf = (
     guarantee: lane.sink.guarantee,
     position: lane.position,
     lag: Math.max(0, latestSequence - reached),
-    lagMs: Math.round(clock.lagMs(reached, nowMs)),
+    lagMs,
+    pulledBatches: branch.pulledBatches,
+    pulledBytes: branch.pulledBytes,
     changes: branch.changes,
     filteredChanges: branch.filteredChanges,
     writtenChanges: lane.writtenChanges,
@@ -101,5 +107,16 @@ const sinkStatusOf = (
       sequence: oldestWaiting.sequence,
       forMs: Math.round(nowMs - oldestWaiting.sinceMs),
     },
+    headroom: retention === undefined ? null : headroomOf(retention, reached, lagMs),
   };
 };
+
+const headroomOf = (
+  { firstSequence, keptMs }: Retention,
+  reached: number,
+  lagMs: number,
+): { sequences: number | null; ms: number | null } => ({
+  // The next batch begins at `reached + 1` at the earliest; 0 would mean that it is gone.
+  sequences: firstSequence === undefined ? null : reached + 2 - firstSequence,
+  ms: keptMs === undefined ? null : keptMs - lagMs,
+});

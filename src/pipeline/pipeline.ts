@@ -4,6 +4,7 @@ import {
   type Logger,
   type Position,
   type Pulled,
+  type Retention,
   type Sink,
   type Source,
   TailraceError,
@@ -89,6 +90,8 @@ export class Pipeline {
   #wake: () => void = () => undefined;
   #acknowledgedAtMs = 0;
   #latestSequence = 0;
+  #retention: Retention | undefined;
+  #retentionAskedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
@@ -175,6 +178,7 @@ export class Pipeline {
       latestSequence: this.#latestSequence,
       branches: this.#branches,
       clock: this.#clock,
+      retention: this.#retention,
       nowMs: this.#timing.now(),
     });
   }
@@ -266,9 +270,27 @@ export class Pipeline {
     const now = this.#timing.now();
     this.#latestSequence = Math.max(this.#latestSequence, pulled.latestSequence);
     this.#clock.note(this.#latestSequence, now);
+    if (now - this.#retentionAskedMs >= retentionIntervalMs) {
+      this.#retentionAskedMs = now;
+      void this.#askRetention();
+    }
     if (now - this.#acknowledgedAtMs < acknowledgeIntervalMs) return;
     this.#acknowledgedAtMs = now;
     await this.#acknowledge();
+  }
+
+  /** Nothing waits for the answer: it is for whoever watches. */
+  async #askRetention(): Promise<void> {
+    const source = this.#shared?.head?.session ?? this.#source;
+    try {
+      this.#retention = await source?.retention?.(this.#round.signal);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.log.debug('the source does not tell what it keeps', {
+        pipeline: this.#options.name,
+        reason,
+      });
+    }
   }
 
   /** Tells the source what it may forget. A sink that is further behind than it may be no longer counts. */
@@ -286,6 +308,7 @@ export class Pipeline {
 }
 
 const acknowledgeIntervalMs = 1_000;
+const retentionIntervalMs = 10_000;
 const defaultCreditBytes = 4 * 1024 * 1024;
 const defaultSharedBytes = 4 * 1024 * 1024;
 const defaultHeartbeatMs = 1_000;

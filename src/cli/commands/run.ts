@@ -1,48 +1,90 @@
 import { setInterval } from 'node:timers/promises';
 import { requirePipelines } from '../../../config/index.js';
-import type { PipelineStatus } from '../../pipeline/index.js';
+import type { PipelineMetrics } from '../../admin/index.js';
+import type { Logger } from '../../kit/index.js';
+import type { Pipeline, PipelineOptions, PipelineStatus } from '../../pipeline/index.js';
+import { listenAdmin } from '../admin-listener.js';
 import { consoleLogger, formatCount, type OutputOptions, Progress } from '../console.js';
 import { onInterrupt } from '../interrupt.js';
+import { parseListenAddress } from '../listen-address.js';
+import type { RunFlags } from '../program.js';
 import { builtIn } from '../registry.js';
 import { assemble } from '../run-pipelines.js';
 
-/** Runs pipelines until all have ended or the process is told to stop. The first that fails stops the others. */
-export const runCommand = async (files: readonly string[], output: OutputOptions): Promise<void> => {
+/**
+ * Runs pipelines until all have ended or the process is told to stop. The first that fails stops the others, unless
+ * they are to be kept going.
+ */
+export const runCommand = async (
+  files: readonly string[],
+  flags: RunFlags,
+  output: OutputOptions,
+): Promise<void> => {
   const configs = requirePipelines(files, builtIn);
   const log = consoleLogger(output);
   const interrupted = onInterrupt();
-  const failed = new AbortController();
-  const stop = AbortSignal.any([interrupted, failed.signal]);
-  const assembled = await Promise.all(configs.map((config) => assemble(config, log)));
-  const progress = new Progress(output);
-  const finished = new AbortController();
-  const shown = showProgress(
-    () => assembled.map(({ pipeline }) => pipeline.status()),
-    progress,
-    finished.signal,
-  );
+  const addresses = [...new Set([...configs.map(({ admin }) => admin.listen), flags.admin ?? ''])];
+  const listening = addresses.filter((address) => address !== '').map(parseListenAddress);
+
+  // In the order in which they were made; disposed in the opposite one.
+  const owned: AsyncDisposable[] = [];
   try {
-    const runs = assembled.map(async ({ pipeline }) => {
-      try {
-        await pipeline.run(stop);
-      } catch (error) {
-        failed.abort();
-        throw error;
-      }
-    });
-    const results = await Promise.allSettled(runs);
+    let metrics: PipelineMetrics | undefined;
+    const pipelines: Pipeline[] = [];
+    for (const config of configs) {
+      const observe: PipelineOptions['onStage'] = (stage, sink, ms) =>
+        metrics?.observe(config.name, sink, stage, ms);
+      const assembled = await assemble(config, log, listening.length === 0 ? undefined : observe);
+      owned.push(assembled);
+      pipelines.push(assembled.pipeline);
+    }
+    if (listening.length > 0) metrics = await listenAdmin(listening, pipelines, log, owned);
+    await runAll(pipelines, { interrupted, isKeptGoing: flags.keepGoing === true, output, log });
+  } finally {
+    for (const part of owned.reverse()) await part[Symbol.asyncDispose]();
+  }
+};
+
+const runAll = async (
+  pipelines: readonly Pipeline[],
+  {
+    interrupted,
+    isKeptGoing,
+    output,
+    log,
+  }: { interrupted: AbortSignal; isKeptGoing: boolean; output: OutputOptions; log: Logger },
+): Promise<void> => {
+  const failed = new AbortController();
+  const finished = new AbortController();
+  const stop = AbortSignal.any([interrupted, failed.signal]);
+  const statuses = (): PipelineStatus[] => pipelines.map((pipeline) => pipeline.status());
+  const shown = showProgress(statuses, new Progress(output), finished.signal);
+  try {
+    const results = await Promise.allSettled(
+      pipelines.map(async (pipeline) => {
+        try {
+          await pipeline.run(stop);
+        } catch (error) {
+          if (!isKeptGoing) failed.abort();
+          else if (pipelines.length > 1) reportFailure(log, pipeline.status().name, error);
+          throw error;
+        }
+      }),
+    );
     const failure = results.find((result) => result.status === 'rejected');
     if (failure !== undefined) throw failure.reason;
   } finally {
     finished.abort();
     await shown;
-    for (const part of assembled) await part[Symbol.asyncDispose]();
   }
-  for (const { pipeline } of assembled) {
-    const status = pipeline.status();
-    log.info('pipeline stopped', summary(status));
-  }
+  for (const status of statuses()) log.info('pipeline stopped', summary(status));
 };
+
+const reportFailure = (log: Logger, pipeline: string, error: unknown): void =>
+  log.error('a pipeline has failed, the others go on', {
+    pipeline,
+    reason: error instanceof Error ? error.message : String(error),
+  });
 
 const showProgress = async (
   statuses: () => readonly PipelineStatus[],

@@ -7,11 +7,12 @@ import { inaccessible } from '../../files/index.js';
 import { Server, type TlsFiles } from '../../server/index.js';
 import { consoleLogger, formatCount, type OutputOptions } from '../console.js';
 import { onInterrupt } from '../interrupt.js';
+import { parseListenAddress } from '../listen-address.js';
 import type { ServeFlags } from '../program.js';
 
 /** Serves a store until the process is told to stop. */
 export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Promise<void> => {
-  const { host, port } = parseAddress(flags.listen);
+  const { host, port } = parseListenAddress(flags.listen);
   const log = consoleLogger(output);
   const interrupted = onInterrupt();
   const startedAt = performance.now();
@@ -69,14 +70,4 @@ const readPem = (path: string): Buffer => {
   } catch (cause) {
     throw inaccessible(path, cause);
   }
-};
-
-const parseAddress = (text: string): { host: string; port: number } => {
-  const match = /^(?:(.+):)?(\d{1,5})$/.exec(text);
-  const port = Number(match?.[2]);
-  if (match === null || port > 65_535)
-    throw new TailraceError('USAGE', `${text} is no address to listen on`, {
-      remedy: 'Write host:port, such as 127.0.0.1:6666; port 0 takes any free one.',
-    });
-  return { host: (match[1] ?? '127.0.0.1').replace(/^\[|\]$/g, ''), port };
 };

@@ -1,0 +1,34 @@
+import type { PipelineStatus, SinkStatus } from '../pipeline/index.js';
+
+/** A part that is not as it should be, and why. */
+export interface DegradedPart {
+  readonly pipeline: string;
+  /** Absent: the pipeline as a whole. */
+  readonly sink?: string;
+  readonly reason: string;
+}
+
+/** Everything that is not running as it should; empty = ready. */
+export const degradedParts = (pipelines: readonly PipelineStatus[]): DegradedPart[] =>
+  pipelines.flatMap((pipeline) => {
+    const parts: DegradedPart[] = [];
+    if (pipeline.state !== 'running') parts.push({ pipeline: pipeline.name, reason: `is ${pipeline.state}` });
+    for (const sink of pipeline.sinks) {
+      const reason = reasonOf(sink);
+      if (reason !== undefined) parts.push({ pipeline: pipeline.name, sink: sink.name, reason });
+    }
+    return parts;
+  });
+
+const reasonOf = ({ state, error, oldestWaiting, headroom }: SinkStatus): string | undefined => {
+  if (state === 'failed') return `has failed: ${error}`;
+  if (state === 'starting') return 'has not been claimed yet';
+  if (headroom !== null && ((headroom.sequences ?? 1) <= 0 || (headroom.ms ?? 1) <= 0))
+    return 'is so far behind that the source no longer keeps what it needs next';
+  if (oldestWaiting !== null && oldestWaiting.forMs > stuckMs)
+    return `has not taken sequence number ${oldestWaiting.sequence} for ${Math.round(oldestWaiting.forMs / 1000)} s`;
+  return undefined;
+};
+
+/** How long a batch may be on its way before its sink counts as stuck. */
+const stuckMs = 30_000;

@@ -1,0 +1,151 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Engine } from '../../src/engine/index.js';
+import { WriteBatchBuilder } from '../../src/write-batch/index.js';
+import { freePort, throwAwayDirectory } from '../services/index.js';
+import { type ProgramResult, runProgram } from '../support/run-program.js';
+import { waitUntil } from '../support/wait-until.js';
+
+const program = fileURLToPath(new URL('../../bin/tailrace.js', import.meta.url));
+let directory: ReturnType<typeof throwAwayDirectory>;
+const children: ChildProcess[] = [];
+beforeEach(() => {
+  directory = throwAwayDirectory('operate');
+});
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    const exited = new Promise((resolve) => child.once('exit', resolve));
+    if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL')) await exited;
+  }
+  directory.remove();
+});
+
+const path = (name: string): string => join(directory.path, name);
+const write = (name: string, text: string): string => {
+  writeFileSync(path(name), text);
+  return path(name);
+};
+const tailrace = (...parameters: string[]): Promise<ProgramResult> =>
+  runProgram(process.execPath, [program, ...parameters]);
+const start = (...parameters: string[]): { child: ChildProcess; log: () => string } => {
+  const child = spawn(process.execPath, [program, ...parameters], {
+    cwd: directory.path,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let log = '';
+  child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
+  child.stdout.resume();
+  children.push(child);
+  return { child, log: () => log };
+};
+const exitOf = (child: ChildProcess): Promise<number | null> =>
+  new Promise((resolve) => child.once('exit', (code) => resolve(code)));
+
+/** A store with `count` strings `k0`, `k1` … */
+const fillStore = async (name: string, count: number): Promise<void> => {
+  await using engine = await Engine.open(path(name));
+  for (let i = 0; i < count; i++)
+    engine.commit(
+      new WriteBatchBuilder()
+        .put(1, Buffer.from(`\x0b__namespacek${i}`), Buffer.from('\x81\0\0\0\0\0\0\0\0v', 'latin1'))
+        .finish(),
+    );
+  await engine.whenDurable(engine.sequence);
+};
+
+const keysIn = (file: string): string[] =>
+  existsSync(path(file))
+    ? readFileSync(path(file), 'utf8')
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => (JSON.parse(line) as { key: string }).key)
+    : [];
+
+describe('a running process', () => {
+  it('serves several files with routes and transforms, and is shown, paused and stopped over HTTP', async () => {
+    await fillStore('one', 300);
+    await fillStore('two', 10);
+    const port = await freePort();
+    const one = write(
+      'one.yaml',
+      `name: one
+source: { connector: engine, path: ${path('one')} }
+routes:
+  - { keys: ["k1{rest}"], to: [ones], key: "one-{rest}" }
+  - { to: [others] }
+sinks:
+  - { sink: file, name: ones, path: ones.ndjson }
+  - { sink: file, name: others, path: others.ndjson, transforms: [{ filter: { excludeKeys: ["k2*"] } }] }
+admin: { listen: "127.0.0.1:${port}" }
+`,
+    );
+    const two = write(
+      'two.yaml',
+      `name: two\nsource: { connector: engine, path: ${path('two')} }\nsinks: [{ sink: file, path: two.ndjson }]\n`,
+    );
+    const { child } = start('run', one, two);
+    const all = Array.from({ length: 300 }, (_, i) => `k${i}`);
+    await waitUntil(
+      'everything is delivered',
+      () => keysIn('two.ndjson').length === 10 && keysIn('others.ndjson').length > 0,
+    );
+    const status = async () => await tailrace('status', `127.0.0.1:${port}`, '--json');
+    const positions = async (): Promise<number[]> =>
+      (
+        JSON.parse((await status()).stdout) as {
+          pipelines: { sinks: { position: { sequence: number } | null }[] }[];
+        }
+      ).pipelines.flatMap(({ sinks }) => sinks.map(({ position }) => position?.sequence ?? 0));
+    await waitUntil('all positions have moved', async () => (await positions()).join() === '300,300,10');
+    expect(keysIn('ones.ndjson')).toEqual(
+      all.filter((key) => /^k1./.test(key)).map((key) => `one-${key.slice(2)}`),
+    );
+    expect(keysIn('others.ndjson')).toEqual(all.filter((key) => !/^k1./.test(key) && !key.startsWith('k2')));
+    const shown = await tailrace('status', `http://127.0.0.1:${port}`);
+    expect([shown.status, shown.stdout]).toEqual([
+      0,
+      expect.stringMatching(/one +running +others +running +exactly-once +300/),
+    ]);
+    expect((await fetch(`http://127.0.0.1:${port}/pipelines/two/pause`, { method: 'POST' })).status).toBe(
+      202,
+    );
+    await waitUntil('it is paused', async () => (await status()).stdout.includes('"paused"'));
+    expect((await status()).status).toBe(1);
+    const exited = exitOf(child);
+    child.kill('SIGTERM');
+    expect(await exited).toBe(0);
+    expect((await tailrace('status', `127.0.0.1:${port}`)).stderr).toContain('no status from');
+  });
+
+  it('keeps other pipelines going when one fails, if it is told to', async () => {
+    await fillStore('good', 5);
+    const good = write(
+      'good.yaml',
+      `name: good\nsource: { connector: wal, path: ${path('good')}, follow: false }\nsinks: [{ sink: file, path: good.ndjson }]\n`,
+    );
+    writeFileSync(path('taken.ndjson'), 'not ours\n');
+    const bad = write(
+      'bad.yaml',
+      `name: bad\nsource: { connector: wal, path: ${path('good')} }\nsinks: [{ sink: file, path: taken.ndjson }]\n`,
+    );
+    const { child, log } = start('run', '--keep-going', bad, good);
+    expect(await exitOf(child)).toBe(1);
+    expect(keysIn('good.ndjson').length).toBe(5);
+    expect(log()).toContain('a pipeline has failed, the others go on');
+  });
+
+  it('names the place of a pattern that cannot be used', async () => {
+    const file = write(
+      'p.yaml',
+      `name: p\nsource: { connector: wal, path: x }\ntransforms: [{ rename: { keys: "a:{id}", to: "{nr}" } }]\nsinks: [{ sink: stdout }]\n`,
+    );
+    const result = await tailrace('validate', file);
+    expect([result.status, result.stderr]).toEqual([
+      2,
+      expect.stringContaining('transforms[0].rename: {nr} is not known'),
+    ]);
+  });
+});
