@@ -6,8 +6,8 @@ import {
   type ParsedEvent,
   RespConnection,
 } from '../../src/kit/index.js';
-import { type RedisKeyState, readRedisState } from '../data-model/redis-state.js';
 import { startRedis } from '../services/index.js';
+import { type RedisKeyState, readRedisState } from '../support/redis-state.js';
 
 /** What the source holds in the end, and how it came to it. */
 export interface SourceTruth {

@@ -12,8 +12,8 @@ import { type RedisService, startRedis } from '../services/index.js';
 import { faultOfEvent } from '../support/change-event-schema.js';
 import { MemoryStore } from '../support/memory-store.js';
 import { type RandomCommand, randomCommands } from '../support/random-commands.js';
+import { type RedisKeyState, readRedisState } from '../support/redis-state.js';
 import { SeededRandom } from '../support/seeded-random.js';
-import { type RedisKeyState, readRedisState } from './redis-state.js';
 
 const commandCount = Number(process.env['COMMANDS'] ?? 12_000);
 const perRound = 300;

@@ -7,9 +7,9 @@ import { CommandEncoder } from '../../src/data-model/redis/redis-commands.js';
 import { ByteWriter, parseRedisUrl, ReplyError, RespConnection } from '../../src/resp/index.js';
 import { WriteBatchReader } from '../../src/write-batch/index.js';
 import { type RedisService, startRedis } from '../services/index.js';
+import { readRedisState } from '../support/redis-state.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { readHistoryBatches, readHistoryState } from './captured-history.js';
-import { readRedisState } from './redis-state.js';
 
 /**
  * The target's expiries, by the clock of the source: a key that had expired when the source made the next one

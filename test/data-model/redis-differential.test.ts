@@ -6,29 +6,13 @@ import { CommandTransaction } from '../../src/data-model/commands/command-transa
 import { type Reply, wrongArity } from '../../src/data-model/commands/reply.js';
 import { type RedisService, startRedis } from '../services/index.js';
 import { plainReply } from '../support/command-client.js';
+import { comparable } from '../support/comparable-replies.js';
 import { MemoryStore } from '../support/memory-store.js';
 import { type RandomCommand, randomCommands } from '../support/random-commands.js';
 import { SeededRandom } from '../support/seeded-random.js';
 
 const commandCount = Number(process.env['COMMANDS'] ?? 20_000);
 const perRound = 500;
-
-/** Answers whose order is nobody's promise; the number is how many items belong together. */
-const unordered = new Map(
-  Object.entries({
-    HGETALL: 2,
-    HKEYS: 1,
-    HVALS: 1,
-    SMEMBERS: 1,
-    SRANDMEMBER: 1,
-    SPOP: 1,
-    SUNION: 1,
-    SINTER: 1,
-    SDIFF: 1,
-    KEYS: 1,
-  }),
-);
-const scans = new Map(Object.entries({ SCAN: 1, HSCAN: 2, SSCAN: 1, ZSCAN: 2 }));
 
 /** Of an error only its code word counts; numbers come as text, for those beyond 2^53. */
 const flatten = (reply: unknown): unknown => {
@@ -42,18 +26,6 @@ const flattenTheirs = (reply: unknown): unknown => {
   if (typeof reply === 'number') return reply.toString();
   if (Buffer.isBuffer(reply)) return reply.toString('latin1');
   return Array.isArray(reply) ? reply.map(flattenTheirs) : reply;
-};
-
-const inGroups = (items: readonly unknown[], size: number): unknown[] =>
-  Array.from({ length: items.length / size }, (_, group) =>
-    JSON.stringify(items.slice(group * size, (group + 1) * size)),
-  ).sort();
-
-const comparable = (name: string, reply: unknown): unknown => {
-  const scanned = scans.get(name);
-  if (scanned !== undefined && Array.isArray(reply)) return [reply[0], inGroups(reply[1], scanned)];
-  const group = unordered.get(name);
-  return group !== undefined && Array.isArray(reply) ? inGroups(reply, group) : reply;
 };
 
 const runOurs = (run: (name: string, args: readonly Buffer[]) => Reply, words: RandomCommand): Reply => {

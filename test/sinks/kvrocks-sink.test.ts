@@ -3,9 +3,9 @@ import { KvrocksSink, type KvrocksSinkOptions } from '../../sinks/kvrocks/index.
 import { Engine } from '../../src/engine/index.js';
 import { type Change, Decoder, RespConnection } from '../../src/kit/index.js';
 import { Server } from '../../src/server/index.js';
-import { readRedisState } from '../data-model/redis-state.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
+import { readRedisState } from '../support/redis-state.js';
 import { ScriptedServer } from '../support/scripted-server.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { pluginContext, SinkBatches } from '../support/sink-batches.js';

@@ -4,7 +4,6 @@ import { slotOf, tagOfSlot } from '../../sinks/redis/cluster/hash-slot.js';
 import { RedisClusterSink, type RedisClusterSinkOptions, RedisSink } from '../../sinks/redis/index.js';
 import { Engine } from '../../src/engine/index.js';
 import { parseRedisUrl, RespConnection } from '../../src/kit/index.js';
-import { type RedisKeyState, readRedisState } from '../data-model/redis-state.js';
 import {
   type RedisClusterService,
   type RedisService,
@@ -13,6 +12,7 @@ import {
   throwAwayDirectory,
 } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
+import { type RedisKeyState, readRedisState } from '../support/redis-state.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { pluginContext, SinkBatches } from '../support/sink-batches.js';
 

@@ -1,0 +1,29 @@
+/** Answers whose order is nobody's promise; the number is how many items belong together. */
+const unordered = new Map(
+  Object.entries({
+    HGETALL: 2,
+    HKEYS: 1,
+    HVALS: 1,
+    SMEMBERS: 1,
+    SRANDMEMBER: 1,
+    SPOP: 1,
+    SUNION: 1,
+    SINTER: 1,
+    SDIFF: 1,
+    KEYS: 1,
+  }),
+);
+const scans = new Map(Object.entries({ SCAN: 1, HSCAN: 2, SSCAN: 1, ZSCAN: 2 }));
+
+const inGroups = (items: readonly unknown[], size: number): unknown[] =>
+  Array.from({ length: items.length / size }, (_, group) =>
+    JSON.stringify(items.slice(group * size, (group + 1) * size)),
+  ).sort();
+
+/** A reply, by the command's name, in a form that two servers must share: sorted where the order is chance. */
+export const comparable = (name: string, reply: unknown): unknown => {
+  const scanned = scans.get(name);
+  if (scanned !== undefined && Array.isArray(reply)) return [reply[0], inGroups(reply[1], scanned)];
+  const group = unordered.get(name);
+  return group !== undefined && Array.isArray(reply) ? inGroups(reply, group) : reply;
+};
