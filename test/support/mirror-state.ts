@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { RedisKeyState } from '../data-model/redis-state.js';
+import type { RedisKeyState } from './redis-state.js';
 
 /** What the tables of a mirror say of each key of the default namespace, in the form of a Redis' state; without groups. */
 export const readMirrorState = async (
