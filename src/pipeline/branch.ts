@@ -157,9 +157,10 @@ export class Branch {
       await lane.settle(hardStop);
       return false;
     } catch (error) {
-      if (!(error instanceof SinkRewound) || signal.aborted) throw error;
+      if (!(error instanceof SinkRewound)) throw error;
+      // When it was told to stop, the next start delivers it.
       log.warn('a sink lost data, delivering again from its position', { reason: error.message });
-      return true;
+      return !signal.aborted;
     } finally {
       // Nobody may pull any more when the source is opened again, or disposed.
       over.abort();

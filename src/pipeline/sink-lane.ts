@@ -75,8 +75,10 @@ export class SinkLane {
   #writtenAtMs = Number.NEGATIVE_INFINITY;
   #savedAtMs = 0;
   #unsaved: Position | null = null;
-  /** Resolves when all accepted writes are durable. */
+  /** Resolves when it is known of all accepted writes of this claim whether they are durable. Never rejects. */
   #durable: Promise<void> = Promise.resolve();
+  /** An accepted write of this claim turned out to be lost: only the sink can tell where it stands. */
+  #isUncertain = false;
 
   constructor(sink: Sink, options: LaneOptions) {
     this.sink = sink;
@@ -121,6 +123,8 @@ export class SinkLane {
     this.#position = stored;
     this.#passed = null;
     this.#durablePosition = stored;
+    this.#durable = Promise.resolve();
+    this.#isUncertain = false;
     return stored;
   }
 
@@ -131,6 +135,7 @@ export class SinkLane {
   async deliver(group: ChunkGroup, signal: AbortSignal): Promise<void> {
     const { position, byteLength } = group;
     if (position === null) return await this.#beat(signal);
+    await this.#ascertain(signal);
     const from = this.reached?.sequence ?? 0;
     if (position.sequence <= from) {
       this.#requireHeld(group.transactions);
@@ -161,6 +166,7 @@ export class SinkLane {
   async settle(signal: AbortSignal): Promise<void> {
     await this.#movePosition(signal);
     await this.#durable;
+    await this.#ascertain(signal);
     await this.#save(true);
   }
 
@@ -170,8 +176,27 @@ export class SinkLane {
 
   /** There is nothing to write: now and then the sink is told how far the source has been handled. */
   async #beat(signal: AbortSignal): Promise<void> {
+    await this.#ascertain(signal);
     if (this.#isBeatDue()) await this.#movePosition(signal);
     await this.#save(false);
+  }
+
+  /** Asks the sink where it stands when accepted writes were lost. @throws SinkRewound when it stands further back */
+  async #ascertain(signal: AbortSignal): Promise<void> {
+    if (!this.#isUncertain) return;
+    const expected = this.#position;
+    const held = await this.claim(signal);
+    if (!isSamePosition(held, expected)) throw this.#standsElsewhere(held, expected);
+  }
+
+  /** What it means that the sink holds neither what it did nor what was written last. */
+  #standsElsewhere(held: Position | null, expected: Position | null): Error {
+    if ((held?.sequence ?? 0) < (expected?.sequence ?? 0))
+      return new SinkRewound(`${this.name} lost its newest data and is back at ${held?.sequence ?? 0}`);
+    return fenced(
+      this.name,
+      new Error(`the sink is at ${held?.sequence ?? 0}, which this process has not written`),
+    );
   }
 
   /** A write of nothing but the position, when that has moved. */
@@ -232,33 +257,36 @@ export class SinkLane {
       return true;
     }
     if (isSamePosition(held, expected)) return false;
-    if ((held?.sequence ?? 0) < (expected?.sequence ?? 0))
-      throw new SinkRewound(`${this.name} lost its newest data and is back at ${held?.sequence ?? 0}`);
-    throw fenced(
-      this.name,
-      new Error(`the sink is at ${held?.sequence ?? 0}, which this process has not written`),
-    );
+    throw this.#standsElsewhere(held, expected);
   }
 
   async #advance(batch: SinkBatch, outcome: WriteOutcome & { kind: 'durable' | 'accepted' }): Promise<void> {
     this.#position = batch.position;
     this.#passed = null;
     this.#count(batch);
-    if (outcome.kind === 'accepted') {
-      const { durable } = outcome;
-      this.#durable = this.#durable
-        .then(() => durable)
-        .then(() => {
-          this.#durablePosition = batch.position;
-        });
-    } else {
-      this.#durablePosition = batch.position;
-    }
+    if (outcome.kind === 'accepted') this.#awaitDurable(batch.position, outcome.durable);
+    else this.#durablePosition = batch.position;
     if (!this.sink.holdsPosition) {
       await this.#durable;
+      if (this.#isUncertain) throw new SinkRewound(`${this.name} lost what it had accepted`);
       this.#unsaved = batch.position;
       await this.#save(false);
     }
+  }
+
+  /** Accepted writes become durable in order; what an earlier claim was promised no longer counts. */
+  #awaitDurable(position: Position, durable: Promise<void>): void {
+    const claim = this.#claim;
+    const isDurable = durable.then(
+      () => true,
+      () => false,
+    );
+    this.#durable = this.#durable.then(async () => {
+      const isSafe = await isDurable;
+      if (claim !== this.#claim) return;
+      if (!isSafe) this.#isUncertain = true;
+      else if (!this.#isUncertain) this.#durablePosition = position;
+    });
   }
 
   #count(batch: SinkBatch): void {

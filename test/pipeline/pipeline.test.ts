@@ -4,7 +4,15 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FileSink } from '../../sinks/file/index.js';
 import { SampleHistory } from '../../src/kit/conformance/index.js';
-import { Decoder, type Position, type Sink, type Source, type SourceBatch } from '../../src/kit/index.js';
+import {
+  Decoder,
+  isSamePosition,
+  type Position,
+  type Sink,
+  type SinkBatch,
+  type Source,
+  type SourceBatch,
+} from '../../src/kit/index.js';
 import {
   compileFilter,
   FileDeadLetters,
@@ -195,6 +203,36 @@ describe('pipeline', () => {
     ];
     await pipelineOf(new ListSource(sample.batches), sink, { pullBatches: 5 }).run(never);
     expect(sink.keys).toEqual(keysOf(sample));
+  });
+
+  it('moves the durable position only with what is durable, and delivers again what was accepted and lost', async () => {
+    const sample = history(60);
+    const sink = new ScriptedSink();
+    const source = new ListSource(sample.batches);
+    const whole = keysOf(sample).length;
+    let isLost = false;
+    // Accepted, and lost when the target dies before it has synced.
+    sink.script = Array.from({ length: 5 }, (_, write) => (batch: SinkBatch, apply: () => void) => {
+      if (isLost && !isSamePosition(batch.previous, sink.position))
+        return { kind: 'unknown' as const, error: new Error('something else is there') };
+      apply();
+      const durable =
+        write < 2
+          ? Promise.resolve()
+          : nextTurn().then(() => {
+              if (!isLost) {
+                isLost = true;
+                sink.position = sample.positionAfter(3);
+                sink.keys = sink.keys.slice(0, whole - keysOf(sample, 3).length);
+              }
+              throw new Error('the target died');
+            });
+      return { kind: 'accepted' as const, durable };
+    });
+    await pipelineOf(source, sink, { batch: { maxChanges: 1 }, pullBatches: 3 }).run(never);
+    expect(isLost).toBe(true);
+    expect(sink.keys).toEqual(keysOf(sample));
+    expect(source.acknowledged).toEqual(sample.positionAfter(60));
   });
 
   it('stops when it is fenced, or when the sink says that an operator must act', async () => {
