@@ -28,6 +28,11 @@ export const kvrocksSink: SinkDefinition<KvrocksSinkOptions> = {
       format: String,
       default: 'tailrace:{pipeline}:position',
     },
+    answerTimeout: {
+      doc: 'how long the target may be silent before the connection is given up',
+      format: 'duration',
+      default: 60_000,
+    },
   },
   create: (options, context) => new KvrocksSink(options, context),
 };

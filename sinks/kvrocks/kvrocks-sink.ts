@@ -2,6 +2,7 @@ import {
   appendStringPut,
   type Claim,
   encodeCommand,
+  type Finding,
   isSamePosition,
   type PluginContext,
   parseRedisUrl,
@@ -26,6 +27,8 @@ export interface KvrocksSinkOptions {
   readonly delivery: 'exactly-once' | 'at-least-once';
   /** `{pipeline}` stands for the pipeline's name. */
   readonly positionKey: string;
+  /** How long the target may be silent before the connection is given up, in ms; default 60,000. */
+  readonly answerTimeout?: number;
 }
 
 /**
@@ -46,6 +49,7 @@ export class KvrocksSink implements Sink {
   readonly takesWholeBatches = true;
   readonly #address: RespAddress;
   readonly #key: string;
+  readonly #answerTimeoutMs: number;
   readonly #builder = new WriteBatchBuilder(64 * 1024);
   #connection: RespConnection | undefined;
   #held: Claim = { epoch: 0, position: null };
@@ -55,12 +59,13 @@ export class KvrocksSink implements Sink {
     this.#address = options.password === '' ? address : { ...address, password: options.password };
     this.#key = options.positionKey.replace('{pipeline}', context.pipeline);
     this.guarantee = options.delivery;
+    this.#answerTimeoutMs = options.answerTimeout ?? defaultAnswerTimeoutMs;
   }
 
   async claim(signal: AbortSignal): Promise<Claim> {
     this.#disconnect();
     try {
-      const connection = await RespConnection.open(this.#address, { signal });
+      const connection = await this.#connect(signal);
       this.#connection = connection;
       const found = await connection.call('GET', this.#key);
       if (found instanceof ReplyError) throw found;
@@ -99,8 +104,35 @@ export class KvrocksSink implements Sink {
     return { kind: 'durable' };
   }
 
+  async check(signal: AbortSignal): Promise<readonly Finding[]> {
+    let connection: RespConnection | undefined;
+    try {
+      connection = await this.#connect(signal);
+      const found = await connection.call('GET', this.#key);
+      if (found instanceof ReplyError) throw found;
+      const held = found instanceof Buffer ? decodeClaim(this.#key, found.toString()) : undefined;
+      const detail =
+        held === undefined
+          ? `${this.#key} is free`
+          : `${this.#key} is at sequence number ${held.position?.sequence ?? 0}`;
+      return [
+        { name: 'connection', status: 'ok', detail: this.#place },
+        { name: 'position', status: 'ok', detail },
+      ];
+    } catch (error) {
+      const { message, remedy } = asSinkError(error, this.#place);
+      return [{ name: 'connection', status: 'fail', detail: message, remedy }];
+    } finally {
+      connection?.close();
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disconnect();
+  }
+
+  #connect(signal: AbortSignal): Promise<RespConnection> {
+    return RespConnection.open(this.#address, { signal, answerTimeoutMs: this.#answerTimeoutMs });
   }
 
   /** Applies batches and the position in one. Answers 1, or 0 when the position key does not hold `expected`. */
@@ -172,4 +204,5 @@ export class KvrocksSink implements Sink {
   }
 }
 
+const defaultAnswerTimeoutMs = 60_000;
 const noNote = Buffer.alloc(0);

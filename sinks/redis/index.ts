@@ -5,10 +5,12 @@ import { RedisSink, type RedisSinkOptions } from './redis-sink.js';
 export { RedisClusterSink, type RedisClusterSinkOptions } from './cluster/redis-cluster-sink.js';
 export { RedisSink, type RedisSinkOptions } from './redis-sink.js';
 
-const requirePrefixes = (value: unknown): void => {
+const requireTargets = (value: unknown): void => {
+  const isTarget = (target: unknown): boolean =>
+    typeof target === 'string' || (Number.isSafeInteger(target) && Number(target) >= 0);
   const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
-  if (!isMap || Object.values(value).some((prefix) => typeof prefix !== 'string'))
-    throw new Error('must be a map of namespaces to prefixes');
+  if (!isMap || !Object.values(value).every(isTarget))
+    throw new Error('must be a map of namespaces to prefixes (texts) or database numbers');
 };
 
 /** What a pipeline file says of a Redis, alone or a cluster. */
@@ -43,9 +45,14 @@ export const redisSink: SinkDefinition<RedisTargetOptions> = {
       default: 'tailrace:{pipeline}:position',
     },
     namespaces: {
-      doc: 'what the keys of each namespace start with in the target, such as {default: "", orders: "orders:"}; changes of others are refused',
-      format: requirePrefixes,
+      doc: 'where the keys of each namespace go: what they start with, or the number of a database, such as {default: "", orders: "orders:", carts: 3}; changes of others are refused',
+      format: requireTargets,
       default: { default: '' },
+    },
+    answerTimeout: {
+      doc: 'how long the target may be silent before the connection is given up',
+      format: 'duration',
+      default: 60_000,
     },
   },
   create: ({ cluster, nodes, url, ...options }, context) =>

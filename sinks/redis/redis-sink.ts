@@ -1,7 +1,7 @@
 import {
   ByteWriter,
   type Claim,
-  CommandEncoder,
+  type Finding,
   isSamePosition,
   type PluginContext,
   parseRedisUrl,
@@ -17,8 +17,11 @@ import {
   type WriteOutcome,
   writeCommand,
 } from '../../src/kit/index.js';
-import { type CommandPlace, placeOfCommand } from './command-places.js';
+import { type BatchCommands, batchCommands } from './batch-commands.js';
+import { checkRedis, requireDatabases } from './check-redis.js';
+import type { CommandPlace } from './command-places.js';
 import { ControlKey } from './control-key.js';
+import type { NamespaceTargets } from './namespace-targets.js';
 import { asSinkError, refusalKind } from './refusal.js';
 import { SentReplies } from './sent-replies.js';
 
@@ -29,8 +32,10 @@ export interface RedisSinkOptions {
   readonly password: string;
   /** The key that holds the position; `{pipeline}` stands for the pipeline's name. */
   readonly positionKey: string;
-  /** What the keys of each namespace start with in the target; a namespace that is not named is refused. */
-  readonly namespaces: Readonly<Record<string, string>>;
+  /** Where the keys of each namespace go in the target; a namespace that is not named is refused. */
+  readonly namespaces: NamespaceTargets;
+  /** How long the server may be silent before the connection is given up, in ms; default 60,000. */
+  readonly answerTimeout?: number;
 }
 
 /**
@@ -60,7 +65,8 @@ export class RedisSink implements Sink {
   readonly holdsPosition = true;
   readonly #address: RespAddress;
   readonly #control: ControlKey;
-  readonly #encoder: CommandEncoder;
+  readonly #commands: BatchCommands;
+  readonly #answerTimeoutMs: number;
   readonly #out = new ByteWriter(1024 * 1024);
   #connection: RespConnection | undefined;
   /** What the control key holds, as of the claim or the last write. */
@@ -71,14 +77,16 @@ export class RedisSink implements Sink {
     const address = parseRedisUrl(options.url);
     this.#address = options.password === '' ? address : { ...address, password: options.password };
     this.#control = new ControlKey(options.positionKey.replace('{pipeline}', context.pipeline));
-    this.#encoder = new CommandEncoder({ prefixes: options.namespaces, foldSets: true });
+    this.#commands = batchCommands(options.namespaces, address.database ?? 0);
+    this.#answerTimeoutMs = options.answerTimeout ?? defaultAnswerTimeoutMs;
   }
 
   async claim(signal: AbortSignal): Promise<Claim> {
     this.#disconnect();
     try {
-      const connection = await RespConnection.open(this.#address, { signal });
+      const connection = await this.#connect(signal);
       this.#connection = connection;
+      await requireDatabases(connection, this.#commands.databases, this.#address.database ?? 0);
       this.#held = await this.#claimControl(connection);
       return this.#held;
     } catch (error) {
@@ -102,8 +110,21 @@ export class RedisSink implements Sink {
     }
   }
 
+  async check(signal: AbortSignal): Promise<readonly Finding[]> {
+    return checkRedis(() => this.#connect(signal), {
+      place: this.#place,
+      key: this.#control.name,
+      databases: this.#commands.databases,
+      home: this.#address.database ?? 0,
+    });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disconnect();
+  }
+
+  #connect(signal: AbortSignal): Promise<RespConnection> {
+    return RespConnection.open(this.#address, { signal, answerTimeoutMs: this.#answerTimeoutMs });
   }
 
   async #claimControl(connection: RespConnection): Promise<Claim> {
@@ -128,15 +149,7 @@ export class RedisSink implements Sink {
     if (hasMark) this.#control.writeErrorMark(out);
     sent.expect(hasMark ? 2 : 1);
     const before = sent.expected;
-    const rejections: Rejection[] = [];
-    for (let at = 0; at < batch.transactions.length; ) {
-      const end = this.#encoder.appendNext(out, batch.transactions, at);
-      sent.expect(this.#encoder.commands);
-      for (const { change, reason } of this.#encoder.unsupported)
-        rejections.push({ transaction: at, change, reason });
-      sent.sendLargeParts();
-      at = end;
-    }
+    const rejections = this.#commands.write(batch.transactions, out, sent);
     const commands = sent.expected - before;
     if (rejections.length > 0) return await this.#discard(sent, { kind: 'poison', rejections });
     this.#control.writePosition(out, this.#held.epoch, batch.position);
@@ -200,7 +213,7 @@ export class RedisSink implements Sink {
       return { kind: 'unknown', error };
     }
     if (!this.#isStillOurs(sent.fields)) return { kind: 'fenced', error: this.#moved() };
-    if (kind === 'busy') return { kind: 'retryable', error };
+    if (kind === 'busy') return { kind: 'retryable', error: asSinkError(error, this.#place) };
     if (kind === 'forbidden') return { kind: 'fatal', error: asSinkError(error, this.#place) };
     const first = sent.commandsFrom + 1; // MULTI stands before
     const rejections = refusals.flatMap(({ at, reply }): Rejection[] => {
@@ -218,7 +231,7 @@ export class RedisSink implements Sink {
   }
 
   #placeOf(batch: SinkBatch, command: number): CommandPlace | undefined {
-    return command < 0 ? undefined : placeOfCommand(batch.transactions, command, this.#encoder);
+    return command < 0 ? undefined : this.#commands.placeOf(batch.transactions, command);
   }
 
   #describe(batch: SinkBatch, command: number, reply: ReplyError): string {
@@ -263,6 +276,8 @@ const rejectAll = ({ transaction, from, to, end }: CommandPlace, reason: string)
     rejections.push({ transaction: other, change: 0, reason });
   return rejections;
 };
+
+const defaultAnswerTimeoutMs = 60_000;
 
 /** The replies of one write, as they came. */
 interface Execution {

@@ -11,7 +11,7 @@ export type RefusalKind =
   | 'command';
 
 export const refusalKind = (message: string): RefusalKind => {
-  const reason = message.replace(/^EXECABORT .* because of: /, '');
+  const reason = reasonOf(message);
   if (/^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK)\b/.test(reason)) return 'moved';
   if (/^(OOM|MISCONF|NOREPLICAS|BUSY)\b/.test(reason)) return 'busy';
   return isForbidden.test(reason) ? 'forbidden' : 'command';
@@ -37,9 +37,27 @@ export const asSinkError = (error: unknown, place: string): TailraceError => {
       remedy: 'Check the user, its password and its rights, and that the position key is free.',
       cause: error,
     });
-  return new TailraceError('SINK_UNREACHABLE', `cannot write to ${place}: ${reason}`, {
+  const code = refusalKind(reason) === 'busy' ? 'SINK_FAILED' : 'SINK_UNREACHABLE';
+  return new TailraceError(code, `cannot write to ${place}: ${reason}`, {
     context: { sink: place },
-    remedy: 'Check the address, and that the server is running and takes writes.',
+    remedy:
+      remedies[firstWord(reason)] ?? 'Check the address, and that the server is running and takes writes.',
     cause: error,
   });
 };
+
+/** What an operator can do about an answer that is not for ever; the pipeline tries on meanwhile. */
+const remedies: Readonly<Record<string, string>> = {
+  OOM: 'The target is out of memory: raise its maxmemory, or give it fewer keys.',
+  MISCONF: 'The target cannot save its data to disk: look into its log, and make room.',
+  NOREPLICAS: 'The target has fewer replicas than min-replicas-to-write: bring them back.',
+  BUSY: 'A script of somebody else blocks the target: wait, or end it with SCRIPT KILL.',
+  READONLY: 'The target is a replica: give the address of its master, or promote it.',
+  MASTERDOWN: 'The target is a replica that lost its master: give the address of the master.',
+  LOADING: 'The target is loading its data: wait until it has.',
+  CLUSTERDOWN: 'The cluster lacks a master for some slots: bring it or its replica back.',
+};
+
+const reasonOf = (message: string): string => message.replace(/^EXECABORT .* because of: /, '');
+
+const firstWord = (message: string): string => reasonOf(message).split(' ', 1)[0] ?? '';

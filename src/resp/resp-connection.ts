@@ -30,16 +30,19 @@ export class RespConnection {
   #error: Error | undefined;
 
   /**
-   * Connects, authenticates and selects the database.
+   * Connects, authenticates and selects the database. With `answerTimeoutMs` a server that owes replies and neither
+   * takes nor sends a byte for so long counts as lost.
    * @throws TailraceError `SOURCE_UNREACHABLE` (may be retried) | `SOURCE_REFUSED`
    */
   static async open(
     address: RespAddress,
-    options: { timeoutMs?: number; signal?: AbortSignal } = {},
+    options: { timeoutMs?: number; answerTimeoutMs?: number; signal?: AbortSignal } = {},
   ): Promise<RespConnection> {
-    const { timeoutMs = defaultConnectTimeoutMs, signal } = options;
+    const { timeoutMs = defaultConnectTimeoutMs, answerTimeoutMs, signal } = options;
     const socket = await connectSocket(address, timeoutMs, signal);
     const connection = new RespConnection(socket);
+    if (answerTimeoutMs !== undefined)
+      socket.setTimeout(answerTimeoutMs, () => connection.#giveUpSilence(answerTimeoutMs));
     try {
       if (address.password !== undefined) {
         const words = address.username
@@ -59,6 +62,7 @@ export class RespConnection {
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.setNoDelay(true);
+    socket.setKeepAlive(true, keepAliveMs); // a peer that vanished is noticed also while nothing is asked of it
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('error', (error) => this.#end(error));
     socket.on('close', () => this.#end(new Error('the connection was closed')));
@@ -97,6 +101,12 @@ export class RespConnection {
   close(): void {
     this.#socket.destroy();
     this.#end(new Error('the connection was closed'));
+  }
+
+  #giveUpSilence(timeoutMs: number): void {
+    if (this.#waiting.length === 0) return;
+    this.#end(new Error(`no answer within ${timeoutMs} ms`));
+    this.#socket.destroy();
   }
 
   #receive(chunk: Buffer): void {
@@ -202,3 +212,4 @@ const invalidUrl = (text: string, reason: string): TailraceError =>
   });
 
 const defaultConnectTimeoutMs = 5_000;
+const keepAliveMs = 60_000;

@@ -201,6 +201,21 @@ describe('the kvrocks sink', () => {
     expect(String(await target.client.call('GET', 'a'))).toBe('1');
   });
 
+  it('checks a target without claiming it', async () => {
+    const sink = open();
+    expect(await sink.check(signal)).toMatchObject([
+      { status: 'ok' },
+      { detail: expect.stringContaining('free') },
+    ]);
+    expect(await target.client.call('GET', positionKey)).toBeNull();
+    await sink.claim(signal);
+    expect(await sink.check(signal)).toMatchObject([
+      { status: 'ok' },
+      { detail: expect.stringContaining('at') },
+    ]);
+    expect(await open({ url: 'redis://127.0.0.1:1' }).check(signal)).toMatchObject([{ status: 'fail' }]);
+  });
+
   it('is refused with a wrong password and by a position that is none', async () => {
     await target.client.call('SET', positionKey, '12 x');
     await expect(open().claim(signal)).rejects.toMatchObject({ code: 'OFFSETS_CORRUPT' });

@@ -16,13 +16,15 @@ import { scripts } from './scripts.js';
  */
 export class ClusterNodes {
   readonly #seeds: readonly RespAddress[];
+  readonly #answerTimeoutMs: number;
   readonly #connections = new Map<string, RespConnection>();
   #masters: readonly string[] = [];
   /** The master of each slot, as `host:port`; '' = none. */
   #masterOf: string[] = [];
 
-  constructor(seeds: readonly RespAddress[]) {
+  constructor(seeds: readonly RespAddress[], answerTimeoutMs: number) {
     this.#seeds = seeds;
+    this.#answerTimeoutMs = answerTimeoutMs;
   }
 
   /** Masters that have slots, as `host:port`. */
@@ -102,7 +104,10 @@ export class ClusterNodes {
     this.#connections.delete(name);
     // User, password and TLS are the same for every node; a cluster has database 0 only.
     const { database: _, ...seed } = this.#seeds[0];
-    const connection = await RespConnection.open({ ...seed, host, port }, { signal });
+    const connection = await RespConnection.open(
+      { ...seed, host, port },
+      { signal, answerTimeoutMs: this.#answerTimeoutMs },
+    );
     try {
       await loadScripts(connection);
     } catch (error) {

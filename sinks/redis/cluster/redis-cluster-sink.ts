@@ -1,6 +1,7 @@
 import {
   type Claim,
   CommandEncoder,
+  type Finding,
   isSamePosition,
   type PluginContext,
   type Position,
@@ -15,10 +16,13 @@ import {
   type WriteOutcome,
 } from '../../../src/kit/index.js';
 import { readControlState } from '../control-key.js';
+import { type NamespaceTargets, prefixesOf, requireOneDatabase } from '../namespace-targets.js';
 import { asSinkError, refusalKind } from '../refusal.js';
+import { checkCluster } from './check-cluster.js';
 import { ClusterNodes } from './cluster-nodes.js';
 import { slotOf, tagOfSlot } from './hash-slot.js';
 import { clearedField, readRoot } from './root-key.js';
+import { scanKeys } from './scan-keys.js';
 import { applyToSlot, claimRoot, claimSlot, setRoot } from './scripts.js';
 import { type CallWord, requireCallable, type SlotCall, SlotCalls, unspeakable } from './slot-calls.js';
 import { type ClearedNamespace, dealOut, type SlotGroup } from './slot-groups.js';
@@ -30,7 +34,10 @@ export interface RedisClusterSinkOptions {
   readonly password: string;
   /** The root key; `{pipeline}` stands for the pipeline's name. The slots' keys are `<root>:{<tag>}`. */
   readonly positionKey: string;
-  readonly namespaces: Readonly<Record<string, string>>;
+  /** What the keys of each namespace start with; a cluster has one database. */
+  readonly namespaces: NamespaceTargets;
+  /** How long a node may be silent before its connection is given up, in ms; default 60,000. */
+  readonly answerTimeout?: number;
 }
 
 /**
@@ -74,11 +81,12 @@ export class RedisClusterSink implements Sink {
     const seeds = options.urls
       .map(parseRedisUrl)
       .map((address): RespAddress => (password === '' ? address : { ...address, password }));
-    this.#nodes = new ClusterNodes(seeds);
+    this.#nodes = new ClusterNodes(seeds, options.answerTimeout ?? defaultAnswerTimeoutMs);
     this.#calls = new SlotCalls(this.#nodes);
     this.#root = options.positionKey.replace('{pipeline}', context.pipeline);
     this.#rootSlot = slotOf(Buffer.from(this.#root));
-    this.#encoder = new CommandEncoder({ prefixes: options.namespaces });
+    requireOneDatabase(options.namespaces);
+    this.#encoder = new CommandEncoder({ prefixes: prefixesOf(options.namespaces) });
   }
 
   async claim(signal: AbortSignal): Promise<Claim> {
@@ -106,6 +114,14 @@ export class RedisClusterSink implements Sink {
     const outcome = await writing;
     if (outcome.kind === 'unknown' || outcome.kind === 'fenced') this.#disconnect();
     return outcome;
+  }
+
+  async check(signal: AbortSignal): Promise<readonly Finding[]> {
+    try {
+      return await checkCluster(this.#nodes, signal);
+    } finally {
+      if (!this.#isConnected) this.#nodes.close();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -319,24 +335,16 @@ export class RedisClusterSink implements Sink {
     if (/^(ASK|TRYAGAIN|MOVED)$/.test(reply.code)) return { kind: 'retryable', error: reply };
     const kind = refusalKind(reply.message);
     if (kind === 'moved') return { kind: 'unknown', error: reply };
-    if (kind === 'busy') return { kind: 'retryable', error: reply };
+    if (kind === 'busy') return { kind: 'retryable', error: asSinkError(reply, this.#nodes.place) };
     return { kind: 'fatal', error: asSinkError(reply, this.#nodes.place) };
   }
 
   /** Removes every key of a namespace from every master, but for the pipeline's own, and notes that it is done. */
   async #clear(clear: ClearedNamespace, signal: AbortSignal): Promise<WriteOutcome | undefined> {
     const prefix = clear.ns === '*' ? Buffer.alloc(0) : (this.#encoder.prefixOf(clear.ns) ?? Buffer.alloc(0));
-    for (const master of this.#nodes.masters) {
-      const connection = await this.#nodes.connection(master, signal);
-      let cursor = '0';
-      do {
-        const page = await connection.call('SCAN', cursor, 'MATCH', globOf(prefix), 'COUNT', 1000);
-        if (page instanceof ReplyError) return this.#refused(page);
-        const [next, keys] = Array.isArray(page) ? page : [];
-        cursor = String(next ?? '0');
-        const refused = await this.#unlink(Array.isArray(keys) ? keys : [], signal);
-        if (refused !== undefined) return refused;
-      } while (cursor !== '0');
+    for await (const keys of scanKeys(this.#nodes, prefix, signal)) {
+      const refused = await this.#unlink(keys, signal);
+      if (refused !== undefined) return refused;
     }
     const fields = [`${clearedField}${clear.ns}`, clear.seq];
     if (!(await this.#setRoot(this.#held.epoch, fields, signal)))
@@ -345,10 +353,10 @@ export class RedisClusterSink implements Sink {
     return undefined;
   }
 
-  async #unlink(keys: readonly Reply[], signal: AbortSignal): Promise<WriteOutcome | undefined> {
+  async #unlink(keys: readonly Buffer[], signal: AbortSignal): Promise<WriteOutcome | undefined> {
     const bySlot = new Map<number, Buffer[]>();
     for (const key of keys) {
-      if (!(key instanceof Buffer) || this.#isOwn(key)) continue;
+      if (this.#isOwn(key)) continue;
       const slot = slotOf(key);
       const others = bySlot.get(slot);
       if (others === undefined) bySlot.set(slot, [key]);
@@ -415,18 +423,6 @@ const positionFields = ({ sequence, count, crc }: Position): CallWord[] => [
   ...['crc', crc],
 ];
 
-/** A glob for exactly what starts with these bytes. */
-const globOf = (prefix: Buffer): Buffer => {
-  const bytes: number[] = [];
-  for (const byte of prefix) {
-    if (globCharacters.includes(byte)) bytes.push(0x5c);
-    bytes.push(byte);
-  }
-  return Buffer.from([...bytes, 0x2a]);
-};
-
-const globCharacters = Buffer.from('*?[]^-\\');
-
 const delayed = (ms: number, signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);
@@ -436,6 +432,7 @@ const delayed = (ms: number, signal: AbortSignal): Promise<void> =>
     });
   });
 
+const defaultAnswerTimeoutMs = 60_000;
 const disposeTimeoutMs = 5_000;
 const isFinal: ReadonlySet<string> = new Set([
   'HISTORY_MISMATCH',

@@ -1,0 +1,48 @@
+import { type ByteWriter, CommandEncoder, type Rejection, type Transaction } from '../../src/kit/index.js';
+import { type CommandPlace, placeOfCommand } from './command-places.js';
+import { DatabaseCommands } from './database-commands.js';
+import { type NamespaceTargets, prefixesOf } from './namespace-targets.js';
+import type { SentReplies } from './sent-replies.js';
+
+/** The commands of a batch, between MULTI and EXEC. They begin and end in the connection's own database. */
+export interface BatchCommands {
+  /** Databases that are used beside the connection's own. */
+  readonly databases: readonly number[];
+  /** Appends the commands and sends the larger part of them; returns the changes that the target cannot take. */
+  write(transactions: readonly Transaction[], out: ByteWriter, sent: SentReplies): Rejection[];
+  /** The changes behind the `command`th command of such a batch; undefined when it is none of theirs. */
+  placeOf(transactions: readonly Transaction[], command: number): CommandPlace | undefined;
+}
+
+/** @param home the connection's own database */
+export const batchCommands = (targets: NamespaceTargets, home: number): BatchCommands => {
+  const usesOthers = Object.values(targets).some((target) => typeof target === 'number' && target !== home);
+  return usesOthers ? new DatabaseCommands(targets, home) : new PrefixCommands(prefixesOf(targets));
+};
+
+/** One database. Hot: bench `redis-sink`. */
+class PrefixCommands implements BatchCommands {
+  readonly databases = [];
+  readonly #encoder: CommandEncoder;
+
+  constructor(prefixes: Readonly<Record<string, string>>) {
+    this.#encoder = new CommandEncoder({ prefixes, foldSets: true });
+  }
+
+  write(transactions: readonly Transaction[], out: ByteWriter, sent: SentReplies): Rejection[] {
+    const rejections: Rejection[] = [];
+    for (let at = 0; at < transactions.length; ) {
+      const end = this.#encoder.appendNext(out, transactions, at);
+      sent.expect(this.#encoder.commands);
+      for (const { change, reason } of this.#encoder.unsupported)
+        rejections.push({ transaction: at, change, reason });
+      sent.sendLargeParts();
+      at = end;
+    }
+    return rejections;
+  }
+
+  placeOf(transactions: readonly Transaction[], command: number): CommandPlace | undefined {
+    return placeOfCommand(transactions, command, this.#encoder);
+  }
+}

@@ -1,0 +1,235 @@
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { RedisClusterSink, RedisSink, type RedisSinkOptions } from '../../sinks/redis/index.js';
+import { Engine } from '../../src/engine/index.js';
+import { type RedisService, startRedis, startRedisCluster, throwAwayDirectory } from '../services/index.js';
+import { CommandRunner } from '../support/command-runner.js';
+import { ScriptedServer } from '../support/scripted-server.js';
+import { pluginContext, SinkBatches } from '../support/sink-batches.js';
+
+const signal = new AbortController().signal;
+
+describe('the redis sink', () => {
+  let service: RedisService;
+  let redis: Redis;
+  let engine: Engine;
+  let commands: CommandRunner;
+  let batches: SinkBatches;
+  let directory: ReturnType<typeof throwAwayDirectory>;
+  const sinks: RedisSink[] = [];
+
+  beforeAll(async () => {
+    service = await startRedis(['--appendonly', 'yes']);
+    redis = new Redis(service.port);
+  });
+  afterAll(async () => {
+    redis.disconnect();
+    await service.stop();
+  });
+  beforeEach(async () => {
+    await redis.flushall();
+    directory = throwAwayDirectory('sink');
+    engine = await Engine.open(directory.path, { sync: 'none' });
+    commands = new CommandRunner(engine);
+    batches = new SinkBatches(engine);
+  });
+  afterEach(async () => {
+    for (const sink of sinks.splice(0)) await sink[Symbol.asyncDispose]();
+    await engine.close();
+    directory.remove();
+  });
+
+  const open = (options: Partial<RedisSinkOptions> = {}): RedisSink => {
+    const defaults = { url: service.url, password: '', positionKey: 'position', namespaces: { default: '' } };
+    const sink = new RedisSink({ ...defaults, ...options }, pluginContext());
+    sinks.push(sink);
+    return sink;
+  };
+
+  const inDatabase = async <Result>(
+    database: number,
+    work: (client: Redis) => Promise<Result>,
+  ): Promise<Result> => {
+    const client = new Redis(service.port, { db: database });
+    try {
+      return await work(client);
+    } finally {
+      client.disconnect();
+    }
+  };
+
+  it('puts namespaces into databases of their own, the position beside them', async () => {
+    const sink = open({ namespaces: { default: '', orders: 3, carts: 'carts:', users: 4 } });
+    const claim = await sink.claim(signal);
+    const [orders, carts, users] = ['orders', 'carts', 'users'].map((ns) => new CommandRunner(engine, ns));
+    for (let i = 0; i < 20; i++) {
+      commands.run('SET', `k${i}`, 'default');
+      orders.run('RPUSH', `k${i}`, 'o', 'o');
+      carts.run('HSET', `k${i}`, 'f', 'c');
+      if (i % 3 === 0) users.run('SADD', `k${i}`, 'u');
+    }
+    const batch = await batches.take();
+    expect(await sink.write(batch, claim)).toEqual({ kind: 'durable' });
+    expect(await redis.dbsize()).toBe(41);
+    expect(await redis.hget('carts:k7', 'f')).toBe('c');
+    expect(await inDatabase(3, (client) => client.lrange('k7', 0, -1))).toEqual(['o', 'o']);
+    expect(await inDatabase(4, (client) => client.dbsize())).toBe(7);
+    expect((await open().claim(signal)).position).toEqual(batch.position);
+
+    const again = open({ namespaces: { default: '', orders: 3, carts: 'carts:', users: 4 } });
+    const taken = await again.claim(signal);
+    orders.run('FLUSHDB');
+    orders.run('SET', 'only', '1');
+    expect(await again.write(await batches.take(), taken)).toEqual({ kind: 'durable' });
+    expect(await inDatabase(3, (client) => client.keys('*'))).toEqual(['only']);
+    expect(await redis.dbsize()).toBe(41);
+    orders.run('FLUSHALL');
+    const last = await batches.take();
+    expect(await again.write(last, taken)).toEqual({ kind: 'durable' });
+    expect(await redis.keys('*')).toEqual(['position']);
+    expect(await inDatabase(4, (client) => client.dbsize())).toBe(0);
+    expect((await open().claim(signal)).position).toEqual(last.position);
+  });
+
+  it('names the change behind a command that was refused in another database', async () => {
+    const bare = await startRedis(['--rename-command', 'ZADD', '']);
+    try {
+      const sink = open({ url: bare.url, namespaces: { default: '', orders: 3 } });
+      const claim = await sink.claim(signal);
+      const orders = new CommandRunner(engine, 'orders');
+      commands.run('SET', 'a', '1');
+      orders.run('SET', 'a', '1');
+      orders.run('ZADD', 'z', '1', 'm', '2', 'n');
+      new CommandRunner(engine, 'unknown').run('SET', 'a', '1');
+      const batch = await batches.take();
+      const known = { ...batch, transactions: batch.transactions.slice(0, 3) };
+      expect(await sink.write(batch, claim)).toMatchObject({
+        kind: 'poison',
+        rejections: [{ transaction: 3 }],
+      });
+      expect(await sink.write(known, claim)).toMatchObject({
+        kind: 'poison',
+        rejections: [1, 2].map((change) => ({ transaction: 2, change })),
+      });
+      const taken = { ...batch, transactions: batch.transactions.slice(0, 2) };
+      expect(await sink.write(taken, claim)).toEqual({ kind: 'durable' });
+    } finally {
+      await bare.stop();
+    }
+  });
+
+  it('refuses targets that cannot be: a database that is not there, two namespaces in one place', async () => {
+    await expect(open({ namespaces: { default: 99 } }).claim(signal)).rejects.toMatchObject({
+      code: 'SINK_REFUSED',
+    });
+    expect(() => open({ namespaces: { a: '', b: '' } })).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID' }),
+    );
+    expect(() => open({ namespaces: { a: 2, b: 2 } })).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID' }),
+    );
+  });
+
+  it.each([
+    ['OOM command not allowed when used memory > maxmemory.', 'retryable', 'maxmemory'],
+    ['MISCONF Redis is configured to save RDB snapshots, but it is unable to.', 'retryable', 'room'],
+    ['NOREPLICAS Not enough good replicas to write.', 'retryable', 'replicas'],
+    ['BUSY Redis is busy running a script.', 'retryable', 'SCRIPT KILL'],
+    ['NOPERM this user has no permissions to run this command', 'fatal', 'rights'],
+    ['NOAUTH Authentication required.', 'fatal', 'password'],
+    ['READONLY You can not write against a read only replica.', 'unknown', ''],
+    ['LOADING Redis is loading the dataset in memory', 'unknown', ''],
+    ['MASTERDOWN Link with MASTER is down', 'unknown', ''],
+  ])('answers %s with %s, and says what helps', async (text, kind, remedy) => {
+    const answers: Readonly<Record<string, string>> = {
+      EVAL: '$1\r\n0\r\n',
+      HINCRBY: ':1\r\n',
+      HMGET: '*6\r\n$1\r\n1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n',
+      SET: `-${text}\r\n`,
+      EXEC: '-EXECABORT Transaction discarded because of previous errors.\r\n',
+    };
+    await using server = await ScriptedServer.open(([name]) => answers[name] ?? '+OK\r\n');
+    const sink = open({ url: server.url });
+    const claim = await sink.claim(signal);
+    commands.run('SET', 'a', '1');
+    const outcome = await sink.write(await batches.take(), claim);
+    expect(outcome.kind).toBe(kind);
+    if (outcome.kind === 'retryable' || outcome.kind === 'fatal')
+      expect(outcome.error).toMatchObject({ remedy: expect.stringContaining(remedy) });
+  });
+
+  it('gives up a server that is silent for too long', async () => {
+    await using server = await ScriptedServer.open(([name]) => {
+      if (name === 'EXEC') return undefined;
+      if (name === 'HMGET') return '*6\r\n$1\r\n1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n';
+      return name === 'HINCRBY' ? ':1\r\n' : '+OK\r\n';
+    });
+    const sink = open({ url: server.url, answerTimeout: 100 });
+    const claim = await sink.claim(signal);
+    commands.run('SET', 'a', '1');
+    expect(await sink.write(await batches.take(), claim)).toMatchObject({
+      kind: 'unknown',
+      error: { message: expect.stringContaining('no answer within 100 ms') },
+    });
+  });
+
+  it('checks a target without claiming it', async () => {
+    const sink = open();
+    expect(await sink.check(signal)).toMatchObject([
+      { name: 'connection', status: 'ok' },
+      { name: 'version', status: 'ok' },
+      { name: 'position', status: 'ok', detail: expect.stringContaining('free') },
+    ]);
+    expect(await redis.dbsize()).toBe(0);
+    await redis.replicaof('127.0.0.1', '1');
+    await redis.config('SET', 'maxmemory', '1gb');
+    await redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    try {
+      const failing = (await sink.check(signal)).filter(({ status }) => status !== 'ok');
+      expect(failing).toMatchObject([
+        { name: 'role', status: 'fail' },
+        { name: 'eviction', status: 'warn' },
+      ]);
+    } finally {
+      await redis.replicaof('NO', 'ONE');
+      await redis.config('SET', 'maxmemory-policy', 'noeviction');
+      await redis.config('SET', 'maxmemory', '0');
+    }
+    expect(await open({ url: 'redis://127.0.0.1:1' }).check(signal)).toMatchObject([
+      { name: 'connection', status: 'fail', remedy: expect.stringContaining('address') },
+    ]);
+    expect(await open({ namespaces: { default: 99 } }).check(signal)).toContainEqual(
+      expect.objectContaining({ status: 'fail', detail: expect.stringContaining('database 99') }),
+    );
+  });
+
+  it('says that a node of a cluster wants a cluster, which has no database numbers', async () => {
+    const cluster = await startRedisCluster();
+    try {
+      const url = `redis://127.0.0.1:${cluster.ports[0]}`;
+      const failures = await Promise.all(
+        ['a', 'b', 'c', 'd'].map((key) =>
+          open({ url, positionKey: key })
+            .claim(signal)
+            .then(
+              () => undefined,
+              (error: unknown) => error,
+            ),
+        ),
+      );
+      expect(failures).toContainEqual(
+        expect.objectContaining({ code: 'SINK_REFUSED', remedy: expect.stringContaining('cluster: true') }),
+      );
+      const options = { urls: [url], password: '', positionKey: 'p', namespaces: { default: '' } };
+      await using sink = new RedisClusterSink(options, pluginContext());
+      const findings = await sink.check(signal);
+      expect(findings).toMatchObject([{ status: 'ok', detail: expect.stringContaining('3 masters') }]);
+      const numbered = { ...options, namespaces: { default: 2 } };
+      expect(() => new RedisClusterSink(numbered, pluginContext())).toThrow(
+        expect.objectContaining({ code: 'CONFIG_INVALID' }),
+      );
+    } finally {
+      await cluster.stop();
+    }
+  });
+});
