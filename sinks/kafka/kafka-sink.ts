@@ -5,7 +5,6 @@ import {
   isSamePosition,
   type PluginContext,
   type Position,
-  type Rejection,
   type Sink,
   type SinkBatch,
   TailraceError,
@@ -14,12 +13,15 @@ import {
 import { checkKafka } from './check.js';
 import { KafkaCluster } from './cluster.js';
 import type { KafkaSinkOptions } from './kafka-options.js';
+import { Outbox, type Topic } from './outbox.js';
 import { PositionTopic } from './position-topic.js';
-import { ProduceRefused, Producer, type UnwrittenBatch } from './producer.js';
-import { placesIn, RecordWriter, tooLarge } from './record-writer.js';
-import { asSinkError, isRefused, Refused } from './refusal.js';
+import { ProduceRefused, Producer } from './producer.js';
+import { RecordWriter } from './record-writer.js';
+import { asSinkError, isRefused } from './refusal.js';
+import { judgeRefused } from './refused-batches.js';
+import { Session } from './session.js';
 import { type KafkaSinkSettings, settingsOf } from './settings.js';
-import { type Partition, type Topic, TopicDirectory } from './topics.js';
+import { TopicDirectory } from './topics.js';
 
 /**
  * Records in Kafka, exactly once for consumers that read committed: the records of a batch and the position behind it
@@ -98,7 +100,7 @@ export class KafkaSink implements Sink {
       return await this.#failed(session, error);
     } finally {
       signal.removeEventListener('abort', stop);
-      session.clear();
+      session.topics.outbox.clear();
     }
   }
 
@@ -113,7 +115,7 @@ export class KafkaSink implements Sink {
 
   async #open(cluster: KafkaCluster): Promise<Session> {
     const { positionTopic, producer: options, topics: topicSettings } = this.#settings;
-    const topics = new TopicDirectory(cluster, topicSettings);
+    const topics = new TopicDirectory(cluster, topicSettings, new Outbox(options.compression));
     if (!this.holdsPosition) {
       await cluster.describeTopics([]);
       const producer = await Producer.open(cluster, options);
@@ -129,10 +131,10 @@ export class KafkaSink implements Sink {
     const held = { epoch: (found?.epoch ?? 0) + 1, position: found?.position ?? null };
     const session = new Session(cluster, topics, producer, { positions, topic });
     try {
-      positions.add(topic, { ...held, claimant: this.#claimant });
-      await session.commit(topic.partitions);
+      this.#addPosition(session, held.position, held.epoch);
+      await session.commit();
     } finally {
-      session.clear();
+      session.topics.outbox.clear();
     }
     await positions.untilShown(topic, held.epoch, this.#settleTimeoutMs);
     this.#held = held;
@@ -143,65 +145,25 @@ export class KafkaSink implements Sink {
     const { topics } = session;
     let prepared = this.#writer.prepare(batch, topics);
     while (prepared.missing.length > 0) {
-      session.clear();
+      session.topics.outbox.clear();
       await topics.require(prepared.missing);
       prepared = this.#writer.prepare(batch, topics);
     }
     if (prepared.rejections.length > 0) return { kind: 'poison', rejections: prepared.rejections };
-    const partitions = [...prepared.partitions, ...this.#addPosition(session, batch.position)];
+    this.#addPosition(session, batch.position);
     try {
-      await session.commit(partitions);
+      await session.commit();
     } catch (error) {
-      if (error instanceof ProduceRefused) return await this.#refused(session, batch, error);
+      if (error instanceof ProduceRefused)
+        return await judgeRefused(error, batch, this.#writer, session.topics, this.#place);
       throw error;
     }
     this.#held = { epoch: this.#held.epoch, position: batch.position };
     return { kind: 'durable' };
   }
 
-  /** The partition of the position, with its record prepared. */
-  #addPosition({ held }: Session, position: Position): readonly Partition[] {
-    if (held === undefined) return [];
-    held.positions.add(held.topic, { epoch: this.#held.epoch, claimant: this.#claimant, position });
-    return held.topic.partitions.slice(0, 1);
-  }
-
-  /** Brokers looked at batches and refused them whole; the transaction was aborted. */
-  async #refused(session: Session, batch: SinkBatch, { unwritten }: ProduceRefused): Promise<WriteOutcome> {
-    const [first] = unwritten;
-    if (unwritten.every(({ error }) => error.kind === 'busy'))
-      return { kind: 'retryable', error: first.error };
-    const forbidden = unwritten.find(({ error }) => error.kind === 'forbidden');
-    if (forbidden !== undefined) return { kind: 'fatal', error: asSinkError(forbidden.error, this.#place) };
-    const rejections: Rejection[] = [];
-    for (const refused of unwritten) rejections.push(...(await this.#rejectionsOf(session, batch, refused)));
-    return rejections.length > 0 ? { kind: 'poison', rejections } : { kind: 'retryable', error: first.error };
-  }
-
-  /** None when smaller batches are worth a try. */
-  async #rejectionsOf(session: Session, batch: SinkBatch, refused: UnwrittenBatch): Promise<Rejection[]> {
-    const { topic } = refused.partition;
-    const { byteLength } = refused.batch;
-    const places = placesIn(batch, this.#writer, session.topics, refused);
-    if (refused.error.kind === 'too-large') {
-      // The limit was lowered since we asked.
-      topic.maxBatchBytes = Math.min(
-        await session.topics.maxBatchBytes(topic.name),
-        Math.ceil(byteLength / 2),
-      );
-      const [only, ...others] = places;
-      return only === undefined || others.length > 0
-        ? []
-        : [{ ...only, reason: tooLarge(topic, byteLength) }];
-    }
-    const unkeyed = places.filter(({ isKeyed }) => !isKeyed);
-    const culprits = unkeyed.length > 0 ? unkeyed : places;
-    const why = unkeyed.length > 0 ? ': a compacted topic takes no records without a key' : '';
-    return culprits.map(({ transaction, change }) => ({
-      transaction,
-      change,
-      reason: `${refused.error.message}${why}`,
-    }));
+  #addPosition({ held }: Session, position: Position | null, epoch = this.#held.epoch): void {
+    held?.positions.add(held.topic, { epoch, claimant: this.#claimant, position });
   }
 
   /** What an error in the middle of a write means. */
@@ -255,46 +217,6 @@ export class KafkaSink implements Sink {
   }
 }
 
-/** All that lives from a claim to the next. */
-class Session {
-  readonly cluster: KafkaCluster;
-  readonly topics: TopicDirectory;
-  /** Absent when the pipeline keeps the position. */
-  readonly held: { readonly positions: PositionTopic; readonly topic: Topic } | undefined;
-  readonly #producer: Producer;
-
-  constructor(cluster: KafkaCluster, topics: TopicDirectory, producer: Producer, held: Session['held']) {
-    this.cluster = cluster;
-    this.topics = topics;
-    this.held = held;
-    this.#producer = producer;
-  }
-
-  /** Writes what was prepared for these partitions, as one transaction if there are any. @throws ProduceRefused */
-  async commit(partitions: readonly Partition[]): Promise<void> {
-    if (this.held === undefined) {
-      await this.#producer.produce(partitions);
-      return;
-    }
-    await this.#producer.begin(partitions);
-    try {
-      await this.#producer.produce(partitions);
-    } catch (error) {
-      if (error instanceof ProduceRefused) await this.#producer.end('abort');
-      throw withoutBusy(error);
-    }
-    try {
-      await this.#producer.end('commit');
-    } catch (error) {
-      throw withoutBusy(error);
-    }
-  }
-
-  clear(): void {
-    for (const { partitions } of this.topics.all) for (const partition of partitions) partition.clear();
-  }
-}
-
 const makeWriter = ({ records }: KafkaSinkSettings, pipeline: string): RecordWriter => {
   try {
     return new RecordWriter(records, pipeline);
@@ -306,7 +228,3 @@ const makeWriter = ({ records }: KafkaSinkSettings, pipeline: string): RecordWri
     });
   }
 };
-
-/** Once a transaction has begun, "busy" no longer means that nothing has happened. */
-const withoutBusy = (error: unknown): unknown =>
-  error instanceof Refused && error.kind === 'busy' ? new Error(error.message, { cause: error }) : error;

@@ -2,8 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Position } from '../../src/kit/index.js';
 import { isTailraceError, TailraceError } from '../../src/kit/index.js';
 import type { KafkaCluster } from './cluster.js';
+import type { Topic } from './outbox.js';
 import { requireSuccess } from './refusal.js';
-import { makeTopic, Topic, type TopicDirectory, type TopicSettings } from './topics.js';
+import { makeTopic, type TopicDirectory, type TopicSettings } from './topics.js';
 
 /** What the position topic says of a pipeline: who may write, and what is written. */
 export interface HeldPosition {
@@ -39,7 +40,9 @@ export class PositionTopic {
     if (!found.has(this.name))
       await makeTopic(this.#cluster, this.name, { partitions: 1, replication, config });
     await directory.require([this.name]);
-    return directory.get(this.name) ?? new Topic(this.name, { leaders: [], replication }, 0);
+    const topic = directory.get(this.name);
+    if (topic === undefined) throw new Error(`the topic ${this.name} is not there`);
+    return topic;
   }
 
   /** Puts the record of a position into the transaction that is being prepared. */

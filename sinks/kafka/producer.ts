@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { KafkaCluster } from './cluster.js';
+import type { Partition } from './outbox.js';
 import { type PartitionBatch, type ProduceAnswer, produceCall } from './produce-request.js';
 import {
   type Compression,
@@ -8,7 +9,6 @@ import {
   sequenceAfter,
 } from './record-batch.js';
 import { isRefused, Refused, requireSuccess } from './refusal.js';
-import type { Partition } from './topics.js';
 
 export interface ProducerOptions {
   /** Null: idempotent, without transactions. */

@@ -169,6 +169,6 @@ const gzipAttribute = 1;
 const transactionalAttribute = 0x10;
 const maxVarintBytes = 5;
 const shortBytes = 48;
-const initialBytes = 16 * 1024;
+const initialBytes = 4 * 1024;
 /** A count of 0. */
 const noHeaders: Uint8Array = new Uint8Array(1);

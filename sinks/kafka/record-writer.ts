@@ -1,8 +1,9 @@
 import type { Change, Rejection, SinkBatch, Transaction } from '../../src/kit/index.js';
+import type { Partition, Topic } from './outbox.js';
 import { encodeHeaders, type RecordBatchBuilder } from './record-batch.js';
 import { makeValueWriter, type ValueFormat, type ValueWriter } from './record-values.js';
 import { type KeyMatch, KeyPattern, Template } from './template.js';
-import type { Partition, Topic, TopicDirectory } from './topics.js';
+import type { TopicDirectory } from './topics.js';
 
 export interface RecordSettings {
   readonly topic: string;
@@ -16,10 +17,8 @@ export interface RecordSettings {
   readonly source: string;
 }
 
-/** What became of a batch: prepared, or why not. */
+/** What became of a batch: all of it is in the outbox, or why not. */
 export interface Prepared {
-  /** The partitions that have batches now. */
-  readonly partitions: readonly Partition[];
   /** Topics that must be looked up first; then prepare again. */
   readonly missing: readonly string[];
   readonly rejections: readonly Rejection[];
@@ -55,7 +54,7 @@ export class RecordWriter {
     this.#values = makeValueWriter(settings.value, settings.source || pipeline);
   }
 
-  /** Prepares every record of a batch. What was prepared before must have been cleared. */
+  /** Puts every record of a batch into the outbox of the topics, which must be empty. */
   prepare({ transactions }: SinkBatch, topics: TopicDirectory, listener?: RecordListener): Prepared {
     const run = new Preparation(topics, listener);
     for (let at = 0; at < transactions.length; at++) {
@@ -68,7 +67,7 @@ export class RecordWriter {
         this.#add(transaction, changes[change], run);
       }
     }
-    return { partitions: [...run.partitions], missing: [...run.missing], rejections: run.rejections };
+    return { missing: [...run.missing], rejections: run.rejections };
   }
 
   #add(transaction: Transaction, change: Change, run: Preparation): void {
@@ -133,7 +132,6 @@ export class RecordWriter {
 
 /** The state of one pass over a batch. */
 class Preparation {
-  readonly partitions = new Set<Partition>();
   readonly missing = new Set<string>();
   readonly rejections: Rejection[] = [];
   readonly #topics: TopicDirectory;
@@ -163,13 +161,12 @@ class Preparation {
   }
 
   add(topic: Topic, key: Uint8Array | null, value: Uint8Array | null, headers: Uint8Array | undefined): void {
-    if (!topic.fits(key, value, headers)) {
+    if (!topic.mayHold(key, value, headers)) {
       const bytes = (key?.length ?? 0) + (value?.length ?? 0);
       this.reject(tooLarge(topic, bytes));
       return;
     }
     const partition = topic.partitionOf(key);
-    this.partitions.add(partition);
     partition.add(key, value, headers);
     this.#listener?.({ transaction: this.#transaction, change: this.#change }, partition, key !== null);
   }
@@ -192,7 +189,7 @@ export const placesIn = (
   refused: { readonly partition: Partition; readonly batch: RecordBatchBuilder },
 ): { readonly transaction: number; readonly change: number; readonly isKeyed: boolean }[] => {
   const index = refused.partition.batches.indexOf(refused.batch);
-  for (const topic of topics.all) for (const partition of topic.partitions) partition.clear();
+  topics.outbox.clear();
   const places: { transaction: number; change: number; isKeyed: boolean }[] = [];
   writer.prepare(batch, topics, (place, partition, isKeyed) => {
     if (partition === refused.partition && partition.batches.length - 1 === index)

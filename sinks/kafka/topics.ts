@@ -1,8 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { TailraceError } from '../../src/kit/index.js';
 import type { KafkaCluster, TopicDescription } from './cluster.js';
-import { partitionOf } from './murmur2.js';
-import { batchHeaderBytes, RecordBatchBuilder, recordBytes } from './record-batch.js';
+import { Outbox, Topic } from './outbox.js';
 import { Refused } from './refusal.js';
 
 /** How topics are made that are not there. */
@@ -14,90 +13,22 @@ export interface TopicSettings {
   readonly config: Readonly<Record<string, string>>;
 }
 
-/** A partition that is written to, and the record batches of the write that is being prepared. */
-export class Partition {
-  readonly topic: Topic;
-  readonly index: number;
-  readonly leader: number;
-  /** Of the next record, in the sequence of the present producer. */
-  nextSequence = 0;
-  #batches: RecordBatchBuilder[] = [];
-
-  constructor(topic: Topic, index: number, leader: number) {
-    this.topic = topic;
-    this.index = index;
-    this.leader = leader;
-  }
-
-  /** In order; each but the last is as full as the topic allows. */
-  get batches(): readonly RecordBatchBuilder[] {
-    return this.#batches;
-  }
-
-  add(key: Uint8Array | null, value: Uint8Array | null, headers?: Uint8Array): void {
-    let batch = this.#batches.at(-1);
-    const isFull =
-      batch !== undefined &&
-      batch.count > 0 &&
-      batch.byteLength + recordBytes(key, value, headers) > this.topic.maxBatchBytes;
-    if (batch === undefined || isFull) {
-      batch = new RecordBatchBuilder();
-      this.#batches.push(batch);
-    }
-    batch.append(key, value, headers);
-  }
-
-  /** Drops what was prepared; the memory of one batch is kept for the next write. */
-  clear(): void {
-    const [first] = this.#batches;
-    if (first === undefined) return;
-    const isKept = first.byteLength <= keptBytes;
-    first.clear();
-    this.#batches = isKept ? [first] : [];
-  }
-}
-
-/** A topic that is written to. The number of its partitions holds until the next claim, so that keys stay in theirs. */
-export class Topic {
-  readonly name: string;
-  readonly partitions: readonly Partition[];
-  /** What its brokers take in one record batch. */
-  maxBatchBytes: number;
-
-  constructor(name: string, { leaders }: TopicDescription, maxBatchBytes: number) {
-    this.name = name;
-    this.maxBatchBytes = maxBatchBytes;
-    this.partitions = leaders.map((leader, index) => new Partition(this, index, leader));
-  }
-
-  partitionOf(key: Uint8Array | null): Partition {
-    return this.partitions[partitionOf(key, this.partitions.length)];
-  }
-
-  /** False when no batch may hold this record. */
-  fits(key: Uint8Array | null, value: Uint8Array | null, headers?: Uint8Array): boolean {
-    const bytes = batchHeaderBytes + recordBytes(key, value, headers);
-    return bytes - maxOverestimate <= this.maxBatchBytes;
-  }
-}
-
 /** The topics of a claim, looked up or made when a record for them comes by. */
 export class TopicDirectory {
+  /** What is prepared for the partitions of these topics. */
+  readonly outbox: Outbox;
   readonly #cluster: KafkaCluster;
   readonly #settings: TopicSettings;
   readonly #topics = new Map<string, Topic>();
 
-  constructor(cluster: KafkaCluster, settings: TopicSettings) {
+  constructor(cluster: KafkaCluster, settings: TopicSettings, outbox = new Outbox('none')) {
     this.#cluster = cluster;
     this.#settings = settings;
+    this.outbox = outbox;
   }
 
   get(name: string): Topic | undefined {
     return this.#topics.get(name);
-  }
-
-  get all(): Iterable<Topic> {
-    return this.#topics.values();
   }
 
   /** @throws Refused; TailraceError `SINK_FAILED` when a topic is not there and must not be made */
@@ -106,7 +37,8 @@ export class TopicDirectory {
     for (const name of names) {
       const description = found.get(name) ?? (await this.#make(name));
       const led = isLed(description) ? description : await whenLed(this.#cluster, name);
-      this.#topics.set(name, new Topic(name, led, await this.maxBatchBytes(name)));
+      const maxBatchBytes = await this.maxBatchBytes(name);
+      this.#topics.set(name, new Topic(name, led.leaders, maxBatchBytes, this.outbox));
     }
   }
 
@@ -214,6 +146,3 @@ const createTimeoutMs = 10_000;
 const latestOffset = -1;
 const leaderPauseMs = 20;
 const maxLeaderTries = 500;
-const keptBytes = 1024 * 1024;
-/** `recordBytes` counts lengths at their longest. */
-const maxOverestimate = 16;

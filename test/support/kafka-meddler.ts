@@ -47,6 +47,13 @@ export class KafkaMeddler implements AsyncDisposable {
     this.#instead.push({ api, answer });
   }
 
+  /** Ends every connection in good order; resolves when all are gone. */
+  async hangUp(): Promise<void> {
+    const gone = [...this.#sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
+    for (const socket of this.#sockets) socket.end();
+    await Promise.all(gone);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));

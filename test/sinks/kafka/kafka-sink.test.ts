@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { KafkaCluster } from '../../../sinks/kafka/cluster.js';
@@ -213,6 +214,17 @@ describe('the kafka sink', () => {
     expect(keysOf(await reader.read(topic))).toEqual(['small']);
   });
 
+  it('lets a compressed record be as large as its topic takes it compressed', async () => {
+    const topics = { create: true, partitions: 1, replication: 1, config: { 'max.message.bytes': '2000' } };
+    const { write } = await claimed({ topics, compression: 'gzip' });
+    commands.run('SET', 'compressible', 'x'.repeat(10_000));
+    expect((await write(await batches.take())).kind).toBe('durable');
+    expect(keysOf(await reader.read(topic))).toEqual(['compressible']);
+    commands.run('SET', 'noise', randomBytes(5_000));
+    const noise = await batches.take();
+    expect(await write(noise)).toMatchObject({ kind: 'poison', rejections: [{ transaction: 0 }] });
+  });
+
   it('finds the record that is too large when the limit was lowered meanwhile', async () => {
     const { write } = await claimed();
     await write(await setKeys('a', 10));
@@ -335,6 +347,14 @@ describe('the kafka sink', () => {
     expect(keysOf(await reader.read(topic))).toEqual(names('a', 10));
   });
 
+  it('connects again when a broker has closed its idle connections', async () => {
+    const { write } = await claimed(meddled());
+    await write(await setKeys('a', 5));
+    await meddler.hangUp();
+    expect((await write(await setKeys('b', 5))).kind).toBe('durable');
+    expect(keysOf(await reader.read(topic))).toEqual([...names('a', 5), ...names('b', 5)]);
+  });
+
   it('gives way to a successor, and does not take the pipeline back by claiming again', async () => {
     const old = await claimed();
     await old.write(await setKeys('a', 5));
@@ -401,7 +421,7 @@ describe('the kafka sink', () => {
     for (let round = 0; round < 3; round++) {
       for (let i = 0; i < 4; i++) partition.add(Buffer.from(`${round}.${i}`), null);
       await producer.produce(partitions);
-      partition.clear();
+      topics.outbox.clear();
     }
     expect(partition.nextSequence).toBe(7);
     expect(await reader.read(topic)).toHaveLength(12);
