@@ -6,7 +6,7 @@ import { kafkaSinkBench } from './kafka-sink.js';
 import { postgresSinkBench } from './postgres-sink.js';
 import { redisSinkBench } from './redis-sink.js';
 import { runMemory } from './run-memory.js';
-import { pollUpdatesBench, serverBench } from './server.js';
+import { pollUpdatesBench, serverBench, serverMemoryBench } from './server.js';
 import { spaceBench } from './space/space.js';
 import { walDecode } from './wal-decode.js';
 
@@ -16,6 +16,7 @@ export const benches: readonly Bench[] = [
   walDecode,
   spaceBench,
   serverBench,
+  serverMemoryBench,
   pollUpdatesBench,
   heapProfilerBench,
   decodeBench,

@@ -1,9 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { RespConnection } from '../src/resp/index.js';
+import { ByteWriter, RespConnection, writeCommand } from '../src/resp/index.js';
 import { freePort, startDaemon } from '../test/services/daemon.js';
 import { startRedis } from '../test/services/index.js';
 import { alternate, type Bench, type BenchResult, result, seconds } from './harness.js';
@@ -24,14 +24,14 @@ const answersPing = async (port: number): Promise<boolean> => {
 export const startServe = async (
   directory: string,
   sync: string,
-): Promise<{ port: number; stop(): Promise<void> }> => {
+): Promise<{ port: number; pid: number; stop(): Promise<void> }> => {
   const port = await freePort();
   const daemon = await startDaemon(
     'node',
     [program, 'serve', '--quiet', '--dir', directory, '--listen', `127.0.0.1:${port}`, '--sync', sync],
     () => answersPing(port),
   );
-  return { port, stop: () => daemon.end() };
+  return { port, pid: daemon.process.pid ?? 0, stop: () => daemon.end() };
 };
 
 /** Operations a second by redis-benchmark with 50 connections, 100-byte values, 100,000 keys. */
@@ -62,7 +62,7 @@ export const benchmark = (port: number, test: string, pipeline: number, requests
 
 export const serverBench: Bench = {
   name: 'server',
-  summary: 'redis-benchmark -t set,get -d 100 -c 50 against tailrace serve and redis-server in turn',
+  summary: 'redis-benchmark -d 100 -c 50 against tailrace serve and redis-server in turn',
   run: async ({ isQuick }) => {
     const directory = mkdtempSync(join(tmpdir(), 'tailrace-bench-'));
     const redis = await startRedis(['--appendonly', 'no']);
@@ -105,10 +105,58 @@ export const serverBench: Bench = {
             );
         }
       }
+      const requests = isQuick ? 40_000 : 200_000;
+      for (const test of ['incr', 'lpush', 'rpop', 'sadd', 'hset', 'zadd']) {
+        const [a = 0, b = 0] = await alternate(isQuick ? 1 : 3, [
+          async () => benchmark(ours.port, test, 16, requests),
+          async () => benchmark(redis.port, test, 16, requests),
+        ]);
+        const peer = 'redis-server without persistence';
+        results.push(result(`${test} -P 16, sync none`, a, 'ops/s', peer, b, 0.5));
+      }
       return results;
     } finally {
       await ours.stop();
       await synced.stop();
+      await redis.stop();
+      rmSync(directory, { recursive: true });
+    }
+  },
+};
+
+/** Resident memory of a process in MiB (Linux). */
+const residentMiB = (pid: number): number =>
+  Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+
+/** What a server grows by when it takes small strings, in MiB. */
+const growthBy = async (port: number, pid: number, keys: number): Promise<number> => {
+  const before = residentMiB(pid);
+  const connection = await RespConnection.open({ host: '127.0.0.1', port });
+  const out = new ByteWriter();
+  for (let i = 0; i < keys; ) {
+    const end = Math.min(keys, i + 1_000);
+    for (let at = i; at < end; at++) writeCommand(out, ['SET', `user:${at}:name`, 'twenty bytes of name']);
+    await connection.send(out.take(), end - i);
+    i = end;
+  }
+  connection.close();
+  return residentMiB(pid) - before;
+};
+
+export const serverMemoryBench: Bench = {
+  name: 'server-memory',
+  summary: 'strings of 20 B by what a server grows for them in resident memory',
+  run: async ({ isQuick }) => {
+    const keys = isQuick ? 200_000 : 1_000_000;
+    const directory = mkdtempSync(join(tmpdir(), 'tailrace-bench-'));
+    const redis = await startRedis(['--appendonly', 'no']);
+    const ours = await startServe(directory, 'none');
+    try {
+      const mine = await growthBy(ours.port, ours.pid, keys);
+      const theirs = await growthBy(redis.port, redis.pid, keys);
+      return [result('small strings', keys / mine, 'keys/MiB', 'redis-server', keys / theirs, 1 / 1.5)];
+    } finally {
+      await ours.stop();
       await redis.stop();
       rmSync(directory, { recursive: true });
     }
