@@ -20,8 +20,8 @@ import type {
   SyncMode,
   WalIterator,
 } from './engine-api.js';
-import { Memtable } from './memtable/index.js';
 import { SequenceTimes } from './sequence-times.js';
+import { StoreData } from './store-data.js';
 import { openIdentity, type StoreIdentity } from './store-identity.js';
 import { LiveWalIterator, type Recovery, Wal } from './wal/index.js';
 
@@ -36,6 +36,10 @@ export interface EngineOptions {
   readonly isReadOnly?: boolean;
   /** Largest batch that `commit` takes, in bytes; default 512 MiB. */
   readonly maxBatchBytes?: number;
+  /** Size of the memtables at which they are flushed to the data file, in bytes; default 64 MiB. Twice that is used at most times. */
+  readonly memtableBytes?: number;
+  /** Memory for pages of the data file, in bytes, used as needed; default 128 MiB. */
+  readonly pageCacheBytes?: number;
   /** How files are written; tests make it fail. */
   readonly files?: Files;
 }
@@ -49,20 +53,33 @@ export interface EngineStats {
   readonly logBytes: number;
   readonly pendingBytes: number;
   readonly snapshots: number;
+  /** Last sequence number in the data file: the log behind it is replayed at open. */
+  readonly flushedSequence: number;
+  /** Size of the data file; how much of it is used by the newest state, and by older ones that are held. */
+  readonly dataBytes: number;
+  readonly liveBytes: number;
+  readonly retainedBytes: number;
   /** Keys by column family name, garbage that reading rules hide included. */
   readonly keys: Readonly<Record<string, number>>;
   /** Memory outside the JavaScript heap, by owner. */
-  readonly memoryBytes: { readonly memtable: number; readonly logBuffer: number };
+  readonly memoryBytes: {
+    readonly memtable: number;
+    readonly logBuffer: number;
+    readonly pageCache: number;
+    readonly space: number;
+  };
 }
 
 export const defaultSegmentBytes = 64 * 1024 * 1024;
 export const defaultSyncIntervalMs = 1_000;
+export const defaultMemtableBytes = 64 * 1024 * 1024;
+export const defaultPageCacheBytes = 128 * 1024 * 1024;
 export const defaultMaxBatchBytes = 512 * 1024 * 1024;
 
 /**
- * The embedded store: a write-ahead log in RocksDB's format, and the data that it describes in memory. One process
- * at a time writes a directory. Reads are synchronous and see every commit at once; the log's readers see a batch
- * when it is durable. The log is kept whole: it is the only copy of the data.
+ * The embedded store: a write-ahead log in RocksDB's format, the newest data in memory, all older data in trees in a
+ * data file. One process at a time writes a directory. Reads are synchronous and see every commit at once; the log's
+ * readers see a batch when it is durable. Opening replays the log behind the last flush.
  *
  * @example
  * await using engine = await Engine.open('./store');
@@ -78,8 +95,7 @@ export class Engine implements Store, AsyncDisposable {
   readonly #isReadOnly: boolean;
   readonly #maxBatchBytes: number;
   readonly #reader = new WriteBatchReader();
-  readonly #tables: readonly Memtable[];
-  readonly #snapshots: Map<number, number>;
+  readonly #data: StoreData;
   readonly #times: SequenceTimes;
   #sequence: number;
   #isClosed = false;
@@ -103,27 +119,24 @@ export class Engine implements Store, AsyncDisposable {
       : await ProcessLock.acquire(join(directory, 'LOCK'), (holder) => locked(directory, holder));
     try {
       const identity = await openIdentity(directory, files, !isReadOnly);
-      const snapshots = new Map<number, number>();
-      const tables = columnFamilyNames.map(() => new Memtable(snapshots));
-      const reader = new WriteBatchReader();
-      let expected = 1;
-      const wal = await Wal.open(
-        directory,
+      const { data } = await StoreData.open(
         {
-          sync: options.sync ?? 'always',
-          syncIntervalMs: options.syncIntervalMs ?? defaultSyncIntervalMs,
-          segmentBytes: options.segmentBytes ?? defaultSegmentBytes,
-          isReadOnly,
+          directory,
+          storeId: identity.id,
           files,
+          isReadOnly,
+          memtableBytes: options.memtableBytes ?? defaultMemtableBytes,
+          pageCacheBytes: options.pageCacheBytes ?? defaultPageCacheBytes,
         },
-        (bytes, sequence) => {
-          // The log is the only copy of the data: one without its beginning is not a store.
-          if (expected !== sequence) throw beginsLater(directory, sequence);
-          expected = sequence + requireApplicable(reader, bytes);
-          applyBatch(tables, reader, bytes);
-        },
+        [],
       );
-      return new Engine(directory, identity, wal, lock, tables, snapshots, options);
+      try {
+        const wal = await openLog(directory, data, files, options);
+        return new Engine(directory, identity, wal, lock, data, options);
+      } catch (error) {
+        data.close();
+        throw error;
+      }
     } catch (error) {
       lock?.release();
       throw error;
@@ -135,8 +148,7 @@ export class Engine implements Store, AsyncDisposable {
     identity: StoreIdentity,
     wal: Wal,
     lock: ProcessLock | undefined,
-    tables: readonly Memtable[],
-    snapshots: Map<number, number>,
+    data: StoreData,
     options: EngineOptions,
   ) {
     this.directory = directory;
@@ -144,13 +156,18 @@ export class Engine implements Store, AsyncDisposable {
     this.syncMode = options.sync ?? 'always';
     this.#wal = wal;
     this.#lock = lock;
-    this.#tables = tables;
-    this.#snapshots = snapshots;
+    this.#data = data;
     this.#isReadOnly = options.isReadOnly ?? false;
     this.#maxBatchBytes = options.maxBatchBytes ?? defaultMaxBatchBytes;
     this.#sequence = wal.nextSequence - 1;
     this.#times = SequenceTimes.open(join(directory, 'SEQUENCE-TIMES'), this.#sequence, {
       isReadOnly: this.#isReadOnly,
+    });
+    if (this.#isReadOnly) return;
+    data.start({
+      syncLog: (sequence) => this.#wal.syncUpTo(sequence),
+      onState: async () => {},
+      onFailure: (cause) => this.#wal.fail('writing the data file', cause),
     });
   }
 
@@ -183,28 +200,34 @@ export class Engine implements Store, AsyncDisposable {
     setBatchSequence(bytes, first);
     this.#wal.append(bytes);
     this.#sequence += count;
-    applyBatch(this.#tables, this.#reader, bytes);
+    this.#data.apply(this.#reader, bytes);
+    this.#data.freezeIfFull(this.#sequence);
     this.#times.note(this.#sequence);
     return { first, last: this.#sequence };
   }
 
   whenDurable(sequence: number): Promise<void> {
-    return this.#wal.whenDurable(sequence);
+    // Who writes faster than can be flushed waits here, so that memory stays bounded.
+    return this.#data.isOverfull
+      ? this.#wal.whenDurable(sequence).then(() => this.#data.whenRoomy())
+      : this.#wal.whenDurable(sequence);
   }
 
   async write(batch: Uint8Array, options: { sync?: SyncMode } = {}): Promise<Commit> {
     const commit = this.commit(batch);
-    await this.#wal.whenDurable(commit.last);
+    await this.whenDurable(commit.last);
     if (options.sync === 'always' && this.syncMode !== 'always') await this.#wal.sync();
     return commit;
   }
 
   get(columnFamily: number, key: Uint8Array): Buffer | undefined {
-    return this.#table(columnFamily).get(key, newest);
+    this.#requireFamily(columnFamily);
+    return this.#data.get(columnFamily, key);
   }
 
   iterate(range: DataRange): DataIterator {
-    return this.#table(range.columnFamily).iterate(range, newest);
+    this.#requireFamily(range.columnFamily);
+    return this.#data.iterate(range);
   }
 
   /**
@@ -216,24 +239,40 @@ export class Engine implements Store, AsyncDisposable {
     return this.#times.sequenceAt(timeMs);
   }
 
+  /** Costs nothing to take. While it is open it holds the pages and memtables that it reads. */
   snapshot(): Snapshot {
     this.#requireOpen();
-    const sequence = this.#sequence;
-    this.#snapshots.set(sequence, (this.#snapshots.get(sequence) ?? 0) + 1);
-    let isOpen = true;
-    const table = (columnFamily: number): Memtable => {
-      if (!isOpen) throw closed('the snapshot is closed');
-      return this.#table(columnFamily);
-    };
+    const snapshot = this.#data.snapshot(this.#sequence);
     return {
-      sequence,
-      get: (columnFamily, key) => table(columnFamily).get(key, sequence),
-      iterate: (range) => table(range.columnFamily).iterate(range, sequence),
-      close: () => {
-        if (isOpen) this.#releaseSnapshot(sequence);
-        isOpen = false;
+      sequence: snapshot.sequence,
+      get: (columnFamily, key) => {
+        this.#requireFamily(columnFamily);
+        return snapshot.get(columnFamily, key);
       },
+      iterate: (range) => {
+        this.#requireFamily(range.columnFamily);
+        return snapshot.iterate(range);
+      },
+      close: () => snapshot.close(),
     };
+  }
+
+  /** Writes what is in memory to the data file, so that the next open has nothing to replay. */
+  async flush(): Promise<void> {
+    this.#requireWritable();
+    this.#data.freeze(this.#sequence);
+    await this.#data.whenFlushed();
+    this.#requireWritable();
+  }
+
+  /**
+   * Checks all data on disk: every page and every unit of the data file. Takes as long as reading it all.
+   * @throws TailraceError `STORE_CORRUPT` | `INTERNAL`
+   */
+  async check(): Promise<void> {
+    this.#requireOpen();
+    await this.#data.whenFlushed();
+    this.#data.trees?.audit();
   }
 
   walIterator(since: number): WalIterator {
@@ -243,6 +282,8 @@ export class Engine implements Store, AsyncDisposable {
 
   stats(): EngineStats {
     const { segments } = this.#wal;
+    const space = this.#data.trees?.space;
+    const unitBytes = space?.unitBytes ?? 0;
     return {
       sequence: this.#sequence,
       durableSequence: this.#wal.durableSequence,
@@ -250,11 +291,17 @@ export class Engine implements Store, AsyncDisposable {
       logSegments: segments.length,
       logBytes: segments.reduce((total, segment) => total + segment.durableBytes, 0),
       pendingBytes: this.#wal.pendingBytes,
-      snapshots: [...this.#snapshots.values()].reduce((total, count) => total + count, 0),
-      keys: Object.fromEntries(this.#tables.map((table, id) => [columnFamilyNames[id], table.count])),
+      snapshots: this.#data.openSnapshots,
+      flushedSequence: this.#data.flushedSequence,
+      dataBytes: (space?.units ?? 0) * unitBytes,
+      liveBytes: (space?.liveUnits ?? 0) * unitBytes,
+      retainedBytes: (space?.retainedUnits ?? 0) * unitBytes,
+      keys: Object.fromEntries(columnFamilyNames.map((name, id) => [name, this.#data.entriesOf(id)])),
       memoryBytes: {
-        memtable: this.#tables.reduce((total, table) => total + table.byteLength, 0),
+        memtable: this.#data.memtableBytes,
         logBuffer: this.#wal.pendingBytes,
+        pageCache: this.#data.trees?.cache.byteLength ?? 0,
+        space: space?.byteLength ?? 0,
       },
     };
   }
@@ -262,7 +309,7 @@ export class Engine implements Store, AsyncDisposable {
   /** Makes everything durable and releases the directory. Idempotent; waits for what is in flight. */
   close(): Promise<void> {
     this.#isClosed = true;
-    this.#closing ??= this.#wal.close().finally(() => {
+    this.#closing ??= this.#shutDown().finally(() => {
       this.#times.close();
       this.#lock?.release();
     });
@@ -273,21 +320,17 @@ export class Engine implements Store, AsyncDisposable {
     await this.close();
   }
 
-  #table(columnFamily: number): Memtable {
-    this.#requireOpen();
-    const table = this.#tables[columnFamily];
-    if (table === undefined) throw unknownFamily(columnFamily);
-    return table;
+  async #shutDown(): Promise<void> {
+    if (!this.#isReadOnly && this.#wal.failure === undefined && this.#data.isWorthFlushing)
+      this.#data.freeze(this.#sequence);
+    await this.#data.whenFlushed();
+    await this.#wal.close();
+    this.#data.close();
   }
 
-  #releaseSnapshot(sequence: number): void {
-    const left = (this.#snapshots.get(sequence) ?? 1) - 1;
-    if (left > 0) {
-      this.#snapshots.set(sequence, left);
-      return;
-    }
-    this.#snapshots.delete(sequence);
-    for (const table of this.#tables) table.prune();
+  #requireFamily(columnFamily: number): void {
+    this.#requireOpen();
+    if (columnFamilyNames[columnFamily] === undefined) throw unknownFamily(columnFamily);
   }
 
   #requireOpen(): void {
@@ -315,36 +358,59 @@ const requireApplicable = (reader: WriteBatchReader, batch: Buffer): number => {
   return reader.count;
 };
 
-const applyBatch = (tables: readonly Memtable[], reader: WriteBatchReader, bytes: Buffer): void => {
-  reader.reset(bytes, 0, bytes.length);
-  const { sequence } = reader;
-  while (reader.next()) {
-    const table = tables[reader.columnFamily];
-    const at = sequence + reader.index;
-    switch (reader.kind) {
-      case RecordKind.Put:
-        table.put(bytes, reader.keyStart, reader.keyEnd, reader.valueStart, reader.valueEnd, at);
-        break;
-      case RecordKind.Delete:
-      case RecordKind.SingleDelete:
-        table.delete(bytes, reader.keyStart, reader.keyEnd, at);
-        break;
-      case RecordKind.DeleteRange:
-        table.deleteRange(reader.key(), reader.value(), at);
-        break;
-      default:
-        break; // LogData changes nothing; requireApplicable lets no other kind through
-    }
+/** Opens the log and replays what the data file does not hold. */
+const openLog = async (
+  directory: string,
+  data: StoreData,
+  files: Files,
+  options: EngineOptions,
+): Promise<Wal> => {
+  const flushed = data.flushedSequence;
+  const reader = new WriteBatchReader();
+  let expected = flushed + 1;
+  const wal = await Wal.open(
+    directory,
+    {
+      sync: options.sync ?? 'always',
+      syncIntervalMs: options.syncIntervalMs ?? defaultSyncIntervalMs,
+      segmentBytes: options.segmentBytes ?? defaultSegmentBytes,
+      isReadOnly: options.isReadOnly ?? false,
+      files,
+      replayAfter: flushed,
+    },
+    (bytes, sequence) => {
+      if (expected !== sequence) throw beginsLater(directory, expected, sequence);
+      expected = sequence + requireApplicable(reader, bytes);
+      data.apply(reader, bytes);
+      data.freezeIfFull(expected - 1);
+    },
+  );
+  if (wal.nextSequence <= flushed) {
+    await wal.close();
+    throw endsBefore(directory, flushed, wal.nextSequence - 1);
   }
+  return wal;
 };
 
-const newest = Number.MAX_SAFE_INTEGER;
+const beginsLater = (directory: string, expected: number, found: number): TailraceError =>
+  new TailraceError(
+    'WAL_GAP',
+    `the log in ${directory} goes on at sequence number ${found}, the data ends before ${expected}`,
+    {
+      context: { file: directory, expected, found },
+      remedy: 'Log files, or the data file, are missing: restore them from a backup.',
+    },
+  );
 
-const beginsLater = (directory: string, sequence: number): TailraceError =>
-  new TailraceError('WAL_GAP', `the log in ${directory} begins at sequence number ${sequence}, not at 1`, {
-    context: { file: directory, expected: 1, found: sequence },
-    remedy: 'The first log files are missing: restore them from a backup.',
-  });
+const endsBefore = (directory: string, expected: number, found: number): TailraceError =>
+  new TailraceError(
+    'WAL_GAP',
+    `the log in ${directory} ends at sequence number ${found}, but the data file holds ${expected}`,
+    {
+      context: { file: directory, expected, found },
+      remedy: 'The newest log files are missing: restore them from a backup.',
+    },
+  );
 
 const locked = (directory: string, holder: LockHolder | undefined): TailraceError =>
   new TailraceError('STORE_LOCKED', `${directory} is in use by ${describeHolder(holder)}`, {

@@ -39,64 +39,78 @@ const contentOf = (
 };
 
 describe('engine', () => {
-  it('agrees with a plain map through writes, range deletes, snapshots and reopening', async () => {
-    const random = SeededRandom.fromEnvironment('engine model');
-    let engine = await open({ sync: 'none', segmentBytes: 50_000 });
-    let model = newModel();
-    const snapshots: { snapshot: Snapshot; model: Model }[] = [];
-    const randomKey = (): Buffer =>
-      random.next() < 0.7 ? Buffer.from(`k${random.below(300)}`) : random.bytes(random.below(4));
-    for (let step = 0; step < 4_000; step++) {
-      const batch = new WriteBatchBuilder();
-      for (let i = random.below(5); i >= 0; i--) {
-        const family = random.below(2);
-        const map = model[family] as Map<string, string>;
-        const key = randomKey();
-        const action = random.next();
-        if (action < 0.6) {
-          const value = random.bytes(random.next() < 0.02 ? 70_000 : random.below(60));
-          batch.put(family, key, value);
-          map.set(key.toString('latin1'), value.toString('latin1'));
-        } else if (action < 0.97) {
-          batch.delete(family, key);
-          map.delete(key.toString('latin1'));
-        } else {
-          const [begin, end] = [randomKey(), randomKey()].sort(Buffer.compare) as [Buffer, Buffer];
-          batch.deleteRange(family, begin, end);
-          for (const name of [...map.keys()]) {
-            const bytes = Buffer.from(name, 'latin1');
-            if (Buffer.compare(bytes, begin) >= 0 && Buffer.compare(bytes, end) < 0) map.delete(name);
+  it.each([
+    ['in memory', undefined],
+    ['flushed all the time', 8_000],
+  ])(
+    'agrees with a plain map through writes, range deletes, snapshots and reopening, %s',
+    async (_, memtableBytes) => {
+      const random = SeededRandom.fromEnvironment('engine model');
+      const options: EngineOptions = {
+        sync: 'none',
+        segmentBytes: 50_000,
+        ...(memtableBytes === undefined ? {} : { memtableBytes, pageCacheBytes: 300_000 }),
+      };
+      let engine = await open(options);
+      let model = newModel();
+      const snapshots: { snapshot: Snapshot; model: Model }[] = [];
+      const randomKey = (): Buffer =>
+        random.next() < 0.7 ? Buffer.from(`k${random.below(300)}`) : random.bytes(random.below(4));
+      for (let step = 0; step < 4_000; step++) {
+        const batch = new WriteBatchBuilder();
+        for (let i = random.below(5); i >= 0; i--) {
+          const family = random.below(2);
+          const map = model[family] as Map<string, string>;
+          const key = randomKey();
+          const action = random.next();
+          if (action < 0.6) {
+            const value = random.bytes(random.next() < 0.02 ? 70_000 : random.below(60));
+            batch.put(family, key, value);
+            map.set(key.toString('latin1'), value.toString('latin1'));
+          } else if (action < 0.97) {
+            batch.delete(family, key);
+            map.delete(key.toString('latin1'));
+          } else {
+            const [begin, end] = [randomKey(), randomKey()].sort(Buffer.compare) as [Buffer, Buffer];
+            batch.deleteRange(family, begin, end);
+            for (const name of [...map.keys()]) {
+              const bytes = Buffer.from(name, 'latin1');
+              if (Buffer.compare(bytes, begin) >= 0 && Buffer.compare(bytes, end) < 0) map.delete(name);
+            }
           }
         }
-      }
-      engine.commit(batch.finish());
-      const dice = random.next();
-      if (dice < 0.01)
-        snapshots.push({ snapshot: engine.snapshot(), model: model.map((map) => new Map(map)) });
-      else if (dice < 0.02 && snapshots.length > 0) {
-        const { snapshot, model: then } = snapshots.splice(
-          random.below(snapshots.length),
-          1,
-        )[0] as (typeof snapshots)[0];
-        for (const family of [0, 1]) expect(contentOf(snapshot, family)).toEqual(sorted(then, family));
-        const key = randomKey();
-        expect(snapshot.get(0, key)?.toString('latin1')).toBe(then[0]?.get(key.toString('latin1')));
-        snapshot.close();
-      } else if (dice < 0.03) {
-        for (const family of [0, 1]) {
-          expect(contentOf(engine, family)).toEqual(sorted(model, family));
-          expect(contentOf(engine, family, true)).toEqual(sorted(model, family).reverse());
+        const { last } = engine.commit(batch.finish());
+        // Give way now and then, so that flushes happen between, and in the middle of, all the rest.
+        if (memtableBytes !== undefined && random.next() < 0.2) await engine.whenDurable(last);
+        const dice = random.next();
+        if (dice < 0.01)
+          snapshots.push({ snapshot: engine.snapshot(), model: model.map((map) => new Map(map)) });
+        else if (dice < 0.02 && snapshots.length > 0) {
+          const { snapshot, model: then } = snapshots.splice(
+            random.below(snapshots.length),
+            1,
+          )[0] as (typeof snapshots)[0];
+          for (const family of [0, 1]) expect(contentOf(snapshot, family)).toEqual(sorted(then, family));
+          const key = randomKey();
+          expect(snapshot.get(0, key)?.toString('latin1')).toBe(then[0]?.get(key.toString('latin1')));
+          snapshot.close();
+        } else if (dice < 0.03) {
+          for (const family of [0, 1]) {
+            expect(contentOf(engine, family)).toEqual(sorted(model, family));
+            expect(contentOf(engine, family, true)).toEqual(sorted(model, family).reverse());
+          }
+        } else if (dice < 0.032) {
+          for (const { snapshot } of snapshots.splice(0)) snapshot.close();
+          if (random.next() < 0.5) await engine.check();
+          await engine.close();
+          engine = await open(options);
+          model = model.map((map) => new Map(map));
         }
-      } else if (dice < 0.032) {
-        for (const { snapshot } of snapshots.splice(0)) snapshot.close();
-        await engine.close();
-        engine = await open({ sync: 'none', segmentBytes: 50_000 });
-        model = model.map((map) => new Map(map));
       }
-    }
-    for (const family of [0, 1]) expect(contentOf(engine, family)).toEqual(sorted(model, family));
-    await engine.close();
-  });
+      for (const family of [0, 1]) expect(contentOf(engine, family)).toEqual(sorted(model, family));
+      await engine.close();
+    },
+  );
 
   it('iterates within bounds, seeks, and stays right when keys come and go under it', async () => {
     await using engine = await open({ sync: 'none' });

@@ -1,1 +1,3 @@
-export { Memtable } from './memtable.js';
+export type { Found, Memtable } from './memtable.js';
+export { MemtableCursor } from './memtable-cursor.js';
+export { MemtableGroup } from './memtable-group.js';

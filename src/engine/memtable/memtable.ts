@@ -1,6 +1,6 @@
 import { compareBytes } from '../../bytes/index.js';
-import type { DataItem, DataIterator, DataRange } from '../engine-api.js';
 import { Arena, offsetOf } from './arena.js';
+import { DeletedRanges } from './deleted-ranges.js';
 import { OrderedIndex, type OrderedPlace } from './ordered-index.js';
 
 /** An older value of a key that an open snapshot may still read. */
@@ -11,12 +11,19 @@ interface Version {
   readonly length: number;
 }
 
+/** What a memtable knows of a key: its value, that it is deleted whatever older layers hold, or nothing. */
+export type Found = Buffer | 'deleted' | undefined;
+
 /**
  * The newest data of one column family, in memory: keys in order, several versions of a key while snapshots need
  * them. Keys and values lie in an arena, the index in typed arrays: nothing per key is on the JavaScript heap.
  *
  * A hash table answers point reads; an ordered index answers ranges. Without an open snapshot an overwrite replaces
- * the value in place and a delete removes the key; with one, the older version is kept until no snapshot sees it.
+ * the value in place; with one, the older version is kept until no snapshot sees it.
+ *
+ * A memtable that lies over older data (`hidesOlder`) keeps deletions: a deleted key stays as a tombstone, a deleted
+ * range in a list. What is put after a range was deleted is found before the list is asked. One with nothing below
+ * it removes what is deleted.
  *
  * Synchronous and single-threaded. Hot: bench `engine-write`.
  */
@@ -41,14 +48,36 @@ export class Memtable {
   readonly #tombstones = new Set<number>();
   /** Sequence numbers of the open snapshots, each with how many share it. */
   readonly #snapshots: ReadonlyMap<number, number>;
+  readonly #hidesOlder: boolean;
+  /** Ranges of keys whose older data is deleted. */
+  readonly deletedRanges = new DeletedRanges();
+  /** Grows with every change, so that cursors notice. */
+  version = 0;
+  #isFrozen = false;
 
-  constructor(snapshots: ReadonlyMap<number, number>) {
+  constructor(snapshots: ReadonlyMap<number, number>, hidesOlder: boolean) {
     this.#snapshots = snapshots;
+    this.#hidesOlder = hidesOlder;
   }
 
-  /** Keys, those that only snapshots still see included. */
+  /** Nothing changes any more: not even tombstones that snapshots have let go are removed. */
+  freeze(): void {
+    this.#isFrozen = true;
+  }
+
+  /** Keys, those that only snapshots still see and those that are deleted included. */
   get count(): number {
     return this.#count;
+  }
+
+  /** True when neither a key nor a deletion is in it. */
+  get isEmpty(): boolean {
+    return this.#count === 0 && this.deletedRanges.isEmpty;
+  }
+
+  /** Bytes that keys, values and their places take. */
+  get usedBytes(): number {
+    return this.#arena.usedBytes + this.#count * (bytesPerNode + 12);
   }
 
   /** Memory in bytes: what is reserved, not only what is used. */
@@ -69,6 +98,7 @@ export class Memtable {
     valueEnd: number,
     sequence: number,
   ): void {
+    this.version++;
     const hash = hashBytes(bytes, keyStart, keyEnd);
     let node = this.#find(hash, bytes, keyStart, keyEnd);
     const length = valueEnd - valueStart;
@@ -94,12 +124,24 @@ export class Memtable {
   }
 
   delete(bytes: Uint8Array, keyStart: number, keyEnd: number, sequence: number): void {
-    const node = this.#find(hashBytes(bytes, keyStart, keyEnd), bytes, keyStart, keyEnd);
-    if (node >= 0) this.#deleteNode(node, sequence);
+    this.version++;
+    const hash = hashBytes(bytes, keyStart, keyEnd);
+    const node = this.#find(hash, bytes, keyStart, keyEnd);
+    if (node >= 0) {
+      this.#deleteNode(node, sequence, this.#hidesOlder);
+    } else if (this.#hidesOlder) {
+      const added = this.#addNode(hash, bytes, keyStart, keyEnd);
+      this.#valueAddress[added] = noAddress;
+      this.#valueLength[added] = 0;
+      this.#sequence[added] = sequence;
+      this.#isDeleted[added] = 1;
+    }
   }
 
   /** Deletes the keys from `begin` up to, not including, `end`. */
   deleteRange(begin: Uint8Array, end: Uint8Array, sequence: number): void {
+    this.version++;
+    if (this.#hidesOlder) this.deletedRanges.add(begin, end, sequence, this.#snapshots.size > 0);
     const order = this.#order;
     const place: OrderedPlace = { leaf: 0, at: 0 };
     order.seekFirst(place);
@@ -121,17 +163,17 @@ export class Memtable {
       doomed.push(node);
       order.forward(place);
     }
-    for (const node of doomed) this.#deleteNode(node, sequence);
+    for (const node of doomed) this.#deleteNode(node, sequence, false);
   }
 
-  /** The value that a reader at `sequence` sees, or undefined. Borrowed until the next write. */
-  get(key: Uint8Array, sequence: number): Buffer | undefined {
-    const node = this.#find(hashBytes(key, 0, key.length), key, 0, key.length);
-    return node < 0 ? undefined : this.#valueAt(node, sequence);
-  }
-
-  iterate(range: DataRange, sequence: number): DataIterator {
-    return new MemtableIterator(this, range, sequence);
+  /** What a reader at `sequence` sees of a key. Borrowed until the next write. */
+  find(key: Uint8Array, sequence: number): Found {
+    if (this.#count > 0) {
+      const node = this.#find(hashBytes(key, 0, key.length), key, 0, key.length);
+      const found = node < 0 ? undefined : this.valueAt(node, sequence);
+      if (found !== undefined) return found;
+    }
+    return this.deletedRanges.at(key, 0, key.length, sequence) === undefined ? undefined : 'deleted';
   }
 
   /** Drops the versions that no open snapshot sees any more. */
@@ -147,6 +189,7 @@ export class Memtable {
       if (kept.length > 0) this.#history.set(node, kept);
       else this.#history.delete(node);
     }
+    if (this.#isFrozen) return;
     for (const node of [...this.#tombstones]) {
       if (this.#history.has(node)) continue;
       this.#tombstones.delete(node);
@@ -154,11 +197,7 @@ export class Memtable {
     }
   }
 
-  // The parts below serve the iterator.
-
-  get orderVersion(): number {
-    return this.#order.version;
-  }
+  // The parts below serve cursors.
 
   seek(key: Uint8Array | undefined, place: OrderedPlace): void {
     if (key === undefined) this.#order.seekFirst(place);
@@ -182,18 +221,26 @@ export class Memtable {
     return this.#keyView(node);
   }
 
-  valueAt(node: number, sequence: number): Buffer | undefined {
-    return this.#valueAt(node, sequence);
-  }
-
-  #valueAt(node: number, sequence: number): Buffer | undefined {
+  valueAt(node: number, sequence: number): Found {
     if (this.#sequence[node] <= sequence)
       return this.#isDeleted[node]
-        ? undefined
+        ? 'deleted'
         : this.#arena.view(this.#valueAddress[node], this.#valueLength[node]);
     const version = this.#history.get(node)?.find((older) => older.sequence <= sequence);
-    if (version === undefined || version.isDeleted) return undefined;
-    return this.#arena.view(version.address, version.length);
+    if (version === undefined) return undefined;
+    return version.isDeleted ? 'deleted' : this.#arena.view(version.address, version.length);
+  }
+
+  /** Where the newest state of a node lies. */
+  readNode(node: number, into: NodeView): void {
+    into.keyBytes = this.#arena.chunkOf(this.#keyAddress[node]);
+    into.keyStart = offsetOf(this.#keyAddress[node]);
+    into.keyEnd = into.keyStart + this.#keyLength[node];
+    into.isDeleted = this.#isDeleted[node] !== 0;
+    if (into.isDeleted) return;
+    into.valueBytes = this.#arena.chunkOf(this.#valueAddress[node]);
+    into.valueStart = offsetOf(this.#valueAddress[node]);
+    into.valueEnd = into.valueStart + this.#valueLength[node];
   }
 
   /** Before a node gets a new version: keeps the present one if an open snapshot sees it. */
@@ -222,17 +269,18 @@ export class Memtable {
     return false;
   }
 
-  #deleteNode(node: number, sequence: number): void {
+  #deleteNode(node: number, sequence: number, leavesTombstone: boolean): void {
     if (this.#isDeleted[node]) return;
     this.#supersede(node);
-    if (this.#history.has(node)) {
-      this.#releaseValue(node);
-      this.#sequence[node] = sequence;
-      this.#isDeleted[node] = 1;
-      this.#tombstones.add(node);
-    } else {
+    const isSeen = this.#history.has(node);
+    if (!isSeen && !leavesTombstone) {
       this.#removeNode(node);
+      return;
     }
+    this.#releaseValue(node);
+    this.#sequence[node] = sequence;
+    this.#isDeleted[node] = 1;
+    if (!leavesTombstone) this.#tombstones.add(node);
   }
 
   #releaseValue(node: number): void {
@@ -358,110 +406,6 @@ export class Memtable {
   }
 }
 
-/** Walks one column family at one sequence; stays right when the data changes under it. */
-class MemtableIterator implements DataIterator {
-  readonly #table: Memtable;
-  readonly #range: DataRange;
-  readonly #sequence: number;
-  readonly #place: OrderedPlace = { leaf: 0, at: 0 };
-  #orderVersion = -1;
-  #key: Buffer = Buffer.allocUnsafe(64);
-  #keyLength = 0;
-  #item: DataItem | undefined;
-
-  constructor(table: Memtable, range: DataRange, sequence: number) {
-    this.#table = table;
-    this.#range = range;
-    this.#sequence = sequence;
-    if (range.isReverse) {
-      if (range.end === undefined) table.seekEnd(this.#place);
-      else table.seek(range.end, this.#place);
-      table.step(this.#place, true);
-    } else {
-      table.seek(range.begin, this.#place);
-    }
-    this.#settle();
-  }
-
-  get valid(): boolean {
-    return this.#item !== undefined;
-  }
-
-  get item(): DataItem {
-    if (this.#item === undefined) throw new RangeError('the iterator is not valid');
-    return this.#item;
-  }
-
-  next(): void {
-    if (this.#item === undefined) return;
-    const isReverse = this.#range.isReverse === true;
-    if (this.#orderVersion !== this.#table.orderVersion) {
-      // Keys came or went: find the place again by the key where we stood.
-      const key = this.#key.subarray(0, this.#keyLength);
-      this.#table.seek(key, this.#place);
-      const node = this.#table.nodeAt(this.#place);
-      const isAtKey = node >= 0 && compareBytes(this.#table.keyOf(node), key) === 0;
-      if (isReverse || isAtKey) this.#table.step(this.#place, isReverse);
-    } else {
-      this.#table.step(this.#place, isReverse);
-    }
-    this.#settle();
-  }
-
-  seek(target: Uint8Array): void {
-    const { begin, end, isReverse } = this.#range;
-    if (isReverse) {
-      // The last key at or before the target.
-      const bound = end !== undefined && compareBytes(target, end) >= 0 ? end : undefined;
-      this.#table.seek(bound ?? target, this.#place);
-      const node = this.#table.nodeAt(this.#place);
-      const isExact = bound === undefined && node >= 0 && compareBytes(this.#table.keyOf(node), target) === 0;
-      if (!isExact) this.#table.step(this.#place, true);
-    } else {
-      this.#table.seek(begin !== undefined && compareBytes(target, begin) < 0 ? begin : target, this.#place);
-    }
-    this.#settle();
-  }
-
-  close(): void {
-    this.#item = undefined;
-  }
-
-  *[Symbol.iterator](): Generator<DataItem> {
-    try {
-      for (; this.#item !== undefined; this.next()) yield this.#item;
-    } finally {
-      this.close();
-    }
-  }
-
-  /** Moves on to the first visible key from the place on, and makes it the item. */
-  #settle(): void {
-    const table = this.#table;
-    const { begin, end, isReverse } = this.#range;
-    this.#item = undefined;
-    this.#orderVersion = table.orderVersion;
-    for (let node = table.nodeAt(this.#place); node >= 0; node = table.nodeAt(this.#place)) {
-      const key = table.keyOf(node);
-      if (
-        isReverse
-          ? begin !== undefined && compareBytes(key, begin) < 0
-          : end !== undefined && compareBytes(key, end) >= 0
-      )
-        return;
-      const value = table.valueAt(node, this.#sequence);
-      if (value !== undefined) {
-        if (key.length > this.#key.length) this.#key = Buffer.allocUnsafe(key.length * 2);
-        this.#key.set(key);
-        this.#keyLength = key.length;
-        this.#item = { key, value };
-        return;
-      }
-      table.step(this.#place, isReverse === true);
-    }
-  }
-}
-
 const hashBytes = (bytes: Uint8Array, start: number, end: number): number => {
   let hash = 0x811c9dc5 ^ (end - start);
   let i = start;
@@ -474,6 +418,17 @@ const hashBytes = (bytes: Uint8Array, start: number, end: number): number => {
   hash = Math.imul(hash ^ (hash >>> 13), 0x85ebca6b);
   return (hash ^ (hash >>> 16)) >>> 0;
 };
+
+/** Where the parts of a node lie; one view serves many nodes. */
+export interface NodeView {
+  keyBytes: Uint8Array;
+  keyStart: number;
+  keyEnd: number;
+  isDeleted: boolean;
+  valueBytes: Uint8Array;
+  valueStart: number;
+  valueEnd: number;
+}
 
 const noAddress = 0xffffffff;
 const bytesPerNode = 4 * 5 + 8 + 1;

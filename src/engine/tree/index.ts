@@ -1,4 +1,10 @@
 export type { Changes, KeyRange } from './changes.js';
 export { emptyRoot, type TreeRoot } from './superblock.js';
 export type { TreeCursor } from './tree-cursor.js';
-export { type HeldState, type TreeState, TreeStore, type TreeStoreOptions } from './tree-store.js';
+export {
+  type AdvanceSteps,
+  type HeldState,
+  type TreeState,
+  TreeStore,
+  type TreeStoreOptions,
+} from './tree-store.js';

@@ -29,6 +29,18 @@ export interface HeldState {
   readonly pin: SpacePin;
 }
 
+/** How a step to the next state goes along with the rest of the store. */
+export interface AdvanceSteps {
+  /** How long to work before others get their turn. */
+  sliceMs(): number;
+  /** Resolves when nothing else stands in the way of the new state's being the newest. */
+  beforeSwitch(): Promise<void>;
+  /** The new state is durable. Called at once, before the old one is let go. */
+  onSwitch?(state: TreeState): void;
+  /** What else belongs to the new state; the next one is not begun before it resolves. */
+  afterSwitch?(state: TreeState): Promise<void>;
+}
+
 export interface TreeStoreOptions {
   readonly storeId: string;
   readonly columnFamilies: number;
@@ -145,15 +157,9 @@ export class TreeStore {
 
   /**
    * Merges changes, by column family, into the newest state and makes the result durable as the state at `sequence`.
-   * Works in slices of `sliceMs` and lets others run between them. After an error the store must not be advanced again.
-   * @param beforeSwitch resolves when nothing else stands in the way of the state's being the newest
+   * Works in slices and lets others run between them. After an error the store must not be advanced again.
    */
-  async advance(
-    changes: readonly Changes[],
-    sequence: number,
-    sliceMs: () => number,
-    beforeSwitch: () => Promise<void>,
-  ): Promise<void> {
+  async advance(changes: readonly Changes[], sequence: number, steps: AdvanceSteps): Promise<void> {
     const { state, pin } = this.#durable;
     const epoch = state.epoch + 1;
     const output = new PageOutput(this.file, this.space, this.cache, epoch);
@@ -161,15 +167,26 @@ export class TreeStore {
       const roots: TreeRoot[] = [];
       for (const [family, root] of state.roots.entries()) {
         const merge = new TreeMerge(this.file, this.cache, this.space, output, changes[family]);
-        roots.push(await runInSlices(merge.run(root), sliceMs, () => output.drain()));
+        roots.push(
+          await runInSlices(
+            merge.run(root),
+            () => steps.sliceMs(),
+            () => output.drain(),
+          ),
+        );
       }
       await output.finish();
-      await this.#switchTo({ epoch, sequence, roots }, beforeSwitch);
+      await this.#switchTo({ epoch, sequence, roots }, () => steps.beforeSwitch());
     } catch (error) {
       await output.settle();
       throw error;
     }
-    pin.release();
+    steps.onSwitch?.(this.state);
+    try {
+      await steps.afterSwitch?.(this.state);
+    } finally {
+      pin.release();
+    }
     while (this.space.reclaim(reclaimPages)) await nextTurn();
   }
 

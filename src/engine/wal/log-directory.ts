@@ -4,7 +4,7 @@ import { TailraceError } from '../../errors/index.js';
 import { batchCount, batchSequence } from '../../write-batch/index.js';
 import { LogReader } from './log-reader.js';
 import { listSegmentFiles, type SegmentFile } from './segment.js';
-import { damaged, gap, openForReading, requireHeader, scanSegment } from './wal-scan.js';
+import { damaged, firstSequenceOf, gap, openForReading, requireHeader, scanSegment } from './wal-scan.js';
 
 /** A batch of a log file, and where it stands. `bytes` is borrowed until the next one is read. */
 export interface LoggedBatch {
@@ -173,19 +173,6 @@ export class LogDirectoryReader {
 const isContinued = (later: readonly SegmentFile[], expected: number): boolean => {
   const first = later.map(firstSequenceOf).find((sequence) => sequence > 0);
   return first === undefined || first === expected;
-};
-
-/** Sequence number of a file's first batch; 0 when it has none yet. */
-const firstSequenceOf = (file: SegmentFile): number => {
-  const fd = openForReading(file.path);
-  try {
-    const reader = new LogReader(fd, file.path, file.number);
-    if (reader.next() !== 'record') return 0;
-    requireHeader(reader.payload, file.path, reader.offset);
-    return batchSequence(reader.payload);
-  } finally {
-    closeSync(fd);
-  }
 };
 
 const purged = (directory: string, wanted: number, first: number): TailraceError =>

@@ -62,6 +62,19 @@ export const scanSegment = (file: SegmentFile, expected: number, visit: BatchVis
   }
 };
 
+/** Sequence number of a file's first batch; 0 when it has none yet. */
+export const firstSequenceOf = (file: SegmentFile): number => {
+  const fd = openForReading(file.path);
+  try {
+    const reader = new LogReader(fd, file.path, file.number);
+    if (reader.next() !== 'record') return 0;
+    requireHeader(reader.payload, file.path, reader.offset);
+    return batchSequence(reader.payload);
+  } finally {
+    closeSync(fd);
+  }
+};
+
 export const openForReading = (path: string): number => {
   try {
     return openSync(path, 'r');

@@ -6,8 +6,8 @@ import type { SyncMode } from '../engine-api.js';
 import { LogFramer } from './log-framer.js';
 import { listSegmentFiles, type SegmentFile, segmentName } from './segment.js';
 import { SegmentIndex } from './segment-index.js';
-import { SegmentSeals } from './segment-seals.js';
-import { type BatchVisitor, damaged, gap, scanSegment } from './wal-scan.js';
+import { type Seal, SegmentSeals } from './segment-seals.js';
+import { type BatchVisitor, damaged, firstSequenceOf, gap, scanSegment } from './wal-scan.js';
 
 export interface WalOptions {
   readonly sync: SyncMode;
@@ -17,6 +17,10 @@ export interface WalOptions {
   readonly segmentBytes: number;
   readonly isReadOnly: boolean;
   readonly files?: Files;
+  /** Batches up to this sequence number need not be visited: finished segments with nothing behind it are not read. */
+  readonly replayAfter?: number;
+  /** Called after each segment that was visited, except the newest one. */
+  readonly afterSegment?: () => Promise<void>;
 }
 
 /** A segment of the open log. */
@@ -106,19 +110,26 @@ export class Wal implements AsyncDisposable {
     const seals = new SegmentSeals(directory, files);
     const segments: WalSegment[] = [];
     const found = listSegmentFiles(directory);
+    const replayAfter = options.replayAfter ?? 0;
     let nextSequence = 0;
     let batches = 0;
     let cut: Recovery['cut'];
     for (const [position, file] of found.entries()) {
       const isNewest = position === found.length - 1;
       const index = new SegmentIndex();
+      const seal = seals.get(file.number);
+      if (seal !== undefined && seal.lastSequence <= replayAfter && seal.sizeBytes === file.sizeBytes) {
+        const segment = skippedSegment(file, seal, nextSequence);
+        nextSequence = segment.lastSequence + 1;
+        segments.push(segment);
+        continue;
+      }
       let firstSequence = nextSequence;
       const end = scanSegment(file, nextSequence, (bytes, sequence, count, offset) => {
         if (firstSequence === 0) firstSequence = sequence;
         index.add(sequence, offset);
-        visit(bytes, sequence, count, offset);
+        if (sequence > replayAfter) visit(bytes, sequence, count, offset);
       });
-      const seal = seals.get(file.number);
       if (seal !== undefined && (end.validBytes !== seal.sizeBytes || end.validBytes !== file.sizeBytes))
         throw damaged(
           file.path,
@@ -144,10 +155,19 @@ export class Wal implements AsyncDisposable {
         lastSequence,
         durableBytes: end.validBytes,
       });
+      if (!isNewest) await options.afterSegment?.();
     }
     requireSealedFiles(seals, found, directory);
     const recovery = cut === undefined ? { batches } : { batches, cut };
-    const wal = new Wal(directory, options, files, seals, segments, Math.max(1, nextSequence), recovery);
+    const wal = new Wal(
+      directory,
+      options,
+      files,
+      seals,
+      segments,
+      nextSequence === 0 ? replayAfter + 1 : nextSequence,
+      recovery,
+    );
     if (!options.isReadOnly) await wal.#finishRecovery();
     return wal;
   }
@@ -248,6 +268,11 @@ export class Wal implements AsyncDisposable {
       this.#syncWaiters.push({ sequence, resolve, reject });
       this.#scheduleFlush();
     });
+  }
+
+  /** Resolves when all batches up to `sequence` are on disk, whatever the sync mode. */
+  async syncUpTo(sequence: number): Promise<void> {
+    if (sequence > this.#syncedSequence) await this.sync();
   }
 
   /** Calls `listener` after each advance of `durableSequence`, and when the log closes or fails. */
@@ -431,21 +456,19 @@ export class Wal implements AsyncDisposable {
     try {
       await work;
     } catch (cause) {
-      this.#fail(cause);
+      this.fail('writing the log', cause);
     }
   }
 
-  #fail(cause: unknown): void {
+  /** Ends the log's life: nothing more is taken, whoever waits is told. `what` failed. */
+  fail(what: string, cause: unknown): void {
+    if (this.#failure !== undefined) return;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    this.#failure = new TailraceError(
-      'STORE_FAILED',
-      `writing the log in ${this.directory} failed: ${reason}`,
-      {
-        context: { directory: this.directory, durableSequence: this.#durableSequence },
-        remedy: 'Mend the disk or free space, then restart: what was durable is kept, the rest is unknown.',
-        cause,
-      },
-    );
+    this.#failure = new TailraceError('STORE_FAILED', `${what} in ${this.directory} failed: ${reason}`, {
+      context: { directory: this.directory, durableSequence: this.#durableSequence },
+      remedy: 'Mend the disk or free space, then restart: what was durable is kept, the rest is unknown.',
+      cause,
+    });
     this.#pending = [];
     const waiters = [...this.#waiters, ...this.#syncWaiters];
     this.#waiters = [];
@@ -474,6 +497,20 @@ export class Wal implements AsyncDisposable {
 
 /** A buffer that one huge batch made grow is not kept. */
 const maxSpareFramerBytes = 8 * 1024 * 1024;
+
+/** A finished segment that is not read: only where it begins is looked up. */
+const skippedSegment = (file: SegmentFile, seal: Seal, expected: number): WalSegment => {
+  const first = firstSequenceOf(file);
+  if (expected !== 0 && first !== 0 && first !== expected) throw gap(file.path, 0, expected, first);
+  return {
+    number: file.number,
+    path: file.path,
+    index: new SegmentIndex(),
+    firstSequence: first === 0 ? expected : first,
+    lastSequence: seal.lastSequence,
+    durableBytes: seal.sizeBytes,
+  };
+};
 
 /** A sealed segment whose file is gone leaves a hole, unless it and all before it were removed on purpose. */
 const requireSealedFiles = (seals: SegmentSeals, found: readonly SegmentFile[], directory: string): void => {

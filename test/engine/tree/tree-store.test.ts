@@ -37,7 +37,7 @@ const expectContent = (store: TreeStore, model: Model, root = store.state.roots[
   const cursor = store.cursor(root);
   cursor.seekFirst();
   for (const key of sortedKeys(model)) {
-    const found = cursor.valid ? cursor.keyBytes.toString('latin1', 0, cursor.keyLength) : undefined;
+    const found = cursor.valid ? cursor.key().toString('latin1') : undefined;
     if (found !== key) expect(found).toBe(key);
     const value = model.get(key);
     if (!value?.equals(cursor.value())) expect(cursor.value()).toEqual(value);
@@ -54,12 +54,7 @@ const advance = async (
 ): Promise<void> => {
   const list = [...changes].map(([key, value]) => [Buffer.from(key, 'latin1'), value] as const);
   const all = [new ListChanges(list, ranges), new ListChanges([])];
-  await store.advance(
-    all,
-    ++sequence,
-    () => 5,
-    async () => {},
-  );
+  await store.advance(all, ++sequence, { sliceMs: () => 5, beforeSwitch: async () => {} });
 };
 
 /** Changes a model at random, some keys and values too large for a page, and says what it changed. */
@@ -133,8 +128,7 @@ describe('tree store', () => {
     if (root === undefined) throw new Error('no root');
     const cursor = store.cursor(root);
     const back: Buffer[] = [];
-    for (cursor.seekLast(); cursor.valid; cursor.previous())
-      back.push(Buffer.from(cursor.keyBytes.subarray(0, cursor.keyLength)));
+    for (cursor.seekLast(); cursor.valid; cursor.previous()) back.push(cursor.key());
     expect(back.reverse()).toEqual(keys);
     for (let i = 0; i < 200; i++) {
       const target =
@@ -142,8 +136,7 @@ describe('tree store', () => {
           ? keys[random.below(keys.length)]
           : random.bytes(random.below(9));
       if (target === undefined) continue;
-      const key = (): string | undefined =>
-        cursor.valid ? cursor.keyBytes.toString('latin1', 0, cursor.keyLength) : undefined;
+      const key = (): string | undefined => (cursor.valid ? cursor.key().toString('latin1') : undefined);
       cursor.seek(target);
       expect(key()).toBe(keys.find((other) => Buffer.compare(other, target) >= 0)?.toString('latin1'));
       cursor.seekBefore(target, false);

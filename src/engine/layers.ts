@@ -1,0 +1,34 @@
+import type { MemtableGroup } from './memtable/index.js';
+import { emptyRoot, type TreeRoot, type TreeState, type TreeStore } from './tree/index.js';
+
+/**
+ * All that a reader looks through, the newest first: the memtables that are not flushed, then the trees. Never
+ * changed: freezing a memtable and finishing a flush make a new one, with the same data in it.
+ */
+export class Layers {
+  /** The newest first. */
+  readonly groups: readonly MemtableGroup[];
+  readonly trees: TreeStore | undefined;
+  readonly state: TreeState | undefined;
+
+  constructor(groups: readonly MemtableGroup[], trees?: TreeStore, state?: TreeState) {
+    this.groups = groups;
+    this.trees = trees;
+    this.state = state;
+  }
+
+  /** What a reader at `sequence` finds for a key. Borrowed until the next write. */
+  get(columnFamily: number, key: Uint8Array, sequence: number): Buffer | undefined {
+    for (const group of this.groups) {
+      const found = group.tables[columnFamily].find(key, sequence);
+      if (found === 'deleted') return undefined;
+      if (found !== undefined) return found;
+    }
+    const root = this.rootOf(columnFamily);
+    return root.unit === 0 ? undefined : this.trees?.get(root, key);
+  }
+
+  rootOf(columnFamily: number): TreeRoot {
+    return this.state?.roots[columnFamily] ?? emptyRoot;
+  }
+}

@@ -1,0 +1,74 @@
+import { columnFamilyNames } from '../column-family.js';
+import { Memtable } from './memtable.js';
+import { MemtableChanges } from './memtable-changes.js';
+
+/**
+ * The memtables of all column families from one freeze to the next, and the snapshots taken meanwhile. Writes go to
+ * the newest group; a frozen one waits to be flushed, and lives on for as long as a snapshot reads it.
+ */
+export class MemtableGroup {
+  /** By column family id. */
+  readonly tables: readonly Memtable[];
+  /** Sequence numbers of open snapshots, each with how many share it. */
+  readonly #snapshots = new Map<number, number>();
+  #lastSequence = -1;
+
+  /** @param hidesOlder whether data lies below: deletions must then be kept */
+  constructor(hidesOlder: boolean) {
+    this.tables = columnFamilyNames.map(() => new Memtable(this.#snapshots, hidesOlder));
+  }
+
+  /** Last sequence number in it, once it is frozen. */
+  get lastSequence(): number {
+    return this.#lastSequence;
+  }
+
+  get isFrozen(): boolean {
+    return this.#lastSequence >= 0;
+  }
+
+  get isEmpty(): boolean {
+    return this.tables.every((table) => table.isEmpty);
+  }
+
+  /** Bytes that the data takes. */
+  get usedBytes(): number {
+    let total = 0;
+    for (const table of this.tables) total += table.usedBytes;
+    return total;
+  }
+
+  /** Bytes of memory. */
+  get byteLength(): number {
+    return this.tables.reduce((total, table) => total + table.byteLength, 0);
+  }
+
+  get openSnapshots(): number {
+    return [...this.#snapshots.values()].reduce((total, count) => total + count, 0);
+  }
+
+  freeze(lastSequence: number): void {
+    this.#lastSequence = lastSequence;
+    for (const table of this.tables) table.freeze();
+  }
+
+  /** Keeps what a reader at `sequence` sees until `releaseSnapshot`. */
+  addSnapshot(sequence: number): void {
+    this.#snapshots.set(sequence, (this.#snapshots.get(sequence) ?? 0) + 1);
+  }
+
+  releaseSnapshot(sequence: number): void {
+    const left = (this.#snapshots.get(sequence) ?? 1) - 1;
+    if (left > 0) {
+      this.#snapshots.set(sequence, left);
+      return;
+    }
+    this.#snapshots.delete(sequence);
+    for (const table of this.tables) table.prune();
+  }
+
+  /** What a flush merges into the trees, by column family. */
+  changes(): MemtableChanges[] {
+    return this.tables.map((table) => new MemtableChanges(table));
+  }
+}

@@ -1,0 +1,281 @@
+import { TailraceError } from '../errors/index.js';
+import type { Files } from '../files/index.js';
+import { RecordKind, type WriteBatchReader } from '../write-batch/index.js';
+import { columnFamilyNames } from './column-family.js';
+import type { DataIterator, DataRange, Snapshot } from './engine-api.js';
+import { LayeredIterator } from './layered-iterator.js';
+import { Layers } from './layers.js';
+import { MemtableGroup } from './memtable/index.js';
+import { type HeldState, type TreeState, TreeStore, type TreeStoreOptions } from './tree/index.js';
+
+export interface StoreDataOptions {
+  readonly directory: string;
+  readonly storeId: string;
+  readonly files: Files;
+  readonly isReadOnly: boolean;
+  /** Size at which memtables are frozen and flushed. */
+  readonly memtableBytes: number;
+  readonly pageCacheBytes: number;
+}
+
+/** What a flush needs of the rest of the store. */
+export interface FlushHooks {
+  /** Makes the log durable up to a sequence number: the trees must never be ahead of it. */
+  syncLog(sequence: number): Promise<void>;
+  /** A state has become the durable one. The next one is not begun before this resolves. */
+  onState(state: TreeState): Promise<void>;
+  /** A flush failed: the store must take no more writes. */
+  onFailure(cause: unknown): void;
+}
+
+/**
+ * The data of a store: memtables over trees. Writes go to the newest memtables; when these have grown to their limit
+ * they are frozen, and merged into the trees in the background, the oldest first, in slices of a few milliseconds.
+ * Readers look through all of them and do not notice.
+ */
+export class StoreData {
+  readonly #options: StoreDataOptions;
+  #layers: Layers;
+  #hooks: FlushHooks | undefined;
+  #flushing: Promise<void> | undefined;
+  #hasFailed = false;
+  #isClosed = false;
+  #snapshots = 0;
+  /** Bytes of batches in the newest memtables: what opening would have to replay. */
+  #appliedBytes = 0;
+  /** At how many applied bytes the size of the memtables is looked at next. */
+  #measureAt = 0;
+  #roomWaiters: (() => void)[] = [];
+
+  private constructor(options: StoreDataOptions, trees: TreeStore | undefined) {
+    this.#options = options;
+    this.#layers = new Layers([new MemtableGroup(trees !== undefined)], trees, trees?.state);
+  }
+
+  /**
+   * Opens the trees of a directory, when it has any, and holds the older states given.
+   * @throws TailraceError `STORE_CORRUPT` | `FILE_INACCESSIBLE`
+   */
+  static async open(
+    options: StoreDataOptions,
+    older: readonly TreeState[],
+  ): Promise<{ data: StoreData; held: HeldState[] }> {
+    if (!TreeStore.exists(options.directory)) return { data: new StoreData(options, undefined), held: [] };
+    const { store, held } = await TreeStore.open(options.directory, treeOptions(options), older);
+    return { data: new StoreData(options, store), held };
+  }
+
+  /** From now on frozen memtables are flushed by themselves. */
+  start(hooks: FlushHooks): void {
+    this.#hooks = hooks;
+    this.#flushSoon();
+  }
+
+  /** Last sequence number that the trees contain. */
+  get flushedSequence(): number {
+    return this.#layers.state?.sequence ?? 0;
+  }
+
+  get trees(): TreeStore | undefined {
+    return this.#layers.trees;
+  }
+
+  get layers(): Layers {
+    return this.#layers;
+  }
+
+  get openSnapshots(): number {
+    return this.#snapshots;
+  }
+
+  /** Memory of the memtables, those being flushed included. */
+  get memtableBytes(): number {
+    return this.#layers.groups.reduce((total, group) => total + group.byteLength, 0);
+  }
+
+  /** Entries of a column family; a key that is in several layers counts more than once. */
+  entriesOf(columnFamily: number): number {
+    const inTree = this.#layers.rootOf(columnFamily).entries;
+    return this.#layers.groups.reduce((total, { tables }) => total + tables[columnFamily].count, inTree);
+  }
+
+  /** Applies a batch whose records are known to be applicable. */
+  apply(reader: WriteBatchReader, batch: Buffer): void {
+    const { tables } = this.#layers.groups[0];
+    reader.reset(batch, 0, batch.length);
+    const { sequence } = reader;
+    while (reader.next()) {
+      const table = tables[reader.columnFamily];
+      const at = sequence + reader.index;
+      switch (reader.kind) {
+        case RecordKind.Put:
+          table.put(batch, reader.keyStart, reader.keyEnd, reader.valueStart, reader.valueEnd, at);
+          break;
+        case RecordKind.Delete:
+        case RecordKind.SingleDelete:
+          table.delete(batch, reader.keyStart, reader.keyEnd, at);
+          break;
+        case RecordKind.DeleteRange:
+          table.deleteRange(reader.key(), reader.value(), at);
+          break;
+        default:
+          break; // LogData changes nothing; no other kind is applicable
+      }
+    }
+    this.#appliedBytes += batch.length;
+  }
+
+  /** Freezes the memtables when they have reached their limit; `sequence` is the last one applied. */
+  freezeIfFull(sequence: number): void {
+    const { memtableBytes, isReadOnly } = this.#options;
+    if (this.#appliedBytes < this.#measureAt || isReadOnly) return;
+    this.#measureAt = this.#appliedBytes + memtableBytes / measuresPerMemtable;
+    // Overwriting takes no memory, but the log grows: it too must not become long.
+    const isLong = this.#appliedBytes >= memtableBytes * replayPerMemtable;
+    if (isLong || this.#layers.groups[0].usedBytes >= memtableBytes) this.freeze(sequence);
+  }
+
+  /** True when so much is not flushed that replaying it at the next open would take noticeably long. */
+  get isWorthFlushing(): boolean {
+    return this.#appliedBytes >= worthFlushingBytes;
+  }
+
+  /** Freezes the memtables, unless they are empty: what is written from now on is apart from what was. */
+  freeze(sequence: number): void {
+    const { groups, trees, state } = this.#layers;
+    if (groups[0].isEmpty) return;
+    groups[0].freeze(sequence);
+    this.#appliedBytes = 0;
+    this.#measureAt = 0;
+    this.#layers = new Layers([new MemtableGroup(true), ...groups], trees, state);
+    this.#flushSoon();
+  }
+
+  get(columnFamily: number, key: Uint8Array): Buffer | undefined {
+    return this.#layers.get(columnFamily, key, newest);
+  }
+
+  iterate(range: DataRange): DataIterator {
+    return new LayeredIterator(() => this.#layers, range, newest);
+  }
+
+  snapshot(sequence: number): Snapshot {
+    const { groups, trees } = this.#layers;
+    const held = trees?.hold();
+    // The trees may be ahead of these layers for a moment: what they have more is in the memtables too.
+    const layers = new Layers(groups, trees, held?.state);
+    const [newestGroup] = groups;
+    newestGroup.addSnapshot(sequence);
+    this.#snapshots++;
+    let isOpen = true;
+    const current = (): Layers => {
+      if (!isOpen || this.#isClosed) throw closed();
+      return layers;
+    };
+    return {
+      sequence,
+      get: (columnFamily, key) => current().get(columnFamily, key, sequence),
+      iterate: (range) => {
+        current();
+        return new LayeredIterator(current, range, sequence);
+      },
+      close: () => {
+        if (!isOpen) return;
+        isOpen = false;
+        this.#snapshots--;
+        newestGroup.releaseSnapshot(sequence);
+        held?.pin.release();
+      },
+    };
+  }
+
+  /** True when writers are so far ahead of the flush that they should wait for `whenRoomy`. */
+  get isOverfull(): boolean {
+    return this.#layers.groups.length > maxGroups && !this.#hasFailed && this.#hooks !== undefined;
+  }
+
+  whenRoomy(): Promise<void> {
+    if (!this.isOverfull) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#roomWaiters.push(resolve);
+    });
+  }
+
+  /** Resolves when nothing frozen is left to flush, or flushing has failed. */
+  async whenFlushed(): Promise<void> {
+    while (this.#flushing !== undefined) await this.#flushing;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#layers.trees?.close();
+  }
+
+  #flushSoon(): void {
+    if (this.#hooks === undefined || this.#hasFailed || this.#flushing !== undefined) return;
+    if (this.#layers.groups.length < 2) return;
+    this.#flushing = this.#flushFrozen(this.#hooks)
+      .catch((error: unknown) => {
+        this.#hasFailed = true;
+        this.#hooks?.onFailure(error);
+      })
+      .finally(() => {
+        this.#flushing = undefined;
+        this.#wakeRoomWaiters();
+        this.#flushSoon();
+      });
+  }
+
+  async #flushFrozen(hooks: FlushHooks): Promise<void> {
+    for (;;) {
+      const oldest = this.#layers.groups.at(-1);
+      if (oldest === undefined || !oldest.isFrozen) return;
+      const trees = this.#layers.trees ?? (await this.#createTrees());
+      await trees.advance(oldest.changes(), oldest.lastSequence, {
+        sliceMs: () => (this.#layers.groups.length > 2 ? hurriedSliceMs : sliceMs),
+        beforeSwitch: () => hooks.syncLog(oldest.lastSequence),
+        onSwitch: (state) => {
+          const groups = this.#layers.groups.filter((group) => group !== oldest);
+          this.#layers = new Layers(groups, trees, state);
+          this.#wakeRoomWaiters();
+        },
+        afterSwitch: (state) => hooks.onState(state),
+      });
+    }
+  }
+
+  async #createTrees(): Promise<TreeStore> {
+    const options = treeOptions(this.#options);
+    await TreeStore.create(this.#options.directory, options);
+    const { store } = await TreeStore.open(this.#options.directory, options, []);
+    this.#layers = new Layers(this.#layers.groups, store, store.state);
+    return store;
+  }
+
+  #wakeRoomWaiters(): void {
+    if (this.isOverfull) return;
+    for (const wake of this.#roomWaiters.splice(0)) wake();
+  }
+}
+
+const treeOptions = (options: StoreDataOptions): TreeStoreOptions => ({
+  storeId: options.storeId,
+  columnFamilies: columnFamilyNames.length,
+  pageCacheBytes: options.pageCacheBytes,
+  isReadOnly: options.isReadOnly,
+  files: options.files,
+});
+
+const newest = Number.MAX_SAFE_INTEGER;
+/** How often the size of the memtables is looked at while they fill. */
+const measuresPerMemtable = 64;
+/** Bytes of log per byte of memtable at which it is flushed whatever its size. */
+const replayPerMemtable = 3;
+const worthFlushingBytes = 4 * 1024 * 1024;
+/** The newest memtables, those being flushed, and one more that waits. */
+const maxGroups = 3;
+const sliceMs = 2;
+const hurriedSliceMs = 6;
+
+const closed = (): TailraceError =>
+  new TailraceError('STORE_CLOSED', 'the snapshot is closed', { remedy: 'Take a new one.' });
