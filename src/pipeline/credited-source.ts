@@ -68,12 +68,15 @@ const chunkOf = (batches: readonly SourceBatch[], pulledAtMs: number): Chunk => 
     records += count;
     byteLength += bytes.length;
   }
-  const creditBytes = byteLength + batchObjectBytes * batches.length;
+  const creditBytes = byteLength + decodedBytes * (batches.length + records);
   return { batches, records, position: positionBehind(batches), byteLength, creditBytes, pulledAtMs };
 };
 
-/** About what the objects of a batch take beside its bytes. Counted, so that small batches do not fill the heap. */
-const batchObjectBytes = 200;
+/**
+ * About what the objects of a decoded record take beside its bytes; as much again for its batch. Counted, so that small
+ * changes do not fill the heap: what outlives the young generation costs a pipeline at full speed more than decoding.
+ */
+const decodedBytes = 600;
 
 const positionBehind = (batches: readonly SourceBatch[]): Chunk['position'] => {
   const last = batches.findLast((batch) => batch.count > 0);
