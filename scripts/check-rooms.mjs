@@ -17,6 +17,7 @@ const rooms = [
   { name: 'src/kit', except: ['src/server'] },
   { name: 'src/pipeline', except: ['src/server'] },
   { name: 'src/admin', except: ['src/server'] },
+  { name: 'src/migration', except: ['src/server', 'src/admin'] },
   { name: 'config', only: ['src/bytes', 'src/errors', 'src/kit'] },
   { name: 'connectors', only: ['src/errors', 'src/kit', 'src/engine'], apart: true },
   { name: 'sinks', only: ['src/errors', 'src/kit'], apart: true },

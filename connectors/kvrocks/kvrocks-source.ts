@@ -76,6 +76,11 @@ export class KvrocksSource implements Source {
     this.#address = options.password === '' ? address : { ...address, password: options.password };
   }
 
+  /** The newest batch that the source has; null when nothing was ever written. */
+  newestPosition(signal: AbortSignal): Promise<Position | null> {
+    return this.#retry(signal, async () => this.#findLatest(await this.#connect(signal), signal));
+  }
+
   async open(start: StartPoint, signal: AbortSignal): Promise<void> {
     this.#disconnect();
     this.#held = [];

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { logLevels, type OutputOptions } from './console.js';
+import { addMigrationCommands } from './migration/program.js';
 import { packageVersion } from './version.js';
 
 /** The global options, as a command's action gets them. */
@@ -148,6 +149,7 @@ Examples:
       await serveCommand(options, outputOf(command));
     });
 
+  addMigrationCommands(program, outputOf);
   addWalCommands(program);
   addOffsetsCommands(program);
 

@@ -244,4 +244,9 @@ export interface Transaction {
   readonly bytes: Buffer;
   readonly changes: readonly Change[];
   readonly undecodable: readonly Undecodable[];
+  /**
+   * Not a batch of the log but keys as a snapshot read them, each from a delete on: delivered twice, they leave the same
+   * state. `first` = `last` = the sequence number at which they stood so, `count` = 0, `bytes` is empty.
+   */
+  readonly isSnapshot?: boolean;
 }

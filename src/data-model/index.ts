@@ -20,12 +20,13 @@ export {
 export { readString } from './commands/strings/string-value.js';
 export { Decoder, type DecoderOptions } from './decode/decoder.js';
 export { ColumnFamily, columnFamilyCount } from './encoding/column-family.js';
-export { defaultNamespace } from './encoding/keys.js';
+export { defaultNamespace, encodeMetadataKey, namespacePrefix } from './encoding/keys.js';
 export { appendStringPut } from './encoding/string-put.js';
 export { EventEncoder, type EventSource } from './event/event-encoder.js';
 export { type ParsedEvent, parseEvent } from './event/event-parser.js';
 export { eachExpiry, expiryOf, isPast } from './expiry-of.js';
 export { type GarbageEntry, garbageEntries } from './garbage.js';
+export { appendRecordsAfter, appendRecordsOf, type KeyRecordsPage } from './key-records.js';
 export type { RedisCommand } from './redis/command-target.js';
 export { CommandEncoder, toRedisCommands } from './redis/redis-commands.js';
 export type { RedisMapping, UnsupportedChange } from './redis/redis-mapping.js';

@@ -7,6 +7,7 @@ import { infoCommands } from './commands/info-commands.js';
 import { memoryCommands } from './commands/memory-commands.js';
 import { namespaceCommands } from './commands/namespace-commands.js';
 import { slowLogCommands } from './commands/slow-log-commands.js';
+import { recordCommands } from './commands/record-commands.js';
 import { transactionCommands } from './commands/transaction-commands.js';
 import { pubSubCommands } from './pubsub/pubsub-commands.js';
 import type { ServerCommand } from './server-command.js';
@@ -82,6 +83,7 @@ const serverCommands: readonly (readonly ServerCommand[])[] = [
   commandCommands,
   configCommands,
   infoCommands,
+  recordCommands,
   logCommands,
   memoryCommands,
   namespaceCommands,

@@ -84,7 +84,7 @@ export const dealOut = (batch: SinkBatch, encoder: CommandEncoder, held: HeldByS
       }
       if (one.seq < clearedBefore) continue;
       const slot = slotOf(prefix.length === 0 ? one.key : Buffer.concat([prefix, one.key]));
-      if (transaction.last <= held.sequenceOf(slot)) continue;
+      if (transaction.isSnapshot !== true && transaction.last <= held.sequenceOf(slot)) continue;
       let group = groups.get(slot);
       if (group === undefined) {
         group = { slot, changes: [], places: [] };
@@ -137,7 +137,8 @@ const requireOneHistory = (
   for (const { first, last, count, bytes } of transactions) {
     if (count === 0) continue;
     for (const [sequence, position] of ahead) {
-      if (sequence < first || sequence > last) continue;
+      // A position without a count is a step of a snapshot, not a batch of the log.
+      if (sequence < first || sequence > last || position.count === 0) continue;
       if (isSamePosition(position, positionOf({ sequence: first, count, bytes }))) continue;
       throw new TailraceError('HISTORY_MISMATCH', `the target holds another history at ${sequence}`, {
         context: { sequence },

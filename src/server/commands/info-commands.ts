@@ -22,11 +22,17 @@ const info: ServerCommand = {
   },
 };
 
+/** SEQUENCE: that of the newest durable write. SEQUENCE APPLIED: that of the newest write which a read can see. */
 const sequence: ServerCommand = {
   name: 'sequence',
-  arity: 1,
+  arity: -1,
   flags: ['readonly', 'fast'],
-  run: ({ state, reply }) => reply.integer(state.store.durableSequence),
+  run: ({ state, reply }, args) => {
+    if (args.length === 1) reply.integer(state.store.durableSequence);
+    else if (args.length === 2 && args[1].toString('latin1').toUpperCase() === 'APPLIED')
+      reply.integer(state.store.sequence);
+    else reply.error('ERR syntax error');
+  },
 };
 
 const time: ServerCommand = {

@@ -1,0 +1,72 @@
+import { resolve } from 'node:path';
+import { Migration, type MigrationEnd, StateFile } from '../../migration/index.js';
+import { consoleLogger, type OutputOptions } from '../console.js';
+import { onInterrupt } from '../interrupt.js';
+import { type MigrateFlags, prefixesOf, sourcePassword, targetPassword } from './flags.js';
+import { MigrationDisplay } from './migration-display.js';
+import { openSource, type SourcePlace } from './source-place.js';
+import { openTarget } from './target-place.js';
+
+/** Moves a data set: snapshot, catch up, and follow if asked to. Run again after any end, it goes on. */
+export const migrateCommand = async (flags: MigrateFlags, output: OutputOptions): Promise<void> => {
+  const interrupted = onInterrupt();
+  await runMigration(flags, flags.follow ? { kind: 'never' } : { kind: 'caught-up' }, output, interrupted);
+};
+
+/** Runs a migration to its end; resolves to the sequence number of the source that the target has reached. */
+export const runMigration = async (
+  flags: MigrateFlags,
+  end: MigrationEnd,
+  output: OutputOptions,
+  interrupted: AbortSignal,
+): Promise<number> => {
+  const logger = consoleLogger(output);
+  const prefixes = prefixesOf(flags);
+  await using source = await openSource(
+    { url: flags.from, password: sourcePassword(flags), usesRecords: flags.records, logger },
+    interrupted,
+  );
+  await using target = await openTarget(
+    {
+      url: flags.to,
+      password: targetPassword(flags),
+      name: flags.name,
+      prefixes,
+      existing: flags.existing,
+      logger,
+    },
+    interrupted,
+  );
+  const migration = new Migration({
+    source: source.name,
+    target: target.name,
+    log: source.log,
+    keys: source.keys,
+    sink: target.sink,
+    stateFile: new StateFile(resolve(flags.state)),
+    namespaces: Object.keys(prefixes),
+    prepareTarget: (signal) => target.prepare(signal),
+    restarts: flags.restart ?? false,
+    skipsUnsupported: flags.skipUnsupported ?? false,
+    rates: {
+      keysPerSecond: flags.maxKeysPerSecond,
+      bytesPerSecond: flags.maxMbPerSecond * 1_000_000,
+    },
+    end,
+    logger,
+  });
+  const display = new MigrationDisplay(output, await countKeys(source, interrupted));
+  display.start(migration);
+  try {
+    await migration.run(interrupted);
+  } finally {
+    display.stop(migration);
+  }
+  return migration.status.sequence;
+};
+
+const countKeys = async (source: SourcePlace, signal: AbortSignal): Promise<number | undefined> => {
+  const info = String(await source.connection.call(signal, 'INFO', 'keyspace'));
+  const digits = /^db0:keys=(\d+)/m.exec(info)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+};

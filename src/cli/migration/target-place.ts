@@ -1,0 +1,159 @@
+import { resolve } from 'node:path';
+import { FileSink } from '../../../sinks/file/index.js';
+import { RedisClusterSink, RedisSink } from '../../../sinks/redis/index.js';
+import { TailraceError } from '../../errors/index.js';
+import type { Logger, Sink } from '../../kit/index.js';
+import { placeName, placeOf, ServerConnection } from '../../migration/index.js';
+import { parseRedisUrl, type Reply, type RespAddress } from '../../resp/index.js';
+import { placeOfUrl } from './source-place.js';
+
+/** What to do when the target already holds keys. */
+export type ExistingKeys = 'refuse' | 'overwrite' | 'skip';
+
+export interface TargetPlace extends AsyncDisposable {
+  /** Without secrets. */
+  readonly name: string;
+  readonly sink: Sink;
+  /** Looks at what the target holds before anything is written; the names of keys that are to be left alone. */
+  prepare(signal: AbortSignal): Promise<readonly string[]>;
+}
+
+export interface TargetOptions {
+  readonly url: string;
+  readonly password: string;
+  /** Name of the migration: positions in the target are kept under it. */
+  readonly name: string;
+  /** What the keys of each namespace start with in the target. */
+  readonly prefixes: Readonly<Record<string, string>>;
+  readonly existing: ExistingKeys;
+  readonly logger: Logger;
+}
+
+/** The key in a Redis target under which a migration keeps its position. */
+export const positionKeyOf = (name: string): string => `tailrace:${name}:position`;
+
+/** @throws TailraceError `USAGE` | `SINK_UNREACHABLE` | `SINK_REFUSED` */
+export const openTarget = async (options: TargetOptions, signal: AbortSignal): Promise<TargetPlace> => {
+  const { url } = options;
+  if (/^rediss?:\/\//.test(url)) return await openRedis(options, signal);
+  if (url.endsWith('.ndjson')) return openFile(options);
+  throw new TailraceError('USAGE', `${placeOfUrl(url)} is no target that is known`, {
+    remedy: 'Write redis://host:port, or a file whose name ends in .ndjson.',
+  });
+};
+
+const openRedis = async (options: TargetOptions, signal: AbortSignal): Promise<TargetPlace> => {
+  const { url, password, name, prefixes, existing, logger } = options;
+  const parsed = parseRedisUrl(url);
+  const address = password === '' ? parsed : { ...parsed, password };
+  const nodes = await mastersOf(address, signal);
+  const positionKey = positionKeyOf(name);
+  const context = { pipeline: name, log: logger };
+  const sink =
+    nodes.length === 0
+      ? new RedisSink({ url, password, positionKey, namespaces: prefixes }, context)
+      : new RedisClusterSink({ urls: [url], password, positionKey, namespaces: prefixes }, context);
+  return {
+    name: placeOfUrl(url),
+    sink,
+    prepare: (whenAborted) =>
+      lookAtKeys(nodes.length === 0 ? [address] : nodes, positionKey, existing, prefixes, whenAborted),
+    [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),
+  };
+};
+
+/** The masters of a cluster; none of a Redis by itself. */
+export const mastersOf = async (
+  address: RespAddress,
+  signal: AbortSignal,
+): Promise<readonly RespAddress[]> => {
+  const connection = new ServerConnection(address);
+  try {
+    const info = await connection.call(signal, 'INFO', 'cluster');
+    if (!/cluster_enabled:1/.test(String(info))) return [];
+    const slots = await connection.call(signal, 'CLUSTER', 'SLOTS');
+    const masters = new Map<string, RespAddress>();
+    for (const range of Array.isArray(slots) ? slots : []) {
+      const node = Array.isArray(range) ? range[2] : undefined;
+      const [host, port] = Array.isArray(node) ? node : [];
+      const at = { ...address, host: String(host) || address.host, port: Number(port) };
+      masters.set(`${at.host}:${at.port}`, at);
+    }
+    return [...masters.values()];
+  } finally {
+    connection.close();
+  }
+};
+
+const lookAtKeys = async (
+  nodes: readonly RespAddress[],
+  positionKey: string,
+  existing: ExistingKeys,
+  prefixes: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<readonly string[]> => {
+  if (existing === 'overwrite') return [];
+  const found: string[] = [];
+  for (const node of nodes) {
+    const connection = new ServerConnection(node);
+    try {
+      for await (const key of scanKeys(connection, signal)) {
+        if (key.toString('latin1').startsWith(positionKey)) continue;
+        if (existing === 'refuse')
+          throw notEmpty(connection.place, key, await connection.call(signal, 'DBSIZE'));
+        for (const [ns, prefix] of Object.entries(prefixes)) {
+          const start = Buffer.from(prefix);
+          if (key.subarray(0, start.length).equals(start))
+            found.push(placeName(placeOf(ns, key.subarray(start.length))));
+        }
+        if (found.length > maxSkipped) throw tooMany(connection.place);
+      }
+    } finally {
+      connection.close();
+    }
+  }
+  return found;
+};
+
+async function* scanKeys(connection: ServerConnection, signal: AbortSignal): AsyncGenerator<Buffer> {
+  let cursor = '0';
+  do {
+    const reply = await connection.call(signal, 'SCAN', cursor, 'COUNT', 1000);
+    const [next, keys] = Array.isArray(reply) ? reply : [];
+    if (!Array.isArray(keys))
+      throw new TailraceError('SINK_REFUSED', `${connection.place} refuses SCAN: ${reply}`);
+    for (const key of keys) if (key instanceof Buffer) yield key;
+    cursor = String(next);
+  } while (cursor !== '0');
+}
+
+const openFile = ({ url, name, logger }: TargetOptions): TargetPlace => {
+  const path = resolve(url.replace(/^file:(\/\/)?/, ''));
+  const sink = new FileSink({ path, source: name, sync: true }, { pipeline: name, log: logger });
+  return {
+    name: path,
+    sink,
+    prepare: async () => [],
+    [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),
+  };
+};
+
+/** Keys that may be left alone: their names are held in memory and in the state file. */
+const maxSkipped = 1_000_000;
+
+const notEmpty = (place: string, key: Buffer, size: Reply): TailraceError =>
+  new TailraceError(
+    'SINK_REFUSED',
+    `${place} is not empty: it holds ${size} keys, ${JSON.stringify(key.toString())} among them`,
+    {
+      context: { target: place },
+      remedy:
+        'Empty it, or choose: --existing overwrite replaces keys of the same name, --existing skip leaves them alone.',
+    },
+  );
+
+const tooMany = (place: string): TailraceError =>
+  new TailraceError('LIMIT_EXCEEDED', `${place} holds more than ${maxSkipped} keys to leave alone`, {
+    context: { target: place, limit: maxSkipped },
+    remedy: 'Use --existing overwrite, or an empty target.',
+  });

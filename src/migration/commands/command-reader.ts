@@ -1,0 +1,196 @@
+import { TailraceError } from '../../errors/index.js';
+import { type Reply, ReplyError } from '../../resp/index.js';
+import type { KeyImage } from '../key-image.js';
+import { type KeyPlace, placeOf } from '../key-place.js';
+import type { KeyPart, KeyReader, PartLimit } from '../key-reader.js';
+import { requireReply, type ServerConnection } from '../server-connection.js';
+import { readKey } from './read-key.js';
+import type { Command } from './reading.js';
+import { runReadings, type Send } from './run-readings.js';
+
+/** How a server is asked for the sequence number of the newest write that a read can see. */
+export interface SequenceQuestion {
+  readonly command: Command;
+  read(reply: Reply): number;
+}
+
+/**
+ * Reads keys as any client of a Kvrocks can: SCAN for the names, the commands of each type for the values, large
+ * collections in pages. What is read so belongs to no one moment: the sequence number before and behind it, and the log
+ * between them, tell which keys did not change meanwhile.
+ */
+export class CommandReader implements KeyReader {
+  readonly #connection: ServerConnection;
+  readonly #sequence: SequenceQuestion;
+  /** Keys of the walk that were scanned and not yet read, in order, and the sequence number before their scan. */
+  #scanned: KeyPlace[] = [];
+  #scannedLow = 0;
+  #cursor = '0';
+  #isScannedOut = false;
+  #session = -1;
+  /** The last key that was taken for reading: where the next part is expected to begin. */
+  #taken: KeyPlace | undefined;
+  /** Follows the size of the keys, so that a part has about the bytes that are wanted. */
+  #partKeys = 64;
+
+  constructor(connection: ServerConnection, sequence: SequenceQuestion) {
+    this.#connection = connection;
+    this.#sequence = sequence;
+  }
+
+  async read(
+    after: KeyPlace | undefined,
+    again: readonly KeyPlace[],
+    limit: PartLimit,
+    signal: AbortSignal,
+  ): Promise<KeyPart> {
+    // A cursor belongs to one walk and one connection: otherwise names are scanned again, and those behind us skipped.
+    const goesOn = after === undefined ? this.#taken === undefined : this.#taken?.equals(after) === true;
+    if (!goesOn || this.#session !== this.#connection.session) this.#startOver();
+    this.#taken = after;
+    while (this.#scanned.length === 0 && !this.#isScannedOut) await this.#scanPage(limit, signal);
+    const names = this.#scanned.splice(0, Math.min(this.#partKeys, limit.maxKeys));
+    this.#taken = names.at(-1) ?? after;
+    const isLast = this.#scanned.length === 0 && this.#isScannedOut;
+    const part = await this.#readPlaces([...again, ...names], signal);
+    const bytes = part.images.reduce((total, image) => total + image.byteLength, 0);
+    const fitting = Math.floor((limit.maxBytes * part.images.length) / Math.max(1, bytes));
+    this.#partKeys = Math.max(1, Math.min(fitting, this.#partKeys * 4, limit.maxKeys));
+    return { ...part, rangeLow: this.#scannedLow, walk: { end: isLast ? undefined : this.#taken } };
+  }
+
+  async readKeys(places: readonly KeyPlace[], isExact: boolean, signal: AbortSignal): Promise<KeyPart> {
+    return isExact ? await this.#readExactly(places, signal) : await this.#readPlaces(places, signal);
+  }
+
+  isSameSession(part: KeyPart, signal: AbortSignal): Promise<boolean> {
+    return this.#connection.isAlive(part.session, signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#connection.close();
+  }
+
+  #startOver(): void {
+    this.#scanned = [];
+    this.#cursor = '0';
+    this.#isScannedOut = false;
+    this.#session = this.#connection.session;
+  }
+
+  async #scanPage(limit: PartLimit, signal: AbortSignal): Promise<void> {
+    const scan: Command = ['SCAN', this.#cursor, 'COUNT', Math.min(limit.maxKeys, scanCount)];
+    const [sequence, reply] = await this.#connection.callAll(signal, [this.#sequence.command, scan]);
+    if (reply instanceof ReplyError && /invalid cursor/i.test(reply.message) && this.#cursor !== '0') {
+      this.#cursor = '0';
+      return;
+    }
+    const [cursor, keys] = requireReply(reply, 'SCAN', this.#connection.place) as Reply[];
+    if (!Array.isArray(keys)) throw new RangeError('an answer to SCAN that has no keys');
+    this.#scannedLow = this.#readSequence(sequence);
+    this.#session = this.#connection.session;
+    let last: KeyPlace | undefined;
+    for (const key of keys) {
+      if (!(key instanceof Buffer)) throw new RangeError('an answer to SCAN with something else than keys');
+      const place = placeOf('default', key);
+      if (last !== undefined && Buffer.compare(place, last) <= 0) throw unordered(this.#connection.place);
+      last = place;
+      if (this.#taken === undefined || Buffer.compare(place, this.#taken) > 0) this.#scanned.push(place);
+    }
+    this.#cursor = String(cursor);
+    this.#isScannedOut = this.#cursor === '0';
+  }
+
+  async #readPlaces(places: readonly KeyPlace[], signal: AbortSignal): Promise<KeyPart> {
+    let low: number | undefined;
+    const send: Send = async (commands) => {
+      if (low !== undefined) return await this.#connection.callAll(signal, commands);
+      const [sequence, ...replies] = await this.#connection.callAll(signal, [
+        this.#sequence.command,
+        ...commands,
+      ]);
+      low = this.#readSequence(sequence);
+      return replies;
+    };
+    const readings = places.map((place) => readKey(place, pageElements));
+    const images = await runReadings(readings, send);
+    const high = this.#readSequence(await this.#connection.call(signal, ...this.#sequence.command));
+    return this.#partOf(places, images, low ?? high, high);
+  }
+
+  /**
+   * Reads under MULTI/EXEC, which makes the server's other clients wait. The commands must be known beforehand, so the keys
+   * are read once as usual with their commands noted; where the same commands do not fit any more, the key is unsettled.
+   */
+  async #readExactly(places: readonly KeyPlace[], signal: AbortSignal): Promise<KeyPart> {
+    const noted: Command[] = [];
+    const note: Send = async (commands) => {
+      for (const command of commands) noted.push(command);
+      return await this.#connection.callAll(signal, commands);
+    };
+    await runReadings(
+      places.map((place) => readKey(place, Number.POSITIVE_INFINITY)),
+      note,
+    );
+    const replies = await this.#connection.callAll(signal, [
+      ['MULTI'],
+      this.#sequence.command,
+      ...noted,
+      ['EXEC'],
+    ]);
+    const executed = requireReply(replies.at(-1), 'EXEC', this.#connection.place);
+    const [sequence, ...values] = Array.isArray(executed) ? executed : [];
+    const known = new Map(noted.map((command, at) => [commandText(command), values[at]]));
+    const images: (KeyImage | undefined)[] = places.map((place) => {
+      const reading = readKey(place, Number.POSITIVE_INFINITY);
+      let step = reading.next([]);
+      while (step.done !== true) {
+        const answers = step.value.map((command) => known.get(commandText(command)));
+        if (answers.some((answer) => answer === undefined)) return undefined;
+        step = reading.next(answers as Reply[]);
+      }
+      return step.value;
+    });
+    const at = this.#readSequence(sequence);
+    return this.#partOf(places, images, at, at);
+  }
+
+  #partOf(
+    places: readonly KeyPlace[],
+    images: readonly (KeyImage | undefined)[],
+    low: number,
+    high: number,
+  ): KeyPart {
+    return {
+      images: images.filter((image) => image !== undefined),
+      walk: undefined,
+      rangeLow: low,
+      low,
+      high,
+      unsettled: places.filter((_, at) => images[at] === undefined),
+      session: this.#connection.session,
+    };
+  }
+
+  #readSequence(reply: Reply | undefined): number {
+    return this.#sequence.read(
+      requireReply(reply, 'the question for its sequence number', this.#connection.place),
+    );
+  }
+}
+
+const scanCount = 1_000;
+const pageElements = 1_000;
+
+/** Words one by one, so that different commands have different texts. */
+const commandText = (command: Command): string =>
+  JSON.stringify(
+    command.map((word) => (typeof word === 'object' ? Buffer.from(word).toString('latin1') : String(word))),
+  );
+
+const unordered = (place: string): TailraceError =>
+  new TailraceError('SOURCE_UNSUPPORTED', `${place} does not give its keys in order`, {
+    context: { server: place },
+    remedy:
+      'The source must be Apache Kvrocks or tailrace serve; its SCAN must walk the keys in their order.',
+  });

@@ -1,0 +1,164 @@
+import type { Change } from '../../data-model/index.js';
+import { ReplyError } from '../../resp/index.js';
+import { goneImage, unsupportedImage, wholeImage } from '../key-image.js';
+import { type KeyPlace, keyAt } from '../key-place.js';
+import { readStream } from './read-stream.js';
+import {
+  buffersOf,
+  type Command,
+  failed,
+  type KeyFacts,
+  type KeyReading,
+  largestCount,
+  type ValueReading,
+} from './reading.js';
+
+/** @param pageElements of a collection that are asked for at once; Infinity = all */
+export function* readKey(place: KeyPlace, pageElements: number): KeyReading {
+  const { ns, key } = keyAt(place);
+  const [type, expiry] = yield [
+    ['TYPE', key],
+    ['PEXPIRETIME', key],
+  ];
+  if (type instanceof ReplyError) return unsupportedImage(place, type.message);
+  let ttlAt = typeof expiry === 'number' ? expiry : undefined;
+  if (expiry instanceof ReplyError) {
+    // Before PEXPIRETIME came, the time left was all that could be asked for.
+    const [left] = yield [['PTTL', key]];
+    ttlAt = typeof left === 'number' && left >= 0 ? Date.now() + left : -1;
+  }
+  if (type === 'none' || ttlAt === -2) return goneImage(place);
+  const facts: KeyFacts = { seq: 0, index: 0, ns, key };
+  const expires = ttlAt === undefined || ttlAt < 0 ? undefined : ttlAt;
+  const value = yield* readValue(facts, String(type), expires, pageElements);
+  if (value === undefined) return undefined;
+  if (typeof value === 'string') return unsupportedImage(place, value);
+  return wholeImage(place, value);
+}
+
+function* readValue(
+  facts: KeyFacts,
+  type: string,
+  ttlAt: number | undefined,
+  pageElements: number,
+): ValueReading {
+  if (type === 'string' || type === 'ReJSON-RL') return yield* readWhole(facts, type, ttlAt);
+  const value = yield* readElements(facts, type, pageElements);
+  if (!Array.isArray(value)) return value;
+  const expiry: Change[] =
+    ttlAt === undefined
+      ? []
+      : [{ ...facts, op: 'expire', type: typeByName[type] ?? 'hash', ttlAt, value: undefined }];
+  return [{ ...facts, op: 'delete', type: 'key' }, ...value, ...expiry];
+}
+
+function* readWhole(facts: KeyFacts, type: string, ttlAt: number | undefined): ValueReading {
+  const [value] = yield [[type === 'string' ? 'GET' : 'JSON.GET', facts.key]];
+  if (value instanceof ReplyError) return failed(value);
+  if (!(value instanceof Buffer)) return undefined;
+  return [{ ...facts, op: 'put', type: type === 'string' ? 'string' : 'json', value, ttlAt }];
+}
+
+function* readElements(facts: KeyFacts, type: string, pageElements: number): ValueReading {
+  const { key } = facts;
+  switch (type) {
+    case 'hash':
+      return yield* readScanned(facts, 'HSCAN', pageElements, (items) =>
+        pairs(items).map(([field, value]) => ({ ...facts, op: 'put', type: 'hash', field, value })),
+      );
+    case 'set':
+      return yield* readScanned(facts, 'SSCAN', pageElements, (items) =>
+        items.map((member) => ({ ...facts, op: 'put', type: 'set', member })),
+      );
+    case 'zset':
+      return yield* readRanges(
+        pageElements,
+        (from, to) => ['ZRANGE', key, from, to, 'WITHSCORES'],
+        2,
+        (items) =>
+          pairs(items).map(([member, score]) => ({
+            ...facts,
+            ...{ op: 'put', type: 'zset', member, score: readScore(score) },
+          })),
+      );
+    case 'list':
+      return yield* readRanges(
+        pageElements,
+        (from, to) => ['LRANGE', key, from, to],
+        1,
+        (items) => items.map((value) => ({ ...facts, op: 'push', type: 'list', side: 'tail', value })),
+      );
+    case 'sortedint':
+      return yield* readRanges(
+        pageElements,
+        (from, to) => ['SIRANGE', key, from, to < 0 ? largestCount : to - from + 1],
+        1,
+        (items) => items.map((id) => ({ ...facts, op: 'put', type: 'sortedint', id: BigInt(String(id)) })),
+      );
+    case 'bitmap': {
+      const [value] = yield [['GET', key]];
+      if (value instanceof ReplyError) return failed(value);
+      if (!(value instanceof Buffer)) return undefined;
+      return [{ ...facts, op: 'put', type: 'bitmap', offset: 0, value, size: undefined }];
+    }
+    case 'stream':
+      return yield* readStream(facts, pageElements);
+    default:
+      return `a ${type} cannot be read over the network`;
+  }
+}
+
+/** HSCAN and SSCAN. */
+function* readScanned(
+  { key }: KeyFacts,
+  command: string,
+  pageElements: number,
+  tell: (items: readonly Buffer[]) => readonly Change[],
+): ValueReading {
+  const changes: Change[] = [];
+  const count = Math.min(pageElements, largestCount);
+  let cursor = '0';
+  do {
+    const [reply] = yield [[command, key, cursor, 'COUNT', count]];
+    if (reply instanceof ReplyError) return failed(reply);
+    const [next, items] = Array.isArray(reply) ? reply : [];
+    if (!Array.isArray(items)) return undefined;
+    for (const change of tell(buffersOf(items))) changes.push(change);
+    cursor = String(next);
+  } while (cursor !== '0');
+  return changes.length === 0 ? undefined : changes;
+}
+
+/** Elements by their rank: pages until one is not full. */
+function* readRanges(
+  pageElements: number,
+  ask: (from: number, to: number) => Command,
+  wordsPerElement: number,
+  tell: (items: readonly Buffer[]) => readonly Change[],
+): ValueReading {
+  const changes: Change[] = [];
+  const isUnlimited = pageElements >= largestCount;
+  for (let from = 0; ; from += pageElements) {
+    const [reply] = yield [ask(from, isUnlimited ? -1 : from + pageElements - 1)];
+    if (reply instanceof ReplyError) return failed(reply);
+    if (!Array.isArray(reply)) return undefined;
+    for (const change of tell(buffersOf(reply))) changes.push(change);
+    if (isUnlimited || reply.length < pageElements * wordsPerElement) break;
+  }
+  return changes.length === 0 ? undefined : changes;
+}
+
+const pairs = (items: readonly Buffer[]): [Buffer, Buffer][] =>
+  Array.from({ length: items.length / 2 }, (_, at) => [items[2 * at], items[2 * at + 1]]);
+
+const readScore = (text: Buffer): number => Number(text.toString('latin1').replace('inf', 'Infinity'));
+
+const typeByName: Readonly<Record<string, Extract<Change, { op: 'expire' }>['type']>> = {
+  hash: 'hash',
+  list: 'list',
+  set: 'set',
+  zset: 'zset',
+  bitmap: 'bitmap',
+  sortedint: 'sortedint',
+  stream: 'stream',
+};

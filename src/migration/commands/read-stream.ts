@@ -1,0 +1,100 @@
+import type { Change } from '../../data-model/index.js';
+import { type Reply, ReplyError } from '../../resp/index.js';
+import {
+  buffersOf,
+  type Command,
+  failed,
+  type KeyFacts,
+  largestCount,
+  type ValueReading,
+} from './reading.js';
+
+/**
+ * A stream: its entries by id, then its last id and counters, then its groups with their consumers and pending entries, as
+ * the commands that set them.
+ */
+export function* readStream(facts: KeyFacts, pageElements: number): ValueReading {
+  const { key } = facts;
+  const count = Math.min(pageElements, largestCount);
+  const changes: Change[] = [];
+  const tell = (...command: (string | Uint8Array)[]): void => {
+    changes.push({ ...facts, op: 'streamMeta', type: 'stream', command });
+  };
+  let start = '-';
+  for (;;) {
+    const [reply] = yield [['XRANGE', key, start, '+', 'COUNT', count]];
+    if (reply instanceof ReplyError) return failed(reply);
+    if (!Array.isArray(reply)) return undefined;
+    for (const entry of reply) {
+      const [id, fields] = Array.isArray(entry) ? entry : [];
+      if (!Array.isArray(fields)) return undefined;
+      changes.push({ ...facts, op: 'put', type: 'stream', id: String(id), fields: buffersOf(fields) });
+      start = `(${String(id)}`;
+    }
+    if (reply.length < count) break;
+  }
+  const [stream, groups] = yield [
+    ['XINFO', 'STREAM', key],
+    ['XINFO', 'GROUPS', key],
+  ];
+  if (stream instanceof ReplyError) return failed(stream);
+  if (!Array.isArray(stream) || !Array.isArray(groups)) return undefined;
+  const state = namedValues(stream);
+  if (changes.length === 0) {
+    tell('XGROUP', 'CREATE', key, 'tailrace', '0', 'MKSTREAM');
+    tell('XGROUP', 'DESTROY', key, 'tailrace');
+  }
+  tell(
+    ...['XSETID', key, String(state.get('last-generated-id'))],
+    ...['ENTRIESADDED', String(state.get('entries-added') ?? changes.length)],
+    ...['MAXDELETEDID', String(state.get('max-deleted-entry-id') ?? '0-0')],
+  );
+  for (const reply of groups) {
+    const group = namedValues(reply);
+    const name = group.get('name');
+    if (!(name instanceof Buffer)) return undefined;
+    const created = ['XGROUP', 'CREATE', key, name, String(group.get('last-delivered-id')), 'MKSTREAM'];
+    const read = group.get('entries-read');
+    tell(...created, 'ENTRIESREAD', String(typeof read === 'number' ? read : -1));
+    const failure = yield* readGroup(facts, name, count, tell);
+    if (failure !== undefined) return failure.reason;
+  }
+  return changes;
+}
+
+function* readGroup(
+  { key }: KeyFacts,
+  name: Buffer,
+  count: number,
+  tell: (...command: (string | Uint8Array)[]) => void,
+): Generator<readonly Command[], { reason: string | undefined } | undefined, readonly Reply[]> {
+  const [consumers] = yield [['XINFO', 'CONSUMERS', key, name]];
+  if (!Array.isArray(consumers)) return { reason: undefined };
+  for (const reply of consumers) {
+    const consumer = namedValues(reply).get('name');
+    if (consumer instanceof Buffer) tell('XGROUP', 'CREATECONSUMER', key, name, consumer);
+  }
+  let start = '-';
+  for (;;) {
+    const [pending] = yield [['XPENDING', key, name, start, '+', count]];
+    if (!Array.isArray(pending))
+      return { reason: pending instanceof ReplyError ? failed(pending) : undefined };
+    for (const reply of pending) {
+      const [id, consumer, idle, deliveries] = Array.isArray(reply) ? reply : [];
+      if (!(consumer instanceof Buffer)) return { reason: undefined };
+      const time = String(Date.now() - Number(idle));
+      const claimed = ['XCLAIM', key, name, consumer, '0', String(id), 'TIME', time];
+      tell(...claimed, 'RETRYCOUNT', String(deliveries), 'FORCE', 'JUSTID');
+      start = `(${String(id)}`;
+    }
+    if (pending.length < count) return undefined;
+  }
+}
+
+/** A flat list of names and values, or of a RESP3 map, by name. */
+const namedValues = (reply: Reply): Map<string, Reply> => {
+  const items = Array.isArray(reply) ? reply : [];
+  const values = new Map<string, Reply>();
+  for (let at = 0; at + 1 < items.length; at += 2) values.set(String(items[at]), items[at + 1]);
+  return values;
+};

@@ -1,0 +1,36 @@
+import type { Change } from '../../data-model/index.js';
+import type { CommandArgument, Reply, ReplyError } from '../../resp/index.js';
+import type { KeyImage } from '../key-image.js';
+
+export type Command = readonly CommandArgument[];
+
+/**
+ * How a key is read: each step gives the commands that are sent next and takes their replies. The end is the image, or
+ * undefined when the key changed so much meanwhile that what was read fits no key.
+ */
+export type KeyReading = Generator<readonly Command[], KeyImage | undefined, readonly Reply[]>;
+
+/** Reads a value: `undefined` as for keys; a text says why the value cannot be read. */
+export type ValueReading = Generator<
+  readonly Command[],
+  readonly Change[] | string | undefined,
+  readonly Reply[]
+>;
+
+/** What all changes of one key have in common. */
+export interface KeyFacts {
+  readonly seq: number;
+  readonly index: number;
+  readonly ns: string;
+  readonly key: Buffer;
+}
+
+/** A key of another type than before has changed; anything else is why it cannot be read. */
+export const failed = (reply: ReplyError): string | undefined =>
+  reply.code === 'WRONGTYPE' || /no such key|not found/i.test(reply.message) ? undefined : reply.message;
+
+export const buffersOf = (replies: readonly Reply[]): Buffer[] =>
+  replies.map((reply) => (reply instanceof Buffer ? reply : Buffer.from(String(reply))));
+
+/** What commands take as a number of elements, at most. */
+export const largestCount = 2 ** 31 - 1;

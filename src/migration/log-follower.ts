@@ -1,0 +1,83 @@
+import type { Transaction } from '../data-model/index.js';
+import { Decoder, type Position, positionOf, type Source, type SourceBatch } from '../kit/index.js';
+
+/** A source whose newest batch can be asked for: where a snapshot begins. */
+export interface LogSource extends Source {
+  /** The newest batch; null when nothing was ever written. */
+  newestPosition(signal: AbortSignal): Promise<Position | null>;
+}
+
+/**
+ * The source's log, read as far as asked and no further: batches that were pulled beyond are held. One decoder sees every
+ * batch from the start point on, so that it knows what became of each key since.
+ */
+export class LogFollower {
+  readonly #source: LogSource;
+  readonly #decoder = new Decoder();
+  #held: SourceBatch[] = [];
+  #pulling: Promise<void> | undefined;
+  #position: Position | null;
+  latestSequence = 0;
+
+  /** @param start the last batch that was handled; null = none ever */
+  static async open(source: LogSource, start: Position | null, signal: AbortSignal): Promise<LogFollower> {
+    await source.open(start === null ? { kind: 'beginning' } : { kind: 'after', position: start }, signal);
+    return new LogFollower(source, start);
+  }
+
+  private constructor(source: LogSource, start: Position | null) {
+    this.#source = source;
+    this.#position = start;
+    this.latestSequence = start?.sequence ?? 0;
+  }
+
+  /** The last batch that `take` has given. */
+  get position(): Position | null {
+    return this.#position;
+  }
+
+  get sequence(): number {
+    return this.#position?.sequence ?? 0;
+  }
+
+  get isIdle(): boolean {
+    return this.#held.length === 0;
+  }
+
+  /** Asks the source for more, once; resolves when something came, or nothing for a while. */
+  async pull(signal: AbortSignal): Promise<void> {
+    if (this.#held.length > 0) return;
+    this.#pulling ??= this.#pull(signal);
+    try {
+      await this.#pulling;
+    } finally {
+      this.#pulling = undefined;
+    }
+  }
+
+  /** The transactions that are at hand up to sequence number `through`, at most about `maxBytes` of them, decoded. */
+  take(through: number, maxBytes: number): Transaction[] {
+    const taken: Transaction[] = [];
+    let bytes = 0;
+    let at = 0;
+    for (; at < this.#held.length && bytes < maxBytes; at++) {
+      const batch = this.#held[at];
+      if (batch.sequence + batch.count - 1 > through) break;
+      taken.push(this.#decoder.decode(batch.bytes));
+      bytes += batch.bytes.length;
+      if (batch.count > 0) this.#position = positionOf(batch);
+    }
+    this.#held.splice(0, at);
+    return taken;
+  }
+
+  async #pull(signal: AbortSignal): Promise<void> {
+    const pulled = await this.#source.pull({ maxBatches: pullBatches, maxBytes: pullBytes }, signal);
+    if (pulled === null) return;
+    this.latestSequence = Math.max(pulled.latestSequence, this.sequence);
+    this.#held = [...pulled.batches];
+  }
+}
+
+const pullBatches = 1_000;
+const pullBytes = 1024 * 1024;

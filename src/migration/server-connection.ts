@@ -1,0 +1,117 @@
+import { isTailraceError, TailraceError } from '../errors/index.js';
+import {
+  ByteWriter,
+  type CommandArgument,
+  type Reply,
+  ReplyError,
+  type RespAddress,
+  RespConnection,
+  writeCommand,
+} from '../resp/index.js';
+
+/** A connection for reading keys, opened when it is needed. */
+export class ServerConnection {
+  readonly #address: RespAddress;
+  #connection: RespConnection | undefined;
+  #session = 0;
+
+  constructor(address: RespAddress) {
+    this.#address = address;
+  }
+
+  get place(): string {
+    return `${this.#address.host}:${this.#address.port}`;
+  }
+
+  /** Counts the connections: another number, another connection. */
+  get session(): number {
+    return this.#session;
+  }
+
+  /** True when the connection of that number still stands: whoever answers is who answered before. */
+  async isAlive(session: number, signal: AbortSignal): Promise<boolean> {
+    if (session !== this.#session || !this.isOpen) return false;
+    try {
+      await this.callAll(signal, [['PING']]);
+      return session === this.#session;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (isTailraceError(error, 'SOURCE_UNREACHABLE')) return false;
+      throw error;
+    }
+  }
+
+  /** False when it is not open, or lost. */
+  get isOpen(): boolean {
+    return this.#connection !== undefined && this.#connection.error === undefined;
+  }
+
+  /** One command, one reply. Rejects when the signal aborts or the connection is lost. */
+  async call(signal: AbortSignal, ...words: readonly CommandArgument[]): Promise<Reply> {
+    const [reply] = await this.callAll(signal, [words]);
+    return reply as Reply;
+  }
+
+  /** Sends all commands at once; error replies are values. */
+  async callAll(signal: AbortSignal, commands: readonly (readonly CommandArgument[])[]): Promise<Reply[]> {
+    if (commands.length === 0) return [];
+    const connection = await this.#open(signal);
+    const out = new ByteWriter(16 * 1024);
+    for (const words of commands) writeCommand(out, words);
+    try {
+      return await abortable(connection.send(out.bytes, commands.length), signal);
+    } catch (cause) {
+      this.close();
+      signal.throwIfAborted();
+      throw new TailraceError(
+        'SOURCE_UNREACHABLE',
+        `lost ${this.place}: ${cause instanceof Error ? cause.message : String(cause)}`,
+        {
+          context: { server: this.place },
+          remedy: 'Check that the server is running; started again, it goes on where it stands.',
+          cause,
+        },
+      );
+    }
+  }
+
+  close(): void {
+    this.#connection?.close();
+    this.#connection = undefined;
+  }
+
+  async #open(signal: AbortSignal): Promise<RespConnection> {
+    if (this.#connection !== undefined && this.#connection.error === undefined) return this.#connection;
+    this.#connection = await RespConnection.open(this.#address, { signal });
+    this.#session++;
+    return this.#connection;
+  }
+}
+
+/** The reply, unless it is an error. @throws TailraceError `SOURCE_REFUSED` | `SOURCE_UNSUPPORTED` | `SOURCE_UNREACHABLE` */
+export const requireReply = (reply: Reply | undefined, what: string, place: string): Reply => {
+  if (reply === undefined) throw new RangeError(`no reply to ${what}`);
+  if (!(reply instanceof ReplyError)) return reply;
+  const { message } = reply;
+  const isBusy = /^(LOADING|MASTERDOWN|TRYAGAIN|BUSY|CLUSTERDOWN)\b/.test(message);
+  const isRefusal = /^(NOAUTH|WRONGPASS|NOPERM)\b|invalid password|admin permission|authentication/i.test(
+    message,
+  );
+  const code = isBusy ? 'SOURCE_UNREACHABLE' : isRefusal ? 'SOURCE_REFUSED' : 'SOURCE_UNSUPPORTED';
+  throw new TailraceError(code, `${place} refuses ${what}: ${message}`, {
+    context: { server: place },
+    remedy: isRefusal
+      ? 'Give the password of the administrator.'
+      : isBusy
+        ? 'Wait until the server is ready.'
+        : 'The server must be Apache Kvrocks 2.10 or later, or tailrace serve.',
+  });
+};
+
+const abortable = <Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> =>
+  new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });

@@ -1,0 +1,150 @@
+import { isTailraceError, TailraceError } from '../errors/index.js';
+import {
+  type Claim,
+  isSamePosition,
+  type Logger,
+  type Position,
+  type Sink,
+  type SinkBatch,
+  type Transaction,
+} from '../kit/index.js';
+import { Backoff, type RetryOptions, systemTiming } from '../pipeline/index.js';
+
+export interface TargetWriterOptions {
+  readonly name: string;
+  readonly retry: RetryOptions;
+  /** True leaves out what the target refuses for good, and counts it; false ends at it. */
+  readonly skipsRefused: boolean;
+  readonly log: Logger;
+}
+
+/** Writes to a sink whatever it takes: claims it, tries again, and asks the sink after an unknown outcome. */
+export class TargetWriter {
+  readonly sink: Sink;
+  refused = 0;
+  readonly #options: TargetWriterOptions;
+  #claim: Claim = { epoch: 0, position: null };
+  #position: Position | null = null;
+
+  constructor(sink: Sink, options: TargetWriterOptions) {
+    this.sink = sink;
+    this.#options = options;
+  }
+
+  get position(): Position | null {
+    return this.#position;
+  }
+
+  /** Fences whoever wrote before, and reads the target's position; for a sink that holds none, `stored` is taken. */
+  async claim(signal: AbortSignal, stored: Position | null = null): Promise<Position | null> {
+    const backoff = new Backoff(this.#options.retry, systemTiming);
+    for (;;) {
+      try {
+        this.#claim = await this.sink.claim(signal);
+        this.#position = this.sink.holdsPosition ? this.#claim.position : stored;
+        return this.#position;
+      } catch (error) {
+        if (!isTailraceError(error, 'SINK_UNREACHABLE') || signal.aborted || !backoff.mayRetry()) throw error;
+        this.#warn('the target cannot be reached, trying again', error);
+        await backoff.wait(signal);
+      }
+    }
+  }
+
+  /**
+   * Resolves when the transactions and the position are durable in the target.
+   * @throws TailraceError `SINK_FENCED` | `SINK_POISON` | `SINK_FAILED`
+   */
+  async write(
+    transactions: readonly Transaction[],
+    position: Position,
+    byteLength: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const backoff = new Backoff(this.#options.retry, systemTiming);
+    let batch: SinkBatch = { transactions, position, previous: this.#position, byteLength };
+    for (;;) {
+      const outcome = await this.sink.write(batch, this.#claim, signal);
+      switch (outcome.kind) {
+        case 'accepted':
+          await outcome.durable;
+          this.#position = position;
+          return;
+        case 'durable':
+          this.#position = position;
+          return;
+        case 'fenced':
+          throw this.#fenced(outcome.error);
+        case 'fatal':
+          throw this.#failed(outcome.error);
+        case 'poison':
+          batch = this.#withoutRejected(batch, outcome.rejections);
+          continue;
+        case 'retryable':
+        case 'unknown':
+          if (signal.aborted || !backoff.mayRetry()) throw this.#failed(outcome.error);
+          this.#warn('a write to the target failed, trying again', outcome.error);
+          await backoff.wait(signal, outcome.kind === 'retryable' ? outcome.afterMs : 0);
+          signal.throwIfAborted();
+          if (outcome.kind === 'unknown' && (await this.#isHeldAfterReclaim(batch, signal))) return;
+      }
+    }
+  }
+
+  async #isHeldAfterReclaim(batch: SinkBatch, signal: AbortSignal): Promise<boolean> {
+    const before = this.#position;
+    const held = await this.claim(signal, before);
+    if (isSamePosition(held, batch.position)) return true;
+    if (isSamePosition(held, before)) return false;
+    throw this.#fenced(new Error('it is at a position that this process has not written'));
+  }
+
+  #withoutRejected(
+    batch: SinkBatch,
+    rejections: readonly { transaction: number; change: number; reason: string }[],
+  ): SinkBatch {
+    const [first] = rejections;
+    if (first === undefined) throw this.#failed(new Error('it refused a batch without naming a change'));
+    const change = batch.transactions[first.transaction].changes[first.change];
+    const key = 'key' in change ? JSON.stringify(Buffer.from(change.key).toString()) : 'no key';
+    const what = `${change.op} ${change.type} of ${key}: ${first.reason}`;
+    if (!this.#options.skipsRefused)
+      throw new TailraceError('SINK_POISON', `${this.#options.name} refuses the ${what}`, {
+        context: { sink: this.#options.name, sequence: change.seq, refused: rejections.length },
+        remedy: 'Mend the target, or leave such keys out with --skip-unsupported.',
+      });
+    this.refused += rejections.length;
+    this.#warn('left out what the target refuses', new Error(what));
+    const refused = new Set(rejections.map(({ transaction, change: at }) => `${transaction}:${at}`));
+    const transactions = batch.transactions.map((transaction, at) => ({
+      ...transaction,
+      changes: transaction.changes.filter((_, index) => !refused.has(`${at}:${index}`)),
+    }));
+    return { ...batch, transactions };
+  }
+
+  #warn(message: string, error: Error): void {
+    this.#options.log.warn(message, { target: this.#options.name, reason: error.message });
+  }
+
+  #fenced(cause: Error): TailraceError {
+    return new TailraceError(
+      'SINK_FENCED',
+      `another process took over ${this.#options.name}: ${cause.message}`,
+      {
+        context: { sink: this.#options.name },
+        remedy: 'Let the other one go on; this one has stopped and changed nothing more.',
+        cause,
+      },
+    );
+  }
+
+  #failed(cause: Error): TailraceError {
+    if (isTailraceError(cause)) return cause;
+    return new TailraceError('SINK_FAILED', `${this.#options.name} failed: ${cause.message}`, {
+      context: { sink: this.#options.name },
+      remedy: 'Mend the target and run the same command again: it goes on where it stands.',
+      cause,
+    });
+  }
+}

@@ -1,0 +1,74 @@
+import { appendRecordsAfter, appendRecordsOf } from '../../data-model/index.js';
+import { WriteBatchBuilder } from '../../write-batch/index.js';
+import type { Connection } from '../connection.js';
+import type { ServerCommand } from '../server-command.js';
+
+/**
+ * RECORDS SCAN after [COUNT n] [BYTES n] and RECORDS GET key [key ...]: keys of all namespaces as the store holds them, for
+ * copying a data set while it is written to. `after` and `key` are metadata keys (`ns_len | namespace | user key`); an
+ * empty `after` begins the walk.
+ *
+ * Answers three things: the sequence number of the newest write that the records contain (it may not be durable yet), where
+ * to go on (nil at the end, and for GET), and the records as one serialized WriteBatch, each key whole, its metadata
+ * before its sub-keys. One reply is one moment: the keys in it are exactly as they stood at that sequence number.
+ */
+const records: ServerCommand = {
+  name: 'records',
+  arity: -3,
+  flags: ['readonly'],
+  isAdmin: true,
+  isRefusedInMulti: true,
+  run: (connection, args) => {
+    const verb = args[1].toString('latin1').toUpperCase();
+    if (verb === 'SCAN') scanRecords(connection, args);
+    else if (verb === 'GET') getRecords(connection, args);
+    else connection.reply.error('ERR syntax error');
+  },
+};
+
+const scanRecords = (connection: Connection, args: readonly Buffer[]): void => {
+  let maxKeys = defaultKeys;
+  let maxBytes = defaultBytes;
+  for (let at = 3; at < args.length; at += 2) {
+    const word = args[at].toString('latin1').toUpperCase();
+    const value = Number(args[at + 1]?.toString('latin1') ?? Number.NaN);
+    if (word !== 'COUNT' && word !== 'BYTES') {
+      connection.reply.error('ERR syntax error');
+      return;
+    }
+    if (!Number.isSafeInteger(value) || value < 1) {
+      connection.reply.error('ERR value is not an integer or out of range');
+      return;
+    }
+    if (word === 'COUNT') maxKeys = Math.min(value, largestCount);
+    else maxBytes = Math.min(value, largestBytes);
+  }
+  const { store, services } = connection.state;
+  const batch = new WriteBatchBuilder(64 * 1024);
+  const limit = { maxKeys, maxBytes, nowMs: services.nowMs() };
+  const { next } = appendRecordsAfter(store, args[2], limit, batch);
+  answer(connection, next, batch);
+};
+
+const getRecords = (connection: Connection, args: readonly Buffer[]): void => {
+  const { store, services } = connection.state;
+  const batch = new WriteBatchBuilder(4 * 1024);
+  const nowMs = services.nowMs();
+  for (const key of args.slice(2)) if (key.length > 0) appendRecordsOf(store, key, nowMs, batch);
+  answer(connection, undefined, batch);
+};
+
+const answer = ({ reply, state }: Connection, next: Buffer | undefined, batch: WriteBatchBuilder): void => {
+  reply.array(3);
+  reply.integer(state.store.sequence);
+  if (next === undefined) reply.null();
+  else reply.bulk(next);
+  reply.bulk(batch.finish());
+};
+
+const defaultKeys = 1000;
+const largestCount = 100_000;
+const defaultBytes = 1024 * 1024;
+const largestBytes = 64 * 1024 * 1024;
+
+export const recordCommands: readonly ServerCommand[] = [records];

@@ -1,0 +1,91 @@
+import type { Reply, RespConnection } from '../../src/resp/index.js';
+
+/**
+ * Everything that a server holds, key by key, read by its ordinary commands: two servers hold the same when these are equal,
+ * whichever of them is a Redis and whichever a store of Kvrocks' types. Bytes as latin1 text; unordered things sorted.
+ */
+export const readDataState = async (
+  server: RespConnection,
+  isIgnored: (key: string) => boolean = () => false,
+): Promise<Record<string, unknown>> => {
+  const state: Record<string, unknown> = {};
+  for (const key of ((await server.call('KEYS', '*')) as Buffer[]).sort(Buffer.compare)) {
+    const name = key.toString('latin1');
+    if (isIgnored(name)) continue;
+    const expireAt = Number(await server.call('PEXPIRETIME', key));
+    const value = await readValue(server, key);
+    if (value !== undefined) state[name] = { value, ...(expireAt >= 0 ? { expireAt } : {}) };
+  }
+  return state;
+};
+
+const readValue = async (server: RespConnection, key: Buffer): Promise<unknown> => {
+  const type = String(await server.call('TYPE', key));
+  switch (type) {
+    case 'none':
+      return undefined;
+    case 'string':
+    case 'bitmap': {
+      const value = text(await server.call('GET', key)) as string;
+      return value.startsWith('HYLL') ? { count: await server.call('PFCOUNT', key) } : value;
+    }
+    case 'hyperloglog':
+      return { count: await server.call('PFCOUNT', key) };
+    case 'ReJSON-RL':
+      return text(await server.call('JSON.GET', key));
+    case 'hash':
+      return pairs(await server.call('HGETALL', key)).sort(byText);
+    case 'list':
+      return { list: text(await server.call('LRANGE', key, 0, -1)) };
+    case 'set':
+      return (text(await server.call('SMEMBERS', key)) as string[]).sort();
+    case 'zset':
+      return pairs(await server.call('ZRANGE', key, 0, -1, 'WITHSCORES'))
+        .map(([member, score]) => [member, Number(String(score).replace('inf', 'Infinity'))])
+        .sort(byText);
+    case 'sortedint':
+      return (text(await server.call('SIRANGE', key, 0, 100_000)) as string[]).map((id) => [id, Number(id)]);
+    case 'stream':
+      return await readStream(server, key);
+    default:
+      throw new Error(`no way to read a ${type}`);
+  }
+};
+
+const readStream = async (server: RespConnection, key: Buffer): Promise<unknown> => {
+  const entries = (await server.call('XRANGE', key, '-', '+')) as Reply[];
+  const ids = new Set(entries.map((entry) => (text(entry) as unknown[])[0]));
+  const info = fieldsOf(await server.call('XINFO', 'STREAM', key));
+  const groups: unknown[] = [];
+  for (const reply of (await server.call('XINFO', 'GROUPS', key)) as Reply[]) {
+    const group = fieldsOf(reply);
+    const name = Buffer.from(String(group.get('name')), 'latin1');
+    const consumers = (await server.call('XINFO', 'CONSUMERS', key, name)) as Reply[];
+    const pending = (await server.call('XPENDING', key, name, '-', '+', 10_000)) as Reply[];
+    groups.push({
+      name: group.get('name'),
+      lastDelivered: group.get('last-delivered-id'),
+      consumers: consumers.map((consumer) => fieldsOf(consumer).get('name')).sort(),
+      // No command makes an entry pending that is deleted.
+      pending: pending.map((entry) => (text(entry) as unknown[]).slice(0, 2)).filter(([id]) => ids.has(id)),
+    });
+  }
+  return { entries: text(entries), lastId: info.get('last-generated-id'), groups };
+};
+
+const fieldsOf = (reply: Reply | undefined): Map<unknown, unknown> =>
+  new Map(pairs(reply) as [unknown, unknown][]);
+
+const text = (reply: Reply | undefined): unknown =>
+  Array.isArray(reply)
+    ? reply.map(text)
+    : reply instanceof Uint8Array
+      ? Buffer.from(reply).toString('latin1')
+      : reply;
+
+const pairs = (reply: Reply | undefined): unknown[][] => {
+  const words = text(reply) as unknown[];
+  return Array.from({ length: words.length / 2 }, (_, at) => words.slice(2 * at, 2 * at + 2));
+};
+
+const byText = (a: unknown[], b: unknown[]): number => (String(a[0]) < String(b[0]) ? -1 : 1);
