@@ -23,7 +23,7 @@ export class Buddy implements Allocator {
     let from = order;
     while (from < this.#free.length && this.#free[from].size === 0) from++;
     if (from >= this.#free.length) return -1;
-    let [block] = this.#free[from] as Iterable<number> as [number];
+    let block = this.#free[from].values().next().value ?? 0;
     this.#free[from].delete(block);
     for (; from > order; from--) {
       block *= 2;

@@ -144,7 +144,8 @@ export const allocateWords = (units: number): Int32Array => {
   return new Int32Array(new ArrayBuffer(length * 4 + 64), 48, length);
 };
 
-const spareWords = 16;
+/** Words behind the last unit's, always 0: scans may read that far. */
+export const spareWords = 16;
 
 const lowMask = (bits: number): number => (bits === 32 ? -1 : (1 << bits) - 1);
 

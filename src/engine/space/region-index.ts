@@ -8,7 +8,7 @@ import { lowestBit } from './free-bitmap.js';
  * never missing, so a cleared class really is empty.
  */
 export class RegionIndex {
-  readonly #words: number;
+  readonly #classLimit: number;
   readonly #summaryWords: number;
   readonly #topWords: number;
   readonly #regions: Int32Array;
@@ -17,17 +17,18 @@ export class RegionIndex {
   readonly #classes: Int32Array;
 
   constructor(regionCount: number, classLimit: number) {
-    this.#words = (regionCount + 31) >>> 5;
-    this.#summaryWords = (this.#words + 31) >>> 5;
+    const words = (regionCount + 31) >>> 5;
+    this.#classLimit = classLimit;
+    this.#summaryWords = (words + 31) >>> 5;
     this.#topWords = (this.#summaryWords + 31) >>> 5;
-    this.#regions = new Int32Array(classLimit * this.#words);
+    this.#regions = new Int32Array(classLimit * words);
     this.#summary = new Int32Array(classLimit * this.#summaryWords);
     this.#top = new Int32Array(classLimit * this.#topWords);
     this.#classes = new Int32Array((classLimit + 31) >>> 5);
   }
 
   add(sizeClass: number, region: number): void {
-    const at = sizeClass * this.#words + (region >>> 5);
+    const at = (region >>> 5) * this.#classLimit + sizeClass;
     const before = this.#regions[at];
     this.#regions[at] = before | (1 << (region & 31));
     if (before !== 0) return;
@@ -43,7 +44,7 @@ export class RegionIndex {
 
   remove(sizeClass: number, region: number): void {
     const word = region >>> 5;
-    const at = sizeClass * this.#words + word;
+    const at = word * this.#classLimit + sizeClass;
     this.#regions[at] &= ~(1 << (region & 31));
     if (this.#regions[at] !== 0) return;
     const group = word >>> 5;
@@ -57,7 +58,7 @@ export class RegionIndex {
   }
 
   has(sizeClass: number, region: number): boolean {
-    return ((this.#regions[sizeClass * this.#words + (region >>> 5)] >>> (region & 31)) & 1) !== 0;
+    return ((this.#regions[(region >>> 5) * this.#classLimit + sizeClass] >>> (region & 31)) & 1) !== 0;
   }
 
   hasClass(sizeClass: number): boolean {
@@ -89,7 +90,7 @@ export class RegionIndex {
     while (this.#top[topBase + at] === 0) at++;
     const group = (at << 5) + lowestBit(this.#top[topBase + at]);
     const word = (group << 5) + lowestBit(this.#summary[sizeClass * this.#summaryWords + group]);
-    return (word << 5) + lowestBit(this.#regions[sizeClass * this.#words + word]);
+    return (word << 5) + lowestBit(this.#regions[word * this.#classLimit + sizeClass]);
   }
 
   get byteLength(): number {

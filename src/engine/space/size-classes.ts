@@ -12,7 +12,7 @@ export class SizeClasses {
 
   constructor(maxRunUnits: number, exactUnits = 64) {
     this.maxRunUnits = maxRunUnits;
-    this.exactUnits = exactUnits;
+    this.exactUnits = Math.min(exactUnits, maxRunUnits);
     this.ofLength = new Uint16Array(maxRunUnits + 2);
     let current = 0;
     let previousStep = -1;

@@ -8,6 +8,7 @@ import {
   runForward,
   setFree,
   setUsed,
+  spareWords,
 } from './free-bitmap.js';
 import { RegionIndex } from './region-index.js';
 import { SizeClasses } from './size-classes.js';
@@ -130,7 +131,11 @@ export class SpaceManager {
       if (start < 0) sizeClass = this.#index.classFrom(sizeClass + 1);
     }
     if (this.#vacatedRegion >= 0) this.#index.remove(sizeClass, this.#vacatedRegion);
-    return this.#take(start, length);
+    if (sizeClass > this.#classes.exactUnits) return this.#take(start, length);
+    setUsed(this.#words, start, length);
+    this.#freeUnits -= length;
+    if (sizeClass > length) this.#index.add(sizeClass - length, (start + length) >>> this.#regionShift);
+    return start;
   }
 
   /**
@@ -154,10 +159,30 @@ export class SpaceManager {
     return undefined;
   }
 
-  /** Gives a run back; it joins its free neighbours and may be handed out at once. */
+  /** Gives a run back; it joins its free neighbours and may be handed out at once. Hot. */
   free(start: number, length: number): void {
-    this.#requireUsed(start, length);
     const words = this.#words;
+    const bit = start & 31;
+    const end = bit + length;
+    if (end < 32 && bit > 0 && start + length <= this.#units && length > 0) {
+      // Most runs lie inside one word, and what they join does too: no other word is looked at.
+      const at = start >>> 5;
+      const before = words[at];
+      const mask = ((1 << length) - 1) << bit;
+      if ((before & mask) !== 0) this.#requireUsed(start, length);
+      const after = before | mask;
+      const joinedBefore = Math.clz32(~before << (32 - bit));
+      const used = ~before >>> end;
+      const joinedBehind = 31 - Math.clz32(used & -used);
+      if (joinedBefore < bit && used !== 0) {
+        words[at] = after;
+        this.#freeUnits += length;
+        const run = joinedBefore + length + joinedBehind;
+        this.#addRun(start - joinedBefore, run);
+        return;
+      }
+    }
+    this.#requireUsed(start, length);
     const before = start > 0 ? runBackward(words, start - 1, this.#overLong) : 0;
     const behind = before === this.#overLong ? 0 : runForward(words, start + length, this.#overLong);
     setFree(words, start, length);
@@ -279,11 +304,60 @@ export class SpaceManager {
   }
 
   /**
-   * The lowest run of a class that has at least `length` units: its start, or `none`, or `tooShort` when the class
-   * has runs but the first region that holds any has none that long. Stale regions met on the way are removed; when
-   * the run found is the last of its class in its region, `#vacatedRegion` says so. Hot.
+   * The lowest run of an exact class, or `none`. Stale regions met on the way are removed; when the run found is the
+   * last of its class in its region, `#vacatedRegion` says so. Hot.
+   *
+   * A word at a time: a run of n units begins where a bit is the first free one and the n-th behind it is the first
+   * used one. Two short runs can look like that too, so what is found is checked.
+   */
+  #lowestExactRun(length: number): number {
+    const words = this.#words;
+    const wordShift = this.#regionShift - 5;
+    const skip = length >>> 5;
+    const shift = length & 31;
+    this.#vacatedRegion = -1;
+    while (this.#index.hasClass(length)) {
+      const region = this.#index.lowestRegion(length);
+      let at = region << wordShift;
+      const end = Math.min(at + (1 << wordShift), words.length - spareWords);
+      let previous = at > 0 ? words[at - 1] : 0;
+      let chosen = -1;
+      for (; at < end; at++) {
+        const word = words[at];
+        const ahead = skip === 0 ? previous : words[at + skip - 1];
+        const starts = word & ~((word << 1) | (previous >>> 31));
+        previous = word;
+        if (starts === 0) continue;
+        const behind = words[at + skip];
+        let ends = ~behind & ((behind << 1) | (ahead >>> 31));
+        if (shift !== 0) {
+          const next = words[at + skip + 1];
+          ends = (ends >>> shift) | ((~next & ((next << 1) | (behind >>> 31))) << (32 - shift));
+        }
+        let found = starts & ends;
+        while (found !== 0) {
+          const unit = at * 32 + lowestBit(found);
+          found &= found - 1;
+          if (runForward(words, unit, length) < length) continue;
+          if (chosen >= 0) return chosen;
+          chosen = unit;
+        }
+      }
+      if (chosen >= 0) {
+        this.#vacatedRegion = region;
+        return chosen;
+      }
+      this.#index.remove(length, region);
+    }
+    return none;
+  }
+
+  /**
+   * The same for any class, of runs that have at least `length` units; `tooShort` when the class has runs but the first
+   * region that holds any has none that long.
    */
   #lowestRun(sizeClass: number, length: number): number {
+    if (sizeClass <= this.#classes.exactUnits) return this.#lowestExactRun(sizeClass);
     const words = this.#words;
     const classOf = this.#classOf;
     const overLong = this.#overLong;
@@ -292,7 +366,7 @@ export class SpaceManager {
     while (this.#index.hasClass(sizeClass)) {
       const region = this.#index.lowestRegion(sizeClass);
       let at = region << wordShift;
-      const end = Math.min(at + (1 << wordShift), words.length - 1);
+      const end = Math.min(at + (1 << wordShift), words.length - spareWords);
       let isPreviousFree = at > 0 ? words[at - 1] >>> 31 : 0;
       let chosen = -1;
       let hasOther = false;
@@ -301,13 +375,11 @@ export class SpaceManager {
         let starts = word & ~((word << 1) | isPreviousFree);
         isPreviousFree = word >>> 31;
         while (starts !== 0) {
-          const bit = lowestBit(starts);
+          const unit = at * 32 + lowestBit(starts);
           starts &= starts - 1;
-          const used = ~(word >>> bit);
-          let run = used === 0 ? 32 : lowestBit(used);
-          if (run >= 32 - bit) run = runForward(words, at * 32 + bit, overLong);
+          const run = runForward(words, unit, overLong);
           if (classOf[run] !== sizeClass) continue;
-          if (chosen < 0 && run >= length) chosen = at * 32 + bit;
+          if (chosen < 0 && run >= length) chosen = unit;
           else hasOther = true;
           if (chosen >= 0 && hasOther) return chosen;
         }
