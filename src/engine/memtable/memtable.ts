@@ -157,7 +157,7 @@ export class Memtable {
       return;
     }
     const doomed: number[] = [];
-    order.seek((id) => this.#compare(begin, 0, begin.length, id), place);
+    order.seek((id, skip) => this.#compare(begin, 0, begin.length, id, skip), place);
     for (let node = order.idAt(place); node >= 0; node = order.idAt(place)) {
       if (this.#compare(end, 0, end.length, node) <= 0) break;
       doomed.push(node);
@@ -201,7 +201,7 @@ export class Memtable {
 
   seek(key: Uint8Array | undefined, place: OrderedPlace): void {
     if (key === undefined) this.#order.seekFirst(place);
-    else this.#order.seek((id) => this.#compare(key, 0, key.length, id), place);
+    else this.#order.seek((id, skip) => this.#compare(key, 0, key.length, id, skip), place);
   }
 
   seekEnd(place: OrderedPlace): void {
@@ -301,13 +301,13 @@ export class Memtable {
     this.#count++;
     if (this.#count * 2 > this.#slots.length) this.#growSlots();
     this.#claimSlot(node);
-    this.#order.insert(node, (id) => this.#compare(bytes, keyStart, keyEnd, id));
+    this.#order.insert(node, (id, skip) => this.#compare(bytes, keyStart, keyEnd, id, skip));
     return node;
   }
 
   #removeNode(node: number): void {
     const key = this.#keyView(node);
-    this.#order.remove(node, (id) => this.#compare(key, 0, key.length, id));
+    this.#order.remove(node, (id, skip) => this.#compare(key, 0, key.length, id, skip));
     this.#releaseSlot(node);
     this.#releaseValue(node);
     this.#arena.release(this.#keyAddress[node], this.#keyLength[node]);
@@ -391,18 +391,18 @@ export class Memtable {
     return this.#arena.view(this.#keyAddress[node], this.#keyLength[node]);
   }
 
-  /** Orders the given key against a node's. */
-  #compare(bytes: Uint8Array, start: number, end: number, node: number): number {
+  /** Orders the given key against a node's, as `CompareWithNode` has it. */
+  #compare(bytes: Uint8Array, start: number, end: number, node: number, skip = 0): number {
     const chunk = this.#arena.chunkOf(this.#keyAddress[node]);
     const offset = offsetOf(this.#keyAddress[node]);
     const length = end - start;
     const other = this.#keyLength[node];
     const shared = Math.min(length, other);
-    for (let i = 0; i < shared; i++) {
+    for (let i = skip; i < shared; i++) {
       const difference = bytes[start + i] - chunk[offset + i];
-      if (difference !== 0) return difference;
+      if (difference !== 0) return difference > 0 ? i + 1 : -i - 1;
     }
-    return length - other;
+    return length === other ? 0 : length > other ? shared + 1 : -shared - 1;
   }
 }
 

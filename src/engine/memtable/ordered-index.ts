@@ -1,30 +1,40 @@
 /**
+ * Orders a key that is searched for against that of a node: 0 when they are equal, else ±(1 + how many of their first
+ * bytes they share), above 0 when the key comes behind the node's. The first `skip` bytes are known to be the same.
+ */
+export type CompareWithNode = (id: number, skip: number) => number;
+
+/**
  * Node ids in key order: a list of leaves, each a short sorted array. Finding a place is a binary search over the
  * leaves' first keys, then one within the leaf; adding shifts one leaf and now and then splits it.
+ *
+ * Keys of one sorted set or list begin alike. What a key shares with its nearest neighbours found so far, it shares
+ * with all between them, so that a search compares those bytes only once.
  */
 export class OrderedIndex {
   readonly #leaves: Leaf[] = [];
   /** Grows with every change of the order, so that iterators notice. */
   version = 0;
   size = 0;
+  readonly #bounds: SharedBytes = { below: 0, above: 0 };
 
-  /** Adds a node that is not in the index. `compare(id)` orders the new key against that node's. */
-  insert(id: number, compare: (id: number) => number): void {
+  /** Adds a node that is not in the index. */
+  insert(id: number, compare: CompareWithNode): void {
     this.version++;
     this.size++;
     if (this.#leaves.length === 0) this.#leaves.push(new Leaf());
     const at = Math.max(0, this.#leafFor(compare));
     const leaf = this.#leaves[at];
-    leaf.insert(leaf.lowerBound(compare), id);
+    leaf.insert(leaf.lowerBound(compare, this.#bounds), id);
     if (leaf.length === leafCapacity)
       this.#leaves.splice(at + 1, 0, leaf.split(at === this.#leaves.length - 1));
   }
 
-  remove(id: number, compare: (id: number) => number): void {
+  remove(id: number, compare: CompareWithNode): void {
     this.version++;
     const at = this.#leafFor(compare);
     const leaf = this.#leaves[at];
-    const place = leaf?.lowerBound(compare) ?? 0;
+    const place = leaf?.lowerBound(compare, this.#bounds) ?? 0;
     if (leaf === undefined || leaf.ids[place] !== id)
       throw new RangeError('the node is not in the ordered index');
     leaf.remove(place);
@@ -38,10 +48,10 @@ export class OrderedIndex {
     this.#leaves.length = 0;
   }
 
-  /** Place of the first node whose key is not less: `compare(id)` orders the wanted key against that node's. */
-  seek(compare: (id: number) => number, place: OrderedPlace): void {
+  /** Place of the first node whose key is not less. */
+  seek(compare: CompareWithNode, place: OrderedPlace): void {
     place.leaf = Math.max(0, this.#leafFor(compare));
-    place.at = this.#leaves[place.leaf]?.lowerBound(compare) ?? 0;
+    place.at = this.#leaves[place.leaf]?.lowerBound(compare, this.#bounds) ?? 0;
     if (place.at >= (this.#leaves[place.leaf]?.length ?? 0) && place.leaf < this.#leaves.length) {
       place.leaf++;
       place.at = 0;
@@ -82,19 +92,33 @@ export class OrderedIndex {
   }
 
   /** The last leaf whose first key is not greater than the wanted one; -1 when there is none. */
-  #leafFor(compare: (id: number) => number): number {
+  #leafFor(compare: CompareWithNode): number {
     const leaves = this.#leaves;
+    const bounds = this.#bounds;
+    bounds.below = 0;
+    bounds.above = 0;
     let low = 0;
     let high = leaves.length;
+    if (high === 0) return -1;
     // Keys often come in order: look at the last leaf first.
-    if (high > 0 && compare(leaves[high - 1].ids[0]) >= 0) return high - 1;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (compare(leaves[middle].ids[0]) >= 0) low = middle + 1;
-      else high = middle;
+    for (let at = high - 1; low < high; at = (low + high) >>> 1) {
+      const order = compare(leaves[at].ids[0], Math.min(bounds.below, bounds.above));
+      if (order >= 0) {
+        low = at + 1;
+        bounds.below = order === 0 ? allBytes : order - 1;
+      } else {
+        high = at;
+        bounds.above = -order - 1;
+      }
     }
     return low - 1;
   }
+}
+
+/** How many first bytes the wanted key shares with its nearest known neighbours on either side. */
+interface SharedBytes {
+  below: number;
+  above: number;
 }
 
 /** A place in an OrderedIndex; good until the index's version changes. */
@@ -107,15 +131,20 @@ class Leaf {
   readonly ids = new Uint32Array(leafCapacity);
   length = 0;
 
-  /** First place whose key is not less than the wanted one. */
-  lowerBound(compare: (id: number) => number): number {
+  /** First place whose key is not less than the wanted one. `bounds`: what the leaf's neighbours told. */
+  lowerBound(compare: CompareWithNode, bounds: SharedBytes): number {
+    let { below, above } = bounds;
     let low = 0;
     let high = this.length;
-    if (high > 0 && compare(this.ids[high - 1]) > 0) return high;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (compare(this.ids[middle]) > 0) low = middle + 1;
-      else high = middle;
+    for (let at = high - 1; low < high; at = (low + high) >>> 1) {
+      const order = compare(this.ids[at], Math.min(below, above));
+      if (order > 0) {
+        low = at + 1;
+        below = order - 1;
+      } else {
+        high = at;
+        above = order === 0 ? allBytes : -order - 1;
+      }
     }
     return low;
   }
@@ -143,3 +172,4 @@ class Leaf {
 }
 
 const leafCapacity = 128;
+const allBytes = Number.MAX_SAFE_INTEGER;
