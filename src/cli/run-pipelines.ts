@@ -4,17 +4,21 @@ import { TailraceError } from '../errors/index.js';
 import { Decoder, type Logger } from '../kit/index.js';
 import {
   FileDeadLetters,
-  FileOffsetsStore,
+  type Lease,
+  type OffsetsStore,
   Pipeline,
   type PipelineOptions,
   type PipelineSink,
 } from '../pipeline/index.js';
 import { assembleTransform } from './assemble-transforms.js';
+import { openOffsets } from './open-offsets.js';
 
 /** A pipeline and all that it owns, ready to run. */
 export interface AssembledPipeline extends AsyncDisposable {
   readonly config: PipelineConfig;
   readonly pipeline: Pipeline;
+  /** Runs it as its only owner. @throws TailraceError `PIPELINE_OWNED`, and what `Pipeline.run` throws */
+  run(signal: AbortSignal): Promise<void>;
 }
 
 /** Makes a pipeline of its configuration. Paths are taken from the working directory. */
@@ -37,9 +41,10 @@ export const assemble = async (
       ...(chosen.maxLag === 0 ? {} : { maxLag: chosen.maxLag }),
     });
   }
-  const needsOffsets = sinks.some(({ sink }) => !sink.holdsPosition);
+  // A sink that holds its position keeps out other writers by itself; the others need an owner.
+  const needsOffsets = config.offsets.store !== 'file' || sinks.some(({ sink }) => !sink.holdsPosition);
   const needsLetters = config.errors.undecodable === 'dead-letter' || config.errors.poison === 'dead-letter';
-  const offsets = needsOffsets ? new FileOffsetsStore(resolve(config.offsets.path)) : undefined;
+  const offsets = needsOffsets ? openOffsets(config.offsets) : undefined;
   const deadLetters = needsLetters ? new FileDeadLetters(resolve(config.deadLetters.path)) : undefined;
   const pipeline = new Pipeline({
     name: config.name,
@@ -66,12 +71,29 @@ export const assemble = async (
   return {
     config,
     pipeline,
+    run: (signal) => (offsets === undefined ? pipeline.run(signal) : runOwned(pipeline, offsets, signal)),
     [Symbol.asyncDispose]: async () => {
       for (const { sink } of sinks) await sink[Symbol.asyncDispose]();
       await offsets?.[Symbol.asyncDispose]();
       await deadLetters?.[Symbol.asyncDispose]();
     },
   };
+};
+
+const runOwned = async (pipeline: Pipeline, offsets: OffsetsStore, signal: AbortSignal): Promise<void> => {
+  let lease: Lease;
+  try {
+    lease = await offsets.own(pipeline.status().name, signal);
+  } catch (error) {
+    if (signal.aborted) return;
+    throw error;
+  }
+  try {
+    await pipeline.run(AbortSignal.any([signal, lease.lost]));
+    lease.lost.throwIfAborted();
+  } finally {
+    await lease.release().catch(() => undefined); // it runs out by itself
+  }
 };
 
 const cannotTransform = ({ file }: PipelineConfig, sink: string): TailraceError =>

@@ -46,6 +46,7 @@ export type ErrorCode =
   | 'CONFIG_INVALID'
   | 'PIPELINE_OWNED' // another running process has this pipeline
   | 'OFFSETS_CORRUPT'
+  | 'OFFSETS_FAILED' // the store of the positions cannot be reached or refuses
   | 'USAGE'
   | 'FILE_INACCESSIBLE'
   | 'INTERNAL'; // a broken invariant of ours

@@ -9,8 +9,11 @@ export {
 export type { BatchLimit } from './commit-groups.js';
 export { CreditGate } from './credit-gate.js';
 export { type DeadLetter, type DeadLetterTarget, FileDeadLetters } from './dead-letters.js';
-export { FileOffsetsStore } from './file-offsets-store.js';
-export type { OffsetsStore, StoredOffset } from './offsets-store.js';
+export { FileOffsetsStore } from './offsets/file-offsets-store.js';
+export type { Lease } from './offsets/lease.js';
+export type { OffsetsStore, StoredOffset } from './offsets/offsets-store.js';
+export { type PostgresOffsetsOptions, PostgresOffsetsStore } from './offsets/postgres-offsets-store.js';
+export { type RedisOffsetsOptions, RedisOffsetsStore } from './offsets/redis-offsets-store.js';
 export { Pipeline, type PipelineOptions, type PipelineSink } from './pipeline.js';
 export type { PipelineState, PipelineStatus, SinkStatus } from './pipeline-status.js';
 export { SharedSource } from './shared-source.js';

@@ -14,7 +14,7 @@ import { Branch, type Stage, type TransactionDecoder, type TransactionTransform 
 import { type ChangePredicate, filterTransaction } from './change-filter.js';
 import type { BatchLimit } from './commit-groups.js';
 import type { DeadLetterTarget } from './dead-letters.js';
-import type { OffsetsStore } from './offsets-store.js';
+import type { OffsetsStore } from './offsets/offsets-store.js';
 import { type PipelineState, type PipelineStatus, statusOf } from './pipeline-status.js';
 import { SequenceClock } from './sequence-clock.js';
 import { SharedSource } from './shared-source.js';

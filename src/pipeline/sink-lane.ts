@@ -15,7 +15,7 @@ import {
 import { Backoff, type RetryOptions, type Timing } from './backoff.js';
 import type { ChunkGroup } from './chunk.js';
 import type { DeadLetterTarget } from './dead-letters.js';
-import type { OffsetsStore } from './offsets-store.js';
+import type { OffsetsStore } from './offsets/offsets-store.js';
 import { failed, fenced, poisoned } from './sink-errors.js';
 
 /** What to do with a change that can never be delivered. */
@@ -297,12 +297,18 @@ export class SinkLane {
 
   /** Stores the position for a sink that holds none: now and then while running, always in the end. */
   async #save(isFinal: boolean): Promise<void> {
-    const { offsets, timing, pipeline } = this.#options;
+    const { offsets, timing, pipeline, log } = this.#options;
     if (this.#unsaved === null || offsets === undefined) return;
     if (!isFinal && timing.now() - this.#savedAtMs < saveIntervalMs) return;
-    await offsets.save(pipeline, this.name, this.#unsaved);
-    this.#unsaved = null;
     this.#savedAtMs = timing.now();
+    try {
+      await offsets.save(pipeline, this.name, this.#unsaved);
+      this.#unsaved = null;
+    } catch (error) {
+      // The next save makes up for it, and a crash before that delivers again.
+      if (isFinal || !isTailraceError(error, 'OFFSETS_FAILED')) throw error;
+      log.warn('the position could not be stored, trying again', { sink: this.name, reason: error.message });
+    }
   }
 
   async #withoutRejected(batch: SinkBatch, rejections: readonly Rejection[]): Promise<SinkBatch> {

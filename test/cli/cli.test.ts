@@ -74,7 +74,7 @@ describe('command line', () => {
   it('validates, runs a pipeline to its end, and goes on where it stood', async () => {
     const file = write(
       'wal.yaml',
-      `name: w\nsource: { connector: wal, path: ${logDirectory()}, follow: false }\nerrors: { undecodable: skip }\nsinks:\n  - { sink: file, path: ${path('out.ndjson')} }\n  - { sink: stdout }\noffsets: { path: ${path('offsets.json')} }\n`,
+      `name: w\nsource: { connector: wal, path: ${logDirectory()}, follow: false }\nerrors: { undecodable: skip }\nsinks:\n  - { sink: file, path: ${path('out.ndjson')} }\n  - { sink: stdout }\noffsets: { path: ${path('offsets')} }\n`,
     );
     const valid = await tailrace('validate', file, '--json');
     expect(JSON.parse(valid.stdout)).toEqual([
@@ -90,15 +90,13 @@ describe('command line', () => {
     expect([again.status, again.stdout]).toEqual([0, '']);
     expect(readFileSync(path('out.ndjson'), 'utf8')).toBe(content);
 
-    expect((await tailrace('offsets', 'show', '--file', path('offsets.json'))).stdout).toMatch(
-      /w +stdout +495/,
-    );
-    expect((await tailrace('offsets', 'reset', 'w', '--file', path('offsets.json'))).stdout).toContain(
+    expect((await tailrace('offsets', 'show', '--path', path('offsets'))).stdout).toMatch(/w +stdout +495/);
+    expect((await tailrace('offsets', 'reset', 'w', '--path', path('offsets'))).stdout).toContain(
       'forgot w stdout at 495',
     );
-    expect((await tailrace('offsets', 'reset', 'w', '--file', path('offsets.json'))).status).toBe(2);
-    writeFileSync(path('offsets.json'), '{}');
-    expect((await tailrace('offsets', 'show', '--file', path('offsets.json'))).stderr).toContain(
+    expect((await tailrace('offsets', 'reset', 'w', '--path', path('offsets'))).status).toBe(2);
+    writeFileSync(path('offsets/w.json'), '{}');
+    expect((await tailrace('offsets', 'show', '--path', path('offsets'))).stderr).toContain(
       'OFFSETS_CORRUPT',
     );
   });

@@ -137,6 +137,39 @@ admin: { listen: "127.0.0.1:${port}" }
     expect(log()).toContain('a pipeline has failed, the others go on');
   });
 
+  it('is the only one to run a pipeline whose sink cannot keep others out, and positions can be carried over', async () => {
+    await fillStore('owned', 20);
+    const file = write(
+      'owned.yaml',
+      `name: owned\nsource: { connector: wal, path: ${path('owned')} }\nsinks: [{ sink: stdout }]\noffsets: { path: ${path('offsets')} }\n`,
+    );
+    const { child } = start('run', file);
+    const show = async () => (await tailrace('offsets', 'show', '--path', path('offsets'))).stdout;
+    await waitUntil('it has stored a position', async () => (await show()).includes(' 20:1:'));
+    const second = await tailrace('run', file);
+    expect([second.status, second.stderr]).toEqual([
+      1,
+      expect.stringContaining(`pipeline owned is run by process ${child.pid}`),
+    ]);
+    const reset = await tailrace('offsets', 'reset', 'owned', '-c', file);
+    expect([reset.status, reset.stderr]).toEqual([1, expect.stringContaining('PIPELINE_OWNED')]);
+    const exited = exitOf(child);
+    child.kill('SIGTERM');
+    await exited;
+    const exported = write('export.ndjson', (await tailrace('offsets', 'export', '-c', file)).stdout);
+    expect((await tailrace('offsets', 'reset', 'owned', '-c', file)).stdout).toMatch(
+      /^forgot owned stdout at 20:1:/,
+    );
+    const set = await tailrace('offsets', 'set', '--from', exported, '-c', file);
+    expect(set.stdout).toMatch(/^set owned stdout to 20:1:[0-9a-f]{8} \(was none\)/);
+    expect((await tailrace('offsets', 'set', 'owned', 'stdout', '7', '-c', file)).status).toBe(2);
+    expect(
+      (await tailrace('offsets', 'set', 'owned', 'stdout', '7:1:00ff00ff', '-c', file)).stdout,
+    ).toContain('to 7:1:00ff00ff (was 20:1:');
+    // The position names another history than the log has.
+    expect((await tailrace('run', file)).stderr).toContain('HISTORY_MISMATCH');
+  });
+
   it('names the place of a pattern that cannot be used', async () => {
     const file = write(
       'p.yaml',

@@ -364,7 +364,7 @@ describe('pipeline', () => {
 
   it('keeps the position of a sink that cannot, and goes on from it', async () => {
     const sample = history(30);
-    const path = join(directory.path, 'offsets.json');
+    const path = join(directory.path, 'offsets');
     const makeSink = (): Sink & { keys: string[] } =>
       Object.assign(new ScriptedSink(), { holdsPosition: false, position: null });
     const first = makeSink();

@@ -1,12 +1,25 @@
+import { readFileSync } from 'node:fs';
 import process from 'node:process';
+import { requirePipelines } from '../../../config/index.js';
 import { TailraceError } from '../../errors/index.js';
-import { FileOffsetsStore } from '../../pipeline/index.js';
+import type { Position } from '../../kit/index.js';
+import type { OffsetsStore, StoredOffset } from '../../pipeline/index.js';
 import { formatTable, type OutputOptions } from '../console.js';
+import { type OffsetsPlace, openOffsets } from '../open-offsets.js';
+import { builtIn } from '../registry.js';
+
+/** Which store a command works on: that of a pipeline file, or one described by flags. */
+export interface OffsetsFlags {
+  readonly config?: readonly string[];
+  readonly store: OffsetsPlace['store'];
+  readonly path: string;
+  readonly url?: string;
+  readonly name: string;
+}
 
 /** Lists the stored positions. */
-export const showOffsets = async (file: string, output: OutputOptions): Promise<void> => {
-  await using store = new FileOffsetsStore(file);
-  const offsets = await store.list();
+export const showOffsets = async (flags: OffsetsFlags, output: OutputOptions): Promise<void> => {
+  const offsets = await withStore(flags, (store) => store.list());
   if (output.isJson) {
     process.stdout.write(`${JSON.stringify(offsets)}\n`);
     return;
@@ -14,37 +27,152 @@ export const showOffsets = async (file: string, output: OutputOptions): Promise<
   const rows = offsets.map(({ pipeline, sink, position, storedAtMs }) => [
     pipeline,
     sink,
-    position.sequence,
+    formatPosition(position),
     new Date(storedAtMs).toISOString(),
   ]);
   process.stdout.write(
     rows.length === 0
-      ? `no positions in ${file}\n`
-      : `${formatTable(['PIPELINE', 'SINK', 'SEQUENCE', 'STORED'], rows)}\n`,
+      ? 'no positions stored\n'
+      : `${formatTable(['PIPELINE', 'SINK', 'POSITION', 'STORED'], rows)}\n`,
   );
+};
+
+/** All positions as JSON lines, which `offsets set --from` reads. */
+export const exportOffsets = async (flags: OffsetsFlags): Promise<void> => {
+  for (const offset of await withStore(flags, (store) => store.list()))
+    process.stdout.write(`${JSON.stringify(offset)}\n`);
+};
+
+/** Stores a position, or all of an export. */
+export const setOffsets = async (
+  flags: OffsetsFlags,
+  wanted: { pipeline?: string; sink?: string; position?: string; from?: string },
+  output: OutputOptions,
+): Promise<void> => {
+  const offsets = wanted.from === undefined ? [namedOffset(wanted)] : readExport(wanted.from);
+  const before = await withStore(flags, async (store) => {
+    const known: (Position | null)[] = [];
+    for (const { pipeline, sink, position } of offsets)
+      await whileOwned(store, pipeline, async () => {
+        known.push(await store.load(pipeline, sink));
+        await store.save(pipeline, sink, position);
+      });
+    return known;
+  });
+  if (output.isJson) process.stdout.write(`${JSON.stringify({ set: offsets })}\n`);
+  else
+    for (const [at, { pipeline, sink, position }] of offsets.entries())
+      process.stdout.write(
+        `set ${pipeline} ${sink} to ${formatPosition(position)} (was ${formatPosition(before[at])})\n`,
+      );
 };
 
 /** Forgets positions, and says which. */
 export const resetOffsets = async (
-  file: string,
+  flags: OffsetsFlags,
   pipeline: string,
   sink: string | undefined,
   output: OutputOptions,
 ): Promise<void> => {
-  await using store = new FileOffsetsStore(file);
-  const doomed = (await store.list()).filter(
-    (offset) => offset.pipeline === pipeline && (sink === undefined || offset.sink === sink),
+  const doomed = await withStore(flags, (store) =>
+    whileOwned(store, pipeline, async () => {
+      const all = await store.list(pipeline);
+      await store.reset(pipeline, sink);
+      return all.filter((offset) => sink === undefined || offset.sink === sink);
+    }),
   );
-  if (!(await store.reset(pipeline, sink)))
+  if (doomed.length === 0)
     throw new TailraceError(
       'USAGE',
-      `${file} has no position of ${sink === undefined ? pipeline : `${pipeline} ${sink}`}`,
-      {
-        remedy: 'tailrace offsets show lists what there is.',
-      },
+      `there is no position of ${sink === undefined ? pipeline : `${pipeline} ${sink}`}`,
+      { remedy: 'tailrace offsets show lists what there is.' },
     );
   if (output.isJson) process.stdout.write(`${JSON.stringify({ reset: doomed })}\n`);
   else
     for (const offset of doomed)
-      process.stdout.write(`forgot ${offset.pipeline} ${offset.sink} at ${offset.position.sequence}\n`);
+      process.stdout.write(
+        `forgot ${offset.pipeline} ${offset.sink} at ${formatPosition(offset.position)}\n`,
+      );
 };
+
+const withStore = async <Result>(
+  flags: OffsetsFlags,
+  work: (store: OffsetsStore) => Promise<Result>,
+): Promise<Result> => {
+  await using store = openOffsets(placeOf(flags));
+  return await work(store);
+};
+
+const placeOf = ({ config = [], store, path, url = '', name }: OffsetsFlags): OffsetsPlace => {
+  const [first, ...others] = requirePipelines(config, builtIn).map(({ offsets }) => offsets);
+  if (first === undefined) return { store, path, url, name, lease: defaultLeaseMs };
+  if (others.some((other) => JSON.stringify(other) !== JSON.stringify(first)))
+    throw new TailraceError('USAGE', 'these pipelines keep their positions in different places', {
+      remedy: 'Name one file at a time.',
+    });
+  return first;
+};
+
+/** Nobody may run the pipeline meanwhile: it would overwrite what is set. */
+const whileOwned = async <Result>(
+  store: OffsetsStore,
+  pipeline: string,
+  work: () => Promise<Result>,
+): Promise<Result> => {
+  const lease = await store.own(pipeline, new AbortController().signal);
+  try {
+    return await work();
+  } finally {
+    await lease.release();
+  }
+};
+
+const namedOffset = ({
+  pipeline,
+  sink,
+  position,
+}: {
+  pipeline?: string;
+  sink?: string;
+  position?: string;
+}): StoredOffset => {
+  if (pipeline === undefined || sink === undefined || position === undefined)
+    throw new TailraceError('USAGE', 'name a pipeline, a sink and a position, or --from a file', {
+      remedy: 'A position is sequence:count:crc, as `tailrace offsets show` prints it.',
+    });
+  return { pipeline, sink, position: parsePosition(position), storedAtMs: Date.now() };
+};
+
+const readExport = (file: string): StoredOffset[] => {
+  const lines = readFileSync(file, 'utf8').split('\n');
+  return lines.flatMap((line, at) => {
+    if (line.trim() === '') return [];
+    try {
+      const { pipeline, sink, position } = JSON.parse(line) as StoredOffset;
+      if (typeof pipeline !== 'string' || typeof sink !== 'string') throw new Error('it names no sink');
+      return [{ pipeline, sink, position: parsePosition(formatPosition(position)), storedAtMs: Date.now() }];
+    } catch (cause) {
+      throw new TailraceError('USAGE', `${file}:${at + 1}: this is no position`, {
+        remedy: 'Use what `tailrace offsets export` wrote.',
+        cause,
+      });
+    }
+  });
+};
+
+/** sequence:count:crc, the crc in hexadecimal. */
+const formatPosition = (position: Position | null): string =>
+  position === null
+    ? 'none'
+    : `${position.sequence}:${position.count}:${position.crc.toString(16).padStart(8, '0')}`;
+
+const parsePosition = (text: string): Position => {
+  const [, sequence, count, crc] = /^(\d+):(\d+):([0-9a-f]{1,8})$/i.exec(text) ?? [];
+  const position = { sequence: Number(sequence), count: Number(count), crc: Number.parseInt(crc, 16) };
+  if (Number.isSafeInteger(position.sequence) && position.count > 0) return position;
+  throw new TailraceError('USAGE', `${text} is no position`, {
+    remedy: 'Write sequence:count:crc, as `tailrace offsets show` prints it.',
+  });
+};
+
+const defaultLeaseMs = 10_000;

@@ -2,14 +2,14 @@ import { setInterval } from 'node:timers/promises';
 import { requirePipelines } from '../../../config/index.js';
 import type { PipelineMetrics } from '../../admin/index.js';
 import type { Logger } from '../../kit/index.js';
-import type { Pipeline, PipelineOptions, PipelineStatus } from '../../pipeline/index.js';
+import type { PipelineOptions, PipelineStatus } from '../../pipeline/index.js';
 import { listenAdmin } from '../admin-listener.js';
 import { consoleLogger, formatCount, type OutputOptions, Progress } from '../console.js';
 import { onInterrupt } from '../interrupt.js';
 import { parseListenAddress } from '../listen-address.js';
 import type { RunFlags } from '../program.js';
 import { builtIn } from '../registry.js';
-import { assemble } from '../run-pipelines.js';
+import { type AssembledPipeline, assemble } from '../run-pipelines.js';
 
 /**
  * Runs pipelines until all have ended or the process is told to stop. The first that fails stops the others, unless
@@ -30,23 +30,29 @@ export const runCommand = async (
   const owned: AsyncDisposable[] = [];
   try {
     let metrics: PipelineMetrics | undefined;
-    const pipelines: Pipeline[] = [];
+    const assembled: AssembledPipeline[] = [];
     for (const config of configs) {
       const observe: PipelineOptions['onStage'] = (stage, sink, ms) =>
         metrics?.observe(config.name, sink, stage, ms);
-      const assembled = await assemble(config, log, listening.length === 0 ? undefined : observe);
-      owned.push(assembled);
-      pipelines.push(assembled.pipeline);
+      const part = await assemble(config, log, listening.length === 0 ? undefined : observe);
+      owned.push(part);
+      assembled.push(part);
     }
-    if (listening.length > 0) metrics = await listenAdmin(listening, pipelines, log, owned);
-    await runAll(pipelines, { interrupted, isKeptGoing: flags.keepGoing === true, output, log });
+    if (listening.length > 0)
+      metrics = await listenAdmin(
+        listening,
+        assembled.map(({ pipeline }) => pipeline),
+        log,
+        owned,
+      );
+    await runAll(assembled, { interrupted, isKeptGoing: flags.keepGoing === true, output, log });
   } finally {
     for (const part of owned.reverse()) await part[Symbol.asyncDispose]();
   }
 };
 
 const runAll = async (
-  pipelines: readonly Pipeline[],
+  assembled: readonly AssembledPipeline[],
   {
     interrupted,
     isKeptGoing,
@@ -57,16 +63,16 @@ const runAll = async (
   const failed = new AbortController();
   const finished = new AbortController();
   const stop = AbortSignal.any([interrupted, failed.signal]);
-  const statuses = (): PipelineStatus[] => pipelines.map((pipeline) => pipeline.status());
+  const statuses = (): PipelineStatus[] => assembled.map(({ pipeline }) => pipeline.status());
   const shown = showProgress(statuses, new Progress(output), finished.signal);
   try {
     const results = await Promise.allSettled(
-      pipelines.map(async (pipeline) => {
+      assembled.map(async ({ pipeline, run }) => {
         try {
-          await pipeline.run(stop);
+          await run(stop);
         } catch (error) {
           if (!isKeptGoing) failed.abort();
-          else if (pipelines.length > 1) reportFailure(log, pipeline.status().name, error);
+          else if (assembled.length > 1) reportFailure(log, pipeline.status().name, error);
           throw error;
         }
       }),

@@ -1,0 +1,167 @@
+import type { Pool, QueryResultRow } from 'pg';
+import { type Position, TailraceError } from '../../kit/index.js';
+import { type Lease, type LeaseStore, takeLease } from './lease.js';
+import type { OffsetsStore, StoredOffset } from './offsets-store.js';
+
+export interface PostgresOffsetsOptions {
+  /** postgres://user:password@host:port/database */
+  readonly url: string;
+  /** The table, made when it is missing; leases are in NAME_leases. */
+  readonly name: string;
+  readonly leaseMs: number;
+}
+
+/** Positions in a table of a Postgres, and who runs which pipeline in another, by the clock of the server. */
+export class PostgresOffsetsStore implements OffsetsStore, LeaseStore {
+  readonly #options: PostgresOffsetsOptions;
+  readonly #table: string;
+  readonly #leases: string;
+  #pool: Promise<Pool> | undefined;
+
+  constructor(options: PostgresOffsetsOptions) {
+    this.#options = options;
+    this.#table = quoted(options.name);
+    this.#leases = quoted(`${options.name}_leases`);
+  }
+
+  async load(pipeline: string, sink: string): Promise<Position | null> {
+    const stored = await this.list(pipeline);
+    return stored.find((offset) => offset.sink === sink)?.position ?? null;
+  }
+
+  async save(pipeline: string, sink: string, { sequence, count, crc }: Position): Promise<void> {
+    await this.#query(
+      `INSERT INTO ${this.#table} (pipeline, sink, sequence, count, crc) VALUES ($1, $2, $3, $4, $5)
+       ON CONFLICT (pipeline, sink) DO UPDATE
+       SET sequence = excluded.sequence, count = excluded.count, crc = excluded.crc, stored_at = now()`,
+      [pipeline, sink, sequence, count, crc],
+    );
+  }
+
+  async list(pipeline?: string): Promise<readonly StoredOffset[]> {
+    const rows = await this.#query<OffsetRow>(
+      `SELECT pipeline, sink, sequence, count, crc, extract(epoch FROM stored_at) * 1000 AS stored_at_ms
+       FROM ${this.#table} WHERE $1::text IS NULL OR pipeline = $1 ORDER BY pipeline, sink`,
+      [pipeline ?? null],
+    );
+    return rows.map((row) => ({
+      pipeline: row.pipeline,
+      sink: row.sink,
+      position: { sequence: Number(row.sequence), count: Number(row.count), crc: Number(row.crc) },
+      storedAtMs: Math.round(Number(row.stored_at_ms)),
+    }));
+  }
+
+  async reset(pipeline: string, sink?: string): Promise<boolean> {
+    const rows = await this.#query(
+      `DELETE FROM ${this.#table} WHERE pipeline = $1 AND ($2::text IS NULL OR sink = $2) RETURNING sink`,
+      [pipeline, sink ?? null],
+    );
+    return rows.length > 0;
+  }
+
+  own(pipeline: string, signal: AbortSignal): Promise<Lease> {
+    return takeLease(this, pipeline, this.#options.leaseMs, signal);
+  }
+
+  async take(
+    pipeline: string,
+    token: string,
+    holder: string,
+    forMs: number,
+  ): Promise<{ holder: string } | undefined> {
+    const taken = await this.#query(
+      `INSERT INTO ${this.#leases} AS held (pipeline, token, holder, expires_at)
+       VALUES ($1, $2, $3, now() + $4 * interval '1 ms')
+       ON CONFLICT (pipeline) DO UPDATE
+       SET token = excluded.token, holder = excluded.holder, expires_at = excluded.expires_at
+       WHERE held.expires_at < now() OR held.token = excluded.token RETURNING token`,
+      [pipeline, token, holder, forMs],
+    );
+    if (taken.length > 0) return undefined;
+    const [other] = await this.#query<{ holder: string }>(
+      `SELECT holder FROM ${this.#leases} WHERE pipeline = $1`,
+      [pipeline],
+    );
+    return other ?? { holder: 'a process that has just given it up' };
+  }
+
+  async renew(pipeline: string, token: string, forMs: number): Promise<boolean> {
+    const rows = await this.#query(
+      `UPDATE ${this.#leases} SET expires_at = now() + $3 * interval '1 ms'
+       WHERE pipeline = $1 AND token = $2 RETURNING token`,
+      [pipeline, token, forMs],
+    );
+    return rows.length > 0;
+  }
+
+  async drop(pipeline: string, token: string): Promise<void> {
+    await this.#query(`DELETE FROM ${this.#leases} WHERE pipeline = $1 AND token = $2`, [pipeline, token]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const pool = this.#pool;
+    this.#pool = undefined;
+    await (await pool?.catch(() => undefined))?.end();
+  }
+
+  async #query<Row extends QueryResultRow>(text: string, values: unknown[]): Promise<Row[]> {
+    try {
+      this.#pool ??= this.#open();
+      return (await (await this.#pool).query<Row>(text, values)).rows;
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new TailraceError('OFFSETS_FAILED', `the positions in Postgres cannot be used: ${reason}`, {
+        context: { table: this.#options.name },
+        remedy:
+          'Check that the Postgres of the positions is up and that the user may create and write the table.',
+        cause,
+      });
+    }
+  }
+
+  /** Loads the client only when it is needed, and makes the tables. */
+  async #open(): Promise<Pool> {
+    const { default: pg } = await import('pg');
+    const pool = new pg.Pool({
+      connectionString: this.#options.url,
+      max: 2,
+      connectionTimeoutMillis: 10_000,
+    });
+    // An idle connection that breaks is replaced by the next query.
+    pool.on('error', () => undefined);
+    try {
+      // One transaction, and one process at a time: two that make the same table at once would fail.
+      await pool.query(`SELECT pg_advisory_xact_lock(${createLock});
+        CREATE TABLE IF NOT EXISTS ${this.#table} (pipeline text, sink text, sequence bigint NOT NULL,
+          count bigint NOT NULL, crc bigint NOT NULL, stored_at timestamptz NOT NULL DEFAULT now(),
+          PRIMARY KEY (pipeline, sink));
+        CREATE TABLE IF NOT EXISTS ${this.#leases} (pipeline text PRIMARY KEY, token text NOT NULL,
+          holder text NOT NULL, expires_at timestamptz NOT NULL)`);
+      return pool;
+    } catch (error) {
+      this.#pool = undefined;
+      await pool.end();
+      throw error;
+    }
+  }
+}
+
+/** Any number that others are unlikely to lock. */
+const createLock = 7_236_450_117;
+
+interface OffsetRow extends QueryResultRow {
+  readonly pipeline: string;
+  readonly sink: string;
+  readonly sequence: string;
+  readonly count: string;
+  readonly crc: string;
+  readonly stored_at_ms: string;
+}
+
+/** `schema.table` names a schema too. */
+const quoted = (name: string): string =>
+  name
+    .split('.')
+    .map((part) => `"${part.replaceAll('"', '""')}"`)
+    .join('.');

@@ -1,0 +1,139 @@
+import {
+  type Position,
+  parseRedisUrl,
+  type Reply,
+  ReplyError,
+  RespConnection,
+  TailraceError,
+} from '../../kit/index.js';
+import { type Lease, type LeaseStore, takeLease } from './lease.js';
+import type { OffsetsStore, StoredOffset } from './offsets-store.js';
+
+export interface RedisOffsetsOptions {
+  /** redis://[user:password@]host:port[/database], or rediss:// */
+  readonly url: string;
+  /** What the keys start with. */
+  readonly name: string;
+  readonly leaseMs: number;
+}
+
+/**
+ * Positions in a Redis or Kvrocks: a hash NAME with a field for each sink of each pipeline, and for each running
+ * pipeline a key NAME:lease:PIPELINE that expires. The Redis must keep what it is told (`appendonly yes`), or positions
+ * go back with it, and changes are delivered again.
+ */
+export class RedisOffsetsStore implements OffsetsStore, LeaseStore {
+  readonly #options: RedisOffsetsOptions;
+  #connection: Promise<RespConnection> | undefined;
+
+  constructor(options: RedisOffsetsOptions) {
+    this.#options = options;
+  }
+
+  async load(pipeline: string, sink: string): Promise<Position | null> {
+    const reply = await this.#call('HGET', this.#options.name, fieldOf(pipeline, sink));
+    return reply === null ? null : this.#parse(textOf(reply)).position;
+  }
+
+  async save(pipeline: string, sink: string, position: Position): Promise<void> {
+    const stored: StoredOffset = { pipeline, sink, position, storedAtMs: Date.now() };
+    await this.#call('HSET', this.#options.name, fieldOf(pipeline, sink), JSON.stringify(stored));
+  }
+
+  async list(pipeline?: string): Promise<readonly StoredOffset[]> {
+    const reply = await this.#call('HVALS', this.#options.name);
+    const all = Array.isArray(reply) ? reply.map((value) => this.#parse(textOf(value))) : [];
+    return all
+      .filter((offset) => pipeline === undefined || offset.pipeline === pipeline)
+      .sort((a, b) => (fieldOf(a.pipeline, a.sink) < fieldOf(b.pipeline, b.sink) ? -1 : 1));
+  }
+
+  async reset(pipeline: string, sink?: string): Promise<boolean> {
+    const doomed = (await this.list(pipeline)).filter((offset) => sink === undefined || offset.sink === sink);
+    if (doomed.length === 0) return false;
+    await this.#call('HDEL', this.#options.name, ...doomed.map((offset) => fieldOf(pipeline, offset.sink)));
+    return true;
+  }
+
+  own(pipeline: string, signal: AbortSignal): Promise<Lease> {
+    return takeLease(this, pipeline, this.#options.leaseMs, signal);
+  }
+
+  async take(
+    pipeline: string,
+    token: string,
+    holder: string,
+    forMs: number,
+  ): Promise<{ holder: string } | undefined> {
+    const key = this.#leaseKey(pipeline);
+    const value = `${token} ${holder}`;
+    if ((await this.#call('SET', key, value, 'PX', Math.ceil(forMs), 'NX')) !== null) return undefined;
+    const held = await this.#call('GET', key);
+    if (held === null) return { holder: 'a process that has just given it up' };
+    const text = textOf(held);
+    return text.startsWith(token) ? undefined : { holder: text.slice(text.indexOf(' ') + 1) };
+  }
+
+  async renew(pipeline: string, token: string, forMs: number): Promise<boolean> {
+    return (
+      (await this.#call('EVAL', renewScript, 1, this.#leaseKey(pipeline), token, Math.ceil(forMs))) === 1
+    );
+  }
+
+  async drop(pipeline: string, token: string): Promise<void> {
+    await this.#call('EVAL', dropScript, 1, this.#leaseKey(pipeline), token);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    (await connection?.catch(() => undefined))?.close();
+  }
+
+  #leaseKey(pipeline: string): string {
+    return `${this.#options.name}:lease:${pipeline}`;
+  }
+
+  /** One more try on a new connection when the one at hand turns out to be lost: every command here may be repeated. */
+  async #call(...words: [string, ...(string | number)[]]): Promise<Reply> {
+    for (let failures = 0; ; failures++) {
+      this.#connection ??= RespConnection.open(parseRedisUrl(this.#options.url), {});
+      const opened = this.#connection;
+      try {
+        const reply = await (await opened).call(...words);
+        if (reply instanceof ReplyError) throw this.#failed(reply.message);
+        return reply;
+      } catch (error) {
+        if (error instanceof TailraceError && error.code === 'OFFSETS_FAILED') throw error;
+        if (this.#connection === opened) this.#connection = undefined;
+        if (failures > 0) throw this.#failed(error instanceof Error ? error.message : String(error), error);
+      }
+    }
+  }
+
+  #parse(text: string): StoredOffset {
+    try {
+      return JSON.parse(text) as StoredOffset;
+    } catch (cause) {
+      throw this.#failed(`what ${this.#options.name} holds is no position`, cause);
+    }
+  }
+
+  #failed(reason: string, cause?: unknown): TailraceError {
+    const { host, port } = parseRedisUrl(this.#options.url);
+    return new TailraceError('OFFSETS_FAILED', `the positions in ${host}:${port} cannot be used: ${reason}`, {
+      context: { host, port },
+      remedy: 'Check that the Redis of the positions is up and takes writes.',
+      cause,
+    });
+  }
+}
+
+const fieldOf = (pipeline: string, sink: string): string => `${pipeline}/${sink}`;
+
+const textOf = (reply: Reply): string => (Buffer.isBuffer(reply) ? reply.toString() : String(reply));
+
+const isMine = `local held = redis.call('GET', KEYS[1])
+if not held or string.sub(held, 1, string.len(ARGV[1])) ~= ARGV[1] then return 0 end`;
+const renewScript = `${isMine} redis.call('PEXPIRE', KEYS[1], ARGV[2]) return 1`;
+const dropScript = `${isMine} redis.call('DEL', KEYS[1]) return 1`;

@@ -1,0 +1,121 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  FileOffsetsStore,
+  type OffsetsStore,
+  PostgresOffsetsStore,
+  RedisOffsetsStore,
+} from '../../src/pipeline/index.js';
+import {
+  type PostgresService,
+  type RedisService,
+  startPostgres,
+  startRedis,
+  throwAwayDirectory,
+} from '../services/index.js';
+
+const never = new AbortController().signal;
+const leaseMs = 400;
+const directory = throwAwayDirectory('offsets');
+let redis: RedisService;
+let postgres: PostgresService;
+beforeAll(async () => {
+  [redis, postgres] = await Promise.all([startRedis(), startPostgres()]);
+});
+afterAll(async () => {
+  await Promise.all([redis.stop(), postgres.stop()]);
+  directory.remove();
+});
+
+const stores = {
+  file: (name: string): OffsetsStore => new FileOffsetsStore(join(directory.path, name)),
+  redis: (name: string): OffsetsStore => new RedisOffsetsStore({ url: redis.url, name, leaseMs }),
+  postgres: (name: string): OffsetsStore => new PostgresOffsetsStore({ url: postgres.url, name, leaseMs }),
+};
+const position = (sequence: number) => ({ sequence, count: 3, crc: 0xfedc_ba98 });
+
+describe.each(Object.entries(stores))('positions in a store: %s', (_, open) => {
+  it('are kept for each sink of each pipeline, listed and forgotten', async () => {
+    await using store = open('kept');
+    expect(await store.load('p', 'a')).toBeNull();
+    expect(await store.list()).toEqual([]);
+    for (const [pipeline, sink, sequence] of [
+      ['p', 'a', 1],
+      ['p', 'b', 2 ** 52],
+      ['q/with "odd" näme', 'a', 3],
+      ['p', 'a', 10],
+    ] as const)
+      await store.save(pipeline, sink, position(sequence));
+    await using other = open('kept');
+    expect(await other.load('p', 'a')).toEqual(position(10));
+    expect((await other.list('p')).map(({ sink, position: held }) => [sink, held.sequence]).sort()).toEqual([
+      ['a', 10],
+      ['b', 2 ** 52],
+    ]);
+    expect((await other.list()).length).toBe(3);
+    expect(Math.abs(((await other.list())[0]?.storedAtMs ?? 0) - Date.now())).toBeLessThan(60_000);
+    expect([await other.reset('p', 'a'), await other.reset('p', 'a')]).toEqual([true, false]);
+    expect(await store.load('p', 'a')).toBeNull();
+    expect(await store.reset('q/with "odd" näme')).toBe(true);
+    expect((await store.list()).map(({ sink }) => sink)).toEqual(['b']);
+  });
+
+  it('of several pipelines do not get into each other’s way when they are saved at once', async () => {
+    await Promise.all(
+      Array.from({ length: 6 }, async (_, at) => {
+        await using store = open('at_once');
+        for (let i = 1; i <= 10; i++) await store.save(`p${at}`, 's', position(i));
+      }),
+    );
+    await using store = open('at_once');
+    expect((await store.list()).map(({ position: held }) => held.sequence)).toEqual(Array(6).fill(10));
+  });
+});
+
+describe.each(['redis', 'postgres'] as const)('leases in a store: %s', (kind) => {
+  const open = (): OffsetsStore => stores[kind]('owned');
+
+  it('belong to one owner of the pipeline, until it gives it up or is gone for the time of a lease', async () => {
+    await using first = open();
+    await using second = open();
+    const lease = await first.own('p', never);
+    await expect(second.own('p', never)).rejects.toMatchObject({
+      code: 'PIPELINE_OWNED',
+      message: expect.stringContaining(`process ${process.pid} on`),
+    });
+    expect(lease.lost.aborted).toBe(false);
+    const others = await second.own('q', never);
+    await others.release();
+    await lease.release();
+    const next = await second.own('p', never);
+    await next.release();
+    // A process that dies does not release: its lease runs out.
+    const dying = open();
+    const left = await dying.own('p', never);
+    await dying[Symbol.asyncDispose]();
+    const abandoned = new Promise<unknown>((resolve) =>
+      left.lost.addEventListener('abort', () => resolve(left.lost.reason)),
+    );
+    if (kind === 'redis') await redisDown();
+    else await postgresDown();
+    expect(await abandoned).toMatchObject({ code: 'PIPELINE_OWNED' });
+  }, 20_000);
+});
+
+describe('positions in files', () => {
+  it('that are damaged are not taken for positions', async () => {
+    await using store = new FileOffsetsStore(join(directory.path, 'damaged'));
+    await store.save('p', 'a', position(1));
+    const file = join(directory.path, 'damaged', 'p.json');
+    expect(existsSync(file)).toBe(true);
+    for (const text of ['', '{}', '{"crc":"0","offsets":[]}', 'nonsense']) {
+      writeFileSync(file, text);
+      await expect(store.load('p', 'a')).rejects.toMatchObject({ code: 'OFFSETS_CORRUPT' });
+    }
+  });
+});
+
+/** The last test of the store: nobody answers any more, so the lease cannot be kept. */
+const redisDown = (): Promise<void> => redis.stop();
+const postgresDown = (): Promise<void> => postgres.stop();
