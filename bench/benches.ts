@@ -2,6 +2,7 @@ import { decodeBench } from './decode.js';
 import { engineWrite } from './engine-write.js';
 import type { Bench } from './harness.js';
 import { heapProfilerBench } from './heap-profiler.js';
+import { kafkaLatency } from './kafka-latency.js';
 import { kafkaSinkBench } from './kafka-sink.js';
 import { postgresSinkBench } from './postgres-sink.js';
 import { redisSinkBench } from './redis-sink.js';
@@ -22,6 +23,7 @@ export const benches: readonly Bench[] = [
   decodeBench,
   redisSinkBench,
   kafkaSinkBench,
+  kafkaLatency,
   postgresSinkBench,
   runMemory,
 ];

@@ -247,4 +247,4 @@ const isBusy = (error: unknown): boolean => isRefused(error, 'busy');
 
 const operationNotAttempted = 55;
 const notEnoughReplicas = 19;
-const maxPauseMs = 50;
+const maxPauseMs = 20;
