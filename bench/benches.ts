@@ -5,9 +5,11 @@ import { heapProfilerBench } from './heap-profiler.js';
 import { kafkaLatency } from './kafka-latency.js';
 import { kafkaSinkBench } from './kafka-sink.js';
 import { postgresSinkBench } from './postgres-sink.js';
+import { redisExactnessBench } from './redis-exactness.js';
 import { redisSinkBench } from './redis-sink.js';
 import { runMemory } from './run-memory.js';
 import { pollUpdatesBench, serverBench, serverMemoryBench } from './server.js';
+import { sinkLatencyBench } from './sink-latency.js';
 import { spaceBench } from './space/space.js';
 import { walDecode } from './wal-decode.js';
 
@@ -22,6 +24,8 @@ export const benches: readonly Bench[] = [
   heapProfilerBench,
   decodeBench,
   redisSinkBench,
+  redisExactnessBench,
+  sinkLatencyBench,
   kafkaSinkBench,
   kafkaLatency,
   postgresSinkBench,

@@ -81,6 +81,29 @@ export class ByteWriter {
     this.#length = at + 2;
   }
 
+  /** A bulk string of RESP from text, as UTF-8. Hot: names, numbers and options of commands in bulk. */
+  bulkText(text: string): void {
+    const { length } = text;
+    if (length > 64) {
+      this.bulk(Buffer.from(text));
+      return;
+    }
+    this.#reserve(length + maxBulkFrameBytes);
+    const target = this.#bytes;
+    let at = writeBulkHeader(target, this.#length, length);
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 0x7f) {
+        this.bulk(Buffer.from(text)); // nothing was taken yet
+        return;
+      }
+      target[at++] = code;
+    }
+    target[at] = 0x0d;
+    target[at + 1] = 0x0a;
+    this.#length = at + 2;
+  }
+
   /** The head of a RESP array: `*length`, line end. */
   arrayHeader(length: number): void {
     this.#reserve(maxBulkFrameBytes);

@@ -11,8 +11,8 @@ export interface RedisClusterService {
   stop(): Promise<void>;
 }
 
-/** A real Redis Cluster of three masters on loopback. */
-export const startRedisCluster = async (): Promise<RedisClusterService> => {
+/** A real Redis Cluster of three masters on loopback, which sync each write unless `isDurable` is false. */
+export const startRedisCluster = async ({ isDurable = true } = {}): Promise<RedisClusterService> => {
   ensurePrograms(['redis-server', 'redis-cli']);
   const directories = [1, 2, 3].map((node) => throwAwayDirectory(`redis-node-${node}`));
   const ports: number[] = [];
@@ -33,10 +33,7 @@ export const startRedisCluster = async (): Promise<RedisClusterService> => {
       directory,
       '--save',
       '',
-      '--appendonly',
-      'yes',
-      '--appendfsync',
-      'always',
+      ...(isDurable ? ['--appendonly', 'yes', '--appendfsync', 'always'] : []),
       '--cluster-enabled',
       'yes',
       '--cluster-node-timeout',

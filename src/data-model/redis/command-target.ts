@@ -36,7 +36,7 @@ export class RespCommandTarget implements CommandTarget {
   }
 
   text(word: string): void {
-    this.#out.bulk(Buffer.from(word));
+    this.#out.bulkText(word);
   }
 }
 

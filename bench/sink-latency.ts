@@ -1,0 +1,122 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { EngineSource } from '../connectors/engine/index.js';
+import { RedisSink } from '../sinks/redis/index.js';
+import { Engine } from '../src/engine/index.js';
+import { Decoder, parseRedisUrl, RespConnection, type Sink } from '../src/kit/index.js';
+import { Pipeline } from '../src/pipeline/index.js';
+import { startRedis } from '../test/services/index.js';
+import { CommandRunner } from '../test/support/command-runner.js';
+import { pluginContext } from '../test/support/sink-batches.js';
+import type { Bench, BenchResult } from './harness.js';
+
+/** A sink, and how an observer with a connection of his own sees how far its target is. */
+interface Observed extends AsyncDisposable {
+  readonly sink: Sink;
+  /** The last sequence number that is visible in the target. */
+  visible(): Promise<number>;
+}
+
+const observedRedis = async (): Promise<Observed> => {
+  const service = await startRedis();
+  const options = { url: service.url, password: '', positionKey: 'position', namespaces: { default: '' } };
+  const sink = new RedisSink(options, pluginContext('bench'));
+  const observer = await RespConnection.open(parseRedisUrl(service.url));
+  return {
+    sink,
+    visible: async () => Number((await observer.call('HGET', 'position', 'sequence')) ?? 0),
+    [Symbol.asyncDispose]: async () => {
+      observer.close();
+      await sink[Symbol.asyncDispose]();
+      await service.stop();
+    },
+  };
+};
+
+/**
+ * Commits at a steady rate, synced as a server syncs them, and asks the target all the while how far it is. Latencies
+ * are from the commit to the first answer that shows it, in ms; what the first second brought is left out.
+ */
+const measure = async (
+  directory: string,
+  target: Observed,
+  perSecond: number,
+  forMs: number,
+): Promise<number[]> => {
+  await using engine = await Engine.open(directory, { sync: 'always' });
+  const commands = new CommandRunner(engine);
+  const stop = new AbortController();
+  const pipeline = new Pipeline({
+    name: 'bench',
+    source: new EngineSource(engine),
+    sinks: [{ name: 'sink', sink: target.sink }],
+    makeDecoder: () => new Decoder(),
+    log: pluginContext('bench').log,
+  });
+  const done = pipeline.run(stop.signal);
+  const committedAt: number[] = [];
+  const latencies: number[] = [];
+  const value = Buffer.alloc(100, 'x');
+  const start = performance.now();
+  const warmUp = Math.min(1_000, forMs / 2);
+  const total = Math.round((perSecond * (forMs + warmUp)) / 1_000);
+  const commitDue = (): void => {
+    const due = Math.min(total, ((performance.now() - start) * perSecond) / 1_000);
+    while (committedAt.length < due) {
+      commands.run('SET', `key:${committedAt.length % 10_000}`, value);
+      committedAt.push(performance.now());
+    }
+  };
+  const writer = setInterval(commitDue, 1);
+  let seen = 0;
+  while (seen < total) {
+    const visible = await target.visible(); // each SET takes one sequence number
+    const now = performance.now();
+    for (; seen < visible; seen++)
+      if (committedAt[seen] - start > warmUp) latencies.push(now - committedAt[seen]);
+    await delay(1);
+  }
+  clearInterval(writer);
+  stop.abort();
+  await done;
+  return latencies.sort((a, b) => a - b);
+};
+
+const limitMs = 25;
+
+/** From the commit in the store to being visible in the target, by the target's own word. */
+export const sinkLatencyBench: Bench = {
+  name: 'sink-latency',
+  summary: 'from the commit in the store to visible in Redis, at a steady rate, 100 B values',
+  run: async ({ isQuick }) => {
+    const directory = mkdtempSync(join(tmpdir(), 'tailrace-bench-'));
+    const results: BenchResult[] = [];
+    try {
+      for (const perSecond of [1_000, 10_000]) {
+        await using target = await observedRedis();
+        const latencies = await measure(
+          join(directory, `${perSecond}`),
+          target,
+          perSecond,
+          isQuick ? 2_000 : 15_000,
+        );
+        const at = (part: number): number => latencies[Math.floor(latencies.length * part)] ?? Number.NaN;
+        const name = `${perSecond.toLocaleString('en-US')} changes/s to Redis`;
+        for (const [word, p] of [
+          ['p50', at(0.5)],
+          ['p99', at(0.99)],
+        ] as const)
+          results.push({
+            ...{ name: `${name}, ${word}`, value: p, unit: 'ms' },
+            ...{ peer: 'the limit, the other way round', peerValue: limitMs },
+            ...{ ratio: limitMs / p, target: 1, met: p <= limitMs },
+          });
+      }
+      return results;
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  },
+};

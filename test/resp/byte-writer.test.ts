@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest';
+import { ByteWriter, encodeCommand } from '../../src/resp/index.js';
+
+describe('the byte writer', () => {
+  it('writes text as the bulk string of its UTF-8 bytes, whatever its length and characters', () => {
+    const texts = [
+      '',
+      'SET',
+      'x'.repeat(9),
+      'x'.repeat(64),
+      'x'.repeat(65),
+      'x'.repeat(5000),
+      'schlüssel',
+      'ab☃',
+      '\u007f\u0080',
+    ];
+    const [ours, theirs] = [new ByteWriter(8), new ByteWriter(8)];
+    for (const text of texts) {
+      ours.bulkText(text);
+      theirs.bulk(Buffer.from(text));
+    }
+    expect(ours.bytes.toString('hex')).toBe(theirs.bytes.toString('hex'));
+  });
+
+  it('writes commands of texts, numbers and bytes', () => {
+    expect(encodeCommand('HSET', 'ü', 12_345, -1, 1.5, Buffer.from([0, 255])).toString('latin1')).toBe(
+      '*6\r\n$4\r\nHSET\r\n$2\r\nÃ¼\r\n$5\r\n12345\r\n$2\r\n-1\r\n$3\r\n1.5\r\n$2\r\n\0\xff\r\n',
+    );
+  });
+});
