@@ -3,7 +3,13 @@ export { parseInteger } from './commands/arguments.js';
 export { CommandContext, type CommandServices, commandServices } from './commands/command-context.js';
 export { dataCommands } from './commands/command-table.js';
 export { CommandTransaction } from './commands/command-transaction.js';
-export { type DataCommand, type KeyPositions, keysOfCall, type Wait } from './commands/data-command.js';
+export {
+  type DataCommand,
+  type KeyPositions,
+  keysOfCall,
+  type ReplySteps,
+  type Wait,
+} from './commands/data-command.js';
 export {
   type DoubleReply,
   ErrorReply,

@@ -14,6 +14,7 @@ import { ReplyWriter, RequestParser, unauthenticatedRequestLimits } from '../res
 import { refusalOf, unknownCommand } from './admission.js';
 import type { BlockedCall } from './blocked-calls.js';
 import type { TableEntry } from './command-table.js';
+import { runLongRead } from './long-read.js';
 import { Outbox } from './outbox.js';
 import { writeReply } from './reply-encoding.js';
 import type { ServerState } from './server-state.js';
@@ -406,6 +407,10 @@ export class Connection {
   }
 
   #runData(command: DataCommand, args: readonly Buffer[]): void {
+    if (command.steps !== undefined) {
+      runLongRead(this, command, args);
+      return;
+    }
     const { wait } = command;
     const timeoutMs = wait?.timeoutMs(args);
     if (timeoutMs instanceof ErrorReply) {

@@ -92,6 +92,25 @@ describe('server', () => {
     other.disconnect();
   });
 
+  it('counts and lists many keys in steps, in order with what comes behind', async () => {
+    const redis = new Redis({ port: server.port, host: '127.0.0.1' });
+    await redis.flushdb();
+    for (let i = 0; i < 5; i++)
+      await redis.mset(
+        Object.fromEntries(Array.from({ length: 1_000 }, (_, at) => [`many:${i}:${at}`, 'v'])),
+      );
+    const [size, , after, keys, inTransaction] = await Promise.all([
+      redis.dbsize(),
+      redis.set('one more', 'v'),
+      redis.dbsize(),
+      redis.keys('many:3:*'),
+      redis.multi().set('another', 'v').dbsize().exec(),
+    ]);
+    expect([size, after, keys.length]).toEqual([5_000, 5_001, 1_000]);
+    expect(inTransaction?.[1]).toEqual([null, 5_002]);
+    redis.disconnect();
+  });
+
   it('answers errors in the words that clients match on', async () => {
     for (const [request, reply] of [
       ['NOSUCH a b\r\n', '-ERR unknown command `NOSUCH`, with args beginning with: `a`, `b`\r\n'],

@@ -45,7 +45,15 @@ export interface DataCommand {
    * The reply of a read borrows from the store: encode it before the next commit. That of a write is owned.
    */
   readonly run: (context: CommandContext, args: readonly Buffer[]) => Reply;
+  /**
+   * Set for reads that look at every key: the same as `run`, but it yields now and then, so that a server can give
+   * others their turn. The context must read a snapshot.
+   */
+  readonly steps?: (context: CommandContext, args: readonly Buffer[]) => ReplySteps;
 }
+
+/** A command under way: each `next` does a part of the work, about a millisecond's. The reply is owned. */
+export type ReplySteps = Generator<undefined, Reply, undefined>;
 
 type Run = DataCommand['run'];
 
@@ -67,6 +75,26 @@ export const readCommand = (name: string, arity: number, keys: KeyPositions, run
   isWrite: false,
   keys,
   run,
+});
+
+/** A read of every key, in steps. */
+export const steppedCommand = (
+  name: string,
+  arity: number,
+  steps: (context: CommandContext, args: readonly Buffer[]) => ReplySteps,
+): DataCommand => ({
+  name,
+  arity,
+  isWrite: false,
+  keys: noKeys,
+  steps,
+  run: (context, args) => {
+    const walk = steps(context, args);
+    for (;;) {
+      const step = walk.next();
+      if (step.done) return step.value;
+    }
+  },
 });
 
 export const writeCommand = (name: string, arity: number, keys: KeyPositions, run: Run): DataCommand => ({

@@ -3,7 +3,14 @@ import type { DataIterator } from '../../../engine/index.js';
 import { ColumnFamily } from '../../encoding/column-family.js';
 import { isAlive, readMetadata } from '../../encoding/metadata.js';
 import type { CommandContext } from '../command-context.js';
-import { type DataCommand, noKeys, readCommand, writeCommand } from '../data-command.js';
+import {
+  type DataCommand,
+  noKeys,
+  type ReplySteps,
+  readCommand,
+  steppedCommand,
+  writeCommand,
+} from '../data-command.js';
 import { compileGlob } from '../glob.js';
 import { ErrorReply, ok, type Reply, refusal } from '../reply.js';
 import { parseScanOptions, scanEntries, scanReply, scanStart } from '../scan.js';
@@ -31,23 +38,23 @@ const scan = (context: CommandContext, args: readonly Buffer[]): Reply => {
   return scanReply(cursor, found);
 };
 
-const keys = (context: CommandContext, args: readonly Buffer[]): Reply => {
+function* keys(context: CommandContext, args: readonly Buffer[]): ReplySteps {
   const glob = compileGlob(args[1] as Buffer);
   const found: Buffer[] = [];
-  forEachKey(context, glob.prefix, (userKey) => {
+  yield* walkKeys(context, glob.prefix, (userKey) => {
     if (glob.matches(userKey)) found.push(Buffer.from(userKey));
   });
   return found;
-};
+}
 
 /** Counts by walking all keys: exact, in time linear in their number. */
-const dbsize = (context: CommandContext): Reply => {
+function* dbsize(context: CommandContext): ReplySteps {
   let count = 0;
-  forEachKey(context, noBytes, () => {
+  yield* walkKeys(context, noBytes, () => {
     count++;
   });
   return count;
-};
+}
 
 /** Picks by seeking a random place: cheap, and not uniform where keys crowd together. */
 const randomkey = (context: CommandContext): Reply => {
@@ -79,20 +86,28 @@ const firstKeyFrom = (context: CommandContext, begin: Buffer): Buffer | undefine
   }
 };
 
-const forEachKey = (context: CommandContext, start: Buffer, visit: (userKey: Buffer) => void): void => {
+/** Visits each living key that starts with `start`; yields after each thousand entries or so. */
+function* walkKeys(
+  context: CommandContext,
+  start: Buffer,
+  visit: (userKey: Buffer) => void,
+): Generator<undefined, void, undefined> {
   const begin = Buffer.concat([context.prefix, start]);
   const iterator = iterateFrom(context, begin, begin);
   const nowMs = context.nowMs();
   try {
-    for (; iterator.valid; iterator.next()) {
+    for (let seen = 1; iterator.valid; iterator.next(), seen++) {
       const { key, value } = iterator.item;
       const metadata = readMetadata(value);
       if (metadata !== undefined && isAlive(metadata, nowMs)) visit(key.subarray(context.prefix.length));
+      if (seen % entriesPerStep === 0) yield undefined;
     }
   } finally {
     iterator.close();
   }
-};
+}
+
+const entriesPerStep = 1_000;
 
 /** Metadata entries from `begin` to the last that starts with `prefix`. */
 const iterateFrom = (context: CommandContext, begin: Buffer, prefix: Buffer): DataIterator => {
@@ -133,8 +148,8 @@ const noBytes = Buffer.alloc(0);
 
 export const walkCommands: readonly DataCommand[] = [
   readCommand('scan', -2, noKeys, scan),
-  readCommand('keys', 2, noKeys, keys),
-  readCommand('dbsize', -1, noKeys, dbsize),
+  steppedCommand('keys', 2, keys),
+  steppedCommand('dbsize', -1, dbsize),
   readCommand('randomkey', 1, noKeys, randomkey),
   writeCommand('flushdb', -1, noKeys, flushdb),
   writeCommand('flushall', -1, noKeys, flushall),
