@@ -1,5 +1,5 @@
 import type { Schema } from 'convict';
-import type { Compression } from './record-batch.js';
+import type { Compression } from './compression.js';
 import type { ValueFormat } from './record-values.js';
 
 /** The options of a `sink: kafka` as a pipeline file has them. Times in ms. */
@@ -93,7 +93,11 @@ export const kafkaSinkSchema: Schema<KafkaSinkOptions> = {
     format: String,
     default: '',
   },
-  compression: { doc: 'none or gzip', format: ['none', 'gzip'], default: 'none' },
+  compression: {
+    doc: 'none, gzip, or zstd (Node.js 22.15 or later)',
+    format: ['none', 'gzip', 'zstd'],
+    default: 'none',
+  },
   topics: {
     create: { doc: 'make topics that are not there', format: Boolean, default: true },
     partitions: {

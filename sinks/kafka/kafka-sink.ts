@@ -115,7 +115,7 @@ export class KafkaSink implements Sink {
 
   async #open(cluster: KafkaCluster): Promise<Session> {
     const { positionTopic, producer: options, topics: topicSettings } = this.#settings;
-    const topics = new TopicDirectory(cluster, topicSettings, new Outbox(options.compression));
+    const topics = new TopicDirectory(cluster, topicSettings, new Outbox(options.codec !== undefined));
     if (!this.holdsPosition) {
       await cluster.describeTopics([]);
       const producer = await Producer.open(cluster, options);

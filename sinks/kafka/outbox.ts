@@ -1,14 +1,15 @@
 import { partitionOf } from './murmur2.js';
-import { batchHeaderBytes, type Compression, RecordBatchBuilder, recordBytes } from './record-batch.js';
+import { batchHeaderBytes, RecordBatchBuilder, recordBytes } from './record-batch.js';
 
 /** The record batches of the write that is being prepared, and the memory of those before. */
 export class Outbox {
-  readonly compression: Compression;
+  /** Whether its batches get smaller before they are sent. */
+  readonly isCompressed: boolean;
   readonly #partitions = new Set<Partition>();
   readonly #free: RecordBatchBuilder[] = [];
 
-  constructor(compression: Compression) {
-    this.compression = compression;
+  constructor(isCompressed: boolean) {
+    this.isCompressed = isCompressed;
   }
 
   /** Those that something was prepared for, in the order of their first record. */
@@ -97,7 +98,7 @@ export class Topic {
   /** False when no batch may hold this record. Of one that is compressed only its broker can tell. */
   mayHold(key: Uint8Array | null, value: Uint8Array | null, headers?: Uint8Array): boolean {
     const bytes = batchHeaderBytes + recordBytes(key, value, headers) - maxOverestimate;
-    return bytes <= this.maxBatchBytes || this.outbox.compression !== 'none';
+    return bytes <= this.maxBatchBytes || this.outbox.isCompressed;
   }
 }
 

@@ -1,13 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { KafkaCluster } from './cluster.js';
+import type { Codec } from './compression.js';
 import type { Partition } from './outbox.js';
 import { type PartitionBatch, type ProduceAnswer, produceCall } from './produce-request.js';
-import {
-  type Compression,
-  type ProducerIdentity,
-  type RecordBatchBuilder,
-  sequenceAfter,
-} from './record-batch.js';
+import { type ProducerIdentity, type RecordBatchBuilder, sequenceAfter } from './record-batch.js';
 import { isRefused, Refused, requireSuccess } from './refusal.js';
 
 export interface ProducerOptions {
@@ -15,7 +11,7 @@ export interface ProducerOptions {
   readonly transactionalId: string | null;
   readonly transactionTimeoutMs: number;
   readonly requestTimeoutMs: number;
-  readonly compression: Compression;
+  readonly codec: Codec | undefined;
 }
 
 /** A batch that was not written, and why. */
@@ -146,7 +142,7 @@ export class Producer {
     partition.nextSequence = sequenceAfter(sequence, batch.count);
     const isTransactional = this.#options.transactionalId !== null;
     const stamp = { ...this.#identity, sequence, timestampMs, isTransactional };
-    return { partition, batch, sequence, bytes: await batch.finish(stamp, this.#options.compression) };
+    return { partition, batch, sequence, bytes: await batch.finish(stamp, this.#options.codec) };
   }
 
   async #send(leader: number, batches: readonly SealedBatch[]): Promise<readonly SentBatch[]> {

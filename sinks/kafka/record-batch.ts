@@ -1,14 +1,11 @@
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import { ByteWriter, crc32c } from '../../src/kit/index.js';
+import type { Codec } from './compression.js';
 
 /** Who produces: given by a broker; the epoch tells a producer from its successors under one transactional id. */
 export interface ProducerIdentity {
   readonly producerId: bigint;
   readonly producerEpoch: number;
 }
-
-export type Compression = 'none' | 'gzip';
 
 export interface BatchStamp extends ProducerIdentity {
   /** Number of the first record in the producer's sequence for the partition. */
@@ -28,7 +25,7 @@ export interface BatchStamp extends ProducerIdentity {
  *      i64              i64             i64           i16      i32        i32
  *
  * All big-endian; `length` counts what follows it, `crc32c` covers what follows it. Attributes: bits 0–2 compression
- * (1 = gzip, of the records alone), bit 4 transactional. A record:
+ * (of the records alone), bit 4 transactional. A record:
  *
  *    length varint · attributes i8 = 0 · timestamp delta varint = 0 · offset delta varint
  *    · key length varint, key · value length varint, value · headers: count varint, each name and value with lengths
@@ -77,11 +74,11 @@ export class RecordBatchBuilder {
   }
 
   /** The batch. Borrowed until the builder is cleared, unless it is compressed. */
-  async finish(stamp: BatchStamp, compression: Compression): Promise<Buffer> {
+  async finish(stamp: BatchStamp, codec?: Codec): Promise<Buffer> {
     const plain = this.#out.bytes;
-    if (compression === 'none') return this.#seal(plain, stamp, 0);
-    const compressed = await gzipRecords(plain.subarray(headerBytes));
-    return this.#seal(Buffer.concat([Buffer.alloc(headerBytes), compressed]), stamp, gzipAttribute);
+    if (codec === undefined) return this.#seal(plain, stamp, 0);
+    const compressed = await codec.compress(plain.subarray(headerBytes));
+    return this.#seal(Buffer.concat([Buffer.alloc(headerBytes), compressed]), stamp, codec.attribute);
   }
 
   #seal(batch: Buffer, stamp: BatchStamp, attributes: number): Buffer {
@@ -159,13 +156,10 @@ const writeVarint = (bytes: Buffer, start: number, value: number): number => {
 const varintBytes = (value: number): number =>
   value < 64 ? 1 : value < 8_192 ? 2 : value < 1_048_576 ? 3 : value < 134_217_728 ? 4 : 5;
 
-const gzipRecords = promisify<Uint8Array, Buffer>(gzip);
-
 const headerBytes = batchHeaderBytes;
 /** `length` counts what stands behind it. */
 const lengthCountsFrom = 12;
 const crcCoversFrom = 21;
-const gzipAttribute = 1;
 const transactionalAttribute = 0x10;
 const maxVarintBytes = 5;
 const shortBytes = 48;

@@ -1,6 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { SASLOptions } from 'kafkajs';
 import type { ClusterOptions } from './cluster.js';
+import { codecOf } from './compression.js';
 import type { KafkaSinkOptions } from './kafka-options.js';
 import type { ProducerOptions } from './producer.js';
 import type { RecordSettings } from './record-writer.js';
@@ -43,7 +44,7 @@ export const settingsOf = (options: KafkaSinkOptions, pipeline: string): KafkaSi
       transactionalId: isTransactional ? named(options.transactionalId) : null,
       transactionTimeoutMs: options.transactionTimeout,
       requestTimeoutMs,
-      compression: options.compression,
+      codec: codecOf(options.compression),
     },
     positionTopic: named(options.positionTopic).replace(/[^a-zA-Z0-9._-]/g, '_'),
   };

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { TailraceError } from '../../src/kit/index.js';
 import type { KafkaCluster, TopicDescription } from './cluster.js';
-import { Outbox, Topic } from './outbox.js';
+import { type Outbox, Topic } from './outbox.js';
 import { Refused } from './refusal.js';
 
 /** How topics are made that are not there. */
@@ -21,7 +21,7 @@ export class TopicDirectory {
   readonly #settings: TopicSettings;
   readonly #topics = new Map<string, Topic>();
 
-  constructor(cluster: KafkaCluster, settings: TopicSettings, outbox = new Outbox('none')) {
+  constructor(cluster: KafkaCluster, settings: TopicSettings, outbox: Outbox) {
     this.#cluster = cluster;
     this.#settings = settings;
     this.outbox = outbox;

@@ -1,9 +1,12 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { Kafka, logLevel } from 'kafkajs';
+import { promisify } from 'node:util';
+import * as zlib from 'node:zlib';
+import { CompressionCodecs, CompressionTypes, Kafka, logLevel } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { KafkaCluster } from '../../../sinks/kafka/cluster.js';
 import { KafkaSink, type KafkaSinkOptions } from '../../../sinks/kafka/index.js';
+import { Outbox } from '../../../sinks/kafka/outbox.js';
 import { Producer } from '../../../sinks/kafka/producer.js';
 import { TopicDirectory } from '../../../sinks/kafka/topics.js';
 import { Engine } from '../../../src/engine/index.js';
@@ -225,6 +228,20 @@ describe('the kafka sink', () => {
     expect(await write(noise)).toMatchObject({ kind: 'poison', rejections: [{ transaction: 0 }] });
   });
 
+  it('compresses with zstd where Node.js can, and says so where it cannot', async () => {
+    const { zstdDecompress } = zlib as {
+      zstdDecompress?: (bytes: Buffer, done: (error: Error | null, plain: Buffer) => void) => void;
+    };
+    if (zstdDecompress === undefined) {
+      expect(() => open({ compression: 'zstd' })).toThrow(`Node.js ${process.versions.node} has no zstd`);
+      return;
+    }
+    CompressionCodecs[CompressionTypes.ZSTD] = () => ({ decompress: promisify(zstdDecompress) });
+    const { write } = await claimed({ compression: 'zstd' });
+    expect((await write(await setKeys('a', 100))).kind).toBe('durable');
+    expect(keysOf(await reader.read(topic))).toEqual(names('a', 100));
+  });
+
   it('finds the record that is too large when the limit was lowered meanwhile', async () => {
     const { write } = await claimed();
     await write(await setKeys('a', 10));
@@ -406,12 +423,13 @@ describe('the kafka sink', () => {
       pluginContext().log,
     );
     await cluster.connect();
-    const topics = new TopicDirectory(cluster, { create: true, partitions: 1, replication: 1, config: {} });
+    const settings = { create: true, partitions: 1, replication: 1, config: {} };
+    const topics = new TopicDirectory(cluster, settings, new Outbox(false));
     await topics.require([topic]);
     const timeouts = { transactionTimeoutMs: 5_000, requestTimeoutMs: 5_000 };
     const producer = await Producer.open(cluster, {
       transactionalId: null,
-      compression: 'none',
+      codec: undefined,
       ...timeouts,
     });
     const partitions = topics.get(topic)?.partitions ?? [];
