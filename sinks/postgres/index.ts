@@ -1,21 +1,26 @@
-import type { SinkDefinition } from '../../src/kit/index.js';
+import { type SinkDefinition, TailraceError } from '../../src/kit/index.js';
 import { Changelog } from './changelog.js';
 import type { Layout } from './layout.js';
 import { Mirror } from './mirror/mirror.js';
 import { PostgresSink } from './postgres-sink.js';
+import { RowTables } from './table/row-tables.js';
+import { type MappingOptions, mappingOf, requireMappings } from './table/table-mapping.js';
 import type { ByteColumn } from './text-bytes.js';
 
 export { PostgresSink } from './postgres-sink.js';
+export type { MappingOptions } from './table/table-mapping.js';
 
 /** The options of the sink as a pipeline file has them. */
 export interface PostgresOptions {
   readonly url: string;
   readonly password: string;
-  readonly mode: 'changelog' | 'mirror';
+  readonly mode: 'changelog' | 'mirror' | 'table';
   readonly schema: string;
   readonly table: string;
+  readonly tables: readonly MappingOptions[];
   readonly keys: ByteColumn;
   readonly values: ByteColumn;
+  readonly sync: 'interval' | 'always';
   /** ms */
   readonly writeTimeout: number;
 }
@@ -24,7 +29,7 @@ const byteColumns = ['text', 'bytea'];
 
 export const postgresSink: SinkDefinition<PostgresOptions> = {
   name: 'postgres',
-  summary: 'tables of a Postgres, exactly once: a log of the changes, or the current state',
+  summary: 'tables of a Postgres, exactly once: a log of the changes, the current state, or rows of your own',
   schema: {
     url: {
       doc: 'postgres://[user[:password]@]host[:port]/database[?sslmode=verify-full]',
@@ -33,8 +38,8 @@ export const postgresSink: SinkDefinition<PostgresOptions> = {
     },
     password: { doc: 'password, if it is not in the URL', format: String, default: '', sensitive: true },
     mode: {
-      doc: 'changelog: every change is a row; mirror: the current state, a table for each type',
-      format: ['changelog', 'mirror'],
+      doc: 'changelog: every change is a row; mirror: the current state, a table for each type; table: hashes as rows',
+      format: ['changelog', 'mirror', 'table'],
       default: 'changelog',
     },
     schema: {
@@ -43,8 +48,18 @@ export const postgresSink: SinkDefinition<PostgresOptions> = {
       default: 'tailrace',
     },
     table: { doc: 'changelog: the table of the changes', format: 'required-string', default: 'changes' },
+    tables: {
+      doc: 'table: which hashes are rows of which table, as maps of keys, table, key, columns, expiresAt and namespace',
+      format: requireMappings,
+      default: [],
+    },
     keys: { doc: 'type of the columns of keys and fields', format: byteColumns, default: 'text' },
     values: { doc: 'type of the columns of values', format: byteColumns, default: 'text' },
+    sync: {
+      doc: 'which commits wait for the disk of the server: one in 200 ms (interval), or each (always)',
+      format: ['interval', 'always'],
+      default: 'interval',
+    },
     writeTimeout: {
       doc: 'when a write that does not end is given up, and tried again on a new connection',
       format: 'duration',
@@ -52,13 +67,27 @@ export const postgresSink: SinkDefinition<PostgresOptions> = {
     },
   },
   create: (options, context) => {
-    const { url, password, schema, writeTimeout } = options;
-    const connection = { url, password, applicationName: `tailrace ${context.pipeline}` };
-    return new PostgresSink({ connection, schema, writeTimeoutMs: writeTimeout }, layoutOf(options), context);
+    const { url, password, schema, writeTimeout, sync } = options;
+    return new PostgresSink(
+      {
+        connection: { url, password, applicationName: `tailrace ${context.pipeline}` },
+        schema,
+        writeTimeoutMs: writeTimeout,
+        syncIntervalMs: sync === 'always' ? 0 : syncIntervalMs,
+      },
+      layoutOf(options),
+      context,
+    );
   },
 };
 
-const layoutOf = ({ mode, schema, table, keys, values }: PostgresOptions): Layout =>
-  mode === 'mirror'
-    ? new Mirror({ schema, keys, values })
-    : new Changelog({ table: { schema, name: table }, keys, values });
+const syncIntervalMs = 200;
+
+const layoutOf = ({ mode, schema, table, tables, keys, values }: PostgresOptions): Layout => {
+  if (mode === 'changelog') return new Changelog({ table: { schema, name: table }, keys, values });
+  if (mode === 'mirror') return new Mirror({ schema, keys, values });
+  if (tables.length > 0) return new RowTables(tables.map(mappingOf));
+  throw new TailraceError('CONFIG_INVALID', 'the postgres sink of mode table has no tables', {
+    remedy: 'Say under tables which keys are rows of which table.',
+  });
+};

@@ -86,6 +86,14 @@ export class PositionTable {
     return rowCount === 1;
   }
 
+  /** A transaction that changes nothing that matters: with it everything committed before becomes durable. */
+  async touch(connection: Connection): Promise<void> {
+    await connection.query(
+      `UPDATE ${quotedTable(this.#table)} SET written_at = clock_timestamp() WHERE pipeline = $1 AND target = $2`,
+      [this.#pipeline, this.#target],
+    );
+  }
+
   /** The row's xmax is the transaction that holds it, and that transaction's own lock names its session. */
   async #endHolder(connection: Connection, cause: unknown): Promise<void> {
     try {

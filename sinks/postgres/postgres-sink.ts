@@ -7,6 +7,7 @@ import {
   TailraceError,
   type WriteOutcome,
 } from '../../src/kit/index.js';
+import { CommitSync } from './commit-sync.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import { findRefused } from './find-refused.js';
 import type { Layout } from './layout.js';
@@ -19,6 +20,8 @@ export interface PostgresSinkOptions {
   readonly schema: string;
   /** When a write that does not end is given up, and the connection with it. */
   readonly writeTimeoutMs: number;
+  /** How often commits are made durable together; 0: each waits until the server has synced it. */
+  readonly syncIntervalMs: number;
 }
 
 /**
@@ -32,6 +35,10 @@ export interface PostgresSinkOptions {
  * any work, and finds no row once the other has committed: `fenced`. When the connection is lost before COMMIT was
  * answered the outcome is `unknown`: what the row holds after a new claim is the truth. An error of a statement
  * undoes all of the transaction; if some value is to blame it is found and named (`find-refused.ts`).
+ *
+ * Commits need not wait for the server's disk: they are `accepted`, and durable when a later one was synced
+ * (`commit-sync.ts`). A server that crashes before loses rows and position together, and the pipeline delivers again
+ * from there. A claim is always synced: the position it reads stays.
  */
 export class PostgresSink implements Sink {
   readonly guarantee = 'exactly-once';
@@ -41,6 +48,7 @@ export class PostgresSink implements Sink {
   readonly #positions: PositionTable;
   readonly #place: string;
   #connection: Connection | undefined;
+  readonly #commits: CommitSync;
   /** What the row holds, as of the claim or the last write. */
   #held: Claim = { epoch: 0, position: null };
 
@@ -49,6 +57,7 @@ export class PostgresSink implements Sink {
     this.#layout = layout;
     this.#positions = new PositionTable(options.schema, context.pipeline, layout.target);
     this.#place = placeOf(options.connection.url);
+    this.#commits = new CommitSync(options.syncIntervalMs, () => this.#syncCommits());
   }
 
   async claim(signal: AbortSignal): Promise<Claim> {
@@ -75,13 +84,21 @@ export class PostgresSink implements Sink {
       return { kind: 'fenced', error: this.#moved() };
     const rejections = this.#layout.rejections(batch.transactions);
     if (rejections.length > 0) return { kind: 'poison', rejections };
+    await this.#commits.begin();
     const timer = setTimeout(() => void connection.close(), this.#options.writeTimeoutMs);
     try {
-      return await this.#execute(connection, batch);
+      const isCommitted = await this.#execute(connection, batch);
+      if (!isCommitted) return { kind: 'fenced', error: this.#moved() };
+      return this.#syncsEach
+        ? { kind: 'durable' }
+        : { kind: 'accepted', durable: this.#commits.whenDurable() };
     } catch (error) {
-      return await this.#outcomeOf(connection, batch, error);
+      const outcome = await this.#outcomeOf(connection, batch, error);
+      if (connection.loss !== undefined) this.#commits.lost(connection.loss);
+      return outcome;
     } finally {
       clearTimeout(timer);
+      this.#commits.end();
     }
   }
 
@@ -89,18 +106,34 @@ export class PostgresSink implements Sink {
     await this.#disconnect();
   }
 
-  async #execute(connection: Connection, batch: SinkBatch): Promise<WriteOutcome> {
+  /** False when the position is another: nothing was done. */
+  async #execute(connection: Connection, batch: SinkBatch): Promise<boolean> {
     const { epoch, position } = this.#held;
-    await connection.query('BEGIN');
+    await connection.query(this.#syncsEach ? 'BEGIN' : 'BEGIN; SET LOCAL synchronous_commit = off');
     if (!(await this.#positions.advance(connection, epoch, position, batch.position))) {
       await connection.query('ROLLBACK');
-      return { kind: 'fenced', error: this.#moved() };
+      return false;
     }
     await this.#layout.apply(connection, batch.transactions);
     const { command } = await connection.query('COMMIT');
     if (command !== 'COMMIT') throw new Error(`COMMIT was answered with ${command}`);
     this.#held = { epoch, position: batch.position };
-    return { kind: 'durable' };
+    return true;
+  }
+
+  get #syncsEach(): boolean {
+    return this.#options.syncIntervalMs === 0;
+  }
+
+  async #syncCommits(): Promise<void> {
+    const connection = this.#connection;
+    try {
+      if (connection === undefined) throw new Error('the sink is not connected');
+      await this.#positions.touch(connection);
+    } catch (error) {
+      await connection?.close(); // the next write claims again
+      throw error;
+    }
   }
 
   async #outcomeOf(connection: Connection, batch: SinkBatch, cause: unknown): Promise<WriteOutcome> {
@@ -131,6 +164,7 @@ export class PostgresSink implements Sink {
     const connection = this.#connection;
     this.#connection = undefined;
     await connection?.close();
+    this.#commits.lost(new Error('the connection was closed'));
   }
 
   #refused(cause: Error): TailraceError {

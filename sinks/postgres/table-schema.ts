@@ -22,7 +22,7 @@ export interface TableSchema {
  * @throws TailraceError `SINK_REFUSED` without the right to make it, or when a column is missing or of another type
  */
 export const ensureTable = async (connection: Connection, schema: TableSchema): Promise<void> => {
-  if (!(await isPresent(connection, schema.table))) await makeTable(connection, schema);
+  await makeIfMissing(connection, schema);
   const { rows } = await connection.query<{ name: string; type: string }>(columnsOfTable, [
     schema.table.schema,
     schema.table.name,
@@ -40,7 +40,12 @@ export const ensureTable = async (connection: Connection, schema: TableSchema): 
   }
 };
 
-export const isPresent = async (connection: Connection, { schema, name }: TableName): Promise<boolean> => {
+/** @throws TailraceError `SINK_REFUSED` without the right to make it */
+export const makeIfMissing = async (connection: Connection, schema: TableSchema): Promise<void> => {
+  if (!(await isPresent(connection, schema.table))) await makeTable(connection, schema);
+};
+
+const isPresent = async (connection: Connection, { schema, name }: TableName): Promise<boolean> => {
   const found = await connection.query(
     'SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2',
     [schema, name],

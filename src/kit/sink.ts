@@ -37,7 +37,8 @@ export interface Rejection {
 /**
  * The result of a write. Expected outcomes are values; an exception is a defect of the sink.
  * - `durable`: data and position are safe.
- * - `accepted`: applied in order, safe when `durable` resolves; the next write may start before.
+ * - `accepted`: applied in order, safe when `durable` resolves; the next write may start before. When it rejects (the
+ *   connection was lost) only a new claim knows.
  * - `retryable`: nothing was applied; the same write may be tried again (after `afterMs` if given).
  * - `poison`: nothing was applied; these changes will never be taken, the rest would be.
  * - `fenced`: another process claimed the sink; nothing was applied.

@@ -113,8 +113,10 @@ const postgresOptions: PostgresOptions = {
   mode: 'changelog',
   schema: 'tailrace',
   table: 'changes',
+  tables: [],
   keys: 'bytea',
   values: 'bytea',
+  sync: 'interval',
   writeTimeout: 10_000,
 };
 const postgresRows = async (statement: string): Promise<Map<string, string>> => {

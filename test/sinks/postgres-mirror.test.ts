@@ -44,8 +44,8 @@ describe('the mirror in a Postgres', () => {
   const open = (options: Partial<PostgresOptions> = {}) =>
     postgresSink.create(
       {
-        ...{ url: service.url, password: '', mode: 'mirror', schema: 'mirror', table: '' },
-        ...{ keys: 'text', values: 'text', writeTimeout: 10_000 },
+        ...{ url: service.url, password: '', mode: 'mirror', schema: 'mirror', table: '', tables: [] },
+        ...{ keys: 'text', values: 'text', sync: 'interval', writeTimeout: 10_000 },
         ...options,
       },
       pluginContext(),

@@ -1,0 +1,25 @@
+/** A pattern of keys with captures, such as `user:{id}`: each capture is at least one character, as few as fit. */
+export class KeyPattern {
+  /** Names of the captures, in order. */
+  readonly captures: readonly string[];
+  readonly #expression: RegExp;
+
+  /** @throws Error in words for the author of the pattern */
+  constructor(pattern: string) {
+    const parts = pattern.split(/\{([^{}]*)\}/);
+    this.captures = parts.filter((_, at) => at % 2 === 1);
+    if (this.captures.length === 0) throw new Error(`the pattern ${pattern} has no {capture}`);
+    for (const name of this.captures)
+      if (name === '' || this.captures.indexOf(name) !== this.captures.lastIndexOf(name))
+        throw new Error(`the captures of ${pattern} need names, each its own`);
+    const source = parts.map((part, at) => (at % 2 === 1 ? '(.+?)' : escaped(part))).join('');
+    this.#expression = new RegExp(`^${source}$`, 's');
+  }
+
+  /** What the captures stand for; undefined when the key is another. */
+  match(key: string): readonly string[] | undefined {
+    return this.#expression.exec(key)?.slice(1);
+  }
+}
+
+const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
