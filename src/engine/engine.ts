@@ -20,6 +20,13 @@ import type {
   SyncMode,
   WalIterator,
 } from './engine-api.js';
+import {
+  ConsumerSlots,
+  defaultRetention,
+  LogRetention,
+  type RetentionOptions,
+  type RetentionState,
+} from './retention/index.js';
 import { SequenceTimes } from './sequence-times.js';
 import { StoreData } from './store-data.js';
 import { openIdentity, type StoreIdentity } from './store-identity.js';
@@ -40,6 +47,8 @@ export interface EngineOptions {
   readonly memtableBytes?: number;
   /** Memory for pages of the data file, in bytes, used as needed; default 128 MiB. */
   readonly pageCacheBytes?: number;
+  /** For how long the log is kept. */
+  readonly retention?: Partial<RetentionOptions>;
   /** How files are written; tests make it fail. */
   readonly files?: Files;
 }
@@ -97,6 +106,7 @@ export class Engine implements Store, AsyncDisposable {
   readonly #reader = new WriteBatchReader();
   readonly #data: StoreData;
   readonly #times: SequenceTimes;
+  readonly #retention: LogRetention | undefined;
   #sequence: number;
   #isClosed = false;
   #closing: Promise<void> | undefined;
@@ -164,6 +174,18 @@ export class Engine implements Store, AsyncDisposable {
       isReadOnly: this.#isReadOnly,
     });
     if (this.#isReadOnly) return;
+    this.#retention = new LogRetention(
+      wal,
+      new ConsumerSlots(directory, options.files ?? nodeFiles),
+      {
+        get flushedSequence() {
+          return data.flushedSequence;
+        },
+        sequenceAt: (timeMs) => this.#times.sequenceAt(timeMs),
+        checkpointHolds: () => [],
+      },
+      { ...defaultRetention, ...options.retention },
+    );
     data.start({
       syncLog: (sequence) => this.#wal.syncUpTo(sequence),
       onState: async () => {},
@@ -237,6 +259,26 @@ export class Engine implements Store, AsyncDisposable {
    */
   sequenceAt(timeMs: number): number {
     return this.#times.sequenceAt(timeMs);
+  }
+
+  /**
+   * The consumers of the log by name: what they have not acknowledged is kept, within the bounds of `retention`.
+   * @throws TailraceError `STORE_READ_ONLY` when the store was opened for reading only
+   */
+  get slots(): ConsumerSlots {
+    if (this.#retention === undefined) throw readOnly(this.directory);
+    return this.#retention.slots;
+  }
+
+  /** Who keeps the log, and since where; undefined when the store was opened for reading only. */
+  get retention(): RetentionState | undefined {
+    return this.#retention?.state();
+  }
+
+  /** Removes now what nobody needs of the log, rather than in a few seconds. Returns the paths of the removed files. */
+  trimLog(): Promise<string[]> {
+    this.#requireWritable();
+    return this.#retention?.look() ?? Promise.resolve([]);
   }
 
   /** Costs nothing to take. While it is open it holds the pages and memtables that it reads. */
@@ -324,6 +366,7 @@ export class Engine implements Store, AsyncDisposable {
     if (!this.#isReadOnly && this.#wal.failure === undefined && this.#data.isWorthFlushing)
       this.#data.freeze(this.#sequence);
     await this.#data.whenFlushed();
+    await this.#retention?.close();
     await this.#wal.close();
     this.#data.close();
   }
@@ -339,10 +382,7 @@ export class Engine implements Store, AsyncDisposable {
 
   #requireWritable(): void {
     this.#requireOpen();
-    if (this.#isReadOnly)
-      throw new TailraceError('STORE_READ_ONLY', `${this.directory} was opened for reading only`, {
-        remedy: 'Open the store without isReadOnly.',
-      });
+    if (this.#isReadOnly) throw readOnly(this.directory);
     if (this.#wal.failure !== undefined) throw this.#wal.failure;
   }
 }
@@ -435,6 +475,11 @@ const tooLarge = (actual: number, limit: number): TailraceError =>
   new TailraceError('LIMIT_EXCEEDED', `a batch of ${actual} bytes exceeds the limit of ${limit}`, {
     context: { actual, limit },
     remedy: 'Write less at once, or open the store with a larger maxBatchBytes.',
+  });
+
+const readOnly = (directory: string): TailraceError =>
+  new TailraceError('STORE_READ_ONLY', `${directory} was opened for reading only`, {
+    remedy: 'Open the store without isReadOnly.',
   });
 
 const closed = (message: string): TailraceError =>

@@ -19,6 +19,16 @@ export {
   type HeapSummary,
   type MemoryOwners,
 } from './heap/index.js';
+export {
+  type ConsumerSlot,
+  type ConsumerSlots,
+  defaultRetention,
+  type LogHold,
+  type RetentionEvent,
+  type RetentionOptions,
+  type RetentionState,
+  readSlots,
+} from './retention/index.js';
 export type { StoreIterator } from './store-iterator.js';
 export {
   LogDirectoryReader,

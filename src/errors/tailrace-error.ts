@@ -22,6 +22,9 @@ export type ErrorCode =
   | 'LIMIT_EXCEEDED' // a size beyond a stated limit; context: limit, actual
   | 'SPACE_EXHAUSTED' // no run of free units is long enough
   | 'HEAP_PROFILER_FAILED' // sampling or dumping the heap is not possible
+  // consumers of the log
+  | 'SLOT_INVALID' // a name that no slot can have
+  | 'SLOT_NOT_FOUND'
   // checkpoints
   | 'CHECKPOINT_NOT_FOUND'
   | 'CHECKPOINT_EXPIRED'

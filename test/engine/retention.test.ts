@@ -1,0 +1,148 @@
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Engine, type RetentionEvent, type RetentionOptions, readSlots } from '../../src/engine/index.js';
+import { WriteBatchBuilder } from '../../src/write-batch/index.js';
+import { throwAwayDirectory } from '../services/index.js';
+
+const root = throwAwayDirectory('retention');
+afterAll(() => root.remove());
+
+/** Nothing is kept that nobody asks for. */
+const frugal: Partial<RetentionOptions> = { keepMs: -60_000, keepBytes: 0, intervalMs: 3_600_000 };
+const segmentBytes = 4_096;
+
+const openStore = (name: string, retention: Partial<RetentionOptions> = {}): Promise<Engine> =>
+  Engine.open(join(root.path, name), { sync: 'none', segmentBytes, retention: { ...frugal, ...retention } });
+
+/** Writes batches of one put; returns the last sequence number. */
+const fill = async (engine: Engine, batches: number): Promise<number> => {
+  for (let i = 0; i < batches; i++) {
+    const key = Buffer.from(`key ${engine.sequence + 1}`);
+    await engine.write(new WriteBatchBuilder().put(0, key, Buffer.alloc(200, 'v')).finish());
+  }
+  return engine.sequence;
+};
+
+const logFiles = (engine: Engine): string[] =>
+  readdirSync(engine.directory).filter((name) => name.endsWith('.log'));
+
+const firstOf = (engine: Engine): number => engine.stats().firstLogSequence;
+
+describe('log retention', () => {
+  it('removes nothing that recovery needs, and everything else but the newest segment when nobody asks for it', async () => {
+    const directory = join(root.path, 'recovery');
+    const engine = await openStore('recovery');
+    await fill(engine, 200);
+    expect(await engine.trimLog()).toEqual([]);
+    expect(firstOf(engine)).toBe(1);
+    await engine.flush();
+    const before = logFiles(engine).length;
+    const removed = await engine.trimLog();
+    expect(removed.length).toBe(before - 1);
+    expect(logFiles(engine)).toHaveLength(1);
+    expect(engine.get(0, Buffer.from('key 1'))).toBeDefined();
+    expect(() => engine.walIterator(0)).toThrow(expect.objectContaining({ code: 'WAL_PURGED' }));
+    const last = await fill(engine, 50);
+    await engine.close();
+    await using again = await Engine.open(directory);
+    expect(again.sequence).toBe(last);
+    for (let i = 1; i <= last; i++) expect(again.get(0, Buffer.from(`key ${i}`))).toBeDefined();
+  });
+
+  it('keeps what slots have not acknowledged, the acknowledged batch included, through restarts', async () => {
+    let engine = await openStore('slots');
+    await fill(engine, 100);
+    await engine.slots.register('slow', 0);
+    await engine.slots.register('fast', 0);
+    await engine.flush();
+    engine.slots.acknowledge('fast', 90);
+    engine.slots.acknowledge('fast', 20); // never goes back
+    expect(await engine.trimLog()).toEqual([]);
+    expect(engine.retention?.holds[0]).toMatchObject({ holder: 'slot', name: 'slow', from: 1 });
+    engine.slots.acknowledge('slow', 60);
+    expect((await engine.trimLog()).length).toBeGreaterThan(0);
+    expect(firstOf(engine)).toBeGreaterThan(1);
+    expect(firstOf(engine)).toBeLessThanOrEqual(60);
+    const iterator = engine.walIterator(59);
+    expect(iterator.item.sequence).toBe(60);
+    iterator.close();
+    await engine.close();
+    engine = await openStore('slots');
+    expect(engine.slots.list()).toMatchObject([
+      { name: 'fast', acknowledged: 90 },
+      { name: 'slow', acknowledged: 60 },
+    ]);
+    expect(readSlots(engine.directory)).toHaveLength(2);
+    expect(await engine.trimLog()).toEqual([]);
+    expect(await engine.slots.drop('slow')).toBe(true);
+    expect(await engine.slots.drop('slow')).toBe(false);
+    await engine.trimLog();
+    expect(firstOf(engine)).toBeGreaterThan(60);
+    expect(firstOf(engine)).toBeLessThanOrEqual(90);
+    await engine.close();
+  });
+
+  it('keeps young changes and the newest bytes', async () => {
+    await using young = await openStore('young', { keepMs: 60_000 });
+    await fill(young, 100);
+    await young.flush();
+    expect(await young.trimLog()).toEqual([]);
+    await using sized = await openStore('sized', { keepBytes: 5 * segmentBytes });
+    await fill(sized, 200);
+    await sized.flush();
+    const removed = await sized.trimLog();
+    expect(removed.length).toBeGreaterThan(0);
+    expect(sized.stats().logBytes).toBeGreaterThanOrEqual(5 * segmentBytes);
+    expect(sized.stats().logBytes).toBeLessThan(7 * segmentBytes);
+  });
+
+  it('tells once who lost what when the log reaches its bound, and purges nothing that is not flushed', async () => {
+    const events: RetentionEvent[] = [];
+    const engine = await openStore('bound', {
+      maxBytes: 3 * segmentBytes,
+      onEvent: (event) => events.push(event),
+    });
+    await engine.slots.register('absent', 0);
+    await fill(engine, 200);
+    expect(await engine.trimLog()).toEqual([]);
+    expect(events).toEqual([]);
+    await engine.flush();
+    await engine.trimLog();
+    expect(engine.stats().logBytes).toBeLessThanOrEqual(3 * segmentBytes);
+    expect(events.map((event) => event.kind)).toEqual(['removed', 'slot-lost']);
+    expect(events[1]).toMatchObject({ slot: { name: 'absent' }, firstSequence: firstOf(engine) });
+    expect(engine.retention).toMatchObject({ lostSlots: ['absent'] });
+    expect(engine.retention?.holds.map((hold) => hold.holder)).not.toContain('slot');
+    await engine.close();
+    await using again = await openStore('bound', { onEvent: (event) => events.push(event) });
+    await again.trimLog();
+    again.slots.acknowledge('absent', again.sequence);
+    expect(again.retention?.lostSlots).toEqual([]);
+    expect(events.filter((event) => event.kind === 'slot-lost')).toHaveLength(1);
+  });
+
+  it('lets go of slots that were not heard of for long', async () => {
+    await using engine = await openStore('idle', { maxSlotIdleMs: -1 });
+    await engine.slots.register('gone', 0);
+    await fill(engine, 100);
+    await engine.flush();
+    expect((await engine.trimLog()).length).toBeGreaterThan(0);
+  });
+
+  it('refuses names and files that are none', async () => {
+    const engine = await openStore('names');
+    for (const name of ['', 'a b', 'ü', 'x'.repeat(201)])
+      await expect(engine.slots.register(name, 0)).rejects.toMatchObject({ code: 'SLOT_INVALID' });
+    expect(() => engine.slots.acknowledge('nobody', 1)).toThrow(
+      expect.objectContaining({ code: 'SLOT_NOT_FOUND' }),
+    );
+    const path = join(engine.directory, 'SLOTS');
+    expect(existsSync(path)).toBe(false);
+    await engine.close();
+    for (const text of ['{', '[]', '{"slots":[{"name":1}]}', '{"slots":[{"name":"a","acknowledged":-1}]}']) {
+      writeFileSync(path, text);
+      await expect(openStore('names')).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
+    }
+  });
+});
