@@ -1,5 +1,6 @@
 import type { Registry } from '../../config/index.js';
 import { engineSource } from '../../connectors/engine/index.js';
+import { fileSource } from '../../connectors/file/index.js';
 import { kvrocksSource } from '../../connectors/kvrocks/index.js';
 import { walSource } from '../../connectors/wal/index.js';
 import { fileSink } from '../../sinks/file/index.js';
@@ -18,7 +19,7 @@ const byName = <Definition extends { readonly name: string }>(
 
 /** The sources and sinks that come with the package. */
 export const builtIn: Registry = {
-  sources: byName<SourceDefinition<unknown>>([engineSource, kvrocksSource, walSource]),
+  sources: byName<SourceDefinition<unknown>>([engineSource, fileSource, kvrocksSource, walSource]),
   sinks: byName<SinkDefinition<unknown>>([
     fileSink,
     kafkaSink,

@@ -34,6 +34,8 @@ export const assemble = async (
     const sink = chosen.definition.create(chosen.options, context);
     if (transform !== undefined && sink.takesWholeBatches === true)
       throw cannotTransform(config, chosen.name);
+    if (config.source.definition.makeDecoder !== undefined && sink.takesWholeBatches === true)
+      throw hasNoBatches(config, chosen.name);
     sinks.push({
       name: chosen.name,
       sink,
@@ -50,7 +52,7 @@ export const assemble = async (
     name: config.name,
     source: () => config.source.definition.create(config.source.options, context),
     sinks,
-    makeDecoder: () => new Decoder(),
+    makeDecoder: () => config.source.definition.makeDecoder?.() ?? new Decoder(),
     startAt: config.startAt,
     errors: config.errors,
     creditBytes: config.limits.creditBytes,
@@ -95,6 +97,16 @@ const runOwned = async (pipeline: Pipeline, offsets: OffsetsStore, signal: Abort
     await lease.release().catch(() => undefined); // it runs out by itself
   }
 };
+
+const hasNoBatches = (config: PipelineConfig, sink: string): TailraceError =>
+  new TailraceError(
+    'CONFIG_INVALID',
+    `pipeline ${config.name}: sink ${sink} writes the batches of a log, and the source ${config.source.name} has none`,
+    {
+      context: { file: config.file, sink },
+      remedy: 'Use a sink that takes changes, or another source.',
+    },
+  );
 
 const cannotTransform = ({ file }: PipelineConfig, sink: string): TailraceError =>
   new TailraceError(

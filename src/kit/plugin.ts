@@ -1,4 +1,5 @@
 import type { Schema } from 'convict';
+import type { Transaction } from '../data-model/index.js';
 import type { Sink } from './sink.js';
 import type { Source } from './source.js';
 
@@ -34,6 +35,11 @@ export interface SourceDefinition<Options> {
   readonly schema: Schema<Options>;
   /** Makes a session. Called once for each reader: the sinks of one pipeline may read at different places. */
   create(options: Options, context: PluginContext): Source;
+  /**
+   * What tells the changes of its batches, when these are no write batches of Kvrocks' data model; one for each session.
+   * Sinks that take whole batches cannot be fed by such a source.
+   */
+  makeDecoder?(): { decode(batch: Buffer): Transaction };
 }
 
 /** A sink connector; see SourceDefinition. */

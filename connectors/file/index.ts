@@ -1,0 +1,22 @@
+import type { SourceDefinition } from '../../src/kit/index.js';
+import { EventLinesDecoder } from './event-batches.js';
+import { FileSource, type FileSourceOptions } from './file-source.js';
+
+export { EventLinesDecoder } from './event-batches.js';
+export { FileSource, type FileSourceOptions } from './file-source.js';
+
+export const fileSource: SourceDefinition<FileSourceOptions> = {
+  name: 'file',
+  summary: 'change events from the files of a file sink, to deliver them again',
+  schema: {
+    path: {
+      doc: 'the file of change events, one a line; the files that were rotated from it are read too',
+      format: 'required-string',
+      default: '',
+    },
+    follow: { doc: 'wait for more at the end', format: Boolean, default: false },
+    pollMs: { doc: 'how often to look for more, in ms', format: 'positive-integer', default: 50 },
+  },
+  create: (options) => new FileSource(options),
+  makeDecoder: () => new EventLinesDecoder(),
+};
