@@ -24,6 +24,7 @@ export {
   wrongArity,
 } from './commands/reply.js';
 export { readString } from './commands/strings/string-value.js';
+export { type CommandValue, type CommandWord, Database } from './database.js';
 export { Decoder, type DecoderOptions } from './decode/decoder.js';
 export { ColumnFamily, columnFamilyCount } from './encoding/column-family.js';
 export { defaultNamespace, encodeMetadataKey, namespacePrefix } from './encoding/keys.js';

@@ -31,6 +31,7 @@ export type ErrorCode =
   | 'CHECKPOINT_IN_USE'
   | 'CHECKPOINT_NAME_TAKEN'
   // data model
+  | 'COMMAND_REFUSED' // a command that Redis would answer with an error; the message is that answer; context: command
   | 'DECODE_UNSUPPORTED' // a change that has no counterpart; context: sequence, type
   | 'DECODE_AMBIGUOUS' // a change that cannot be told from the log alone; context: sequence, key
   | 'EVENT_INVALID' // a line that is no change event
