@@ -10,6 +10,13 @@ import {
   ProcessLock,
 } from '../files/index.js';
 import { RecordKind, setBatchSequence, WriteBatchReader } from '../write-batch/index.js';
+import {
+  CheckpointCatalog,
+  CheckpointPolicy,
+  type CheckpointPolicyOptions,
+  Checkpoints,
+  statesOf,
+} from './checkpoints/index.js';
 import { columnFamilyNames } from './column-family.js';
 import type {
   Commit,
@@ -49,6 +56,10 @@ export interface EngineOptions {
   readonly pageCacheBytes?: number;
   /** For how long the log is kept. */
   readonly retention?: Partial<RetentionOptions>;
+  /** Makes checkpoints by itself; absent = none. */
+  readonly checkpointPolicy?: CheckpointPolicyOptions;
+  /** The clock, for the lifetimes of checkpoints; default `Date.now`. */
+  readonly nowMs?: () => number;
   /** How files are written; tests make it fail. */
   readonly files?: Files;
 }
@@ -105,6 +116,9 @@ export class Engine implements Store, AsyncDisposable {
   readonly #maxBatchBytes: number;
   readonly #reader = new WriteBatchReader();
   readonly #data: StoreData;
+  /** The named, durable views of this store. */
+  readonly checkpoints: Checkpoints;
+  #policy: CheckpointPolicy | undefined;
   readonly #times: SequenceTimes;
   readonly #retention: LogRetention | undefined;
   #sequence: number;
@@ -129,7 +143,9 @@ export class Engine implements Store, AsyncDisposable {
       : await ProcessLock.acquire(join(directory, 'LOCK'), (holder) => locked(directory, holder));
     try {
       const identity = await openIdentity(directory, files, !isReadOnly);
-      const { data } = await StoreData.open(
+      const catalog = new CheckpointCatalog(directory, files);
+      const entries = catalog.read();
+      const { data, held } = await StoreData.open(
         {
           directory,
           storeId: identity.id,
@@ -138,11 +154,14 @@ export class Engine implements Store, AsyncDisposable {
           memtableBytes: options.memtableBytes ?? defaultMemtableBytes,
           pageCacheBytes: options.pageCacheBytes ?? defaultPageCacheBytes,
         },
-        [],
+        statesOf(entries),
       );
       try {
-        const wal = await openLog(directory, data, files, options);
-        return new Engine(directory, identity, wal, lock, data, options);
+        const checkpoints = new Checkpoints(data, catalog, files, options.nowMs ?? Date.now);
+        checkpoints.load(entries, held);
+        const wal = await openLog(directory, data, checkpoints, files, options);
+        await checkpoints.finishLoad(isReadOnly);
+        return new Engine(directory, identity, wal, lock, data, checkpoints, options);
       } catch (error) {
         data.close();
         throw error;
@@ -159,6 +178,7 @@ export class Engine implements Store, AsyncDisposable {
     wal: Wal,
     lock: ProcessLock | undefined,
     data: StoreData,
+    checkpoints: Checkpoints,
     options: EngineOptions,
   ) {
     this.directory = directory;
@@ -167,6 +187,7 @@ export class Engine implements Store, AsyncDisposable {
     this.#wal = wal;
     this.#lock = lock;
     this.#data = data;
+    this.checkpoints = checkpoints;
     this.#isReadOnly = options.isReadOnly ?? false;
     this.#maxBatchBytes = options.maxBatchBytes ?? defaultMaxBatchBytes;
     this.#sequence = wal.nextSequence - 1;
@@ -182,15 +203,29 @@ export class Engine implements Store, AsyncDisposable {
           return data.flushedSequence;
         },
         sequenceAt: (timeMs) => this.#times.sequenceAt(timeMs),
-        checkpointHolds: () => [],
+        checkpointHolds: () => checkpoints.logHolds.map((hold) => ({ holder: 'checkpoint', ...hold })),
       },
       { ...defaultRetention, ...options.retention },
     );
+    const syncLog = (sequence: number): Promise<void> => this.#wal.syncUpTo(sequence);
+    checkpoints.start({
+      sequence: () => this.#sequence,
+      syncLog,
+      requireWritable: () => this.#requireWritable(),
+      onFailure: (cause) => this.#wal.fail('writing the file CHECKPOINTS', cause),
+    });
     data.start({
-      syncLog: (sequence) => this.#wal.syncUpTo(sequence),
-      onState: async () => {},
+      syncLog,
+      onState: (state) => checkpoints.onState(state),
       onFailure: (cause) => this.#wal.fail('writing the data file', cause),
     });
+    if (options.checkpointPolicy !== undefined)
+      this.#policy = new CheckpointPolicy(
+        options.checkpointPolicy,
+        checkpoints,
+        () => this.#sequence,
+        options.nowMs ?? Date.now,
+      );
   }
 
   /** What recovery found at open. */
@@ -365,8 +400,10 @@ export class Engine implements Store, AsyncDisposable {
   async #shutDown(): Promise<void> {
     if (!this.#isReadOnly && this.#wal.failure === undefined && this.#data.isWorthFlushing)
       this.#data.freeze(this.#sequence);
+    await this.#policy?.close();
     await this.#data.whenFlushed();
     await this.#retention?.close();
+    await this.checkpoints.close();
     await this.#wal.close();
     this.#data.close();
   }
@@ -402,6 +439,7 @@ const requireApplicable = (reader: WriteBatchReader, batch: Buffer): number => {
 const openLog = async (
   directory: string,
   data: StoreData,
+  checkpoints: Checkpoints,
   files: Files,
   options: EngineOptions,
 ): Promise<Wal> => {
@@ -422,6 +460,7 @@ const openLog = async (
       if (expected !== sequence) throw beginsLater(directory, expected, sequence);
       expected = sequence + requireApplicable(reader, bytes);
       data.apply(reader, bytes);
+      checkpoints.onReplayed(expected - 1);
       data.freezeIfFull(expected - 1);
     },
   );

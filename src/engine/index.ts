@@ -1,3 +1,13 @@
+export type {
+  Checkpoint,
+  CheckpointInfo,
+  CheckpointPolicyOptions,
+  Checkpoints,
+  CreateOptions as CheckpointCreateOptions,
+  ListFilter as CheckpointListFilter,
+  RefreshOptions as CheckpointRefreshOptions,
+  Restored,
+} from './checkpoints/index.js';
 export { ColumnFamily, columnFamilyNames } from './column-family.js';
 export { Engine, type EngineOptions, type EngineStats } from './engine.js';
 export type {

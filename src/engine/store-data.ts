@@ -142,8 +142,28 @@ export class StoreData {
 
   /** Freezes the memtables, unless they are empty: what is written from now on is apart from what was. */
   freeze(sequence: number): void {
+    if (!this.#layers.groups[0].isEmpty) this.#freeze(sequence);
+  }
+
+  /** Freezes the memtables so that what they and the trees hold is the data at `sequence`, the last one applied. */
+  freezeAt(sequence: number): void {
+    if (sequence > this.#boundary) this.#freeze(sequence);
+  }
+
+  /** True when the trees hold the data at `sequence`, the last one applied, and nothing is in memory. */
+  isFlushedTo(sequence: number): boolean {
+    return this.#layers.groups.length === 1 && this.#boundary === sequence;
+  }
+
+  /** Last sequence number that is apart from what is written now; -1 = nothing ever was. */
+  get #boundary(): number {
+    const { groups, state } = this.#layers;
+    if (groups.length > 1) return groups[1].lastSequence;
+    return state?.space === undefined ? -1 : state.sequence;
+  }
+
+  #freeze(sequence: number): void {
     const { groups, trees, state } = this.#layers;
-    if (groups[0].isEmpty) return;
     groups[0].freeze(sequence);
     this.#appliedBytes = 0;
     this.#measureAt = 0;
@@ -160,12 +180,35 @@ export class StoreData {
   }
 
   snapshot(sequence: number): Snapshot {
-    const { groups, trees } = this.#layers;
-    const held = trees?.hold();
-    // The trees may be ahead of these layers for a moment: what they have more is in the memtables too.
-    const layers = new Layers(groups, trees, held?.state);
+    const { groups } = this.#layers;
     const [newestGroup] = groups;
     newestGroup.addSnapshot(sequence);
+    return this.#snapshotOf(groups, this.trees?.hold(), sequence, () =>
+      newestGroup.releaseSnapshot(sequence),
+    );
+  }
+
+  /** The data at a sequence number at which the memtables were frozen and that is not flushed yet. */
+  frozenSnapshot(sequence: number): Snapshot {
+    const groups = this.#layers.groups.filter(
+      ({ isFrozen, lastSequence }) => isFrozen && lastSequence <= sequence,
+    );
+    return this.#snapshotOf(groups, this.trees?.hold(), sequence, () => {});
+  }
+
+  /** The data of a state that is held. */
+  stateSnapshot({ state, pin }: HeldState): Snapshot {
+    return this.#snapshotOf([], { state, pin: pin.retain() }, state.sequence, () => {});
+  }
+
+  #snapshotOf(
+    groups: readonly MemtableGroup[],
+    held: HeldState | undefined,
+    sequence: number,
+    onClose: () => void,
+  ): Snapshot {
+    // The trees may be ahead of these layers for a moment: what they have more is in the memtables too.
+    const layers = new Layers(groups, this.trees, held?.state);
     this.#snapshots++;
     let isOpen = true;
     const current = (): Layers => {
@@ -175,16 +218,13 @@ export class StoreData {
     return {
       sequence,
       get: (columnFamily, key) => current().get(columnFamily, key, sequence),
-      iterate: (range) => {
-        current();
-        return new LayeredIterator(current, range, sequence);
-      },
+      iterate: (range) => new LayeredIterator(current, range, sequence),
       close: () => {
         if (!isOpen) return;
         isOpen = false;
         this.#snapshots--;
-        newestGroup.releaseSnapshot(sequence);
-        held?.pin.release();
+        onClose();
+        if (held !== undefined) this.trees?.release(held);
       },
     };
   }

@@ -25,7 +25,13 @@ export const openIdentity = async (
   const path = join(directory, 'IDENTITY');
   if (existsSync(path)) return readIdentity(path);
   if (!mayCreate) throw invalid(path, 'the directory holds no store');
-  const identity: StoreIdentity = { id: randomUUID(), format: storeFormat };
+  return writeIdentity(directory, files, randomUUID());
+};
+
+/** Makes a directory a store. */
+export const writeIdentity = async (directory: string, files: Files, id: string): Promise<StoreIdentity> => {
+  const path = join(directory, 'IDENTITY');
+  const identity: StoreIdentity = { id, format: storeFormat };
   try {
     await replaceFile(files, directory, path, Buffer.from(`${JSON.stringify(identity)}\n`));
   } catch (cause) {

@@ -1,5 +1,5 @@
 export type { Changes, KeyRange } from './changes.js';
-export { emptyRoot, type TreeRoot } from './superblock.js';
+export { emptyRoot, encodeSuperblock, superblockUnits, type TreeRoot } from './superblock.js';
 export type { TreeCursor } from './tree-cursor.js';
 export {
   type AdvanceSteps,

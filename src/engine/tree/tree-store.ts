@@ -65,6 +65,7 @@ export class TreeStore {
   readonly #map: SpaceMap;
   readonly #search: PageSearch;
   #durable: HeldState;
+  #isReclaiming = false;
 
   private constructor(
     file: DataFile,
@@ -111,7 +112,8 @@ export class TreeStore {
     try {
       requireFitting(file, superblock, options);
       const { space, map, pins } = restoreSpace(file, superblock, older);
-      const store = new TreeStore(file, space, map, superblock, options);
+      const { storeId: _, ...state } = superblock;
+      const store = new TreeStore(file, space, map, state, options);
       return { store, held: older.map((state, i) => ({ state, pin: pins[i] })) };
     } catch (error) {
       file.close();
@@ -127,6 +129,12 @@ export class TreeStore {
   /** Holds the newest durable state. */
   hold(): HeldState {
     return { state: this.#durable.state, pin: this.#durable.pin.retain() };
+  }
+
+  /** Lets a state go; its space is free soon after. */
+  release({ pin }: HeldState): void {
+    pin.release();
+    this.#reclaimSoon();
   }
 
   /** The value of a key, or undefined. Owned by the caller. Hot: bench `engine-tree`. */
@@ -185,9 +193,18 @@ export class TreeStore {
     try {
       await steps.afterSwitch?.(this.state);
     } finally {
-      pin.release();
+      this.release({ state, pin });
     }
-    while (this.space.reclaim(reclaimPages)) await nextTurn();
+  }
+
+  /** Frees what released pins held, a bit at a time. */
+  #reclaimSoon(): void {
+    if (this.#isReclaiming) return;
+    this.#isReclaiming = true;
+    setImmediate(() => {
+      this.#isReclaiming = false;
+      if (this.space.reclaim(reclaimPages)) this.#reclaimSoon();
+    });
   }
 
   async #switchTo(

@@ -158,17 +158,18 @@ describe('tree store', () => {
       if (round % 8 === 3) held.push({ hold: store.hold(), model: new Map(model) });
       const { changes, ranges } = randomChanges(random, model);
       await advance(store, changes, ranges);
-      if (round % 11 === 10) held.splice(random.below(held.length), 1)[0]?.hold.pin.release();
+      if (round % 11 === 10) held.splice(random.below(held.length), 1).map(({ hold }) => store.release(hold));
       store.audit();
     }
     for (const { hold, model: then } of held) {
       expectContent(store, then, hold.state.roots[0]);
-      hold.pin.release();
+      store.release(hold);
     }
     // All keys go, the first ones come back: what is in use then depends on nothing that happened in between.
     await advance(store, new Map(base), [{ begin: Buffer.alloc(0), end: Buffer.alloc(20_000, 0xff) }]);
     await advance(store, new Map());
     store.audit();
+    store.space.reclaim();
     expect(store.space.retainedUnits).toBeLessThan(100);
     expectContent(store, base);
     expect(statSync(store.file.path).size).toBe(store.state.units * 4096);

@@ -1,0 +1,443 @@
+import { randomUUID } from 'node:crypto';
+import { TailraceError } from '../../errors/index.js';
+import type { Files } from '../../files/index.js';
+import type { Snapshot } from '../engine-api.js';
+import type { StoreData } from '../store-data.js';
+import type { HeldState, TreeState } from '../tree/index.js';
+import { type Checkpoint, type CheckpointEntry, type CheckpointInfo, isExpired } from './checkpoint.js';
+import type { CheckpointCatalog } from './checkpoint-catalog.js';
+import { findCheckpoint } from './checkpoint-reference.js';
+import { type Restored, restoreState } from './restore.js';
+
+export interface CreateOptions {
+  readonly name?: string;
+  /** How long it lives, in ms, 1 s to 100 years; absent = until it is deleted. */
+  readonly lifetimeMs?: number;
+  /** What to do when a live checkpoint has the name already; default `allow`. */
+  readonly ifNameExists?: 'allow' | 'refuse' | 'replace';
+  /** Keep the log behind it for consumers; default false. */
+  readonly holdsLog?: boolean;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Default `api`. */
+  readonly creator?: string;
+  /** Shows the very data of another checkpoint, instead of the newest. */
+  readonly source?: string;
+}
+
+export interface RefreshOptions {
+  /** New lifetime from now on, in ms; null = it never expires; absent = its lifetime again. */
+  readonly lifetimeMs?: number | null;
+  /** Makes it show the newest data. Readers that are open keep what they see. */
+  readonly isAdvanced?: boolean;
+}
+
+export interface ListFilter {
+  readonly name?: string;
+  readonly state?: 'live' | 'expired';
+}
+
+/** What checkpoints need of the store they belong to, once it is open for writing. */
+export interface CheckpointHost {
+  /** The last sequence number that was committed. */
+  sequence(): number;
+  /** Makes the log durable up to a sequence number. */
+  syncLog(sequence: number): Promise<void>;
+  /** Throws unless the store can be written. */
+  requireWritable(): void;
+  /** The catalog could not be written: the store must take no more writes. */
+  onFailure(cause: unknown): void;
+}
+
+interface Held {
+  entry: CheckpointEntry;
+  /** The trees, once all of it is there. */
+  held: HeldState | undefined;
+  /** Reads it until then. */
+  snapshot: Snapshot | undefined;
+}
+
+/**
+ * The checkpoints of a store. Making one costs the same whatever the size of the data: the memtables are frozen at its
+ * sequence number, and it is noted in the catalog. Until they are flushed, which is soon, part of it is in the log;
+ * should the store stop before, opening it freezes the memtables at the same place again. From then on a checkpoint
+ * holds the pages that it shares with nobody newer, and nothing else.
+ *
+ * Everywhere a checkpoint is named by its id, the first 4 or more characters of it, its name (the newest live one
+ * with it), or `@latest`.
+ */
+export class Checkpoints {
+  readonly #data: StoreData;
+  readonly #files: Files;
+  readonly #nowMs: () => number;
+  readonly #catalog: CheckpointCatalog;
+  readonly #entries = new Map<string, Held>();
+  /** Sequence numbers of checkpoints that must be made again by the replay. */
+  readonly #replayStops = new Set<number>();
+  #host: CheckpointHost | undefined;
+  #reaper: NodeJS.Timeout | undefined;
+
+  constructor(data: StoreData, catalog: CheckpointCatalog, files: Files, nowMs: () => number) {
+    this.#data = data;
+    this.#catalog = catalog;
+    this.#files = files;
+    this.#nowMs = nowMs;
+  }
+
+  /** Takes up what the catalog holds; `held` are its states. Before the log is replayed. */
+  load(entries: readonly CheckpointEntry[], held: readonly HeldState[]): void {
+    for (const entry of entries) {
+      const found = held.find(({ state: { epoch } }) => epoch === entry.state?.epoch);
+      this.#entries.set(entry.id, {
+        // Without the data file, a log that is whole makes its state anew.
+        entry: found === undefined ? publicPart(entry) : entry,
+        held: found && { ...found, pin: found.pin.retain() },
+        snapshot: undefined,
+      });
+    }
+    for (const { pin } of held) pin.release();
+    for (const { entry, held: state } of this.#entries.values())
+      if (state === undefined) this.#replayStops.add(entry.sequence);
+    if (this.#data.trees?.state.space === undefined) this.onReplayed(0);
+  }
+
+  /** Called after each batch that is replayed: where a checkpoint was made, the memtables are frozen again. */
+  onReplayed(sequence: number): void {
+    if (!this.#replayStops.has(sequence)) return;
+    const waiting = [...this.#entries.values()].filter(
+      ({ entry, held }) => held === undefined && entry.sequence === sequence,
+    );
+    this.#data.freezeAt(sequence);
+    for (const checkpoint of waiting) checkpoint.snapshot = this.#data.frozenSnapshot(sequence);
+  }
+
+  /** When the log is replayed. @throws `STORE_CORRUPT` when there is a checkpoint whose data is not there */
+  async finishLoad(isReadOnly: boolean): Promise<void> {
+    const { trees, flushedSequence } = this.#data;
+    let hasSettled = false;
+    for (const checkpoint of this.#entries.values()) {
+      if (checkpoint.held !== undefined || checkpoint.snapshot !== undefined) continue;
+      if (trees === undefined || checkpoint.entry.sequence !== flushedSequence)
+        throw missing(checkpoint.entry);
+      this.#settle(checkpoint, trees.state);
+      hasSettled = true;
+    }
+    // Before the trees move on: a checkpoint that is not in them must still be in the log.
+    if (hasSettled && !isReadOnly) await this.#write();
+  }
+
+  /** From now on checkpoints can be made, and expired ones are removed. */
+  start(host: CheckpointHost): void {
+    this.#host = host;
+    this.#reaper = setInterval(() => void this.reap().catch(() => {}), reapMs).unref(); // a failed write fails the store
+  }
+
+  /**
+   * A state has become durable: the checkpoints that were made there are held from now on by their pages alone.
+   * The next state must not begin before this resolves.
+   */
+  async onState(state: TreeState): Promise<void> {
+    const waiting = [...this.#entries.values()].filter(
+      ({ entry, held }) => held === undefined && entry.sequence === state.sequence,
+    );
+    if (waiting.length === 0) return;
+    for (const checkpoint of waiting) this.#settle(checkpoint, state);
+    await this.#write();
+  }
+
+  /**
+   * Makes a checkpoint of all that was committed before the call; resolves when it is durable.
+   * @throws TailraceError `CHECKPOINT_NAME_TAKEN` | `LIMIT_EXCEEDED` | `CHECKPOINT_NOT_FOUND` | `CHECKPOINT_EXPIRED`
+   *   (of the source) | `STORE_READ_ONLY` | `STORE_FAILED`
+   */
+  async create(options: CreateOptions = {}): Promise<Checkpoint> {
+    await this.#data.whenRoomy();
+    const host = this.#writable();
+    const now = this.#nowMs();
+    requireLifetime(options.lifetimeMs);
+    const namesakes = [...this.#entries.values()].filter(
+      ({ entry }) => options.name !== undefined && entry.name === options.name && !isExpired(entry, now),
+    );
+    if (options.ifNameExists === 'refuse' && namesakes.length > 0) throw nameTaken(namesakes[0].entry);
+    const source = options.source === undefined ? undefined : this.#live(options.source);
+    const common = {
+      id: randomUUID(),
+      name: options.name ?? null,
+      created: new Date(now).toISOString(),
+      ...lifetimeFrom(now, options.lifetimeMs ?? null),
+      generation: 1,
+      holdsLog: options.holdsLog ?? false,
+      labels: options.labels ?? {},
+      creator: options.creator ?? 'api',
+    };
+    const created =
+      source === undefined ? this.#atNewest(common, host.sequence()) : this.#likeSource(common, source);
+    this.#entries.set(common.id, created);
+    if (options.ifNameExists === 'replace') for (const { entry } of namesakes) this.#entries.delete(entry.id);
+    await host.syncLog(created.entry.sequence);
+    await this.#write();
+    if (options.ifNameExists === 'replace') for (const checkpoint of namesakes) this.#release(checkpoint);
+    return publicPart(created.entry);
+  }
+
+  /**
+   * Gives a checkpoint a new lifetime, and with `isAdvanced` the newest data under the same id.
+   * @throws TailraceError `CHECKPOINT_NOT_FOUND` | `CHECKPOINT_EXPIRED` | `LIMIT_EXCEEDED` | `STORE_READ_ONLY`
+   */
+  async refresh(reference: string, options: RefreshOptions = {}): Promise<Checkpoint> {
+    const host = this.#writable();
+    const previous = this.#live(reference);
+    const { entry } = previous;
+    const lifetimeMs = options.lifetimeMs === undefined ? entry.lifetimeMs : options.lifetimeMs;
+    requireLifetime(lifetimeMs ?? undefined);
+    const renewed = { ...entry, ...lifetimeFrom(this.#nowMs(), lifetimeMs) };
+    if (!options.isAdvanced) {
+      previous.entry = renewed;
+      await this.#write();
+      return publicPart(renewed);
+    }
+    const advanced = this.#atNewest({ ...renewed, generation: entry.generation + 1 }, host.sequence());
+    this.#entries.set(entry.id, advanced);
+    await host.syncLog(advanced.entry.sequence);
+    await this.#write();
+    this.#release(previous);
+    return publicPart(advanced.entry);
+  }
+
+  /** From the newest to the oldest. */
+  list(filter: ListFilter = {}): CheckpointInfo[] {
+    return [...this.#entries.values()]
+      .map((checkpoint) => this.#describe(checkpoint))
+      .filter(
+        ({ name, state }) =>
+          (filter.name === undefined || name === filter.name) &&
+          (filter.state === undefined || state === filter.state),
+      )
+      .sort((a, b) => b.sequence - a.sequence || b.created.localeCompare(a.created));
+  }
+
+  /** @throws TailraceError `CHECKPOINT_NOT_FOUND` */
+  show(reference: string): CheckpointInfo {
+    return this.#describe(this.#find(reference));
+  }
+
+  /**
+   * Deletes a checkpoint; readers that are open keep what they see. Its space is free once they are closed.
+   * @throws TailraceError `CHECKPOINT_NOT_FOUND` | `STORE_READ_ONLY`
+   */
+  async delete(reference: string): Promise<Checkpoint> {
+    this.#writable();
+    const checkpoint = this.#find(reference);
+    this.#entries.delete(checkpoint.entry.id);
+    await this.#write();
+    this.#release(checkpoint);
+    return publicPart(checkpoint.entry);
+  }
+
+  /**
+   * Reads the data as it was. Close it: its pages are held as long as it is open.
+   * @throws TailraceError `CHECKPOINT_NOT_FOUND` | `CHECKPOINT_EXPIRED`
+   */
+  open(reference: string): Snapshot {
+    const { held, entry } = this.#live(reference);
+    return held === undefined ? this.#data.frozenSnapshot(entry.sequence) : this.#data.stateSnapshot(held);
+  }
+
+  /**
+   * Makes a new store from a checkpoint, in a directory that does not exist or is empty. The new store has an
+   * identity of its own; its sequence numbers go on from the checkpoint's, its log is empty.
+   * @throws TailraceError `CHECKPOINT_NOT_FOUND` | `CHECKPOINT_EXPIRED` | `FILE_INACCESSIBLE`
+   */
+  async restore(reference: string, directory: string): Promise<Restored> {
+    const checkpoint = this.#live(reference);
+    await this.#data.whenFlushed();
+    const { held } = checkpoint;
+    const { trees } = this.#data;
+    if (held === undefined || trees === undefined) throw notWritten(checkpoint.entry);
+    held.pin.retain();
+    try {
+      return await restoreState(trees, held, directory, this.#files);
+    } finally {
+      trees.release(held);
+    }
+  }
+
+  /** The live checkpoints that hold the log, each with the first sequence number that it wants. */
+  get logHolds(): readonly { readonly name: string; readonly from: number }[] {
+    const now = this.#nowMs();
+    return [...this.#entries.values()]
+      .filter(({ entry }) => entry.holdsLog && !isExpired(entry, now))
+      .map(({ entry }) => ({ name: entry.name ?? entry.id, from: entry.sequence + 1 }));
+  }
+
+  /** Removes the checkpoints that have expired; returns how many. */
+  async reap(): Promise<number> {
+    const now = this.#nowMs();
+    const expired = [...this.#entries.values()].filter(({ entry }) => isExpired(entry, now));
+    if (expired.length === 0) return 0;
+    for (const { entry } of expired) this.#entries.delete(entry.id);
+    await this.#write();
+    for (const checkpoint of expired) this.#release(checkpoint);
+    return expired.length;
+  }
+
+  /** Stops reaping, and waits for what is being written. Idempotent. */
+  async close(): Promise<void> {
+    clearInterval(this.#reaper);
+    await this.#catalog.whenWritten();
+  }
+
+  /** A checkpoint of the newest data: what is in memory is frozen, and flushed in the background. */
+  #atNewest(common: Omit<CheckpointEntry, 'sequence'>, sequence: number): Held {
+    const data = this.#data;
+    data.freezeAt(sequence);
+    const checkpoint: Held = {
+      entry: publicPart({ ...common, sequence }),
+      held: undefined,
+      snapshot: undefined,
+    };
+    if (data.trees !== undefined && data.isFlushedTo(sequence)) this.#settle(checkpoint, data.trees.state);
+    else checkpoint.snapshot = data.frozenSnapshot(sequence);
+    return checkpoint;
+  }
+
+  #likeSource(common: Omit<CheckpointEntry, 'sequence'>, source: Held): Held {
+    const { sequence, state, bytes } = source.entry;
+    const { held } = source;
+    if (held === undefined)
+      return {
+        entry: { ...common, sequence },
+        held,
+        snapshot: this.#data.frozenSnapshot(sequence),
+      };
+    const tree = state === undefined ? {} : { state };
+    return {
+      entry: { ...common, sequence, ...tree, ...(bytes === undefined ? {} : { bytes }) },
+      held: { ...held, pin: held.pin.retain() },
+      snapshot: undefined,
+    };
+  }
+
+  /** All of it is in the trees now. */
+  #settle(checkpoint: Held, state: TreeState): void {
+    const { trees } = this.#data;
+    if (trees === undefined) return;
+    checkpoint.held = trees.hold();
+    checkpoint.entry = { ...checkpoint.entry, state, bytes: trees.space.liveUnits * trees.space.unitBytes };
+    checkpoint.snapshot?.close();
+    checkpoint.snapshot = undefined;
+  }
+
+  #describe({ entry, held }: Held): CheckpointInfo {
+    const space = this.#data.trees?.space;
+    return {
+      ...publicPart(entry),
+      state: isExpired(entry, this.#nowMs()) ? 'expired' : 'live',
+      isWritten: held !== undefined,
+      entries: entry.state?.roots.reduce((total, root) => total + root.entries, 0) ?? null,
+      bytes: entry.bytes ?? null,
+      uniqueBytes:
+        held === undefined || space === undefined ? null : space.uniqueUnits(held.pin) * space.unitBytes,
+    };
+  }
+
+  #writable(): CheckpointHost {
+    if (this.#host === undefined) throw readOnly();
+    this.#host.requireWritable();
+    return this.#host;
+  }
+
+  #find(reference: string): Held {
+    return findCheckpoint([...this.#entries.values()], reference, this.#nowMs());
+  }
+
+  #live(reference: string): Held {
+    const checkpoint = this.#find(reference);
+    if (isExpired(checkpoint.entry, this.#nowMs())) throw expired(checkpoint.entry);
+    return checkpoint;
+  }
+
+  /** Lets go of what a checkpoint held, when the catalog no longer has it. */
+  #release(checkpoint: Held): void {
+    if (checkpoint.held !== undefined) this.#data.trees?.release(checkpoint.held);
+    checkpoint.snapshot?.close();
+    checkpoint.held = undefined;
+    checkpoint.snapshot = undefined;
+  }
+
+  async #write(): Promise<void> {
+    try {
+      await this.#catalog.write([...this.#entries.values()].map(({ entry }) => entry));
+    } catch (cause) {
+      // What the file holds now is unknown; pages that the old list refers to must not be given away.
+      this.#host?.onFailure(cause);
+      throw cause;
+    }
+  }
+}
+
+const publicPart = (entry: CheckpointEntry): Checkpoint => {
+  const { state: _, bytes: __, ...fields } = entry;
+  return fields;
+};
+
+const lifetimeFrom = (
+  nowMs: number,
+  lifetimeMs: number | null,
+): { expires: string | null; lifetimeMs: number | null } => ({
+  expires: lifetimeMs === null ? null : new Date(nowMs + lifetimeMs).toISOString(),
+  lifetimeMs,
+});
+
+const requireLifetime = (lifetimeMs: number | undefined): void => {
+  if (lifetimeMs === undefined || (lifetimeMs >= minLifetimeMs && lifetimeMs <= maxLifetimeMs)) return;
+  throw new TailraceError(
+    'LIMIT_EXCEEDED',
+    `a lifetime of ${lifetimeMs} ms is not between 1 s and 100 years`,
+    {
+      context: { lifetimeMs },
+      remedy: 'Choose a lifetime in between, or none.',
+    },
+  );
+};
+
+const reapMs = 10_000;
+const minLifetimeMs = 1_000;
+const maxLifetimeMs = 100 * 365.25 * 24 * 3_600_000;
+
+const expired = ({ id, expires }: Checkpoint): TailraceError =>
+  new TailraceError('CHECKPOINT_EXPIRED', `checkpoint ${id} expired at ${expires}`, {
+    context: { id },
+    remedy: 'Make a new one, with a longer lifetime or none.',
+  });
+
+const nameTaken = ({ id, name }: Checkpoint): TailraceError =>
+  new TailraceError('CHECKPOINT_NAME_TAKEN', `checkpoint ${id} has the name ${name}`, {
+    context: { id, name: name ?? '' },
+    remedy: 'Choose another name, delete that one, or replace it.',
+  });
+
+const missing = ({ id, sequence }: Checkpoint): TailraceError =>
+  new TailraceError(
+    'STORE_CORRUPT',
+    `the data of checkpoint ${id} at sequence number ${sequence} is not there`,
+    {
+      context: { id, sequence },
+      remedy:
+        'Log files, the data file and the file CHECKPOINTS belong together: restore them from one backup.',
+    },
+  );
+
+const readOnly = (): TailraceError =>
+  new TailraceError(
+    'STORE_READ_ONLY',
+    'checkpoints cannot be changed in a store that is opened for reading only',
+    {
+      remedy: 'Open the store without isReadOnly, or ask the server that has it open.',
+    },
+  );
+
+const notWritten = ({ id }: Checkpoint): TailraceError =>
+  new TailraceError('CHECKPOINT_IN_USE', `checkpoint ${id} is not wholly in the data file yet`, {
+    context: { id },
+    remedy: 'Open the store for writing: it is written then.',
+  });
