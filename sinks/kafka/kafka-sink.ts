@@ -89,7 +89,9 @@ export class KafkaSink implements Sink {
     // Nothing was sent by a producer that is gone; claiming again finds out where we stand.
     if (session === undefined || session.cluster.isClosed)
       return { kind: 'unknown', error: new Error('the sink is not connected') };
-    if (claim.epoch !== this.#held.epoch || !isSamePosition(batch.previous, this.#held.position))
+    // Without transactions the position is kept elsewhere, and only the pipeline knows what comes before.
+    const follows = !this.holdsPosition || isSamePosition(batch.previous, this.#held.position);
+    if (claim.epoch !== this.#held.epoch || !follows)
       return { kind: 'fenced', error: new Error(`the sink was claimed again, or is at another position`) };
     const stop = (): void => session.cluster.close(new Error('the write was given up'));
     if (signal.aborted) stop();

@@ -85,5 +85,9 @@ export class TailraceError extends Error {
   }
 }
 
+/** By name, not by class: a plugin may have a copy of this package of its own. */
 export const isTailraceError = (error: unknown, code?: ErrorCode): error is TailraceError =>
-  error instanceof TailraceError && (code === undefined || error.code === code);
+  error instanceof Error &&
+  error.name === 'TailraceError' &&
+  'code' in error &&
+  (code === undefined || error.code === code);

@@ -91,6 +91,7 @@ sinkConformance('redis', {
     return state;
   },
   fencing: 'epoch',
+  disconnect: () => client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'),
   clean: async () => {
     await client.flushall();
   },

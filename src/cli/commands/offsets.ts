@@ -5,8 +5,8 @@ import { TailraceError } from '../../errors/index.js';
 import type { Position } from '../../kit/index.js';
 import type { OffsetsStore, StoredOffset } from '../../pipeline/index.js';
 import { formatTable, type OutputOptions } from '../console.js';
+import { registryFor } from '../load-plugins.js';
 import { type OffsetsPlace, openOffsets } from '../open-offsets.js';
-import { builtIn } from '../registry.js';
 
 /** Which store a command works on: that of a pipeline file, or one described by flags. */
 export interface OffsetsFlags {
@@ -99,12 +99,14 @@ const withStore = async <Result>(
   flags: OffsetsFlags,
   work: (store: OffsetsStore) => Promise<Result>,
 ): Promise<Result> => {
-  await using store = openOffsets(placeOf(flags));
+  await using store = openOffsets(await placeOf(flags));
   return await work(store);
 };
 
-const placeOf = ({ config = [], store, path, url = '', name }: OffsetsFlags): OffsetsPlace => {
-  const [first, ...others] = requirePipelines(config, builtIn).map(({ offsets }) => offsets);
+const placeOf = async ({ config = [], store, path, url = '', name }: OffsetsFlags): Promise<OffsetsPlace> => {
+  const [first, ...others] = requirePipelines(config, await registryFor(config)).map(
+    ({ offsets }) => offsets,
+  );
   if (first === undefined) return { store, path, url, name, lease: defaultLeaseMs };
   if (others.some((other) => JSON.stringify(other) !== JSON.stringify(first)))
     throw new TailraceError('USAGE', 'these pipelines keep their positions in different places', {

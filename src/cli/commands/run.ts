@@ -7,8 +7,8 @@ import { listenAdmin } from '../admin-listener.js';
 import { consoleLogger, formatCount, type OutputOptions, Progress } from '../console.js';
 import { onInterrupt } from '../interrupt.js';
 import { parseListenAddress } from '../listen-address.js';
+import { registryFor } from '../load-plugins.js';
 import type { RunFlags } from '../program.js';
-import { builtIn } from '../registry.js';
 import { type AssembledPipeline, assemble } from '../run-pipelines.js';
 
 /**
@@ -20,7 +20,7 @@ export const runCommand = async (
   flags: RunFlags,
   output: OutputOptions,
 ): Promise<void> => {
-  const configs = requirePipelines(files, builtIn);
+  const configs = requirePipelines(files, await registryFor(files));
   const log = consoleLogger(output);
   const interrupted = onInterrupt();
   const addresses = [...new Set([...configs.map(({ admin }) => admin.listen), flags.admin ?? ''])];

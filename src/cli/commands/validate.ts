@@ -1,12 +1,12 @@
 import process from 'node:process';
 import { requirePipelines } from '../../../config/index.js';
 import { consoleLogger, formatTable, type OutputOptions } from '../console.js';
-import { builtIn } from '../registry.js';
+import { registryFor } from '../load-plugins.js';
 import { assemble } from '../run-pipelines.js';
 
 /** Checks pipeline files, and says what each sink of them guarantees. */
 export const validateCommand = async (files: readonly string[], output: OutputOptions): Promise<void> => {
-  const configs = requirePipelines(files, builtIn);
+  const configs = requirePipelines(files, await registryFor(files));
   const log = consoleLogger(output);
   const rows = [];
   for (const config of configs) {

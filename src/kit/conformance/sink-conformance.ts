@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { isTailraceError } from '../../errors/index.js';
 import { isSamePosition } from '../history.js';
 import type { Claim, Sink } from '../sink.js';
-import { SampleHistory } from './sample-history.js';
+import { type SampleEntry, SampleHistory } from './sample-history.js';
 
 /** What the suite needs to know of a sink. */
 export interface SinkHarness {
@@ -17,6 +17,10 @@ export interface SinkHarness {
   readonly fencing: 'epoch' | 'lock';
   /** Empties the target; runs after each test, when every sink is disposed. */
   clean(): Promise<void>;
+  /** A string that the target refuses for good, where there is one: a value beyond its limit, a key it cannot hold. */
+  readonly refusable?: SampleEntry;
+  /** Breaks every connection to the target, which itself stays up; absent when there is none to break. */
+  readonly disconnect?: () => Promise<unknown>;
 }
 
 /**
@@ -130,6 +134,108 @@ export const sinkConformance = (name: string, harness: SinkHarness): void => {
       expect(['fenced', 'unknown']).toContain(outcome.kind);
       expect(await harness.contents()).toEqual(history.stateAfter(5));
     });
+
+    it('resumes at each place where a process may have ended', async () => {
+      const history = new SampleHistory();
+      history.appendMany(8);
+      for (let at = 0; at < 8; at++) {
+        const { sink, claim } = await claimed();
+        if (sink.holdsPosition) expect(claim.position).toEqual(history.positionAfter(at));
+        await expectDurable(sink, history, at, at + 1, claim);
+        await sink[Symbol.asyncDispose]();
+      }
+      expect(await harness.contents()).toEqual(history.stateAfter(8));
+    });
+
+    it('does not apply a write a second time whose outcome its caller never learned', async () => {
+      const history = new SampleHistory();
+      history.appendMany(12);
+      const first = await claimed();
+      if (!first.sink.holdsPosition) return;
+      await expectDurable(first.sink, history, 0, 6, first.claim);
+      await expectDurable(first.sink, history, 6, 9, first.claim);
+      const again = await first.sink.write(history.sinkBatch(6, 9), first.claim, signal);
+      expect(['fenced', 'unknown']).toContain(again.kind);
+      // What its caller then does: claim anew, and believe what it finds.
+      const claim = await first.sink.claim(signal);
+      expect(claim.position).toEqual(history.positionAfter(9));
+      await expectDurable(first.sink, history, 9, 12, claim);
+      expect(await harness.contents()).toEqual(history.stateAfter(12));
+    });
+
+    it('is whole again after writes of very different sizes', async () => {
+      const history = new SampleHistory();
+      for (let i = 0; i < 6; i++) {
+        history.append([{ key: Buffer.from(`large:${i % 2}`), value: Buffer.alloc(300_000 * i, `${i}`) }]);
+        history.append(
+          Array.from({ length: 300 }, (_, j) => ({
+            key: Buffer.from(`many:${j}`),
+            value: Buffer.from(`${i}`),
+          })),
+        );
+      }
+      const { sink, claim } = await claimed();
+      await expectDurable(sink, history, 0, 1, claim);
+      await expectDurable(sink, history, 1, 11, claim);
+      await expectDurable(sink, history, 11, 12, claim);
+      expect(await harness.contents()).toEqual(history.stateAfter(12));
+    });
+
+    const { refusable, disconnect } = harness;
+    if (refusable !== undefined)
+      it('names what it refuses for good, applies nothing of that write, and takes it without', async () => {
+        const history = new SampleHistory();
+        history.appendMany(4);
+        history.append([{ key: Buffer.from('before'), value: Buffer.from('1') }, refusable]);
+        history.appendMany(2, 'more');
+        const { sink, claim } = await claimed();
+        await expectDurable(sink, history, 0, 3, claim);
+        const batch = history.sinkBatch(3, 7);
+        const outcome = await sink.write(batch, claim, signal);
+        expect(outcome).toMatchObject({ kind: 'poison', rejections: [{ transaction: 1, change: 1 }] });
+        expect(await harness.contents()).toEqual(history.stateAfter(3));
+        const transactions = batch.transactions.map((transaction, at) =>
+          at === 1 ? { ...transaction, changes: transaction.changes.slice(0, 1) } : transaction,
+        );
+        const taken = await sink.write({ ...batch, transactions }, claim, signal);
+        expect(taken).toMatchObject({ kind: expect.stringMatching(/^(durable|accepted)$/) });
+        if (taken.kind === 'accepted') await taken.durable;
+        const expected = history.stateAfter(7);
+        expected.delete(refusable.key.toString('hex'));
+        expect(await harness.contents()).toEqual(expected);
+      });
+
+    if (disconnect !== undefined)
+      it('tells the truth about a write that a broken connection leaves open, and goes on', async () => {
+        const history = new SampleHistory();
+        history.appendMany(30);
+        const { sink, claim: first } = await claimed();
+        let claim = first;
+        for (let at = 0; at < 30; ) {
+          const writing = sink.write(history.sinkBatch(at, at + 5), claim, signal);
+          await disconnect();
+          const outcome = await writing;
+          const isLost =
+            outcome.kind === 'accepted' &&
+            (await outcome.durable.then(
+              () => false,
+              () => true,
+            ));
+          if (outcome.kind === 'durable' || (outcome.kind === 'accepted' && !isLost)) {
+            at += 5;
+            continue;
+          }
+          expect(['unknown', 'retryable', 'accepted']).toContain(outcome.kind);
+          claim = await sink.claim(signal);
+          const isApplied = isSamePosition(claim.position, history.positionAfter(at + 5));
+          if (isApplied) at += 5;
+          else expect(claim.position).toEqual(history.positionAfter(at));
+          // And now undisturbed, so that the test ends.
+          if (at < 30) await expectDurable(sink, history, at, at + 5, claim);
+          at += 5;
+        }
+        expect(await harness.contents()).toEqual(history.stateAfter(30));
+      });
 
     it('keeps out a claimant that was overtaken', async () => {
       const history = new SampleHistory();

@@ -1,0 +1,114 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parse } from 'yaml';
+import type { Registry } from '../../config/index.js';
+import { TailraceError } from '../errors/index.js';
+import type { SinkDefinition, SourceDefinition } from '../kit/index.js';
+import { builtIn } from './registry.js';
+
+/**
+ * The built-in sources and sinks, and those that pipeline files name by path or package: a module that exports a
+ * `source` or a `sink`, or has it as its default export. Names that no package has are left to the check of the file.
+ * @throws TailraceError `CONFIG_INVALID` for a module that cannot be used
+ */
+export const registryFor = async (files: readonly string[]): Promise<Registry> => {
+  const sources = new Map(builtIn.sources);
+  const sinks = new Map(builtIn.sinks);
+  for (const file of files)
+    for (const { kind, name } of namesIn(file)) {
+      if (kind === 'sink' ? sinks.has(name) : sources.has(name)) continue;
+      const module = await importFrom(file, name);
+      if (module === undefined) continue;
+      const definition = module[kind] ?? module['default'];
+      if (!isDefinition(definition))
+        throw unusable(file, name, `it exports no ${kind} with a name, a schema and create`);
+      if (kind === 'sink') sinks.set(name, definition as SinkDefinition<unknown>);
+      else sources.set(name, definition as SourceDefinition<unknown>);
+    }
+  return { sources, sinks };
+};
+
+interface NamedPlugin {
+  readonly kind: 'source' | 'sink';
+  readonly name: string;
+}
+
+/** Whatever is wrong with the file is told by the check of the configuration. */
+const namesIn = (file: string): NamedPlugin[] => {
+  let document: unknown;
+  try {
+    document = parse(readFileSync(file, 'utf8'), { maxAliasCount: 0 });
+  } catch {
+    return [];
+  }
+  return asList(fieldOf(document, 'pipelines') ?? [document]).flatMap((pipeline) => {
+    const connector = fieldOf(fieldOf(pipeline, 'source'), 'connector');
+    const sinks = asList(fieldOf(pipeline, 'sinks')).map((sink) => fieldOf(sink, 'sink'));
+    return [
+      ...(typeof connector === 'string' ? [{ kind: 'source' as const, name: connector }] : []),
+      ...sinks.filter((name) => typeof name === 'string').map((name) => ({ kind: 'sink' as const, name })),
+    ];
+  });
+};
+
+const importFrom = async (
+  file: string,
+  name: string,
+): Promise<Readonly<Record<string, unknown>> | undefined> => {
+  const isPath = /^\.{1,2}\//.test(name) || isAbsolute(name);
+  try {
+    const specifier = isPath ? pathToFileURL(resolve(dirname(file), name)).href : findPackage(file, name);
+    return (await import(specifier)) as Readonly<Record<string, unknown>>;
+  } catch (cause) {
+    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'MODULE_NOT_FOUND';
+    if (!isPath && isMissing) return undefined;
+    throw unusable(file, name, cause instanceof Error ? cause.message : String(cause), cause);
+  }
+};
+
+/** Looked for as Node.js does, from the directory of the pipeline file on. */
+const findPackage = (file: string, name: string): string => {
+  const { resolve: find } = createRequire(resolve(file));
+  try {
+    return pathToFileURL(find(name)).href;
+  } catch (error) {
+    if (!(error instanceof Error) || !('code' in error) || error.code !== 'ERR_PACKAGE_PATH_NOT_EXPORTED')
+      throw error;
+    // It is there, but only for `import`, for which there is no resolving from another place.
+    for (const folder of find.paths(name) ?? []) {
+      const description = join(folder, name, 'package.json');
+      if (!existsSync(description)) continue;
+      const { exports } = JSON.parse(readFileSync(description, 'utf8')) as { exports: unknown };
+      const entry = importEntry(fieldOf(exports, '.') ?? exports);
+      if (entry !== undefined) return pathToFileURL(join(folder, name, entry)).href;
+    }
+    throw error;
+  }
+};
+
+const importEntry = (entry: unknown): string | undefined => {
+  if (typeof entry === 'string') return entry;
+  const chosen = fieldOf(entry, 'node') ?? fieldOf(entry, 'import') ?? fieldOf(entry, 'default');
+  return chosen === undefined ? undefined : importEntry(chosen);
+};
+
+const isDefinition = (value: unknown): boolean =>
+  typeof fieldOf(value, 'name') === 'string' &&
+  typeof fieldOf(value, 'schema') === 'object' &&
+  typeof fieldOf(value, 'create') === 'function';
+
+const fieldOf = (value: unknown, name: string): unknown =>
+  typeof value === 'object' && value !== null
+    ? (value as Readonly<Record<string, unknown>>)[name]
+    : undefined;
+
+const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+const unusable = (file: string, name: string, reason: string, cause?: unknown): TailraceError =>
+  new TailraceError('CONFIG_INVALID', `${file}: cannot use ${name}: ${reason}`, {
+    context: { file },
+    remedy: 'See docs/connectors.md for what a source or sink of your own exports.',
+    cause,
+  });
