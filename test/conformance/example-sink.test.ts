@@ -14,7 +14,9 @@ const example = join(repository, 'examples/json-state-sink.mjs');
 
 let directory = throwAwayDirectory('example-sink');
 const others = [directory];
-afterAll(() => others.forEach(({ remove }) => remove()));
+afterAll(() => {
+  for (const { remove } of others) remove();
+});
 const state = (): string => join(directory.path, 'state.json');
 
 const { JsonStateSink } = (await import(pathToFileURL(example).href)) as {
