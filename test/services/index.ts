@@ -1,4 +1,5 @@
 export { freePort, throwAwayDirectory } from './daemon.js';
+export { type KafkaClusterService, startKafkaCluster } from './kafka-cluster-service.js';
 export {
   type KafkaListener,
   type KafkaOptions,

@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import process from 'node:process';
 import { acceptsConnections, type Daemon, freePort, startDaemon, throwAwayDirectory } from './daemon.js';
 import { cacheDirectory, ensurePrograms, run } from './tools.js';
 
@@ -129,18 +130,26 @@ export const startKafka = async (options: KafkaOptions = {}): Promise<KafkaServi
 };
 
 /** One collector and the quick compiler alone: a broker that lives for a test never gets to more. */
-const lightMachine = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto'];
+export const lightMachine = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto'];
 const fullMachine = ['-Xmx1g', '-XX:+UseG1GC'];
 
-const fetchJars = (version: KafkaVersion): string => {
+/** Fetches a Kafka now, before several tests want it at once. */
+export const fetchKafka = (version: KafkaVersion): void => {
+  ensurePrograms(['java']);
+  fetchJars(version);
+};
+
+/** The class path of a Kafka; its jars are fetched when they are not in the cache. */
+export const fetchJars = (version: KafkaVersion): string => {
   const folder = join(cacheDirectory, `kafka-${version}`);
-  const complete = join(folder, '.complete');
-  if (!existsSync(complete)) {
+  if (!existsSync(folder)) {
     ensurePrograms(['mvn']);
     console.error(`test services: fetching Apache Kafka ${version} by Maven`);
-    mkdirSync(folder, { recursive: true });
+    // Another process may do the same: the folder is there as a whole or not at all.
+    const half = `${folder}.${process.pid}`;
+    mkdirSync(half, { recursive: true });
     writeFileSync(
-      join(folder, 'pom.xml'),
+      join(half, 'pom.xml'),
       `<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>test</groupId><artifactId>kafka</artifactId><version>1</version>
@@ -151,13 +160,14 @@ const fetchJars = (version: KafkaVersion): string => {
 </project>
 `,
     );
-    run(
-      'mvn',
-      ['-q', '-B', 'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${folder}`],
-      process.env,
-      folder,
-    );
-    writeFileSync(complete, '');
+    const goal = ['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${half}`];
+    run('mvn', ['-q', '-B', ...goal], process.env, half);
+    try {
+      renameSync(half, folder);
+    } catch (error) {
+      rmSync(half, { recursive: true, force: true });
+      if (!existsSync(folder)) throw error;
+    }
   }
   return readdirSync(folder)
     .filter((name) => name.endsWith('.jar'))
