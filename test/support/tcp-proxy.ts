@@ -12,6 +12,8 @@ export class TcpProxy implements AsyncDisposable {
   #isStalled = false;
   /** Bytes that the server sent and that reached the proxy, held back ones included. */
   repliedBytes = 0;
+  /** Sees what the server sends before the client does: the moment to do harm. */
+  onReply: (bytes: Buffer) => void = () => undefined;
 
   static async open(targetPort: number, listenPort = 0): Promise<TcpProxy> {
     const server = createServer();
@@ -87,8 +89,9 @@ export class TcpProxy implements AsyncDisposable {
     client.setNoDelay(true);
     target.setNoDelay(true);
     client.on('data', (bytes) => target.write(bytes));
-    target.on('data', (bytes) => {
+    target.on('data', (bytes: Buffer) => {
       this.repliedBytes += bytes.length;
+      this.onReply(bytes);
       if (!this.#holdsReplies) client.write(bytes);
     });
     const end = (): void => {

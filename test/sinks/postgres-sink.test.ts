@@ -1,0 +1,281 @@
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type PostgresOptions, postgresSink } from '../../sinks/postgres/index.js';
+import { Engine } from '../../src/engine/index.js';
+import { isTailraceError, type Sink, type SinkBatch, type TailraceError } from '../../src/kit/index.js';
+import { freePort, type PostgresService, startPostgres, throwAwayDirectory } from '../services/index.js';
+import { CommandRunner } from '../support/command-runner.js';
+import { pluginContext, SinkBatches } from '../support/sink-batches.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+import { waitUntil } from '../support/wait-until.js';
+
+const { signal } = new AbortController();
+
+describe('the postgres sink', () => {
+  let service: PostgresService;
+  let database: pg.Client;
+  let engine: Engine;
+  let commands: CommandRunner;
+  let batches: SinkBatches;
+  let directory: ReturnType<typeof throwAwayDirectory>;
+  const sinks: Sink[] = [];
+
+  beforeAll(async () => {
+    service = await startPostgres();
+    database = new pg.Client(service.url);
+    await database.connect();
+    await database.query(`CREATE ROLE writer LOGIN PASSWORD 'secret'`);
+  });
+  afterAll(async () => {
+    await database.end();
+    await service.stop();
+  });
+  beforeEach(async () => {
+    await database.query('DROP SCHEMA IF EXISTS tailrace CASCADE');
+    directory = throwAwayDirectory('postgres-sink');
+    engine = await Engine.open(directory.path, { sync: 'none' });
+    commands = new CommandRunner(engine);
+    batches = new SinkBatches(engine);
+  });
+  afterEach(async () => {
+    for (const sink of sinks.splice(0)) await sink[Symbol.asyncDispose]();
+    await engine.close();
+    directory.remove();
+  });
+
+  const open = (options: Partial<PostgresOptions> = {}): Sink => {
+    const sink = postgresSink.create(
+      {
+        ...{
+          url: service.url,
+          password: '',
+          mode: 'changelog',
+          schema: 'tailrace',
+          table: 'changes',
+          tables: [],
+        },
+        ...{ keys: 'text', values: 'text', sync: 'always', writeTimeout: 10_000 },
+        ...options,
+      },
+      pluginContext(),
+    );
+    sinks.push(sink);
+    return sink;
+  };
+  const rows = async (statement: string): Promise<unknown[]> =>
+    (await database.query<Record<string, unknown>>(statement)).rows.map((row) => Object.values(row));
+  const errorOf = async (claiming: Promise<unknown>): Promise<TailraceError> => {
+    const error: unknown = await claiming.catch((caught: unknown) => caught);
+    if (!isTailraceError(error)) throw new Error(`not refused: ${String(error)}`);
+    return error;
+  };
+  const someBatch = async (key = 'k'): Promise<SinkBatch> => {
+    commands.run('SET', key, 'v');
+    commands.run('RPUSH', 'l', key);
+    return await batches.take();
+  };
+
+  it('keeps each change as a row, with what it has in typed columns', async () => {
+    const sink = open();
+    const claim = await sink.claim(signal);
+    commands.run('SET', 's', 'v', 'PXAT', 4_000_000_000_123);
+    commands.run('HSET', 'h', 'f', 'ü');
+    commands.run('ZADD', 'z', '1.5', 'm');
+    commands.run('RPUSH', 'l', 'a');
+    commands.run('LPOP', 'l');
+    commands.run('XADD', 'x', '5-1', 'name', 'Ada');
+    commands.run('SETBIT', 'b', 7, 1);
+    expect(await sink.write(await batches.take(), claim, signal)).toEqual({ kind: 'durable' });
+    const told = await rows(
+      `SELECT op, type, key, field, value, score, extract(epoch FROM ttl_at)::text, details
+      FROM tailrace.changes WHERE type <> 'key' ORDER BY tx_first, index`,
+    );
+    expect(told).toEqual([
+      ['put', 'string', 's', null, 'v', null, '4000000000.123000', null],
+      ['put', 'hash', 'h', 'f', 'ü', null, null, null],
+      ['put', 'zset', 'z', 'm', null, 1.5, null, null],
+      ['push', 'list', 'l', null, 'a', null, null, { side: 'tail' }],
+      ['put', 'stream', 'x', '5-1', null, null, null, { fields: ['name', 'Ada'] }],
+      ['put', 'bitmap', 'b', null, null, null, null, { offset: 0, value: { base64: 'AQ==' } }],
+    ]);
+  });
+
+  it.each([
+    ['COMMIT was carried out', true],
+    ['nothing was', false],
+  ])('does not guess when the connection is lost: the next claim tells that %s', async (_, isCommitted) => {
+    await using proxy = await TcpProxy.open(service.port);
+    const sink = open({ url: `postgres://postgres@127.0.0.1:${proxy.port}/postgres` });
+    const claim = await sink.claim(signal);
+    const batch = await someBatch();
+    if (isCommitted) {
+      const hasRows = async (): Promise<boolean> => (await rows('SELECT FROM tailrace.changes')).length > 0;
+      const writing = sink.write(batch, claim, signal);
+      // Every reply arrives but that of COMMIT.
+      proxy.onReply = (reply) => {
+        if (reply.includes('COMMIT')) proxy.holdReplies();
+      };
+      await waitUntil('the rows are there', hasRows);
+      proxy.onReply = () => undefined;
+      proxy.cut();
+      expect((await writing).kind).toBe('unknown');
+    } else {
+      proxy.stall();
+      const writing = sink.write(batch, claim, signal);
+      proxy.cut();
+      expect((await writing).kind).toBe('unknown');
+    }
+    proxy.releaseReplies();
+    proxy.resume();
+    const again = await sink.claim(signal);
+    expect(again.position).toEqual(isCommitted ? batch.position : null);
+    if (!isCommitted) expect(await sink.write(batch, again, signal)).toEqual({ kind: 'durable' });
+    expect(await rows("SELECT count(*)::int FROM tailrace.changes WHERE type <> 'key'")).toEqual([[2]]);
+  });
+
+  it('gives up a write that does not end, and the connection with it', async () => {
+    await using proxy = await TcpProxy.open(service.port);
+    const sink = open({ url: `postgres://postgres@127.0.0.1:${proxy.port}/postgres`, writeTimeout: 300 });
+    const claim = await sink.claim(signal);
+    proxy.stall();
+    expect((await sink.write(await someBatch(), claim, signal)).kind).toBe('unknown');
+  });
+
+  it('takes over from a process that stands in the middle of a transaction, and undoes what it had done', async () => {
+    await using proxy = await TcpProxy.open(service.port);
+    const first = open({ url: `postgres://postgres@127.0.0.1:${proxy.port}/postgres` });
+    const claim = await first.claim(signal);
+    const batch = await someBatch();
+    proxy.onReply = (reply) => {
+      if (reply.includes('UPDATE 1')) proxy.stall(); // it holds the row now, and is heard of no more
+    };
+    const writing = first.write(batch, claim, signal);
+    await waitUntil('the first stands', async () => {
+      const waiting = await rows(`SELECT FROM pg_stat_activity WHERE state = 'idle in transaction'`);
+      return waiting.length === 1;
+    });
+    const second = open();
+    const taken = await second.claim(signal);
+    expect(taken).toEqual({ epoch: 2, position: null });
+    expect(await second.write(batch, taken, signal)).toEqual({ kind: 'durable' });
+    proxy.resume();
+    expect(['unknown', 'fenced']).toContain((await writing).kind);
+    expect(await rows("SELECT count(*)::int FROM tailrace.changes WHERE type <> 'key'")).toEqual([[2]]);
+  });
+
+  it('tries again what the server puts off', async () => {
+    const sink = open();
+    const claim = await sink.claim(signal);
+    await sink[Symbol.asyncDispose]();
+    await database.query(`ALTER ROLE postgres SET lock_timeout = '100ms'`);
+    const again = await sink.claim(signal);
+    await database.query('BEGIN; LOCK TABLE tailrace.changes');
+    const batch = await someBatch();
+    expect((await sink.write(batch, again, signal)).kind).toBe('retryable');
+    await database.query('ROLLBACK; ALTER ROLE postgres RESET lock_timeout');
+    expect(await sink.write(batch, again, signal)).toEqual({ kind: 'durable' });
+    expect(again.epoch).toBe(claim.epoch + 1);
+  });
+
+  it('claims again after an administrator ended its session', async () => {
+    const sink = open();
+    const claim = await sink.claim(signal);
+    await database.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'tailrace%'`,
+    );
+    const batch = await someBatch();
+    expect((await sink.write(batch, claim, signal)).kind).toBe('unknown');
+    expect(await sink.write(batch, await sink.claim(signal), signal)).toEqual({ kind: 'durable' });
+  });
+
+  it('makes commits durable together, and says when they are', async () => {
+    const sink = open({ sync: 'interval' });
+    const claim = await sink.claim(signal);
+    const outcomes = [];
+    for (let i = 0; i < 3; i++) outcomes.push(await sink.write(await someBatch(`k${i}`), claim, signal));
+    for (const outcome of outcomes) {
+      if (outcome.kind !== 'accepted') throw new Error(outcome.kind);
+      await outcome.durable;
+    }
+    const last = await sink.write(await someBatch('last'), claim, signal);
+    if (last.kind !== 'accepted') throw new Error(last.kind);
+    await sink[Symbol.asyncDispose]();
+    await expect(last.durable).rejects.toThrow('closed');
+  });
+
+  it('names what is no text, and what is too large for a row', async () => {
+    const sink = open();
+    const claim = await sink.claim(signal);
+    commands.run('SET', 'a', Buffer.from([0xc3, 0x28]));
+    commands.run('SET', Buffer.from('nul\0'), 'v');
+    commands.run('SET', 'large', 'v');
+    const batch = await batches.take();
+    const [{ changes }] = batch.transactions.slice(2);
+    const large = { ...changes[0], value: Buffer.allocUnsafeSlow(0x4000_0000) };
+    const transactions = batch.transactions.map((transaction, at) =>
+      at === 2 ? { ...transaction, changes: [large] } : transaction,
+    ) as SinkBatch['transactions'];
+    const outcome = await open({ values: 'bytea' })
+      .claim(signal)
+      .catch((error: unknown) => error);
+    expect(isTailraceError(outcome, 'SINK_REFUSED')).toBe(true); // the table was made with text
+    expect(await sink.write({ ...batch, transactions }, claim, signal)).toMatchObject({
+      kind: 'poison',
+      rejections: [
+        { transaction: 0, change: 0, reason: expect.stringContaining('set values to bytea') },
+        { transaction: 1, change: 0, reason: expect.stringContaining('set keys to bytea') },
+        { transaction: 2, change: 0 },
+      ],
+    });
+    expect(await rows('SELECT FROM tailrace.changes')).toEqual([]);
+  });
+
+  it('ends at once when the password or the database is wrong, and does not show the password', async () => {
+    const address = `127.0.0.1:${service.port}`;
+    const noDatabase = await errorOf(open({ url: `postgres://postgres@${address}/nowhere` }).claim(signal));
+    expect([noDatabase.code, noDatabase.message]).toEqual([
+      'SINK_REFUSED',
+      expect.stringContaining('nowhere'),
+    ]);
+    const noUser = await errorOf(open({ url: `postgres://nobody:hidden@${address}/postgres` }).claim(signal));
+    expect([noUser.code, noUser.message]).toEqual(['SINK_REFUSED', expect.not.stringContaining('hidden')]);
+  });
+
+  it('says which right is missing, and what an administrator may run', async () => {
+    const url = `postgres://writer@127.0.0.1:${service.port}/postgres`;
+    const first = await errorOf(open({ url, password: 'secret' }).claim(signal));
+    expect([first.code, first.remedy]).toEqual([
+      'SINK_REFUSED',
+      expect.stringContaining('CREATE TABLE "tailrace"'),
+    ]);
+    await database.query('CREATE SCHEMA tailrace; GRANT ALL ON SCHEMA tailrace TO writer');
+    const sink = open({ url, password: 'secret' });
+    const claim = await sink.claim(signal);
+    await database.query('ALTER TABLE tailrace.changes OWNER TO postgres');
+    const outcome = await sink.write(await someBatch(), claim, signal);
+    if (outcome.kind !== 'fatal') throw new Error(outcome.kind);
+    expect(isTailraceError(outcome.error, 'SINK_REFUSED')).toBe(true);
+    expect(outcome.error.message).toContain('permission denied for table changes');
+  });
+
+  it('says that it cannot reach the server, so that the pipeline tries again', async () => {
+    const error = await errorOf(
+      open({ url: `postgres://postgres@127.0.0.1:${await freePort()}/x` }).claim(signal),
+    );
+    expect(error.code).toBe('SINK_UNREACHABLE');
+    const stop = new AbortController();
+    await using proxy = await TcpProxy.open(service.port);
+    proxy.stall();
+    const claiming = open({ url: `postgres://postgres@127.0.0.1:${proxy.port}/postgres` }).claim(stop.signal);
+    stop.abort();
+    expect((await errorOf(claiming)).code).toBe('SINK_UNREACHABLE');
+  });
+
+  it('takes names that need quotes', async () => {
+    const sink = open({ schema: 'tail"race; DROP', table: "ch'anges" });
+    const claim = await sink.claim(signal);
+    expect(await sink.write(await someBatch(), claim, signal)).toEqual({ kind: 'durable' });
+    expect(await rows(`SELECT count(*) > 1 FROM "tail""race; DROP"."ch'anges"`)).toEqual([[true]]);
+    await database.query('DROP SCHEMA "tail""race; DROP" CASCADE');
+  });
+});
