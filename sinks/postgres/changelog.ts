@@ -21,12 +21,14 @@ export interface ChangelogOptions {
  */
 export class Changelog implements Layout {
   readonly target: string;
+  readonly tables: readonly TableName[];
   readonly #options: ChangelogOptions;
   readonly #columns: readonly Column[];
   readonly #copy: string;
 
   constructor(options: ChangelogOptions) {
     this.#options = options;
+    this.tables = [options.table];
     this.target = `changelog ${shownTable(options.table)}`;
     this.#columns = [
       { name: 'seq', type: 'bigint', isRequired: true },

@@ -1,10 +1,13 @@
 import type { Rejection, Transaction } from '../../src/kit/index.js';
 import type { Connection } from './connection.js';
+import type { TableName } from './identifier.js';
 
 /** How one mode lays changes out in tables. */
 export interface Layout {
   /** Names the tables, as a part of the position's key: another target has another position. */
   readonly target: string;
+  /** The tables that are written to. */
+  readonly tables: readonly TableName[];
   /** Makes or checks the tables, once for each connection. @throws TailraceError `SINK_REFUSED` */
   prepare(connection: Connection): Promise<void>;
   /** The changes that no row of these tables can hold. */

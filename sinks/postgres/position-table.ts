@@ -12,19 +12,19 @@ import { ensureTable } from './table-schema.js';
  *   sequence, count, crc   the position; NULL until the first batch
  */
 export class PositionTable {
-  readonly #table: TableName;
+  readonly table: TableName;
   readonly #pipeline: string;
   readonly #target: string;
 
   constructor(schema: string, pipeline: string, target: string) {
-    this.#table = { schema, name: 'positions' };
+    this.table = { schema, name: 'positions' };
     this.#pipeline = pipeline;
     this.#target = target;
   }
 
   async prepare(connection: Connection): Promise<void> {
     await ensureTable(connection, {
-      table: this.#table,
+      table: this.table,
       columns: [
         { name: 'pipeline', type: 'text', isRequired: true },
         { name: 'target', type: 'text', isRequired: true },
@@ -49,7 +49,7 @@ export class PositionTable {
         await connection.query('BEGIN');
         await connection.query(`SET LOCAL lock_timeout = ${takeoverMs}`);
         const { rows } = await connection.query<PositionRow>(
-          `INSERT INTO ${quotedTable(this.#table)} AS held (pipeline, target, epoch) VALUES ($1, $2, 1)
+          `INSERT INTO ${quotedTable(this.table)} AS held (pipeline, target, epoch) VALUES ($1, $2, 1)
           ON CONFLICT (pipeline, target) DO UPDATE SET epoch = held.epoch + 1
           RETURNING epoch, sequence, count, crc`,
           [this.#pipeline, this.#target],
@@ -73,7 +73,7 @@ export class PositionTable {
     position: Position,
   ): Promise<boolean> {
     const { rowCount } = await connection.query(
-      `UPDATE ${quotedTable(this.#table)}
+      `UPDATE ${quotedTable(this.table)}
       SET sequence = $4, count = $5, crc = $6, written_at = clock_timestamp()
       WHERE pipeline = $1 AND target = $2 AND epoch = $3
         AND sequence IS NOT DISTINCT FROM $7 AND count IS NOT DISTINCT FROM $8 AND crc IS NOT DISTINCT FROM $9`,
@@ -89,7 +89,7 @@ export class PositionTable {
   /** A transaction that changes nothing that matters: with it everything committed before becomes durable. */
   async touch(connection: Connection): Promise<void> {
     await connection.query(
-      `UPDATE ${quotedTable(this.#table)} SET written_at = clock_timestamp() WHERE pipeline = $1 AND target = $2`,
+      `UPDATE ${quotedTable(this.table)} SET written_at = clock_timestamp() WHERE pipeline = $1 AND target = $2`,
       [this.#pipeline, this.#target],
     );
   }
@@ -98,7 +98,7 @@ export class PositionTable {
   async #endHolder(connection: Connection, cause: unknown): Promise<void> {
     try {
       await connection.query(
-        `SELECT pg_terminate_backend(l.pid) FROM ${quotedTable(this.#table)} p
+        `SELECT pg_terminate_backend(l.pid) FROM ${quotedTable(this.table)} p
         JOIN pg_locks l ON l.locktype = 'transactionid' AND l.transactionid = p.xmax AND l.granted
         WHERE p.pipeline = $1 AND p.target = $2`,
         [this.#pipeline, this.#target],

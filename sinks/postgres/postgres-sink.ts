@@ -1,5 +1,6 @@
 import {
   type Claim,
+  type Finding,
   isSamePosition,
   type PluginContext,
   type Sink,
@@ -7,6 +8,7 @@ import {
   TailraceError,
   type WriteOutcome,
 } from '../../src/kit/index.js';
+import { checkDatabase } from './check-database.js';
 import { CommitSync } from './commit-sync.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import { findRefused } from './find-refused.js';
@@ -99,6 +101,20 @@ export class PostgresSink implements Sink {
     } finally {
       clearTimeout(timer);
       this.#commits.end();
+    }
+  }
+
+  async check(signal: AbortSignal): Promise<readonly Finding[]> {
+    let connection: Connection | undefined;
+    try {
+      connection = await Connection.open(this.#options.connection, signal);
+      const tables = [this.#positions.table, ...this.#layout.tables];
+      return await checkDatabase(connection, this.#place, tables);
+    } catch (error) {
+      const { message, remedy } = asSinkError(error, this.#place);
+      return [{ name: 'connection', status: 'fail', detail: message, remedy }];
+    } finally {
+      await connection?.close();
     }
   }
 

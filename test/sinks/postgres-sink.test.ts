@@ -271,6 +271,35 @@ describe('the postgres sink', () => {
     expect((await errorOf(claiming)).code).toBe('SINK_UNREACHABLE');
   });
 
+  it('is looked at by the doctor without being claimed', async () => {
+    const url = `postgres://writer@127.0.0.1:${service.port}/postgres`;
+    const told = async (options: Partial<PostgresOptions>) =>
+      (await open(options).check?.(signal))?.map(
+        ({ name, status, detail }) => `${status} ${name}: ${detail}`,
+      );
+    expect(await told({ url })).toEqual([
+      expect.stringMatching(/^ok connection: postgres:.*as user writer$/),
+      expect.stringMatching(/^ok version: PostgreSQL \d/),
+      'ok writes: the server takes writes',
+      'fail permissions: tailrace.positions is not there, and the user may not make it',
+      'fail permissions: tailrace.changes is not there, and the user may not make it',
+    ]);
+    await open().claim(signal);
+    expect((await told({}))?.slice(3)).toEqual([
+      'ok permissions: tailrace.positions can be written',
+      'ok permissions: tailrace.changes can be written',
+    ]);
+    await database.query('GRANT USAGE ON SCHEMA tailrace TO writer');
+    expect((await told({ url }))?.at(-1)).toBe(
+      'fail permissions: tailrace.changes may not be written by the user',
+    );
+    expect(await rows('SELECT epoch FROM tailrace.positions')).toEqual([['1']]);
+    const address = `127.0.0.1:${await freePort()}`;
+    expect(await told({ url: `postgres://postgres@${address}/x` })).toEqual([
+      expect.stringContaining(`fail connection: cannot write to postgres://${address}/x`),
+    ]);
+  });
+
   it('takes names that need quotes', async () => {
     const sink = open({ schema: 'tail"race; DROP', table: "ch'anges" });
     const claim = await sink.claim(signal);

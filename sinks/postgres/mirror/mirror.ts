@@ -1,7 +1,7 @@
 import type { Rejection, Transaction, ValueType } from '../../../src/kit/index.js';
 import { type BatchFold, foldBatch, type KeyPlan, type WholeValue } from '../batch-fold.js';
 import type { Connection } from '../connection.js';
-import { quoted, quotedTable } from '../identifier.js';
+import { quoted, quotedTable, type TableName } from '../identifier.js';
 import type { Layout } from '../layout.js';
 import { StagedRows } from '../staged-rows.js';
 import { ensureTable } from '../table-schema.js';
@@ -50,6 +50,10 @@ export class Mirror implements Layout {
       ...['strings', 'json', 'collections', 'lists'],
       ...[...this.#elements.values()].map(({ name }) => name),
     ];
+  }
+
+  get tables(): readonly TableName[] {
+    return this.#tableNames.map((name) => ({ schema: this.#options.schema, name }));
   }
 
   async prepare(connection: Connection): Promise<void> {

@@ -2,7 +2,7 @@ import type { Rejection, Transaction } from '../../../src/kit/index.js';
 import { foldBatch, type KeyPlan } from '../batch-fold.js';
 import type { Connection } from '../connection.js';
 import type { CopyRows } from '../copy-rows.js';
-import { quoted, quotedTable, shownTable } from '../identifier.js';
+import { quoted, quotedTable, shownTable, type TableName } from '../identifier.js';
 import type { Layout } from '../layout.js';
 import { StagedRows } from '../staged-rows.js';
 import { type Column, makeIfMissing } from '../table-schema.js';
@@ -22,6 +22,10 @@ export class RowTables implements Layout {
   constructor(mappings: readonly TableMapping[]) {
     this.#mappings = mappings;
     this.target = `table ${mappings.map(({ table }) => shownTable(table)).join(', ')}`;
+  }
+
+  get tables(): readonly TableName[] {
+    return this.#mappings.map(({ table }) => table);
   }
 
   async prepare(connection: Connection): Promise<void> {
