@@ -11,6 +11,10 @@ const unordered = new Map(
     SINTER: 1,
     SDIFF: 1,
     KEYS: 1,
+    // Places at the same distance come in any order.
+    GEORADIUS: 1,
+    GEORADIUSBYMEMBER: 1,
+    GEOSEARCH: 1,
   }),
 );
 const scans = new Map(Object.entries({ SCAN: 1, HSCAN: 2, SSCAN: 1, ZSCAN: 2 }));

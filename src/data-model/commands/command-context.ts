@@ -28,6 +28,8 @@ export const commandServices = (
   random: () => number = Math.random,
 ): CommandServices => ({ nowMs, random, versions: new VersionGenerator(nowMs), cursors: new CursorTable() });
 
+const noPayload = Buffer.alloc(0);
+
 /**
  * What a command works on: it reads from `reader` and appends the records of its change to `batch`; it never
  * touches the store itself. Who runs a command commits the batch when its `count` is above 0 (LogData alone
@@ -40,6 +42,8 @@ export class CommandContext {
   readonly namespace: string;
   /** `ns_len | namespace`, the start of every key of the namespace. */
   readonly prefix: Buffer;
+  #lastUserKey: Uint8Array | undefined;
+  #lastMetadataKey: Buffer = noPayload;
 
   constructor(
     reader: DataReader,
@@ -58,8 +62,13 @@ export class CommandContext {
     return this.services.nowMs();
   }
 
+  /** Most commands look a key up and then write it: the second time its metadata key is there. */
   metadataKey(userKey: Uint8Array): Buffer {
-    return encodeMetadataKey(this.prefix, userKey);
+    if (userKey !== this.#lastUserKey) {
+      this.#lastMetadataKey = encodeMetadataKey(this.prefix, userKey);
+      this.#lastUserKey = userKey;
+    }
+    return this.#lastMetadataKey;
   }
 
   /** What every sub-key of this incarnation of the key starts with. */
@@ -94,5 +103,3 @@ export class CommandContext {
     this.batch.delete(ColumnFamily.metadata, this.metadataKey(userKey));
   }
 }
-
-const noPayload = Buffer.alloc(0);

@@ -17,17 +17,24 @@ export class OrderedIndex {
   version = 0;
   size = 0;
   readonly #bounds: SharedBytes = { below: 0, above: 0 };
+  /** The leaf of the last insert, and whether the one before it went there, too: then the next one may as well. */
+  #lastLeaf = -1;
+  #isRun = false;
 
   /** Adds a node that is not in the index. */
   insert(id: number, compare: CompareWithNode): void {
     this.version++;
     this.size++;
     if (this.#leaves.length === 0) this.#leaves.push(new Leaf());
-    const at = Math.max(0, this.#leafFor(compare));
+    const isAgain = this.#isRun && this.#belongsTo(this.#lastLeaf, compare);
+    const at = isAgain ? this.#lastLeaf : Math.max(0, this.#leafFor(compare));
+    this.#isRun = at === this.#lastLeaf;
+    this.#lastLeaf = at;
     const leaf = this.#leaves[at];
     leaf.insert(leaf.lowerBound(compare, this.#bounds), id);
-    if (leaf.length === leafCapacity)
-      this.#leaves.splice(at + 1, 0, leaf.split(at === this.#leaves.length - 1));
+    if (leaf.length < leafCapacity) return;
+    this.#leaves.splice(at + 1, 0, leaf.split(at === this.#leaves.length - 1));
+    this.#isRun = false; // the next one shows which of the two goes on
   }
 
   remove(id: number, compare: CompareWithNode): void {
@@ -39,13 +46,16 @@ export class OrderedIndex {
       throw new RangeError('the node is not in the ordered index');
     leaf.remove(place);
     this.size--;
-    if (leaf.length === 0) this.#leaves.splice(at, 1);
+    if (leaf.length > 0) return;
+    this.#leaves.splice(at, 1);
+    this.#isRun = false;
   }
 
   clear(): void {
     this.version++;
     this.size = 0;
     this.#leaves.length = 0;
+    this.#isRun = false;
   }
 
   /** Place of the first node whose key is not less. */
@@ -91,6 +101,23 @@ export class OrderedIndex {
     return this.#leaves.length * leafCapacity * 4;
   }
 
+  /** True when the key belongs into this leaf; `bounds` then tell what it shares with the keys around. */
+  #belongsTo(at: number, compare: CompareWithNode): boolean {
+    const bounds = this.#bounds;
+    bounds.below = 0;
+    bounds.above = 0;
+    const order = compare(this.#leaves[at].ids[0], 0);
+    if (order < 0) {
+      bounds.above = -order - 1;
+      return at === 0;
+    }
+    bounds.below = order === 0 ? allBytes : order - 1;
+    if (at + 1 === this.#leaves.length) return true;
+    const next = compare(this.#leaves[at + 1].ids[0], 0);
+    bounds.above = -next - 1;
+    return next < 0;
+  }
+
   /** The last leaf whose first key is not greater than the wanted one; -1 when there is none. */
   #leafFor(compare: CompareWithNode): number {
     const leaves = this.#leaves;
@@ -130,6 +157,9 @@ export interface OrderedPlace {
 class Leaf {
   readonly ids = new Uint32Array(leafCapacity);
   length = 0;
+  #insertedAt = -1;
+  /** Distance between the places of the last two inserts: 0 when keys come in descending order, 1 in ascending. */
+  #distance = Number.NaN;
 
   /** First place whose key is not less than the wanted one. `bounds`: what the leaf's neighbours told. */
   lowerBound(compare: CompareWithNode, bounds: SharedBytes): number {
@@ -150,9 +180,12 @@ class Leaf {
   }
 
   insert(at: number, id: number): void {
-    this.ids.copyWithin(at + 1, at, this.length);
-    this.ids[at] = id;
+    const { ids } = this;
+    for (let i = this.length; i > at; i--) ids[i] = ids[i - 1]; // so few: a call of copyWithin costs more
+    ids[at] = id;
     this.length++;
+    this.#distance = at - this.#insertedAt;
+    this.#insertedAt = at;
   }
 
   remove(at: number): void {
@@ -160,13 +193,20 @@ class Leaf {
     this.length--;
   }
 
-  /** Moves the upper half to a new leaf; only the last few of the last leaf, since keys often come in order. */
+  /**
+   * Moves the upper half to a new leaf. Where keys come in order it parts them where they come, so that one leaf stays
+   * full and the other has room for what follows.
+   */
   split(isLast: boolean): Leaf {
     const upper = new Leaf();
-    const keep = isLast ? leafCapacity - 8 : leafCapacity >>> 1;
+    let keep = leafCapacity >>> 1;
+    if (isLast && this.#insertedAt === this.length - 1) keep = leafCapacity - 8;
+    else if (this.#distance === 0) keep = Math.max(1, this.#insertedAt);
+    else if (this.#distance === 1) keep = Math.min(this.length - 1, this.#insertedAt + 1);
     upper.ids.set(this.ids.subarray(keep, this.length));
     upper.length = this.length - keep;
     this.length = keep;
+    this.#insertedAt = -1;
     return upper;
   }
 }
