@@ -223,8 +223,9 @@ const makeWriter = ({ records }: KafkaSinkSettings, pipeline: string): RecordWri
   try {
     return new RecordWriter(records, pipeline);
   } catch (error) {
-    throw new TailraceError('CONFIG_INVALID', error instanceof Error ? error.message : String(error), {
-      context: { sink: 'kafka' },
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new TailraceError('CONFIG_INVALID', `the kafka sink of pipeline ${pipeline}: ${reason}`, {
+      context: { sink: 'kafka', pipeline },
       remedy: 'Mend topic, key, headers or keyPattern of the kafka sink.',
       cause: error,
     });

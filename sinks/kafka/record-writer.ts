@@ -40,6 +40,8 @@ export class RecordWriter {
   readonly #pattern: KeyPattern;
   readonly #values: ValueWriter;
   readonly #topicNames = new Map<string, string>();
+  /** The topic of the change before: most changes are of its kind. */
+  #last = { ns: '', type: '', op: '', name: '' };
 
   /** @throws Error that says what is wrong with a template */
   constructor(settings: RecordSettings, pipeline: string) {
@@ -75,7 +77,9 @@ export class RecordWriter {
       this.#pattern.names.length > 0 && 'key' in change ? this.#pattern.match(change.key) : undefined;
     const name = this.#topicOf(transaction, change, match);
     if (name === undefined || name === '') {
-      run.reject(`the topic cannot be told from the key: it does not match ${this.#settings.keyPattern}`);
+      const why =
+        name === '' ? 'its name would be empty' : `the key does not match ${this.#settings.keyPattern}`;
+      run.reject(`the topic cannot be told: ${why}`);
       return;
     }
     const topic = run.topicOf(name);
@@ -100,12 +104,15 @@ export class RecordWriter {
   #topicOf(transaction: Transaction, change: Change, match: KeyMatch | undefined): string | undefined {
     if (!this.#topic.isCoarse) return legalName(this.#topic.render(change, transaction.first, match));
     const { ns, type, op } = change;
+    const last = this.#last;
+    if (last.ns === ns && last.type === type && last.op === op) return last.name;
     const kind = `${op} ${type} ${ns}`;
     let name = this.#topicNames.get(kind);
     if (name === undefined) {
       name = legalName(this.#topic.render(change, transaction.first, match)) ?? '';
       this.#topicNames.set(kind, name);
     }
+    this.#last = { ns, type, op, name };
     return name;
   }
 
