@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { LetterFlags } from './commands/dead-letters.js';
 import { logLevels, type OutputOptions } from './console.js';
 import { addMigrationCommands } from './migration/program.js';
 import { packageVersion } from './version.js';
@@ -152,6 +153,7 @@ Examples:
   addMigrationCommands(program, outputOf);
   addWalCommands(program);
   addOffsetsCommands(program);
+  addDeadLetterCommands(program);
 
   program
     .command('demo')
@@ -256,6 +258,29 @@ const addOffsetsCommands = (program: Command): void => {
       const { resetOffsets } = await import('./commands/offsets.js');
       await resetOffsets(command.optsWithGlobals(), pipeline, sink, outputOf(command));
     });
+};
+
+const addDeadLetterCommands = (program: Command): void => {
+  const letters = program
+    .command('dead-letters')
+    .description('changes that a sink refused, or that could not be decoded, as errors.* of the file says');
+  const actions = {
+    list: 'list what is not settled',
+    replay: 'deliver them once more, without moving the position; the pipeline must not be running',
+    drop: 'settle them without delivering them',
+  };
+  for (const [action, description] of Object.entries(actions))
+    letters
+      .command(`${action} [files...]`)
+      .description(description)
+      .option('--sink <name>', 'only those of this sink')
+      .option('--sequence <number>', 'only those of this sequence number', wholeNumber)
+      .addHelpText('after', `\nExample:\n  tailrace dead-letters ${action} orders.yaml`)
+      .action(async (files: string[], options: LetterFlags, command: Command) => {
+        const { dropLetters, listLetters, replayLetters } = await import('./commands/dead-letters.js');
+        const run = action === 'list' ? listLetters : action === 'drop' ? dropLetters : replayLetters;
+        await run(filesOf(files, command), options, outputOf(command));
+      });
 };
 
 export interface RunFlags {

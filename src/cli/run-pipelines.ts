@@ -1,9 +1,7 @@
-import { resolve } from 'node:path';
 import type { PipelineConfig } from '../../config/index.js';
 import { TailraceError } from '../errors/index.js';
 import { Decoder, type Logger } from '../kit/index.js';
 import {
-  FileDeadLetters,
   type Lease,
   type OffsetsStore,
   Pipeline,
@@ -11,6 +9,7 @@ import {
   type PipelineSink,
 } from '../pipeline/index.js';
 import { assembleTransform } from './assemble-transforms.js';
+import { openDeadLetters } from './open-dead-letters.js';
 import { openOffsets } from './open-offsets.js';
 
 /** A pipeline and all that it owns, ready to run. */
@@ -47,7 +46,7 @@ export const assemble = async (
   const needsOffsets = config.offsets.store !== 'file' || sinks.some(({ sink }) => !sink.holdsPosition);
   const needsLetters = config.errors.undecodable === 'dead-letter' || config.errors.poison === 'dead-letter';
   const offsets = needsOffsets ? openOffsets(config.offsets) : undefined;
-  const deadLetters = needsLetters ? new FileDeadLetters(resolve(config.deadLetters.path)) : undefined;
+  const deadLetters = needsLetters ? openDeadLetters(config) : undefined;
   const pipeline = new Pipeline({
     name: config.name,
     source: () => config.source.definition.create(config.source.options, context),

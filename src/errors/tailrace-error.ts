@@ -49,6 +49,7 @@ export type ErrorCode =
   // pipeline, configuration, command line
   | 'CONFIG_INVALID'
   | 'PIPELINE_OWNED' // another running process has this pipeline
+  | 'DEAD_LETTERS_FAILED' // where dead letters are kept cannot be used, or holds something else
   | 'OFFSETS_CORRUPT'
   | 'OFFSETS_FAILED' // the store of the positions cannot be reached or refuses
   | 'USAGE'

@@ -14,7 +14,7 @@ import type { Chunk, ChunkGroup } from './chunk.js';
 import { type BatchLimit, commitGroups } from './commit-groups.js';
 import { CreditGate } from './credit-gate.js';
 import { creditedSource } from './credited-source.js';
-import type { DeadLetterTarget } from './dead-letters.js';
+import type { DeadLetterTarget } from './dead-letters/dead-letters.js';
 import { type ErrorPolicy, type SinkLane, SinkRewound } from './sink-lane.js';
 
 /** Turns a transaction into what one sink is to see. It keeps its range and its bytes, so that positions move on. */

@@ -8,7 +8,14 @@ export {
 } from './change-filter.js';
 export type { BatchLimit } from './commit-groups.js';
 export { CreditGate } from './credit-gate.js';
-export { type DeadLetter, type DeadLetterTarget, FileDeadLetters } from './dead-letters.js';
+export {
+  changeOf,
+  type DeadLetter,
+  type DeadLetterTarget,
+  type StoredLetter,
+} from './dead-letters/dead-letters.js';
+export { FileDeadLetters } from './dead-letters/file-dead-letters.js';
+export { RedisDeadLetters } from './dead-letters/redis-dead-letters.js';
 export { FileOffsetsStore } from './offsets/file-offsets-store.js';
 export type { Lease } from './offsets/lease.js';
 export type { OffsetsStore, StoredOffset } from './offsets/offsets-store.js';

@@ -13,7 +13,7 @@ import { type RetryOptions, systemTiming, type Timing } from './backoff.js';
 import { Branch, type Stage, type TransactionDecoder, type TransactionTransform } from './branch.js';
 import { type ChangePredicate, filterTransaction } from './change-filter.js';
 import type { BatchLimit } from './commit-groups.js';
-import type { DeadLetterTarget } from './dead-letters.js';
+import type { DeadLetterTarget } from './dead-letters/dead-letters.js';
 import type { OffsetsStore } from './offsets/offsets-store.js';
 import { type PipelineState, type PipelineStatus, statusOf } from './pipeline-status.js';
 import { SequenceClock } from './sequence-clock.js';

@@ -14,7 +14,7 @@ import {
 } from '../kit/index.js';
 import { Backoff, type RetryOptions, type Timing } from './backoff.js';
 import type { ChunkGroup } from './chunk.js';
-import type { DeadLetterTarget } from './dead-letters.js';
+import type { DeadLetterTarget } from './dead-letters/dead-letters.js';
 import type { OffsetsStore } from './offsets/offsets-store.js';
 import { failed, fenced, poisoned } from './sink-errors.js';
 
@@ -328,6 +328,7 @@ export class SinkLane {
           code: 'SINK_POISON',
           reason,
           transaction: batch.transactions[transaction],
+          change: batch.transactions[transaction].changes[change],
         })),
       );
     log.warn(

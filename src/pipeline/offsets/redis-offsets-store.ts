@@ -1,11 +1,5 @@
-import {
-  type Position,
-  parseRedisUrl,
-  type Reply,
-  ReplyError,
-  RespConnection,
-  TailraceError,
-} from '../../kit/index.js';
+import { type Position, parseRedisUrl, TailraceError } from '../../kit/index.js';
+import { RedisCalls, textOfReply } from '../redis-calls.js';
 import { type Lease, type LeaseStore, takeLease } from './lease.js';
 import type { OffsetsStore, StoredOffset } from './offsets-store.js';
 
@@ -24,25 +18,26 @@ export interface RedisOffsetsOptions {
  */
 export class RedisOffsetsStore implements OffsetsStore, LeaseStore {
   readonly #options: RedisOffsetsOptions;
-  #connection: Promise<RespConnection> | undefined;
+  readonly #redis: RedisCalls;
 
   constructor(options: RedisOffsetsOptions) {
     this.#options = options;
+    this.#redis = new RedisCalls(options.url, (reason, cause) => this.#failed(reason, cause));
   }
 
   async load(pipeline: string, sink: string): Promise<Position | null> {
-    const reply = await this.#call('HGET', this.#options.name, fieldOf(pipeline, sink));
-    return reply === null ? null : this.#parse(textOf(reply)).position;
+    const reply = await this.#redis.call('HGET', this.#options.name, fieldOf(pipeline, sink));
+    return reply === null ? null : this.#parse(textOfReply(reply)).position;
   }
 
   async save(pipeline: string, sink: string, position: Position): Promise<void> {
     const stored: StoredOffset = { pipeline, sink, position, storedAtMs: Date.now() };
-    await this.#call('HSET', this.#options.name, fieldOf(pipeline, sink), JSON.stringify(stored));
+    await this.#redis.call('HSET', this.#options.name, fieldOf(pipeline, sink), JSON.stringify(stored));
   }
 
   async list(pipeline?: string): Promise<readonly StoredOffset[]> {
-    const reply = await this.#call('HVALS', this.#options.name);
-    const all = Array.isArray(reply) ? reply.map((value) => this.#parse(textOf(value))) : [];
+    const reply = await this.#redis.call('HVALS', this.#options.name);
+    const all = Array.isArray(reply) ? reply.map((value) => this.#parse(textOfReply(value))) : [];
     return all
       .filter((offset) => pipeline === undefined || offset.pipeline === pipeline)
       .sort((a, b) => (fieldOf(a.pipeline, a.sink) < fieldOf(b.pipeline, b.sink) ? -1 : 1));
@@ -51,7 +46,11 @@ export class RedisOffsetsStore implements OffsetsStore, LeaseStore {
   async reset(pipeline: string, sink?: string): Promise<boolean> {
     const doomed = (await this.list(pipeline)).filter((offset) => sink === undefined || offset.sink === sink);
     if (doomed.length === 0) return false;
-    await this.#call('HDEL', this.#options.name, ...doomed.map((offset) => fieldOf(pipeline, offset.sink)));
+    await this.#redis.call(
+      'HDEL',
+      this.#options.name,
+      ...doomed.map((offset) => fieldOf(pipeline, offset.sink)),
+    );
     return true;
   }
 
@@ -67,48 +66,30 @@ export class RedisOffsetsStore implements OffsetsStore, LeaseStore {
   ): Promise<{ holder: string } | undefined> {
     const key = this.#leaseKey(pipeline);
     const value = `${token} ${holder}`;
-    if ((await this.#call('SET', key, value, 'PX', Math.ceil(forMs), 'NX')) !== null) return undefined;
-    const held = await this.#call('GET', key);
+    if ((await this.#redis.call('SET', key, value, 'PX', Math.ceil(forMs), 'NX')) !== null) return undefined;
+    const held = await this.#redis.call('GET', key);
     if (held === null) return { holder: 'a process that has just given it up' };
-    const text = textOf(held);
+    const text = textOfReply(held);
     return text.startsWith(token) ? undefined : { holder: text.slice(text.indexOf(' ') + 1) };
   }
 
   async renew(pipeline: string, token: string, forMs: number): Promise<boolean> {
     return (
-      (await this.#call('EVAL', renewScript, 1, this.#leaseKey(pipeline), token, Math.ceil(forMs))) === 1
+      (await this.#redis.call('EVAL', renewScript, 1, this.#leaseKey(pipeline), token, Math.ceil(forMs))) ===
+      1
     );
   }
 
   async drop(pipeline: string, token: string): Promise<void> {
-    await this.#call('EVAL', dropScript, 1, this.#leaseKey(pipeline), token);
+    await this.#redis.call('EVAL', dropScript, 1, this.#leaseKey(pipeline), token);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    const connection = this.#connection;
-    this.#connection = undefined;
-    (await connection?.catch(() => undefined))?.close();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#redis[Symbol.asyncDispose]();
   }
 
   #leaseKey(pipeline: string): string {
     return `${this.#options.name}:lease:${pipeline}`;
-  }
-
-  /** One more try on a new connection when the one at hand turns out to be lost: every command here may be repeated. */
-  async #call(...words: [string, ...(string | number)[]]): Promise<Reply> {
-    for (let failures = 0; ; failures++) {
-      this.#connection ??= RespConnection.open(parseRedisUrl(this.#options.url), {});
-      const opened = this.#connection;
-      try {
-        const reply = await (await opened).call(...words);
-        if (reply instanceof ReplyError) throw this.#failed(reply.message);
-        return reply;
-      } catch (error) {
-        if (error instanceof TailraceError && error.code === 'OFFSETS_FAILED') throw error;
-        if (this.#connection === opened) this.#connection = undefined;
-        if (failures > 0) throw this.#failed(error instanceof Error ? error.message : String(error), error);
-      }
-    }
   }
 
   #parse(text: string): StoredOffset {
@@ -130,8 +111,6 @@ export class RedisOffsetsStore implements OffsetsStore, LeaseStore {
 }
 
 const fieldOf = (pipeline: string, sink: string): string => `${pipeline}/${sink}`;
-
-const textOf = (reply: Reply): string => (Buffer.isBuffer(reply) ? reply.toString() : String(reply));
 
 const isMine = `local held = redis.call('GET', KEYS[1])
 if not held or string.sub(held, 1, string.len(ARGV[1])) ~= ARGV[1] then return 0 end`;

@@ -1,0 +1,96 @@
+import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { inaccessible } from '../../files/index.js';
+import {
+  type DeadLetter,
+  type DeadLetterTarget,
+  parseLetter,
+  type StoredLetter,
+  storedLetter,
+} from './dead-letters.js';
+
+/**
+ * Dead letters as lines of JSON in a file that only grows: what was settled is told by a later line, so that a running
+ * pipeline and a replay do not get into each other's way.
+ *
+ *   StoredLetter
+ *   {"settled":["<id>", …],"at":"…"}
+ */
+export class FileDeadLetters implements DeadLetterTarget {
+  readonly #path: string;
+  #file: Promise<FileHandle> | undefined;
+
+  constructor(path: string) {
+    this.#path = resolve(path);
+  }
+
+  add(letters: readonly DeadLetter[]): Promise<void> {
+    return this.#append(letters.map(storedLetter));
+  }
+
+  async list(): Promise<readonly StoredLetter[]> {
+    let text: string;
+    try {
+      text = await readFile(this.#path, 'utf8');
+    } catch (cause) {
+      if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return [];
+      throw inaccessible(this.#path, cause);
+    }
+    const pending = new Map<string, StoredLetter>();
+    // A crash may have torn the last line, which then was not durable for anyone.
+    const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
+    for (const [at, line] of lines.entries()) {
+      if (line === '') continue;
+      const entry = parseLetter(line, `${this.#path}:${at + 1}`);
+      if ('settled' in entry) for (const id of entry.settled) pending.delete(id);
+      else pending.set(entry.id, entry);
+    }
+    return [...pending.values()];
+  }
+
+  settle(ids: readonly string[]): Promise<void> {
+    return ids.length === 0
+      ? Promise.resolve()
+      : this.#append([{ settled: ids, at: new Date().toISOString() }]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    await (await file?.catch(() => undefined))?.close();
+  }
+
+  async #append(entries: readonly object[]): Promise<void> {
+    this.#file ??= this.#open();
+    try {
+      const file = await this.#file;
+      await file.appendFile(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
+      await file.datasync();
+    } catch (cause) {
+      this.#file = undefined;
+      throw inaccessible(this.#path, cause);
+    }
+  }
+
+  /** A line that a crash has torn is ended, so that the next one stands by itself. */
+  async #open(): Promise<FileHandle> {
+    await mkdir(dirname(this.#path), { recursive: true });
+    const file = await open(this.#path, 'a+', 0o640);
+    const { size } = await file.stat();
+    const last = Buffer.alloc(1, '\n');
+    if (size > 0) await file.read(last, 0, 1, size - 1);
+    if (last.toString() !== '\n') await file.truncate(await endOfLastLine(file, size));
+    return file;
+  }
+}
+
+const endOfLastLine = async (file: FileHandle, size: number): Promise<number> => {
+  const bytes = Buffer.alloc(64 * 1024);
+  for (let end = size; end > 0; end -= bytes.length) {
+    const start = Math.max(0, end - bytes.length);
+    const { bytesRead } = await file.read(bytes, 0, end - start, start);
+    const at = bytes.subarray(0, bytesRead).lastIndexOf(0x0a);
+    if (at >= 0) return start + at + 1;
+  }
+  return 0;
+};

@@ -1,0 +1,43 @@
+import { parseRedisUrl, type Reply, ReplyError, RespConnection, type TailraceError } from '../kit/index.js';
+
+/**
+ * Single commands to a Redis, on one connection that is opened when it is needed. A command that fails on a connection
+ * that turns out to be lost is sent once more on a new one: only for commands that may be repeated.
+ */
+export class RedisCalls implements AsyncDisposable {
+  readonly #url: string;
+  readonly #failed: (reason: string, cause?: unknown) => TailraceError;
+  #connection: Promise<RespConnection> | undefined;
+
+  /** @param failed makes the error of what is told here: `reason` names what went wrong */
+  constructor(url: string, failed: (reason: string, cause?: unknown) => TailraceError) {
+    this.#url = url;
+    this.#failed = failed;
+  }
+
+  async call(...words: [string, ...(string | number)[]]): Promise<Reply> {
+    for (let failures = 0; ; failures++) {
+      this.#connection ??= RespConnection.open(parseRedisUrl(this.#url), {});
+      const opened = this.#connection;
+      let reply: Reply;
+      try {
+        reply = await (await opened).call(...words);
+      } catch (cause) {
+        if (this.#connection === opened) this.#connection = undefined;
+        if (failures === 0) continue;
+        throw this.#failed(cause instanceof Error ? cause.message : String(cause), cause);
+      }
+      if (reply instanceof ReplyError) throw this.#failed(reply.message);
+      return reply;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    (await connection?.catch(() => undefined))?.close();
+  }
+}
+
+export const textOfReply = (reply: Reply): string =>
+  Buffer.isBuffer(reply) ? reply.toString() : String(reply);

@@ -1,0 +1,157 @@
+import { appendFileSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Engine } from '../../src/engine/index.js';
+import { SampleHistory } from '../../src/kit/conformance/index.js';
+import {
+  changeOf,
+  type DeadLetter,
+  type DeadLetterTarget,
+  FileDeadLetters,
+  RedisDeadLetters,
+} from '../../src/pipeline/index.js';
+import { WriteBatchBuilder } from '../../src/write-batch/index.js';
+import { type RedisService, startRedis, throwAwayDirectory } from '../services/index.js';
+import { runProgram } from '../support/run-program.js';
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+const directory = throwAwayDirectory('dead-letters');
+const path = (name: string): string => join(directory.path, name);
+let redis: RedisService;
+beforeAll(async () => {
+  redis = await startRedis();
+  symlinkSync(join(repository, 'node_modules'), path('node_modules'));
+});
+afterAll(async () => {
+  await redis.stop();
+  directory.remove();
+});
+
+const sample = new SampleHistory();
+sample.appendMany(300);
+const letter = (at: number): DeadLetter => {
+  const [transaction] = sample.sinkBatch(at, at + 1).transactions;
+  if (transaction === undefined) throw new Error('the history is shorter');
+  return {
+    pipeline: 'p',
+    sink: 's',
+    sequence: transaction.first,
+    code: 'SINK_POISON',
+    reason: `reason ${at}`,
+    transaction,
+    ...(at % 2 === 0 ? { change: transaction.changes[0] } : {}),
+  };
+};
+
+const targets: readonly (readonly [string, () => DeadLetterTarget])[] = [
+  ['file', () => new FileDeadLetters(path('letters.ndjson'))],
+  ['redis', () => new RedisDeadLetters(redis.url, 'letters')],
+];
+
+describe.each(targets)('dead letters in a target: %s', (_, open) => {
+  it('are kept with the batch and the change, listed in order, and settled', async () => {
+    await using target = open();
+    expect(await target.list()).toEqual([]);
+    const letters = Array.from({ length: 250 }, (_, at) => letter(at));
+    await target.add(letters.slice(0, 100));
+    await target.add(letters.slice(100));
+    await using other = open();
+    const listed = await other.list();
+    expect(listed.map(({ reason }) => reason)).toEqual(letters.map(({ reason }) => reason));
+    expect(Buffer.from(listed[7]?.batch ?? '', 'base64')).toEqual(sample.batches[7]?.bytes);
+    for (const [at, { transaction, change }] of letters.entries()) {
+      const found = changeOf(listed[at] as (typeof listed)[number]);
+      expect(found === undefined).toBe(change === undefined);
+      if (found !== undefined && 'key' in found)
+        expect(Buffer.from(found.key)).toEqual(
+          Buffer.from((transaction.changes[0] as { key: Uint8Array }).key),
+        );
+    }
+    await other.settle([]);
+    await other.settle(listed.slice(0, 249).map(({ id }) => id));
+    expect((await target.list()).map(({ reason }) => reason)).toEqual(['reason 249']);
+    await target.add([letter(3)]);
+    expect((await other.list()).map(({ reason }) => reason)).toEqual(['reason 249', 'reason 3']);
+  });
+});
+
+describe('a file of dead letters', () => {
+  it('loses only the line that a crash has torn, and says where something else stands', async () => {
+    const file = path('torn.ndjson');
+    {
+      await using target = new FileDeadLetters(file);
+      await target.add([letter(1)]);
+      appendFileSync(file, `{"id":"half${'x'.repeat(200_000)}`);
+      expect((await target.list()).length).toBe(1);
+    }
+    await using target = new FileDeadLetters(file);
+    await target.add([letter(2)]);
+    expect((await target.list()).map(({ reason }) => reason)).toEqual(['reason 1', 'reason 2']);
+    appendFileSync(file, '{"not":"a letter"}\n');
+    await expect(target.list()).rejects.toMatchObject({
+      code: 'DEAD_LETTERS_FAILED',
+      message: expect.stringContaining(`${file}:3`),
+    });
+  });
+});
+
+describe('tailrace dead-letters', () => {
+  it('lists what a sink refused, delivers it once the sink takes it, and settles it', async () => {
+    const example = readFileSync(join(repository, 'examples/json-state-sink.mjs'), 'utf8').replaceAll(
+      "'tailrace/kit'",
+      JSON.stringify(join(repository, 'dist/src/kit/index.js')),
+    );
+    writeFileSync(path('sink.mjs'), example);
+    const put = (family: number, key: string, value: string) =>
+      [family, Buffer.from(key, 'latin1'), Buffer.from(value, 'latin1')] as const;
+    {
+      await using engine = await Engine.open(path('store'));
+      for (const records of [
+        [put(1, '\x0b__namespacea', '\x81\0\0\0\0\0\0\0\x001')],
+        [
+          put(1, '\x0b__namespaceh', '\x82\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x01'),
+          put(0, '\x0b__namespace\0\0\0\x01h\0\0\0\0\0\0\0\x01f', 'v'),
+        ],
+        [put(1, '\x0b__namespaceb', '\x81\0\0\0\0\0\0\0\x002')],
+      ]) {
+        const batch = new WriteBatchBuilder();
+        for (const record of records) batch.put(...record);
+        await engine.write(batch.finish());
+      }
+    }
+    const file = path('p.yaml');
+    writeFileSync(
+      file,
+      `name: p
+source: { connector: wal, path: ${path('store')}, follow: false }
+errors: { poison: dead-letter, undecodable: dead-letter }
+deadLetters: { url: "${redis.url}", stream: "{pipeline}-letters" }
+sinks: [{ sink: ./sink.mjs, path: ${path('state.json')} }]
+`,
+    );
+    const tailrace = (...parameters: string[]) =>
+      runProgram(process.execPath, [join(repository, 'bin/tailrace.js'), ...parameters]);
+    const state = () =>
+      JSON.parse(readFileSync(path('state.json'), 'utf8')) as {
+        position: unknown;
+        values: Record<string, string>;
+      };
+    expect((await tailrace('run', file)).stderr).toContain('changes sent to the dead letters');
+    const { position, values } = state();
+    expect(values).toEqual({ '61': '31', '62': '32' });
+    const listed = await tailrace('dead-letters', 'list', file);
+    expect(listed.stdout).toMatch(/p +json-state +\d+ +put hash .*"h" .*field="f".* no place for hash/);
+    const again = await tailrace('dead-letters', 'replay', file);
+    expect([again.status, again.stdout]).toEqual([1, 'delivered 0 dead letters, 1 stay\n']);
+    writeFileSync(path('sink.mjs'), example.replace("op === 'put' && type === 'string'", "op === 'put'"));
+    expect((await tailrace('dead-letters', 'replay', file, '--sink', 'other')).stdout).toContain(
+      'delivered 0',
+    );
+    const replayed = await tailrace('dead-letters', 'replay', file);
+    expect([replayed.status, replayed.stdout]).toEqual([0, 'delivered 1 dead letters, 0 stay\n']);
+    expect(state()).toMatchObject({ position, values: { '61': '31', '62': '32', '68': '76' } });
+    expect((await tailrace('dead-letters', 'list', file)).stdout).toBe('no dead letters\n');
+    expect((await tailrace('dead-letters', 'drop', file)).stdout).toBe('dropped 0 dead letters\n');
+  });
+});
