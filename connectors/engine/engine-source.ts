@@ -24,15 +24,23 @@ export interface BorrowedStore {
 export class EngineSource implements Source {
   readonly #open: () => Promise<BorrowedStore>;
   readonly #idleMs: number;
+  readonly #slot: string | undefined;
   #store: Store | undefined;
   #giveBack: (() => Promise<void>) | undefined;
   #iterator: WalIterator | undefined;
 
-  /** @param store an open store, which stays the caller's, or how to get one that is given back in the end */
-  constructor(store: Store | (() => Promise<BorrowedStore>), options: { idleMs?: number } = {}) {
+  /**
+   * @param store an open store, which stays the caller's, or how to get one that is given back in the end
+   * @param options `slot`: the name under which an `Engine` keeps its log for this source
+   */
+  constructor(
+    store: Store | (() => Promise<BorrowedStore>),
+    options: { idleMs?: number; slot?: string } = {},
+  ) {
     this.#open =
       typeof store === 'function' ? store : async () => ({ store, giveBack: async () => undefined });
     this.#idleMs = options.idleMs ?? defaultIdleMs;
+    this.#slot = options.slot;
   }
 
   async open(start: StartPoint): Promise<void> {
@@ -43,6 +51,8 @@ export class EngineSource implements Source {
     }
     this.#iterator?.close();
     this.#iterator = this.#iteratorAt(this.#store, start);
+    if (this.#slot !== undefined && this.#store instanceof Engine)
+      await this.#store.slots.register(this.#slot, sequenceBehind(this.#store, start));
   }
 
   async pull(limit: PullLimit, signal: AbortSignal): Promise<Pulled | null> {
@@ -60,8 +70,10 @@ export class EngineSource implements Source {
     return { batches: takeBatches(iterator, limit), latestSequence: store.durableSequence };
   }
 
-  async acknowledge(): Promise<void> {
-    // The engine keeps its whole log.
+  /** Lets the store remove what lies before the batch of `position`. */
+  async acknowledge({ sequence }: Position): Promise<void> {
+    if (this.#slot !== undefined && this.#store instanceof Engine)
+      this.#store.slots.acknowledge(this.#slot, sequence);
   }
 
   async retention(): Promise<Retention> {
@@ -86,6 +98,11 @@ export class EngineSource implements Source {
     return iterator;
   }
 }
+
+const sequenceBehind = (store: Store, start: StartPoint): number => {
+  if (start.kind === 'beginning') return 0;
+  return start.kind === 'latest' ? store.durableSequence : start.position.sequence;
+};
 
 /** Moves the iterator behind the batch of `position`, which must be in the log as the position names it. */
 const requirePosition = (iterator: WalIterator, position: Position): void => {

@@ -7,6 +7,8 @@ export { EngineSource } from './engine-source.js';
 export interface EngineSourceOptions {
   /** Directory of the store. */
   readonly path: string;
+  /** Name of the slot for which the store keeps its log; empty = the pipeline's name. */
+  readonly slot: string;
 }
 
 export const engineSource: SourceDefinition<EngineSourceOptions> = {
@@ -18,6 +20,12 @@ export const engineSource: SourceDefinition<EngineSourceOptions> = {
       format: 'required-string',
       default: '',
     },
+    slot: {
+      doc: "name of the slot for which the store keeps its log; empty = the pipeline's name",
+      format: String,
+      default: '',
+    },
   },
-  create: ({ path }) => new EngineSource(() => borrowEngine(path)),
+  create: ({ path, slot }, { pipeline }) =>
+    new EngineSource(() => borrowEngine(path), { slot: slot || pipeline.replace(/[^\x21-\x7e]/g, '-') }),
 };

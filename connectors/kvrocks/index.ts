@@ -3,7 +3,7 @@ import { KvrocksSource, type KvrocksSourceOptions } from './kvrocks-source.js';
 
 export { KvrocksSource, type KvrocksSourceOptions } from './kvrocks-source.js';
 
-export const kvrocksSource: SourceDefinition<KvrocksSourceOptions> = {
+export const kvrocksSource: SourceDefinition<KvrocksSourceOptions & { readonly slot: string }> = {
   name: 'kvrocks',
   summary: 'an Apache Kvrocks 2.10 or later, or tailrace serve, by POLLUPDATES',
   schema: {
@@ -28,11 +28,21 @@ export const kvrocksSource: SourceDefinition<KvrocksSourceOptions> = {
       format: 'positive-integer',
       default: 30_000,
     },
+    slot: {
+      doc: "name of the slot for which a tailrace keeps its log; empty = the pipeline's name, - = none",
+      format: String,
+      default: '',
+    },
     giveUpAfterMs: {
       doc: 'how long a lost connection is tried again, in ms; 0 = for ever',
       format: 'whole-number',
       default: 0,
     },
   },
-  create: (options, context) => new KvrocksSource(options, context),
+  create: (options, context) =>
+    new KvrocksSource({ ...options, slot: slotName(options.slot, context.pipeline) }, context),
 };
+
+/** Names of slots have no spaces. */
+const slotName = (given: string, pipeline: string): string | undefined =>
+  given === '-' ? undefined : given || pipeline.replace(/[^\x21-\x7e]/g, '-');

@@ -36,6 +36,8 @@ export interface KvrocksSourceOptions {
   readonly answerTimeoutMs: number;
   /** How long a lost connection is tried again before it counts as an error, in ms; 0 = for ever. */
   readonly giveUpAfterMs: number;
+  /** Name of the slot for which a tailrace keeps its log; none when absent. */
+  readonly slot?: string | undefined;
 }
 
 /**
@@ -56,6 +58,10 @@ export class KvrocksSource implements Source {
   readonly #address: RespAddress;
   readonly #log: Logger;
   #connection: RespConnection | undefined;
+  #hasSlot = false;
+  #hasToldOfSlot = false;
+  /** What every sink has, as far as is known. */
+  #acknowledged = 0;
   /** The last batch that was received. */
   #position: Position | null = null;
   #check = new ContiguityCheck();
@@ -92,6 +98,7 @@ export class KvrocksSource implements Source {
       if (start.kind === 'latest') this.#position = await this.#findLatest(connection, signal);
     });
     this.#received = this.#position?.sequence ?? 0;
+    this.#acknowledged = this.#received;
     this.#check = new ContiguityCheck(this.#received + 1);
   }
 
@@ -104,8 +111,20 @@ export class KvrocksSource implements Source {
     return { batches: this.#takeHeld(limit), latestSequence: this.#latestSequence };
   }
 
-  async acknowledge(): Promise<void> {
-    // Kvrocks keeps its log by size and age, not by consumers.
+  /**
+   * Lets a tailrace remove what lies before the batch of `position`; Kvrocks keeps its log by size and age, not by
+   * consumers. Not waited for: a poll may be under way, behind which it is answered.
+   */
+  async acknowledge({ sequence }: Position): Promise<void> {
+    this.#acknowledged = sequence;
+    const { slot } = this.#options;
+    if (slot === undefined || !this.#hasSlot || this.#connection === undefined) return;
+    this.#connection.call('SLOT', 'ACK', slot, sequence).then(
+      (reply) => {
+        if (reply instanceof ReplyError) this.#tellOnce(reply.message);
+      },
+      () => undefined, // the connection is lost, which the next poll finds out
+    );
   }
 
   /** Kvrocks keeps its log by time (and size, which tells nothing of time). */
@@ -126,6 +145,7 @@ export class KvrocksSource implements Source {
   /** Polls once; empty at the tip. */
   async #poll(maxBytes: number, signal: AbortSignal): Promise<SourceBatch[]> {
     const connection = await this.#connect(signal);
+    await this.#registerSlot(connection, signal);
     const asked = this.#pollBatches;
     const reply = await this.#answer(this.#nextPoll ?? this.#requestNext(connection), signal);
     this.#nextPoll = undefined;
@@ -229,6 +249,25 @@ export class KvrocksSource implements Source {
     return connection;
   }
 
+  /** Once for each connection: another server may have taken the place of the last. */
+  async #registerSlot(connection: RespConnection, signal: AbortSignal): Promise<void> {
+    const { slot } = this.#options;
+    if (this.#hasSlot || slot === undefined || !this.#waits) return;
+    this.#hasSlot = true;
+    const reply = await this.#answer(connection.call('SLOT', 'CREATE', slot, this.#acknowledged), signal);
+    if (reply instanceof ReplyError) this.#tellOnce(reply.message);
+  }
+
+  #tellOnce(reason: string): void {
+    if (this.#hasToldOfSlot) return;
+    this.#hasToldOfSlot = true;
+    this.#log.warn('the source does not keep its log for this pipeline', {
+      source: this.#place,
+      slot: this.#options.slot ?? '',
+      reason,
+    });
+  }
+
   /** Polls the batch of the position again, and compares. */
   async #verifyHistory(connection: RespConnection, position: Position, signal: AbortSignal): Promise<void> {
     const before = position.sequence - position.count;
@@ -316,6 +355,7 @@ export class KvrocksSource implements Source {
   #disconnect(): void {
     this.#connection?.close();
     this.#connection = undefined;
+    this.#hasSlot = false;
     this.#nextPoll = undefined;
   }
 }

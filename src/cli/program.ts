@@ -128,6 +128,9 @@ Examples:
     )
     .option('--no-protected-mode', 'allow other addresses than loopback without a password')
     .option('--dump-dir <directory>', 'where KPROFILE MEMORY DUMP may write (default: profiles in the store)')
+    .option('--wal-ttl <seconds>', 'keep changes in the log for at least so long', wholeNumber, 10_800)
+    .option('--wal-keep <MiB>', 'keep as much of the log, however old', wholeNumber, 64)
+    .option('--wal-max <MiB>', 'never keep more of the log, whoever needs it', wholeNumber, 16_384)
     .addOption(
       new Option(
         '--expire <way>',
@@ -177,7 +180,7 @@ const addWalCommands = (program: Command): void => {
     .description('look into a directory of log files: a store of ours, or a Kvrocks’ data');
   wal
     .command('ls <directory>')
-    .description('list the log files with their sequence numbers')
+    .description('list the log files with their sequence numbers and who keeps them')
     .action(async (directory: string, _options: object, command: Command) => {
       const { listLog } = await import('./commands/wal.js');
       listLog(directory, outputOf(command));
@@ -304,6 +307,9 @@ export interface ServeFlags {
   readonly requirepass?: string;
   readonly protectedMode: boolean;
   readonly dumpDir?: string;
+  readonly walTtl: number;
+  readonly walKeep: number;
+  readonly walMax: number;
   readonly expire: 'lazy' | 'active';
   readonly tlsCert?: string;
   readonly tlsKey?: string;

@@ -7,6 +7,7 @@ import { infoCommands } from './commands/info-commands.js';
 import { memoryCommands } from './commands/memory-commands.js';
 import { namespaceCommands } from './commands/namespace-commands.js';
 import { recordCommands } from './commands/record-commands.js';
+import { slotCommands } from './commands/slot-commands.js';
 import { slowLogCommands } from './commands/slow-log-commands.js';
 import { transactionCommands } from './commands/transaction-commands.js';
 import { pubSubCommands } from './pubsub/pubsub-commands.js';
@@ -86,6 +87,7 @@ const serverCommands: readonly (readonly ServerCommand[])[] = [
   recordCommands,
   logCommands,
   memoryCommands,
+  slotCommands,
   namespaceCommands,
   pubSubCommands,
   slowLogCommands,

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { Engine } from '../../engine/index.js';
+import { Engine, type RetentionEvent } from '../../engine/index.js';
 import { TailraceError } from '../../errors/index.js';
 import { inaccessible } from '../../files/index.js';
+import type { Logger } from '../../kit/index.js';
 import { Server, type TlsFiles } from '../../server/index.js';
 import { consoleLogger, formatCount, type OutputOptions } from '../console.js';
 import { onInterrupt } from '../interrupt.js';
@@ -16,7 +17,16 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
   const log = consoleLogger(output);
   const interrupted = onInterrupt();
   const startedAt = performance.now();
-  await using engine = await Engine.open(flags.dir, { sync: flags.sync, syncIntervalMs: flags.syncInterval });
+  await using engine = await Engine.open(flags.dir, {
+    sync: flags.sync,
+    syncIntervalMs: flags.syncInterval,
+    retention: {
+      keepMs: flags.walTtl * 1000,
+      keepBytes: flags.walKeep * mebibyte,
+      maxBytes: flags.walMax * mebibyte,
+      onEvent: (event) => logRetention(log, event),
+    },
+  });
   const { recovery } = engine;
   if (recovery.cut !== undefined)
     log.warn('cut the torn end of the log, as a crash leaves it', { ...recovery.cut });
@@ -50,6 +60,24 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
   });
   log.info('stopping', { clients: server.connections, sequence: engine.sequence });
 };
+
+const logRetention = (log: Logger, event: RetentionEvent): void => {
+  if (event.kind === 'removed')
+    log.info('removed log files that nobody needs', {
+      files: event.files.length,
+      firstSequence: event.firstSequence,
+    });
+  else if (event.kind === 'slot-lost')
+    log.warn('a slot lost changes: the log had reached its bound', {
+      slot: event.slot.name,
+      acknowledged: event.slot.acknowledged,
+      firstSequence: event.firstSequence,
+      remedy: 'raise --wal-max, or let its consumer take a new snapshot',
+    });
+  else log.error('looking after the log failed', { error: String(event.error) });
+};
+
+const mebibyte = 1024 * 1024;
 
 const readTls = ({ tlsCert, tlsKey, tlsCa }: ServeFlags): TlsFiles | undefined => {
   if (tlsCert === undefined && tlsKey === undefined && tlsCa === undefined) return undefined;

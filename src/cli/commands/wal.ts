@@ -1,5 +1,5 @@
 import process from 'node:process';
-import { columnFamilyNames, LogDirectoryReader, summariseLog } from '../../engine/index.js';
+import { columnFamilyNames, LogDirectoryReader, readSlots, summariseLog } from '../../engine/index.js';
 import { TailraceError } from '../../errors/index.js';
 import { RecordKind, WriteBatchReader } from '../../write-batch/index.js';
 import { formatBytes, formatCount, formatTable, type OutputOptions } from '../console.js';
@@ -9,7 +9,12 @@ import { writeOut } from '../write-out.js';
 
 /** Lists log files. */
 export const listLog = (directory: string, output: OutputOptions): void => {
-  const segments = [...summariseLog(directory)];
+  const slots = readSlots(directory);
+  const segments = [...summariseLog(directory)].map((segment) => ({
+    ...segment,
+    // A slot keeps the log from the batch on that it has acknowledged last.
+    heldBy: slots.filter((slot) => slot.acknowledged <= segment.lastSequence).map((slot) => slot.name),
+  }));
   if (output.isJson) {
     process.stdout.write(`${JSON.stringify(segments)}\n`);
     return;
@@ -21,8 +26,11 @@ export const listLog = (directory: string, output: OutputOptions): void => {
     formatCount(segment.records),
     segment.firstSequence,
     segment.lastSequence,
+    segment.heldBy.join(' '),
   ]);
-  process.stdout.write(`${formatTable(['FILE', 'SIZE', 'BATCHES', 'RECORDS', 'FIRST', 'LAST'], rows)}\n`);
+  process.stdout.write(
+    `${formatTable(['FILE', 'SIZE', 'BATCHES', 'RECORDS', 'FIRST', 'LAST', 'KEPT FOR'], rows)}\n`,
+  );
 };
 
 /** Checks every record; a torn end is told, damage is an error. */

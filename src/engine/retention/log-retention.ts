@@ -38,6 +38,7 @@ export interface RetentionState {
   readonly holds: readonly LogHold[];
   /** Slots whose changes are gone; they hold nothing until they acknowledge what is there. */
   readonly lostSlots: readonly string[];
+  readonly keepMs: number;
   readonly maxBytes: number;
 }
 
@@ -101,6 +102,7 @@ export class LogRetention {
     return {
       holds: this.#holds().sort((a, b) => a.from - b.from),
       lostSlots: this.#slotsBehindLog().map((slot) => slot.name),
+      keepMs: this.#options.keepMs,
       maxBytes: this.#options.maxBytes,
     };
   }

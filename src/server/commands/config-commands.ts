@@ -1,5 +1,6 @@
 import { matchesGlob } from '../../bytes/index.js';
 import { parseInteger } from '../../data-model/index.js';
+import { Engine } from '../../engine/index.js';
 import type { ServerCommand } from '../server-command.js';
 import type { ServerSettings } from '../server-options.js';
 import type { ServerState } from '../server-state.js';
@@ -63,6 +64,10 @@ const setAll = (state: ServerState, words: readonly string[]): string | undefine
   return undefined;
 };
 
+/** How the log is kept, in the units of Kvrocks. */
+const retained = ({ store }: ServerState, what: 'maxBytes' | 'keepMs', unit: number): string =>
+  String(store instanceof Engine ? Math.floor((store.retention?.[what] ?? 0) / unit) : 0);
+
 /** The names of the settings that are whole numbers. */
 type NumberSetting = {
   [Name in keyof ServerSettings]: ServerSettings[Name] extends number ? Name : never;
@@ -106,8 +111,8 @@ const settings: ReadonlyMap<string, Setting> = new Map<string, Setting>([
     },
   ],
   ['rocksdb.wal_compression', fixed('no')],
-  ['rocksdb.wal_size_limit_mb', fixed('0')],
-  ['rocksdb.wal_ttl_seconds', fixed('0')],
+  ['rocksdb.wal_size_limit_mb', { read: (state) => retained(state, 'maxBytes', 2 ** 20) }],
+  ['rocksdb.wal_ttl_seconds', { read: (state) => retained(state, 'keepMs', 1000) }],
   ['save', fixed('')],
   ['slowlog-log-slower-than', numberSetting('slowLogMicroseconds', -1)],
   ['slowlog-max-len', numberSetting('slowLogLength', 0)],

@@ -58,6 +58,13 @@ const role: ServerCommand = {
   },
 };
 
+/** Who needs the oldest part of the log. */
+const keptBy = ({ store }: ServerState): string => {
+  const [first] = store instanceof Engine ? (store.retention?.holds ?? []) : [];
+  if (first === undefined) return 'all';
+  return first.name === undefined ? first.holder : `${first.holder}=${first.name}`;
+};
+
 const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 type Lines = readonly (readonly [name: string, value: string | number])[];
@@ -103,6 +110,10 @@ const sections: Readonly<Record<string, (state: ServerState) => Lines>> = {
       ['log_segments', stats?.logSegments ?? 0],
       ['log_bytes', stats?.logBytes ?? 0],
       ['log_first_sequence', stats?.firstLogSequence ?? 0],
+      ['log_flushed_sequence', stats?.flushedSequence ?? 0],
+      ['log_kept_by', keptBy(state)],
+      ['log_slots', state.store instanceof Engine ? state.store.slots.list().length : 0],
+      ['log_slots_lost', state.store instanceof Engine ? (state.store.retention?.lostSlots.length ?? 0) : 0],
       ['log_failed', state.store instanceof Engine && state.store.failure !== undefined ? 1 : 0],
     ];
   },
