@@ -8,6 +8,7 @@ import { nodeFiles } from '../../src/files/index.js';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { SeededRandom } from '../support/seeded-random.js';
+import { waitUntil } from '../support/wait-until.js';
 
 let directory: ReturnType<typeof throwAwayDirectory>;
 beforeEach(() => {
@@ -281,7 +282,8 @@ describe('engine', () => {
           if (/^\d+;$/.test(line)) acknowledged = Math.max(acknowledged, Number.parseInt(line, 10));
       });
       const exited = new Promise((resolve) => child.once('close', resolve));
-      await new Promise((resolve) => setTimeout(resolve, 150 + random.below(250)));
+      await waitUntil('the writer has begun', () => acknowledged > known);
+      await new Promise((resolve) => setTimeout(resolve, random.below(250)));
       child.kill('SIGKILL');
       await exited;
       await using engine = await open();
