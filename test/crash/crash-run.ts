@@ -121,8 +121,8 @@ export class CrashRun implements AsyncDisposable {
   }
 
   /** Throws when a process ended that nobody ended. */
-  requireAlive(): void {
-    const failure = this.runner.failure ?? this.#serve.failure;
+  requireAlive(runner = this.runner): void {
+    const failure = runner.failure ?? this.#serve.failure;
     if (failure !== undefined) throw new Error(failure);
   }
 
@@ -146,7 +146,7 @@ export class CrashRun implements AsyncDisposable {
       await waitUntil(
         `${target.name} has reached ${last}`,
         async () => {
-          this.requireAlive();
+          this.requireAlive(runner);
           return (await target.position()) >= last;
         },
         60_000,

@@ -11,8 +11,11 @@ export interface CrashTarget extends AsyncDisposable {
   readonly port: number | undefined;
   /** Where that proxy must listen, for a server that tells its clients where to connect; default: anywhere. */
   readonly proxyPort?: number;
-  /** How a second process is kept out: `epoch`, it takes over; `lock`, it is refused while the first lives. */
-  readonly fencing: 'epoch' | 'lock';
+  /**
+   * How a second process is kept out: `epoch`, it takes over; `lock`, it is refused while the first lives;
+   * `none`, it is not.
+   */
+  readonly fencing: 'epoch' | 'lock' | 'none';
   /** The sink's entry of the pipeline file; `port` is the proxy's. */
   sinkEntry(port: number): Readonly<Record<string, unknown>>;
   /** Ends the target's server the hard way and starts it again; absent when there is none. */

@@ -26,7 +26,7 @@ export const startWebhookTarget = async (): Promise<CrashTarget> => {
   return {
     name: 'webhook',
     port: receiver.port,
-    fencing: 'epoch',
+    fencing: 'none',
     sinkEntry: (port) => ({
       sink: 'webhook',
       url: `http://127.0.0.1:${port}/events`,
