@@ -125,11 +125,13 @@ export class KafkaSink implements Sink {
       return new Session(cluster, topics, producer, undefined);
     }
     const positions = new PositionTopic(cluster, positionTopic, this.#context.pipeline);
-    const topic = await positions.open(topics, topicSettings);
+    const isKnown = this.#held.position !== null;
+    const topic = await positions.open(topics, topicSettings, isKnown);
     // A sink that was overtaken must not take the pipeline back by trying again.
     if (this.#held.epoch > 0) await this.#requireNoSuccessor(positions, topic);
     const producer = await Producer.open(cluster, options);
     const found = await positions.readSettled(topic, this.#settleTimeoutMs);
+    if (isKnown && found === undefined) throw positions.lost();
     const held = { epoch: (found?.epoch ?? 0) + 1, position: found?.position ?? null };
     const session = new Session(cluster, topics, producer, { positions, topic });
     try {

@@ -33,16 +33,29 @@ export class PositionTopic {
     this.#key = Buffer.from(pipeline);
   }
 
-  /** The topic to write to; made when it is not there, whatever the settings say of other topics. */
-  async open(directory: TopicDirectory, { replication }: TopicSettings): Promise<Topic> {
+  /**
+   * The topic to write to; made when it is not there, whatever the settings say of other topics, unless it is known to
+   * have been there.
+   */
+  async open(directory: TopicDirectory, { replication }: TopicSettings, isKnown: boolean): Promise<Topic> {
     const found = await this.#cluster.describeTopics([this.name]);
     const config = { 'cleanup.policy': 'compact', 'segment.bytes': String(segmentBytes) };
-    if (!found.has(this.name))
+    if (!found.has(this.name)) {
+      if (isKnown) throw this.lost();
       await makeTopic(this.#cluster, this.name, { partitions: 1, replication, config });
+    }
     await directory.require([this.name]);
     const topic = directory.get(this.name);
     if (topic === undefined) throw new Error(`the topic ${this.name} is not there`);
     return topic;
+  }
+
+  /** To begin again from the start would write everything twice. */
+  lost(): TailraceError {
+    return new TailraceError('SINK_FAILED', `the position topic ${this.name} lost the position`, {
+      context: { topic: this.name },
+      remedy: 'Restore the topic. Without it the next start delivers everything again.',
+    });
   }
 
   /** Puts the record of a position into the transaction that is being prepared. */

@@ -399,6 +399,23 @@ describe('the kafka sink', () => {
     expect(keysOf(await reader.read(topic))).toEqual([...names('a', 5), ...names('b', 5)]);
   });
 
+  it('does not begin again from the start when its position topic was deleted under it', async () => {
+    const { sink, write } = await claimed();
+    await write(await setKeys('a', 5));
+    await reader.delete([`tailrace.${pipeline}.position`]);
+    await waitUntil('the topic is gone', async () => {
+      const topics = await reader.topics();
+      return !topics.includes(`tailrace.${pipeline}.position`);
+    });
+    const batch = await setKeys('b', 5);
+    expect((await write(batch)).kind).toBe('unknown');
+    await expect(sink.claim(signal)).rejects.toMatchObject({
+      code: 'SINK_FAILED',
+      message: expect.stringContaining('lost the position'),
+    });
+    expect(keysOf(await reader.read(topic))).toEqual(names('a', 5));
+  });
+
   it('finds its position among many of other pipelines in one topic', async () => {
     const shared = { positionTopic: 'positions-of-all' };
     const { write } = await claimed(shared);
