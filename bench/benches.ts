@@ -1,4 +1,5 @@
 import { decodeBench } from './decode.js';
+import { engineStore } from './engine-store.js';
 import { engineWrite } from './engine-write.js';
 import type { Bench } from './harness.js';
 import { heapProfilerBench } from './heap-profiler.js';
@@ -16,6 +17,7 @@ import { walDecode } from './wal-decode.js';
 /** Every benchmark, in the order of the data's way. */
 export const benches: readonly Bench[] = [
   engineWrite,
+  engineStore,
   walDecode,
   spaceBench,
   serverBench,

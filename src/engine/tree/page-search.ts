@@ -1,11 +1,11 @@
 import { EntryView, type RunReader, readTail } from './entry-view.js';
-import { countOf, pageHeaderBytes, prefixLengthOf, u32 } from './page.js';
+import { countOf, entryAt, pageHeaderBytes, prefixLengthOf, u32, varintAt, varintLength } from './page.js';
 
 /**
  * Finds keys in pages. The results lie in fields, so that a lookup allocates nothing. Hot: bench `engine-tree`.
  */
 export class PageSearch {
-  /** The entry last looked at. */
+  /** After `lowerBound`, when it is found: the entry. */
   readonly entry = new EntryView();
   /** After `lowerBound`: whether the entry at the place has the very key. */
   isFound = false;
@@ -25,10 +25,10 @@ export class PageSearch {
     let low = from;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      this.entry.readLeaf(bytes, base, middle);
-      const difference = this.#compare(bytes, key, rest, end);
+      const difference = this.#compare(bytes, base + entryAt(bytes, base, middle), true, key, rest, end);
       if (difference === 0) {
         this.isFound = true;
+        this.entry.readLeaf(bytes, base, middle);
         return middle;
       }
       if (difference > 0) low = middle + 1;
@@ -47,8 +47,8 @@ export class PageSearch {
     let high = count;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      this.entry.readBranch(bytes, base, middle);
-      if (this.#compare(bytes, key, rest, end) >= 0) low = middle + 1;
+      if (this.#compare(bytes, base + entryAt(bytes, base, middle), false, key, rest, end) >= 0)
+        low = middle + 1;
       else high = middle;
     }
     return Math.max(0, low - 1);
@@ -59,18 +59,28 @@ export class PageSearch {
     return u32(bytes, this.entry.valueAt);
   }
 
-  /** Orders the key, from `at` on, against the entry's suffix and tail. */
-  #compare(bytes: Uint8Array, key: Uint8Array, at: number, end: number): number {
-    const { suffixEnd } = this.entry;
-    let i = this.entry.suffixStart;
+  /** Orders the key, from `at` on, against the suffix and tail of the entry at a place. */
+  #compare(
+    bytes: Uint8Array,
+    entry: number,
+    isLeaf: boolean,
+    key: Uint8Array,
+    at: number,
+    end: number,
+  ): number {
+    const field = varintAt(bytes, entry);
+    let i = entry + (field < 0x80 ? 1 : varintLength(field));
+    // The value's length is not wanted: pass over it.
+    if (isLeaf) while (bytes[i++] >= 0x80);
+    const suffixEnd = i + (field >>> 1);
     for (; i < suffixEnd && at < end; i++, at++) {
       const difference = key[at] - bytes[i];
       if (difference !== 0) return difference;
     }
     if (i < suffixEnd) return -1;
-    if (this.entry.tailAt < 0) return end - at;
+    if ((field & 1) === 0) return end - at;
     if (at === end) return -1;
-    return Buffer.compare(key.subarray(at, end), readTail(this.#runs, bytes, this.entry.tailAt));
+    return Buffer.compare(key.subarray(at, end), readTail(this.#runs, bytes, suffixEnd));
   }
 }
 
