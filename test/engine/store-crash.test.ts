@@ -1,0 +1,219 @@
+import { spawn } from 'node:child_process';
+import {
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { crc32 } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type DataReader, Engine, type EngineOptions } from '../../src/engine/index.js';
+import { type Files, nodeFiles } from '../../src/files/index.js';
+import { WriteBatchBuilder } from '../../src/write-batch/index.js';
+import { throwAwayDirectory } from '../services/index.js';
+import { SeededRandom } from '../support/seeded-random.js';
+
+let directory: ReturnType<typeof throwAwayDirectory>;
+beforeEach(() => {
+  directory = throwAwayDirectory('store-crash');
+  mkdirSync(directory.path, { recursive: true });
+});
+afterEach(() => directory.remove());
+
+const small = { memtableBytes: 60_000, pageCacheBytes: 300_000, segmentBytes: 100_000 } as const;
+const writes = (n: number): Buffer =>
+  new WriteBatchBuilder().put(0, Buffer.from(`k${n % 1000}`), Buffer.from(`${n}`)).finish();
+
+/** Write n sets key n mod 1000 to something that begins with n: the newest thousand numbers are all there is. */
+const expectNumbersUpTo = (reader: DataReader, last: number): void => {
+  for (let n = Math.max(1, last - 999); n <= last; n++)
+    expect(Number.parseInt(reader.get(0, Buffer.from(`k${n % 1000}`))?.toString() ?? '', 10)).toBe(n);
+  let count = 0;
+  for (const { value } of reader.iterate({ columnFamily: 0 })) {
+    expect(Number.parseInt(value.toString(), 10)).toBeGreaterThan(last - 1000);
+    count++;
+  }
+  expect(count).toBe(Math.min(1000, last));
+};
+
+describe('a store under flush', () => {
+  it('loses nothing that was acknowledged, and no checkpoint, when its process is killed at any moment', async () => {
+    const random = SeededRandom.fromEnvironment('store kills');
+    const writer = fileURLToPath(new URL('../../dist/test/engine/kill-store-writer.js', import.meta.url));
+    const acknowledged = { sequence: 0, checkpoints: new Set<number>() };
+    for (let round = 0; round < Number(process.env['KILLS'] ?? 6); round++) {
+      const child = spawn(process.execPath, [writer, directory.path], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      let output = '';
+      child.stdout.on('data', (chunk: Buffer) => {
+        output += chunk.toString();
+      });
+      const exited = new Promise((resolve) => child.once('close', resolve));
+      await new Promise((resolve) => setTimeout(resolve, 300 + random.below(400)));
+      child.kill('SIGKILL');
+      await exited;
+      for (const [, sign, number] of output.matchAll(/^([+-]?)(\d+);$/gm)) {
+        if (sign === '+') acknowledged.checkpoints.add(Number(number));
+        else if (sign === '-') acknowledged.checkpoints.delete(Number(number));
+        else acknowledged.sequence = Number(number);
+      }
+      await using engine = await Engine.open(directory.path, small);
+      expect(engine.sequence).toBeGreaterThanOrEqual(acknowledged.sequence);
+      expectNumbersUpTo(engine, engine.sequence);
+      const found = engine.checkpoints.list();
+      for (const { sequence, id } of found) {
+        const reader = engine.checkpoints.open(id);
+        expectNumbersUpTo(reader, sequence);
+        reader.close();
+      }
+      for (const sequence of acknowledged.checkpoints)
+        expect(found.map((checkpoint) => checkpoint.sequence)).toContain(sequence);
+      await engine.check();
+    }
+    expect(acknowledged.sequence).toBeGreaterThan(1_000);
+  });
+
+  it('is the same after a crash at any write of a flush, whatever of the last writes reached the disk', async () => {
+    const random = SeededRandom.fromEnvironment('store torn flush');
+    const engine = await Engine.open(directory.path, { ...small, sync: 'none', memtableBytes: 1 << 20 });
+    for (let n = 1; n <= 2_000; n++) engine.commit(writes(n));
+    await engine.flush();
+    await engine.checkpoints.create({ name: 'kept' });
+    for (let n = 2_001; n <= 3_000; n++) engine.commit(writes(n));
+    await engine.flush();
+    for (let n = 3_001; n <= 4_500; n++) engine.commit(writes(n));
+    await engine.whenDurable(engine.sequence);
+    const before = readFileSync(join(directory.path, 'data'));
+    await engine.flush();
+    const after = readFileSync(join(directory.path, 'data'));
+    // The disk as it may be when the power fails before the new superblock is whole: any mix of old and new units.
+    const copy = join(directory.path, 'copy');
+    mkdirSync(copy);
+    for (const name of readdirSync(directory.path))
+      if (/IDENTITY|CHECKPOINTS|SEALS|\.log$/.test(name))
+        copyFileSync(join(directory.path, name), join(copy, name));
+    const names = readdirSync(copy);
+    for (let round = 0; round < 12; round++) {
+      const disk = Buffer.alloc(Math.max(before.length, after.length));
+      before.copy(disk);
+      for (let at = 8192; at < after.length; at += 4096)
+        if (random.next() < 0.5) after.copy(disk, at, at, at + 4096);
+      if (random.next() < 0.3) random.bytes(100).copy(disk, torn(before, after));
+      const crashed = join(directory.path, `crash-${round}`);
+      mkdirSync(crashed);
+      for (const name of names) copyFileSync(join(copy, name), join(crashed, name));
+      writeFileSync(join(crashed, 'data'), disk);
+      await using again = await Engine.open(crashed, small);
+      expectNumbersUpTo(again, 4_500);
+      expectNumbersUpTo(again.checkpoints.open('kept'), 2_000);
+      await again.check();
+    }
+    await engine.close();
+  });
+
+  it.each(['write', 'datasync', 'truncate', 'open', 'syncDirectory', 'rename'] as const)(
+    'fails with a clear error and loses nothing when the disk refuses a %s',
+    async (operation) => {
+      for (let failAt = 0; failAt < 10; failAt += 3) {
+        const path = join(directory.path, `${failAt}`);
+        let left = Number.POSITIVE_INFINITY;
+        const files: Files = {
+          ...nodeFiles,
+          [operation]: (...args: never[]) => {
+            if (left-- <= 0)
+              return Promise.reject(Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' }));
+            return (nodeFiles[operation] as (...rest: never[]) => Promise<unknown>)(...args);
+          },
+        };
+        const engine = await Engine.open(path, { ...small, files });
+        for (let n = 1; n <= 500; n++) engine.commit(writes(n));
+        await engine.whenDurable(500);
+        left = failAt;
+        await engine.flush().catch((error: unknown) => expect(error).toMatchObject({ code: 'STORE_FAILED' }));
+        await engine.checkpoints.create({ name: 'maybe' }).catch(() => {});
+        if (engine.failure !== undefined) expect(() => engine.commit(writes(501))).toThrow(engine.failure);
+        expectNumbersUpTo(engine, 500);
+        left = Number.POSITIVE_INFINITY;
+        await engine.close();
+        await using again = await Engine.open(path, small);
+        expectNumbersUpTo(again, 500);
+        await again.flush();
+        await again.check();
+      }
+    },
+  );
+
+  it('refuses a data file that is cut, foreign, of a newer format or damaged, and says what and where', async () => {
+    const fill = await Engine.open(directory.path, { ...small, sync: 'none' });
+    for (let n = 1; n <= 3_000; n++) fill.commit(writes(n));
+    await fill.flush();
+    await fill.close();
+    const data = join(directory.path, 'data');
+    const whole = readFileSync(data);
+    const expectRefused = async (reason: RegExp, options: EngineOptions = {}): Promise<void> => {
+      await expect(Engine.open(directory.path, { ...small, ...options })).rejects.toMatchObject({
+        code: 'STORE_CORRUPT',
+        message: expect.stringMatching(reason),
+      });
+    };
+    const patched = (at: number, bytes: Buffer): void => {
+      writeFileSync(data, whole);
+      const fd = openSync(data, 'r+');
+      writeSync(fd, bytes, 0, bytes.length, at);
+    };
+    truncateSync(data, whole.length - 4096);
+    await expectRefused(/was cut or copied in part/);
+    await expectRefused(/was cut or copied in part/, { isReadOnly: true });
+    writeFileSync(data, Buffer.alloc(8192));
+    await expectRefused(/neither superblock is whole/);
+    writeFileSync(data, 'not a data file');
+    await expectRefused(/neither superblock is whole/);
+    for (const at of [0, 4096]) {
+      const newer = Buffer.from(whole.subarray(at, at + 512));
+      newer.writeUInt32LE(2, 8);
+      newer.writeUInt32LE(crc32(newer.subarray(0, 508)), 508);
+      patched(at, newer);
+      await expectRefused(/has format 2, this version reads 1/);
+    }
+
+    const other = await Engine.open(join(directory.path, 'other'), { ...small, sync: 'none' });
+    for (let n = 1; n <= 3_000; n++) other.commit(writes(n));
+    await other.flush();
+    await other.close();
+    copyFileSync(join(directory.path, 'other', 'data'), data);
+    await expectRefused(/belongs to store/);
+
+    // Each damaged page is noticed when it is read, by its place.
+    let noticed = 0;
+    for (let at = 8192; at < whole.length; at += 4096) {
+      if (whole[at + 12] !== 0xb7) continue;
+      patched(at + 200, Buffer.from('damage'));
+      const reading = Engine.open(directory.path, { ...small, isReadOnly: true }).then(async (engine) => {
+        try {
+          await engine.check();
+        } finally {
+          await engine.close();
+        }
+      });
+      await reading.catch((error: unknown) => {
+        expect(error).toMatchObject({ code: 'STORE_CORRUPT', context: { offset: at } });
+        noticed++;
+      });
+    }
+    expect(noticed).toBeGreaterThan(2);
+    writeFileSync(data, whole);
+    await using engine = await Engine.open(directory.path, small);
+    expectNumbersUpTo(engine, 3_000);
+  });
+});
+
+/** A place in the superblock that the flush wrote: half of it may be on the disk. */
+const torn = (before: Buffer, after: Buffer): number =>
+  before.subarray(0, 512).equals(after.subarray(0, 512)) ? 4096 : 0;
