@@ -5,6 +5,7 @@ import {
   type DataCommand,
   defaultNamespace,
   ErrorReply,
+  isPast,
   keyName,
   keysOfCall,
   type Reply,
@@ -66,6 +67,7 @@ export class Connection {
   #linger: NodeJS.Timeout | undefined;
   #lastWrite = 0;
   #queue: TransactionQueue | undefined;
+  #watchEndMs = Number.POSITIVE_INFINITY;
   /** What EXEC is running. */
   #transaction: CommandTransaction | undefined;
   #afterwards: (() => void)[] = [];
@@ -235,19 +237,25 @@ export class Connection {
     this.unwatch();
   }
 
+  /** A watched key that expires before EXEC has changed as well, though nobody writes it. */
   watch(keys: readonly Buffer[]): void {
-    for (const key of keys) this.state.watches.add(this, keyName(this.namespace, key));
+    for (const key of keys) {
+      this.state.watches.add(this, keyName(this.namespace, key));
+      const expireMs = this.#context.findAny(key)?.expireMs ?? 0;
+      if (expireMs !== 0) this.#watchEndMs = Math.min(this.#watchEndMs, expireMs);
+    }
   }
 
   unwatch(): void {
     this.state.watches.remove(this);
     this.isWatchBroken = false;
+    this.#watchEndMs = Number.POSITIVE_INFINITY;
   }
 
   /** Runs the queued commands as one batch: all or nothing, seen by nobody in between. */
   executeTransaction(): void {
     const queue = this.#queue;
-    const isWatchBroken = this.isWatchBroken;
+    const isWatchBroken = this.isWatchBroken || isPast(this.#watchEndMs, this.state.services.nowMs());
     this.discardTransaction();
     if (queue === undefined || queue.isBroken) {
       this.reply.error('EXECABORT Transaction discarded because of previous errors.');

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Engine } from '../../src/engine/index.js';
-import { defaultRequestLimits, encodeCommand } from '../../src/resp/index.js';
+import { defaultRequestLimits, encodeCommand, RespConnection } from '../../src/resp/index.js';
 import { Server, type ServerOptions } from '../../src/server/index.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { RawClient } from '../support/raw-client.js';
@@ -143,6 +143,30 @@ describe('a server among clients that misbehave', () => {
     const address = `127.0.0.1:${own.socket.localPort}`;
     own.write(`CLIENT KILL ${address}\r\n`);
     expect((await own.readToEnd()).toString()).toBe('+OK\r\n');
+  });
+
+  it('reads little of what a client sends behind a command that waits', async () => {
+    await listen({});
+    const socket = stubbornClient();
+    socket.resume();
+    socket.write('CLIENT SETNAME talker\r\nBLPOP never 0\r\n');
+    let isTaken = true;
+    const echo = encodeCommand('ECHO', 'x'.repeat(1_000));
+    const flood = Buffer.concat(Array.from({ length: 1_000 }, () => echo));
+    for (let i = 0; i < 10; i++) isTaken = socket.write(flood);
+    expect(isTaken).toBe(false);
+    const watcher = await RespConnection.open({ host: '127.0.0.1', port: server.port });
+    const buffered = async (): Promise<number> => {
+      const line = String(await watcher.call('CLIENT', 'LIST'))
+        .split('\n')
+        .find((text) => text.includes('talker'));
+      return Number(/qbuf=(\d+)/.exec(line ?? '')?.[1] ?? 0);
+    };
+    await waitUntil('it is no longer read', async () => (await buffered()) > 1024 * 1024);
+    expect(await buffered()).toBeLessThan(2 * 1024 * 1024);
+    await watcher.call('RPUSH', 'never', 'v');
+    await waitUntil('all of it is served', () => socket.bytesRead > 10 * 1_000 * 1_000);
+    watcher.close();
   });
 
   it('takes no client name that forges a line of CLIENT LIST', async () => {

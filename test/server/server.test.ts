@@ -92,6 +92,22 @@ describe('server', () => {
     other.disconnect();
   });
 
+  it('breaks a transaction whose watched key expires before EXEC', async () => {
+    const client = await RawClient.open(server.port);
+    // One chunk of bytes, so that the key is there when it is watched.
+    await client.ask('SET brief v PX 20\r\nWATCH brief\r\n', '+OK\r\n+OK\r\n');
+    await waitUntil(
+      'it has expired',
+      async () => (await client.ask('EXISTS brief\r\n', ':0\r\n')) === ':0\r\n',
+    );
+    const transaction = 'MULTI\r\nSET brief new\r\nEXEC\r\n';
+    for (const reply of ['*-1\r\n', '*1\r\n+OK\r\n']) {
+      const expected = `+OK\r\n+QUEUED\r\n${reply}`;
+      expect(await client.ask(transaction, expected)).toBe(expected);
+    }
+    client.close();
+  });
+
   it('counts and lists many keys in steps, in order with what comes behind', async () => {
     const redis = new Redis({ port: server.port, host: '127.0.0.1' });
     await redis.flushdb();
