@@ -13,3 +13,11 @@ export type { RateLimits } from './rate-limit.js';
 export { RecordReader } from './record-reader.js';
 export { ServerConnection } from './server-connection.js';
 export { StateFile } from './state-file.js';
+export type { TargetNodes } from './verify/target-keys.js';
+export {
+  type Difference,
+  Verification,
+  type VerificationOptions,
+  type VerificationStatus,
+} from './verify/verification.js';
+export { whileUnreachable } from './while-unreachable.js';

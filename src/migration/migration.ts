@@ -1,7 +1,7 @@
 import type { Change, Transaction } from '../data-model/index.js';
 import { isTailraceError, TailraceError } from '../errors/index.js';
 import { crc32c, isSamePosition, type Logger, type Position, type Sink } from '../kit/index.js';
-import { Backoff, type RetryOptions, systemTiming } from '../pipeline/index.js';
+import type { RetryOptions } from '../pipeline/index.js';
 import { Coverage, type CoverageState } from './coverage.js';
 import { isGone, type KeyImage } from './key-image.js';
 import { keyAt, placeOfName } from './key-place.js';
@@ -10,6 +10,7 @@ import { LogFollower, type LogSource } from './log-follower.js';
 import { RateLimit, type RateLimits } from './rate-limit.js';
 import type { MigrationState, MigrationStep, StateFile } from './state-file.js';
 import { TargetWriter } from './target-writer.js';
+import { whileUnreachable } from './while-unreachable.js';
 
 /**
  * When a migration ends. `caught-up`: with everything that was written before its snapshot was done. `quiet`: when the
@@ -168,6 +169,12 @@ export class Migration {
     }
     this.#coverage = this.#makeCoverage();
     this.#follower = await LogFollower.open(log, this.#current.log, signal);
+    this.#options.logger.info(stored === undefined ? 'migration started' : 'migration goes on', {
+      source,
+      target,
+      sequence: this.#follower.sequence,
+      keys: this.#current.keys,
+    });
   }
 
   /** The step that the target has taken, by its own position. */
@@ -220,7 +227,7 @@ export class Migration {
       maxBytes: Math.min(maxBytes, this.#rate.maxBytes),
     };
     const { keys } = this.#options;
-    const part = await this.#whileUnreachable(signal, () =>
+    const part = await whileUnreachable(this.#retry, this.#options.logger, signal, () =>
       this.#coverage.isComplete
         ? keys.readKeys(pending, this.#vainReads >= maxVainReads, signal)
         : keys.read(after, pending, limit, signal),
@@ -387,23 +394,6 @@ export class Migration {
     this.#options.logger.warn('left out a key that cannot be copied', { key, reason });
   }
 
-  /** Runs `work` again while the source cannot be reached. */
-  async #whileUnreachable<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
-    const backoff = new Backoff(this.#retry, systemTiming);
-    for (;;) {
-      try {
-        return await work();
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!isTailraceError(error, 'SOURCE_UNREACHABLE') || !backoff.mayRetry()) throw error;
-        const { logger, source } = this.#options;
-        logger.warn('the source cannot be reached, trying again', { source, reason: error.message });
-        await backoff.wait(signal);
-        signal.throwIfAborted();
-      }
-    }
-  }
-
   get #retry(): RetryOptions {
     return this.#options.retry ?? { initialMs: 50, maxMs: 5_000, giveUpAfterMs: Number.POSITIVE_INFINITY };
   }
@@ -419,7 +409,8 @@ const firstImageIndex = 1_000_000;
 const isPlain = ({ pending, leftOut }: CoverageState): boolean =>
   pending.length === 0 && leftOut.length === 0;
 const nothingCovered: CoverageState = { place: undefined, isComplete: false, pending: [], leftOut: [] };
-const defaultPart = { maxKeys: 2_000, maxBytes: 1024 * 1024 };
+/** Large enough that the syncs of the state file cost little. */
+const defaultPart = { maxKeys: 10_000, maxBytes: 2 * 1024 * 1024 };
 /** Pending keys that are read at once. */
 const maxPendingRead = 500;
 /** So often are keys that change all the time read beside the writers; then the writers wait for the read. */

@@ -13,6 +13,7 @@ import {
 export class ServerConnection {
   readonly #address: RespAddress;
   #connection: RespConnection | undefined;
+  #opening: Promise<RespConnection> | undefined;
   #session = 0;
 
   constructor(address: RespAddress) {
@@ -55,11 +56,16 @@ export class ServerConnection {
   /** Sends all commands at once; error replies are values. */
   async callAll(signal: AbortSignal, commands: readonly (readonly CommandArgument[])[]): Promise<Reply[]> {
     if (commands.length === 0) return [];
-    const connection = await this.#open(signal);
     const out = new ByteWriter(16 * 1024);
     for (const words of commands) writeCommand(out, words);
+    return await this.sendEncoded(signal, out.bytes, commands.length);
+  }
+
+  /** Sends commands that are encoded already. */
+  async sendEncoded(signal: AbortSignal, bytes: Uint8Array, commands: number): Promise<Reply[]> {
+    const connection = await this.#open(signal);
     try {
-      return await abortable(connection.send(out.bytes, commands.length), signal);
+      return await abortable(connection.send(bytes, commands), signal);
     } catch (cause) {
       this.close();
       signal.throwIfAborted();
@@ -80,11 +86,22 @@ export class ServerConnection {
     this.#connection = undefined;
   }
 
+  /** Several calls may come at once: they share the connection that the first one opens. */
   async #open(signal: AbortSignal): Promise<RespConnection> {
     if (this.#connection !== undefined && this.#connection.error === undefined) return this.#connection;
-    this.#connection = await RespConnection.open(this.#address, { signal });
+    this.#opening ??= this.#connect(signal);
+    try {
+      return await this.#opening;
+    } finally {
+      this.#opening = undefined;
+    }
+  }
+
+  async #connect(signal: AbortSignal): Promise<RespConnection> {
+    const connection = await RespConnection.open(this.#address, { signal });
+    this.#connection = connection;
     this.#session++;
-    return this.#connection;
+    return connection;
   }
 }
 

@@ -1,16 +1,23 @@
 import { parseArgs } from 'node:util';
 import { SeededRandom } from '../support/seeded-random.js';
 import { crash } from './crash-run.js';
+import { runMigrations } from './migration-main.js';
 import { crashTargets } from './targets/index.js';
 
 // npm run crash -- [--sink NAME,…] [--kills N] [--seed S]
+// npm run crash -- --migrate [--kills N] [--seed S]
 const { values } = parseArgs({
   options: {
     sink: { type: 'string', default: [...crashTargets.keys()].join(',') },
+    migrate: { type: 'boolean', default: false },
     kills: { type: 'string', default: '30' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 0x1_0000_0000)) },
   },
 });
+if (values.migrate) {
+  await runMigrations(Number(values.kills), Number(values.seed));
+  process.exit();
+}
 const names = values.sink.split(',');
 const starts = names.map((name) => crashTargets.get(name));
 if (starts.includes(undefined) || !(Number(values.kills) > 0)) {

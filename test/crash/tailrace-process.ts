@@ -63,6 +63,16 @@ export class TailraceProcess {
     this.#child?.kill('SIGCONT');
   }
 
+  /** The last of what it said on standard error since it was started. */
+  get said(): string {
+    return this.#output;
+  }
+
+  /** What it ended with; undefined while it runs, null when a signal ended it. */
+  get exitCode(): number | null | undefined {
+    return this.#child?.exitCode;
+  }
+
   /** Waits until it ends by itself, which counts as no failure; resolves to what it said on standard error. */
   async ended(): Promise<string> {
     this.#isExpectedToEnd = true;

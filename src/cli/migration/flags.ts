@@ -11,6 +11,22 @@ export interface EndsFlags {
   readonly namespace?: readonly string[];
 }
 
+export interface VerifyFlags extends EndsFlags {
+  readonly name: string;
+  readonly sample: number;
+  readonly ttlTolerance: number;
+  readonly settle: number;
+  readonly repair?: boolean;
+  readonly maxKeysPerSecond: number;
+  readonly maxMbPerSecond: number;
+  readonly records: boolean;
+}
+
+export interface CutoverFlags extends MigrateFlags {
+  readonly quietFor: number;
+  readonly skipVerify?: boolean;
+}
+
 export interface MigrateFlags extends EndsFlags {
   readonly name: string;
   readonly state: string;

@@ -1,16 +1,22 @@
 import { resolve } from 'node:path';
+import process from 'node:process';
 import { Migration, type MigrationEnd, StateFile } from '../../migration/index.js';
 import { consoleLogger, type OutputOptions } from '../console.js';
+import { ExitCode } from '../exit.js';
 import { onInterrupt } from '../interrupt.js';
 import { type MigrateFlags, prefixesOf, sourcePassword, targetPassword } from './flags.js';
 import { MigrationDisplay } from './migration-display.js';
 import { openSource, type SourcePlace } from './source-place.js';
 import { openTarget } from './target-place.js';
+import { runVerification, verifyDefaults } from './verify-command.js';
 
 /** Moves a data set: snapshot, catch up, and follow if asked to. Run again after any end, it goes on. */
 export const migrateCommand = async (flags: MigrateFlags, output: OutputOptions): Promise<void> => {
   const interrupted = onInterrupt();
   await runMigration(flags, flags.follow ? { kind: 'never' } : { kind: 'caught-up' }, output, interrupted);
+  if (interrupted.aborted && !flags.follow) process.exitCode = ExitCode.Interrupted;
+  if (flags.verify && !interrupted.aborted)
+    await runVerification({ ...flags, ...verifyDefaults }, output, interrupted);
 };
 
 /** Runs a migration to its end; resolves to the sequence number of the source that the target has reached. */
@@ -66,7 +72,7 @@ export const runMigration = async (
 };
 
 const countKeys = async (source: SourcePlace, signal: AbortSignal): Promise<number | undefined> => {
-  const info = String(await source.connection.call(signal, 'INFO', 'keyspace'));
+  const info = String(await source.connection.call(signal, 'INFO', 'keyspace').catch(() => ''));
   const digits = /^db0:keys=(\d+)/m.exec(info)?.[1];
   return digits === undefined ? undefined : Number(digits);
 };

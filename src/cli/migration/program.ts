@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { OutputOptions } from '../console.js';
-import type { MigrateFlags } from './flags.js';
+import type { CutoverFlags, MigrateFlags, VerifyFlags } from './flags.js';
 
 /** migrate, verify and cutover. */
 export const addMigrationCommands = (
@@ -16,6 +16,7 @@ export const addMigrationCommands = (
   )
     .option('--once', 'end when the target has caught up (the default)')
     .option('--follow', 'go on delivering writes until told to stop')
+    .option('--verify', 'compare everything when the end is reached; exit code 3 when something differs')
     .addHelpText(
       'after',
       `
@@ -29,7 +30,62 @@ Interrupted or killed, run the same command again: it goes on where it stood.`,
       const { migrateCommand } = await import('./migrate-command.js');
       await migrateCommand(flags, outputOf(command));
     });
+
+  withVerifyOptions(
+    program
+      .command('verify')
+      .description(
+        'compare every key of a source and a target, type, value and expiry, while both are in use',
+      ),
+  )
+    .option('--repair', 'write the value of the source over what differs')
+    .addHelpText(
+      'after',
+      `
+Example:
+  tailrace verify --from redis://127.0.0.1:6666 --to redis://127.0.0.1:6379
+
+A key that differs is looked at again for --settle: only what lasts is a difference. Exit code 3 when there is one.`,
+    )
+    .action(async (flags: VerifyFlags, command: Command) => {
+      const { verifyCommand } = await import('./verify-command.js');
+      await verifyCommand(flags, outputOf(command));
+    });
+
+  withMigrateOptions(
+    program
+      .command('cutover')
+      .description('finish a migration: take over from migrate, wait until no write comes any more, verify'),
+  )
+    .option('--quiet-for <ms>', 'so long must no write have come', limit, 2000)
+    .option('--skip-verify', 'do not compare at the end')
+    .addHelpText(
+      'after',
+      `
+Example:
+  tailrace cutover --from redis://127.0.0.1:6666 --to redis://127.0.0.1:6379
+
+Start it, stop the writers, and point them to the target when it ends: it then holds every write. A migrate --follow
+that runs is taken over from, and ends.`,
+    )
+    .action(async (flags: CutoverFlags, command: Command) => {
+      const { cutoverCommand } = await import('./cutover-command.js');
+      await cutoverCommand(flags, outputOf(command));
+    });
 };
+
+const withVerifyOptions = (command: Command): Command =>
+  withEnds(command)
+    .option('--name <name>', 'name of the migration, whose position in the target is passed over', 'migrate')
+    .option('--sample <count>', 'compare so many random keys of each side only', limit, 0)
+    .option('--ttl-tolerance <ms>', 'by how much expiries may differ', limit, 1000)
+    .option('--settle <ms>', 'how long a difference must last', limit, 2000)
+    .option('--max-keys-per-second <count>', 'limit on what is read of the source', limit, 0)
+    .option('--max-mb-per-second <count>', 'limit on what is read of the source', limit, 0)
+    .option(
+      '--no-records',
+      'read keys by the commands of each type, as from a Kvrocks, also from a tailrace',
+    );
 
 const withEnds = (command: Command): Command =>
   command

@@ -1,6 +1,12 @@
 import { KvrocksSource } from '../../../connectors/kvrocks/index.js';
 import type { Logger } from '../../kit/index.js';
-import { type KeyReader, type LogSource, makeKeyReader, ServerConnection } from '../../migration/index.js';
+import {
+  type KeyReader,
+  type LogSource,
+  makeKeyReader,
+  ServerConnection,
+  whileUnreachable,
+} from '../../migration/index.js';
 import { parseRedisUrl } from '../../resp/index.js';
 
 export interface SourceOptions {
@@ -25,7 +31,9 @@ export const openSource = async (options: SourceOptions, signal: AbortSignal): P
   const { url, password, logger } = options;
   const address = parseRedisUrl(url);
   const connection = new ServerConnection(password === '' ? address : { ...address, password });
-  const keys = await makeKeyReader(connection, signal, options);
+  const keys = await whileUnreachable(startRetry, logger, signal, () =>
+    makeKeyReader(connection, signal, options),
+  );
   const log = new KvrocksSource(
     { url, password, pollBatches: 1000, idlePollMs: 20, answerTimeoutMs: 60_000, giveUpAfterMs: 0 },
     { pipeline: 'migrate', log: logger },
@@ -41,6 +49,9 @@ export const openSource = async (options: SourceOptions, signal: AbortSignal): P
     },
   };
 };
+
+/** A server that is just being restarted is waited for; one that is not there is told soon. */
+const startRetry = { initialMs: 100, maxMs: 1_000, giveUpAfterMs: 5_000 };
 
 /** An address as it may be shown and kept: without user and password. */
 export const placeOfUrl = (url: string): string => url.replace(/\/\/.*@/, '//');

@@ -62,22 +62,27 @@ const openRedis = async (options: TargetOptions, signal: AbortSignal): Promise<T
   };
 };
 
+/** A master of a cluster, and the slots it has. */
+export interface Master extends RespAddress {
+  readonly slots: readonly number[];
+}
+
 /** The masters of a cluster; none of a Redis by itself. */
-export const mastersOf = async (
-  address: RespAddress,
-  signal: AbortSignal,
-): Promise<readonly RespAddress[]> => {
+export const mastersOf = async (address: RespAddress, signal: AbortSignal): Promise<readonly Master[]> => {
   const connection = new ServerConnection(address);
   try {
     const info = await connection.call(signal, 'INFO', 'cluster');
     if (!/cluster_enabled:1/.test(String(info))) return [];
-    const slots = await connection.call(signal, 'CLUSTER', 'SLOTS');
-    const masters = new Map<string, RespAddress>();
-    for (const range of Array.isArray(slots) ? slots : []) {
-      const node = Array.isArray(range) ? range[2] : undefined;
+    const ranges = await connection.call(signal, 'CLUSTER', 'SLOTS');
+    const masters = new Map<string, RespAddress & { slots: number[] }>();
+    for (const range of Array.isArray(ranges) ? ranges : []) {
+      const [first, last, node] = Array.isArray(range) ? range : [];
       const [host, port] = Array.isArray(node) ? node : [];
       const at = { ...address, host: String(host) || address.host, port: Number(port) };
-      masters.set(`${at.host}:${at.port}`, at);
+      const name = `${at.host}:${at.port}`;
+      const master = masters.get(name) ?? { ...at, slots: [] };
+      for (let slot = Number(first); slot <= Number(last); slot++) master.slots.push(slot);
+      masters.set(name, master);
     }
     return [...masters.values()];
   } finally {

@@ -1,0 +1,126 @@
+import process from 'node:process';
+import { slotOf } from '../../../sinks/redis/index.js';
+import { TailraceError } from '../../errors/index.js';
+import { ServerConnection, type TargetNodes, Verification } from '../../migration/index.js';
+import { parseRedisUrl } from '../../resp/index.js';
+import { consoleLogger, formatCount, formatTable, type OutputOptions, Progress } from '../console.js';
+import { ExitCode } from '../exit.js';
+import { onInterrupt } from '../interrupt.js';
+import { prefixesOf, sourcePassword, targetPassword, type VerifyFlags } from './flags.js';
+import { openSource, placeOfUrl } from './source-place.js';
+import { mastersOf, positionKeyOf } from './target-place.js';
+
+/** Compares a source and a target. */
+export const verifyCommand = async (flags: VerifyFlags, output: OutputOptions): Promise<void> => {
+  await runVerification(flags, output, onInterrupt());
+};
+
+export const verifyDefaults = { sample: 0, ttlTolerance: 1000, settle: 2000 } as const;
+
+/** Prints the report, sets the exit code, and answers whether both sides hold the same. */
+export const runVerification = async (
+  flags: VerifyFlags,
+  output: OutputOptions,
+  interrupted: AbortSignal,
+): Promise<boolean> => {
+  const logger = consoleLogger(output);
+  await using source = await openSource(
+    { url: flags.from, password: sourcePassword(flags), usesRecords: flags.records, logger },
+    interrupted,
+  );
+  const target = await openNodes(flags, interrupted);
+  const positionKey = Buffer.from(positionKeyOf(flags.name));
+  const verification = new Verification({
+    keys: source.keys,
+    source: source.connection,
+    target,
+    prefixes: prefixesOf(flags),
+    isIgnored: (name) => name.subarray(0, positionKey.length).equals(positionKey),
+    ttlToleranceMs: flags.ttlTolerance,
+    sample: flags.sample,
+    settleMs: flags.settle,
+    repairs: flags.repair ?? false,
+    rates: { keysPerSecond: flags.maxKeysPerSecond, bytesPerSecond: flags.maxMbPerSecond * 1_000_000 },
+    logger,
+  });
+  const progress = new Progress(output);
+  const startMs = performance.now();
+  const timer = setInterval(() => {
+    const { sourceKeys, targetKeys, suspects } = verification.status;
+    const rate = Math.round(((sourceKeys + targetKeys) * 1000) / (performance.now() - startMs));
+    progress.show(
+      `compared ${formatCount(sourceKeys)} keys, looked up ${formatCount(targetKeys)}  ${formatCount(rate)}/s  ${formatCount(suspects)} to look at again`,
+    );
+  }, 250);
+  try {
+    await verification.run(interrupted);
+  } finally {
+    clearInterval(timer);
+    for (const node of target.nodes) node.close();
+  }
+  report(verification, output, (performance.now() - startMs) / 1000);
+  const { differences, repaired } = verification.status;
+  const isSame = differences === repaired;
+  if (!isSame) process.exitCode = ExitCode.Different;
+  return isSame;
+};
+
+const openNodes = async (flags: VerifyFlags, signal: AbortSignal): Promise<TargetNodes> => {
+  if (!/^rediss?:\/\//.test(flags.to))
+    throw new TailraceError('USAGE', `${placeOfUrl(flags.to)} cannot be compared with`, {
+      remedy: 'Write redis://host:port of a Redis, or of a node of a cluster.',
+    });
+  const parsed = parseRedisUrl(flags.to);
+  const password = targetPassword(flags);
+  const address = password === '' ? parsed : { ...parsed, password };
+  const masters = await mastersOf(address, signal);
+  const nodes = (masters.length === 0 ? [{ ...address, slots: [] }] : masters).map((master) => ({
+    connection: new ServerConnection(master),
+    slots: master.slots,
+  }));
+  const owners = new Map(nodes.flatMap(({ slots }, at) => slots.map((slot): [number, number] => [slot, at])));
+  return {
+    nodes: nodes.map(({ connection }) => connection),
+    nodeOf: (key) => (nodes.length === 1 ? 0 : (owners.get(slotOf(key)) ?? 0)),
+  };
+};
+
+const report = (verification: Verification, output: OutputOptions, seconds: number): void => {
+  const { status, differences } = verification;
+  if (output.isJson) {
+    const named = differences.map(({ key, ...rest }) => ({ ...rest, key: jsonKey(key) }));
+    process.stdout.write(`${JSON.stringify({ event: 'verified', ...status, seconds, named })}\n`);
+    return;
+  }
+  const rate = formatCount(Math.round((status.sourceKeys + status.targetKeys) / seconds));
+  const lines = [
+    `compared ${formatCount(status.sourceKeys)} keys of the source and looked up ${formatCount(status.targetKeys)} of the target in ${seconds.toFixed(1)} s (${rate}/s)`,
+  ];
+  if (differences.length > 0) {
+    const rows = differences
+      .slice(0, shownDifferences)
+      .map(({ ns, key, kind, isRepaired }) => [
+        kind,
+        ns,
+        JSON.stringify(key.toString()),
+        isRepaired ? 'repaired' : '',
+      ]);
+    lines.push(formatTable(['DIFFERENCE', 'NAMESPACE', 'KEY', ''], rows));
+  }
+  const left = status.differences - status.repaired;
+  const counts = [
+    `${formatCount(status.differences)} differences`,
+    ...(status.repaired > 0 ? [`${formatCount(status.repaired)} repaired`] : []),
+    ...(status.unsettled > 0 ? [`${formatCount(status.unsettled)} keys changed all the time`] : []),
+    ...(status.unsupported > 0 ? [`${formatCount(status.unsupported)} keys cannot be read`] : []),
+  ];
+  lines.push(`${left === 0 ? 'the same' : 'DIFFERENT'}: ${counts.join(', ')}`);
+  process.stdout.write(`${lines.join('\n')}\n`);
+};
+
+const jsonKey = (key: Buffer): unknown => {
+  const text = key.toString();
+  return Buffer.from(text).equals(key) ? text : { base64: key.toString('base64') };
+};
+
+const shownDifferences = 50;

@@ -1,0 +1,156 @@
+import type { Change } from '../../data-model/index.js';
+import type { KeyImage } from '../key-image.js';
+
+/**
+ * What a key holds, in a form in which a store of Kvrocks' types and a Redis that was filled from it agree: bitmaps and JSON
+ * are strings, sorted ints are sorted sets, elements without an order are sorted.
+ */
+export interface CanonicalValue {
+  readonly kind: 'none' | 'string' | 'hash' | 'list' | 'set' | 'zset' | 'stream' | 'hyperloglog';
+  /** Equal texts, equal values. */
+  readonly text: string;
+  /** ms since the epoch; undefined = does not expire. */
+  readonly ttlAt: number | undefined;
+}
+
+/** The canonical value of a key that was read. */
+export const canonicalValue = ({ changes }: KeyImage): CanonicalValue => {
+  const expiry = changes.find((change) => change.op === 'expire');
+  const ttlAt = expiry?.ttlAt;
+  const puts = changes.filter((change) => change.op === 'put' || change.op === 'push');
+  const [first] = puts;
+  if (first === undefined) {
+    const isStream = changes.some((change) => change.op === 'streamMeta');
+    return isStream ? { kind: 'stream', text: streamText(changes), ttlAt } : { ...absent };
+  }
+  switch (first.type) {
+    case 'string':
+    case 'json':
+      return stringValue(Buffer.from(first.value), first.op === 'put' ? first.ttlAt : undefined);
+    case 'bitmap':
+      return stringValue(bitmapBytes(puts), ttlAt);
+    case 'hyperloglog':
+      return { kind: 'hyperloglog', text: registersOf(puts), ttlAt };
+    case 'stream':
+      return { kind: 'stream', text: streamText(changes), ttlAt };
+    case 'list':
+      return { kind: 'list', text: puts.map(elementText).join(''), ttlAt };
+    case 'sortedint':
+    case 'zset':
+      return { kind: 'zset', text: puts.map(elementText).sort().join(''), ttlAt };
+    default:
+      return { kind: first.type, text: puts.map(elementText).sort().join(''), ttlAt };
+  }
+};
+
+/** How two values differ; undefined when they don't. */
+export const differenceOf = (
+  source: CanonicalValue,
+  target: CanonicalValue,
+  ttlToleranceMs: number,
+): 'missing' | 'extra' | 'type' | 'value' | 'expiry' | undefined => {
+  if (source.kind === 'none') return target.kind === 'none' ? undefined : 'extra';
+  if (target.kind === 'none') return 'missing';
+  if (source.kind !== target.kind) return 'type';
+  if (source.text !== target.text && !isSameJson(source, target)) return 'value';
+  return isSameExpiry(source.ttlAt, target.ttlAt, ttlToleranceMs) ? undefined : 'expiry';
+};
+
+export const isSameExpiry = (a: number | undefined, b: number | undefined, toleranceMs: number): boolean =>
+  a === b || (a !== undefined && b !== undefined && Math.abs(a - b) <= toleranceMs);
+
+const absent: CanonicalValue = { kind: 'none', text: '', ttlAt: undefined };
+
+/** A HyperLogLog is a string to Redis. */
+const stringValue = (value: Buffer, ttlAt: number | undefined): CanonicalValue => {
+  const isDense = value.length === hyperLogLogBytes && value[4] === 0 && value.subarray(0, 4).equals(magic);
+  if (isDense)
+    return { kind: 'hyperloglog', text: value.toString('latin1', hyperLogLogBytes - registerBytes), ttlAt };
+  return { kind: 'string', text: value.toString('latin1'), ttlAt };
+};
+
+const magic = Buffer.from('HYLL');
+const registerBytes = 12_288;
+const hyperLogLogBytes = 16 + registerBytes;
+
+const registersOf = (puts: readonly Change[]): string => {
+  const registers = Buffer.alloc(registerBytes);
+  for (const put of puts)
+    if (put.op === 'put' && put.type === 'hyperloglog')
+      registers.set(put.value, put.segment * put.value.length);
+  return registers.toString('latin1');
+};
+
+const bitmapBytes = (puts: readonly Change[]): Buffer => {
+  let length = 0;
+  for (const put of puts)
+    if (put.op === 'put' && put.type === 'bitmap')
+      length = Math.max(length, put.offset + put.value.length, put.size ?? 0);
+  const bytes = Buffer.alloc(length);
+  for (const put of puts) if (put.op === 'put' && put.type === 'bitmap') bytes.set(put.value, put.offset);
+  return bytes;
+};
+
+/** An element with its lengths, so that no two different lists of elements give the same text. */
+const elementText = (change: Change): string => {
+  if (change.op === 'push') return framed(change.value);
+  if (change.op !== 'put') return '';
+  switch (change.type) {
+    case 'hash':
+      return framed(change.field) + framed(change.value);
+    case 'set':
+      return framed(change.member);
+    case 'zset':
+      return framed(change.member) + String(change.score + 0); // −0 is 0
+    case 'sortedint':
+      return framed(Buffer.from(String(change.id))) + String(change.id);
+    default:
+      return '';
+  }
+};
+
+const framed = (bytes: Uint8Array): string => {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  return `${text.length}:${text}`;
+};
+
+/**
+ * Entries, last id, groups, consumers and pending entries. Left out are times and counts of deliveries, which no command
+ * can copy exactly, and pending entries whose entry is deleted, which none can make.
+ */
+const streamText = (changes: readonly Change[]): string => {
+  const entries: string[] = [];
+  const ids = new Set<string>();
+  const groups: string[] = [];
+  let lastId = '0-0';
+  for (const change of changes) {
+    if (change.op === 'put' && change.type === 'stream') {
+      ids.add(change.id);
+      lastId = change.id;
+      entries.push(`${change.id}=${change.fields.map(framed).join('')}`);
+    } else if (change.op === 'streamMeta') {
+      const words = change.command.map((word) =>
+        typeof word === 'string' ? word : Buffer.from(word).toString('latin1'),
+      );
+      const [name, second, third, fourth] = words;
+      if (name === 'XSETID') lastId = String(third);
+      else if (name === 'XGROUP' && second === 'CREATE') groups.push(`group ${fourth} ${words[4]}`);
+      else if (name === 'XGROUP' && second === 'CREATECONSUMER')
+        groups.push(`consumer ${fourth} ${words[4]}`);
+      else if (name === 'XGROUP' && second === 'DESTROY')
+        groups.splice(groups.indexOf(`group ${fourth} 0`), 1);
+      else if (name === 'XCLAIM' && ids.has(words[5])) groups.push(`pending ${third} ${fourth} ${words[5]}`);
+    }
+  }
+  return JSON.stringify([entries, lastId, groups.sort()]);
+};
+
+/** JSON that was read by a command may be spelled in another way than it is stored. */
+const isSameJson = (a: CanonicalValue, b: CanonicalValue): boolean => {
+  if (a.kind !== 'string' || !/^[[{]/.test(a.text) || !/^[[{]/.test(b.text)) return false;
+  try {
+    return JSON.stringify(JSON.parse(a.text)) === JSON.stringify(JSON.parse(b.text));
+  } catch {
+    return false;
+  }
+};

@@ -1,0 +1,152 @@
+import { type Reply, ReplyError } from '../../resp/index.js';
+import { readKey } from '../commands/read-key.js';
+import type { Command } from '../commands/reading.js';
+import { runReadings } from '../commands/run-readings.js';
+import type { KeyImage } from '../key-image.js';
+import { type KeyPlace, keyAt, placeOf } from '../key-place.js';
+import { requireReply, type ServerConnection } from '../server-connection.js';
+
+/** The servers of a target, and which of them has a key. */
+export interface TargetNodes {
+  readonly nodes: readonly ServerConnection[];
+  /** Index of the node that has the key. */
+  nodeOf(key: Buffer): number;
+}
+
+/** A string of the target: null = no string is there. */
+export interface TargetString {
+  readonly value: Buffer | null;
+  readonly ttlAt: number | undefined;
+}
+
+/** Reads the target's keys, which may have a prefix there. */
+export class TargetKeys {
+  readonly #target: TargetNodes;
+  readonly #prefixes: ReadonlyMap<string, Buffer>;
+
+  constructor(target: TargetNodes, prefixes: Readonly<Record<string, string>>) {
+    this.#target = target;
+    this.#prefixes = new Map(Object.entries(prefixes).map(([ns, prefix]) => [ns, Buffer.from(prefix)]));
+  }
+
+  /** The key's name in the target. */
+  nameOf(place: KeyPlace): Buffer {
+    const { ns, key } = keyAt(place);
+    const prefix = this.#prefixes.get(ns);
+    return prefix === undefined || prefix.length === 0 ? key : Buffer.concat([prefix, key]);
+  }
+
+  /** Which keys of the source may stand under a name of the target. */
+  placesOf(name: Buffer): KeyPlace[] {
+    const places: KeyPlace[] = [];
+    for (const [ns, prefix] of this.#prefixes)
+      if (name.subarray(0, prefix.length).equals(prefix))
+        places.push(placeOf(ns, name.subarray(prefix.length)));
+    return places;
+  }
+
+  /** Hot: most keys are strings; measured by bench `verify`. One MGET a node where keys need not share a slot. */
+  async readStrings(places: readonly KeyPlace[], signal: AbortSignal): Promise<TargetString[]> {
+    const names = places.map((place) => this.nameOf(place));
+    const isOne = this.#target.nodes.length === 1;
+    const [values, expiries] = await Promise.all([
+      isOne ? this.#readAtOnce(names, signal) : this.#callEach(names, (name) => ['GET', name], signal),
+      this.#callEach(names, (name) => ['PEXPIRETIME', name], signal),
+    ]);
+    return values.map((value, at): TargetString => {
+      const expiry = expiries[at];
+      return {
+        value: value instanceof Buffer ? value : null,
+        ttlAt: typeof expiry === 'number' && expiry >= 0 ? expiry : undefined,
+      };
+    });
+  }
+
+  /** Images of keys of any type; undefined where a key changed while it was read. */
+  async readImages(places: readonly KeyPlace[], signal: AbortSignal): Promise<(KeyImage | undefined)[]> {
+    const names = places.map((place) => placeOf('default', this.nameOf(place)));
+    const byNode = this.#target.nodes.map((): number[] => []);
+    names.forEach((name, at) => {
+      byNode[this.#target.nodeOf(keyAt(name).key)].push(at);
+    });
+    const images: (KeyImage | undefined)[] = new Array(places.length).fill(undefined);
+    await Promise.all(
+      byNode.map(async (members, node) => {
+        const readings = members.map((at) => readKey(names[at], pageElements));
+        const connection = this.#target.nodes[node];
+        const read = await runReadings(readings, (commands) => connection.callAll(signal, commands));
+        members.forEach((at, index) => {
+          images[at] = read[index];
+        });
+      }),
+    );
+    return images;
+  }
+
+  /** Every key's name, page by page; one may come twice. */
+  async *scan(signal: AbortSignal): AsyncGenerator<readonly Buffer[]> {
+    for (const node of this.#target.nodes) {
+      let cursor = '0';
+      do {
+        const reply = requireReply(
+          await node.call(signal, 'SCAN', cursor, 'COUNT', scanCount),
+          'SCAN',
+          node.place,
+        );
+        const [next, keys] = Array.isArray(reply) ? reply : [];
+        if (!Array.isArray(keys)) throw new RangeError('an answer to SCAN that has no keys');
+        yield keys.flatMap((key) => (key instanceof Buffer ? [key] : []));
+        cursor = String(next);
+      } while (cursor !== '0');
+    }
+  }
+
+  /** Sends commands to the node that has `name`; in order. */
+  async write(name: Buffer, bytes: Uint8Array, commands: number, signal: AbortSignal): Promise<Reply[]> {
+    return await this.#target.nodes[this.#target.nodeOf(name)].sendEncoded(signal, bytes, commands);
+  }
+
+  async #readAtOnce(names: readonly Buffer[], signal: AbortSignal): Promise<Reply[]> {
+    const [node] = this.#target.nodes;
+    const commands: Command[] = [];
+    for (let from = 0; from < names.length; from += mgetKeys)
+      commands.push(['MGET', ...names.slice(from, from + mgetKeys)]);
+    const replies = await node.callAll(signal, commands);
+    return replies.flatMap((reply) => requireReply(reply, 'MGET', node.place) as Reply[]);
+  }
+
+  /** One command for each name, each to the node that has it; an error reply other than WRONGTYPE throws. */
+  async #callEach(
+    names: readonly Buffer[],
+    make: (name: Buffer) => Command,
+    signal: AbortSignal,
+  ): Promise<Reply[]> {
+    const { nodes } = this.#target;
+    if (nodes.length === 1) return await nodes[0].callAll(signal, names.map(make));
+    const byNode = nodes.map((): number[] => []);
+    names.forEach((name, at) => {
+      byNode[this.#target.nodeOf(name)].push(at);
+    });
+    const replies: Reply[] = new Array(names.length).fill(null);
+    await Promise.all(
+      byNode.map(async (members, node) => {
+        const answers = await nodes[node].callAll(
+          signal,
+          members.map((at) => make(names[at])),
+        );
+        members.forEach((at, index) => {
+          const answer = answers[index];
+          replies[at] =
+            answer instanceof ReplyError && answer.code === 'WRONGTYPE'
+              ? null
+              : requireReply(answer, 'a read', nodes[node].place);
+        });
+      }),
+    );
+    return replies;
+  }
+}
+
+const mgetKeys = 500;
+const scanCount = 2_000;
+const pageElements = 1_000;

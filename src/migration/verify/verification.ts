@@ -1,0 +1,329 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { CommandEncoder } from '../../data-model/index.js';
+import type { Logger } from '../../kit/index.js';
+import { ByteWriter, ReplyError } from '../../resp/index.js';
+import type { KeyImage } from '../key-image.js';
+import { type KeyPlace, keyAt, placeName, placeOf, placeOfName } from '../key-place.js';
+import type { KeyPart, KeyReader } from '../key-reader.js';
+import { RateLimit, type RateLimits } from '../rate-limit.js';
+import { requireReply, type ServerConnection } from '../server-connection.js';
+import { whileUnreachable } from '../while-unreachable.js';
+import { canonicalValue, differenceOf, isSameExpiry } from './canonical-value.js';
+import { TargetKeys, type TargetNodes } from './target-keys.js';
+
+export interface VerificationOptions {
+  readonly keys: KeyReader;
+  /** The source, for asking which keys it has. */
+  readonly source: ServerConnection;
+  readonly target: TargetNodes;
+  /** What the keys of each namespace start with in the target; others are not looked at. */
+  readonly prefixes: Readonly<Record<string, string>>;
+  /** Keys of the target that are not the source's, such as the position. */
+  readonly isIgnored: (name: Buffer) => boolean;
+  readonly ttlToleranceMs: number;
+  /** Compares so many random keys of each side only; 0 = all. */
+  readonly sample: number;
+  /** How long a difference must last to count, in ms: longer than the target lags behind. */
+  readonly settleMs: number;
+  /** Writes the source's value over what differs. */
+  readonly repairs: boolean;
+  readonly rates?: RateLimits;
+  readonly logger: Logger;
+}
+
+export interface Difference {
+  readonly ns: string;
+  readonly key: Buffer;
+  readonly kind: 'missing' | 'extra' | 'type' | 'value' | 'expiry';
+  readonly isRepaired: boolean;
+}
+
+export interface VerificationStatus {
+  /** Keys of the source that were compared, and names of the target that were looked up at the source. */
+  readonly sourceKeys: number;
+  readonly targetKeys: number;
+  readonly differences: number;
+  readonly repaired: number;
+  /** Keys that differed, but changed at the source each time they were looked at again. */
+  readonly unsettled: number;
+  /** Keys that cannot be read for comparing. */
+  readonly unsupported: number;
+  /** Differences that are being looked at again. */
+  readonly suspects: number;
+}
+
+/**
+ * Compares every key of a source with a target while both are written to, and then every key of the target with the source.
+ * Reads a part at a time, so its memory does not grow with the number of keys.
+ *
+ * A key that differs is a suspect, for the target lags behind: it is looked at again, the target between two looks at the
+ * source. A difference is what is left when the source did not change from look to look for `settleMs` and the target still
+ * has something else.
+ */
+export class Verification {
+  /** The first differences that were found; all are counted. */
+  readonly differences: Difference[] = [];
+  readonly #options: VerificationOptions;
+  readonly #target: TargetKeys;
+  readonly #rate: RateLimit;
+  readonly #encoder: CommandEncoder;
+  readonly #suspects = new Set<string>();
+  #sourceKeys = 0;
+  #targetKeys = 0;
+  #found = 0;
+  #repaired = 0;
+  #unsettled = 0;
+  #unsupported = 0;
+
+  constructor(options: VerificationOptions) {
+    this.#options = options;
+    this.#target = new TargetKeys(options.target, options.prefixes);
+    this.#rate = new RateLimit(options.rates ?? { keysPerSecond: 0, bytesPerSecond: 0 });
+    this.#encoder = new CommandEncoder({ prefixes: options.prefixes });
+  }
+
+  get status(): VerificationStatus {
+    return {
+      sourceKeys: this.#sourceKeys,
+      targetKeys: this.#targetKeys,
+      differences: this.#found,
+      repaired: this.#repaired,
+      unsettled: this.#unsettled,
+      unsupported: this.#unsupported,
+      suspects: this.#suspects.size,
+    };
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    if (this.#options.sample > 0) await this.#compareSample(signal);
+    else {
+      await this.#compareAll(signal);
+      await this.#lookForExtras(signal);
+    }
+    await this.#settle(signal);
+  }
+
+  async #compareAll(signal: AbortSignal): Promise<void> {
+    let next: Promise<KeyPart> | undefined;
+    let after: KeyPlace | undefined;
+    for (;;) {
+      const part = await (next ?? this.#readPart(after, signal));
+      after = part.walk?.end;
+      // The next part is read while this one is compared.
+      next = after === undefined ? undefined : this.#readPart(after, signal);
+      next?.catch(() => undefined); // seen when it is awaited
+      await this.#compare(part.images, signal);
+      for (const place of part.unsettled) this.#suspect(place);
+      if (this.#suspects.size > maxSuspects) await this.#settle(signal);
+      if (after === undefined) return;
+    }
+  }
+
+  async #readPart(after: KeyPlace | undefined, signal: AbortSignal): Promise<KeyPart> {
+    const limit = {
+      maxKeys: Math.min(partKeys, this.#rate.maxKeys),
+      maxBytes: Math.min(partBytes, this.#rate.maxBytes),
+    };
+    const part = await this.#retry(signal, () => this.#options.keys.read(after, [], limit, signal));
+    const bytes = part.images.reduce((total, image) => total + image.byteLength, 0);
+    await this.#rate.spend(part.images.length, bytes, signal);
+    return part;
+  }
+
+  /** Walks the source by names alone, and takes each with the same chance; a Redis picks random keys by itself. */
+  async #compareSample(signal: AbortSignal): Promise<void> {
+    const { sample, source, target, keys } = this.#options;
+    const size = Number(await source.call(signal, 'DBSIZE'));
+    const chance = sample / Math.max(1, size);
+    let cursor = '0';
+    do {
+      const reply = requireReply(
+        await source.call(signal, 'SCAN', cursor, 'COUNT', 5_000),
+        'SCAN',
+        source.place,
+      );
+      const [next, names] = Array.isArray(reply) ? reply : [];
+      const picked = (Array.isArray(names) ? names : []).filter(() => Math.random() < chance);
+      const places = picked.flatMap((name) => (name instanceof Buffer ? [placeOf('default', name)] : []));
+      if (places.length > 0) await this.#compare((await keys.readKeys(places, false, signal)).images, signal);
+      cursor = String(next);
+    } while (cursor !== '0');
+    for (let left = sample; left > 0; left -= sampleKeys) {
+      const asks = Array.from({ length: Math.min(left, sampleKeys) }, () => ['RANDOMKEY']);
+      const node = target.nodes[Math.floor(Math.random() * target.nodes.length)];
+      const found = await node.callAll(signal, asks);
+      await this.#lookUp(
+        found.flatMap((name) => (name instanceof Buffer ? [name] : [])),
+        signal,
+      );
+    }
+  }
+
+  /** Compares images of the source with the target. Hot for strings; measured by bench `verify`. */
+  async #compare(images: readonly KeyImage[], signal: AbortSignal): Promise<void> {
+    const { prefixes, ttlToleranceMs } = this.#options;
+    const strings: KeyImage[] = [];
+    const others: KeyImage[] = [];
+    for (const image of images) {
+      const [first] = image.changes;
+      if (!Object.hasOwn(prefixes, first.ns)) continue;
+      this.#sourceKeys++;
+      if (image.unsupported !== undefined) this.#unsupported++;
+      else if (first.op === 'put' && first.type === 'string') strings.push(image);
+      else others.push(image);
+    }
+    const [found, read] = await this.#retry(signal, () =>
+      Promise.all([
+        this.#target.readStrings(
+          strings.map(({ place }) => place),
+          signal,
+        ),
+        this.#target.readImages(
+          others.map(({ place }) => place),
+          signal,
+        ),
+      ]),
+    );
+    for (let at = 0; at < strings.length; at++) {
+      const [change] = strings[at].changes;
+      if (change.op !== 'put' || change.type !== 'string') continue;
+      const { value, ttlAt } = found[at];
+      const isSame = value !== null && Buffer.compare(value, change.value) === 0;
+      if (!isSame || !isSameExpiry(change.ttlAt, ttlAt, ttlToleranceMs)) this.#suspect(strings[at].place);
+    }
+    others.forEach((image, at) => {
+      const theirs = read[at];
+      const isSame =
+        theirs !== undefined &&
+        differenceOf(canonicalValue(image), canonicalValue(theirs), ttlToleranceMs) === undefined;
+      if (!isSame) this.#suspect(image.place);
+    });
+  }
+
+  /** Looks for keys of the target that the source does not have. */
+  async #lookForExtras(signal: AbortSignal): Promise<void> {
+    for await (const names of this.#target.scan(signal)) {
+      await this.#lookUp(names, signal);
+      if (this.#suspects.size > maxSuspects) await this.#settle(signal);
+    }
+  }
+
+  async #lookUp(names: readonly Buffer[], signal: AbortSignal): Promise<void> {
+    const wanted = names.filter((name) => !this.#options.isIgnored(name));
+    this.#targetKeys += wanted.length;
+    const plain: KeyPlace[] = [];
+    for (const name of wanted) {
+      const places = this.#target.placesOf(name);
+      // With several namespaces a name may be of any whose prefix it has; which, only the images tell.
+      if (places.length === 1 && keyAt(places[0]).ns === 'default') plain.push(places[0]);
+      else for (const place of places) this.#suspect(place);
+    }
+    if (plain.length === 0) return;
+    const { source } = this.#options;
+    const keys = plain.map((place) => keyAt(place).key);
+    const there = await this.#retry(signal, () => source.call(signal, 'EXISTS', ...keys));
+    if (there === keys.length) return;
+    const each = await source.callAll(
+      signal,
+      keys.map((key) => ['EXISTS', key]),
+    );
+    each.forEach((reply, at) => {
+      if (reply !== 1) this.#suspect(plain[at]);
+    });
+  }
+
+  #suspect(place: KeyPlace): void {
+    this.#suspects.add(placeName(place));
+  }
+
+  /** Looks at all suspects again, until each is no difference or has been one for `settleMs`. */
+  async #settle(signal: AbortSignal): Promise<void> {
+    const { settleMs } = this.#options;
+    const sinceMs = performance.now();
+    let left = [...this.#suspects];
+    for (let pauseMs = firstPauseMs; left.length > 0; pauseMs *= 2) {
+      const isLast = performance.now() - sinceMs >= settleMs;
+      const still: string[] = [];
+      for (let from = 0; from < left.length; from += recheckKeys)
+        still.push(...(await this.#recheck(left.slice(from, from + recheckKeys), isLast, signal)));
+      left = still;
+      if (isLast) break;
+      const restMs = settleMs - (performance.now() - sinceMs);
+      if (left.length > 0) await delay(Math.max(0, Math.min(pauseMs, restMs)), undefined, { signal });
+    }
+    this.#suspects.clear();
+  }
+
+  /** One more look; gives those that still differ, or on the last look counts them. */
+  async #recheck(names: readonly string[], isLast: boolean, signal: AbortSignal): Promise<string[]> {
+    const { keys, ttlToleranceMs } = this.#options;
+    const places = names.map(placeOfName);
+    const look = async (): Promise<Map<string, KeyImage>> => {
+      const part = await this.#retry(signal, () => keys.readKeys(places, false, signal));
+      return new Map(part.images.map((image) => [placeName(image.place), image]));
+    };
+    const before = await look();
+    const theirs = await this.#retry(signal, () => this.#target.readImages(places, signal));
+    const behind = await look();
+    const still: string[] = [];
+    for (let at = 0; at < names.length; at++) {
+      const [first, last, found] = [before.get(names[at]), behind.get(names[at]), theirs[at]];
+      const isRead = first !== undefined && last !== undefined && found !== undefined;
+      const kinds = isRead
+        ? [first, last].map((image) =>
+            differenceOf(canonicalValue(image), canonicalValue(found), ttlToleranceMs),
+          )
+        : [];
+      if (isRead && kinds.includes(undefined)) continue;
+      if (isRead && last.unsupported !== undefined) continue;
+      const [, kind] = kinds;
+      const isStill = isRead && differenceOf(canonicalValue(first), canonicalValue(last), 0) === undefined;
+      if (!isLast) still.push(names[at]);
+      else if (isStill && kind !== undefined) await this.#report(last, kind, signal);
+      else this.#unsettled++;
+    }
+    return still;
+  }
+
+  async #report(image: KeyImage, kind: Difference['kind'], signal: AbortSignal): Promise<void> {
+    this.#found++;
+    const { ns, key } = keyAt(image.place);
+    const isRepaired = this.#options.repairs && (await this.#repair(image, signal));
+    if (isRepaired) this.#repaired++;
+    if (this.differences.length < maxReported)
+      this.differences.push({ ns, key: Buffer.from(key), kind, isRepaired });
+  }
+
+  /** Writes the source's value in place of the target's; true when the target then has it. */
+  async #repair(image: KeyImage, signal: AbortSignal): Promise<boolean> {
+    const out = new ByteWriter(1024);
+    const name = this.#target.nameOf(image.place);
+    const { ns, key } = keyAt(image.place);
+    const cleared = { seq: 0, index: 0, ns, key, op: 'delete', type: 'key' } as const;
+    const commands = this.#encoder.append(out, { changes: [cleared, ...image.changes] });
+    if (this.#encoder.unsupported.length > 0) return false;
+    const replies = await this.#target.write(name, out.bytes, commands, signal);
+    const failure = replies.find((reply) => reply instanceof ReplyError);
+    if (failure === undefined) return true;
+    this.#options.logger.warn('a key could not be repaired', {
+      key: name.toString(),
+      reason: failure instanceof ReplyError ? failure.message : '',
+    });
+    return false;
+  }
+
+  #retry<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
+    return whileUnreachable(retry, this.#options.logger, signal, work);
+  }
+}
+
+const retry = { initialMs: 50, maxMs: 2_000, giveUpAfterMs: 60_000 };
+const partKeys = 4_000;
+const partBytes = 2 * 1024 * 1024;
+const sampleKeys = 500;
+const recheckKeys = 500;
+const firstPauseMs = 50;
+/** Suspects that are held until they are looked at again. */
+const maxSuspects = 50_000;
+/** Differences that are named; all are counted. */
+const maxReported = 1_000;

@@ -1,0 +1,24 @@
+import { isTailraceError } from '../errors/index.js';
+import type { Logger } from '../kit/index.js';
+import { Backoff, type RetryOptions, systemTiming } from '../pipeline/index.js';
+
+/** Runs `work` again, after growing pauses, as long as it ends with `SOURCE_UNREACHABLE` and it is not time to give up. */
+export const whileUnreachable = async <Result>(
+  retry: RetryOptions,
+  logger: Logger,
+  signal: AbortSignal,
+  work: () => Promise<Result>,
+): Promise<Result> => {
+  const backoff = new Backoff(retry, systemTiming);
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isTailraceError(error, 'SOURCE_UNREACHABLE') || !backoff.mayRetry()) throw error;
+      logger.warn('a server cannot be reached, trying again', { reason: error.message });
+      await backoff.wait(signal);
+      signal.throwIfAborted();
+    }
+  }
+};

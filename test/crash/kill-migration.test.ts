@@ -1,0 +1,35 @@
+import { expect, it } from 'vitest';
+import { startRedis, startRedisCluster } from '../services/index.js';
+import { SeededRandom } from '../support/seeded-random.js';
+import { crashMigration } from './migration-run.js';
+
+/** Few, for the sake of time; `npm run crash -- --migrate --kills 100` is the long setting. */
+const kills = Number(process.env['KILLS'] ?? 6);
+const timeout = kills * 3_000 + 90_000;
+
+it(`a store migrated to a Redis under writes is the same after ${kills} kills of the migrator`, {
+  timeout,
+}, async () => {
+  const random = SeededRandom.fromEnvironment('migration to a Redis');
+  const redis = await startRedis();
+  try {
+    const tally = await crashMigration([redis.port], kills, random);
+    expect(tally.migratorKills).toBe(kills);
+    expect(tally.commands).toBeGreaterThan(kills * 20);
+  } finally {
+    await redis.stop();
+  }
+});
+
+it(`a store migrated to a cluster of three masters is the same after ${kills} kills of the migrator`, {
+  timeout,
+}, async () => {
+  const random = SeededRandom.fromEnvironment('migration to a cluster');
+  const cluster = await startRedisCluster();
+  try {
+    const tally = await crashMigration(cluster.ports, kills, random);
+    expect(tally.migratorKills).toBe(kills);
+  } finally {
+    await cluster.stop();
+  }
+});

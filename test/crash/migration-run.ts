@@ -1,0 +1,147 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { parseRedisUrl, RespConnection } from '../../src/resp/index.js';
+import { acceptsConnections, freePort } from '../services/daemon.js';
+import { readDataState } from '../support/data-state.js';
+import { type RandomCommand, randomCommands } from '../support/random-commands.js';
+import type { SeededRandom } from '../support/seeded-random.js';
+import { waitUntil } from '../support/wait-until.js';
+import { TailraceProcess } from './tailrace-process.js';
+
+export interface MigrationTally {
+  readonly migratorKills: number;
+  readonly sourceKills: number;
+  /** Commands that the source acknowledged meanwhile. */
+  readonly commands: number;
+  readonly keys: number;
+}
+
+/**
+ * Migrates a store that random writers never leave alone, killing the migrator again and again and the source now and then,
+ * in the snapshot and behind it; then cuts over, with the writers at work until the source has been asked to be quiet. Ends
+ * with every key of both sides read by ordinary commands and compared here.
+ *
+ * @param ports of the target: one Redis, or the masters of a cluster
+ * @throws Error that names what differs
+ */
+export const crashMigration = async (
+  ports: readonly number[],
+  kills: number,
+  random: SeededRandom,
+): Promise<MigrationTally> => {
+  const directory = mkdtempSync(join(tmpdir(), 'tailrace-crash-migration-'));
+  const port = await freePort();
+  const url = `redis://127.0.0.1:${port}`;
+  const serve = new TailraceProcess(
+    ['serve', '-d', join(directory, 'store'), '-l', `127.0.0.1:${port}`],
+    directory,
+  );
+  const ends = ['--from', url, '--to', `redis://127.0.0.1:${ports[0]}`];
+  // Slow enough that most kills hit the snapshot.
+  const migrator = new TailraceProcess(
+    ['migrate', ...ends, '--follow', '--max-keys-per-second', String(Math.ceil(fillKeys / (0.3 * kills)))],
+    directory,
+  );
+  let isOver = false;
+  let sourceKills = 0;
+  try {
+    serve.start();
+    await waitUntil('the source serves', () => acceptsConnections(port));
+    await fill(url);
+    const writers = [random.fork(), random.fork()].map((fork) => write(url, fork, () => isOver));
+    migrator.start();
+    for (let kill = 0; kill < kills; kill++) {
+      await begun(migrator);
+      await delay(random.below(400));
+      if (migrator.failure !== undefined) throw new Error(migrator.failure);
+      await migrator.killAndRestart();
+      if (random.below(5) === 0) {
+        sourceKills++;
+        await serve.killAndRestart();
+      }
+    }
+    await begun(migrator);
+    const cutover = new TailraceProcess(['cutover', ...ends, '--quiet-for', '700'], directory);
+    cutover.start();
+    // It takes over from the migrator while writes go on; they end when the migrator has noticed.
+    await migrator.ended();
+    isOver = true;
+    const commands = (await Promise.all(writers)).reduce((total, count) => total + count, 0);
+    const said = await cutover.ended();
+    if (cutover.exitCode !== 0) throw new Error(`cutover ended with ${cutover.exitCode}:\n${said}`);
+    const keys = await requireSame(url, ports);
+    return { migratorKills: migrator.kills, sourceKills, commands, keys };
+  } finally {
+    isOver = true;
+    await migrator.kill();
+    await serve.kill();
+    rmSync(directory, { recursive: true, force: true });
+  }
+};
+
+const begun = (migrator: TailraceProcess): Promise<void> =>
+  waitUntil('the migrator has begun', () => {
+    if (migrator.failure !== undefined) throw new Error(migrator.failure);
+    return migrator.said.includes('migration ');
+  });
+
+const fillKeys = 3_000;
+
+const fill = async (url: string): Promise<void> => {
+  const connection = await RespConnection.open(parseRedisUrl(url));
+  const commands: RandomCommand[] = Array.from({ length: fillKeys }, (_, at) =>
+    at % 3 === 0
+      ? ['SET', `fill:${at}`, 'x'.repeat(at % 200)]
+      : at % 3 === 1
+        ? ['HSET', `fill:${at}`, 'a', `${at}`, 'b', '']
+        : ['RPUSH', `fill:${at}`, 'a', `${at}`, 'a'],
+  );
+  await Promise.all(commands.map((words) => connection.call(...words)));
+  connection.close();
+};
+
+/** Random commands, one after the other; a lost connection is opened again. */
+const write = async (url: string, random: SeededRandom, isOver: () => boolean): Promise<number> => {
+  const next = randomCommands(random);
+  let commands = 0;
+  while (!isOver()) {
+    let connection: RespConnection | undefined;
+    try {
+      connection = await RespConnection.open(parseRedisUrl(url));
+      while (!isOver()) {
+        const command = next();
+        // Seldom: a store that is always empty shows nothing.
+        if (command[0] === 'FLUSHDB' && random.below(20) > 0) continue;
+        await connection.call(...command);
+        commands++;
+      }
+    } catch {
+      await delay(20);
+    } finally {
+      connection?.close();
+    }
+  }
+  return commands;
+};
+
+const requireSame = async (url: string, ports: readonly number[]): Promise<number> => {
+  const source = await RespConnection.open(parseRedisUrl(url));
+  const expected = await readDataState(source);
+  source.close();
+  const found: Record<string, unknown> = {};
+  for (const port of ports) {
+    const target = await RespConnection.open({ host: '127.0.0.1', port });
+    Object.assign(found, await readDataState(target, (key) => key.startsWith('tailrace:migrate:position')));
+    target.close();
+  }
+  const names = new Set([...Object.keys(expected), ...Object.keys(found)]);
+  for (const name of names)
+    if (!isDeepStrictEqual(expected[name], found[name]))
+      throw new Error(
+        `${JSON.stringify(name)} is ${JSON.stringify(found[name])} and should be ${JSON.stringify(expected[name])}`,
+      );
+  return names.size;
+};
