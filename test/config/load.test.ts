@@ -71,7 +71,7 @@ transforms:
       'p.yaml:1:1 name: is required',
       'p.yaml:12:19 errors.poison: must be one of fail, skip, dead-letter, not "ignore"',
       'p.yaml:11:8 retry.max: must be a time, such as 500ms, 30s or 5m, not "soon"',
-      'p.yaml:3:14 source.connector: there is no connector "kvrockz" (did you mean "kvrocks"?); there are engine, kvrocks, wal',
+      'p.yaml:3:14 source.connector: there is no connector "kvrockz" (did you mean "kvrocks"?); there are engine, file, kvrocks, wal',
       'p.yaml:6:5 sinks[0].pth: unknown key (did you mean "path"?)',
       'p.yaml:5:5 sinks[0].path: is required',
       'p.yaml:7:11 sinks[0].sync: must be true or false, not "sometimes"',
