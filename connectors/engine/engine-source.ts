@@ -1,5 +1,6 @@
 import { Engine, type Store, type WalIterator } from '../../src/engine/index.js';
 import {
+  type Finding,
   type Position,
   type Pulled,
   type PullLimit,
@@ -25,6 +26,7 @@ export class EngineSource implements Source {
   readonly #open: () => Promise<BorrowedStore>;
   readonly #idleMs: number;
   readonly #slot: string | undefined;
+  readonly #check: (() => Promise<readonly Finding[]>) | undefined;
   #store: Store | undefined;
   #giveBack: (() => Promise<void>) | undefined;
   #iterator: WalIterator | undefined;
@@ -35,12 +37,13 @@ export class EngineSource implements Source {
    */
   constructor(
     store: Store | (() => Promise<BorrowedStore>),
-    options: { idleMs?: number; slot?: string } = {},
+    options: { idleMs?: number; slot?: string; check?: () => Promise<readonly Finding[]> } = {},
   ) {
     this.#open =
       typeof store === 'function' ? store : async () => ({ store, giveBack: async () => undefined });
     this.#idleMs = options.idleMs ?? defaultIdleMs;
     this.#slot = options.slot;
+    this.#check = options.check;
   }
 
   async open(start: StartPoint): Promise<void> {
@@ -78,6 +81,10 @@ export class EngineSource implements Source {
 
   async retention(): Promise<Retention> {
     return this.#store instanceof Engine ? { firstSequence: this.#store.stats().firstLogSequence } : {};
+  }
+
+  async check(): Promise<readonly Finding[]> {
+    return (await this.#check?.()) ?? [{ name: 'store', status: 'ok', detail: 'open in this process' }];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

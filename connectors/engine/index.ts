@@ -1,4 +1,5 @@
 import type { SourceDefinition } from '../../src/kit/index.js';
+import { checkStore } from './check.js';
 import { EngineSource } from './engine-source.js';
 import { borrowEngine } from './open-engines.js';
 
@@ -27,5 +28,8 @@ export const engineSource: SourceDefinition<EngineSourceOptions> = {
     },
   },
   create: ({ path, slot }, { pipeline }) =>
-    new EngineSource(() => borrowEngine(path), { slot: slot || pipeline.replace(/[^\x21-\x7e]/g, '-') }),
+    new EngineSource(() => borrowEngine(path), {
+      slot: slot || pipeline.replace(/[^\x21-\x7e]/g, '-'),
+      check: () => checkStore(path),
+    }),
 };

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   ContiguityCheck,
+  type Finding,
   isTailraceError,
   type Logger,
   type PluginContext,
@@ -20,6 +21,7 @@ import {
   type StartPoint,
   TailraceError,
 } from '../../src/kit/index.js';
+import { checkServer } from './check.js';
 import { type PolledUpdates, readPolledUpdates } from './polled-updates.js';
 import { lostNewest, meaningOf } from './refusal.js';
 
@@ -136,6 +138,15 @@ export class KvrocksSource implements Source {
     );
     const seconds = Array.isArray(reply) ? Number(reply[1]) : 0;
     return seconds > 0 ? { keptMs: seconds * 1000 } : {};
+  }
+
+  async check(signal: AbortSignal): Promise<readonly Finding[]> {
+    const connection = await RespConnection.open(this.#address, { signal });
+    try {
+      return await checkServer(connection, this.#place);
+    } finally {
+      connection.close();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,6 @@
 import { LogDirectoryReader, type LoggedBatch } from '../../src/engine/index.js';
 import {
+  type Finding,
   type Position,
   type Pulled,
   type PullLimit,
@@ -52,6 +53,18 @@ export class WalSource implements Source {
 
   async acknowledge(): Promise<void> {
     // The files belong to whoever writes them.
+  }
+
+  async check(): Promise<readonly Finding[]> {
+    const reader = new LogDirectoryReader(this.#options.path, 0);
+    try {
+      const first = reader.next();
+      const detail =
+        first === undefined ? 'the log is empty' : `the log begins at sequence number ${first.sequence}`;
+      return [{ name: 'log', status: 'ok', detail }];
+    } finally {
+      reader.close();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

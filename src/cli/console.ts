@@ -1,5 +1,6 @@
 import process from 'node:process';
 import type { Logger } from '../kit/index.js';
+import { redactFacts, redactText } from './redact.js';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export const logLevels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
@@ -11,20 +12,22 @@ export interface OutputOptions {
   readonly logLevel: LogLevel;
 }
 
-/** A logger that writes lines to standard error: text for people, JSON objects with `--json`. */
+/** A logger that writes lines to standard error: text for people, JSON objects with `--json`. Never secrets. */
 export const consoleLogger = ({ isJson, isQuiet, logLevel }: OutputOptions): Logger => {
   const lowest = logLevels.indexOf(isQuiet ? 'error' : logLevel);
   const write = (level: LogLevel, message: string, facts: Readonly<Record<string, unknown>> = {}): void => {
     if (logLevels.indexOf(level) < lowest) return;
     clearLiveLine();
+    const shown = redactFacts(facts);
+    const said = redactText(message);
     if (isJson) {
       process.stderr.write(
-        `${JSON.stringify({ time: new Date().toISOString(), level, message, ...facts })}\n`,
+        `${JSON.stringify({ time: new Date().toISOString(), level, message: said, ...shown })}\n`,
       );
       return;
     }
-    const details = Object.entries(facts).map(([name, value]) => ` ${name}=${printable(value)}`);
-    process.stderr.write(`${new Date().toISOString()} ${level.padEnd(5)} ${message}${details.join('')}\n`);
+    const details = Object.entries(shown).map(([name, value]) => ` ${name}=${printable(value)}`);
+    process.stderr.write(`${new Date().toISOString()} ${level.padEnd(5)} ${said}${details.join('')}\n`);
   };
   return {
     debug: (message, facts) => write('debug', message, facts),

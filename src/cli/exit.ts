@@ -1,5 +1,6 @@
 import process from 'node:process';
 import { isTailraceError } from '../errors/index.js';
+import { redactFacts, redactText } from './redact.js';
 
 /** What the process ends with. */
 export const ExitCode = { Done: 0, Failed: 1, Usage: 2, Different: 3, Interrupted: 130 } as const;
@@ -9,13 +10,15 @@ const usageCodes = new Set(['CONFIG_INVALID', 'USAGE']);
 /** Tells what went wrong, where, and what to do; returns the exit code. */
 export const reportError = (error: unknown, isJson: boolean): number => {
   if (!isTailraceError(error)) {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const text = redactText(error instanceof Error ? (error.stack ?? error.message) : String(error));
     process.stderr.write(
       isJson ? `${JSON.stringify({ code: 'INTERNAL', message: text })}\n` : `error: ${text}\n`,
     );
     return ExitCode.Failed;
   }
-  const { code, message, context, remedy } = error;
+  const { code, remedy } = error;
+  const message = redactText(error.message);
+  const context = redactFacts(error.context);
   if (isJson) process.stderr.write(`${JSON.stringify({ code, message, context, remedy })}\n`);
   else
     process.stderr.write(`error: ${message}\n${remedy === '' ? '' : `       ${remedy}\n`}       (${code})\n`);

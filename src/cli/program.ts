@@ -84,6 +84,17 @@ Exit codes: 0 done, 1 failed while running, 2 wrong usage or config, 3 differenc
     });
 
   program
+    .command('doctor [files...]')
+    .description(
+      'look whether pipelines would run: connections, versions, permissions, retention; changes nothing',
+    )
+    .addHelpText('after', '\nExample:\n  tailrace doctor orders.yaml')
+    .action(async (files: string[], _options: object, command: Command) => {
+      const { doctorCommand } = await import('./commands/doctor.js');
+      await doctorCommand(filesOf(files, command), outputOf(command));
+    });
+
+  program
     .command('tail <source>')
     .description(
       'print the decoded changes of a server (redis://…), a store or a directory of RocksDB log files',

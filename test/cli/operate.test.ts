@@ -170,6 +170,37 @@ admin: { listen: "127.0.0.1:${port}" }
     expect((await tailrace('run', file)).stderr).toContain('HISTORY_MISMATCH');
   });
 
+  it('is told by doctor what would keep it from running, without anything being claimed', async () => {
+    await fillStore('looked', 3);
+    const port = await freePort();
+    const good = write(
+      'good-doctor.yaml',
+      `name: looked\nsource: { connector: engine, path: ${path('looked')} }\nsinks: [{ sink: file, path: ${path('looked.ndjson')} }]\n`,
+    );
+    const fine = await tailrace('doctor', good);
+    expect([fine.status, fine.stdout]).toEqual([
+      0,
+      expect.stringMatching(/ok +looked +file +guarantee +file: exactly-once\n/),
+    ]);
+    expect(fine.stdout).toContain('is at sequence number 3');
+    expect(existsSync(path('looked.ndjson'))).toBe(false);
+    const bad = write(
+      'bad-doctor.yaml',
+      `name: sick
+source: { connector: kvrocks, url: "redis://:hunter2@127.0.0.1:${port}" }
+sinks: [{ sink: redis, url: "redis://:hunter2@127.0.0.1:${port}" }]
+errors: { poison: dead-letter }
+offsets: { store: redis, url: "redis://:hunter2@127.0.0.1:${port}" }
+`,
+    );
+    const sick = await tailrace('doctor', bad, '--json');
+    expect(sick.status).toBe(1);
+    const findings = JSON.parse(sick.stdout) as { part: string; status: string }[];
+    const failing = new Set(findings.filter(({ status }) => status === 'fail').map(({ part }) => part));
+    expect([...failing].sort()).toEqual(['offsets', 'redis', 'source']);
+    expect(sick.stdout + sick.stderr).not.toContain('hunter2');
+  });
+
   it('names the place of a pattern that cannot be used', async () => {
     const file = write(
       'p.yaml',

@@ -1,0 +1,16 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Engine } from '../../src/engine/index.js';
+import type { Finding } from '../../src/kit/index.js';
+
+/** What `tailrace doctor` sees of a store, by looking into it without becoming its writer. */
+export const checkStore = async (path: string): Promise<Finding[]> => {
+  const directory = resolve(path);
+  if (!existsSync(directory)) return [{ name: 'store', status: 'ok', detail: `${directory} will be made` }];
+  await using engine = await Engine.open(directory, { isReadOnly: true });
+  const { firstLogSequence } = engine.stats();
+  return [
+    { name: 'store', status: 'ok', detail: `${directory} is at sequence number ${engine.sequence}` },
+    { name: 'retention', status: 'ok', detail: `the log begins at sequence number ${firstLogSequence}` },
+  ];
+};

@@ -1,0 +1,131 @@
+import process from 'node:process';
+import { type PipelineConfig, requirePipelines } from '../../../config/index.js';
+import { isTailraceError } from '../../errors/index.js';
+import type { Finding, Logger } from '../../kit/index.js';
+import { consoleLogger, formatTable, type OutputOptions } from '../console.js';
+import { ExitCode } from '../exit.js';
+import { registryFor } from '../load-plugins.js';
+import { openDeadLetters } from '../open-dead-letters.js';
+import { openOffsets } from '../open-offsets.js';
+import { redactText } from '../redact.js';
+import { assemble } from '../run-pipelines.js';
+
+interface PlacedFinding extends Finding {
+  readonly pipeline: string;
+  /** `source`, the name of a sink, `offsets` … */
+  readonly part: string;
+}
+
+/**
+ * Looks whether pipelines would run: their files, and the source, the sinks and the stores of each, without claiming or
+ * changing anything. Exits 1 when something fails.
+ */
+export const doctorCommand = async (files: readonly string[], output: OutputOptions): Promise<void> => {
+  const configs = requirePipelines(files, await registryFor(files));
+  const log = consoleLogger({ ...output, logLevel: 'error' });
+  const findings = (await Promise.all(configs.map((config) => examine(config, log)))).flat();
+  if (output.isJson) process.stdout.write(`${JSON.stringify(findings)}\n`);
+  else process.stdout.write(`${textOf(findings)}\n`);
+  if (findings.some(({ status }) => status === 'fail')) process.exitCode = ExitCode.Failed;
+};
+
+const examine = async (config: PipelineConfig, log: Logger): Promise<PlacedFinding[]> => {
+  const placed = async (part: string, look: () => Promise<readonly Finding[]>): Promise<PlacedFinding[]> =>
+    (await look().catch((error: unknown): Finding[] => [failure(error)])).map((finding) => ({
+      pipeline: config.name,
+      part,
+      ...finding,
+      detail: redactText(finding.detail),
+    }));
+  const context = { pipeline: config.name, log };
+  const { offsets, errors, sinks } = config;
+  const parts = [
+    placed('file', async () => {
+      await using assembled = await assemble(config, log);
+      const guarantees = assembled.pipeline
+        .status()
+        .sinks.map(({ name, guarantee }) => `${name}: ${guarantee}`);
+      return [{ name: 'guarantee', status: 'ok', detail: guarantees.join(', ') }];
+    }),
+    placed('source', async () => {
+      await using source = config.source.definition.create(config.source.options, context);
+      return await looked((signal) => source.check?.(signal));
+    }),
+    ...sinks.map(({ name, definition, options }) =>
+      placed(name, async () => {
+        await using sink = definition.create(options, context);
+        return await looked((signal) => sink.check?.(signal));
+      }),
+    ),
+  ];
+  if (offsets.store !== 'file')
+    parts.push(
+      placed('offsets', async () => {
+        await using store = openOffsets(offsets);
+        const stored = await store.list(config.name);
+        const detail = `${offsets.store}, ${stored.length} positions of this pipeline`;
+        return [{ name: 'positions', status: 'ok', detail }];
+      }),
+    );
+  if (errors.poison === 'dead-letter' || errors.undecodable === 'dead-letter')
+    parts.push(
+      placed('dead letters', async () => {
+        await using target = openDeadLetters(config);
+        const letters = (await target.list()).filter(({ pipeline }) => pipeline === config.name);
+        return [
+          letters.length === 0
+            ? { name: 'letters', status: 'ok', detail: 'none' }
+            : {
+                name: 'letters',
+                status: 'warn',
+                detail: `${letters.length} are not settled`,
+                remedy: 'See `tailrace dead-letters list`.',
+              },
+        ];
+      }),
+    );
+  return (await Promise.all(parts)).flat();
+};
+
+/** What the part says of itself, within a time. */
+const looked = async (
+  check: (signal: AbortSignal) => Promise<readonly Finding[]> | undefined,
+): Promise<readonly Finding[]> => {
+  const expired = new AbortController();
+  const timer = setTimeout(
+    () => expired.abort(new Error(`no answer within ${checkTimeoutMs} ms`)),
+    checkTimeoutMs,
+  );
+  const aborted = new Promise<never>((_, reject) =>
+    expired.signal.addEventListener('abort', () => reject(expired.signal.reason)),
+  );
+  try {
+    const found = await Promise.race([check(expired.signal), aborted]);
+    return found ?? [{ name: 'check', status: 'warn', detail: 'it does not say whether it would work' }];
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
+const failure = (error: unknown): Finding => {
+  const detail = error instanceof Error ? error.message : String(error);
+  return {
+    name: 'check',
+    status: 'fail',
+    detail,
+    ...(isTailraceError(error) ? { remedy: error.remedy } : {}),
+  };
+};
+
+const textOf = (findings: readonly PlacedFinding[]): string => {
+  const table = formatTable(
+    ['', 'PIPELINE', 'PART', 'WHAT', 'FOUND'],
+    findings.map(({ status, pipeline, part, name, detail }) => [status, pipeline, part, name, detail]),
+  );
+  const remedies = findings.flatMap(({ status, part, remedy }) =>
+    status === 'ok' || remedy === undefined ? [] : [`${part}: ${remedy}`],
+  );
+  return [table, ...new Set(remedies)].join('\n');
+};
+
+const checkTimeoutMs = 15_000;

@@ -1,0 +1,13 @@
+/** Text without the passwords of addresses: `redis://user:secret@host` becomes `redis://user:***@host`. */
+export const redactText = (text: string): string =>
+  text.includes('://') ? text.replace(/(\b[\w+.-]+:\/\/[^\s/:@"']*):[^\s/@"']+@/g, '$1:***@') : text;
+
+/** Facts without secrets: those that are named so, and those in addresses. */
+export const redactFacts = (facts: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {
+  const redacted: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(facts))
+    redacted[name] = secretName.test(name) ? '***' : typeof value === 'string' ? redactText(value) : value;
+  return redacted;
+};
+
+const secretName = /password|passphrase|secret|token|credential|authorization/i;

@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest';
+import { redactFacts, redactText } from '../../src/cli/redact.js';
+
+describe('what is logged', () => {
+  it('has no passwords of addresses', () => {
+    for (const [text, shown] of [
+      ['redis://user:s3cret@host:6379/0', 'redis://user:***@host:6379/0'],
+      [
+        'cannot reach postgres://:pa$$w@h and rediss://:x@y',
+        'cannot reach postgres://:***@h and rediss://:***@y',
+      ],
+      ['http://127.0.0.1:9464/status', 'http://127.0.0.1:9464/status'],
+      ['see https://user@example.org/a:b@c', 'see https://user@example.org/a:b@c'],
+      ['"url":"redis://:p@h"', '"url":"redis://:***@h"'],
+    ])
+      expect(redactText(text)).toBe(shown);
+  });
+
+  it('has no facts that are secrets by their name', () => {
+    expect(redactFacts({ password: 'p', saslPassword: 'p', url: 'redis://:p@h', sequence: 7 })).toEqual({
+      password: '***',
+      saslPassword: '***',
+      url: 'redis://:***@h',
+      sequence: 7,
+    });
+  });
+});
