@@ -54,14 +54,14 @@ export class TreeMerge {
     this.#entries = root.entries;
     this.#largeEntries = root.largeEntries;
     if (root.unit === 0) {
-      this.#addChanges(lowestKey, undefined);
+      yield* this.#addChanges(lowestKey, undefined);
     } else if (this.#coversAll(root)) {
       yield* this.#dropTree(root.unit, root.level, root.largeEntries > 0);
       this.#entries = 0;
       this.#largeEntries = 0;
-      this.#addChanges(lowestKey, undefined);
+      yield* this.#addChanges(lowestKey, undefined);
     } else if (root.level === 0) {
-      this.#mergeLeaf(root.unit, lowestKey, undefined);
+      yield* this.#mergeLeaf(root.unit, lowestKey, undefined);
     } else {
       yield* this.#mergeBranch(root.unit, root.level, lowestKey, undefined, true);
     }
@@ -91,9 +91,9 @@ export class TreeMerge {
       }
       if (this.#isCovered(separators[i], childHigh)) {
         yield* this.#dropTree(children[i], level - 1, true);
-        this.#addChanges(separators[i], childHigh);
+        yield* this.#addChanges(separators[i], childHigh);
       } else if (level === 1) {
-        this.#mergeLeaf(children[i], separators[i], childHigh);
+        yield* this.#mergeLeaf(children[i], separators[i], childHigh);
       } else {
         yield* this.#mergeBranch(children[i], level - 1, separators[i], childHigh, isLeftmost && i === 0);
       }
@@ -101,30 +101,34 @@ export class TreeMerge {
     }
   }
 
-  #mergeLeaf(unit: number, low: TreeKey, high: TreeKey | undefined): void {
-    const { bytes, base, isCached } = this.#readLeaf(unit);
-    if (this.#builder(0).isEmpty && !this.#rangeBeginsBelow(high)) {
-      const isBelow = (): boolean => this.#isBelow(high);
-      const result = this.#patch.apply(bytes, base, this.#changes, isBelow, isCached);
-      if (result !== 'unfit') {
-        if (result === 'patched') this.#space.release(unit, 1);
-        this.#entries += this.#patch.entriesDelta;
-        this.#largeEntries += this.#patch.largeDelta;
-        this.#builder(1).add(childEntry(low, result === 'patched' ? this.#output.unit : unit));
-        return;
-      }
-    }
+  *#mergeLeaf(unit: number, low: TreeKey, high: TreeKey | undefined): Generator<undefined, void> {
+    if (this.#patchLeaf(unit, low, high)) return;
+    const { bytes, base } = this.#readLeaf(unit);
     this.#start(0, low);
-    this.#mergeEntries(copyOfPage(bytes, base), high);
+    yield* this.#mergeEntries(copyOfPage(bytes, base), high);
     this.#space.release(unit, 1);
   }
 
+  /** The common case; false when the leaf needs more than patching. */
+  #patchLeaf(unit: number, low: TreeKey, high: TreeKey | undefined): boolean {
+    if (!this.#builder(0).isEmpty || this.#rangeBeginsBelow(high)) return false;
+    const { bytes, base, isCached } = this.#readLeaf(unit);
+    const result = this.#patch.apply(bytes, base, this.#changes, () => this.#isBelow(high), isCached);
+    if (result === 'unfit') return false;
+    if (result === 'patched') this.#space.release(unit, 1);
+    this.#entries += this.#patch.entriesDelta;
+    this.#largeEntries += this.#patch.largeDelta;
+    this.#builder(1).add(childEntry(low, result === 'patched' ? this.#output.unit : unit));
+    return true;
+  }
+
   /** The general case: each entry of the page and each change below `high`, in order. The page is the caller's. */
-  #mergeEntries(page: Buffer, high: TreeKey | undefined): void {
+  *#mergeEntries(page: Buffer, high: TreeKey | undefined): Generator<undefined, void> {
     const changes = this.#changes;
     const builder = this.#builder(0);
     const count = countOf(page, 0);
     const entry = this.#entry;
+    let added = 0;
     for (let i = 0; i < count; i++) {
       entry.readLeaf(page, 0, i);
       const key = keyOf(page, 0, entry);
@@ -136,6 +140,7 @@ export class TreeMerge {
         if (order === 0) isReplaced = true;
         this.#addChange();
         if (order === 0) break;
+        if (++added % changesPerStep === 0) yield;
       }
       entry.readLeaf(page, 0, i);
       if (isReplaced || this.#isInRange(page)) {
@@ -151,13 +156,21 @@ export class TreeMerge {
         isLarge: entry.isLarge,
       });
     }
-    while (changes.valid && this.#isBelow(high)) this.#addChange();
+    yield* this.#addChangesBelow(high);
   }
 
   /** Adds the changes below `high` where the tree holds nothing. */
-  #addChanges(low: TreeKey, high: TreeKey | undefined): void {
+  *#addChanges(low: TreeKey, high: TreeKey | undefined): Generator<undefined, void> {
     this.#start(0, low);
-    while (this.#changes.valid && this.#isBelow(high)) this.#addChange();
+    yield* this.#addChangesBelow(high);
+  }
+
+  /** They may be very many: all of them, in an empty tree or behind its last key. */
+  *#addChangesBelow(high: TreeKey | undefined): Generator<undefined, void> {
+    for (let added = 1; this.#changes.valid && this.#isBelow(high); added++) {
+      this.#addChange();
+      if (added % changesPerStep === 0) yield;
+    }
   }
 
   #addChange(): void {
@@ -383,6 +396,9 @@ export class TreeMerge {
     for (const builder of this.#builders) this.#dropKey(builder.startAt(undefined));
   }
 }
+
+/** Changes that are added without a pause. */
+const changesPerStep = 64;
 
 const copyOfPage = (bytes: Buffer, base: number): Buffer =>
   Buffer.from(bytes.subarray(base, base + pageBytes));
