@@ -80,18 +80,26 @@ const inputOf = (context: CommandContext, key: Buffer): ScoredMember[] | ErrorRe
   return selectRange(context, input, { by: 'rank', start: 0, stop: -1 }, false);
 };
 
-/** The result in the order of members. */
+/**
+ * The result in the order of members. Like Redis, unions and intersections take the smallest input first: sums of
+ * infinities depend on it.
+ */
 const combine = (
   context: CommandContext,
   operation: Operation,
   query: AlgebraQuery,
 ): ScoredMember[] | ErrorReply => {
-  const result = new Map<string, { member: Buffer; score: number; inputs: number }>();
+  const inputs: { readonly members: ScoredMember[]; readonly weight: number }[] = [];
   for (const [index, key] of query.keys.entries()) {
-    const input = inputOf(context, key);
-    if (input instanceof ErrorReply) return input;
-    for (const { member, score } of input) {
-      const weighted = orZero(score * (query.weights[index] ?? 1));
+    const members = inputOf(context, key);
+    if (members instanceof ErrorReply) return members;
+    inputs.push({ members, weight: query.weights[index] ?? 1 });
+  }
+  if (operation !== 'diff') inputs.sort((a, b) => a.members.length - b.members.length);
+  const result = new Map<string, { member: Buffer; score: number; inputs: number }>();
+  for (const [index, { members, weight }] of inputs.entries())
+    for (const { member, score } of members) {
+      const weighted = orZero(score * weight);
       const name = member.toString('latin1');
       const known = result.get(name);
       if (known === undefined) {
@@ -102,18 +110,20 @@ const combine = (
         known.inputs++;
       }
     }
-  }
   const needed = operation === 'inter' ? query.keys.length : 1;
   return [...result.values()]
-    .filter(({ inputs }) => inputs >= needed)
+    .filter((found) => found.inputs >= needed)
     .sort((a, b) => Buffer.compare(a.member, b.member));
 };
 
-const aggregateScores = (aggregate: Aggregate, a: number, b: number): number =>
-  aggregate === 'SUM' ? orZero(a + b) : aggregate === 'MIN' ? Math.min(a, b) : Math.max(a, b);
+/** Of two equal scores the first stays: 0 and −0 are equal. */
+const aggregateScores = (aggregate: Aggregate, a: number, b: number): number => {
+  if (aggregate === 'SUM') return orZero(a + b);
+  return (aggregate === 'MIN' ? b < a : b > a) ? b : a;
+};
 
-/** inf − inf and 0 · inf count as 0. */
-const orZero = (score: number): number => (Number.isNaN(score) ? 0 : score);
+/** inf − inf and 0 · inf count as 0, and so does −0, which would have a place of its own. */
+const orZero = (score: number): number => (score === 0 || Number.isNaN(score) ? 0 : score);
 
 const byScore = (a: ScoredMember, b: ScoredMember): number =>
   a.score === b.score ? Buffer.compare(a.member, b.member) : a.score - b.score < 0 ? -1 : 1;
