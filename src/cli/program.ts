@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { addCheckpointCommands } from './checkpoints/program.js';
 import type { LetterFlags } from './commands/dead-letters.js';
 import { logLevels, type OutputOptions } from './console.js';
 import { addMigrationCommands } from './migration/program.js';
@@ -139,6 +140,13 @@ Examples:
     )
     .option('--no-protected-mode', 'allow other addresses than loopback without a password')
     .option('--dump-dir <directory>', 'where KPROFILE MEMORY DUMP may write (default: profiles in the store)')
+    .option(
+      '--restore-dir <directory>',
+      'where CHECKPOINT RESTORE may make stores (default: beside the store)',
+    )
+    .option('--checkpoint-every <seconds>', 'make a checkpoint so often, if anything changed', wholeNumber, 0)
+    .option('--checkpoint-changes <count>', 'make a checkpoint after so many changes', wholeNumber, 0)
+    .option('--checkpoint-keep <count>', 'how many of these are kept', wholeNumber, 3)
     .option('--wal-ttl <seconds>', 'keep changes in the log for at least so long', wholeNumber, 10_800)
     .option('--wal-keep <MiB>', 'keep as much of the log, however old', wholeNumber, 64)
     .option('--wal-max <MiB>', 'never keep more of the log, whoever needs it', wholeNumber, 16_384)
@@ -166,6 +174,7 @@ Examples:
 
   addMigrationCommands(program, outputOf);
   addWalCommands(program);
+  addCheckpointCommands(program, outputOf);
   addOffsetsCommands(program);
   addDeadLetterCommands(program);
 
@@ -318,6 +327,10 @@ export interface ServeFlags {
   readonly requirepass?: string;
   readonly protectedMode: boolean;
   readonly dumpDir?: string;
+  readonly restoreDir?: string;
+  readonly checkpointEvery: number;
+  readonly checkpointChanges: number;
+  readonly checkpointKeep: number;
   readonly walTtl: number;
   readonly walKeep: number;
   readonly walMax: number;

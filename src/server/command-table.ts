@@ -1,4 +1,5 @@
 import { type DataCommand, dataCommands } from '../data-model/index.js';
+import { checkpointCommands } from './commands/checkpoint-commands.js';
 import { clientCommands } from './commands/client-commands.js';
 import { commandCommands } from './commands/command-commands.js';
 import { configCommands } from './commands/config-commands.js';
@@ -87,6 +88,7 @@ const serverCommands: readonly (readonly ServerCommand[])[] = [
   recordCommands,
   logCommands,
   memoryCommands,
+  checkpointCommands,
   slotCommands,
   namespaceCommands,
   pubSubCommands,

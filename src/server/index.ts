@@ -1,2 +1,3 @@
+export { type CheckpointAnswer, runCheckpointRequest } from './checkpoint-request.js';
 export { Server } from './server.js';
 export { defaultServerOptions, type ServerOptions, type TlsFiles } from './server-options.js';

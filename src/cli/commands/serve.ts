@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { Engine, type RetentionEvent } from '../../engine/index.js';
+import { type CheckpointPolicyOptions, Engine, type RetentionEvent } from '../../engine/index.js';
 import { TailraceError } from '../../errors/index.js';
 import { inaccessible } from '../../files/index.js';
 import type { Logger } from '../../kit/index.js';
@@ -10,6 +10,7 @@ import { consoleLogger, formatCount, type OutputOptions } from '../console.js';
 import { onInterrupt } from '../interrupt.js';
 import { parseListenAddress } from '../listen-address.js';
 import type { ServeFlags } from '../program.js';
+import { noteServer } from '../server-file.js';
 
 /** Serves a store until the process is told to stop. */
 export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Promise<void> => {
@@ -20,6 +21,7 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
   await using engine = await Engine.open(flags.dir, {
     sync: flags.sync,
     syncIntervalMs: flags.syncInterval,
+    ...checkpointPolicyOf(flags),
     retention: {
       keepMs: flags.walTtl * 1000,
       keepBytes: flags.walKeep * mebibyte,
@@ -36,6 +38,7 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
     password: flags.requirepass ?? process.env['TAILRACE_PASSWORD'] ?? '',
     isProtected: flags.protectedMode,
     dumpDirectory: flags.dumpDir ?? '',
+    restoreDirectory: flags.restoreDir ?? '',
     maxClients: flags.maxclients,
     idleTimeoutSeconds: flags.timeout,
     expire: flags.expire,
@@ -47,6 +50,7 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
         error: error instanceof Error ? error.stack : String(error),
       }),
   });
+  using _noted = noteServer(engine.directory, host, server.port, flags.tlsCert !== undefined);
   log.info('serving', {
     address: `${host}:${server.port}`,
     directory: engine.directory,
@@ -59,6 +63,18 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
     else interrupted.addEventListener('abort', () => resolve(), { once: true });
   });
   log.info('stopping', { clients: server.connections, sequence: engine.sequence });
+};
+
+const checkpointPolicyOf = (flags: ServeFlags): { checkpointPolicy?: CheckpointPolicyOptions } => {
+  const { checkpointEvery, checkpointChanges, checkpointKeep } = flags;
+  if (checkpointEvery === 0 && checkpointChanges === 0) return {};
+  return {
+    checkpointPolicy: {
+      ...(checkpointEvery > 0 ? { everyMs: checkpointEvery * 1000 } : {}),
+      ...(checkpointChanges > 0 ? { everyChanges: checkpointChanges } : {}),
+      keep: checkpointKeep,
+    },
+  };
 };
 
 const logRetention = (log: Logger, event: RetentionEvent): void => {

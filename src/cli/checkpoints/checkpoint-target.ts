@@ -1,0 +1,88 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import process from 'node:process';
+import { Engine } from '../../engine/index.js';
+import { isTailraceError, TailraceError } from '../../errors/index.js';
+import { parseRedisUrl, ReplyError, RespConnection } from '../../resp/index.js';
+import { type CheckpointAnswer, runCheckpointRequest } from '../../server/index.js';
+import { findServer, type RunningServer } from '../server-file.js';
+
+/**
+ * Carries out a request about the checkpoints of a store: of the server that a URL names; of a directory through the
+ * server that runs on it, or else in this process.
+ */
+export const requestCheckpoints = async (
+  store: string,
+  words: readonly string[],
+  password: string | undefined,
+): Promise<CheckpointAnswer> => {
+  if (/^rediss?:\/\//.test(store)) return askServer(store, words, password);
+  const directory = resolve(store);
+  if (!existsSync(join(directory, 'IDENTITY'))) throw noStore(directory);
+  const server = findServer(directory);
+  if (server !== undefined && (await isServerOf(server, password)))
+    return askServer(server.url, words, password);
+  return openDirectory(directory, words);
+};
+
+const openDirectory = async (directory: string, words: readonly string[]): Promise<CheckpointAnswer> => {
+  const isReadOnly = words[0] === 'LIST' || words[0] === 'SHOW';
+  await using engine = await Engine.open(directory, { isReadOnly });
+  const scope = {
+    checkpoints: engine.checkpoints,
+    creator: 'cli',
+    restoreDirectory: (wanted: string) => resolve(wanted),
+  };
+  return await runCheckpointRequest(scope, words);
+};
+
+const askServer = async (
+  url: string,
+  words: readonly string[],
+  password: string | undefined,
+): Promise<CheckpointAnswer> => {
+  const connection = await connect(url, password);
+  try {
+    const reply = await connection.call('CHECKPOINT', ...words);
+    if (reply instanceof ReplyError) throw refused(url, reply);
+    return JSON.parse(String(reply)) as CheckpointAnswer;
+  } finally {
+    connection.close();
+  }
+};
+
+/** False when another process has its number or its port by now. */
+const isServerOf = async ({ url, pid }: RunningServer, password: string | undefined): Promise<boolean> => {
+  let connection: RespConnection;
+  try {
+    connection = await connect(url, password);
+  } catch (error) {
+    if (isTailraceError(error) && error.code === 'SOURCE_UNREACHABLE') return false;
+    throw error;
+  }
+  try {
+    const reply = await connection.call('INFO', 'server');
+    if (reply instanceof ReplyError) return true; // it wants a password, which the request itself will be told
+    const info = String(reply);
+    return info.includes(`process_id:${pid}\r\n`) && info.includes('server_name:tailrace');
+  } finally {
+    connection.close();
+  }
+};
+
+const connect = (url: string, password: string | undefined): Promise<RespConnection> => {
+  const address = parseRedisUrl(url);
+  const secret = password ?? address.password ?? process.env['TAILRACE_PASSWORD'];
+  return RespConnection.open(secret === undefined ? address : { ...address, password: secret });
+};
+
+const noStore = (directory: string): TailraceError =>
+  new TailraceError('FILE_INACCESSIBLE', `${directory} holds no store`, {
+    context: { directory },
+    remedy: 'Name the directory of a store, or the redis:// URL of its server.',
+  });
+
+const refused = (url: string, { message }: ReplyError): TailraceError =>
+  new TailraceError('SOURCE_REFUSED', `${new URL(url).host}: ${message.replace(/^ERR /, '')}`, {
+    remedy: 'Checkpoints need the password of the administrator, and a tailrace as the server.',
+  });

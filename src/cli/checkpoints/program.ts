@@ -1,0 +1,79 @@
+import { type Command, Option } from 'commander';
+import type { OutputOptions } from '../console.js';
+import type { CheckpointFlags } from './checkpoint-command.js';
+
+/** checkpoint create, refresh, list, show, delete and restore. */
+export const addCheckpointCommands = (
+  program: Command,
+  outputOf: (command: Command) => OutputOptions,
+): void => {
+  const checkpoint = program
+    .command('checkpoint')
+    .description(
+      'named, durable views of a store: by its directory, also while a server runs on it, or by URL',
+    )
+    .option('--password <password>', 'of the server (better: in the environment, as TAILRACE_PASSWORD)');
+  const run =
+    (action: string) =>
+    async (store: string, ...rest: unknown[]): Promise<void> => {
+      const command = rest.at(-1) as Command; // commander hands over the command last
+      const reference = typeof rest[0] === 'string' ? rest[0] : undefined;
+      const { checkpointCommand } = await import('./checkpoint-command.js');
+      const flags: CheckpointFlags = command.optsWithGlobals();
+      await checkpointCommand(action, store, reference, flags, outputOf(command));
+    };
+
+  checkpoint
+    .command('create <store>')
+    .description('make a checkpoint of all that is committed')
+    .option('--name <name>', 'what to call it; several may have the same name')
+    .option('--lifetime <time>', 'delete it after, such as 90s, 12h, 7d (default: never)')
+    .addOption(new Option('--unique', 'refuse when a checkpoint has the name').conflicts('replace'))
+    .option('--replace', 'delete those that have the name')
+    .option('--hold-log', 'keep the log behind it for consumers')
+    .option('--source <ref>', 'show what another checkpoint shows, instead of the newest data')
+    .option('--label <key=value...>', 'notes of your own')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  tailrace checkpoint create ./data --name nightly --lifetime 7d
+  tailrace checkpoint create redis://127.0.0.1:6666 --name before-upgrade --json | jq -r .id`,
+    )
+    .action(run('create'));
+  checkpoint
+    .command('refresh <store> <checkpoint>')
+    .description('give a checkpoint its lifetime again, another one, or the newest data')
+    .addOption(new Option('--lifetime <time>', 'from now on, such as 12h').conflicts('never'))
+    .option('--never', 'it no longer expires')
+    .option('--advance', 'show the newest data under the same id')
+    .addHelpText('after', '\nExample:\n  tailrace checkpoint refresh ./data nightly --advance')
+    .action(run('refresh'));
+  checkpoint
+    .command('list <store>')
+    .description('list checkpoints, the newest first')
+    .option('--name <name>', 'only those of this name')
+    .addOption(new Option('--state <state>', 'only those').choices(['live', 'expired']))
+    .addHelpText('after', '\nExample:\n  tailrace checkpoint list ./data')
+    .action(run('list'));
+  checkpoint
+    .command('show <store> <checkpoint>')
+    .description('show a checkpoint by its id, the first characters of it, its name, or @latest')
+    .addHelpText('after', '\nExample:\n  tailrace checkpoint show ./data @latest')
+    .action(run('show'));
+  checkpoint
+    .command('delete <store> <checkpoint>')
+    .description('delete a checkpoint and free its space')
+    .option('--if-exists', 'succeed when there is none')
+    .addHelpText('after', '\nExample:\n  tailrace checkpoint delete ./data nightly')
+    .action(run('delete'));
+  checkpoint
+    .command('restore <store> <checkpoint>')
+    .description('make a new store from a checkpoint')
+    .requiredOption('--to <directory>', 'where; it must not exist or be empty')
+    .addHelpText(
+      'after',
+      '\nExample:\n  tailrace checkpoint restore ./data nightly --to ./data-of-last-night',
+    )
+    .action(run('restore'));
+};

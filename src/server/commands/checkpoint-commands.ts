@@ -1,0 +1,56 @@
+import { realpathSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { Engine } from '../../engine/index.js';
+import { TailraceError } from '../../errors/index.js';
+import { inaccessible } from '../../files/index.js';
+import { runCheckpointRequest } from '../checkpoint-request.js';
+import { replyWhen } from '../reply-when.js';
+import type { ServerCommand } from '../server-command.js';
+
+/** CHECKPOINT CREATE · REFRESH · LIST · SHOW · DELETE · RESTORE, see `checkpointSyntax`. Answers in JSON. */
+const checkpoint: ServerCommand = {
+  name: 'checkpoint',
+  arity: -2,
+  flags: ['admin'],
+  isAdmin: true,
+  isRefusedInMulti: true,
+  run: (connection, args) => {
+    const { reply, state } = connection;
+    const { store, options } = state;
+    if (!(store instanceof Engine)) {
+      reply.error('ERR this store has no checkpoints');
+      return;
+    }
+    const scope = {
+      checkpoints: store.checkpoints,
+      creator: 'resp',
+      restoreDirectory: (wanted: string) =>
+        directoryInside(options.restoreDirectory || dirname(store.directory), wanted),
+    };
+    const words = args.slice(1).map(String);
+    replyWhen(connection, 'checkpoint', runCheckpointRequest(scope, words), (answer) =>
+      reply.bulkText(JSON.stringify(answer)),
+    );
+  },
+};
+
+/** A directory to be made below `root`, links followed. @throws TailraceError `FILE_INACCESSIBLE` */
+const directoryInside = (root: string, wanted: string): string => {
+  let place: string;
+  let way: string;
+  try {
+    const target = resolve(root, wanted);
+    place = join(realpathSync(dirname(target)), basename(target));
+    way = relative(realpathSync(root), place);
+  } catch (cause) {
+    throw inaccessible(wanted, cause);
+  }
+  if (way === '' || way === '..' || way.startsWith(`..${sep}`))
+    throw new TailraceError('FILE_INACCESSIBLE', `${wanted} is not below ${root}`, {
+      context: { directory: wanted, root },
+      remedy: 'Restore into a new directory there, or start serve with another --restore-dir.',
+    });
+  return place;
+};
+
+export const checkpointCommands: readonly ServerCommand[] = [checkpoint];

@@ -1,0 +1,116 @@
+import { spawn } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
+import { afterAll, describe, expect, it } from 'vitest';
+import { type Checkpoint, type CheckpointInfo, Engine } from '../../src/engine/index.js';
+import { WriteBatchBuilder } from '../../src/write-batch/index.js';
+import { throwAwayDirectory } from '../services/index.js';
+import { type ProgramResult, runProgram } from '../support/run-program.js';
+import { waitUntil } from '../support/wait-until.js';
+
+const program = fileURLToPath(new URL('../../bin/tailrace.js', import.meta.url));
+const directory = throwAwayDirectory('checkpoint-cli');
+afterAll(() => directory.remove());
+
+const checkpoint = (...parameters: string[]): Promise<ProgramResult> =>
+  runProgram(process.execPath, [program, 'checkpoint', ...parameters]);
+
+const putting = (key: string, value: string): Buffer =>
+  new WriteBatchBuilder().put(0, Buffer.from(key), Buffer.from(value)).finish();
+
+describe('tailrace checkpoint', () => {
+  it('works on a directory that nobody has open', async () => {
+    const store = join(directory.path, 'store');
+    {
+      await using engine = await Engine.open(store);
+      await engine.write(putting('key', 'then'));
+    }
+    const created = await checkpoint('create', store, '--name', 'nightly', '--lifetime', '7d', '--json');
+    expect(created).toMatchObject({ status: 0, stderr: '' });
+    const made = JSON.parse(created.stdout) as Checkpoint;
+    expect(made).toMatchObject({ name: 'nightly', sequence: 1, lifetimeMs: 604_800_000, creator: 'cli' });
+    {
+      await using engine = await Engine.open(store);
+      await engine.write(putting('key', 'now'));
+    }
+    const listed = await checkpoint('list', store);
+    expect(listed.stdout).toContain(made.id);
+    const restored = join(directory.path, 'restored');
+    const restore = await checkpoint('restore', store, 'nightly', '--to', restored);
+    expect([restore.status, restore.stderr]).toEqual([0, '']);
+    {
+      await using engine = await Engine.open(restored);
+      expect(engine.get(0, Buffer.from('key'))?.toString()).toBe('then');
+    }
+    const deleted = await checkpoint('delete', store, made.id.slice(0, 8));
+    expect(deleted.stdout).toContain(`deleted checkpoint ${made.id} (nightly)`);
+    const unknown = await checkpoint('show', store, 'nightly');
+    expect([unknown.status, unknown.stderr.includes('CHECKPOINT_NOT_FOUND')]).toEqual([1, true]);
+    expect((await checkpoint('delete', store, 'nightly', '--if-exists')).status).toBe(0);
+    const nowhere = await checkpoint('list', join(directory.path, 'nowhere'));
+    expect([nowhere.status, nowhere.stderr.includes('holds no store')]).toEqual([1, true]);
+    const wrong = await checkpoint('create', store, '--lifetime', 'soon');
+    expect([wrong.status, wrong.stderr.includes('soon is no time')]).toEqual([2, true]);
+  });
+
+  it('goes through the server that runs on the directory, and not through a note that a crash left', async () => {
+    const store = join(directory.path, 'served');
+    const serve = spawn(
+      process.execPath,
+      [program, 'serve', '--dir', store, '--listen', '127.0.0.1:0', '--sync', 'none', '--json'].concat([
+        '--checkpoint-changes',
+        '100',
+        '--checkpoint-keep',
+        '2',
+        '--requirepass',
+        'secret',
+      ]),
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    let log = '';
+    serve.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
+    await waitUntil('it serves', () => log.includes('127.0.0.1:'));
+    const port = Number(/127\.0\.0\.1:(\d+)/.exec(log)?.[1]);
+    const client = new Redis(port, { password: 'secret' });
+    await client.set('key', 'then');
+    const refused = await checkpoint('create', store, '--name', 'mine');
+    expect([refused.status, refused.stderr.includes('NOAUTH')]).toEqual([1, true]);
+    const options = ['--password', 'secret', '--json'];
+    const created = await checkpoint('create', store, '--name', 'mine', ...options);
+    expect(JSON.parse(created.stdout)).toMatchObject({ name: 'mine', sequence: 1, creator: 'resp' });
+    for (let i = 0; i < 500; i++) await client.set('key', `now ${i}`);
+    const policyMade = async (): Promise<CheckpointInfo[]> =>
+      JSON.parse(String(await client.call('CHECKPOINT', 'LIST', 'NAME', 'automatic'))) as CheckpointInfo[];
+    await waitUntil('the policy keeps the two newest', async () => {
+      const made = await policyMade();
+      return made.length === 2 && (made[1]?.sequence ?? 0) > 100;
+    });
+    const restored = join(directory.path, 'from-server');
+    const restore = await checkpoint(
+      'restore',
+      `redis://:secret@127.0.0.1:${port}`,
+      'mine',
+      '--to',
+      restored,
+    );
+    expect([restore.status, restore.stderr]).toEqual([0, '']);
+    client.disconnect();
+    const exited = new Promise((resolve) => serve.once('exit', resolve));
+    serve.kill('SIGTERM');
+    expect(await exited).toBe(0);
+    expect(existsSync(join(store, 'SERVER'))).toBe(false);
+    writeFileSync(
+      join(store, 'SERVER'),
+      JSON.stringify({ url: `redis://127.0.0.1:${port}`, pid: process.pid }),
+    );
+    const shown = await checkpoint('show', store, 'mine', '--json');
+    expect(JSON.parse(shown.stdout)).toMatchObject({ name: 'mine', sequence: 1, isWritten: true });
+    {
+      await using engine = await Engine.open(restored);
+      expect(engine.sequence).toBe(1);
+    }
+  });
+});

@@ -1,0 +1,100 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Checkpoint, type CheckpointInfo, Engine } from '../../src/engine/index.js';
+import { Server } from '../../src/server/index.js';
+import { throwAwayDirectory } from '../services/index.js';
+
+const directory = throwAwayDirectory('checkpoint-commands');
+let engine: Engine;
+let server: Server;
+let client: Redis;
+beforeAll(async () => {
+  engine = await Engine.open(join(directory.path, 'store'), { sync: 'none' });
+  server = await Server.listen(engine, { port: 0 });
+  client = new Redis(server.port);
+});
+afterAll(async () => {
+  client.disconnect();
+  await server.close();
+  await engine.close();
+  directory.remove();
+});
+
+const asked = async <Answer>(...words: string[]): Promise<Answer> =>
+  JSON.parse(String(await client.call('CHECKPOINT', ...words))) as Answer;
+
+describe('CHECKPOINT', () => {
+  it('creates, lists, shows, refreshes and deletes, by name, id and its beginning', async () => {
+    await client.set('key', 'one');
+    const first = await asked<Checkpoint>(
+      'create',
+      'name',
+      'base',
+      'lifetime',
+      '2h',
+      'label',
+      'why',
+      'a test',
+      'holdlog',
+    );
+    expect(first).toMatchObject({
+      name: 'base',
+      sequence: 1,
+      lifetimeMs: 7_200_000,
+      holdsLog: true,
+      labels: { why: 'a test' },
+      creator: 'resp',
+    });
+    await client.set('key', 'two');
+    await expect(asked('CREATE', 'NAME', 'base', 'UNIQUE')).rejects.toThrow(/has the name base/);
+    const copy = await asked<Checkpoint>('CREATE', 'NAME', 'copy', 'SOURCE', 'base');
+    expect(copy).toMatchObject({ name: 'copy', sequence: 1, expires: null });
+    const listed = await asked<CheckpointInfo[]>('LIST');
+    expect(listed.map(({ name }) => name).sort()).toEqual(['base', 'copy']);
+    expect(await asked('LIST', 'NAME', 'copy', 'STATE', 'live')).toMatchObject([{ id: copy.id }]);
+    expect(await asked('SHOW', first.id.slice(0, 6))).toMatchObject({ id: first.id, state: 'live' });
+    const advanced = await asked<Checkpoint>('REFRESH', 'base', 'ADVANCE', 'NEVER');
+    expect(advanced).toMatchObject({ id: first.id, sequence: 2, generation: 2, expires: null });
+    expect(await asked('DELETE', 'base')).toMatchObject({ id: first.id });
+    await expect(asked('SHOW', first.id)).rejects.toThrow(/no checkpoint/);
+  });
+
+  it('restores beside the store, and nowhere else', async () => {
+    await client.set('key', 'kept');
+    const made = await asked<Checkpoint>('CREATE', 'NAME', 'kept');
+    await client.set('key', 'lost');
+    const restored = join(directory.path, 'restored');
+    expect(await asked('RESTORE', 'kept', 'restored')).toMatchObject({
+      directory: restored,
+      sequence: made.sequence,
+    });
+    for (const place of ['..', '../elsewhere', '/tmp/elsewhere', '.', 'missing/below'])
+      await expect(asked('RESTORE', 'kept', place)).rejects.toThrow(/is not below|cannot access/);
+    await expect(asked('RESTORE', 'kept', 'store')).rejects.toThrow(/not empty/);
+    expect(existsSync('/tmp/elsewhere')).toBe(false);
+    await using again = await Engine.open(restored);
+    await using second = await Server.listen(again, { port: 0 });
+    const reader = new Redis(second.port);
+    expect(await reader.get('key')).toBe('kept');
+    reader.disconnect();
+  });
+
+  it('says what is wrong with a request', async () => {
+    const refusals: readonly (readonly [words: readonly string[], reason: RegExp])[] = [
+      [['WHAT'], /what is no action/],
+      [['CREATE', 'NAME'], /a name is missing/],
+      [['CREATE', 'NOPE'], /NOPE is no option/],
+      [['CREATE', 'LIFETIME', 'long'], /long is no time/],
+      [['CREATE', 'LIFETIME', '1ms'], /not between 1 s and 100 years/],
+      [['REFRESH', 'nobody'], /no checkpoint/],
+      [['REFRESH'], /a checkpoint is missing/],
+      [['LIST', 'STATE', 'odd'], /odd is no state/],
+      [['SHOW', 'a', 'b'], /more than/],
+      [['RESTORE', 'a'], /a directory is missing/],
+    ];
+    for (const [words, reason] of refusals) await expect(asked(...words)).rejects.toThrow(reason);
+    expect(await client.ping()).toBe('PONG');
+  });
+});
