@@ -5,7 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/services/vitest-setup.ts'],
     pool: 'forks',
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Only what hangs is ended by these: how fast a test is depends on the machine, and on what else it does.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });
