@@ -1,4 +1,5 @@
 export { processSurroundings, type Surroundings } from './document.js';
+export { pipelineJsonSchema } from './json-schema.js';
 export {
   type Chosen,
   type ChosenSink,

@@ -10,6 +10,7 @@ cd "$work/app"
 npm init -y >/dev/null
 npm install --no-audit --no-fund --omit=dev "$work/$tarball" >/dev/null
 npx --no-install tailrace --version
+grep -q 'tailrace pipeline file' node_modules/tailrace/config/pipeline.schema.json
 # The captured log without its last record, which is no batch.
 head -c 1095768 "$repository/test/fixtures/kvrocks/wal/kvrocks-000010.log" >log/000010.log
 cat >pipeline.yaml <<'YAML'

@@ -96,6 +96,14 @@ Exit codes: 0 done, 1 failed while running, 2 wrong usage or config, 3 differenc
     });
 
   program
+    .command('schema')
+    .description('print the JSON Schema of pipeline files, for editors')
+    .action(async () => {
+      const { printSchema } = await import('./commands/schema.js');
+      printSchema();
+    });
+
+  program
     .command('tail <source>')
     .description(
       'print the decoded changes of a server (redis://…), a store or a directory of RocksDB log files',
