@@ -5,6 +5,7 @@ import {
   isSamePosition,
   type PluginContext,
   type Position,
+  type Rejection,
   type Sink,
   type SinkBatch,
   TailraceError,
@@ -153,17 +154,28 @@ export class KafkaSink implements Sink {
       await topics.require(prepared.missing);
       prepared = this.#writer.prepare(batch, topics);
     }
-    if (prepared.rejections.length > 0) return { kind: 'poison', rejections: prepared.rejections };
+    if (prepared.rejections.length > 0) return this.#poison(prepared.rejections);
     this.#addPosition(session, batch.position);
     try {
       await session.commit();
     } catch (error) {
-      if (error instanceof ProduceRefused)
-        return await judgeRefused(error, batch, this.#writer, session.topics, this.#place);
-      throw error;
+      if (!(error instanceof ProduceRefused)) throw error;
+      const outcome = await judgeRefused(error, batch, this.#writer, session.topics, this.#place);
+      return outcome.kind === 'poison' ? this.#poison(outcome.rejections) : outcome;
     }
     this.#held = { epoch: this.#held.epoch, position: batch.position };
     return { kind: 'durable' };
+  }
+
+  /** Of a whole batch no change can be left out. */
+  #poison(rejections: readonly Rejection[]): WriteOutcome {
+    if (!this.takesWholeBatches) return { kind: 'poison', rejections };
+    const error = new TailraceError(
+      'SINK_POISON',
+      `a batch cannot be written to ${this.#place}: ${rejections[0]?.reason}`,
+      { context: { sink: this.#place }, remedy: 'Mend that, or write events instead of batches.' },
+    );
+    return { kind: 'fatal', error };
   }
 
   #addPosition({ held }: Session, position: Position | null, epoch = this.#held.epoch): void {

@@ -15,11 +15,8 @@ export interface ValueWriter {
   write(transaction: Transaction, change: Change): Uint8Array | string;
 }
 
-export const makeValueWriter = (format: ValueFormat, source: string): ValueWriter => {
-  if (format === 'event') return new EventValues(source);
-  if (format === 'redis') return new CommandValues();
-  return { write: ({ bytes }) => bytes };
-};
+export const makeValueWriter = (format: ValueFormat, source: string): ValueWriter =>
+  format === 'redis' ? new CommandValues() : new EventValues(source);
 
 class EventValues implements ValueWriter {
   readonly #encoder: EventEncoder;

@@ -61,10 +61,13 @@ export class RecordWriter {
     const run = new Preparation(topics, listener);
     for (let at = 0; at < transactions.length; at++) {
       const transaction = transactions[at];
+      if (this.#settings.value === 'batch') {
+        run.enter(at, 0);
+        this.#addWhole(transaction, run);
+        continue;
+      }
       const { changes } = transaction;
-      // A raw batch is one record, made at its first change.
-      const count = this.#settings.value === 'batch' ? Math.min(1, changes.length) : changes.length;
-      for (let change = 0; change < count; change++) {
+      for (let change = 0; change < changes.length; change++) {
         run.enter(at, change);
         this.#add(transaction, changes[change], run);
       }
@@ -90,14 +93,26 @@ export class RecordWriter {
       return;
     }
     const headers = this.#headersOf(transaction, change, match);
-    const { deletes, value: format } = this.#settings;
-    const isDelete = change.op === 'delete' && change.type === 'key' && format !== 'batch';
+    const { deletes } = this.#settings;
+    const isDelete = change.op === 'delete' && change.type === 'key';
     if (!isDelete || deletes !== 'tombstone') {
       const value = this.#values.write(transaction, change);
       if (typeof value === 'string') run.reject(value);
       else run.add(topic, key, value, headers);
     }
     if (isDelete && deletes !== 'event') run.add(topic, key, null, headers);
+  }
+
+  /** A batch of the log as one record. It has many keys, so it has none. */
+  #addWhole(transaction: Transaction, run: Preparation): void {
+    if (transaction.isSnapshot === true) {
+      run.reject('keys read by a snapshot are no batch of the log');
+      return;
+    }
+    const { first, bytes } = transaction;
+    const whole: Change = { seq: first, index: 0, ns: '', op: 'clear', type: 'all', slot: undefined };
+    const topic = run.topicOf(this.#topicOf(transaction, whole, undefined) ?? '');
+    if (topic !== undefined) run.add(topic, null, bytes, this.#headersOf(transaction, whole, undefined));
   }
 
   /** The name of the topic; characters that such names cannot have become `_`. */
@@ -122,7 +137,7 @@ export class RecordWriter {
     change: Change,
     match: KeyMatch | undefined,
   ): Uint8Array | null | undefined {
-    if (!('key' in change) || this.#settings.value === 'batch') return null;
+    if (!('key' in change)) return null;
     return this.#key.render(change, transaction.first, match);
   }
 

@@ -190,6 +190,13 @@ describe('the kafka sink', () => {
     expect(records.map(({ key, partition, value }) => ({ key, partition, value }))).toEqual(
       batch.transactions.map(({ bytes }) => ({ key: null, partition: 0, value: bytes })),
     );
+
+    // Nothing can be left out of a batch, so no policy could go on without a part of it.
+    commands.run('SET', 'huge', 'x'.repeat(1_100_000));
+    expect(await raw.write(await batches.take())).toMatchObject({
+      kind: 'fatal',
+      error: { code: 'SINK_POISON', message: expect.stringContaining('max.message.bytes') },
+    });
   });
 
   it('splits what does not fit into one record batch, and keeps it one transaction', async () => {
