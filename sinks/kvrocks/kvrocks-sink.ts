@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   appendStringPut,
   type Claim,
@@ -16,7 +17,7 @@ import {
   WriteBatchBuilder,
   type WriteOutcome,
 } from '../../src/kit/index.js';
-import { decodeClaim, encodeClaim } from './position-text.js';
+import { decodeClaim, encodeClaim, type HeldClaim } from './position-text.js';
 import { asSinkError, refusalKind } from './refusal.js';
 
 export interface KvrocksSinkOptions {
@@ -52,7 +53,10 @@ export class KvrocksSink implements Sink {
   readonly #answerTimeoutMs: number;
   readonly #builder = new WriteBatchBuilder(64 * 1024);
   #connection: RespConnection | undefined;
-  #held: Claim = { epoch: 0, position: null };
+  #held: HeldClaim = { epoch: 0, owner: '', position: null };
+  /** Which claims are of this sink. */
+  readonly #token = randomUUID();
+  #lastEpoch = 0;
 
   constructor(options: KvrocksSinkOptions, context: PluginContext) {
     const address = parseRedisUrl(options.url);
@@ -70,12 +74,16 @@ export class KvrocksSink implements Sink {
       const found = await connection.call('GET', this.#key);
       if (found instanceof ReplyError) throw found;
       const text = found instanceof Buffer ? found.toString() : '';
-      const held = text === '' ? { epoch: 0, position: null } : decodeClaim(this.#key, text);
-      const claim = { epoch: held.epoch + 1, position: held.position };
+      const held = text === '' ? { epoch: 0, owner: '', position: null } : decodeClaim(this.#key, text);
+      // To claim again may not take the target away from somebody who has claimed since.
+      const isOvertaken = this.#lastEpoch > 0 && held.epoch > this.#lastEpoch && held.owner !== this.#token;
+      if (isOvertaken) throw this.#overtaken();
+      const claim = { epoch: held.epoch + 1, owner: this.#token, position: held.position };
       const reply = await this.#apply(connection, [], Buffer.from(text), claim);
       if (reply instanceof ReplyError) throw this.#claimRefused(reply);
       if (reply !== 1) throw new Error('another process claimed it at the same time');
       this.#held = claim;
+      this.#lastEpoch = claim.epoch;
       return claim;
     } catch (error) {
       this.#disconnect();
@@ -89,7 +97,7 @@ export class KvrocksSink implements Sink {
       return { kind: 'unknown', error: connection?.error ?? new Error('the sink is not connected') };
     if (claim.epoch !== this.#held.epoch || !isSamePosition(batch.previous, this.#held.position))
       return { kind: 'fenced', error: this.#moved() };
-    const next = { epoch: claim.epoch, position: batch.position };
+    const next = { epoch: claim.epoch, owner: this.#token, position: batch.position };
     let reply: Reply;
     try {
       const parts = batch.transactions.map(({ bytes }) => bytes);
@@ -140,7 +148,7 @@ export class KvrocksSink implements Sink {
     connection: RespConnection,
     batches: readonly Buffer[],
     expected: Buffer,
-    claim: Claim,
+    claim: HeldClaim,
   ): Promise<Reply> {
     const builder = this.#builder;
     builder.clear();
@@ -187,6 +195,14 @@ export class KvrocksSink implements Sink {
         ? 'Exactly once needs tailrace serve as the target; set `delivery: at-least-once` for an Apache Kvrocks.'
         : 'Give the address of an Apache Kvrocks of 2.9 or later, or of tailrace serve.',
       cause: reply,
+    });
+  }
+
+  #overtaken(): TailraceError {
+    const place = `${this.#key} on ${this.#place}`;
+    return new TailraceError('SINK_FENCED', `another process has claimed ${place} since this one did`, {
+      context: { sink: this.#place },
+      remedy: 'Run one process for each pipeline name; this one has stopped and changed nothing more.',
     });
   }
 

@@ -15,12 +15,14 @@ export interface ControlState {
   readonly failed: number;
   /** Which, in words, as far as somebody saw it. */
   readonly failure: string;
+  /** Who claimed it last; empty when that is not known. */
+  readonly owner: string;
 }
 
 /**
  * The key in the target that says who may write and what is written. A hash:
  *
- *   epoch                  raised by each claim
+ *   epoch, owner           raised by each claim; a token of the claimant
  *   sequence, count, crc   the position; absent until the first batch
  *   failed, failure        commands of that batch that failed at run time, and the first of them in words
  *   errors                 only while a batch runs: the server's count of error replies at its start
@@ -32,9 +34,12 @@ export class ControlKey {
     this.name = name;
   }
 
-  /** 3 replies: the new epoch, WATCH, the fields. */
-  writeClaim(out: ByteWriter): void {
+  /** 6 replies, behind an arm: does nothing when the key was touched since. The last two are of the next arm. */
+  writeClaim(out: ByteWriter, owner: string): void {
+    writeCommand(out, ['MULTI']);
     writeCommand(out, ['HINCRBY', this.name, 'epoch', 1]);
+    writeCommand(out, ['HSET', this.name, 'owner', owner]);
+    writeCommand(out, ['EXEC']);
     this.writeArm(out);
   }
 
@@ -104,10 +109,11 @@ export const readControlState = (name: string, reply: Reply | undefined): Contro
     position: isComplete ? { sequence, count, crc } : null,
     failed: number(4) ?? 0,
     failure: text(5) ?? '',
+    owner: text(6) ?? '',
   };
 };
 
-const controlFields = ['epoch', 'sequence', 'count', 'crc', 'failed', 'failure'] as const;
+const controlFields = ['epoch', 'sequence', 'count', 'crc', 'failed', 'failure', 'owner'] as const;
 
 /** How many error replies the server has given since its start, those inside of EXEC included. */
 const errorReplies = `string.match(redis.call('INFO', 'stats'), 'total_error_replies:(%d+)')`;

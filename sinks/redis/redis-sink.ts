@@ -22,6 +22,7 @@ import { checkRedis, requireDatabases } from './check-redis.js';
 import type { CommandPlace } from './command-places.js';
 import { ControlKey } from './control-key.js';
 import type { NamespaceTargets } from './namespace-targets.js';
+import { Ownership } from './ownership.js';
 import { asSinkError, refusalKind } from './refusal.js';
 import { SentReplies } from './sent-replies.js';
 
@@ -72,6 +73,7 @@ export class RedisSink implements Sink {
   /** What the control key holds, as of the claim or the last write. */
   #held: Claim = { epoch: 0, position: null };
   #countsErrors = false;
+  readonly #ownership = new Ownership();
 
   constructor(options: RedisSinkOptions, context: PluginContext) {
     const address = parseRedisUrl(options.url);
@@ -130,12 +132,17 @@ export class RedisSink implements Sink {
   async #claimControl(connection: RespConnection): Promise<Claim> {
     const out = new ByteWriter(512);
     this.#control.writeErrorProbe(out);
-    this.#control.writeClaim(out);
-    const [errors, epoch, , fields] = await connection.send(out.bytes, 4);
+    this.#control.writeArm(out);
+    const [errors, , found] = await connection.send(out.take(), 3);
     this.#countsErrors = errors instanceof Buffer;
-    if (epoch instanceof ReplyError) throw epoch;
-    const held = this.#control.read(fields);
-    if (held.epoch !== Number(epoch)) throw new Error('another process claimed it at the same time');
+    this.#ownership.requireNotOvertaken(this.#control.read(found), `${this.#control.name} on ${this.#place}`);
+    this.#control.writeClaim(out, this.#ownership.token);
+    const replies = await connection.send(out.take(), 6);
+    const refused = replies.find((reply) => reply instanceof ReplyError);
+    if (refused !== undefined) throw refused;
+    const held = this.#control.read(replies.at(-1));
+    if (held.owner !== this.#ownership.token) throw new Error('another process claimed it at the same time');
+    this.#ownership.claimed(held.epoch);
     if (held.failed > 0) throw this.#failedBefore(held.failed, held.failure, held.position?.sequence ?? 0);
     return { epoch: held.epoch, position: held.position };
   }

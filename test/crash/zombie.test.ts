@@ -19,8 +19,8 @@ it(`a runner that was stopped wakes after its successor took over, and changes n
   }
   const run = await CrashRun.start(targets, SeededRandom.fromEnvironment('zombie'));
   const successor = run.makeRunner();
-  const beyond = async (sequence: number): Promise<boolean> => {
-    run.requireAlive();
+  const beyond = async (sequence: number, runner = run.runner): Promise<boolean> => {
+    run.requireAlive(runner);
     const [lowest = 0] = await run.positions();
     return lowest > sequence;
   };
@@ -29,12 +29,12 @@ it(`a runner that was stopped wakes after its successor took over, and changes n
     run.runner.freeze();
     const reached = Math.max(...(await run.positions()));
     successor.start();
-    await waitUntil('its successor delivers to every sink', () => beyond(reached + 500), 30_000);
+    await waitUntil('its successor delivers to every sink', () => beyond(reached + 500, successor), 30_000);
     const ending = run.runner.ended();
     run.runner.thaw();
     expect(await ending).toContain('was claimed by another process');
     const [lowest = 0] = await run.positions();
-    await waitUntil('the successor goes on', () => beyond(lowest + 500));
+    await waitUntil('the successor goes on', () => beyond(lowest + 500, successor), 30_000);
     await run.finish(successor);
   } finally {
     await successor.kill();

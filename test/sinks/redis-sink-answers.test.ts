@@ -9,6 +9,24 @@ import { pluginContext, SinkBatches } from '../support/sink-batches.js';
 
 const signal = new AbortController().signal;
 
+/** What a Redis without the key answers to a claim. */
+class ClaimAnswers {
+  #owner: string | undefined;
+  #isClaimed = false;
+
+  /** Undefined for what is no part of a claim. */
+  answer(words: readonly string[]): string | undefined {
+    if (words[0] === 'HSET' && words[2] === 'owner') this.#owner = words[3];
+    if (words[0] === 'HMGET') {
+      const owner = this.#owner === undefined ? '$-1\r\n' : `$${this.#owner.length}\r\n${this.#owner}\r\n`;
+      return `*7\r\n$1\r\n${this.#isClaimed ? 1 : 0}\r\n${'$-1\r\n'.repeat(5)}${owner}`;
+    }
+    if (words[0] !== 'EXEC' || this.#isClaimed) return undefined;
+    this.#isClaimed = true;
+    return '*2\r\n:1\r\n:1\r\n';
+  }
+}
+
 describe('the redis sink', () => {
   let service: RedisService;
   let redis: Redis;
@@ -143,12 +161,13 @@ describe('the redis sink', () => {
   ])('answers %s with %s, and says what helps', async (text, kind, remedy) => {
     const answers: Readonly<Record<string, string>> = {
       EVAL: '$1\r\n0\r\n',
-      HINCRBY: ':1\r\n',
-      HMGET: '*6\r\n$1\r\n1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n',
       SET: `-${text}\r\n`,
       EXEC: '-EXECABORT Transaction discarded because of previous errors.\r\n',
     };
-    await using server = await ScriptedServer.open(([name]) => answers[name] ?? '+OK\r\n');
+    const claiming = new ClaimAnswers();
+    await using server = await ScriptedServer.open(
+      (words) => claiming.answer(words) ?? answers[words[0]] ?? '+OK\r\n',
+    );
     const sink = open({ url: server.url });
     const claim = await sink.claim(signal);
     commands.run('SET', 'a', '1');
@@ -158,12 +177,24 @@ describe('the redis sink', () => {
       expect(outcome.error).toMatchObject({ remedy: expect.stringContaining(remedy) });
   });
 
+  it('does not take the target back from a successor by claiming again', async () => {
+    const sink = open();
+    const claim = await sink.claim(signal);
+    // Its own claims never stand in its way.
+    const again = await sink.claim(signal);
+    expect(again.epoch).toBeGreaterThan(claim.epoch);
+    const successor = open();
+    const taken = await successor.claim(signal);
+    await expect(sink.claim(signal)).rejects.toMatchObject({ code: 'SINK_FENCED' });
+    commands.run('SET', 'a', '1');
+    expect(await successor.write(await batches.take(), taken)).toEqual({ kind: 'durable' });
+  });
+
   it('gives up a server that is silent for too long', async () => {
-    await using server = await ScriptedServer.open(([name]) => {
-      if (name === 'EXEC') return undefined;
-      if (name === 'HMGET') return '*6\r\n$1\r\n1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n';
-      return name === 'HINCRBY' ? ':1\r\n' : '+OK\r\n';
-    });
+    const claiming = new ClaimAnswers();
+    await using server = await ScriptedServer.open(
+      (words) => claiming.answer(words) ?? (words[0] === 'EXEC' ? undefined : '+OK\r\n'),
+    );
     const sink = open({ url: server.url, answerTimeout: 100 });
     const claim = await sink.claim(signal);
     commands.run('SET', 'a', '1');

@@ -267,7 +267,7 @@ describe('the redis sink', () => {
   });
 
   it('is refused with a wrong password, or without the right to write', async () => {
-    await redis.acl('SETUSER', 'limited', 'on', '>secret', '~*', '+@all', '-hset');
+    await redis.acl('SETUSER', 'limited', 'on', '>secret', '~*', '+@all', '-set');
     try {
       const place = service.url.replace('redis://', '');
       await expect(open({ url: `redis://limited:wrong@${place}` }).claim(signal)).rejects.toMatchObject({

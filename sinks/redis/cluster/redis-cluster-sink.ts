@@ -17,6 +17,7 @@ import {
 } from '../../../src/kit/index.js';
 import { readControlState } from '../control-key.js';
 import { type NamespaceTargets, prefixesOf, requireOneDatabase } from '../namespace-targets.js';
+import { Ownership, overtaken } from '../ownership.js';
 import { asSinkError, refusalKind } from '../refusal.js';
 import { checkCluster } from './check-cluster.js';
 import { ClusterNodes } from './cluster-nodes.js';
@@ -74,6 +75,7 @@ export class RedisClusterSink implements Sink {
   /** Of the root key: what is older in the slots' keys does not count. */
   #born = 0;
   #isConnected = false;
+  readonly #ownership = new Ownership();
   #writing: Promise<unknown> = Promise.resolve();
 
   constructor(options: RedisClusterSinkOptions, context: PluginContext) {
@@ -133,8 +135,13 @@ export class RedisClusterSink implements Sink {
   }
 
   async #claimAll(signal: AbortSignal): Promise<Claim> {
-    const reply = await this.#calls.call(this.#rootSlot, [claimRoot.sha, 1, this.#root], signal);
+    const { token, lastEpoch } = this.#ownership;
+    const words = [claimRoot.sha, 1, this.#root, token, lastEpoch];
+    const reply = await this.#calls.call(this.#rootSlot, words, signal);
+    if (reply instanceof ReplyError && reply.code === 'OVERTAKEN')
+      throw overtaken(`${this.#root} on ${this.#nodes.place}`);
     const root = readRoot(this.#root, reply);
+    this.#ownership.claimed(root.epoch);
     const ledger = new SlotLedger(root.used);
     for (const cleared of root.cleared) ledger.cleared(cleared);
     this.#born = root.born;

@@ -16,7 +16,8 @@ export interface RootState {
 /**
  * The key in a cluster that says who may write, and up to where every slot is written. A hash:
  *
- *   epoch, born            raised by each claim; the first one
+ *   epoch, owner           raised by each claim; a token of the claimant
+ *   born                   the epoch that made the key
  *   sequence, count, crc   the position; absent until the first batch
  *   slots                  a bit for each slot that has a key of its own (2 KiB)
  *   cleared:<namespace>    sequence number of the last clear that was carried out; `*` = all namespaces

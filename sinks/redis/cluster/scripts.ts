@@ -9,15 +9,19 @@ export interface Script {
 const script = (text: string): Script => ({ text, sha: createHash('sha1').update(text).digest('hex') });
 
 /**
- * KEYS: the root key. Raises the epoch; answers all fields as they then are. Epochs are times in ms, so that they also
+ * KEYS: the root key. ARGV: a token of the claimant, and the epoch of its last claim (0 = it had none), behind which
+ * nobody else may have claimed. Raises the epoch; answers all fields as they then are. Epochs are times in ms, so that they also
  * rise over a root key that was deleted, or that a failover took back; `born` is the epoch that made the key.
  */
 export const claimRoot = script(`
 local now = redis.call('TIME')
 local last = tonumber(redis.call('HGET', KEYS[1], 'epoch') or 0)
+if ARGV[2] ~= '0' and last > tonumber(ARGV[2]) and redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then
+  return redis.error_reply('OVERTAKEN by epoch ' .. string.format('%.0f', last))
+end
 local epoch = string.format('%.0f', math.max(last + 1, now[1] * 1000 + math.floor(now[2] / 1000)))
 redis.call('HSETNX', KEYS[1], 'born', epoch)
-redis.call('HSET', KEYS[1], 'epoch', epoch)
+redis.call('HSET', KEYS[1], 'epoch', epoch, 'owner', ARGV[1])
 return redis.call('HGETALL', KEYS[1])`);
 
 /** KEYS: the root key. ARGV: epoch, field, value … Sets the fields if the epoch still stands; answers 1, else 0. */

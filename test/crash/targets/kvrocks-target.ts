@@ -19,7 +19,7 @@ export const startKvrocksTarget = async (): Promise<CrashTarget> => {
     const connection = await RespConnection.open({ host: '127.0.0.1', port });
     const text = String(await connection.call('GET', 'tailrace:crash-kvrocks:position'));
     connection.close();
-    return Number(text.split(' ')[1] ?? 0);
+    return Number(text.split(' ')[2] ?? 0);
   };
   const answers = (): Promise<boolean> =>
     position().then(
