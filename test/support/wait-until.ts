@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 export const waitUntil = async (
   what: string,
   condition: () => boolean | Promise<boolean>,
-  timeoutMs = 20_000,
+  timeoutMs = 60_000,
 ): Promise<void> => {
   const deadline = Date.now() + timeoutMs;
   while (!(await condition())) {
