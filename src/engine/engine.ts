@@ -157,7 +157,7 @@ export class Engine implements Store, AsyncDisposable {
         statesOf(entries),
       );
       try {
-        const checkpoints = new Checkpoints(data, catalog, files, options.nowMs ?? Date.now);
+        const checkpoints = new Checkpoints(identity.id, data, catalog, files, options.nowMs ?? Date.now);
         checkpoints.load(entries, held);
         const wal = await openLog(directory, data, checkpoints, files, options);
         await checkpoints.finishLoad(isReadOnly);

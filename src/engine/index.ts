@@ -1,12 +1,14 @@
-export type {
-  Checkpoint,
-  CheckpointInfo,
-  CheckpointPolicyOptions,
-  Checkpoints,
-  CreateOptions as CheckpointCreateOptions,
-  ListFilter as CheckpointListFilter,
-  RefreshOptions as CheckpointRefreshOptions,
-  Restored,
+export {
+  applyCheckpointExport,
+  type Checkpoint,
+  type CheckpointInfo,
+  type CheckpointPolicyOptions,
+  type Checkpoints,
+  type CreateOptions as CheckpointCreateOptions,
+  type Exported as CheckpointExported,
+  type ListFilter as CheckpointListFilter,
+  type RefreshOptions as CheckpointRefreshOptions,
+  type Restored,
 } from './checkpoints/index.js';
 export { ColumnFamily, columnFamilyNames } from './column-family.js';
 export { Engine, type EngineOptions, type EngineStats } from './engine.js';

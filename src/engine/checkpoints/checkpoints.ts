@@ -6,6 +6,7 @@ import type { StoreData } from '../store-data.js';
 import type { HeldState, TreeState } from '../tree/index.js';
 import { type Checkpoint, type CheckpointEntry, type CheckpointInfo, isExpired } from './checkpoint.js';
 import type { CheckpointCatalog } from './checkpoint-catalog.js';
+import { type Exported, exportState } from './checkpoint-export.js';
 import { findCheckpoint } from './checkpoint-reference.js';
 import { type Restored, restoreState } from './restore.js';
 
@@ -66,6 +67,7 @@ interface Held {
  * with it), or `@latest`.
  */
 export class Checkpoints {
+  readonly #storeId: string;
   readonly #data: StoreData;
   readonly #files: Files;
   readonly #nowMs: () => number;
@@ -76,7 +78,14 @@ export class Checkpoints {
   #host: CheckpointHost | undefined;
   #reaper: NodeJS.Timeout | undefined;
 
-  constructor(data: StoreData, catalog: CheckpointCatalog, files: Files, nowMs: () => number) {
+  constructor(
+    storeId: string,
+    data: StoreData,
+    catalog: CheckpointCatalog,
+    files: Files,
+    nowMs: () => number,
+  ) {
+    this.#storeId = storeId;
     this.#data = data;
     this.#catalog = catalog;
     this.#files = files;
@@ -261,6 +270,31 @@ export class Checkpoints {
     }
   }
 
+  /**
+   * Writes a checkpoint to a file that does not exist yet; with a base, an older checkpoint, only what has changed
+   * since. `applyCheckpointExport` makes a store of it.
+   * @throws TailraceError `CHECKPOINT_NOT_FOUND` | `CHECKPOINT_EXPIRED` | `CHECKPOINT_IN_USE` | `FILE_INACCESSIBLE`
+   */
+  async export(reference: string, file: string, options: { readonly base?: string } = {}): Promise<Exported> {
+    await this.#data.whenFlushed();
+    const { trees } = this.#data;
+    const checkpoint = this.#live(reference);
+    const { held } = checkpoint;
+    if (held === undefined || trees === undefined) throw notWritten(checkpoint.entry);
+    const base = options.base === undefined ? undefined : this.#live(options.base);
+    if (base !== undefined && base.held === undefined) throw notWritten(base.entry);
+    if (base?.held !== undefined && base.held.state.epoch > held.state.epoch)
+      throw notOlder(base.entry, checkpoint.entry);
+    const holds = [held, ...(base?.held === undefined ? [] : [base.held])];
+    for (const { pin } of holds) pin.retain();
+    try {
+      const entry = publicPart(checkpoint.entry);
+      return await exportState(trees, this.#storeId, entry, held, base?.held, file, this.#files);
+    } finally {
+      for (const hold of holds) trees.release(hold);
+    }
+  }
+
   /** The live checkpoints that hold the log, each with the first sequence number that it wants. */
   get logHolds(): readonly { readonly name: string; readonly from: number }[] {
     const now = this.#nowMs();
@@ -435,6 +469,12 @@ const readOnly = (): TailraceError =>
       remedy: 'Open the store without isReadOnly, or ask the server that has it open.',
     },
   );
+
+const notOlder = (base: Checkpoint, checkpoint: Checkpoint): TailraceError =>
+  new TailraceError('CHECKPOINT_IN_USE', `checkpoint ${base.id} is not older than ${checkpoint.id}`, {
+    context: { base: base.id, id: checkpoint.id },
+    remedy: 'Take an older checkpoint as the base.',
+  });
 
 const notWritten = ({ id }: Checkpoint): TailraceError =>
   new TailraceError('CHECKPOINT_IN_USE', `checkpoint ${id} is not wholly in the data file yet`, {

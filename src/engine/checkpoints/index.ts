@@ -1,5 +1,6 @@
 export type { Checkpoint, CheckpointInfo } from './checkpoint.js';
 export { CheckpointCatalog, statesOf } from './checkpoint-catalog.js';
+export { applyCheckpointExport, type Exported } from './checkpoint-export.js';
 export { CheckpointPolicy, type CheckpointPolicyOptions } from './checkpoint-policy.js';
 export {
   type CheckpointHost,

@@ -33,12 +33,9 @@ export const restoreState = async (
   let bytes = 0;
   try {
     for (const { start, length } of usedRuns(trees, pin)) {
-      for (let unit = start; unit < start + length; unit += maxCopyUnits) {
-        const units = Math.min(maxCopyUnits, start + length - unit);
-        await files.write(fd, trees.file.readUnits(unit, units * unitBytes), unit * unitBytes);
-        bytes += units * unitBytes;
-        await nextTurn();
-      }
+      await files.write(fd, trees.file.readUnits(start, length * unitBytes), start * unitBytes);
+      bytes += length * unitBytes;
+      await nextTurn();
     }
     await files.truncate(fd, state.units * unitBytes);
     await files.write(fd, encodeSuperblock({ ...state, storeId }), (state.epoch & 1) * unitBytes);
@@ -52,8 +49,11 @@ export const restoreState = async (
   return { directory, storeId, sequence: state.sequence, bytes };
 };
 
-/** Runs of units that a held state uses, without those of the superblocks. */
-function* usedRuns(trees: TreeStore, pin: HeldState['pin']): Generator<{ start: number; length: number }> {
+/** Runs of units that a held state uses, of bounded length, without those of the superblocks. */
+export function* usedRuns(
+  trees: TreeStore,
+  pin: HeldState['pin'],
+): Generator<{ start: number; length: number }> {
   const { space } = trees;
   let start = -1;
   for (let page = 0; page < space.pageCount; page++) {
@@ -61,10 +61,11 @@ function* usedRuns(trees: TreeStore, pin: HeldState['pin']): Generator<{ start: 
     for (let at = 0; at < space.pageUnits; at++) {
       const unit = page * space.pageUnits + at;
       const isUsed = unit >= superblockUnits && ((bits[at >>> 5] >>> (at & 31)) & 1) !== 0;
+      if (start >= 0 && (!isUsed || unit - start === maxRunUnits)) {
+        yield { start, length: unit - start };
+        start = -1;
+      }
       if (isUsed && start < 0) start = unit;
-      if (isUsed || start < 0) continue;
-      yield { start, length: unit - start };
-      start = -1;
     }
   }
   if (start >= 0) yield { start, length: space.pageCount * space.pageUnits - start };
@@ -85,4 +86,4 @@ const requireEmpty = (directory: string): void => {
     });
 };
 
-const maxCopyUnits = 256;
+const maxRunUnits = 256;

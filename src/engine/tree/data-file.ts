@@ -59,12 +59,7 @@ export class DataFile implements RunReader {
       throw inaccessible(path, cause);
     }
     try {
-      const [first, second] = [0, 1].map((slot) => {
-        const bytes = Buffer.alloc(superblockBytes);
-        const read = readSync(fd, bytes, 0, superblockBytes, slot * pageBytes);
-        return bytes.subarray(0, read);
-      }) as [Buffer, Buffer];
-      const superblock = newestSuperblock(path, first, second);
+      const superblock = superblockOf(fd, path);
       const { size } = fstatSync(fd);
       if (size < superblock.units * pageBytes)
         throw unreadable(
@@ -142,3 +137,26 @@ export class DataFile implements RunReader {
     return done;
   }
 }
+
+/** The newest state of a data file that is not open. @throws `STORE_CORRUPT` | `FILE_INACCESSIBLE` */
+export const readSuperblock = (path: string): Superblock => {
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch (cause) {
+    throw inaccessible(path, cause);
+  }
+  try {
+    return superblockOf(fd, path);
+  } finally {
+    closeSync(fd);
+  }
+};
+
+const superblockOf = (fd: number, path: string): Superblock => {
+  const slots = [0, 1].map((slot) => {
+    const bytes = Buffer.alloc(superblockBytes);
+    return bytes.subarray(0, readSync(fd, bytes, 0, superblockBytes, slot * pageBytes));
+  });
+  return newestSuperblock(path, slots[0], slots[1]);
+};

@@ -1,4 +1,5 @@
 export type { Changes, KeyRange } from './changes.js';
+export { readSuperblock } from './data-file.js';
 export { emptyRoot, encodeSuperblock, superblockUnits, type TreeRoot } from './superblock.js';
 export type { TreeCursor } from './tree-cursor.js';
 export {

@@ -1,7 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type DataReader, Engine, type EngineOptions } from '../../../src/engine/index.js';
+import {
+  applyCheckpointExport,
+  type DataReader,
+  Engine,
+  type EngineOptions,
+} from '../../../src/engine/index.js';
 import { WriteBatchBuilder } from '../../../src/write-batch/index.js';
 import { throwAwayDirectory } from '../../services/index.js';
 import { SeededRandom } from '../../support/seeded-random.js';
@@ -192,6 +197,67 @@ describe('checkpoints', () => {
     expect(first).toBe(sequence + 1);
     expect(restored.walIterator(sequence).item.sequence).toBe(first);
     expect(() => restored.walIterator(0)).toThrow(expect.objectContaining({ code: 'WAL_PURGED' }));
+  });
+
+  it('are carried elsewhere in files: one whole, then only what has changed', async () => {
+    const random = SeededRandom.fromEnvironment('checkpoint exports');
+    await using engine = await open({ memtableBytes: 200_000 });
+    const model: Model = new Map();
+    const target = join(directory.path, 'copy');
+    fill(engine, model, 0, 8_000, 'first');
+    put(engine, model, 'large', 'x'.repeat(30_000));
+    await engine.checkpoints.create({ name: '0' });
+    const whole = await engine.checkpoints.export('0', join(directory.path, '0.export'));
+    await applyCheckpointExport(target, whole.file);
+    for (let round = 1; round <= 6; round++) {
+      for (let i = 0; i < 5; i++)
+        put(engine, model, `key:${String(random.below(9_000)).padStart(5, '0')}`, `${round}`);
+      if (round === 3) fill(engine, model, 2_000, 3_000, 'many');
+      await engine.checkpoints.create({ name: `${round}` });
+      const file = join(directory.path, `${round}.export`);
+      const base = `name:${round - 1}`;
+      const exported = await engine.checkpoints.export(`name:${round}`, file, { base });
+      if (round !== 3) expect(exported.bytes).toBeLessThan(whole.bytes / 2);
+      const before = readFileSync(join(target, 'data'));
+      await applyCheckpointExport(target, file);
+      // Applied in part: the store is what it was.
+      const torn = join(directory.path, `torn-${round}`);
+      mkdirSync(torn);
+      const mixed = readFileSync(join(target, 'data'));
+      before.copy(mixed, 0, 0, 8192);
+      writeFileSync(join(torn, 'data'), mixed);
+      writeFileSync(join(torn, 'IDENTITY'), readFileSync(join(target, 'IDENTITY')));
+      const partly = await Engine.open(torn, { isReadOnly: true });
+      expect(partly.sequence).toBe(engine.checkpoints.show(base).sequence);
+      await partly.check();
+      await partly.close();
+
+      const copy = await Engine.open(target, { isReadOnly: true });
+      expect(contentOf(copy)).toEqual(sorted(model));
+      await copy.check();
+      await copy.close();
+    }
+    for (const [file, code] of [
+      ['0.export', 'CHECKPOINT_IN_USE'],
+      ['3.export', 'CHECKPOINT_IN_USE'],
+    ] as const)
+      await expect(applyCheckpointExport(target, join(directory.path, file))).rejects.toMatchObject({ code });
+    const bytes = readFileSync(whole.file);
+    bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+    const damaged = join(directory.path, 'damaged.export');
+    for (const content of [bytes, bytes.subarray(0, 500), Buffer.from('x')]) {
+      writeFileSync(damaged, content);
+      const elsewhere = join(directory.path, 'elsewhere');
+      await expect(applyCheckpointExport(elsewhere, damaged)).rejects.toMatchObject({
+        code: 'STORE_CORRUPT',
+      });
+      expect(existsSync(elsewhere)).toBe(false);
+    }
+    await using live = await Engine.open(target, small);
+    expect(contentOf(live)).toEqual(sorted(model));
+    await live.write(new WriteBatchBuilder().put(0, Buffer.from('own'), Buffer.from('1')).finish());
+    await live.flush();
+    await live.check();
   });
 
   it('cost only what has changed since, and give it back when they are deleted', async () => {
