@@ -5,6 +5,7 @@ import type { Bench } from './harness.js';
 import { heapProfilerBench } from './heap-profiler.js';
 import { kafkaLatency } from './kafka-latency.js';
 import { kafkaSinkBench } from './kafka-sink.js';
+import { migrateBench } from './migrate.js';
 import { postgresSinkBench } from './postgres-sink.js';
 import { redisExactnessBench } from './redis-exactness.js';
 import { redisSinkBench } from './redis-sink.js';
@@ -32,4 +33,5 @@ export const benches: readonly Bench[] = [
   kafkaLatency,
   postgresSinkBench,
   runMemory,
+  migrateBench,
 ];

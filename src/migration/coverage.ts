@@ -110,6 +110,17 @@ export class Coverage {
     return lost === noNames ? transaction : { ...transaction, undecodable: [] };
   }
 
+  /** `finish` for a part of which all counts, without looking at its images: the usual case. False when it is not so. */
+  finishWhole(): boolean {
+    const part = this.#part;
+    if (part?.whole === undefined || part.unsettled.length > 0 || this.#isCleared) return false;
+    const isSimple = this.#touched.size === 0 && this.#pending.size === 0 && this.#leftOut.size === 0;
+    if (!isSimple || this.#scope.excluded.size > 0 || !this.#scope.namespaces.has(part.whole.ns))
+      return false;
+    this.#end(part);
+    return true;
+  }
+
   /**
    * Ends the part, the log having been read through its `high`: gives the images that count. Keys that changed meanwhile
    * become pending, and the walk stands at the part's end.
@@ -129,12 +140,15 @@ export class Coverage {
     for (const name of this.#touched)
       if (this.#isReached(name) && !this.#isCovered(name) && !this.#leftOut.has(name))
         this.#pending.add(name);
-    this.#part = undefined;
-    if (part.walk !== undefined) {
-      this.#place = part.walk.end;
-      this.#isComplete = part.walk.end === undefined;
-    }
+    this.#end(part);
     return counting;
+  }
+
+  #end(part: KeyPart): void {
+    this.#part = undefined;
+    if (part.walk === undefined) return;
+    this.#place = part.walk.end;
+    this.#isComplete = part.walk.end === undefined;
   }
 
   #settle(image: KeyImage): void {

@@ -1,3 +1,4 @@
+import type { Change } from '../data-model/index.js';
 import type { KeyImage } from './key-image.js';
 import type { KeyPlace } from './key-place.js';
 
@@ -7,6 +8,8 @@ import type { KeyPlace } from './key-place.js';
  */
 export interface KeyPart {
   readonly images: readonly KeyImage[];
+  /** All images in one, where they are of one namespace and none is unsupported: for those who take all or nothing. */
+  readonly whole: WholePart | undefined;
   /** The part of the walk: keys from behind the last part's end up to `end` (undefined = to the end of all keys). */
   readonly walk: { readonly end: KeyPlace | undefined } | undefined;
   /** A key of the walked range that has no image did not exist at some moment from here to `high`. */
@@ -18,6 +21,16 @@ export interface KeyPart {
   readonly unsettled: readonly KeyPlace[];
   /** Which connection it was read by. */
   readonly session: number;
+}
+
+/** The images of a part, one after the other, without a seam. */
+export interface WholePart {
+  readonly ns: string;
+  readonly changes: readonly Change[];
+  readonly keys: number;
+  readonly byteLength: number;
+  /** Every change is the put of a string. */
+  readonly isStrings: boolean;
 }
 
 export interface PartLimit {

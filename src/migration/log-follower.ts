@@ -18,6 +18,7 @@ export class LogFollower {
   #pulling: Promise<void> | undefined;
   #position: Position | null;
   latestSequence = 0;
+  #acknowledgedAtMs = Number.NEGATIVE_INFINITY;
 
   /** @param start the last batch that was handled; null = none ever */
   static async open(source: LogSource, start: Position | null, signal: AbortSignal): Promise<LogFollower> {
@@ -71,6 +72,14 @@ export class LogFollower {
     return taken;
   }
 
+  /** Everything up to `position` is safe in the target: the source need not keep it for us any more. */
+  async acknowledge(position: Position): Promise<void> {
+    const now = performance.now();
+    if (now - this.#acknowledgedAtMs < acknowledgeIntervalMs) return;
+    this.#acknowledgedAtMs = now;
+    await this.#source.acknowledge(position);
+  }
+
   async #pull(signal: AbortSignal): Promise<void> {
     const pulled = await this.#source.pull({ maxBatches: pullBatches, maxBytes: pullBytes }, signal);
     if (pulled === null) return;
@@ -79,5 +88,6 @@ export class LogFollower {
   }
 }
 
+const acknowledgeIntervalMs = 1_000;
 const pullBatches = 1_000;
 const pullBytes = 1024 * 1024;

@@ -1,11 +1,11 @@
-import type { Change, Transaction } from '../data-model/index.js';
+import type { Transaction } from '../data-model/index.js';
 import { isTailraceError, TailraceError } from '../errors/index.js';
 import { crc32c, isSamePosition, type Logger, type Position, type Sink } from '../kit/index.js';
 import type { RetryOptions } from '../pipeline/index.js';
 import { Coverage, type CoverageState } from './coverage.js';
 import { isGone, type KeyImage } from './key-image.js';
 import { keyAt, placeOfName } from './key-place.js';
-import type { KeyPart, KeyReader } from './key-reader.js';
+import type { KeyPart, KeyReader, WholePart } from './key-reader.js';
 import { LogFollower, type LogSource } from './log-follower.js';
 import { RateLimit, type RateLimits } from './rate-limit.js';
 import type { MigrationState, MigrationStep, StateFile } from './state-file.js';
@@ -36,6 +36,8 @@ export interface MigrationOptions {
   readonly clearsTarget?: boolean;
   readonly end: MigrationEnd;
   readonly skipsUnsupported?: boolean;
+  /** False for a target that keeps no sequence numbers, such as a Redis: then images need not be given theirs. */
+  readonly keepsNumbers?: boolean;
   readonly rates?: RateLimits;
   readonly retry?: RetryOptions;
   readonly part?: { readonly maxKeys: number; readonly maxBytes: number };
@@ -206,14 +208,14 @@ export class Migration {
       }
       const part = await (this.#reading ?? this.#readPart(this.#coverage.place, signal));
       this.#reading = undefined;
-      const images = await this.#reach(part, signal);
-      if (images === undefined) continue;
+      if (!(await this.#reach(part, signal))) continue;
+      const counting = this.#finish(part);
       // The next part is read while this one is written.
       if (!this.#coverage.isComplete) {
         this.#reading = this.#readPart(this.#coverage.place, signal);
         this.#reading.catch(() => undefined); // seen when it is awaited
       }
-      await this.#deliver(part, images, signal);
+      await this.#deliver(part, counting, signal);
     }
     await this.#seal(signal);
   }
@@ -233,16 +235,16 @@ export class Migration {
         : keys.read(after, pending, limit, signal),
     );
     if (part.walk !== undefined) this.#parts++;
-    const bytes = part.images.reduce((total, image) => total + image.byteLength, 0);
-    await this.#rate.spend(part.images.length, bytes, signal);
+    const { keys: read, byteLength } = part.whole ?? this.#joined(part.images);
+    await this.#rate.spend(read, byteLength, signal);
     return part;
   }
 
   /**
-   * Delivers the log through the moment of the part, and gives the images that count then; undefined when the part must
-   * be read again, since the source was restarted and what was read may never become durable.
+   * Takes the log through the moment of the part; false when the part must be read again, since the source was restarted
+   * and what was read may never become durable.
    */
-  async #reach(part: KeyPart, signal: AbortSignal): Promise<readonly KeyImage[] | undefined> {
+  async #reach(part: KeyPart, signal: AbortSignal): Promise<boolean> {
     const follower = this.#logFollower;
     const { keys } = this.#options;
     this.#coverage.begin(part);
@@ -254,28 +256,38 @@ export class Migration {
         await follower.pull(signal);
         if (follower.isIdle && !(await keys.isSameSession(part, signal))) break;
       }
-      if (this.#collectedBytes >= stepBytes) await this.#writeStep([], 0, signal);
+      if (this.#collectedBytes >= stepBytes) await this.#writeStep(nothing, signal);
     }
-    if (follower.sequence >= part.high && (await keys.isSameSession(part, signal)))
-      return this.#coverage.finish();
+    if (follower.sequence >= part.high && (await keys.isSameSession(part, signal))) return true;
     this.#options.logger.warn('the source was restarted, reading a part again', {
       source: this.#options.source,
     });
     this.#coverage.abandon();
-    return undefined;
+    return false;
   }
 
-  async #deliver(part: KeyPart, images: readonly KeyImage[], signal: AbortSignal): Promise<void> {
-    const changes: Change[] = [];
+  /** What counts of the part. */
+  #finish(part: KeyPart): Images {
+    if (part.whole !== undefined && this.#coverage.finishWhole()) return part.whole;
+    const images = this.#coverage.finish();
+    for (const image of images) if (image.unsupported !== undefined) this.#skip(image, image.unsupported);
+    return this.#joined(images);
+  }
+
+  /** Images one after the other. */
+  #joined(images: readonly KeyImage[]): Images {
+    const changes = images.flatMap((image) => image.changes);
+    const byteLength = images.reduce((total, image) => total + image.byteLength, 0);
+    return { changes, keys: images.filter((image) => !isGone(image)).length, byteLength };
+  }
+
+  async #deliver(part: KeyPart, images: Images, signal: AbortSignal): Promise<void> {
     const seq = this.#logFollower.sequence;
     const firstIndex = firstImageIndex + this.#current.imageChanges;
-    let bytes = 0;
-    for (const image of images) {
-      if (image.unsupported !== undefined) this.#skip(image, image.unsupported);
-      bytes += image.byteLength;
-      for (const change of image.changes)
-        changes.push({ ...change, seq, index: firstIndex + changes.length });
-    }
+    const { keepsNumbers = true } = this.#options;
+    const changes = keepsNumbers
+      ? images.changes.map((change, at) => ({ ...change, seq, index: firstIndex + at }))
+      : images.changes;
     if (changes.length > 0)
       this.#collected.push({
         first: seq,
@@ -286,8 +298,8 @@ export class Migration {
         undecodable: [],
         isSnapshot: true,
       });
-    this.#vainReads = part.walk === undefined && images.length === 0 ? this.#vainReads + 1 : 0;
-    await this.#writeStep(images, bytes, signal, changes.length);
+    this.#vainReads = part.walk === undefined && changes.length === 0 ? this.#vainReads + 1 : 0;
+    await this.#writeStep(images, signal);
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
@@ -297,7 +309,7 @@ export class Migration {
     if (transactions.length === 0) return;
     this.#idleSinceMs = performance.now();
     this.#collect(transactions);
-    await this.#writeStep([], 0, signal);
+    await this.#writeStep(nothing, signal);
   }
 
   #collect(transactions: readonly Transaction[]): void {
@@ -310,12 +322,7 @@ export class Migration {
   }
 
   /** Writes what was collected, with the state that holds behind it. */
-  async #writeStep(
-    images: readonly KeyImage[],
-    bytes: number,
-    signal: AbortSignal,
-    imageChanges = 0,
-  ): Promise<void> {
+  async #writeStep(images: Images, signal: AbortSignal): Promise<void> {
     const { stateFile, sink } = this.#options;
     const log = this.#logFollower.position;
     const before = this.#current;
@@ -328,12 +335,12 @@ export class Migration {
       step,
       log,
       at: isFollowing ? log : snapshotPosition(this.#state.id, step, log),
-      imageChanges: before.imageChanges + imageChanges,
-      keys: before.keys + images.filter((image) => !isGone(image)).length,
-      bytes: before.bytes + bytes,
+      imageChanges: before.imageChanges + images.changes.length,
+      keys: before.keys + images.keys,
+      bytes: before.bytes + images.byteLength,
     };
     const transactions = this.#collected.splice(0);
-    const byteLength = this.#collectedBytes + bytes;
+    const byteLength = this.#collectedBytes + images.byteLength;
     this.#collectedBytes = 0;
     const position = after.at;
     if (position === null) {
@@ -346,13 +353,14 @@ export class Migration {
     await this.#writer.write(transactions, position, byteLength, signal);
     this.#current = after;
     if (!sink.holdsPosition) await stateFile.save({ ...this.#state, steps: [after] });
+    if (log !== null) await this.#logFollower.acknowledge(log);
   }
 
   /** Leaves the target at a position of the log itself, from where any pipeline can go on. */
   async #seal(signal: AbortSignal): Promise<void> {
     const log = this.#logFollower.position;
     if (log === null || isSamePosition(this.#current.at, log)) return;
-    await this.#writeStep([], 0, signal);
+    await this.#writeStep(nothing, signal);
     await this.#options.stateFile.save({ ...this.#state, steps: [this.#current] });
   }
 
@@ -408,6 +416,10 @@ export class Migration {
 const firstImageIndex = 1_000_000;
 const isPlain = ({ pending, leftOut }: CoverageState): boolean =>
   pending.length === 0 && leftOut.length === 0;
+/** What is delivered of a part. */
+type Images = Pick<WholePart, 'changes' | 'keys' | 'byteLength'>;
+
+const nothing: Images = { changes: [], keys: 0, byteLength: 0 };
 const nothingCovered: CoverageState = { place: undefined, isComplete: false, pending: [], leftOut: [] };
 /** Large enough that the syncs of the state file cost little. */
 const defaultPart = { maxKeys: 10_000, maxBytes: 2 * 1024 * 1024 };

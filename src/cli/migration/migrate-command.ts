@@ -29,7 +29,13 @@ export const runMigration = async (
   const logger = consoleLogger(output);
   const prefixes = prefixesOf(flags);
   await using source = await openSource(
-    { url: flags.from, password: sourcePassword(flags), usesRecords: flags.records, logger },
+    {
+      url: flags.from,
+      password: sourcePassword(flags),
+      usesRecords: flags.records,
+      slot: flags.name,
+      logger,
+    },
     interrupted,
   );
   await using target = await openTarget(
@@ -49,6 +55,7 @@ export const runMigration = async (
     log: source.log,
     keys: source.keys,
     sink: target.sink,
+    keepsNumbers: target.keepsNumbers,
     stateFile: new StateFile(resolve(flags.state)),
     namespaces: Object.keys(prefixes),
     prepareTarget: (signal) => target.prepare(signal),

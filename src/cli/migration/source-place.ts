@@ -14,6 +14,8 @@ export interface SourceOptions {
   readonly password: string;
   /** False reads keys by the commands of each type, although the server has RECORDS. */
   readonly usesRecords: boolean;
+  /** Name of the slot for which a tailrace keeps its log; none when nothing is followed. */
+  readonly slot?: string;
   readonly logger: Logger;
 }
 
@@ -35,7 +37,15 @@ export const openSource = async (options: SourceOptions, signal: AbortSignal): P
     makeKeyReader(connection, signal, options),
   );
   const log = new KvrocksSource(
-    { url, password, pollBatches: 1000, idlePollMs: 20, answerTimeoutMs: 60_000, giveUpAfterMs: 0 },
+    {
+      url,
+      password,
+      pollBatches: 1000,
+      idlePollMs: 20,
+      answerTimeoutMs: 60_000,
+      giveUpAfterMs: 0,
+      slot: options.slot,
+    },
     { pipeline: 'migrate', log: logger },
   );
   return {

@@ -14,6 +14,8 @@ export interface TargetPlace extends AsyncDisposable {
   /** Without secrets. */
   readonly name: string;
   readonly sink: Sink;
+  /** True when the target keeps the sequence numbers of changes. */
+  readonly keepsNumbers: boolean;
   /** Looks at what the target holds before anything is written; the names of keys that are to be left alone. */
   prepare(signal: AbortSignal): Promise<readonly string[]>;
 }
@@ -56,6 +58,7 @@ const openRedis = async (options: TargetOptions, signal: AbortSignal): Promise<T
   return {
     name: placeOfUrl(url),
     sink,
+    keepsNumbers: false,
     prepare: (whenAborted) =>
       lookAtKeys(nodes.length === 0 ? [address] : nodes, positionKey, existing, prefixes, whenAborted),
     [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),
@@ -138,6 +141,7 @@ const openFile = ({ url, name, logger }: TargetOptions): TargetPlace => {
   return {
     name: path,
     sink,
+    keepsNumbers: true,
     prepare: async () => [],
     [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),
   };

@@ -29,13 +29,12 @@ export const runVerification = async (
     interrupted,
   );
   const target = await openNodes(flags, interrupted);
-  const positionKey = Buffer.from(positionKeyOf(flags.name));
   const verification = new Verification({
     keys: source.keys,
     source: source.connection,
     target,
     prefixes: prefixesOf(flags),
-    isIgnored: (name) => name.subarray(0, positionKey.length).equals(positionKey),
+    ignoredKey: Buffer.from(positionKeyOf(flags.name)),
     ttlToleranceMs: flags.ttlTolerance,
     sample: flags.sample,
     settleMs: flags.settle,

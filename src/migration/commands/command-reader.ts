@@ -163,6 +163,7 @@ export class CommandReader implements KeyReader {
   ): KeyPart {
     return {
       images: images.filter((image) => image !== undefined),
+      whole: undefined,
       walk: undefined,
       rangeLow: low,
       low,

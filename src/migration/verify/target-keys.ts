@@ -32,6 +32,10 @@ export class TargetKeys {
   /** The key's name in the target. */
   nameOf(place: KeyPlace): Buffer {
     const { ns, key } = keyAt(place);
+    return this.nameIn(ns, key);
+  }
+
+  nameIn(ns: string, key: Buffer): Buffer {
     const prefix = this.#prefixes.get(ns);
     return prefix === undefined || prefix.length === 0 ? key : Buffer.concat([prefix, key]);
   }
@@ -45,21 +49,41 @@ export class TargetKeys {
     return places;
   }
 
-  /** Hot: most keys are strings; measured by bench `verify`. One MGET a node where keys need not share a slot. */
-  async readStrings(places: readonly KeyPlace[], signal: AbortSignal): Promise<TargetString[]> {
-    const names = places.map((place) => this.nameOf(place));
+  /**
+   * Hot: most keys are strings; measured by bench `migrate`. Where keys need not share a slot, one MGET reads many; and
+   * where no key expires, none is asked when it does.
+   */
+  async readStrings(names: readonly Buffer[], signal: AbortSignal): Promise<TargetString[]> {
+    if (names.length === 0) return [];
     const isOne = this.#target.nodes.length === 1;
-    const [values, expiries] = await Promise.all([
+    const [sizes, values] = await Promise.all([
+      this.sizes(signal),
       isOne ? this.#readAtOnce(names, signal) : this.#callEach(names, (name) => ['GET', name], signal),
-      this.#callEach(names, (name) => ['PEXPIRETIME', name], signal),
     ]);
+    const expiries =
+      sizes.expiring > 0 ? await this.#callEach(names, (name) => ['PEXPIRETIME', name], signal) : undefined;
     return values.map((value, at): TargetString => {
-      const expiry = expiries[at];
+      const expiry = expiries?.[at];
       return {
         value: value instanceof Buffer ? value : null,
         ttlAt: typeof expiry === 'number' && expiry >= 0 ? expiry : undefined,
       };
     });
+  }
+
+  /** How many keys the target has, and how many of them expire; Infinity where a server does not tell. */
+  async sizes(signal: AbortSignal): Promise<{ keys: number; expiring: number }> {
+    const infos = await Promise.all(this.#target.nodes.map((node) => node.call(signal, 'INFO', 'keyspace')));
+    const total = { keys: 0, expiring: 0 };
+    for (const info of infos) {
+      const text = String(info);
+      // Another database than 0, or another server than a Redis, may count in another way.
+      const figures = /^db0:keys=(\d+),expires=(\d+)/m.exec(text);
+      const isPlain = figures !== null && !/^db[1-9]/m.test(text) && !/^sequence:/m.test(text);
+      total.keys += isPlain ? Number(figures[1]) : Number.POSITIVE_INFINITY;
+      total.expiring += isPlain ? Number(figures[2]) : Number.POSITIVE_INFINITY;
+    }
+    return total;
   }
 
   /** Images of keys of any type; undefined where a key changed while it was read. */
@@ -81,6 +105,10 @@ export class TargetKeys {
       }),
     );
     return images;
+  }
+
+  async has(name: Buffer, signal: AbortSignal): Promise<boolean> {
+    return (await this.#callEach([name], (key) => ['EXISTS', key], signal))[0] === 1;
   }
 
   /** Every key's name, page by page; one may come twice. */

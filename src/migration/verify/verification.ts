@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { CommandEncoder } from '../../data-model/index.js';
+import { type Change, CommandEncoder } from '../../data-model/index.js';
 import type { Logger } from '../../kit/index.js';
 import { ByteWriter, ReplyError } from '../../resp/index.js';
 import type { KeyImage } from '../key-image.js';
@@ -18,8 +18,8 @@ export interface VerificationOptions {
   readonly target: TargetNodes;
   /** What the keys of each namespace start with in the target; others are not looked at. */
   readonly prefixes: Readonly<Record<string, string>>;
-  /** Keys of the target that are not the source's, such as the position. */
-  readonly isIgnored: (name: Buffer) => boolean;
+  /** The key of the target that holds the position; it and those whose names begin so are passed over. */
+  readonly ignoredKey: Buffer;
   readonly ttlToleranceMs: number;
   /** Compares so many random keys of each side only; 0 = all. */
   readonly sample: number;
@@ -69,6 +69,7 @@ export class Verification {
   readonly #encoder: CommandEncoder;
   readonly #suspects = new Set<string>();
   #sourceKeys = 0;
+  #equal = 0;
   #targetKeys = 0;
   #found = 0;
   #repaired = 0;
@@ -97,10 +98,23 @@ export class Verification {
   async run(signal: AbortSignal): Promise<void> {
     if (this.#options.sample > 0) await this.#compareSample(signal);
     else {
+      const before = await this.#sequence(signal);
       await this.#compareAll(signal);
-      await this.#lookForExtras(signal);
+      // As many keys as were found equal, and nothing was written meanwhile: then there are no others.
+      const { keys } = await this.#target.sizes(signal);
+      const ignored = await this.#target.has(this.#options.ignoredKey, signal);
+      const isAll =
+        this.#suspects.size === 0 && this.#found === 0 && keys === this.#equal + (ignored ? 1 : 0);
+      if (isAll && before === (await this.#sequence(signal))) this.#targetKeys = keys;
+      else await this.#lookForExtras(signal);
     }
     await this.#settle(signal);
+  }
+
+  /** Of the newest write at the source; a text that is never the same where it does not tell. */
+  async #sequence(signal: AbortSignal): Promise<string> {
+    const reply = await this.#retry(signal, () => this.#options.source.call(signal, 'INFO', 'keyspace'));
+    return /^sequence:\d+/m.exec(String(reply))?.[0] ?? `unknown at ${performance.now()}`;
   }
 
   async #compareAll(signal: AbortSignal): Promise<void> {
@@ -112,7 +126,9 @@ export class Verification {
       // The next part is read while this one is compared.
       next = after === undefined ? undefined : this.#readPart(after, signal);
       next?.catch(() => undefined); // seen when it is awaited
-      await this.#compare(part.images, signal);
+      if (part.whole?.isStrings === true && Object.hasOwn(this.#options.prefixes, part.whole.ns))
+        await this.#compareStrings(part.whole.changes, signal);
+      else await this.#compare(part.images, signal);
       for (const place of part.unsettled) this.#suspect(place);
       if (this.#suspects.size > maxSuspects) await this.#settle(signal);
       if (after === undefined) return;
@@ -125,8 +141,9 @@ export class Verification {
       maxBytes: Math.min(partBytes, this.#rate.maxBytes),
     };
     const part = await this.#retry(signal, () => this.#options.keys.read(after, [], limit, signal));
-    const bytes = part.images.reduce((total, image) => total + image.byteLength, 0);
-    await this.#rate.spend(part.images.length, bytes, signal);
+    const { whole } = part;
+    const bytes = whole?.byteLength ?? part.images.reduce((total, image) => total + image.byteLength, 0);
+    await this.#rate.spend(whole?.keys ?? part.images.length, bytes, signal);
     return part;
   }
 
@@ -159,45 +176,50 @@ export class Verification {
     }
   }
 
-  /** Compares images of the source with the target. Hot for strings; measured by bench `verify`. */
+  /** Compares images of the source with the target. */
   async #compare(images: readonly KeyImage[], signal: AbortSignal): Promise<void> {
     const { prefixes, ttlToleranceMs } = this.#options;
-    const strings: KeyImage[] = [];
+    const strings: Change[] = [];
     const others: KeyImage[] = [];
     for (const image of images) {
       const [first] = image.changes;
       if (!Object.hasOwn(prefixes, first.ns)) continue;
+      if (first.op === 'put' && first.type === 'string') {
+        strings.push(first);
+        continue;
+      }
       this.#sourceKeys++;
       if (image.unsupported !== undefined) this.#unsupported++;
-      else if (first.op === 'put' && first.type === 'string') strings.push(image);
       else others.push(image);
     }
-    const [found, read] = await this.#retry(signal, () =>
-      Promise.all([
-        this.#target.readStrings(
-          strings.map(({ place }) => place),
-          signal,
-        ),
-        this.#target.readImages(
-          others.map(({ place }) => place),
-          signal,
-        ),
-      ]),
-    );
-    for (let at = 0; at < strings.length; at++) {
-      const [change] = strings[at].changes;
-      if (change.op !== 'put' || change.type !== 'string') continue;
-      const { value, ttlAt } = found[at];
-      const isSame = value !== null && Buffer.compare(value, change.value) === 0;
-      if (!isSame || !isSameExpiry(change.ttlAt, ttlAt, ttlToleranceMs)) this.#suspect(strings[at].place);
-    }
+    await this.#compareStrings(strings, signal);
+    if (others.length === 0) return;
+    const places = others.map(({ place }) => place);
+    const read = await this.#retry(signal, () => this.#target.readImages(places, signal));
     others.forEach((image, at) => {
       const theirs = read[at];
       const isSame =
         theirs !== undefined &&
         differenceOf(canonicalValue(image), canonicalValue(theirs), ttlToleranceMs) === undefined;
-      if (!isSame) this.#suspect(image.place);
+      if (isSame) this.#equal++;
+      else this.#suspect(image.place);
     });
+  }
+
+  /** Compares strings of the source, given as the changes that put them. Hot; measured by bench `migrate`. */
+  async #compareStrings(changes: readonly Change[], signal: AbortSignal): Promise<void> {
+    const { ttlToleranceMs } = this.#options;
+    const names = changes.map((change) => this.#target.nameIn(change.ns, keyOf(change)));
+    const found = await this.#retry(signal, () => this.#target.readStrings(names, signal));
+    this.#sourceKeys += changes.length;
+    for (let at = 0; at < changes.length; at++) {
+      const change = changes[at];
+      if (change.op !== 'put' || change.type !== 'string') continue;
+      const { value, ttlAt } = found[at];
+      const isSame = value !== null && Buffer.compare(value, change.value) === 0;
+      if (isSame && isSameExpiry(change.ttlAt, ttlAt, ttlToleranceMs)) this.#equal++;
+      else this.#suspect(placeOf(change.ns, change.key));
+    }
   }
 
   /** Looks for keys of the target that the source does not have. */
@@ -209,7 +231,8 @@ export class Verification {
   }
 
   async #lookUp(names: readonly Buffer[], signal: AbortSignal): Promise<void> {
-    const wanted = names.filter((name) => !this.#options.isIgnored(name));
+    const { ignoredKey } = this.#options;
+    const wanted = names.filter((name) => !name.subarray(0, ignoredKey.length).equals(ignoredKey));
     this.#targetKeys += wanted.length;
     const plain: KeyPlace[] = [];
     for (const name of wanted) {
@@ -317,6 +340,10 @@ export class Verification {
   }
 }
 
+const keyOf = (change: Change): Buffer =>
+  'key' in change ? Buffer.from(change.key.buffer, change.key.byteOffset, change.key.length) : noBytes;
+
+const noBytes = Buffer.alloc(0);
 const retry = { initialMs: 50, maxMs: 2_000, giveUpAfterMs: 60_000 };
 const partKeys = 4_000;
 const partBytes = 2 * 1024 * 1024;

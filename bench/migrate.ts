@@ -1,0 +1,128 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
+import { ByteWriter, writeCommand } from '../src/kit/index.js';
+import { acceptsConnections, freePort } from '../test/services/daemon.js';
+import { startRedis } from '../test/services/index.js';
+import { waitUntil } from '../test/support/wait-until.js';
+import { type Bench, type BenchResult, result, seconds } from './harness.js';
+
+const program = fileURLToPath(new URL('../../bin/tailrace.js', import.meta.url));
+
+interface DataSet {
+  readonly name: string;
+  readonly keys: number;
+  /** The commands that make it, as a client sends them. */
+  readonly commands: Buffer;
+}
+
+const strings = (keys: number): DataSet => {
+  const out = new ByteWriter(keys * 150);
+  const value = Buffer.alloc(100, 'x');
+  for (let at = 0; at < keys; at++) writeCommand(out, ['SET', `key:${at}`, value]);
+  return { name: 'strings of 100 B', keys, commands: out.take() };
+};
+
+const hashes = (keys: number): DataSet => {
+  const out = new ByteWriter(keys * 600);
+  const fields = Array.from({ length: 20 }, (_, field) => [
+    `field:${field}`,
+    `value of field ${field}`,
+  ]).flat();
+  for (let at = 0; at < keys; at++) writeCommand(out, ['HSET', `hash:${at}`, ...fields]);
+  return { name: 'hashes of 20 fields', keys, commands: out.take() };
+};
+
+const pipe = async (port: number, path: string): Promise<void> => {
+  const child = spawn('redis-cli', ['-p', `${port}`, '--pipe'], {
+    stdio: [openSync(path, 'r'), 'ignore', 'inherit'],
+  });
+  await requireDone(child, 'redis-cli');
+};
+
+/** Runs the command line; resolves to its peak memory in MiB. */
+const runTailrace = async (words: readonly string[], cwd: string): Promise<number> => {
+  const child = spawn(process.execPath, [program, ...words], { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
+  let peakKiB = 0;
+  const timer = setInterval(() => {
+    try {
+      const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+      peakKiB = Math.max(peakKiB, Number(/VmHWM:\s*(\d+)/.exec(status)?.[1] ?? 0));
+    } catch {
+      // It has ended.
+    }
+  }, 50);
+  await requireDone(child, `tailrace ${words[0]}`);
+  clearInterval(timer);
+  return peakKiB / 1024;
+};
+
+const requireDone = async (child: ChildProcess, what: string): Promise<void> => {
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new Error(`${what} ended with ${code}`);
+};
+
+const measure = async (data: DataSet, rounds: number): Promise<BenchResult[]> => {
+  const directory = mkdtempSync(join(tmpdir(), 'tailrace-bench-migrate-'));
+  const port = await freePort();
+  const serve = spawn(
+    process.execPath,
+    [program, 'serve', '-q', '-d', join(directory, 'store'), '-l', `127.0.0.1:${port}`, '--sync', 'none'],
+    { stdio: ['ignore', 'ignore', 'inherit'] },
+  );
+  const service = await startRedis();
+  const redis = new Redis(service.port);
+  try {
+    await waitUntil('the source serves', () => acceptsConnections(port));
+    const file = join(directory, 'commands.resp');
+    writeFileSync(file, data.commands);
+    await pipe(port, file);
+    const ends = ['-q', '--from', `redis://127.0.0.1:${port}`, '--to', service.url];
+    const ratios: number[] = [];
+    const rates: [ours: number, pipe: number, verify: number][] = [];
+    let peakMiB = 0;
+    for (let round = 0; round < rounds; round++) {
+      await redis.flushall();
+      const piped = await seconds(() => pipe(service.port, file));
+      await redis.flushall();
+      rmSync(join(directory, 'tailrace-migration.json'), { force: true });
+      const migrated = await seconds(async () => {
+        peakMiB = Math.max(peakMiB, await runTailrace(['migrate', ...ends], directory));
+      });
+      if ((await redis.dbsize()) !== data.keys + 1) throw new Error('not every key has arrived');
+      const verified = await seconds(async () => {
+        peakMiB = Math.max(peakMiB, await runTailrace(['verify', ...ends], directory));
+      });
+      ratios.push(piped / migrated);
+      rates.push([data.keys / migrated, data.keys / piped, data.keys / verified]);
+    }
+    // The round with the middle ratio: both sides of it met the same machine.
+    const order = ratios.map((_, at) => at).sort((a, b) => ratios[a] - ratios[b]);
+    const [ours, cli, verify] = rates[order[order.length >> 1]];
+    return [
+      result(`migrate ${data.name}`, ours, 'keys/s', 'redis-cli --pipe of the same commands', cli, 0.6),
+      result(`verify ${data.name}, every key both ways`, verify, 'keys/s', '300,000 keys/s', 300_000, 1),
+      result(`peak memory of migrate and verify, ${data.name}`, 300, 'MiB allowed', 'MiB used', peakMiB, 1),
+    ];
+  } finally {
+    redis.disconnect();
+    await service.stop();
+    serve.kill('SIGKILL');
+    rmSync(directory, { recursive: true, force: true });
+  }
+};
+
+/** Start of the processes included. */
+export const migrateBench: Bench = {
+  name: 'migrate',
+  summary:
+    'from tailrace serve to a Redis by the command line, against redis-cli --pipe; and comparing the two',
+  run: async ({ isQuick }) => [
+    ...(await measure(strings(isQuick ? 100_000 : 1_000_000), isQuick ? 1 : 3)),
+    ...(await measure(hashes(isQuick ? 10_000 : 100_000), isQuick ? 1 : 3)),
+  ],
+};
