@@ -67,3 +67,60 @@ describe.each([
     await expectSame((key) => !usesRecords && key.startsWith('hll'));
   });
 });
+
+describe('a migration that is interrupted', () => {
+  it('goes on where it stood, and reads at most one part twice', async () => {
+    await fillStore(url, 900);
+    const parts = Math.ceil(900 / 40);
+    const interrupt = new AbortController();
+    let read = 0;
+    {
+      await using run = await openMigration(url, service.url, directory.path, {
+        rates: { keysPerSecond: 4_000, bytesPerSecond: 0 },
+      });
+      const done = run.migration.run(interrupt.signal);
+      await waitUntil('some parts are copied', () => run.migration.status.keys >= 200);
+      interrupt.abort();
+      await done;
+      read += run.migration.status.parts;
+    }
+    expect(read).toBeLessThan(parts);
+    await using run = await openMigration(url, service.url, directory.path);
+    await run.migration.run(signal);
+    read += run.migration.status.parts;
+    expect(read).toBeLessThanOrEqual(parts + 1);
+    expect(run.migration.status.keys).toBe(900);
+    await expectSame();
+  });
+
+  it('goes on at its place in the log when it has come to follow, without reading any key', async () => {
+    await fillStore(url, 60);
+    {
+      await using run = await openMigration(url, service.url, directory.path);
+      await run.migration.run(signal);
+    }
+    const client = await RespConnection.open(parseRedisUrl(url));
+    await client.call('RPUSH', 'later', 'a', 'b');
+    await client.call('LPUSH', 'fill:2', 'more');
+    client.close();
+    await using run = await openMigration(url, service.url, directory.path);
+    await run.migration.run(signal);
+    expect(run.migration.status).toMatchObject({ parts: 0, keys: 60 });
+    await expectSame();
+  });
+
+  it('does not go on from a position that its state file does not know', async () => {
+    await fillStore(url, 60);
+    const other = throwAwayDirectory('migration-other');
+    {
+      await using run = await openMigration(url, service.url, directory.path);
+      await run.migration.run(signal);
+    }
+    await using run = await openMigration(url, service.url, other.path);
+    await expect(run.migration.run(signal)).rejects.toMatchObject({ code: 'HISTORY_MISMATCH' });
+    await using again = await openMigration(url, service.url, other.path, { restarts: true });
+    await again.migration.run(signal);
+    await expectSame();
+    other.remove();
+  });
+});
