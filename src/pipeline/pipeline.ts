@@ -149,6 +149,7 @@ export class Pipeline {
 
   /** Delivers what is in flight, then holds still until `resume`. */
   pause(): void {
+    if (this.#states.value === 'running') this.#states.next('draining');
     this.#wanted = 'paused';
     this.#round.abort();
   }

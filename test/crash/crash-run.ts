@@ -41,7 +41,12 @@ export class CrashRun implements AsyncDisposable {
   readonly #port: number;
   readonly #directory: { readonly path: string; remove(): void };
 
-  static async start(targets: readonly CrashTarget[], random: SeededRandom): Promise<CrashRun> {
+  /** @param together name of one pipeline with a sink for each target; default a pipeline for each */
+  static async start(
+    targets: readonly CrashTarget[],
+    random: SeededRandom,
+    together?: string,
+  ): Promise<CrashRun> {
     const directory = throwAwayDirectory('crash');
     const port = await freePort();
     const proxies: (TcpProxy | undefined)[] = [];
@@ -49,12 +54,16 @@ export class CrashRun implements AsyncDisposable {
       proxies.push(
         target.port === undefined ? undefined : await TcpProxy.open(target.port, target.proxyPort),
       );
-    const pipelines = targets.map((target, at) => ({
-      name: `crash-${target.name}`,
+    const sinks = targets.map((target, at) => target.sinkEntry(proxies[at]?.port ?? 0));
+    const common = {
       source: { connector: 'kvrocks', url: `redis://127.0.0.1:${port}` },
-      sinks: [target.sinkEntry(proxies[at]?.port ?? 0)],
       retry: { max: '500ms' },
-    }));
+    };
+    const pipelines =
+      together === undefined
+        ? targets.map(({ name }, at) => ({ ...common, name: `crash-${name}`, sinks: [sinks[at]] }))
+        : // So little memory that sinks often fall behind each other.
+          [{ ...common, name: together, sinks, limits: { sharedBytes: '32KiB', creditBytes: '32KiB' } }];
     writeFileSync(join(directory.path, 'pipelines.json'), JSON.stringify({ pipelines }));
     return new CrashRun(targets, proxies, directory, port, random);
   }
@@ -189,8 +198,9 @@ export const crash = async (
   kills: number,
   random: SeededRandom,
   onStrike: (tally: CrashTally) => void = () => undefined,
+  together?: string,
 ): Promise<{ readonly tally: CrashTally; readonly commands: number }> => {
-  await using run = await CrashRun.start(targets, random);
+  await using run = await CrashRun.start(targets, random, together);
   while (run.tally.run < kills) {
     await delay(50 + random.below(500));
     await run.strike();

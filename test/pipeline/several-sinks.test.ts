@@ -200,7 +200,7 @@ describe('a running pipeline', () => {
     await running;
     isHeld = false;
     expect(sinks.b.keys).toEqual(allKeys);
-    expect(seen).toEqual(['starting', 'running', 'paused', 'running', 'draining', 'stopped']);
+    expect(seen).toEqual(['starting', 'running', 'draining', 'paused', 'running', 'draining', 'stopped']);
   });
 
   it('tries a failed sink again when it is told to resume', async () => {
