@@ -70,8 +70,9 @@ export interface Sink extends AsyncDisposable {
   readonly takesWholeBatches?: boolean;
   /**
    * Connects, fences every earlier claimant of this pipeline and reads the position. Called again after
-   * `unknown` or a lost connection.
-   * @throws TailraceError `SINK_UNREACHABLE` (may be retried) | `SINK_REFUSED` | `SINK_FAILED`
+   * `unknown` or a lost connection: then, if another process has claimed since this one did, it is refused and takes
+   * nothing away from that one.
+   * @throws TailraceError `SINK_UNREACHABLE` (may be retried) | `SINK_FENCED` | `SINK_REFUSED` | `SINK_FAILED`
    */
   claim(signal: AbortSignal): Promise<Claim>;
   write(batch: SinkBatch, claim: Claim, signal: AbortSignal): Promise<WriteOutcome>;
