@@ -6,7 +6,7 @@ import { createLogger, type Logger as KafkaLogger } from 'kafkajs/src/loggers/in
 import ConnectionPool, { type SocketRequest } from 'kafkajs/src/network/connectionPool.js';
 import apiKeys from 'kafkajs/src/protocol/requests/apiKeys.js';
 import { type ProtocolCall, requests } from 'kafkajs/src/protocol/requests/index.js';
-import type { Logger } from '../../src/kit/index.js';
+import { type Logger, TailraceError } from '../../src/kit/index.js';
 import { Refused } from './refusal.js';
 
 export interface ClusterOptions {
@@ -71,6 +71,7 @@ export class KafkaCluster {
       const seed = this.#makeBroker(address, null);
       try {
         await this.#inTime(`connecting to ${address}`, seed.connect(), this.#options.connectTimeoutMs, false);
+        requireNewEnough(seed, address);
         this.#seeds.push(seed);
         return;
       } catch (error) {
@@ -126,14 +127,8 @@ export class KafkaCluster {
   /** Sends a request that was encoded here. */
   async call(nodeId: number, call: ProtocolCall): Promise<unknown> {
     const broker = await this.#broker(nodeId);
-    const { apiKey, apiName, apiVersion } = call.request;
-    const newest = broker.versions?.[apiKey]?.maxVersion ?? 0;
-    if (newest < apiVersion)
-      throw new Error(
-        `broker ${nodeId} has ${apiName} up to version ${newest}: Kafka 2.1 or later is needed`,
-      );
     return this.#inTime(
-      `the answer to ${apiName}`,
+      `the answer to ${call.request.apiName}`,
       broker.connectionPool.send(call),
       this.#options.requestTimeoutMs,
     );
@@ -236,6 +231,15 @@ export class KafkaCluster {
     }
   }
 }
+
+/** Produce, version 7, is what `produceCall` writes; it came with Kafka 2.1. */
+const requireNewEnough = ({ versions }: Broker, address: string): void => {
+  if ((versions?.[apiKeys['Produce'] ?? 0]?.maxVersion ?? 0) >= 7) return;
+  throw new TailraceError('SINK_FAILED', `the Kafka at ${address} is too old`, {
+    context: { sink: address },
+    remedy: 'Kafka 2.1 or later is needed.',
+  });
+};
 
 /** kafkajs tells of each failure as well as throwing it: what matters reaches the pipeline as an error. */
 const relay = (

@@ -371,6 +371,23 @@ describe('the kafka sink', () => {
     expect(keysOf(await reader.read(topic))).toEqual(names('a', 10));
   });
 
+  it('says so when the brokers are too old', async () => {
+    meddler.meddle(Api.ApiVersions, (payload) => {
+      const changed = Buffer.from(payload);
+      for (
+        let at = 6;
+        at < changed.length - 4;
+        at += 6 // key, oldest and newest version of each API
+      )
+        if (changed.readInt16BE(at) === Api.Produce) changed.writeInt16BE(5, at + 4);
+      return changed;
+    });
+    await expect(open(meddled()).claim(signal)).rejects.toMatchObject({
+      code: 'SINK_FAILED',
+      remedy: 'Kafka 2.1 or later is needed.',
+    });
+  });
+
   it('connects again when a broker has closed its idle connections', async () => {
     const { write } = await claimed(meddled());
     await write(await setKeys('a', 5));
