@@ -40,6 +40,8 @@ export class VersionedSpace {
   readonly #pageShift: number;
   readonly #retained = new Map<number, Int32Array>();
   readonly #unheld: SpacePin[] = [];
+  /** Free runs that are not handed out for the time being. They count as retained. */
+  #withheld: Run[] = [];
   #retainedUnits = 0;
   #newest: SpacePin | undefined;
 
@@ -122,7 +124,7 @@ export class VersionedSpace {
    */
   allocate(length: number): number {
     let start = this.#space.allocate(length);
-    if (start < 0 && this.reclaim()) start = this.#space.allocate(length);
+    if (start < 0 && this.#findMore()) start = this.#space.allocate(length);
     if (start >= 0) this.#keepPages(start, length, true);
     return start;
   }
@@ -130,7 +132,7 @@ export class VersionedSpace {
   /** Takes `length` units in one run, or in as few as there must be up to `maxRuns`; undefined when that is not enough. */
   allocateRuns(length: number, maxRuns = 4): Run[] | undefined {
     let runs = this.#space.allocateRuns(length, maxRuns);
-    if (runs === undefined && this.reclaim()) runs = this.#space.allocateRuns(length, maxRuns);
+    if (runs === undefined && this.#findMore()) runs = this.#space.allocateRuns(length, maxRuns);
     for (const run of runs ?? []) this.#keepPages(run.start, run.length, true);
     return runs;
   }
@@ -179,6 +181,40 @@ export class VersionedSpace {
   /** True while released pins wait for `reclaim`. */
   get hasReclaimable(): boolean {
     return this.#unheld.length > 0;
+  }
+
+  /**
+   * Hands out nothing from `unit` on while there is room before it, so that the end empties as what is there moves:
+   * best fit alone would fill the small gaps at the end again and again. Until `offerAll`, or until nothing fits.
+   */
+  withholdFrom(unit: number): void {
+    this.offerAll();
+    const runs: Run[] = [];
+    this.#space.forEachFreeRun((start, length) => {
+      const from = Math.max(start, unit);
+      if (from < start + length) runs.push({ start: from, length: start + length - from });
+    });
+    if (runs.length > maxWithheldRuns) return;
+    for (const { start, length } of runs) {
+      this.#space.reserve(start, length);
+      this.#forEachPage(start, length, (page, from, to) =>
+        this.#retain(page, from - page * this.pageUnits, to - from),
+      );
+    }
+    this.#withheld = runs;
+  }
+
+  /** Ends `withholdFrom`. */
+  offerAll(): void {
+    for (const { start, length } of this.#withheld.splice(0)) {
+      this.#forEachPage(start, length, (page, from, to) => {
+        const base = page * this.pageUnits;
+        const retained = this.#retained.get(page);
+        if (retained !== undefined) clearBits(retained, from - base, to - base);
+        this.#retainedUnits -= to - from;
+      });
+      this.#space.free(start, length);
+    }
   }
 
   /** Adds free units at the end. */
@@ -263,6 +299,13 @@ export class VersionedSpace {
       });
     if (counted !== this.#retainedUnits)
       throw this.#fault('check', 0, counted, `retained units are counted as ${this.#retainedUnits}`);
+  }
+
+  /** What is left to try when nothing fits. */
+  #findMore(): boolean {
+    const hasOffered = this.#withheld.length > 0;
+    this.offerAll();
+    return this.reclaim() || hasOffered;
   }
 
   /** Before live bits of a run change (after, when `isTaken`), puts their pages into the newest pin. */
@@ -376,6 +419,9 @@ export class VersionedSpace {
     });
   }
 }
+
+/** More are not worth the time that it takes. */
+const maxWithheldRuns = 20_000;
 
 const defaultMaxRunBytes = 5 * 1024 * 1024;
 

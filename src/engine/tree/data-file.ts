@@ -100,10 +100,14 @@ export class DataFile implements RunReader {
     await this.#files.write(this.#fd, bytes, unit * pageBytes);
   }
 
-  /** Makes the file as large as `units`, or as small. */
-  async resize(units: number): Promise<void> {
-    const { size } = fstatSync(this.#fd);
-    if (size !== units * pageBytes) await this.#files.truncate(this.#fd, units * pageBytes);
+  /** Makes the file at least as large as `units`. */
+  async growTo(units: number): Promise<void> {
+    if (fstatSync(this.#fd).size < units * pageBytes) await this.#files.truncate(this.#fd, units * pageBytes);
+  }
+
+  /** Cuts what is behind `units`: no state that is or may become the newest may reach there. */
+  async shrinkTo(units: number): Promise<void> {
+    if (fstatSync(this.#fd).size > units * pageBytes) await this.#files.truncate(this.#fd, units * pageBytes);
   }
 
   async sync(): Promise<void> {

@@ -171,6 +171,8 @@ export class TreeStore {
     const { state, pin } = this.#durable;
     const epoch = state.epoch + 1;
     const output = new PageOutput(this.file, this.space, this.cache, epoch);
+    this.#trimTail();
+    this.#emptyTail();
     try {
       const roots: TreeRoot[] = [];
       for (const [family, root] of state.roots.entries()) {
@@ -188,6 +190,8 @@ export class TreeStore {
     } catch (error) {
       await output.settle();
       throw error;
+    } finally {
+      this.space.offerAll();
     }
     steps.onSwitch?.(this.state);
     try {
@@ -219,13 +223,29 @@ export class TreeStore {
       await this.file.write(unit, bytes);
     }
     const { units } = this.space;
-    await this.file.resize(units);
+    await this.file.growTo(units);
     await this.file.sync();
     await beforeSwitch();
     const state: TreeState = { ...next, units, space };
     await this.file.writeSuperblock({ ...state, storeId: this.#options.storeId });
     this.#map.commit();
     this.#durable = { state, pin: plan.pin };
+    // Only now: the state before was longer.
+    await this.file.shrinkTo(units);
+  }
+
+  /** When most of the file is free: what is written goes to the front, so that the end can be cut some time. */
+  #emptyTail(): void {
+    const { units, freeUnits } = this.space;
+    const wanted = 2 * (units - freeUnits) + 2 * spareTailUnits;
+    if (units > 1.5 * wanted) this.space.withholdFrom(wanted);
+  }
+
+  /** Gives up free units at the end, when they are many: the file is cut once the next state is durable. */
+  #trimTail(): void {
+    const { units, freeTailUnits } = this.space;
+    const spare = Math.max(spareTailUnits, Math.ceil(units / 16));
+    if (freeTailUnits > 2 * spare) this.space.shrink(units - freeTailUnits + spare);
   }
 
   #planMap(): ReturnType<SpaceMap['plan']> {
@@ -276,6 +296,8 @@ export class TreeStore {
 }
 
 const reclaimPages = 16;
+/** Free units that stay at the end, at least: they are needed again soon. */
+const spareTailUnits = 256;
 
 const restoreSpace = (
   file: DataFile,

@@ -34,6 +34,8 @@ interface Held {
 const expectHeld = (space: VersionedSpace, live: ReadonlySet<number>, held: readonly Held[]): void => {
   space.reclaim();
   space.check();
+  space.offerAll();
+  space.check();
   const inUse = new Set(live);
   for (const { units } of held) for (const unit of units) inUse.add(unit);
   expect(space.units - space.freeUnits).toBe(inUse.size);
@@ -103,6 +105,7 @@ describe('versioned space', () => {
       for (let step = 0; step < 600; step++) {
         for (let i = random.below(8); i >= 0; i--) churn.step();
         const action = random.next();
+        if (random.next() < 0.1) churn.space.withholdFrom(random.below(churn.space.units));
         if (action < 0.1) held.push({ pin: churn.space.pin(), units: new Set(churn.live) });
         else if (action < 0.2 && held.length > 0) {
           const [{ pin }] = held.splice(random.below(held.length), 1) as [Held];
@@ -148,9 +151,11 @@ describe('versioned space', () => {
     for (let step = 0; step < 150; step++) {
       for (let i = random.below(40); i >= 0; i--) churn.step();
       const data = new Set(churn.live);
+      if (random.next() < 0.3) churn.space.withholdFrom(random.below(churn.space.units));
       const plan = map.plan();
       const units = liveUnitsOf(churn.space);
       for (const unit of data) expect(units.has(unit)).toBe(true);
+      if (random.next() < 0.5) churn.space.offerAll();
       const outcome = random.next();
       if (outcome < 0.7) {
         if (random.next() < 0.3) churn.space.release(churn.space.allocate(3), 3); // the map is of the state as planned
@@ -179,6 +184,7 @@ describe('versioned space', () => {
       }
     }
     for (const { pin } of checkpoints) pin.release();
+    churn.space.offerAll();
     const { byteLength } = write(map.plan(), 0);
     durable?.pin.release();
     churn.space.reclaim();
@@ -186,6 +192,21 @@ describe('versioned space', () => {
     // What is in use beside the data is the map itself.
     const mapUnits = churn.space.pageCount + Math.ceil(byteLength / unitBytes);
     expect(churn.space.liveUnits - churn.live.size).toBeLessThanOrEqual(mapUnits);
+  });
+
+  it('hands out units at the front while those behind are withheld, and all of them when nothing else fits', () => {
+    const space = new VersionedSpace(1_000, options);
+    const first = space.allocate(900);
+    space.release(first, 800);
+    const pin = space.pin();
+    space.withholdFrom(500);
+    expect(space.allocate(100)).toBe(0); // best fit would have been at 900
+    expect(space.allocate(400)).toBe(100);
+    expect(space.allocate(300)).toBe(500);
+    space.offerAll();
+    expect([space.freeUnits, space.retainedUnits]).toEqual([100, 0]);
+    space.check();
+    pin.release();
   });
 
   it('refuses to release what is not live, and a map that is damaged', () => {
