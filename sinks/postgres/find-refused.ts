@@ -37,7 +37,7 @@ const refusalOf = async (
   transactions: readonly Transaction[],
   count: number,
 ): Promise<string | undefined> => {
-  await connection.query('BEGIN');
+  connection.ahead('BEGIN');
   try {
     await layout.apply(connection, firstChanges(transactions, count));
     // Constraints that are checked at the commit.
@@ -47,7 +47,7 @@ const refusalOf = async (
     if (errorKind(error) !== 'data') throw error;
     return reasonOf(error);
   } finally {
-    await connection.query('ROLLBACK');
+    await connection.rollback();
   }
 };
 

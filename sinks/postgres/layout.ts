@@ -12,6 +12,9 @@ export interface Layout {
   prepare(connection: Connection): Promise<void>;
   /** The changes that no row of these tables can hold. */
   rejections(transactions: readonly Transaction[]): Rejection[];
-  /** Carries out changes, of which none is to be rejected, within the open transaction. */
+  /**
+   * Carries out changes, of which none is to be rejected, within the open transaction. The last statements may be left
+   * to go ahead of the next one.
+   */
   apply(connection: Connection, transactions: readonly Transaction[]): Promise<void>;
 }

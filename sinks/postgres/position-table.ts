@@ -1,3 +1,4 @@
+import { escapeLiteral } from 'pg';
 import { type Claim, type Position, TailraceError } from '../../src/kit/index.js';
 import type { Connection } from './connection.js';
 import { quotedTable, type TableName } from './identifier.js';
@@ -8,6 +9,7 @@ import { ensureTable } from './table-schema.js';
  * The table that says who may write and what is written, one row for each target of a pipeline:
  *
  *   pipeline, target       whose position it is, and of which tables
+ *   id                     names the row
  *   epoch                  raised by each claim
  *   sequence, count, crc   the position; NULL until the first batch
  */
@@ -15,6 +17,8 @@ export class PositionTable {
   readonly table: TableName;
   readonly #pipeline: string;
   readonly #target: string;
+  /** Of the row, as of the claim. */
+  #id = 0;
 
   constructor(schema: string, pipeline: string, target: string) {
     this.table = { schema, name: 'positions' };
@@ -26,6 +30,7 @@ export class PositionTable {
     await ensureTable(connection, {
       table: this.table,
       columns: [
+        { name: 'id', type: 'bigint', isGenerated: true },
         { name: 'pipeline', type: 'text', isRequired: true },
         { name: 'target', type: 'text', isRequired: true },
         { name: 'epoch', type: 'bigint', isRequired: true },
@@ -46,44 +51,40 @@ export class PositionTable {
   async claim(connection: Connection): Promise<Claim> {
     for (;;) {
       try {
-        await connection.query('BEGIN');
-        await connection.query(`SET LOCAL lock_timeout = ${takeoverMs}`);
+        await connection.query(`BEGIN; SET LOCAL lock_timeout = ${takeoverMs}`);
         const { rows } = await connection.query<PositionRow>(
           `INSERT INTO ${quotedTable(this.table)} AS held (pipeline, target, epoch) VALUES ($1, $2, 1)
           ON CONFLICT (pipeline, target) DO UPDATE SET epoch = held.epoch + 1
-          RETURNING epoch, sequence, count, crc`,
+          RETURNING id, epoch, sequence, count, crc`,
           [this.#pipeline, this.#target],
         );
         await connection.query('COMMIT');
+        this.#id = Number(rows[0]?.id);
         return claimOf(rows[0]);
       } catch (error) {
         if (connection.loss !== undefined) throw error;
-        await connection.query('ROLLBACK');
+        await connection.rollback();
         if (sqlStateOf(error) !== lockNotAvailable) throw error;
         await this.#endHolder(connection, error);
       }
     }
   }
 
-  /** Moves the position within the open transaction. False when another process has claimed, or moved it. */
-  async advance(
-    connection: Connection,
-    epoch: number,
-    previous: Position | null,
-    position: Position,
-  ): Promise<boolean> {
-    const { rowCount } = await connection.query(
-      `UPDATE ${quotedTable(this.table)}
-      SET sequence = $4, count = $5, crc = $6, written_at = clock_timestamp()
-      WHERE pipeline = $1 AND target = $2 AND epoch = $3
-        AND sequence IS NOT DISTINCT FROM $7 AND count IS NOT DISTINCT FROM $8 AND crc IS NOT DISTINCT FROM $9`,
-      [
-        ...[this.#pipeline, this.#target, epoch],
-        ...[position.sequence, position.count, position.crc],
-        ...[previous?.sequence ?? null, previous?.count ?? null, previous?.crc ?? null],
-      ],
-    );
-    return rowCount === 1;
+  /**
+   * The statement that moves the position within the open transaction. It fails with `overtaken` when another process has
+   * claimed, or moved it. Whole numbers alone, so that it needs no parameters and can go ahead of others.
+   */
+  advance(epoch: number, previous: Position | null, position: Position): string {
+    const is = (column: string, value: number | undefined): string =>
+      `${column} IS NOT DISTINCT FROM ${value === undefined ? 'NULL' : whole(value)}`;
+    return `DO ${escapeLiteral(`BEGIN
+      UPDATE ${quotedTable(this.table)}
+      SET sequence = ${whole(position.sequence)}, count = ${whole(position.count)}, crc = ${whole(position.crc)},
+        written_at = clock_timestamp()
+      WHERE id = ${whole(this.#id)} AND epoch = ${whole(epoch)} AND ${is('sequence', previous?.sequence)}
+        AND ${is('count', previous?.count)} AND ${is('crc', previous?.crc)};
+      IF NOT FOUND THEN RAISE EXCEPTION USING ERRCODE = '${overtaken}', MESSAGE = 'overtaken'; END IF;
+      END`)}`;
   }
 
   /** A transaction that changes nothing that matters: with it everything committed before becomes durable. */
@@ -113,7 +114,13 @@ export class PositionTable {
   }
 }
 
+const whole = (value: number): string => {
+  if (Number.isSafeInteger(value)) return String(value);
+  throw new TailraceError('INTERNAL', `${value} is no whole number`);
+};
+
 interface PositionRow {
+  readonly id: string;
   readonly epoch: string;
   readonly sequence: string | null;
   readonly count: string | null;
@@ -130,5 +137,7 @@ const claimOf = (row: PositionRow | undefined): Claim => {
   return { epoch: Number(epoch), position };
 };
 
+/** The SQLSTATE with which `advance` fails when another process has claimed. */
+export const overtaken = 'TR001';
 const lockNotAvailable = '55P03';
 const takeoverMs = 2_000;

@@ -13,8 +13,8 @@ import { CommitSync } from './commit-sync.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import { findRefused } from './find-refused.js';
 import type { Layout } from './layout.js';
-import { PositionTable } from './position-table.js';
-import { asSinkError, errorKind, reasonOf } from './refusal.js';
+import { overtaken, PositionTable } from './position-table.js';
+import { asSinkError, errorKind, reasonOf, sqlStateOf } from './refusal.js';
 
 export interface PostgresSinkOptions {
   readonly connection: ConnectionOptions;
@@ -34,7 +34,7 @@ export interface PostgresSinkOptions {
  *   BEGIN · UPDATE position WHERE epoch = mine AND position = previous · data · COMMIT
  *
  * The UPDATE comes first: it takes the row's lock, so that a claimant that was overtaken stands there before it does
- * any work, and finds no row once the other has committed: `fenced`. When the connection is lost before COMMIT was
+ * any work, and finds no row once the other has committed: `fenced`. What needs no answer goes ahead in one message. When the connection is lost before COMMIT was
  * answered the outcome is `unknown`: what the row holds after a new claim is the truth. An error of a statement
  * undoes all of the transaction; if some value is to blame it is found and named (`find-refused.ts`).
  *
@@ -89,8 +89,7 @@ export class PostgresSink implements Sink {
     await this.#commits.begin();
     const timer = setTimeout(() => void connection.close(), this.#options.writeTimeoutMs);
     try {
-      const isCommitted = await this.#execute(connection, batch);
-      if (!isCommitted) return { kind: 'fenced', error: this.#moved() };
+      await this.#execute(connection, batch);
       return this.#syncsEach
         ? { kind: 'durable' }
         : { kind: 'accepted', durable: this.#commits.whenDurable() };
@@ -122,19 +121,15 @@ export class PostgresSink implements Sink {
     await this.#disconnect();
   }
 
-  /** False when the position is another: nothing was done. */
-  async #execute(connection: Connection, batch: SinkBatch): Promise<boolean> {
+  async #execute(connection: Connection, batch: SinkBatch): Promise<void> {
     const { epoch, position } = this.#held;
-    await connection.query(this.#syncsEach ? 'BEGIN' : 'BEGIN; SET LOCAL synchronous_commit = off');
-    if (!(await this.#positions.advance(connection, epoch, position, batch.position))) {
-      await connection.query('ROLLBACK');
-      return false;
-    }
+    connection.ahead('BEGIN');
+    if (!this.#syncsEach) connection.ahead('SET LOCAL synchronous_commit = off');
+    connection.ahead(this.#positions.advance(epoch, position, batch.position));
     await this.#layout.apply(connection, batch.transactions);
     const { command } = await connection.query('COMMIT');
     if (command !== 'COMMIT') throw new Error(`COMMIT was answered with ${command}`);
     this.#held = { epoch, position: batch.position };
-    return true;
   }
 
   get #syncsEach(): boolean {
@@ -160,7 +155,8 @@ export class PostgresSink implements Sink {
       return { kind: 'unknown', error };
     }
     try {
-      await connection.query('ROLLBACK');
+      await connection.rollback();
+      if (sqlStateOf(cause) === overtaken) return { kind: 'fenced', error: this.#moved() };
       if (kind === 'busy') return { kind: 'retryable', error };
       if (kind === 'data') {
         const refused = await findRefused(connection, this.#layout, batch.transactions);

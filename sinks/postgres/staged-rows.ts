@@ -31,7 +31,7 @@ export class StagedRows {
     this.rows.end();
     this.#blocks.push(this.rows.take());
     const columns = this.columns.map(({ name, type }) => `${quoted(name)} ${type}${collationOf(type)}`);
-    await connection.query(
+    connection.ahead(
       `CREATE TEMP TABLE IF NOT EXISTS ${this.name} (${columns.join(', ')}) ON COMMIT DELETE ROWS`,
     );
     await connection.copyIn(`COPY ${this.name} FROM STDIN (FORMAT binary)`, this.#blocks);

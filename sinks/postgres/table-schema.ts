@@ -8,6 +8,8 @@ export interface Column {
   /** As `format_type` of the server names it, such as `bigint` and `timestamp with time zone`. */
   readonly type: string;
   readonly isRequired?: boolean;
+  /** Numbered by the server. */
+  readonly isGenerated?: boolean;
 }
 
 export interface TableSchema {
@@ -65,7 +67,7 @@ const makeTable = async (connection: Connection, schema: TableSchema): Promise<v
     if (!(await isPresent(connection, table))) await connection.query(statement);
     await connection.query('COMMIT');
   } catch (error) {
-    if (connection.loss === undefined) await connection.query('ROLLBACK').catch(() => undefined);
+    if (connection.loss === undefined) await connection.rollback().catch(() => undefined);
     if (errorKind(error) !== 'forbidden') throw error;
     throw new TailraceError(
       'SINK_REFUSED',
@@ -80,10 +82,11 @@ const makeTable = async (connection: Connection, schema: TableSchema): Promise<v
 };
 
 const createStatement = ({ table, columns, primaryKey }: TableSchema): string => {
-  const lines = columns.map(({ name, type, isRequired }) => {
+  const lines = columns.map(({ name, type, isRequired, isGenerated }) => {
     // Compared by bytes: Redis' order, and the fastest.
     const collation = type === 'text' ? ' COLLATE "C"' : '';
-    return `${quoted(name)} ${type}${collation}${isRequired ? ' NOT NULL' : ''}`;
+    const rest = isGenerated ? ' GENERATED ALWAYS AS IDENTITY UNIQUE' : isRequired ? ' NOT NULL' : '';
+    return `${quoted(name)} ${type}${collation}${rest}`;
   });
   if (primaryKey.length > 0) lines.push(`PRIMARY KEY (${primaryKey.map(quoted).join(', ')})`);
   return `CREATE TABLE ${quotedTable(table)} (${lines.join(', ')})`;

@@ -147,11 +147,13 @@ describe('the postgres sink', () => {
     const claim = await first.claim(signal);
     const batch = await someBatch();
     proxy.onReply = (reply) => {
-      if (reply.includes('UPDATE 1')) proxy.stall(); // it holds the row now, and is heard of no more
+      if (reply.includes('DO\0')) proxy.stall(); // it holds the row now, and is heard of no more
     };
     const writing = first.write(batch, claim, signal);
     await waitUntil('the first stands', async () => {
-      const waiting = await rows(`SELECT FROM pg_stat_activity WHERE state = 'idle in transaction'`);
+      const waiting = await rows(
+        `SELECT FROM pg_stat_activity WHERE query LIKE '%COPY%' AND wait_event = 'ClientRead'`,
+      );
       return waiting.length === 1;
     });
     const second = open();

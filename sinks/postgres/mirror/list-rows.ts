@@ -41,14 +41,14 @@ export const applyLists = async (
   }
   if (windows.count > 0) {
     await windows.send(connection);
-    await connection.query(
+    connection.ahead(
       `DELETE FROM ${table} t USING ${windows.name} s
       WHERE t.ns = s.ns AND t.key = s.key AND (t.position < s.first OR t.position >= s.next)`,
     );
   }
   if (written.count === 0) return;
   await written.send(connection);
-  await connection.query(
+  connection.ahead(
     `INSERT INTO ${table} (ns, key, position, value) SELECT * FROM ${written.name}
     ON CONFLICT (ns, key, position) DO UPDATE SET value = excluded.value`,
   );

@@ -113,7 +113,7 @@ export class Mirror implements Layout {
   async #clear(connection: Connection, { isAllCleared, cleared }: BatchFold): Promise<void> {
     if (!isAllCleared && cleared.size === 0) return;
     for (const name of this.#filled)
-      if (isAllCleared) await connection.query(`DELETE FROM ${this.#table(name)}`);
+      if (isAllCleared) connection.ahead(`DELETE FROM ${this.#table(name)}`);
       else await connection.query(`DELETE FROM ${this.#table(name)} WHERE ns = ANY ($1)`, [[...cleared]]);
   }
 
@@ -181,7 +181,7 @@ export class Mirror implements Layout {
     this.#filled.add(name);
     await staged.send(connection);
     const content = columns[2].name;
-    await connection.query(
+    connection.ahead(
       `INSERT INTO ${this.#table(name)} (ns, key, ${content}, expires_at) SELECT * FROM ${staged.name}
       ON CONFLICT (ns, key) DO UPDATE SET ${content} = excluded.${content}, expires_at = excluded.expires_at`,
     );
@@ -220,7 +220,7 @@ export class Mirror implements Layout {
     await staged.send(connection);
     if (gone > 0) {
       const isSame = element.map((column) => `t.${quoted(column.name)} = ${cast(column)}`).join(' AND ');
-      await connection.query(
+      connection.ahead(
         `DELETE FROM ${this.#table(name)} t USING ${staged.name} s
         WHERE s.gone AND t.ns = s.ns AND t.key = s.key AND ${isSame}`,
       );
@@ -237,7 +237,7 @@ export class Mirror implements Layout {
       ...element.map(cast),
       ...names(contents).map((column) => `s.${column}`),
     ];
-    await connection.query(
+    connection.ahead(
       `INSERT INTO ${this.#table(name)} AS held (${[key, ...names(contents)].join(', ')})
       SELECT ${selected.join(', ')} FROM ${staged.name} s WHERE NOT s.gone
       ON CONFLICT (${key}) DO ${merged.length === 0 ? 'NOTHING' : `UPDATE SET ${merged.join(', ')}`}`,
@@ -269,13 +269,13 @@ export class Mirror implements Layout {
     this.#filled.add(name);
     await staged.send(connection);
     const table = this.#table(name);
-    await connection.query(
+    connection.ahead(
       `INSERT INTO ${table} AS held (ns, key, type, expires_at, size)
       SELECT s.ns, s.key, s.type, s.expires_at, s.size FROM ${staged.name} s WHERE s.is_made
       ON CONFLICT (ns, key) DO UPDATE SET type = excluded.type, size = GREATEST(held.size, excluded.size)
       WHERE held.type <> excluded.type OR held.size < excluded.size OR (held.size IS NULL AND excluded.size IS NOT NULL)`,
     );
-    await connection.query(
+    connection.ahead(
       `UPDATE ${table} t SET expires_at = s.expires_at FROM ${staged.name} s
       WHERE s.sets_expiry AND t.ns = s.ns AND t.key = s.key AND t.expires_at IS DISTINCT FROM s.expires_at`,
     );

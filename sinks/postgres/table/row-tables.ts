@@ -39,7 +39,7 @@ export class RowTables implements Layout {
         primaryKey: key.map(({ name }) => name),
       });
       // A merge of nothing shows whether the table that is there has the columns, the unique key and the rights.
-      await connection.query('BEGIN');
+      connection.ahead('BEGIN');
       await merge(connection, mapping, stagedFor(mapping));
       await connection.query('ROLLBACK');
     }
@@ -61,7 +61,7 @@ export class RowTables implements Layout {
     const { isAllCleared, cleared, plans } = foldBatch(transactions);
     for (const mapping of this.#mappings) {
       const table = quotedTable(mapping.table);
-      if (isAllCleared || cleared.has(mapping.namespace)) await connection.query(`DELETE FROM ${table}`);
+      if (isAllCleared || cleared.has(mapping.namespace)) connection.ahead(`DELETE FROM ${table}`);
       const staged = stagedFor(mapping);
       for (const plan of plans) addRow(staged, plan, mapping);
       if (staged.count > 0) await merge(connection, mapping, staged);
@@ -138,12 +138,12 @@ const merge = async (
     ...expiry.map(() => 's.expires_at'),
   ];
   await staged.send(connection);
-  await connection.query(`DELETE FROM ${target} t USING ${staged.name} s WHERE s.gone AND ${isSame}`);
+  connection.ahead(`DELETE FROM ${target} t USING ${staged.name} s WHERE s.gone AND ${isSame}`);
   if (updates.length > 0)
-    await connection.query(
+    connection.ahead(
       `UPDATE ${target} t SET ${updates.join(', ')} FROM ${staged.name} s WHERE NOT s.gone AND ${isSame}`,
     );
-  await connection.query(
+  connection.ahead(
     `INSERT INTO ${target} (${names.join(', ')}) SELECT ${values.join(', ')} FROM ${staged.name} s WHERE s.made
     ON CONFLICT (${keyNames}) DO NOTHING`,
   );
