@@ -178,7 +178,7 @@ export class Verification {
 
   /** Compares images of the source with the target. */
   async #compare(images: readonly KeyImage[], signal: AbortSignal): Promise<void> {
-    const { prefixes, ttlToleranceMs } = this.#options;
+    const { prefixes } = this.#options;
     const strings: Change[] = [];
     const others: KeyImage[] = [];
     for (const image of images) {
@@ -193,10 +193,16 @@ export class Verification {
       else others.push(image);
     }
     await this.#compareStrings(strings, signal);
-    if (others.length === 0) return;
-    const places = others.map(({ place }) => place);
+    // Few at a time: both sides of them are in memory, element by element.
+    for (let from = 0; from < others.length; from += comparedKeys)
+      await this.#compareImages(others.slice(from, from + comparedKeys), signal);
+  }
+
+  async #compareImages(images: readonly KeyImage[], signal: AbortSignal): Promise<void> {
+    const { ttlToleranceMs } = this.#options;
+    const places = images.map(({ place }) => place);
     const read = await this.#retry(signal, () => this.#target.readImages(places, signal));
-    others.forEach((image, at) => {
+    images.forEach((image, at) => {
       const theirs = read[at];
       const isSame =
         theirs !== undefined &&
@@ -345,8 +351,10 @@ const keyOf = (change: Change): Buffer =>
 
 const noBytes = Buffer.alloc(0);
 const retry = { initialMs: 50, maxMs: 2_000, giveUpAfterMs: 60_000 };
+/** Keys with elements that are compared at once. */
+const comparedKeys = 250;
 const partKeys = 4_000;
-const partBytes = 2 * 1024 * 1024;
+const partBytes = 1024 * 1024;
 const sampleKeys = 500;
 const recheckKeys = 500;
 const firstPauseMs = 50;
