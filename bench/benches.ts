@@ -10,7 +10,7 @@ import { postgresSinkBench } from './postgres-sink.js';
 import { redisExactnessBench } from './redis-exactness.js';
 import { redisSinkBench } from './redis-sink.js';
 import { runMemory } from './run-memory.js';
-import { pollUpdatesBench, serverBench, serverMemoryBench } from './server.js';
+import { followBench, pollUpdatesBench, serverBench, serverMemoryBench } from './server.js';
 import { sinkLatencyBench } from './sink-latency.js';
 import { spaceBench } from './space/space.js';
 import { walDecode } from './wal-decode.js';
@@ -24,6 +24,7 @@ export const benches: readonly Bench[] = [
   serverBench,
   serverMemoryBench,
   pollUpdatesBench,
+  followBench,
   heapProfilerBench,
   decodeBench,
   redisSinkBench,

@@ -228,3 +228,57 @@ export const pollUpdatesBench: Bench = {
     }
   },
 };
+
+/** Round trips a second of `work`, done one after the other. */
+const oneByOne = async (rounds: number, work: () => Promise<void>): Promise<number> => {
+  for (let i = 0; i < rounds / 10; i++) await work(); // warm
+  return (
+    rounds /
+    (await seconds(async () => {
+      for (let i = 0; i < rounds; i++) await work();
+    }))
+  );
+};
+
+export const followBench: Bench = {
+  name: 'follow',
+  summary:
+    'a change written, then waited for at a client that follows by POLLUPDATES BLOCK, one by one; against a message through pub/sub of redis-server',
+  run: async ({ isQuick }) => {
+    const rounds = isQuick ? 500 : 5_000;
+    const directory = mkdtempSync(join(tmpdir(), 'tailrace-bench-'));
+    const redis = await startRedis(['--appendonly', 'no']);
+    const ours = await startServe(directory, 'none');
+    try {
+      const [writer, follower] = await Promise.all(
+        [1, 2].map(() => RespConnection.open({ host: '127.0.0.1', port: ours.port })),
+      );
+      const [publisher, subscriber] = await Promise.all(
+        [1, 2].map(() => RespConnection.open({ host: '127.0.0.1', port: redis.port })),
+      );
+      if (!writer || !follower || !publisher || !subscriber) throw new Error('not connected');
+      const value = Buffer.alloc(100, 'x');
+      let sequence = 0;
+      const follow = async (): Promise<void> => {
+        const next = follower.call('POLLUPDATES', sequence, 'FORMAT', 'BINARY', 'BLOCK', 0);
+        const [reply] = await Promise.all([next, writer.call('SET', 'key', value)]);
+        sequence = Number((reply as unknown[])[1]);
+      };
+      await subscriber.call('SUBSCRIBE', 'channel');
+      const listen = async (): Promise<void> => {
+        const next = subscriber.send(Buffer.alloc(0), 1);
+        await Promise.all([next, publisher.call('PUBLISH', 'channel', value)]);
+      };
+      const [mine = 0, theirs = 0] = await alternate(isQuick ? 1 : 3, [
+        () => oneByOne(rounds, follow),
+        () => oneByOne(rounds, listen),
+      ]);
+      for (const connection of [writer, follower, publisher, subscriber]) connection.close();
+      return [result('changes one by one', mine, 'changes/s', 'pub/sub of redis-server', theirs, 0)];
+    } finally {
+      await ours.stop();
+      await redis.stop();
+      rmSync(directory, { recursive: true });
+    }
+  },
+};
