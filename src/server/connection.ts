@@ -72,6 +72,8 @@ export class Connection {
   #transaction: CommandTransaction | undefined;
   #afterwards: (() => void)[] = [];
   #isRunning = false;
+  /** performance.now() when the current command started. */
+  #clockMs = 0;
   #suspension: Suspension | undefined;
 
   constructor(socket: Socket, state: ServerState) {
@@ -300,6 +302,7 @@ export class Connection {
   /** Runs the commands that have arrived, as long as the client takes their replies and none of them waits. */
   #run(): void {
     this.#isRunning = true;
+    this.#clockMs = performance.now();
     this.#runCommands();
     this.#isRunning = false;
   }
@@ -377,7 +380,6 @@ export class Connection {
       return;
     }
     if (state.monitor.isActive) state.monitor.show(this, entry.name, args);
-    const startMs = performance.now();
     try {
       if (entry.data !== undefined) this.#runData(entry.data, args);
       else entry.server?.run(this, args);
@@ -385,12 +387,16 @@ export class Connection {
       this.reply.out.truncate(mark);
       this.#fail(error, entry.name);
     }
-    this.#account(entry, args, (performance.now() - startMs) * 1000);
+    this.#account(entry, args);
     if (this.#afterwards.length > 0) for (const action of this.#afterwards.splice(0)) action();
     state.blocked.serve();
   }
 
-  #account(entry: TableEntry, args: readonly Buffer[], microseconds: number): void {
+  /** A look at the clock costs, so the end of one command is the start of the next. */
+  #account(entry: TableEntry, args: readonly Buffer[]): void {
+    const nowMs = performance.now();
+    const microseconds = (nowMs - this.#clockMs) * 1000;
+    this.#clockMs = nowMs;
     entry.calls++;
     entry.microseconds += microseconds;
     const { slowLogMicroseconds, slowLogLength } = this.state.options;
@@ -401,7 +407,11 @@ export class Connection {
   /** Waits until the pause is over. */
   #postpone(args: readonly Buffer[]): void {
     const owned = args.map((arg) => Buffer.from(arg));
-    this.suspend({ cancel: this.state.pause.wait(() => this.release(() => this.#execute(owned))) });
+    const resume = (): void => {
+      this.#clockMs = performance.now();
+      this.#execute(owned);
+    };
+    this.suspend({ cancel: this.state.pause.wait(() => this.release(resume)) });
   }
 
   /** CLIENT REPLY: drops what a command answered. */

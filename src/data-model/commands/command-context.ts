@@ -81,7 +81,9 @@ export class CommandContext {
     const value = this.reader.get(ColumnFamily.metadata, this.metadataKey(userKey));
     if (value === undefined) return undefined;
     const metadata = readMetadata(value);
-    return metadata !== undefined && isAlive(metadata, this.nowMs()) ? metadata : undefined;
+    if (metadata === undefined) return undefined;
+    const nowMs = metadata.expireMs === 0 ? 0 : this.nowMs(); // the clock is asked only where it matters
+    return isAlive(metadata, nowMs) ? metadata : undefined;
   }
 
   /** The metadata of a key of this type; undefined when there is no key, a refusal when it has another type. */
