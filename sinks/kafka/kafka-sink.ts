@@ -56,7 +56,7 @@ export class KafkaSink implements Sink {
 
   /** @throws TailraceError `CONFIG_INVALID` when a template has a placeholder that is not there */
   constructor(options: KafkaSinkOptions, context: PluginContext) {
-    this.#settings = settingsOf(options, context.pipeline);
+    this.#settings = settingsOf(options, context);
     this.#context = context;
     this.#writer = makeWriter(this.#settings, context.pipeline);
     this.guarantee = options.delivery;
@@ -125,7 +125,7 @@ export class KafkaSink implements Sink {
       this.#held = { epoch: this.#held.epoch + 1, position: null };
       return new Session(cluster, topics, producer, undefined);
     }
-    const positions = new PositionTopic(cluster, positionTopic, this.#context.pipeline);
+    const positions = new PositionTopic(cluster, positionTopic, this.#settings.owner);
     const isKnown = this.#held.position !== null;
     const topic = await positions.open(topics, topicSettings, isKnown);
     // A sink that was overtaken must not take the pipeline back by trying again.

@@ -15,7 +15,7 @@ export interface HeldPosition {
 }
 
 /**
- * The position of a pipeline, as records of a compacted topic: the key is the pipeline's name, the value
+ * The position of a pipeline, as records of a compacted topic: the key is the pipeline's name (and the sink's, if there are several), the value
  *
  *   {"epoch":3,"claimant":"…","sequence":812,"count":2,"crc":3735928559}      sequence 0 = nothing was written yet
  *
@@ -27,10 +27,10 @@ export class PositionTopic {
   readonly #cluster: KafkaCluster;
   readonly #key: Buffer;
 
-  constructor(cluster: KafkaCluster, name: string, pipeline: string) {
+  constructor(cluster: KafkaCluster, name: string, owner: string) {
     this.#cluster = cluster;
     this.name = name;
-    this.#key = Buffer.from(pipeline);
+    this.#key = Buffer.from(owner);
   }
 
   /**

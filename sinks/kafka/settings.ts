@@ -1,5 +1,6 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { SASLOptions } from 'kafkajs';
+import type { PluginContext } from '../../src/kit/index.js';
 import type { ClusterOptions } from './cluster.js';
 import { codecOf } from './compression.js';
 import type { KafkaSinkOptions } from './kafka-options.js';
@@ -15,12 +16,19 @@ export interface KafkaSinkSettings {
   readonly producer: ProducerOptions;
   /** Name of the compacted topic that holds the position. */
   readonly positionTopic: string;
+  /** The key of the position in that topic. */
+  readonly owner: string;
 }
 
-export const settingsOf = (options: KafkaSinkOptions, pipeline: string): KafkaSinkSettings => {
+export const settingsOf = (
+  options: KafkaSinkOptions,
+  { pipeline, sink }: PluginContext,
+): KafkaSinkSettings => {
+  // Two sinks of one pipeline each have a position of their own.
+  const owner = sink === undefined || sink === 'kafka' ? pipeline : `${pipeline}.${sink}`;
   const isTransactional = options.delivery === 'exactly-once';
   const { connectTimeout: connectTimeoutMs, requestTimeout: requestTimeoutMs } = options;
-  const named = (template: string): string => template.replaceAll('{pipeline}', pipeline);
+  const named = (template: string): string => template.replaceAll('{pipeline}', owner);
   return {
     cluster: {
       brokers: options.brokers,
@@ -46,6 +54,7 @@ export const settingsOf = (options: KafkaSinkOptions, pipeline: string): KafkaSi
       requestTimeoutMs,
       codec: codecOf(options.compression),
     },
+    owner,
     positionTopic: named(options.positionTopic).replace(/[^a-zA-Z0-9._-]/g, '_'),
   };
 };

@@ -30,7 +30,7 @@ export const assemble = async (
   const sinks: PipelineSink[] = [];
   for (const chosen of config.sinks) {
     const transform = await assembleTransform(config, chosen);
-    const sink = chosen.definition.create(chosen.options, context);
+    const sink = chosen.definition.create(chosen.options, { ...context, sink: chosen.name });
     if (transform !== undefined && sink.takesWholeBatches === true)
       throw cannotTransform(config, chosen.name);
     if (config.source.definition.makeDecoder !== undefined && sink.takesWholeBatches === true)

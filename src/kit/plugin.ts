@@ -15,6 +15,8 @@ export interface Logger {
 export interface PluginContext {
   /** Unique name of the pipeline; positions in targets are kept under it. */
   readonly pipeline: string;
+  /** Name of the sink within the pipeline; that of its definition unless there are several, or the file names it. */
+  readonly sink?: string;
   readonly log: Logger;
 }
 

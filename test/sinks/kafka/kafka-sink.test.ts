@@ -406,6 +406,19 @@ describe('the kafka sink', () => {
     expect((await successor.write(batch)).kind).toBe('durable');
   });
 
+  it('keeps the positions of two sinks of one pipeline apart', async () => {
+    const { write } = await claimed();
+    const batch = await setKeys('a', 3);
+    await write(batch);
+    const options = kafkaOptions({ brokers: kafka.brokers, topic: 'copy.{pipeline}' });
+    const second = new KafkaSink(options, { ...pluginContext(pipeline), sink: 'kafka-2' });
+    sinks.push(second);
+    const claim = await second.claim(signal);
+    expect(claim.position).toBeNull();
+    expect((await second.write(batch, claim, signal)).kind).toBe('durable');
+    expect((await write(await setKeys('b', 3))).kind).toBe('durable');
+  });
+
   it('lets one of two win that claim at the same moment, and neither lose anything', async () => {
     const first = await claimed();
     await first.write(await setKeys('a', 5));
