@@ -47,6 +47,8 @@ export interface PipelineConfig extends PipelineSettings {
   readonly transforms: readonly TransformSettings[];
   /** None = every change goes to every sink. */
   readonly routes: readonly RouteSettings[];
+  /** The sink that takes the dead letters. */
+  readonly deadLetterSink?: Chosen<SinkDefinition<unknown>>;
 }
 
 export interface LoadResult {
@@ -165,8 +167,14 @@ const readPipeline = (
     requireSinks(route, sinks, item, where, problems);
     return route;
   });
+  const letters = part('deadLetters');
+  const letterSink = letters?.kind === 'map' ? letters.entries.get('sink')?.value : undefined;
+  const deadLetterSink =
+    letterSink &&
+    readChosen(letterSink, 'sink', registry.sinks, { file, path: at('deadLetters.sink'), place }, problems);
   return {
     ...(settings as unknown as PipelineSettings),
+    ...(deadLetterSink === undefined ? {} : { deadLetterSink }),
     file,
     source: chosenSource as Chosen<SourceDefinition<unknown>>,
     sinks,

@@ -70,6 +70,11 @@ export const pipelineSchema = {
       default: '',
       sensitive: true,
     },
+    sink: {
+      doc: 'a sink with its options that takes the dead letters instead, such as a Kafka topic',
+      format: 'map',
+      default: {},
+    },
     stream: {
       doc: 'key of that stream',
       format: 'required-string',

@@ -45,7 +45,8 @@ const namesIn = (file: string): NamedPlugin[] => {
   }
   return asList(fieldOf(document, 'pipelines') ?? [document]).flatMap((pipeline) => {
     const connector = fieldOf(fieldOf(pipeline, 'source'), 'connector');
-    const sinks = asList(fieldOf(pipeline, 'sinks')).map((sink) => fieldOf(sink, 'sink'));
+    const letters = fieldOf(fieldOf(pipeline, 'deadLetters'), 'sink');
+    const sinks = [...asList(fieldOf(pipeline, 'sinks')), letters].map((sink) => fieldOf(sink, 'sink'));
     return [
       ...(typeof connector === 'string' ? [{ kind: 'source' as const, name: connector }] : []),
       ...sinks.filter((name) => typeof name === 'string').map((name) => ({ kind: 'sink' as const, name })),

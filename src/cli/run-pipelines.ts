@@ -46,7 +46,7 @@ export const assemble = async (
   const needsOffsets = config.offsets.store !== 'file' || sinks.some(({ sink }) => !sink.holdsPosition);
   const needsLetters = config.errors.undecodable === 'dead-letter' || config.errors.poison === 'dead-letter';
   const offsets = needsOffsets ? openOffsets(config.offsets) : undefined;
-  const deadLetters = needsLetters ? openDeadLetters(config) : undefined;
+  const deadLetters = needsLetters ? openDeadLetters(config, log) : undefined;
   const pipeline = new Pipeline({
     name: config.name,
     source: () => config.source.definition.create(config.source.options, context),

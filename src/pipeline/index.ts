@@ -16,6 +16,7 @@ export {
 } from './dead-letters/dead-letters.js';
 export { FileDeadLetters } from './dead-letters/file-dead-letters.js';
 export { RedisDeadLetters } from './dead-letters/redis-dead-letters.js';
+export { SinkDeadLetters } from './dead-letters/sink-dead-letters.js';
 export { FileOffsetsStore } from './offsets/file-offsets-store.js';
 export type { Lease } from './offsets/lease.js';
 export type { OffsetsStore, StoredOffset } from './offsets/offsets-store.js';

@@ -10,10 +10,12 @@ import {
   type DeadLetterTarget,
   FileDeadLetters,
   RedisDeadLetters,
+  SinkDeadLetters,
 } from '../../src/pipeline/index.js';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { type RedisService, startRedis, throwAwayDirectory } from '../services/index.js';
 import { runProgram } from '../support/run-program.js';
+import { ScriptedSink } from '../support/scripted-sink.js';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const directory = throwAwayDirectory('dead-letters');
@@ -92,6 +94,72 @@ describe('a file of dead letters', () => {
     await expect(target.list()).rejects.toMatchObject({
       code: 'DEAD_LETTERS_FAILED',
       message: expect.stringContaining(`${file}:3`),
+    });
+  });
+});
+
+describe('dead letters written by a sink', () => {
+  it('arrive once each, also when the outcome of a write is unknown, from several sinks at once', async () => {
+    const sink = new ScriptedSink();
+    sink.failClaims = 1;
+    sink.script = [
+      () => ({ kind: 'retryable', error: new Error('busy') }),
+      () => ({ kind: 'unknown', error: new Error('cut before') }),
+      (_, apply) => {
+        apply();
+        return { kind: 'unknown', error: new Error('cut after') };
+      },
+    ];
+    const timing = { now: () => 0, random: () => 0, sleep: async () => undefined };
+    await using target = new SinkDeadLetters(sink, 'kafka', timing);
+    await Promise.all([target.add([letter(0), letter(1)]), target.add([letter(2)])]);
+    expect(sink.keys).toEqual([0, 1, 2].map((at) => `s/${letter(at).sequence}`));
+    expect(sink.position?.sequence).toBe(3);
+    await expect(target.list()).rejects.toMatchObject({ code: 'USAGE' });
+    sink.script = [() => ({ kind: 'fatal', error: new Error('gone') })];
+    await expect(target.add([letter(3)])).rejects.toMatchObject({ code: 'DEAD_LETTERS_FAILED' });
+    await target.add([letter(4)]);
+    expect(sink.keys.length).toBe(4);
+  });
+
+  it('are what a pipeline file says', async () => {
+    const file = path('letters-to-file.yaml');
+    writeFileSync(
+      path('garbage.sink.mjs'),
+      readFileSync(join(repository, 'examples/json-state-sink.mjs'), 'utf8')
+        .replaceAll("'tailrace/kit'", JSON.stringify(join(repository, 'dist/src/kit/index.js')))
+        .replace("op === 'put' && type === 'string'", 'false')
+        .replace("else if (type !== 'string')", 'else'),
+    );
+    {
+      await using engine = await Engine.open(path('refused'));
+      await engine.write(
+        new WriteBatchBuilder()
+          .put(1, Buffer.from('\x0b__namespacek', 'latin1'), Buffer.from('\x81\0\0\0\0\0\0\0\0v', 'latin1'))
+          .finish(),
+      );
+    }
+    writeFileSync(
+      file,
+      `name: p
+source: { connector: wal, path: ${path('refused')}, follow: false }
+errors: { poison: dead-letter }
+deadLetters: { sink: { sink: file, path: ${path('letters-by-sink.ndjson')} } }
+sinks: [{ sink: ./garbage.sink.mjs, path: ${path('nothing.json')} }]
+`,
+    );
+    const run = await runProgram(process.execPath, [join(repository, 'bin/tailrace.js'), 'run', file]);
+    expect([run.status, run.stderr]).toEqual([0, expect.stringContaining('dead letters')]);
+    const event = JSON.parse(readFileSync(path('letters-by-sink.ndjson'), 'utf8')) as {
+      key: string;
+      value: string;
+    };
+    expect(event.key).toBe('json-state/1');
+    expect(JSON.parse(event.value)).toMatchObject({
+      sink: 'json-state',
+      sequence: 1,
+      code: 'SINK_POISON',
+      event: { key: 'k' },
     });
   });
 });

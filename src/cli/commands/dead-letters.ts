@@ -26,7 +26,7 @@ export const listLetters = async (
 ): Promise<void> => {
   const rows: StoredLetter[] = [];
   for (const config of requirePipelines(files, await registryFor(files))) {
-    await using target = openDeadLetters(config);
+    await using target = openDeadLetters(config, consoleLogger(output));
     rows.push(...(await chosen(target, config, flags)));
   }
   if (output.isJson) {
@@ -53,7 +53,7 @@ export const dropLetters = async (
 ): Promise<void> => {
   let dropped = 0;
   for (const config of requirePipelines(files, await registryFor(files))) {
-    await using target = openDeadLetters(config);
+    await using target = openDeadLetters(config, consoleLogger(output));
     const letters = await chosen(target, config, flags);
     await target.settle(letters.map(({ id }) => id));
     dropped += letters.length;
@@ -76,7 +76,7 @@ export const replayLetters = async (
   let delivered = 0;
   let refused = 0;
   for (const config of requirePipelines(files, await registryFor(files))) {
-    await using target = openDeadLetters(config);
+    await using target = openDeadLetters(config, consoleLogger(output));
     const letters = await chosen(target, config, flags);
     for (const { name } of config.sinks) {
       const mine = letters.filter(({ sink }) => sink === name);

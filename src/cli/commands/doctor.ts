@@ -67,10 +67,18 @@ const examine = async (config: PipelineConfig, log: Logger): Promise<PlacedFindi
         return [{ name: 'positions', status: 'ok', detail }];
       }),
     );
-  if (errors.poison === 'dead-letter' || errors.undecodable === 'dead-letter')
+  const { deadLetterSink } = config;
+  if (deadLetterSink !== undefined)
     parts.push(
       placed('dead letters', async () => {
-        await using target = openDeadLetters(config);
+        await using sink = deadLetterSink.definition.create(deadLetterSink.options, context);
+        return await looked((signal) => sink.check?.(signal));
+      }),
+    );
+  else if (errors.poison === 'dead-letter' || errors.undecodable === 'dead-letter')
+    parts.push(
+      placed('dead letters', async () => {
+        await using target = openDeadLetters(config, log);
         const letters = (await target.list()).filter(({ pipeline }) => pipeline === config.name);
         return [
           letters.length === 0
