@@ -1,9 +1,10 @@
-import type { Change, Rejection, Transaction } from '../../src/kit/index.js';
+import { type Change, type Rejection, TailraceError, type Transaction } from '../../src/kit/index.js';
 import { changeDetails } from './change-details.js';
 import type { Connection } from './connection.js';
 import { CopyRows } from './copy-rows.js';
 import { quoted, quotedTable, shownTable, type TableName } from './identifier.js';
 import type { Layout } from './layout.js';
+import { sqlStateOf } from './refusal.js';
 import { type Column, ensureTable } from './table-schema.js';
 import { type ByteColumn, isText, maxRowBytes } from './text-bytes.js';
 
@@ -64,6 +65,16 @@ export class Changelog implements Layout {
       }
     }
     return rejections;
+  }
+
+  explain(error: unknown): TailraceError | undefined {
+    if (sqlStateOf(error) !== uniqueViolation) return undefined;
+    const table = shownTable(this.#options.table);
+    return new TailraceError('HISTORY_MISMATCH', `${table} has other changes with these sequence numbers`, {
+      context: { table },
+      remedy: 'Another pipeline, or one on another history of the source, wrote them: use a table for each.',
+      cause: error,
+    });
   }
 
   async apply(connection: Connection, transactions: readonly Transaction[]): Promise<void> {
@@ -156,3 +167,5 @@ const addBytes = (rows: CopyRows, bytes: Uint8Array | undefined): void => {
   if (bytes === undefined) rows.null();
   else rows.bytes(bytes);
 };
+
+const uniqueViolation = '23505';

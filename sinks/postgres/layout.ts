@@ -1,4 +1,4 @@
-import type { Rejection, Transaction } from '../../src/kit/index.js';
+import type { Rejection, TailraceError, Transaction } from '../../src/kit/index.js';
 import type { Connection } from './connection.js';
 import type { TableName } from './identifier.js';
 
@@ -12,6 +12,8 @@ export interface Layout {
   prepare(connection: Connection): Promise<void>;
   /** The changes that no row of these tables can hold. */
   rejections(transactions: readonly Transaction[]): Rejection[];
+  /** What an error of `apply` means that no single change is to blame for; undefined when it is an ordinary one. */
+  explain?(error: unknown): TailraceError | undefined;
   /**
    * Carries out changes, of which none is to be rejected, within the open transaction. The last statements may be left
    * to go ahead of the next one.

@@ -157,6 +157,8 @@ export class PostgresSink implements Sink {
     try {
       await connection.rollback();
       if (sqlStateOf(cause) === overtaken) return { kind: 'fenced', error: this.#moved() };
+      const explained = this.#layout.explain?.(cause);
+      if (explained !== undefined) return { kind: 'fatal', error: explained };
       if (kind === 'busy') return { kind: 'retryable', error };
       if (kind === 'data') {
         const refused = await findRefused(connection, this.#layout, batch.transactions);

@@ -273,6 +273,16 @@ describe('the postgres sink', () => {
     expect((await errorOf(claiming)).code).toBe('SINK_UNREACHABLE');
   });
 
+  it('does not mix two histories in one changelog', async () => {
+    const sink = open();
+    const batch = await someBatch();
+    await sink.write(batch, await sink.claim(signal), signal);
+    await database.query('DELETE FROM tailrace.positions');
+    const outcome = await sink.write(batch, await sink.claim(signal), signal);
+    if (outcome.kind !== 'fatal') throw new Error(outcome.kind);
+    expect(isTailraceError(outcome.error, 'HISTORY_MISMATCH')).toBe(true);
+  });
+
   it('is looked at by the doctor without being claimed', async () => {
     const url = `postgres://writer@127.0.0.1:${service.port}/postgres`;
     const told = async (options: Partial<PostgresOptions>) =>

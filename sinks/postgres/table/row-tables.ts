@@ -30,7 +30,7 @@ export class RowTables implements Layout {
 
   async prepare(connection: Connection): Promise<void> {
     await connection.query('SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off');
-    for (const mapping of this.#mappings) {
+    for (const [at, mapping] of this.#mappings.entries()) {
       const { table, key, columns, expiresAt } = mapping;
       const expiry = expiresAt === undefined ? [] : [{ name: expiresAt, type: 'timestamptz' }];
       await makeIfMissing(connection, {
@@ -40,7 +40,7 @@ export class RowTables implements Layout {
       });
       // A merge of nothing shows whether the table that is there has the columns, the unique key and the rights.
       connection.ahead('BEGIN');
-      await merge(connection, mapping, stagedFor(mapping));
+      await merge(connection, mapping, stagedFor(mapping, at));
       await connection.query('ROLLBACK');
     }
   }
@@ -59,10 +59,10 @@ export class RowTables implements Layout {
 
   async apply(connection: Connection, transactions: readonly Transaction[]): Promise<void> {
     const { isAllCleared, cleared, plans } = foldBatch(transactions);
-    for (const mapping of this.#mappings) {
+    for (const [at, mapping] of this.#mappings.entries()) {
       const table = quotedTable(mapping.table);
       if (isAllCleared || cleared.has(mapping.namespace)) connection.ahead(`DELETE FROM ${table}`);
-      const staged = stagedFor(mapping);
+      const staged = stagedFor(mapping, at);
       for (const plan of plans) addRow(staged, plan, mapping);
       if (staged.count > 0) await merge(connection, mapping, staged);
     }
@@ -73,7 +73,7 @@ export class RowTables implements Layout {
  * A staged row: the key · for each column its value and whether it is set · expiry, and whether it is set ·
  * gone: there is no such hash any more · made: there is one, also if there was none.
  */
-const stagedFor = ({ table, key, columns }: TableMapping): StagedRows => {
+const stagedFor = ({ key, columns }: TableMapping, place: number): StagedRows => {
   const staged: Column[] = key.map((_, at) => ({ name: `k${at}`, type: 'text' }));
   for (const [at, { type }] of columns.entries())
     staged.push(
@@ -86,7 +86,7 @@ const stagedFor = ({ table, key, columns }: TableMapping): StagedRows => {
     { name: 'gone', type: 'boolean' },
     { name: 'made', type: 'boolean' },
   );
-  return new StagedRows(`rows of ${shownTable(table)}`, staged);
+  return new StagedRows(`rows_${place}`, staged);
 };
 
 const addRow = (staged: StagedRows, plan: KeyPlan, { namespace, pattern, columns }: TableMapping): void => {
