@@ -6,6 +6,7 @@ import {
   type Finding,
   inaccessible,
   isSamePosition,
+  type Logger,
   nodeFiles,
   type PluginContext,
   ProcessLock,
@@ -58,6 +59,9 @@ export class FileSink implements Sink {
   #fd = -1;
   #segment = 0;
   #dataBytes = 0;
+  /** When the file that is being written was begun, in ms since the epoch. */
+  #bornAtMs = 0;
+  readonly #log: Logger;
   #rotation: NodeJS.Timeout | undefined;
   /** Writes and rotations take turns. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -68,6 +72,7 @@ export class FileSink implements Sink {
     this.#names = new SegmentNames(resolve(options.path), format === 'raw');
     this.#isSynced = options.sync;
     this.#rotate = rotate;
+    this.#log = context.log;
     if (compress !== 'none' && !this.#isRotating) throw nothingToCompress();
     this.#compressor = compress === 'none' ? undefined : new SegmentCompressor(compress, context.log);
     this.#encoding =
@@ -175,12 +180,18 @@ export class FileSink implements Sink {
     // Left by a rotation that did not get to the journal; removed, so that the new one has an age of its own.
     if (existsSync(path)) await nodeFiles.remove(path);
     const fd = await nodeFiles.open(path, 'wx+');
-    await nodeFiles.syncDirectory(this.#names.directory);
-    await this.#journal.append({ segment, dataBytes: 0, ...this.#claim });
+    try {
+      await nodeFiles.syncDirectory(this.#names.directory);
+      await this.#journal.append({ segment, dataBytes: 0, ...this.#claim });
+    } catch (error) {
+      await nodeFiles.close(fd);
+      throw error;
+    }
     await nodeFiles.close(this.#fd);
     this.#fd = fd;
     this.#segment = segment;
     this.#dataBytes = 0;
+    this.#bornAtMs = Date.now();
     this.#compressor?.add(finished);
     this.#rotateLater();
   }
@@ -190,25 +201,24 @@ export class FileSink implements Sink {
     clearTimeout(this.#rotation);
     const { every } = this.#rotate;
     if (every === 0) return;
-    const { birthtimeMs } = statSync(this.#path);
-    const wait = Math.max(0, birthtimeMs + every - Date.now());
-    this.#rotation = setTimeout(() => this.#rotateNow(), Math.min(wait, longestTimerMs));
+    const due = this.#bornAtMs + every - Date.now();
+    // An old file that holds nothing yet is looked at again later.
+    const wait = due > 0 ? due : this.#dataBytes > 0 ? 0 : every;
+    this.#rotation = setTimeout(() => this.#rotateWhenDue(), Math.min(wait, longestTimerMs));
     this.#rotation.unref();
   }
 
-  #rotateNow(): void {
+  #rotateWhenDue(): void {
     this.#inTurn(async () => {
       if (this.#fd < 0) return;
-      const { birthtimeMs } = statSync(this.#path);
-      const isDue = birthtimeMs + this.#rotate.every <= Date.now();
+      const isDue = this.#bornAtMs + this.#rotate.every <= Date.now();
       if (isDue && this.#dataBytes > 0) await this.#startSegment();
-      else
-        this.#rotation = setTimeout(
-          () => this.#rotateNow(),
-          Math.min(this.#rotate.every, longestTimerMs),
-        ).unref();
-    }).catch(() => {
-      // The next write meets what is wrong, and says it.
+      this.#rotateLater();
+    }).catch((error: unknown) => {
+      // The files are as they were: the next write, or the next turn of the clock, tries again or says what is wrong.
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#log.warn('no new file could be begun', { file: this.#path, reason });
+      this.#bornAtMs = Date.now();
       this.#rotateLater();
     });
   }
@@ -228,7 +238,8 @@ export class FileSink implements Sink {
     if (isNew && length > 0) throw shorter(this.#path, 0, length);
     this.#fd = await nodeFiles.open(this.#path, isNew ? 'wx+' : 'r+');
     if (isNew) await nodeFiles.syncDirectory(this.#names.directory);
-    const { size } = statSync(this.#path);
+    const { size, birthtimeMs } = statSync(this.#path);
+    this.#bornAtMs = birthtimeMs;
     if (size < length) throw shorter(this.#path, size, length);
     if (size > length) {
       await nodeFiles.truncate(this.#fd, length);
