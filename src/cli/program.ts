@@ -150,7 +150,7 @@ Examples:
     .option('--dump-dir <directory>', 'where KPROFILE MEMORY DUMP may write (default: profiles in the store)')
     .option(
       '--restore-dir <directory>',
-      'where CHECKPOINT RESTORE may make stores (default: beside the store)',
+      'where CHECKPOINT RESTORE and EXPORT may write (default: beside the store)',
     )
     .option('--checkpoint-every <seconds>', 'make a checkpoint so often, if anything changed', wholeNumber, 0)
     .option('--checkpoint-changes <count>', 'make a checkpoint after so many changes', wholeNumber, 0)

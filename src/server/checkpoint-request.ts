@@ -1,6 +1,7 @@
 import type {
   Checkpoint,
   CheckpointCreateOptions,
+  CheckpointExported,
   CheckpointInfo,
   CheckpointListFilter,
   CheckpointRefreshOptions,
@@ -10,15 +11,20 @@ import type {
 import { TailraceError } from '../errors/index.js';
 
 /** What a request about checkpoints is answered with; goes over the wire as JSON. */
-export type CheckpointAnswer = Checkpoint | CheckpointInfo | readonly CheckpointInfo[] | Restored;
+export type CheckpointAnswer =
+  | Checkpoint
+  | CheckpointInfo
+  | readonly CheckpointInfo[]
+  | Restored
+  | CheckpointExported;
 
 /** Where and for whom requests are carried out. */
 export interface CheckpointScope {
   readonly checkpoints: Checkpoints;
   /** Noted in the checkpoints that are made. */
   readonly creator: string;
-  /** The directory that RESTORE may use for what a client asked for. @throws TailraceError when it may not */
-  restoreDirectory(wanted: string): string;
+  /** The path that RESTORE and EXPORT may make for what a client asked for. @throws TailraceError when it may not */
+  targetPath(wanted: string): string;
 }
 
 /** How the words of a request go on, for messages and help. */
@@ -29,6 +35,7 @@ export const checkpointSyntax = [
   'SHOW ref',
   'DELETE ref',
   'RESTORE ref directory',
+  'EXPORT ref file [BASE ref]',
 ] as const;
 
 /**
@@ -38,7 +45,7 @@ export const checkpointSyntax = [
  * @throws TailraceError `USAGE`, and what `Checkpoints` throws
  */
 export const runCheckpointRequest = async (
-  { checkpoints, creator, restoreDirectory }: CheckpointScope,
+  { checkpoints, creator, targetPath }: CheckpointScope,
   words: readonly string[],
 ): Promise<CheckpointAnswer> => {
   const reader = new Words(words);
@@ -56,7 +63,12 @@ export const runCheckpointRequest = async (
       return checkpoints.delete(reader.last('a checkpoint'));
     case 'restore': {
       const reference = reader.next('a checkpoint');
-      return checkpoints.restore(reference, restoreDirectory(reader.last('a directory')));
+      return checkpoints.restore(reference, targetPath(reader.last('a directory')));
+    }
+    case 'export': {
+      const reference = reader.next('a checkpoint');
+      const file = targetPath(reader.next('a file'));
+      return checkpoints.export(reference, file, readExport(reader));
     }
     default:
       throw usage(`${action} is no action`);
@@ -130,6 +142,13 @@ const readFilter = (reader: Words): CheckpointListFilter => {
     else throw usage(isState ? `${value} is no state` : `${word} is no option of LIST`);
   }
   return filter;
+};
+
+const readExport = (reader: Words): { base?: string } => {
+  if (reader.isAtEnd) return {};
+  const word = reader.next('an option');
+  if (word.toLowerCase() !== 'base') throw usage(`${word} is no option of EXPORT`);
+  return { base: reader.last('a checkpoint') };
 };
 
 /** A time such as `90s`, `30m`, `12h`, `7d`, in ms; a number alone is seconds. @throws TailraceError `USAGE` */

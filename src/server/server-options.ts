@@ -39,7 +39,7 @@ export interface ServerOptions {
   readonly areReadsDurable: boolean;
   /** KPROFILE MEMORY DUMP writes into this directory or below it; empty = `profiles` in the store's directory. */
   readonly dumpDirectory: string;
-  /** CHECKPOINT RESTORE makes stores below this directory; empty = beside the store. */
+  /** CHECKPOINT RESTORE and EXPORT write below this directory; empty = beside the store. */
   readonly restoreDirectory: string;
   /** Unexpected errors inside commands; the client is told only that there was one. */
   readonly onDefect: (error: unknown, command: string) => void;

@@ -45,6 +45,22 @@ describe('tailrace checkpoint', () => {
       await using engine = await Engine.open(restored);
       expect(engine.get(0, Buffer.from('key'))?.toString()).toBe('then');
     }
+    const [whole, changes] = [
+      join(directory.path, 'whole.checkpoint'),
+      join(directory.path, 'changes.checkpoint'),
+    ];
+    await checkpoint('create', store, '--name', 'later');
+    expect((await checkpoint('export', store, 'nightly', '--to', whole)).stdout).toContain(
+      'everything up to sequence',
+    );
+    expect((await checkpoint('export', store, 'later', '--base', 'nightly', '--to', changes)).status).toBe(0);
+    const copy = join(directory.path, 'copy');
+    for (const file of [whole, changes])
+      expect(await checkpoint('apply', copy, file)).toMatchObject({ status: 0, stderr: '' });
+    {
+      await using engine = await Engine.open(copy);
+      expect(engine.get(0, Buffer.from('key'))?.toString()).toBe('now');
+    }
     const deleted = await checkpoint('delete', store, made.id.slice(0, 8));
     expect(deleted.stdout).toContain(`deleted checkpoint ${made.id} (nightly)`);
     const unknown = await checkpoint('show', store, 'nightly');
@@ -81,10 +97,10 @@ describe('tailrace checkpoint', () => {
     const options = ['--password', 'secret', '--json'];
     const created = await checkpoint('create', store, '--name', 'mine', ...options);
     expect(JSON.parse(created.stdout)).toMatchObject({ name: 'mine', sequence: 1, creator: 'resp' });
-    for (let i = 0; i < 500; i++) await client.set('key', `now ${i}`);
     const policyMade = async (): Promise<CheckpointInfo[]> =>
       JSON.parse(String(await client.call('CHECKPOINT', 'LIST', 'NAME', 'automatic'))) as CheckpointInfo[];
     await waitUntil('the policy keeps the two newest', async () => {
+      for (let i = 0; i < 50; i++) await client.set('key', `now ${i}`);
       const made = await policyMade();
       return made.length === 2 && (made[1]?.sequence ?? 0) > 100;
     });

@@ -73,6 +73,9 @@ describe('CHECKPOINT', () => {
     for (const place of ['..', '../elsewhere', '/tmp/elsewhere', '.', 'missing/below'])
       await expect(asked('RESTORE', 'kept', place)).rejects.toThrow(/is not below|cannot access/);
     await expect(asked('RESTORE', 'kept', 'store')).rejects.toThrow(/not empty/);
+    expect(await asked('EXPORT', 'kept', 'kept.checkpoint')).toMatchObject({ baseSequence: null });
+    await expect(asked('EXPORT', 'kept', '../kept.checkpoint')).rejects.toThrow(/is not below/);
+    await expect(asked('EXPORT', 'kept', 'kept.checkpoint')).rejects.toThrow(/kept.checkpoint/);
     expect(existsSync('/tmp/elsewhere')).toBe(false);
     await using again = await Engine.open(restored);
     await using second = await Server.listen(again, { port: 0 });
@@ -93,6 +96,7 @@ describe('CHECKPOINT', () => {
       [['LIST', 'STATE', 'odd'], /odd is no state/],
       [['SHOW', 'a', 'b'], /more than/],
       [['RESTORE', 'a'], /a directory is missing/],
+      [['EXPORT', 'a', 'b', 'WHAT'], /WHAT is no option/],
     ];
     for (const [words, reason] of refusals) await expect(asked(...words)).rejects.toThrow(reason);
     expect(await client.ping()).toBe('PONG');

@@ -1,5 +1,10 @@
 import process from 'node:process';
-import type { Checkpoint, CheckpointInfo } from '../../engine/index.js';
+import {
+  applyCheckpointExport,
+  type Checkpoint,
+  type CheckpointExported,
+  type CheckpointInfo,
+} from '../../engine/index.js';
 import { isTailraceError } from '../../errors/index.js';
 import type { CheckpointAnswer } from '../../server/index.js';
 import { formatBytes, formatCount, formatTable, type OutputOptions } from '../console.js';
@@ -18,6 +23,7 @@ export interface CheckpointFlags {
   readonly state?: string;
   readonly ifExists?: boolean;
   readonly to?: string;
+  readonly base?: string;
   readonly password?: string;
 }
 
@@ -64,6 +70,7 @@ const wordsOf = (action: string, reference: string | undefined, flags: Checkpoin
     words.push('LABEL', key, rest.join('='));
   }
   if (flags.to !== undefined) words.push(flags.to);
+  add('BASE', flags.base);
   return words;
 };
 
@@ -75,9 +82,23 @@ const textOf = (action: string, answer: CheckpointAnswer): string => {
   if (isList(answer)) return answer.length === 0 ? 'there are no checkpoints' : tableOf(answer);
   if ('storeId' in answer)
     return `made a store in ${answer.directory}: ${formatBytes(answer.bytes)}, up to sequence number ${answer.sequence}`;
+  if ('file' in answer) return exportText(answer);
   if (action === 'show') return detailsOf(answer);
   const done = { create: 'created', refresh: 'refreshed', delete: 'deleted' }[action] ?? action;
   return `${done} checkpoint ${answer.id}${answer.name === null ? '' : ` (${answer.name})`} at sequence number ${answer.sequence}, ${expiryOf(answer)}`;
+};
+
+const exportText = ({ file, bytes, sequence, baseSequence }: CheckpointExported): string => {
+  const what = baseSequence === null ? 'everything' : `what changed since sequence number ${baseSequence}`;
+  return `wrote ${file}: ${formatBytes(bytes)}, ${what} up to sequence number ${sequence}`;
+};
+
+/** Makes a store of an exported file, or brings the store of its base forward. */
+export const applyExport = async (directory: string, file: string, output: OutputOptions): Promise<void> => {
+  const applied = await applyCheckpointExport(directory, file);
+  const { sequence, bytes } = applied;
+  const text = `applied ${file} to ${directory}: ${formatBytes(bytes)}, now at sequence number ${sequence}`;
+  process.stdout.write(`${output.isJson ? JSON.stringify(applied) : text}\n`);
 };
 
 // A type guard of its own: Array.isArray knows no readonly arrays.

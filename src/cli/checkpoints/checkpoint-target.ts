@@ -31,7 +31,7 @@ const openDirectory = async (directory: string, words: readonly string[]): Promi
   const scope = {
     checkpoints: engine.checkpoints,
     creator: 'cli',
-    restoreDirectory: (wanted: string) => resolve(wanted),
+    targetPath: (wanted: string) => resolve(wanted),
   };
   return await runCheckpointRequest(scope, words);
 };

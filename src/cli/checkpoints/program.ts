@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import type { OutputOptions } from '../console.js';
 import type { CheckpointFlags } from './checkpoint-command.js';
 
-/** checkpoint create, refresh, list, show, delete and restore. */
+/** checkpoint create, refresh, list, show, delete, restore, export and apply. */
 export const addCheckpointCommands = (
   program: Command,
   outputOf: (command: Command) => OutputOptions,
@@ -76,4 +76,22 @@ Examples:
       '\nExample:\n  tailrace checkpoint restore ./data nightly --to ./data-of-last-night',
     )
     .action(run('restore'));
+  checkpoint
+    .command('export <store> <checkpoint>')
+    .description('write a checkpoint to a file: all of it, or what has changed since another one')
+    .requiredOption('--to <file>', 'a file that does not exist yet')
+    .option('--base <checkpoint>', 'only what has changed since this older checkpoint')
+    .addHelpText(
+      'after',
+      '\nExample:\n  tailrace checkpoint export ./data tuesday --base monday --to tuesday.checkpoint',
+    )
+    .action(run('export'));
+  checkpoint
+    .command('apply <directory> <file>')
+    .description('make a store of an exported file, or bring the store made of its base forward')
+    .addHelpText('after', '\nExample:\n  tailrace checkpoint apply ./copy tuesday.checkpoint')
+    .action(async (directory: string, file: string, _options: object, command: Command) => {
+      const { applyExport } = await import('./checkpoint-command.js');
+      await applyExport(directory, file, outputOf(command));
+    });
 };

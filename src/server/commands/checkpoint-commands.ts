@@ -7,7 +7,7 @@ import { runCheckpointRequest } from '../checkpoint-request.js';
 import { replyWhen } from '../reply-when.js';
 import type { ServerCommand } from '../server-command.js';
 
-/** CHECKPOINT CREATE · REFRESH · LIST · SHOW · DELETE · RESTORE, see `checkpointSyntax`. Answers in JSON. */
+/** CHECKPOINT CREATE · REFRESH · LIST · SHOW · DELETE · RESTORE · EXPORT, see `checkpointSyntax`. Answers in JSON. */
 const checkpoint: ServerCommand = {
   name: 'checkpoint',
   arity: -2,
@@ -24,8 +24,8 @@ const checkpoint: ServerCommand = {
     const scope = {
       checkpoints: store.checkpoints,
       creator: 'resp',
-      restoreDirectory: (wanted: string) =>
-        directoryInside(options.restoreDirectory || dirname(store.directory), wanted),
+      targetPath: (wanted: string) =>
+        pathInside(options.restoreDirectory || dirname(store.directory), wanted),
     };
     const words = args.slice(1).map(String);
     replyWhen(connection, 'checkpoint', runCheckpointRequest(scope, words), (answer) =>
@@ -34,8 +34,8 @@ const checkpoint: ServerCommand = {
   },
 };
 
-/** A directory to be made below `root`, links followed. @throws TailraceError `FILE_INACCESSIBLE` */
-const directoryInside = (root: string, wanted: string): string => {
+/** A path to be made below `root`, links followed. @throws TailraceError `FILE_INACCESSIBLE` */
+const pathInside = (root: string, wanted: string): string => {
   let place: string;
   let way: string;
   try {
@@ -48,7 +48,7 @@ const directoryInside = (root: string, wanted: string): string => {
   if (way === '' || way === '..' || way.startsWith(`..${sep}`))
     throw new TailraceError('FILE_INACCESSIBLE', `${wanted} is not below ${root}`, {
       context: { directory: wanted, root },
-      remedy: 'Restore into a new directory there, or start serve with another --restore-dir.',
+      remedy: 'Name a new place there, or start serve with another --restore-dir.',
     });
   return place;
 };
