@@ -1,3 +1,4 @@
+import { compareBytes } from '../bytes/index.js';
 import { TailraceError } from '../errors/index.js';
 import type { Files } from '../files/index.js';
 import { RecordKind, type WriteBatchReader } from '../write-batch/index.js';
@@ -93,10 +94,29 @@ export class StoreData {
     return this.#layers.groups.reduce((total, group) => total + group.byteLength, 0);
   }
 
-  /** Entries of a column family; a key that is in several layers counts more than once. */
+  /** About how many entries a column family has: one that is overwritten or deleted in memory is not looked up. */
   entriesOf(columnFamily: number): number {
-    const inTree = this.#layers.rootOf(columnFamily).entries;
-    return this.#layers.groups.reduce((total, { tables }) => total + tables[columnFamily].count, inTree);
+    const { groups } = this.#layers;
+    let entries = this.#isTreeDeleted(columnFamily) ? 0 : this.#layers.rootOf(columnFamily).entries;
+    for (const { tables } of groups) entries += tables[columnFamily].addedEntries;
+    return Math.max(0, entries);
+  }
+
+  /** True when a range that was deleted in memory covers the whole tree. */
+  #isTreeDeleted(columnFamily: number): boolean {
+    const { groups, trees } = this.#layers;
+    const root = this.#layers.rootOf(columnFamily);
+    if (trees === undefined || root.unit === 0) return false;
+    if (groups.every(({ tables }) => tables[columnFamily].deletedRanges.isEmpty)) return false;
+    const cursor = trees.cursor(root);
+    cursor.seekFirst();
+    const first = cursor.key();
+    cursor.seekLast();
+    const last = cursor.key();
+    return groups.some(({ tables }) => {
+      const range = tables[columnFamily].deletedRanges.at(first, 0, first.length, newest);
+      return range !== undefined && compareBytes(last, range.end) < 0;
+    });
   }
 
   /** Applies a batch whose records are known to be applicable. */

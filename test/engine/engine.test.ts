@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -140,6 +140,42 @@ describe('engine', () => {
     expect(seen).toBe(1_000);
     walking.seek(Buffer.from('b'));
     expect(walking.valid).toBe(false);
+  });
+
+  it('counts about what is there, and uses the space of deleted ranges and large values again', async () => {
+    await using engine = await open({ sync: 'none', memtableBytes: 1 << 20 });
+    for (let i = 0; i < 5_000; i++) engine.commit(put(`key:${i}`, Buffer.alloc(100, i)));
+    await engine.flush();
+    for (let i = 0; i < 3; i++) engine.commit(put(`large:${i}`, Buffer.alloc(9_000_000, i)));
+    await engine.flush();
+    const before = engine.stats();
+    expect([before.keys['default'], before.liveBytes > 27e6]).toEqual([5_003, true]);
+    expect(engine.get(0, Buffer.from('large:2'))?.equals(Buffer.alloc(9_000_000, 2))).toBe(true);
+    engine.commit(
+      new WriteBatchBuilder()
+        .deleteRange(0, Buffer.from('large'), Buffer.from('m'))
+        .delete(0, Buffer.from('key:1'))
+        .finish(),
+    );
+    for (const value of ['1', '2', '3']) {
+      engine.commit(put('key:2', value));
+      await engine.flush();
+    }
+    const { liveBytes, keys } = engine.stats();
+    expect([keys['default'], engine.get(0, Buffer.from('large:2'))]).toEqual([4_999, undefined]);
+    expect(liveBytes).toBeLessThan(2e6);
+    for (let i = 0; i < 3; i++) engine.commit(put(`large:${i}`, Buffer.alloc(8_900_000, i)));
+    await engine.flush();
+    expect(engine.stats().dataBytes).toBeLessThan(before.dataBytes * 1.1);
+    engine.commit(new WriteBatchBuilder().deleteRange(0, Buffer.from('large'), Buffer.from('m')).finish());
+    expect(statSync(join(directory.path, 'data')).size).toBe(engine.stats().dataBytes);
+    await engine.check();
+    engine.commit(new WriteBatchBuilder().deleteRange(0, Buffer.from(''), Buffer.from('z')).finish());
+    expect(engine.stats().keys['default']).toBe(0);
+    await engine.flush();
+    expect(engine.iterate({ columnFamily: 0 }).valid).toBe(false);
+    expect(engine.stats().keys['default']).toBe(0);
+    await engine.check();
   });
 
   it('takes no more memory for overwriting a key than for one value', async () => {

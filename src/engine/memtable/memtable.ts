@@ -54,6 +54,7 @@ export class Memtable {
   /** Grows with every change, so that cursors notice. */
   version = 0;
   #isFrozen = false;
+  #deletedCount = 0;
 
   constructor(snapshots: ReadonlyMap<number, number>, hidesOlder: boolean) {
     this.#snapshots = snapshots;
@@ -68,6 +69,11 @@ export class Memtable {
   /** Keys, those that only snapshots still see and those that are deleted included. */
   get count(): number {
     return this.#count;
+  }
+
+  /** About how many entries it adds to what lies below: a key that it deletes is one less there, most of the time. */
+  get addedEntries(): number {
+    return this.#count - (this.#hidesOlder ? 2 : 1) * this.#deletedCount;
   }
 
   /** True when neither a key nor a deletion is in it. */
@@ -106,6 +112,7 @@ export class Memtable {
       node = this.#addNode(hash, bytes, keyStart, keyEnd);
     } else {
       this.#supersede(node);
+      this.#deletedCount -= this.#isDeleted[node];
       if (this.#valueAddress[node] !== noAddress && this.#arena.fits(this.#valueLength[node], length)) {
         this.#valueLength[node] = length;
         this.#sequence[node] = sequence;
@@ -135,6 +142,7 @@ export class Memtable {
       this.#valueLength[added] = 0;
       this.#sequence[added] = sequence;
       this.#isDeleted[added] = 1;
+      this.#deletedCount++;
     }
   }
 
@@ -280,6 +288,7 @@ export class Memtable {
     this.#releaseValue(node);
     this.#sequence[node] = sequence;
     this.#isDeleted[node] = 1;
+    this.#deletedCount++;
     if (!leavesTombstone) this.#tombstones.add(node);
   }
 
@@ -311,6 +320,7 @@ export class Memtable {
     this.#releaseSlot(node);
     this.#releaseValue(node);
     this.#arena.release(this.#keyAddress[node], this.#keyLength[node]);
+    this.#deletedCount -= this.#isDeleted[node];
     this.#isDeleted[node] = 0;
     this.#spareNodes.push(node);
     this.#count--;
@@ -322,6 +332,7 @@ export class Memtable {
     this.#slots = new Uint32Array(1024);
     this.#nodes = 0;
     this.#count = 0;
+    this.#deletedCount = 0;
     this.#spareNodes.length = 0;
     this.#history.clear();
     this.#tombstones.clear();

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { isTailraceError } from '../../errors/index.js';
 import type { Files } from '../../files/index.js';
 import { readSpace, SpaceMap, type SpaceMapLocation, type SpacePin, VersionedSpace } from '../space/index.js';
 import type { Changes } from './changes.js';
@@ -252,7 +253,13 @@ export class TreeStore {
     // The map grows with the space that it describes: room for it is made before it is planned.
     const needed = 64 + 2 * this.space.pageCount;
     if (this.space.freeUnits < needed) this.space.grow(this.space.units + needed);
-    return this.#map.plan();
+    try {
+      return this.#map.plan();
+    } catch (error) {
+      if (!isTailraceError(error, 'SPACE_EXHAUSTED')) throw error;
+      this.space.grow(this.space.units + needed); // enough is free, but not side by side
+      return this.#map.plan();
+    }
   }
 
   /**
