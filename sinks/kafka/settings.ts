@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { SASLOptions } from 'kafkajs';
-import type { PluginContext } from '../../src/kit/index.js';
+import { type PluginContext, positionOwner } from '../../src/kit/index.js';
 import type { ClusterOptions } from './cluster.js';
 import { codecOf } from './compression.js';
 import type { KafkaSinkOptions } from './kafka-options.js';
@@ -20,12 +20,8 @@ export interface KafkaSinkSettings {
   readonly owner: string;
 }
 
-export const settingsOf = (
-  options: KafkaSinkOptions,
-  { pipeline, sink }: PluginContext,
-): KafkaSinkSettings => {
-  // Two sinks of one pipeline each have a position of their own.
-  const owner = sink === undefined || sink === 'kafka' ? pipeline : `${pipeline}.${sink}`;
+export const settingsOf = (options: KafkaSinkOptions, context: PluginContext): KafkaSinkSettings => {
+  const owner = positionOwner(context, 'kafka');
   const isTransactional = options.delivery === 'exactly-once';
   const { connectTimeout: connectTimeoutMs, requestTimeout: requestTimeoutMs } = options;
   const named = (template: string): string => template.replaceAll('{pipeline}', owner);

@@ -7,6 +7,7 @@ import {
   isSamePosition,
   type PluginContext,
   parseRedisUrl,
+  positionOwner,
   type Reply,
   ReplyError,
   type RespAddress,
@@ -61,7 +62,7 @@ export class KvrocksSink implements Sink {
   constructor(options: KvrocksSinkOptions, context: PluginContext) {
     const address = parseRedisUrl(options.url);
     this.#address = options.password === '' ? address : { ...address, password: options.password };
-    this.#key = options.positionKey.replace('{pipeline}', context.pipeline);
+    this.#key = options.positionKey.replace('{pipeline}', positionOwner(context, 'kvrocks'));
     this.guarantee = options.delivery;
     this.#answerTimeoutMs = options.answerTimeout ?? defaultAnswerTimeoutMs;
   }

@@ -5,6 +5,7 @@ import {
   isSamePosition,
   type PluginContext,
   parseRedisUrl,
+  positionOwner,
   type Rejection,
   type Reply,
   ReplyError,
@@ -78,7 +79,9 @@ export class RedisSink implements Sink {
   constructor(options: RedisSinkOptions, context: PluginContext) {
     const address = parseRedisUrl(options.url);
     this.#address = options.password === '' ? address : { ...address, password: options.password };
-    this.#control = new ControlKey(options.positionKey.replace('{pipeline}', context.pipeline));
+    this.#control = new ControlKey(
+      options.positionKey.replace('{pipeline}', positionOwner(context, 'redis')),
+    );
     this.#commands = batchCommands(options.namespaces, address.database ?? 0);
     this.#answerTimeoutMs = options.answerTimeout ?? defaultAnswerTimeoutMs;
   }

@@ -40,7 +40,13 @@ export {
 export { batchCount, batchHeaderBytes, batchSequence, WriteBatchBuilder } from '../write-batch/index.js';
 export type { Finding } from './finding.js';
 export { ContiguityCheck, isSamePosition, positionOf, requireSameHistory } from './history.js';
-export type { Logger, PluginContext, SinkDefinition, SourceDefinition } from './plugin.js';
+export {
+  type Logger,
+  type PluginContext,
+  positionOwner,
+  type SinkDefinition,
+  type SourceDefinition,
+} from './plugin.js';
 export type { Position, StartPoint } from './position.js';
 export type { Claim, Guarantee, Rejection, Sink, SinkBatch, WriteOutcome } from './sink.js';
 export type { Pulled, PullLimit, Retention, Source, SourceBatch } from './source.js';

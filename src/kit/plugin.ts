@@ -21,6 +21,15 @@ export interface PluginContext {
 }
 
 /**
+ * The name under which a sink keeps its position in a target: the pipeline's, and the sink's when the file gave it one of
+ * its own, so that two sinks of one pipeline do not fence each other in the same target.
+ *
+ * @param definition name of the sink's definition
+ */
+export const positionOwner = ({ pipeline, sink }: PluginContext, definition: string): string =>
+  sink === undefined || sink === definition ? pipeline : `${pipeline}.${sink}`;
+
+/**
  * A source connector: its name in the config, the convict schema of its options (from which validation,
  * defaults, `--help` and the docs table derive), and how to make one.
  *

@@ -75,6 +75,27 @@ describe('the redis sink', () => {
     expect(await open().claim(signal)).toEqual({ epoch: 2, position: second.position });
   });
 
+  it('keeps a position of its own for each sink of a pipeline in the same Redis', async () => {
+    const sink = open();
+    const claim = await sink.claim(signal);
+    const options = { url: service.url, password: '', positionKey: 'tailrace:{pipeline}:position' };
+    const other = new RedisSink(
+      { ...options, namespaces: { default: 'copy:' } },
+      { ...pluginContext(), sink: 'other' },
+    );
+    sinks.push(other);
+    const otherClaim = await other.claim(signal);
+    commands.run('SET', 'a', '1');
+    const batch = await batches.take();
+    expect(await sink.write(batch, claim)).toEqual({ kind: 'durable' });
+    expect(await other.write(batch, otherClaim)).toEqual({ kind: 'durable' });
+    expect(await redis.mget('a', 'copy:a')).toEqual(['1', '1']);
+    expect((await redis.keys('tailrace:*')).sort()).toEqual([
+      'tailrace:orders.other:position',
+      'tailrace:orders:position',
+    ]);
+  });
+
   it('keeps the position when the batch flushes the database', async () => {
     const sink = open();
     const claim = await sink.claim(signal);

@@ -6,6 +6,7 @@ import {
   type PluginContext,
   type Position,
   parseRedisUrl,
+  positionOwner,
   type Rejection,
   type Reply,
   ReplyError,
@@ -85,7 +86,7 @@ export class RedisClusterSink implements Sink {
       .map((address): RespAddress => (password === '' ? address : { ...address, password }));
     this.#nodes = new ClusterNodes(seeds, options.answerTimeout ?? defaultAnswerTimeoutMs);
     this.#calls = new SlotCalls(this.#nodes);
-    this.#root = options.positionKey.replace('{pipeline}', context.pipeline);
+    this.#root = options.positionKey.replace('{pipeline}', positionOwner(context, 'redis'));
     this.#rootSlot = slotOf(Buffer.from(this.#root));
     requireOneDatabase(options.namespaces);
     this.#encoder = new CommandEncoder({ prefixes: prefixesOf(options.namespaces) });

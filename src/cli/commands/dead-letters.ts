@@ -113,7 +113,7 @@ const replayTo = async (
 ): Promise<number> => {
   const part = config.sinks.find((sink) => sink.name === name);
   if (part === undefined) return 0;
-  await using sink = part.definition.create(part.options, { pipeline: config.name, log });
+  await using sink = part.definition.create(part.options, { pipeline: config.name, sink: name, log });
   await using offsets = openOffsets(config.offsets);
   const { signal } = new AbortController();
   const lease = sink.holdsPosition ? undefined : await offsets.own(config.name, signal);

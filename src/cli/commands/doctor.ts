@@ -53,7 +53,7 @@ const examine = async (config: PipelineConfig, log: Logger): Promise<PlacedFindi
     }),
     ...sinks.map(({ name, definition, options }) =>
       placed(name, async () => {
-        await using sink = definition.create(options, context);
+        await using sink = definition.create(options, { ...context, sink: name });
         return await looked((signal) => sink.check?.(signal));
       }),
     ),
