@@ -41,6 +41,8 @@ export interface ServerOptions {
   readonly dumpDirectory: string;
   /** CHECKPOINT RESTORE and EXPORT write below this directory; empty = beside the store. */
   readonly restoreDirectory: string;
+  /** What SHUTDOWN does; undefined = it is refused. */
+  readonly onShutdown: (() => void) | undefined;
   /** Unexpected errors inside commands; the client is told only that there was one. */
   readonly onDefect: (error: unknown, command: string) => void;
 }
@@ -64,6 +66,7 @@ export const defaultServerOptions: ServerOptions = {
   areReadsDurable: true,
   dumpDirectory: '',
   restoreDirectory: '',
+  onShutdown: undefined,
   onDefect: () => undefined,
 };
 

@@ -179,6 +179,40 @@ describe('the server under watch', () => {
   });
 });
 
+describe('what tools ask of any Redis', () => {
+  it('is answered, or refused in clear words', async () => {
+    await ask('SADD', 'asked', 'm');
+    expect(await ask('OBJECT', 'ENCODING', 'asked')).toBe('hashtable');
+    expect(await ask('OBJECT', 'ENCODING', 'nosuch')).toBeNull();
+    expect(await ask('WAIT', 1, 100)).toBe(0);
+    expect(await ask('MODULE', 'LIST')).toEqual([]);
+    expect(await ask('ACL', 'WHOAMI')).toBe('default');
+    expect(await ask('EVAL', 'return 1', 0)).toMatch(/^ERR Lua scripts and functions are not supported/);
+    expect(await ask('CLUSTER', 'INFO')).toBe('ERR Cluster mode is not enabled');
+    expect(await ask('SHUTDOWN')).toMatch(/^ERR the server is part of a program/);
+  });
+
+  it('stops a serve by SHUTDOWN, with everything kept', async () => {
+    const ownDirectory = throwAwayDirectory('shutdown');
+    const own = await Engine.open(ownDirectory.path);
+    let isAsked = false;
+    const stopped = await Server.listen(own, {
+      port: 0,
+      onShutdown: () => {
+        isAsked = true;
+      },
+    });
+    const client = await RespConnection.open({ host: '127.0.0.1', port: stopped.port });
+    await client.call('SET', 'kept', '1');
+    const closed = client.call('SHUTDOWN', 'NOSAVE').catch((error: unknown) => error);
+    await waitUntil('the server was asked', () => isAsked);
+    await stopped.close();
+    expect(await closed).toBeInstanceOf(Error);
+    await own.close();
+    ownDirectory.remove();
+  });
+});
+
 describe('TLS', () => {
   const pem = (name: string): Buffer =>
     readFileSync(fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url)));

@@ -16,7 +16,8 @@ import { noteServer } from '../server-file.js';
 export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Promise<void> => {
   const { host, port } = parseListenAddress(flags.listen);
   const log = consoleLogger(output);
-  const interrupted = onInterrupt();
+  const asked = new AbortController();
+  const stopping = AbortSignal.any([onInterrupt(), asked.signal]);
   const startedAt = performance.now();
   await using engine = await Engine.open(flags.dir, {
     sync: flags.sync,
@@ -44,6 +45,7 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
     expire: flags.expire,
     namespacesFile: join(engine.directory, 'NAMESPACES'),
     tls: readTls(flags),
+    onShutdown: () => asked.abort(),
     onDefect: (error, command) =>
       log.error('a command failed unexpectedly', {
         command,
@@ -59,8 +61,8 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
     recovered: `${formatCount(recovery.batches)} batches in ${Math.round(performance.now() - startedAt)} ms`,
   });
   await new Promise<void>((resolve) => {
-    if (interrupted.aborted) resolve();
-    else interrupted.addEventListener('abort', () => resolve(), { once: true });
+    if (stopping.aborted) resolve();
+    else stopping.addEventListener('abort', () => resolve(), { once: true });
   });
   log.info('stopping', { clients: server.connections, sequence: engine.sequence });
 };

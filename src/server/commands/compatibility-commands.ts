@@ -1,0 +1,102 @@
+import { CommandContext, type ValueType } from '../../data-model/index.js';
+import type { Connection } from '../connection.js';
+import type { ServerCommand } from '../server-command.js';
+
+/** What tools and drivers ask of any Redis, answered for a store that is one server, without Lua, ACLs and modules. */
+const answers = (
+  name: string,
+  arity: number,
+  run: ServerCommand['run'],
+  flags: readonly string[] = ['fast'],
+): ServerCommand => ({ name, arity, flags, run });
+
+const refuses = (name: string, text: string): ServerCommand =>
+  answers(name, -1, ({ reply }) => reply.error(text));
+
+const noScripts = 'ERR Lua scripts and functions are not supported: use MULTI and EXEC with WATCH';
+const noCluster = 'ERR Cluster mode is not enabled';
+
+/** There are no replicas to wait for. */
+const wait = answers('wait', 3, ({ reply }) => reply.integer(0));
+
+const lastSave = answers('lastsave', 1, ({ reply, state }) =>
+  reply.integer(Math.floor(state.startedAtMs / 1000)),
+);
+
+const moduleList = answers('module', -2, ({ reply }, args) => {
+  if (isWord(args[1], 'list')) reply.array(0);
+  else reply.error('ERR modules cannot be loaded');
+});
+
+const acl = answers('acl', -2, (connection, args) => {
+  const { reply } = connection;
+  if (isWord(args[1], 'whoami')) reply.bulkText('default');
+  else reply.error('ERR there are no users but namespaces: see NAMESPACE');
+});
+
+/** OBJECT ENCODING | REFCOUNT | IDLETIME | FREQ key */
+const object: ServerCommand = {
+  name: 'object',
+  arity: 3,
+  flags: ['readonly'],
+  keys: { first: 2, last: 2, step: 1 },
+  run: (connection, args) => {
+    const { reply } = connection;
+    const type = typeOf(connection, args[2]);
+    if (type === undefined) reply.null();
+    else if (isWord(args[1], 'encoding')) reply.bulkText(encodings[type]);
+    else if (isWord(args[1], 'refcount')) reply.integer(1);
+    else if (isWord(args[1], 'idletime')) reply.integer(0);
+    else if (isWord(args[1], 'freq'))
+      reply.error('ERR An LFU maxmemory policy is not selected, access frequency not tracked.');
+    else reply.error(`ERR unknown subcommand '${args[1].toString()}'. Try OBJECT HELP.`);
+  },
+};
+
+const typeOf = ({ state, namespace }: Connection, key: Buffer): ValueType | undefined =>
+  new CommandContext(state.store, state.services, namespace).findAny(key)?.type;
+
+/** The names that Redis has for what comes nearest. */
+const encodings: Readonly<Record<ValueType, string>> = {
+  string: 'raw',
+  hash: 'hashtable',
+  list: 'quicklist',
+  set: 'hashtable',
+  zset: 'skiplist',
+  bitmap: 'raw',
+  sortedint: 'skiplist',
+  stream: 'stream',
+  bloom: 'raw',
+  json: 'raw',
+  hyperloglog: 'raw',
+};
+
+/** SHUTDOWN [NOSAVE | SAVE]: everything acknowledged is kept in either case. */
+const shutdown: ServerCommand = {
+  name: 'shutdown',
+  arity: -1,
+  flags: ['admin'],
+  isAdmin: true,
+  isRefusedInMulti: true,
+  run: (connection) => {
+    const { onShutdown } = connection.state.options;
+    if (onShutdown === undefined)
+      connection.reply.error('ERR the server is part of a program that does not stop for its clients');
+    else onShutdown();
+  },
+};
+
+const isWord = (arg: Buffer, word: string): boolean => arg.toString('latin1').toLowerCase() === word;
+
+export const compatibilityCommands: readonly ServerCommand[] = [
+  wait,
+  lastSave,
+  moduleList,
+  acl,
+  object,
+  shutdown,
+  ...['eval', 'eval_ro', 'evalsha', 'evalsha_ro', 'script', 'fcall', 'fcall_ro', 'function'].map((name) =>
+    refuses(name, noScripts),
+  ),
+  ...['cluster', 'readonly', 'readwrite'].map((name) => refuses(name, noCluster)),
+];
