@@ -3,7 +3,15 @@ import { KvrocksSource, type KvrocksSourceOptions } from './kvrocks-source.js';
 
 export { KvrocksSource, type KvrocksSourceOptions } from './kvrocks-source.js';
 
-export const kvrocksSource: SourceDefinition<KvrocksSourceOptions & { readonly slot: string }> = {
+/** How a pipeline begins with the keys that are there; carried out by whoever runs it. */
+export interface KvrocksSnapshotOptions {
+  readonly snapshot: 'never' | 'initial' | 'when-needed' | 'only';
+  readonly snapshotState: string;
+}
+
+export const kvrocksSource: SourceDefinition<
+  KvrocksSourceOptions & KvrocksSnapshotOptions & { readonly slot: string }
+> = {
   name: 'kvrocks',
   summary: 'an Apache Kvrocks 2.10 or later, or tailrace serve, by POLLUPDATES',
   schema: {
@@ -32,6 +40,16 @@ export const kvrocksSource: SourceDefinition<KvrocksSourceOptions & { readonly s
       doc: "name of the slot for which a tailrace keeps its log; empty = the pipeline's name, - = none",
       format: String,
       default: '',
+    },
+    snapshot: {
+      doc: 'whether sinks are first given all keys: initial = those without a position; when-needed = also again when the log no longer reaches back; only = then end',
+      format: ['never', 'initial', 'when-needed', 'only'],
+      default: 'never',
+    },
+    snapshotState: {
+      doc: 'folder of the state of snapshots, which go on after any end',
+      format: String,
+      default: 'tailrace-snapshots',
     },
     giveUpAfterMs: {
       doc: 'how long a lost connection is tried again, in ms; 0 = for ever',

@@ -11,6 +11,7 @@ import {
 import { assembleTransform } from './assemble-transforms.js';
 import { openDeadLetters } from './open-dead-letters.js';
 import { openOffsets } from './open-offsets.js';
+import { needsSnapshot, type SnapshotRun, snapshotMode, takeSnapshots } from './run-snapshots.js';
 
 /** A pipeline and all that it owns, ready to run. */
 export interface AssembledPipeline extends AsyncDisposable {
@@ -72,7 +73,11 @@ export const assemble = async (
   return {
     config,
     pipeline,
-    run: (signal) => (offsets === undefined ? pipeline.run(signal) : runOwned(pipeline, offsets, signal)),
+    run: (signal) => {
+      const run = (stop: AbortSignal): Promise<void> =>
+        runWithSnapshots(pipeline, { config, sinks, offsets, log }, stop);
+      return offsets === undefined ? run(signal) : runOwned(config.name, run, offsets, signal);
+    },
     [Symbol.asyncDispose]: async () => {
       for (const { sink } of sinks) await sink[Symbol.asyncDispose]();
       await offsets?.[Symbol.asyncDispose]();
@@ -81,16 +86,48 @@ export const assemble = async (
   };
 };
 
-const runOwned = async (pipeline: Pipeline, offsets: OffsetsStore, signal: AbortSignal): Promise<void> => {
+/** Runs the pipeline, before it (and with `when-needed` again) a snapshot of what the source holds. */
+const runWithSnapshots = async (
+  pipeline: Pipeline,
+  snapshots: SnapshotRun,
+  signal: AbortSignal,
+): Promise<void> => {
+  const mode = snapshotMode(snapshots.config);
+  if (mode === 'never') return await pipeline.run(signal);
+  try {
+    await takeSnapshots(snapshots, false, signal);
+    if (mode === 'only') return;
+    for (;;) {
+      try {
+        return await pipeline.run(signal);
+      } catch (error) {
+        if (mode !== 'when-needed' || signal.aborted || !needsSnapshot(error)) throw error;
+        const reason = error instanceof Error ? error.message : String(error);
+        snapshots.log.warn('taking a new snapshot', { pipeline: snapshots.config.name, reason });
+        await takeSnapshots(snapshots, true, signal);
+      }
+    }
+  } catch (error) {
+    // Told to stop in the middle of a snapshot: it goes on at the next start.
+    if (!signal.aborted || error !== signal.reason) throw error;
+  }
+};
+
+const runOwned = async (
+  name: string,
+  run: (signal: AbortSignal) => Promise<void>,
+  offsets: OffsetsStore,
+  signal: AbortSignal,
+): Promise<void> => {
   let lease: Lease;
   try {
-    lease = await offsets.own(pipeline.status().name, signal);
+    lease = await offsets.own(name, signal);
   } catch (error) {
     if (signal.aborted) return;
     throw error;
   }
   try {
-    await pipeline.run(AbortSignal.any([signal, lease.lost]));
+    await run(AbortSignal.any([signal, lease.lost]));
     lease.lost.throwIfAborted();
   } finally {
     await lease.release().catch(() => undefined); // it runs out by itself

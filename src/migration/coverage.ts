@@ -17,7 +17,8 @@ export interface CoverageState {
 
 /** Which keys are copied at all. */
 export interface Scope {
-  readonly namespaces: ReadonlySet<string>;
+  /** undefined = every namespace. */
+  readonly namespaces: ReadonlySet<string> | undefined;
   /** Names of keys that are left alone. */
   readonly excluded: ReadonlySet<string>;
 }
@@ -75,7 +76,7 @@ export class Coverage {
   }
 
   isInScope(image: KeyImage): boolean {
-    const isNamed = this.#scope.namespaces.has(image.changes[0].ns);
+    const isNamed = this.#isNamed(image.changes[0].ns);
     return isNamed && (this.#scope.excluded.size === 0 || !this.#scope.excluded.has(placeName(image.place)));
   }
 
@@ -115,8 +116,7 @@ export class Coverage {
     const part = this.#part;
     if (part?.whole === undefined || part.unsettled.length > 0 || this.#isCleared) return false;
     const isSimple = this.#touched.size === 0 && this.#pending.size === 0 && this.#leftOut.size === 0;
-    if (!isSimple || this.#scope.excluded.size > 0 || !this.#scope.namespaces.has(part.whole.ns))
-      return false;
+    if (!isSimple || this.#scope.excluded.size > 0 || !this.#isNamed(part.whole.ns)) return false;
     this.#end(part);
     return true;
   }
@@ -151,6 +151,10 @@ export class Coverage {
     this.#isComplete = part.walk.end === undefined;
   }
 
+  #isNamed(ns: string): boolean {
+    return this.#scope.namespaces?.has(ns) ?? true;
+  }
+
   #settle(image: KeyImage): void {
     if (this.#pending.size === 0 && this.#leftOut.size === 0 && image.unsupported === undefined) return;
     const name = placeName(image.place);
@@ -162,7 +166,7 @@ export class Coverage {
   #counts(change: Change, lost: ReadonlySet<string>): boolean {
     if (change.op === 'publish' || change.op === 'propagate') return false;
     if (change.op === 'clear') return this.#clear(change);
-    if (!this.#scope.namespaces.has(change.ns)) return false;
+    if (!this.#isNamed(change.ns)) return false;
     const isAllCovered =
       this.#isComplete && this.#pending.size === 0 && this.#leftOut.size === 0 && this.#part === undefined;
     if (isAllCovered && lost.size === 0 && this.#scope.excluded.size === 0) return true;
@@ -180,7 +184,7 @@ export class Coverage {
 
   /** Everything of the namespace is gone at the target too, whatever was covered; what was read before is out of date. */
   #clear(change: Extract<Change, { op: 'clear' }>): boolean {
-    if (change.type !== 'all' && !this.#scope.namespaces.has(change.ns)) return false;
+    if (change.type !== 'all' && !this.#isNamed(change.ns)) return false;
     if (this.#part !== undefined && change.seq > this.#part.rangeLow) this.#isCleared = true;
     this.#leftOut.clear();
     return true;

@@ -44,6 +44,8 @@ export interface PartLimit {
  * `isSameSession` answers false; then what was read may never become durable at the source, and must be read again.
  */
 export interface KeyReader extends AsyncDisposable {
+  /** False: the default namespace alone. */
+  readonly readsEveryNamespace: boolean;
   /**
    * Reads on behind `after` (undefined = from the first key), and besides it the keys `again`.
    * @throws TailraceError `SOURCE_UNREACHABLE` (may be tried again) | `SOURCE_REFUSED` | `SOURCE_UNSUPPORTED` | `LIMIT_EXCEEDED`

@@ -1,7 +1,7 @@
 import type { Transaction } from '../data-model/index.js';
 import { isTailraceError, TailraceError } from '../errors/index.js';
 import { crc32c, isSamePosition, type Logger, type Position, type Sink } from '../kit/index.js';
-import type { RetryOptions } from '../pipeline/index.js';
+import type { RetryOptions, TransactionTransform } from '../pipeline/index.js';
 import { Coverage, type CoverageState } from './coverage.js';
 import { isGone, type KeyImage } from './key-image.js';
 import { keyAt, placeOfName } from './key-place.js';
@@ -26,8 +26,10 @@ export interface MigrationOptions {
   readonly keys: KeyReader;
   readonly sink: Sink;
   readonly stateFile: StateFile;
-  /** Namespaces that are copied, as changes name them. */
-  readonly namespaces: readonly string[];
+  /** Namespaces that are copied, as changes name them; undefined = all. */
+  readonly namespaces: readonly string[] | undefined;
+  /** What the target sees of the changes. */
+  readonly transform?: TransactionTransform | undefined;
   /** Asked once, before anything is written: the names of keys of the target that are left alone. */
   readonly prepareTarget?: (signal: AbortSignal) => Promise<readonly string[]>;
   /** Starts over although the target or the state file hold an earlier migration. */
@@ -128,6 +130,11 @@ export class Migration {
     }
   }
 
+  /** Where the target stands; null = nothing was ever written. */
+  get position(): Position | null {
+    return this.#current.at;
+  }
+
   get status(): MigrationStatus {
     const sequence = this.#follower?.sequence ?? 0;
     return {
@@ -170,6 +177,7 @@ export class Migration {
       this.#current = this.#stepAt(stored, held);
     }
     this.#coverage = this.#makeCoverage();
+    if (this.#options.clearsTarget === true && this.#current.step === 0) this.#collectClear();
     this.#follower = await LogFollower.open(log, this.#current.log, signal);
     this.#options.logger.info(stored === undefined ? 'migration started' : 'migration goes on', {
       source,
@@ -177,6 +185,21 @@ export class Migration {
       sequence: this.#follower.sequence,
       keys: this.#current.keys,
     });
+  }
+
+  /** With the first step goes what the target holds. */
+  #collectClear(): void {
+    const seq = this.#current.log?.sequence ?? 0;
+    const clear = {
+      seq,
+      index: firstImageIndex - 1,
+      ns: '',
+      slot: undefined,
+      op: 'clear',
+      type: 'all',
+    } as const;
+    const none = { bytes: noBytes, undecodable: [], isSnapshot: true };
+    this.#collected.push({ first: seq, last: seq, count: 0, changes: [clear], ...none });
   }
 
   /** The step that the target has taken, by its own position. */
@@ -192,8 +215,9 @@ export class Migration {
   }
 
   #makeCoverage(): Coverage {
+    const { namespaces } = this.#options;
     return new Coverage(this.#current, {
-      namespaces: new Set(this.#options.namespaces),
+      namespaces: namespaces === undefined ? undefined : new Set(namespaces),
       excluded: new Set(this.#state.excluded),
     });
   }
@@ -339,7 +363,7 @@ export class Migration {
       keys: before.keys + images.keys,
       bytes: before.bytes + images.byteLength,
     };
-    const transactions = this.#collected.splice(0);
+    const transactions = await this.#transformed(this.#collected.splice(0));
     const byteLength = this.#collectedBytes + images.byteLength;
     this.#collectedBytes = 0;
     const position = after.at;
@@ -354,6 +378,14 @@ export class Migration {
     this.#current = after;
     if (!sink.holdsPosition) await stateFile.save({ ...this.#state, steps: [after] });
     if (log !== null) await this.#logFollower.acknowledge(log);
+  }
+
+  async #transformed(transactions: readonly Transaction[]): Promise<readonly Transaction[]> {
+    const { transform } = this.#options;
+    if (transform === undefined) return transactions;
+    const seen: Transaction[] = [];
+    for (const transaction of transactions) seen.push(await transform(transaction));
+    return seen;
   }
 
   /** Leaves the target at a position of the log itself, from where any pipeline can go on. */

@@ -20,6 +20,7 @@ export interface SequenceQuestion {
  * between them, tell which keys did not change meanwhile.
  */
 export class CommandReader implements KeyReader {
+  readonly readsEveryNamespace = false;
   readonly #connection: ServerConnection;
   readonly #sequence: SequenceQuestion;
   /** Keys of the walk that were scanned and not yet read, in order, and the sequence number before their scan. */

@@ -1,0 +1,90 @@
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { PipelineConfig } from '../../config/index.js';
+import type { KvrocksSnapshotOptions } from '../../connectors/kvrocks/index.js';
+import { isTailraceError, TailraceError } from '../errors/index.js';
+import type { Logger } from '../kit/index.js';
+import { Migration, StateFile } from '../migration/index.js';
+import type { OffsetsStore, PipelineSink } from '../pipeline/index.js';
+import { openSource } from './migration/source-place.js';
+
+/** What a pipeline's file says of snapshots; `never` of a source that cannot be read by keys. */
+export const snapshotMode = ({ source }: PipelineConfig): KvrocksSnapshotOptions['snapshot'] =>
+  source.name === 'kvrocks' ? (source.options as KvrocksSnapshotOptions).snapshot : 'never';
+
+/** True for an error that a new snapshot mends: the log no longer continues where a sink stands. */
+export const needsSnapshot = (error: unknown): boolean =>
+  ['WAL_PURGED', 'WAL_GAP', 'HISTORY_MISMATCH', 'WAL_SEQUENCE_AHEAD'].some(
+    (code) => isTailraceError(error) && error.code === code,
+  );
+
+export interface SnapshotRun {
+  readonly config: PipelineConfig;
+  readonly sinks: readonly PipelineSink[];
+  readonly offsets: OffsetsStore | undefined;
+  readonly log: Logger;
+}
+
+/**
+ * Gives every sink that has no position all keys of the source, one sink after the other, and leaves each at a position of
+ * the log. With `isAgain` every sink is cleared first and given all keys, whatever it has.
+ */
+export const takeSnapshots = async (
+  { config, sinks, offsets, log }: SnapshotRun,
+  isAgain: boolean,
+  signal: AbortSignal,
+): Promise<void> => {
+  const options = config.source.options as KvrocksSnapshotOptions & { url: string; password: string };
+  const directory = resolve(options.snapshotState);
+  for (const { name, sink, transform } of sinks) {
+    if (sink.takesWholeBatches === true) throw takesBatches(config, name);
+    const held = sink.holdsPosition
+      ? (await sink.claim(signal)).position
+      : await offsets?.load(config.name, name);
+    // A position in the middle of a snapshot has no count: that one goes on.
+    const isBegun = held?.count === 0;
+    if (!isAgain && held && !isBegun) continue;
+    mkdirSync(directory, { recursive: true });
+    const stateFile = new StateFile(join(directory, `${encodeURIComponent(`${config.name}.${name}`)}.json`));
+    // Begun, and nobody knows how far it came: from the beginning.
+    const isLost = isBegun && stateFile.load() === undefined;
+    await using source = await openSource(
+      { ...options, usesRecords: true, slot: config.name, logger: log },
+      signal,
+    );
+    const migration = new Migration({
+      source: source.name,
+      target: `${config.name}: ${name}`,
+      log: source.log,
+      keys: source.keys,
+      sink,
+      stateFile,
+      namespaces: source.keys.readsEveryNamespace ? undefined : ['default'],
+      transform,
+      restarts: isLost || (!isBegun && (isAgain || !isGoingOn(stateFile, sink.holdsPosition))),
+      clearsTarget: isAgain || isLost,
+      skipsUnsupported: config.errors.undecodable !== 'fail',
+      end: { kind: 'caught-up' },
+      logger: log,
+    });
+    await migration.run(signal);
+    signal.throwIfAborted();
+    const { position } = migration;
+    if (!sink.holdsPosition && position !== null) await offsets?.save(config.name, name, position);
+    log.info('snapshot done', { pipeline: config.name, sink: name, ...migration.status });
+  }
+};
+
+/** Only a sink that holds no position goes on by the state file alone. */
+const isGoingOn = (stateFile: StateFile, holdsPosition: boolean): boolean =>
+  !holdsPosition && stateFile.load()?.steps.at(-1)?.isComplete === false;
+
+const takesBatches = ({ file, name }: PipelineConfig, sink: string): TailraceError =>
+  new TailraceError(
+    'CONFIG_INVALID',
+    `${file}: sink ${sink} of ${name} takes whole batches, which a snapshot has not`,
+    {
+      context: { file, sink },
+      remedy: 'Use `tailrace migrate` for it, or set snapshot: never.',
+    },
+  );
