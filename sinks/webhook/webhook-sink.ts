@@ -2,6 +2,7 @@ import {
   ByteWriter,
   type Claim,
   EventEncoder,
+  type Finding,
   type PluginContext,
   type Rejection,
   type Sink,
@@ -89,6 +90,22 @@ export class WebhookSink implements Sink {
       }
     }
     return { kind: 'durable' };
+  }
+
+  /** Asks by OPTIONS, so that nothing is delivered: whatever answers can be reached. */
+  async check(signal: AbortSignal): Promise<readonly Finding[]> {
+    const { url, headers, timeout } = this.#options;
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout)]);
+    try {
+      const response = await fetch(url, { method: 'OPTIONS', headers, redirect: 'manual', signal: limit });
+      await readExcerpt(response);
+      const detail = `${this.#place} answers (${response.status} to OPTIONS)`;
+      if (response.status !== 404) return [{ name: 'connection', status: 'ok', detail }];
+      return [{ name: 'connection', status: 'warn', detail, remedy: 'Check the path of the address.' }];
+    } catch (error) {
+      const { message, remedy } = this.#unreachable(describe(error));
+      return [{ name: 'connection', status: 'fail', detail: message, remedy }];
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -163,6 +163,17 @@ describe('the webhook sink', () => {
     await receiver.listen();
   });
 
+  it('checks a receiver without delivering anything', async () => {
+    const sink = open();
+    expect(await sink.check(signal)).toMatchObject([{ name: 'connection', status: 'ok' }]);
+    expect(receiver.requests.every(({ body }) => body.length === 0)).toBe(true);
+    receiver.answer = (_, response) => response.writeHead(404).end();
+    expect(await sink.check(signal)).toMatchObject([{ status: 'warn' }]);
+    await receiver.close();
+    expect(await sink.check(signal)).toMatchObject([{ status: 'fail' }]);
+    await receiver.listen();
+  });
+
   it('reads Retry-After as seconds or as a date, within bounds', () => {
     const now = Date.parse('2026-01-01T00:00:00Z');
     expect(retryAfterMs('120', now)).toBe(120_000);
