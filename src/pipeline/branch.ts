@@ -146,10 +146,13 @@ export class Branch {
     const decoder = makeDecoder();
     const delivered = chunks.pipe(
       tap((chunk) => chunk.creditBytes > 0 && this.#waiting.add(chunk)),
-      commitGroups(batchLimit, {
-        prepare: (group) => this.#prepare(group, decoder),
-        deliver: (group) => lane.deliver(group, hardStop),
-      }),
+      commitGroups(
+        { ...batchLimit, maxCreditBytes: this.#gate.limitBytes / 2 },
+        {
+          prepare: (group) => this.#prepare(group, decoder),
+          deliver: (group) => lane.deliver(group, hardStop),
+        },
+      ),
       tap((chunk) => this.#delivered(chunk)),
     );
     try {

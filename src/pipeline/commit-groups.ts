@@ -7,6 +7,11 @@ export interface BatchLimit {
   readonly maxBytes: number;
 }
 
+/** What one write takes, at most: of the credit, half, so that the next write can come together meanwhile. */
+export interface GroupLimit extends BatchLimit {
+  readonly maxCreditBytes: number;
+}
+
 /** What is done with the chunks of one write. */
 export interface GroupHandling {
   /** Decodes and transforms. Called while the write before may be under way, one group ahead of it at most. */
@@ -23,7 +28,7 @@ export interface GroupHandling {
  * young generation are what a pipeline at full speed would spend most of its time on. Measured by bench `redis-sink`.
  */
 export const commitGroups =
-  (limit: BatchLimit, { prepare, deliver }: GroupHandling): OperatorFunction<Chunk, Chunk> =>
+  (limit: GroupLimit, { prepare, deliver }: GroupHandling): OperatorFunction<Chunk, Chunk> =>
   (chunks) =>
     new Observable((subscriber) => {
       const queue: Chunk[] = [];
@@ -60,26 +65,41 @@ export const commitGroups =
     });
 
 /** True when there is as much as one write may be. */
-const isFull = (queue: readonly Chunk[], limit: BatchLimit): boolean => {
-  let records = 0;
-  let bytes = 0;
+const isFull = (queue: readonly Chunk[], limit: GroupLimit): boolean => {
+  const sum = new GroupSize();
   for (const chunk of queue) {
-    records += chunk.records;
-    bytes += chunk.byteLength;
-    if (records >= limit.maxChanges || bytes >= limit.maxBytes) return true;
+    sum.add(chunk);
+    if (
+      sum.records >= limit.maxChanges ||
+      sum.bytes >= limit.maxBytes ||
+      sum.creditBytes >= limit.maxCreditBytes
+    )
+      return true;
   }
   return false;
 };
 
-const takeGroup = (queue: Chunk[], limit: BatchLimit): Chunk[] => {
-  let records = 0;
-  let bytes = 0;
+const takeGroup = (queue: Chunk[], limit: GroupLimit): Chunk[] => {
+  const sum = new GroupSize();
   let taken = 0;
   for (const chunk of queue) {
-    records += chunk.records;
-    bytes += chunk.byteLength;
-    if (taken > 0 && (records > limit.maxChanges || bytes > limit.maxBytes)) break;
+    sum.add(chunk);
+    const isTooMuch =
+      sum.records > limit.maxChanges || sum.bytes > limit.maxBytes || sum.creditBytes > limit.maxCreditBytes;
+    if (taken > 0 && isTooMuch) break;
     taken++;
   }
   return queue.splice(0, taken);
 };
+
+class GroupSize {
+  records = 0;
+  bytes = 0;
+  creditBytes = 0;
+
+  add(chunk: Chunk): void {
+    this.records += chunk.records;
+    this.bytes += chunk.byteLength;
+    this.creditBytes += chunk.creditBytes;
+  }
+}
