@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { escapeLiteral } from 'pg';
 import { type Claim, type Position, TailraceError } from '../../src/kit/index.js';
 import type { Connection } from './connection.js';
@@ -11,12 +12,14 @@ import { ensureTable } from './table-schema.js';
  *   pipeline, target       whose position it is, and of which tables
  *   id                     names the row
  *   epoch                  raised by each claim
+ *   claimant               whose claim it is: a name of the process' own
  *   sequence, count, crc   the position; NULL until the first batch
  */
 export class PositionTable {
   readonly table: TableName;
   readonly #pipeline: string;
   readonly #target: string;
+  readonly #claimant = randomUUID();
   /** Of the row, as of the claim. */
   #id = 0;
 
@@ -34,6 +37,7 @@ export class PositionTable {
         { name: 'pipeline', type: 'text', isRequired: true },
         { name: 'target', type: 'text', isRequired: true },
         { name: 'epoch', type: 'bigint', isRequired: true },
+        { name: 'claimant', type: 'text', isRequired: true },
         { name: 'sequence', type: 'bigint' },
         { name: 'count', type: 'bigint' },
         { name: 'crc', type: 'bigint' },
@@ -44,23 +48,28 @@ export class PositionTable {
   }
 
   /**
-   * Raises the epoch and reads the position. A claimant before us that is in the middle of a transaction holds the
+   * Raises the epoch and reads the position. `held` is the epoch that this process has already, 0 without one: if another
+   * process has claimed since, it is not taken back from it. A claimant before us that is in the middle of a transaction holds the
    * row: it may be a process that was stopped, or one whose network is gone, and would hold it for hours, so after
    * `takeoverMs` its session is ended. What it had not committed is undone.
    */
-  async claim(connection: Connection): Promise<Claim> {
+  async claim(connection: Connection, held: number): Promise<Claim> {
     for (;;) {
       try {
         await connection.query(`BEGIN; SET LOCAL lock_timeout = ${takeoverMs}`);
         const { rows } = await connection.query<PositionRow>(
-          `INSERT INTO ${quotedTable(this.table)} AS held (pipeline, target, epoch) VALUES ($1, $2, 1)
-          ON CONFLICT (pipeline, target) DO UPDATE SET epoch = held.epoch + 1
+          `INSERT INTO ${quotedTable(this.table)} AS held (pipeline, target, epoch, claimant)
+          VALUES ($1, $2, $3::bigint + 1, $4)
+          ON CONFLICT (pipeline, target) DO UPDATE SET epoch = GREATEST(held.epoch, $3) + 1, claimant = $4
+          WHERE $3 = 0 OR held.epoch <= $3 OR held.claimant = $4
           RETURNING id, epoch, sequence, count, crc`,
-          [this.#pipeline, this.#target],
+          [this.#pipeline, this.#target, held, this.#claimant],
         );
         await connection.query('COMMIT');
-        this.#id = Number(rows[0]?.id);
-        return claimOf(rows[0]);
+        const [row] = rows;
+        if (row === undefined) throw claimedByAnother(this.#pipeline);
+        this.#id = Number(row.id);
+        return claimOf(row);
       } catch (error) {
         if (connection.loss !== undefined) throw error;
         await connection.rollback();
@@ -127,9 +136,13 @@ interface PositionRow {
   readonly crc: string | null;
 }
 
-const claimOf = (row: PositionRow | undefined): Claim => {
-  if (row === undefined) throw new Error('the claim returned no row');
-  const { epoch, sequence, count, crc } = row;
+const claimedByAnother = (pipeline: string): TailraceError =>
+  new TailraceError('SINK_FENCED', 'the sink was claimed by another process while this one was cut off', {
+    context: { pipeline },
+    remedy: 'Run one process for each pipeline name; this one has stopped and changed nothing more.',
+  });
+
+const claimOf = ({ epoch, sequence, count, crc }: PositionRow): Claim => {
   const position =
     sequence === null || count === null || crc === null
       ? null

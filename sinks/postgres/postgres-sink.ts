@@ -69,7 +69,7 @@ export class PostgresSink implements Sink {
       this.#connection = connection;
       await this.#positions.prepare(connection);
       await this.#layout.prepare(connection);
-      this.#held = await this.#positions.claim(connection);
+      this.#held = await this.#positions.claim(connection, this.#held.epoch);
       return this.#held;
     } catch (error) {
       await this.#disconnect();

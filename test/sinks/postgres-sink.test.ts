@@ -162,7 +162,10 @@ describe('the postgres sink', () => {
     expect(await second.write(batch, taken, signal)).toEqual({ kind: 'durable' });
     proxy.resume();
     expect(['unknown', 'fenced']).toContain((await writing).kind);
-    expect(await rows("SELECT count(*)::int FROM tailrace.changes WHERE type <> 'key'")).toEqual([[2]]);
+    // It asks how its write ended, and does not take over again by asking.
+    expect((await errorOf(first.claim(signal))).code).toBe('SINK_FENCED');
+    expect(await second.write(await someBatch('later'), taken, signal)).toEqual({ kind: 'durable' });
+    expect(await rows("SELECT count(*)::int FROM tailrace.changes WHERE type <> 'key'")).toEqual([[4]]);
   });
 
   it('tries again what the server puts off', async () => {
