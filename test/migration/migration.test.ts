@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Engine } from '../../src/engine/index.js';
+import { placeOf } from '../../src/migration/index.js';
 import { parseRedisUrl, RespConnection } from '../../src/resp/index.js';
 import { Server } from '../../src/server/index.js';
 import { type RedisService, startRedis, throwAwayDirectory } from '../services/index.js';
@@ -122,5 +123,29 @@ describe('a migration that is interrupted', () => {
     await again.migration.run(signal);
     await expectSame();
     other.remove();
+  });
+});
+
+describe('keys that change all the time', () => {
+  it('are read by the commands of each type as they are at one moment, when their writers are made to wait', async () => {
+    const client = await RespConnection.open(parseRedisUrl(url));
+    await client.call('RPUSH', 'hot', '0');
+    const perPush = Number(await client.call('SEQUENCE', 'APPLIED'));
+    let isOver = false;
+    const writing = (async () => {
+      for (let at = 1; !isOver; at++) await client.call('RPUSH', 'hot', at);
+    })();
+    await using run = await openMigration(url, service.url, directory.path, { usesRecords: false });
+    for (let round = 0; round < 10; round++) {
+      const part = await run.keys.readKeys([placeOf('default', Buffer.from('hot'))], true, signal);
+      expect(part.low).toBe(part.high);
+      // A list that grew between the commands and their repetition is read as it then is.
+      expect(part.unsettled).toEqual([]);
+      const elements = part.images[0].changes.filter((change) => change.op === 'push');
+      expect(elements.length).toBe(part.high / perPush);
+    }
+    isOver = true;
+    await writing;
+    client.close();
   });
 });

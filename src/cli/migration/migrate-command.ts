@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import process from 'node:process';
 import { Migration, type MigrationEnd, StateFile } from '../../migration/index.js';
+import { ReplyError } from '../../resp/index.js';
 import { consoleLogger, type OutputOptions } from '../console.js';
 import { ExitCode } from '../exit.js';
 import { onInterrupt } from '../interrupt.js';
@@ -74,6 +75,11 @@ export const runMigration = async (
     await migration.run(interrupted);
   } finally {
     display.stop(migration);
+  }
+  if (end.kind === 'quiet' && !interrupted.aborted) {
+    // Nobody follows any more: a tailrace need not keep its log for us. A Kvrocks does not know the command.
+    const reply = await source.connection.call(interrupted, 'SLOT', 'DROP', flags.name);
+    if (!(reply instanceof ReplyError)) logger.info('dropped the slot', { slot: flags.name });
   }
   return migration.status.sequence;
 };

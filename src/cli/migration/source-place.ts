@@ -44,7 +44,7 @@ export const openSource = async (options: SourceOptions, signal: AbortSignal): P
       idlePollMs: 20,
       answerTimeoutMs: 60_000,
       giveUpAfterMs: 0,
-      slot: options.slot,
+      slot: options.slot?.replace(/[^\x21-\x7e]/g, '-'),
     },
     { pipeline: 'migrate', log: logger },
   );

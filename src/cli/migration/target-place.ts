@@ -49,6 +49,13 @@ const openRedis = async (options: TargetOptions, signal: AbortSignal): Promise<T
   const parsed = parseRedisUrl(url);
   const address = password === '' ? parsed : { ...parsed, password };
   const nodes = await mastersOf(address, signal);
+  if (await hasTypesOfKvrocks(address, signal))
+    logger.warn(
+      'the target is filled by the commands of Redis: bitmaps, JSON and HyperLogLogs become strings',
+      {
+        target: placeOfUrl(url),
+      },
+    );
   const positionKey = positionKeyOf(name);
   const context = { pipeline: name, log: logger };
   const sink =
@@ -63,6 +70,18 @@ const openRedis = async (options: TargetOptions, signal: AbortSignal): Promise<T
       lookAtKeys(nodes.length === 0 ? [address] : nodes, positionKey, existing, prefixes, whenAborted),
     [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),
   };
+};
+
+/** True for a Kvrocks or a tailrace, which have types that no command of Redis makes. */
+const hasTypesOfKvrocks = async (address: RespAddress, signal: AbortSignal): Promise<boolean> => {
+  const connection = new ServerConnection(address);
+  try {
+    return /kvrocks_version|server_name:tailrace/.test(
+      String(await connection.call(signal, 'INFO', 'server')),
+    );
+  } finally {
+    connection.close();
+  }
 };
 
 /** A master of a cluster, and the slots it has. */
