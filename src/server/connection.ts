@@ -2,20 +2,16 @@ import type { Socket } from 'node:net';
 import {
   CommandContext,
   CommandTransaction,
-  type DataCommand,
   defaultNamespace,
   ErrorReply,
   isPast,
   keyName,
-  keysOfCall,
-  type Reply,
 } from '../data-model/index.js';
 import { isTailraceError } from '../errors/index.js';
 import { ReplyWriter, RequestParser, unauthenticatedRequestLimits } from '../resp/index.js';
 import { refusalOf, unknownCommand } from './admission.js';
-import type { BlockedCall } from './blocked-calls.js';
 import type { TableEntry } from './command-table.js';
-import { runLongRead } from './long-read.js';
+import { runDataCall } from './data-call.js';
 import { Outbox } from './outbox.js';
 import { writeReply } from './reply-encoding.js';
 import type { ServerState } from './server-state.js';
@@ -129,6 +125,11 @@ export class Connection {
     this.login();
     this.#isAuthenticated = this.state.options.password === '';
     if (!this.#isAuthenticated) this.#parser.limits = unauthenticatedRequestLimits;
+  }
+
+  /** What its data commands run on. */
+  get context(): CommandContext {
+    return this.#context;
   }
 
   get namespace(): string {
@@ -381,7 +382,7 @@ export class Connection {
     }
     if (state.monitor.isActive) state.monitor.show(this, entry.name, args);
     try {
-      if (entry.data !== undefined) this.#runData(entry.data, args);
+      if (entry.data !== undefined) runDataCall(this, entry.data, args);
       else entry.server?.run(this, args);
     } catch (error) {
       this.reply.out.truncate(mark);
@@ -422,72 +423,6 @@ export class Connection {
     }
     this.reply.out.truncate(mark);
     if (this.replies === 'skip') this.replies = 'on';
-  }
-
-  #runData(command: DataCommand, args: readonly Buffer[]): void {
-    if (command.steps !== undefined) {
-      runLongRead(this, command, args);
-      return;
-    }
-    const { wait } = command;
-    const timeoutMs = wait?.timeoutMs(args);
-    if (timeoutMs instanceof ErrorReply) {
-      this.reply.error(timeoutMs.text);
-      return;
-    }
-    const reply = this.#tryData(command, args);
-    if (timeoutMs !== undefined && isNothing(reply)) this.#block(command, args, timeoutMs);
-    else writeReply(this.reply, reply);
-  }
-
-  /** Runs the command and commits what it made. */
-  #tryData(command: DataCommand, args: readonly Buffer[]): Reply {
-    const context = this.#context;
-    if (!command.isWrite) return command.run(context, args);
-    const { batch } = context;
-    batch.clear();
-    const reply = command.run(context, args);
-    if (batch.count > 0 && !(reply instanceof ErrorReply)) this.commit(batch.finish());
-    return reply;
-  }
-
-  /** Waits for one of the command's keys; 0 ms: without end. */
-  #block(command: DataCommand, args: readonly Buffer[], timeoutMs: number): void {
-    const { wait } = command;
-    const owned = wait?.retryArgs?.(this.#context, args) ?? args.map((arg) => Buffer.from(arg));
-    const keys = wait?.keysOf?.(owned) ?? keysOfCall(command.keys, owned);
-    const byName = new Map(keys.map((key) => [keyName(this.namespace, key), key]));
-    const call: BlockedCall = {
-      names: [...byName.keys()],
-      kind: wait?.type === 'list' || wait?.type === 'zset' ? command.name : undefined,
-      retry: (name) => this.#retry(command, owned, byName.get(name)),
-    };
-    const timeOut = (): void => this.release(() => this.reply.nullArray());
-    // A timer cannot run longer than some weeks; who waits that long waits without end.
-    const timer = timeoutMs > 0 && timeoutMs <= longestTimerMs ? setTimeout(timeOut, timeoutMs) : undefined;
-    this.state.blocked.add(call);
-    this.suspend({
-      timeOut,
-      cancel: () => {
-        clearTimeout(timer);
-        this.state.blocked.remove(call);
-      },
-    });
-  }
-
-  /** True when the blocked command is answered. */
-  #retry(command: DataCommand, args: readonly Buffer[], written: Buffer | undefined): boolean {
-    try {
-      const type = command.wait?.type;
-      if (type !== undefined && written !== undefined && this.#context.findAny(written)?.type !== type)
-        return false;
-      const reply = this.#tryData(command, args);
-      if (isNothing(reply)) return false;
-      this.release(() => writeReply(this.reply, reply));
-    } catch (error) {
-      this.releaseWithError(error, command.name);
-    }
-    return true;
   }
 
   #enqueue(queue: TransactionQueue, entry: TableEntry, args: readonly Buffer[]): void {
@@ -545,9 +480,6 @@ const isWrite = (entry: TableEntry): boolean =>
   entry.data?.isWrite ??
   (entry.server?.flags.includes('write') || entry.name === 'exec' || entry.name === 'publish');
 
-const isNothing = (reply: Reply): boolean =>
-  reply === null || (typeof reply === 'object' && 'kind' in reply && reply.kind === 'nullArray');
-
 /** Output is compared with the limits whenever this much has come together, and at the end of each chunk. */
 const checkOutputBytes = 64 * 1024;
 
@@ -556,6 +488,3 @@ const maxBytesBehindWait = 1024 * 1024;
 
 /** How long a client that is being closed may take for its last replies. */
 const lingerMs = 2_000;
-
-/** Longest time that a timer takes. */
-const longestTimerMs = 2 ** 31 - 1;

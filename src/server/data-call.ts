@@ -1,0 +1,91 @@
+import { type DataCommand, ErrorReply, keyName, keysOfCall, type Reply } from '../data-model/index.js';
+import type { BlockedCall } from './blocked-calls.js';
+import type { Connection } from './connection.js';
+import { runLongRead } from './long-read.js';
+import { writeReply } from './reply-encoding.js';
+
+/**
+ * Runs a command on data for a client: at once; in steps where it looks at every key; or, where it finds nothing and
+ * may wait, when one of its keys is written. Hot: bench `server`.
+ */
+export const runDataCall = (connection: Connection, command: DataCommand, args: readonly Buffer[]): void => {
+  if (command.steps !== undefined) {
+    runLongRead(connection, command, args);
+    return;
+  }
+  const timeoutMs = command.wait?.timeoutMs(args);
+  if (timeoutMs instanceof ErrorReply) {
+    connection.reply.error(timeoutMs.text);
+    return;
+  }
+  const reply = attempt(connection, command, args);
+  if (timeoutMs !== undefined && isNothing(reply)) block(connection, command, args, timeoutMs);
+  else writeReply(connection.reply, reply);
+};
+
+/** Runs the command and commits what it made. */
+const attempt = (connection: Connection, command: DataCommand, args: readonly Buffer[]): Reply => {
+  const { context } = connection;
+  if (!command.isWrite) return command.run(context, args);
+  const { batch } = context;
+  batch.clear();
+  const reply = command.run(context, args);
+  if (batch.count > 0 && !(reply instanceof ErrorReply)) connection.commit(batch.finish());
+  return reply;
+};
+
+/** Waits for one of the command's keys; 0 ms: without end. */
+const block = (
+  connection: Connection,
+  command: DataCommand,
+  args: readonly Buffer[],
+  timeoutMs: number,
+): void => {
+  const { context, namespace, state } = connection;
+  const { wait } = command;
+  const owned = wait?.retryArgs?.(context, args) ?? args.map((arg) => Buffer.from(arg));
+  const keys = wait?.keysOf?.(owned) ?? keysOfCall(command.keys, owned);
+  const byName = new Map(keys.map((key) => [keyName(namespace, key), key]));
+  const call: BlockedCall = {
+    names: [...byName.keys()],
+    kind: wait?.type === 'list' || wait?.type === 'zset' ? command.name : undefined,
+    retry: (name) => retry(connection, command, owned, byName.get(name)),
+  };
+  const timeOut = (): void => connection.release(() => connection.reply.nullArray());
+  // A timer cannot run longer than some weeks; who waits that long waits without end.
+  const timer = timeoutMs > 0 && timeoutMs <= longestTimerMs ? setTimeout(timeOut, timeoutMs) : undefined;
+  state.blocked.add(call);
+  connection.suspend({
+    timeOut,
+    cancel: () => {
+      clearTimeout(timer);
+      state.blocked.remove(call);
+    },
+  });
+};
+
+/** True when the blocked command is answered. */
+const retry = (
+  connection: Connection,
+  command: DataCommand,
+  args: readonly Buffer[],
+  written: Buffer | undefined,
+): boolean => {
+  try {
+    const type = command.wait?.type;
+    if (type !== undefined && written !== undefined && connection.context.findAny(written)?.type !== type)
+      return false;
+    const reply = attempt(connection, command, args);
+    if (isNothing(reply)) return false;
+    connection.release(() => writeReply(connection.reply, reply));
+  } catch (error) {
+    connection.releaseWithError(error, command.name);
+  }
+  return true;
+};
+
+const isNothing = (reply: Reply): boolean =>
+  reply === null || (typeof reply === 'object' && 'kind' in reply && reply.kind === 'nullArray');
+
+/** Longest time that a timer takes. */
+const longestTimerMs = 2 ** 31 - 1;
