@@ -1,9 +1,8 @@
 import type { Socket } from 'node:net';
 import {
   CommandContext,
-  CommandTransaction,
+  type CommandTransaction,
   defaultNamespace,
-  ErrorReply,
   isPast,
   keyName,
 } from '../data-model/index.js';
@@ -13,7 +12,7 @@ import { refusalOf, unknownCommand } from './admission.js';
 import type { TableEntry } from './command-table.js';
 import { runDataCall } from './data-call.js';
 import { Outbox } from './outbox.js';
-import { writeReply } from './reply-encoding.js';
+import { runTransaction } from './run-transaction.js';
 import type { ServerState } from './server-state.js';
 import { TransactionQueue } from './transaction-queue.js';
 import type { PollCursor } from './updates/poll-cursor.js';
@@ -52,6 +51,8 @@ export class Connection {
   lastCommand = '';
   pollCursor: PollCursor | undefined;
   updateStream: UpdateStream | undefined;
+  /** What EXEC is running. */
+  transaction: CommandTransaction | undefined;
   #isAuthenticated = false;
   #token: string | undefined;
   readonly #socket: Socket;
@@ -64,8 +65,6 @@ export class Connection {
   #lastWrite = 0;
   #queue: TransactionQueue | undefined;
   #watchEndMs = Number.POSITIVE_INFINITY;
-  /** What EXEC is running. */
-  #transaction: CommandTransaction | undefined;
   #afterwards: (() => void)[] = [];
   #isRunning = false;
   /** performance.now() when the current command started. */
@@ -146,7 +145,7 @@ export class Connection {
 
   /** False while EXEC runs the queue: nothing in a transaction waits. */
   get mayWait(): boolean {
-    return this.#transaction === undefined;
+    return this.transaction === undefined;
   }
 
   get isSubscriber(): boolean {
@@ -255,7 +254,7 @@ export class Connection {
     this.#watchEndMs = Number.POSITIVE_INFINITY;
   }
 
-  /** Runs the queued commands as one batch: all or nothing, seen by nobody in between. */
+  /** EXEC: runs what is queued, unless a command was refused or a watched key has changed. */
   executeTransaction(): void {
     const queue = this.#queue;
     const isWatchBroken = this.isWatchBroken || isPast(this.#watchEndMs, this.state.services.nowMs());
@@ -268,27 +267,12 @@ export class Connection {
       this.reply.nullArray();
       return;
     }
-    const transaction = new CommandTransaction(this.state.store, this.state.services, this.namespace);
-    this.reply.array(queue.commands.length);
-    this.#transaction = transaction;
-    try {
-      for (const { entry, args } of queue.commands) {
-        if (entry.data === undefined) entry.server?.run(this, args);
-        else {
-          const timeout = entry.data.wait?.timeoutMs(args);
-          const reply = timeout instanceof ErrorReply ? timeout : transaction.run(entry.data, args);
-          writeReply(this.reply, reply);
-        }
-      }
-    } finally {
-      this.#transaction = undefined;
-    }
-    if (transaction.batch.count > 0) this.commit(transaction.batch.finish());
+    runTransaction(this, queue);
   }
 
   /** Commits a batch of this client, or adds it to its transaction; the reply waits until it is durable. */
   commit(batch: Buffer): void {
-    if (this.#transaction !== undefined) this.#transaction.batch.append(batch);
+    if (this.transaction !== undefined) this.transaction.batch.append(batch);
     else this.#lastWrite = this.state.commit(batch);
   }
 
