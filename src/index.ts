@@ -6,6 +6,7 @@ export { FileSink, type FileSinkOptions } from '../sinks/file/index.js';
 export { KafkaSink, type KafkaSinkOptions } from '../sinks/kafka/index.js';
 export { RedisSink, type RedisSinkOptions } from '../sinks/redis/index.js';
 export { StdoutSink, type StdoutSinkOptions } from '../sinks/stdout/index.js';
+export { type AdministeredPipeline, AdminServer, type AdminStatus, PipelineMetrics } from './admin/index.js';
 export { type CommandValue, type CommandWord, Database } from './data-model/index.js';
 export * from './engine/index.js';
 export { type ErrorCode, isTailraceError, TailraceError } from './errors/index.js';
