@@ -156,6 +156,13 @@ Examples:
     .option('--checkpoint-changes <count>', 'make a checkpoint after so many changes', wholeNumber, 0)
     .option('--checkpoint-keep <count>', 'how many of these are kept', wholeNumber, 3)
     .option('--wal-ttl <seconds>', 'keep changes in the log for at least so long', wholeNumber, 10_800)
+    .option(
+      '--memtable <MiB>',
+      'newest data in memory before it is merged into the data file',
+      wholeNumber,
+      64,
+    )
+    .option('--page-cache <MiB>', 'memory for pages of the data file', wholeNumber, 128)
     .option('--wal-keep <MiB>', 'keep as much of the log, however old', wholeNumber, 64)
     .option('--wal-max <MiB>', 'never keep more of the log, whoever needs it', wholeNumber, 16_384)
     .addOption(
@@ -340,6 +347,8 @@ export interface ServeFlags {
   readonly checkpointChanges: number;
   readonly checkpointKeep: number;
   readonly walTtl: number;
+  readonly memtable: number;
+  readonly pageCache: number;
   readonly walKeep: number;
   readonly walMax: number;
   readonly expire: 'lazy' | 'active';

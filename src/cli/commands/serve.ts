@@ -22,6 +22,8 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
   await using engine = await Engine.open(flags.dir, {
     sync: flags.sync,
     syncIntervalMs: flags.syncInterval,
+    memtableBytes: Math.max(1, flags.memtable) * mebibyte,
+    pageCacheBytes: Math.max(1, flags.pageCache) * mebibyte,
     ...checkpointPolicyOf(flags),
     retention: {
       keepMs: flags.walTtl * 1000,

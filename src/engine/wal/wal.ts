@@ -128,7 +128,9 @@ export class Wal implements AsyncDisposable {
       const end = scanSegment(file, nextSequence, (bytes, sequence, count, offset) => {
         if (firstSequence === 0) firstSequence = sequence;
         index.add(sequence, offset);
-        if (sequence > replayAfter) visit(bytes, sequence, count, offset);
+        if (sequence <= replayAfter) return;
+        visit(bytes, sequence, count, offset);
+        batches++;
       });
       if (seal !== undefined && (end.validBytes !== seal.sizeBytes || end.validBytes !== file.sizeBytes))
         throw damaged(
@@ -144,7 +146,6 @@ export class Wal implements AsyncDisposable {
           bytes: file.sizeBytes - end.validBytes,
           reason: end.tornReason,
         };
-      batches += end.batches;
       nextSequence = end.nextSequence;
       const lastSequence = nextSequence === 0 ? 0 : nextSequence - 1;
       segments.push({
