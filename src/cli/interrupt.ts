@@ -1,4 +1,5 @@
 import process from 'node:process';
+import { TailraceError } from '../errors/index.js';
 import { ExitCode } from './exit.js';
 
 /**
@@ -14,4 +15,17 @@ export const onInterrupt = (): AbortSignal => {
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
   return controller.signal;
+};
+
+/** Runs `work`; what it fails with once the operator has interrupted is no error but exit code 130. */
+export const untilInterrupted = async (
+  interrupted: AbortSignal,
+  work: () => Promise<unknown>,
+): Promise<void> => {
+  try {
+    await work();
+  } catch (error) {
+    if (!interrupted.aborted || error instanceof TailraceError) throw error;
+    process.exitCode = ExitCode.Interrupted;
+  }
 };

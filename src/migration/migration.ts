@@ -92,6 +92,8 @@ export class Migration {
   /** Where the log must be for `caught-up`. */
   #goal: number | undefined;
   #idleSinceMs = 0;
+  /** Names of keys that are left alone. */
+  #excluded: ReadonlySet<string> = new Set();
   /** The next part, which is read while the last one is written. */
   #reading: Promise<KeyPart> | undefined;
   /** How often in a row pending keys were read in vain. */
@@ -107,7 +109,7 @@ export class Migration {
       log: options.logger,
     });
     this.#current = { ...nothingCovered, at: null, log: null, step: 0, imageChanges: 0, keys: 0, bytes: 0 };
-    this.#state = { id: 0, source: options.source, target: options.target, steps: [], excluded: [] };
+    this.#state = { id: 0, source: options.source, target: options.target, steps: [] };
     this.#coverage = this.#makeCoverage();
   }
 
@@ -156,12 +158,15 @@ export class Migration {
     if (stored !== undefined && (stored.source !== source || stored.target !== target))
       throw otherMigration(stateFile.path, stored);
     // What the target holds is looked at before the claim writes its first key there.
-    const excluded = stored === undefined ? ((await prepareTarget?.(signal)) ?? []) : stored.excluded;
+    const excluded =
+      stored === undefined ? ((await prepareTarget?.(signal)) ?? []) : stateFile.loadExcluded();
+    this.#excluded = new Set(excluded);
     const held = await this.#writer.claim(signal, stored?.steps.at(-1)?.at ?? null);
     if (stored === undefined) {
       if (held !== null && !restarts) throw lostState(target, stateFile.path);
       const newest = await log.newestPosition(signal);
-      this.#state = { id: Date.now() % 2 ** 32, source, target, steps: [], excluded };
+      this.#state = { id: Date.now() % 2 ** 32, source, target, steps: [] };
+      await stateFile.saveExcluded(excluded);
       this.#current = {
         ...nothingCovered,
         at: held,
@@ -218,7 +223,7 @@ export class Migration {
     const { namespaces } = this.#options;
     return new Coverage(this.#current, {
       namespaces: namespaces === undefined ? undefined : new Set(namespaces),
-      excluded: new Set(this.#state.excluded),
+      excluded: this.#excluded,
     });
   }
 

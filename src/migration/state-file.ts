@@ -27,13 +27,12 @@ export interface MigrationState {
    * target's own position says which of the two it is.
    */
   readonly steps: readonly MigrationStep[];
-  /** Names of keys that are left alone. */
-  readonly excluded: readonly string[];
 }
 
 /**
  * The state of a migration in a file, so that it goes on after any crash with what was done. Replaced as a whole, synced,
- * before each write to the target.
+ * before each write to the target. The names of keys that are left alone, which may be many and never change, stand in a
+ * file beside it, one in base64 a line, which is written before.
  */
 export class StateFile {
   readonly path: string;
@@ -63,7 +62,6 @@ export class StateFile {
           pending: step.pending.map(decodeName),
           leftOut: step.leftOut.map(decodeName),
         })),
-        excluded: file.excluded.map(decodeName),
       };
     } catch (cause) {
       throw new TailraceError(
@@ -78,6 +76,22 @@ export class StateFile {
     }
   }
 
+  /** Names of keys that are left alone. @throws TailraceError `FILE_INACCESSIBLE` */
+  loadExcluded(): readonly string[] {
+    if (!existsSync(this.#excludedPath)) return [];
+    try {
+      const lines = readFileSync(this.#excludedPath, 'latin1').split('\n');
+      return lines.filter((line) => line !== '').map(decodeName);
+    } catch (cause) {
+      throw inaccessible(this.#excludedPath, cause);
+    }
+  }
+
+  async saveExcluded(names: readonly string[]): Promise<void> {
+    if (names.length === 0 && !existsSync(this.#excludedPath)) return;
+    await this.#replace(this.#excludedPath, `${names.map(encodeName).join('\n')}\n`);
+  }
+
   async save(state: MigrationState): Promise<void> {
     const file: FileForm = {
       version,
@@ -88,13 +102,20 @@ export class StateFile {
         pending: step.pending.map(encodeName),
         leftOut: step.leftOut.map(encodeName),
       })),
-      excluded: state.excluded.map(encodeName),
     };
+    await this.#replace(this.path, `${JSON.stringify(file)}\n`);
+  }
+
+  async #replace(path: string, text: string): Promise<void> {
     try {
-      await replaceFile(nodeFiles, dirname(this.path), this.path, Buffer.from(`${JSON.stringify(file)}\n`));
+      await replaceFile(nodeFiles, dirname(path), path, Buffer.from(text));
     } catch (cause) {
-      throw inaccessible(this.path, cause);
+      throw inaccessible(path, cause);
     }
+  }
+
+  get #excludedPath(): string {
+    return `${this.path}.excluded`;
   }
 }
 

@@ -4,7 +4,7 @@ import { SeededRandom } from '../support/seeded-random.js';
 import { crashMigration } from './migration-run.js';
 
 /** Few, for the sake of time; `npm run crash -- --migrate --kills 100` is the long setting. */
-const kills = Number(process.env['KILLS'] ?? 6);
+const kills = Number(process.env['KILLS'] ?? 4);
 const timeout = kills * 3_000 + 90_000;
 
 it(`a store migrated to a Redis under writes is the same after ${kills} kills of the migrator`, {

@@ -1,7 +1,7 @@
 import process from 'node:process';
 import { formatCount, type OutputOptions } from '../console.js';
 import { ExitCode } from '../exit.js';
-import { onInterrupt } from '../interrupt.js';
+import { onInterrupt, untilInterrupted } from '../interrupt.js';
 import type { CutoverFlags } from './flags.js';
 import { runMigration } from './migrate-command.js';
 import { runVerification, verifyDefaults } from './verify-command.js';
@@ -12,6 +12,14 @@ import { runVerification, verifyDefaults } from './verify-command.js';
  */
 export const cutoverCommand = async (flags: CutoverFlags, output: OutputOptions): Promise<void> => {
   const interrupted = onInterrupt();
+  await untilInterrupted(interrupted, () => cutOver(flags, output, interrupted));
+};
+
+const cutOver = async (
+  flags: CutoverFlags,
+  output: OutputOptions,
+  interrupted: AbortSignal,
+): Promise<void> => {
   const sequence = await runMigration(flags, { kind: 'quiet', quietMs: flags.quietFor }, output, interrupted);
   if (interrupted.aborted) {
     process.exitCode = ExitCode.Interrupted;

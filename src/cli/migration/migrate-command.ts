@@ -4,7 +4,7 @@ import { Migration, type MigrationEnd, StateFile } from '../../migration/index.j
 import { ReplyError } from '../../resp/index.js';
 import { consoleLogger, type OutputOptions } from '../console.js';
 import { ExitCode } from '../exit.js';
-import { onInterrupt } from '../interrupt.js';
+import { onInterrupt, untilInterrupted } from '../interrupt.js';
 import { type MigrateFlags, prefixesOf, sourcePassword, targetPassword } from './flags.js';
 import { MigrationDisplay } from './migration-display.js';
 import { openSource, type SourcePlace } from './source-place.js';
@@ -14,10 +14,13 @@ import { runVerification, verifyDefaults } from './verify-command.js';
 /** Moves a data set: snapshot, catch up, and follow if asked to. Run again after any end, it goes on. */
 export const migrateCommand = async (flags: MigrateFlags, output: OutputOptions): Promise<void> => {
   const interrupted = onInterrupt();
-  await runMigration(flags, flags.follow ? { kind: 'never' } : { kind: 'caught-up' }, output, interrupted);
-  if (interrupted.aborted && !flags.follow) process.exitCode = ExitCode.Interrupted;
-  if (flags.verify && !interrupted.aborted)
-    await runVerification({ ...flags, ...verifyDefaults }, output, interrupted);
+  await untilInterrupted(interrupted, async () => {
+    const end = flags.follow ? ({ kind: 'never' } as const) : ({ kind: 'caught-up' } as const);
+    await runMigration(flags, end, output, interrupted);
+    if (interrupted.aborted && !flags.follow) process.exitCode = ExitCode.Interrupted;
+    if (flags.verify && !interrupted.aborted)
+      await runVerification({ ...flags, ...verifyDefaults }, output, interrupted);
+  });
 };
 
 /** Runs a migration to its end; resolves to the sequence number of the source that the target has reached. */

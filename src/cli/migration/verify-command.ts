@@ -5,14 +5,15 @@ import { ServerConnection, type TargetNodes, Verification } from '../../migratio
 import { parseRedisUrl } from '../../resp/index.js';
 import { consoleLogger, formatCount, formatTable, type OutputOptions, Progress } from '../console.js';
 import { ExitCode } from '../exit.js';
-import { onInterrupt } from '../interrupt.js';
+import { onInterrupt, untilInterrupted } from '../interrupt.js';
 import { prefixesOf, sourcePassword, targetPassword, type VerifyFlags } from './flags.js';
 import { openSource, placeOfUrl } from './source-place.js';
 import { mastersOf, positionKeyOf } from './target-place.js';
 
 /** Compares a source and a target. */
 export const verifyCommand = async (flags: VerifyFlags, output: OutputOptions): Promise<void> => {
-  await runVerification(flags, output, onInterrupt());
+  const interrupted = onInterrupt();
+  await untilInterrupted(interrupted, () => runVerification(flags, output, interrupted));
 };
 
 export const verifyDefaults = { sample: 0, ttlTolerance: 1000, settle: 2000 } as const;
