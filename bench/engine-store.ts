@@ -79,6 +79,15 @@ const getRate = async (
 const compareWithLevel = async (directory: string, count: number): Promise<BenchResult[]> => {
   const results: BenchResult[] = [];
   const peer = 'classic-level';
+  const path = join(directory, 'engine');
+  let engine = await Engine.open(path, { ...limits, sync: 'none' });
+
+  const meter = new StallMeter();
+  const fill = count / (await seconds(() => fillEngine(engine, count)));
+  const again = count / (await seconds(() => fillEngine(engine, count)));
+  const stallMs = meter.stop();
+  const resident = residentBytes(); // before the peer takes memory in this process
+
   const level = new ClassicLevel<Buffer, Buffer>(join(directory, 'level'), {
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
@@ -86,15 +95,9 @@ const compareWithLevel = async (directory: string, count: number): Promise<Bench
     writeBufferSize: limits.memtableBytes,
   });
   await level.open();
-  const path = join(directory, 'engine');
-  let engine = await Engine.open(path, { ...limits, sync: 'none' });
-
   const levelFill = count / (await seconds(() => fillLevel(level, count)));
   const levelAgain = count / (await seconds(() => fillLevel(level, count)));
-  const meter = new StallMeter();
-  const fill = count / (await seconds(() => fillEngine(engine, count)));
-  const again = count / (await seconds(() => fillEngine(engine, count)));
-  const stallMs = meter.stop();
+
   const millions = `${count / 1e6} M keys of 16 + 100 B`;
   results.push(result(`random insert in batches of 100, ${millions}`, fill, 'puts/s', peer, levelFill, 1));
   results.push(result('random overwrite of all of them', again, 'puts/s', peer, levelAgain, 1));
@@ -147,7 +150,6 @@ const compareWithLevel = async (directory: string, count: number): Promise<Bench
   results.push(result('random get, cold cache of 64 MiB', cold, 'gets/s', `${peer} getSync`, levelCold, 1));
   await coldLevel.close();
   const limit = limits.memtableBytes * 2 + limits.pageCacheBytes + 150 * 2 ** 20;
-  const resident = residentBytes();
   results.push(
     result(
       'memory: limits + 150 MiB, over what is resident',
