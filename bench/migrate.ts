@@ -16,6 +16,8 @@ const program = fileURLToPath(new URL('../../bin/tailrace.js', import.meta.url))
 interface DataSet {
   readonly name: string;
   readonly keys: number;
+  /** Whether comparing it has a rate to reach. */
+  readonly isVerified: boolean;
   /** The commands that make it, as a client sends them. */
   readonly commands: Buffer;
 }
@@ -24,7 +26,7 @@ const strings = (keys: number): DataSet => {
   const out = new ByteWriter(keys * 150);
   const value = Buffer.alloc(100, 'x');
   for (let at = 0; at < keys; at++) writeCommand(out, ['SET', `key:${at}`, value]);
-  return { name: 'strings of 100 B', keys, commands: out.take() };
+  return { name: 'strings of 100 B', keys, isVerified: true, commands: out.take() };
 };
 
 const hashes = (keys: number): DataSet => {
@@ -34,7 +36,7 @@ const hashes = (keys: number): DataSet => {
     `value of field ${field}`,
   ]).flat();
   for (let at = 0; at < keys; at++) writeCommand(out, ['HSET', `hash:${at}`, ...fields]);
-  return { name: 'hashes of 20 fields', keys, commands: out.take() };
+  return { name: 'hashes of 20 fields', keys, isVerified: false, commands: out.take() };
 };
 
 const pipe = async (port: number, path: string): Promise<void> => {
@@ -105,7 +107,9 @@ const measure = async (data: DataSet, rounds: number): Promise<BenchResult[]> =>
     const [ours, cli, verify] = rates[order[order.length >> 1]];
     return [
       result(`migrate ${data.name}`, ours, 'keys/s', 'redis-cli --pipe of the same commands', cli, 0.6),
-      result(`verify ${data.name}, every key both ways`, verify, 'keys/s', '300,000 keys/s', 300_000, 1),
+      ...(data.isVerified
+        ? [result(`verify ${data.name}, every key both ways`, verify, 'keys/s', '300,000 keys/s', 300_000, 1)]
+        : []),
       result(`peak memory of migrate and verify, ${data.name}`, 300, 'MiB allowed', 'MiB used', peakMiB, 1),
     ];
   } finally {

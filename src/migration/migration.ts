@@ -459,7 +459,7 @@ type Images = Pick<WholePart, 'changes' | 'keys' | 'byteLength'>;
 const nothing: Images = { changes: [], keys: 0, byteLength: 0 };
 const nothingCovered: CoverageState = { place: undefined, isComplete: false, pending: [], leftOut: [] };
 /** Large enough that the syncs of the state file cost little. */
-const defaultPart = { maxKeys: 10_000, maxBytes: 1024 * 1024 };
+const defaultPart = { maxKeys: 20_000, maxBytes: 2 * 1024 * 1024 };
 /** Pending keys that are read at once. */
 const maxPendingRead = 500;
 /** So often are keys that change all the time read beside the writers; then the writers wait for the read. */
