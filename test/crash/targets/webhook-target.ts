@@ -4,22 +4,19 @@ import type { CrashTarget } from '../crash-target.js';
 import { verifyEvents } from '../source-truth.js';
 
 /**
- * A receiver of webhooks, which may be sent an event again after a crash: it takes what is behind the last event that it
- * has, as a receiver that must not act twice would.
+ * A receiver of webhooks, which may be sent a transaction again after a crash: it takes those behind the last one that it
+ * has, as a receiver that must not act twice would. Not single events: what is told of a transaction again may be
+ * divided into changes in another way.
  */
 export const startWebhookTarget = async (): Promise<CrashTarget> => {
   const receiver = await HttpReceiver.open();
   const events: ParsedEvent[] = [];
   receiver.answer = (request, response) => {
     receiver.requests.length = 0;
+    const held = events.at(-1)?.tx.last ?? 0;
     for (const line of request.body.toString().trim().split('\n')) {
       const event = parseEvent(line);
-      const last = events.at(-1);
-      const isNew =
-        last === undefined ||
-        event.tx.first > last.tx.first ||
-        (event.tx.first === last.tx.first && event.change.index > last.change.index);
-      if (isNew) events.push(event);
+      if (event.tx.first > held) events.push(event);
     }
     response.end();
   };
