@@ -1,5 +1,7 @@
+import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { benches } from './benches.js';
+import type { Bench } from './harness.js';
 import { jsonReport, markdownReport, type Report, tableReport } from './report.js';
 
 const usage = 'npm run bench -- [--only NAME]… [--quick] [--json | --markdown]';
@@ -10,6 +12,8 @@ const options = {
   json: { type: 'boolean' },
   markdown: { type: 'boolean' },
   help: { type: 'boolean' },
+  /** Given to the processes of single benchmarks: no head. */
+  continued: { type: 'boolean' },
 } as const;
 
 const help = (): void => {
@@ -39,11 +43,23 @@ const main = async (): Promise<number> => {
     return 2;
   }
   const report = reportOf(values);
-  report.begin();
-  for (const bench of benches) {
-    if (values.only !== undefined && !values.only.includes(bench.name)) continue;
+  if (!values.continued) report.begin();
+  const chosen = benches.filter(({ name }) => values.only === undefined || values.only.includes(name));
+  if (chosen.length > 1) return runApart(chosen);
+  for (const bench of chosen) {
     report.bench(bench);
     for (const result of await bench.run({ isQuick: values.quick ?? false })) report.result(result);
+  }
+  return 0;
+};
+
+/** Each in a process of its own, so that none inherits the memory and the threads of those before it. */
+const runApart = (chosen: readonly Bench[]): number => {
+  const flags = process.argv.slice(2).filter((flag) => ['--quick', '--json', '--markdown'].includes(flag));
+  for (const { name } of chosen) {
+    const parameters = [...process.argv.slice(1, 2), '--only', name, '--continued', ...flags];
+    const { status } = spawnSync(process.execPath, parameters, { stdio: 'inherit' });
+    if (status !== 0) return status ?? 1;
   }
   return 0;
 };

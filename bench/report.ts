@@ -30,12 +30,12 @@ export const markdownReport: Report = {
     console.log(`# Benchmarks
 
 Every figure stands beside a peer or a limit that was measured in the same run, turn by turn, because machines are noisy; the ratio
-is what counts. The whole page is the output of one command:
+is what counts. Each section is the output of
 
-    npm run --silent bench -- --markdown > docs/benchmarks.md
+    npm run --silent bench -- --markdown --only NAME
 
-\`--only NAME\` runs one of them, \`--quick\` shows in a few minutes that all run (its figures are not to be quoted), \`--json\` prints
-an object a line.
+Without \`--only\` it runs them all, each in a process of its own, in about half an hour; \`--quick\` shows in a few minutes that all
+run (its figures are not to be quoted), \`--json\` prints an object a line.
 
 Measured with ${figure(cpus().length)} × ${cpus()[0]?.model.trim() || 'an unnamed processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}.`);
   },
