@@ -218,7 +218,10 @@ export class Decoder {
     const versionLow = readU32BigEndian(bytes, versionStart + 4);
     const group = this.#group;
     const seq = reader.sequence + reader.index;
+    // In a transaction, what RENAME has brought whole may be removed again at once, by a command without LogData.
+    const isOfNextCommand = !isPut && group.isMetadataFirst && group.isComplete;
     const belongs =
+      !isOfNextCommand &&
       this.#isOfOpenGroup(bytes, userKeyStart, versionStart, keyStart) &&
       group.versionHigh === versionHigh &&
       group.versionLow === versionLow;
