@@ -29,8 +29,9 @@ it(`a runner that was stopped wakes after its successor took over, and changes n
   try {
     await waitUntil('the first runner delivers', () => beyond(500));
     run.runner.freeze();
-    const reached = Math.max(...(await run.positions()));
+    // First the successor: a transaction that is open in Kafka when its producer freezes ends when that is overtaken.
     successor.start();
+    const reached = Math.max(...(await run.positions()));
     await waitUntil('its successor delivers to every sink', () => beyond(reached + 500, successor), 30_000);
     const ending = run.runner.ended();
     run.runner.thaw();
