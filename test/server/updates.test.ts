@@ -258,6 +258,9 @@ describe('STREAMUPDATES', () => {
     stream.send('STREAMUPDATES', start, 'MATCH', 'nothing');
     expect(await stream.next()).toBe('OK');
     expect(plain(await stream.next())).toEqual(['updates', start + 2, start + 2, []]);
+    // Right behind it: held back, and told although nothing more is written.
+    await client.call('SET', 'other', '1');
+    expect(plain(await stream.next())).toEqual(['updates', start + 3, start + 3, []]);
     stream.raw.close();
   });
 });

@@ -31,7 +31,7 @@ export class UpdateStream {
   #outstandingBytes = 0;
   #sentSequence: number;
   #readSequence: number;
-  #sentAtMs = 0;
+  #sentAtMs = Number.NEGATIVE_INFINITY;
   #wake: () => void = () => undefined;
 
   /** Starts the stream on the connection, or answers why not. */
@@ -98,12 +98,35 @@ export class UpdateStream {
         this.#pushNext();
         await new Promise((resolve) => setImmediate(resolve)); // others get their turn
       } else {
-        if (this.#readSequence > this.#sentSequence && this.#mayMovePosition()) this.#send(0);
-        if (!(await this.#iterator.waitForMore(signal))) break;
-        this.#iterator.next();
+        if (this.#mayMovePosition()) this.#send(0);
+        const came = await this.#moreOrPosition(signal);
+        if (came === 'nothing') break;
+        if (came === 'more') this.#iterator.next();
       }
     }
     if (!signal.aborted) this.#end('ERR the store closes');
+  }
+
+  /** Waits for more; or, where a position was held back because the last one is young, until that may be sent. */
+  async #moreOrPosition(signal: AbortSignal): Promise<'more' | 'position' | 'nothing'> {
+    if (this.#readSequence === this.#sentSequence)
+      return (await this.#iterator.waitForMore(signal)) ? 'more' : 'nothing';
+    const waiting = new AbortController();
+    const stop = (): void => waiting.abort();
+    let isDue = false;
+    const due = (): void => {
+      isDue = true;
+      stop();
+    };
+    const timer = setTimeout(due, Math.ceil(this.#sentAtMs + positionIntervalMs - performance.now()));
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      if (await this.#iterator.waitForMore(waiting.signal)) return 'more';
+      return isDue ? 'position' : 'nothing';
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', stop);
+    }
   }
 
   #pushNext(): void {
