@@ -32,12 +32,12 @@ it(`a runner that was stopped wakes after its successor took over, and changes n
     // First the successor: a transaction that is open in Kafka when its producer freezes ends when that is overtaken.
     successor.start();
     const reached = Math.max(...(await run.positions()));
-    await waitUntil('its successor delivers to every sink', () => beyond(reached + 500, successor), 30_000);
+    await waitUntil('its successor delivers to every sink', () => beyond(reached + 500, successor));
     const ending = run.runner.ended();
     run.runner.thaw();
     expect(await ending).toContain('was claimed by another process');
     const [lowest = 0] = await run.positions();
-    await waitUntil('the successor goes on', () => beyond(lowest + 500, successor), 30_000);
+    await waitUntil('the successor goes on', () => beyond(lowest + 500, successor));
     await run.finish(successor);
   } finally {
     await successor.kill();

@@ -59,7 +59,7 @@ describe.each([
     let isOver = false;
     const writers = [random.fork(), random.fork()].map((fork) => writeRandomly(url, fork, () => isOver));
     const done = run.migration.run(signal);
-    await waitUntil('the snapshot is done', () => run.migration.status.phase === 'following', 30_000);
+    await waitUntil('the snapshot is done', () => run.migration.status.phase === 'following');
     isOver = true;
     const commands = await Promise.all(writers);
     await done;

@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { waitUntil } from '../support/wait-until.js';
 import { acceptsConnections, type Daemon, freePort, startDaemon, throwAwayDirectory } from './daemon.js';
-import { fetchJars, lightMachine } from './kafka-service.js';
+import { coordinatesTransactions, fetchJars, lightMachine } from './kafka-service.js';
 import { ensurePrograms, run } from './tools.js';
 
 export interface KafkaClusterService {
@@ -42,7 +43,7 @@ export const startKafkaCluster = async (): Promise<KafkaClusterService> => {
       'transaction.state.log.num.partitions': 3,
       'replica.lag.time.max.ms': 3_000,
       'broker.heartbeat.interval.ms': 200,
-      'broker.session.timeout.ms': 1_500,
+      'broker.session.timeout.ms': 3_000,
     };
     const lines = Object.entries(properties).map(([name, value]) => `${name}=${value}\n`);
     writeFileSync(fileOf(index), lines.join(''));
@@ -54,6 +55,7 @@ export const startKafkaCluster = async (): Promise<KafkaClusterService> => {
       acceptsConnections(ports[index] ?? 0),
     );
   const daemons = await Promise.all(ports.map((_, index) => start(index)));
+  await waitUntil('the brokers coordinate transactions', () => coordinatesTransactions(ports[0] ?? 0));
   return {
     brokers: ports.map((port) => `127.0.0.1:${port}`),
     kill: async (index) => daemons[index]?.end('SIGKILL'),

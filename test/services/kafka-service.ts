@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
+import { KafkaCluster } from '../../sinks/kafka/cluster.js';
+import { pluginContext } from '../support/sink-batches.js';
 import { acceptsConnections, type Daemon, freePort, startDaemon, throwAwayDirectory } from './daemon.js';
 import { cacheDirectory, ensurePrograms, run } from './tools.js';
 
@@ -84,7 +86,7 @@ export const startKafka = async (options: KafkaOptions = {}): Promise<KafkaServi
     'group.initial.rebalance.delay.ms': '0',
     // A killed broker's registration must lapse soon, or its restart waits for it.
     'broker.heartbeat.interval.ms': '200',
-    'broker.session.timeout.ms': '1500',
+    'broker.session.timeout.ms': '3000',
     ...Object.fromEntries(
       further.flatMap((listener) =>
         Object.entries(listener.settings ?? {}).map(([key, value]) => [
@@ -108,7 +110,11 @@ export const startKafka = async (options: KafkaOptions = {}): Promise<KafkaServi
     format.push('--add-scram', `SCRAM-SHA-512=[name=${name},password=${password}]`);
   run('java', [...lightMachine, '-cp', classPath, 'kafka.tools.StorageTool', ...format]);
   const start = (): Promise<Daemon> =>
-    startDaemon('java', [...machine, '-cp', classPath, 'kafka.Kafka', file], () => acceptsConnections(port));
+    startDaemon('java', [...machine, '-cp', classPath, 'kafka.Kafka', file], async () => {
+      for (const own of [port, ...Object.values(listenerPorts)])
+        if (!(await acceptsConnections(own))) return false;
+      return coordinatesTransactions(port);
+    });
   let daemon = await start();
   return {
     brokers: [`127.0.0.1:${port}`],
@@ -127,6 +133,24 @@ export const startKafka = async (options: KafkaOptions = {}): Promise<KafkaServi
       directory.remove();
     },
   };
+};
+
+/** A broker accepts connections before it can do its work; it makes the topic of transactions when first asked for it. */
+export const coordinatesTransactions = async (port: number): Promise<boolean> => {
+  const timeouts = { connectTimeoutMs: 5_000, requestTimeoutMs: 5_000 };
+  const cluster = new KafkaCluster(
+    { brokers: [`127.0.0.1:${port}`], clientId: 'test-services', tls: null, sasl: null, ...timeouts },
+    pluginContext().log,
+  );
+  try {
+    await cluster.connect();
+    await cluster.findCoordinator('is-anyone-there');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    cluster.close();
+  }
 };
 
 /** One collector and the quick compiler alone: a broker that lives for a test never gets to more. */

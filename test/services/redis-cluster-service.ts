@@ -31,9 +31,9 @@ export const startRedisCluster = async (
   const directories = nodes.map((node) => throwAwayDirectory(`redis-node-${node}`));
   const ports: number[] = [];
   while (ports.length < directories.length) {
-    // The cluster bus listens on port + 10000.
+    // The cluster bus listens on port + 10000, which must not be one of those for outgoing connections either.
     const port = await freePort();
-    if (port < 55_000 && !ports.includes(port)) ports.push(port);
+    if (port < 22_000 && !ports.includes(port)) ports.push(port);
   }
   const start = (index: number): Promise<Daemon> => {
     const port = ports[index] ?? 0;

@@ -1,5 +1,6 @@
 import filterAbortedMessages from 'kafkajs/src/consumer/filterAbortedMessages.js';
 import { KafkaCluster } from '../../sinks/kafka/cluster.js';
+import { Refused } from '../../sinks/kafka/refusal.js';
 import { makeTopic } from '../../sinks/kafka/topics.js';
 import { pluginContext } from './sink-batches.js';
 import { waitUntil } from './wait-until.js';
@@ -16,6 +17,8 @@ export interface ReadRecord {
 /** Reads whole topics as a consumer that reads committed would, without a group and its waiting. */
 export class KafkaReader {
   readonly #cluster: KafkaCluster;
+  /** Node id of the leader of each `topic/partition` that has answered. */
+  readonly #leaders = new Map<string, number>();
 
   static async open(brokers: readonly string[]): Promise<KafkaReader> {
     const cluster = new KafkaCluster(
@@ -41,27 +44,23 @@ export class KafkaReader {
   async read(topic: string, fromOffset = 0): Promise<ReadRecord[]> {
     const leaders = (await this.#cluster.describeTopics([topic])).get(topic)?.leaders ?? [];
     const records: ReadRecord[] = [];
-    for (const [partition, leader] of leaders.entries()) {
+    for (const partition of leaders.keys()) {
       let offset = fromOffset;
       // A commit is answered before it shows.
-      const end = await this.#end(topic, partition, leader, readUncommitted);
+      const end = await this.#end(topic, partition, readUncommitted);
       await waitUntil(
         'every transaction has ended',
-        async () => (await this.#end(topic, partition, leader, readCommitted)) >= end,
+        async () => (await this.#end(topic, partition, readCommitted)) >= end,
       );
       for (;;) {
-        const { responses } = (await this.#cluster.request(leader, 'Fetch', {
-          replicaId: -1,
+        const fetched = await this.#askLeader<Fetched>('Fetch', topic, partition, {
           isolationLevel: readCommitted,
           maxWaitTime: 0,
           minBytes: 0,
           maxBytes: 32 * 1024 * 1024,
           rackId: '',
           topics: [{ topic, partitions: [{ partition, fetchOffset: offset, maxBytes: 32 * 1024 * 1024 }] }],
-        })) as { responses: { partitions: Fetched[] }[] };
-        const fetched = responses[0]?.partitions[0];
-        if (fetched === undefined || fetched.errorCode !== 0)
-          throw new Error(`fetch of ${topic}/${partition}: ${fetched?.errorCode}`);
+        });
         for (const message of filterAbortedMessages(fetched))
           if (!message.isControlRecord && Number(message.offset) >= offset)
             records.push({ topic, partition, ...message, offset: Number(message.offset) });
@@ -101,9 +100,8 @@ export class KafkaReader {
 
   /** Where the first partition ends, and up to where its transactions have ended. */
   async ends(topic: string): Promise<{ end: number; stable: number }> {
-    const [leader = -1] = (await this.#cluster.describeTopics([topic])).get(topic)?.leaders ?? [];
-    const stable = await this.#end(topic, 0, leader, readCommitted);
-    return { stable, end: await this.#end(topic, 0, leader, readUncommitted) };
+    const stable = await this.#end(topic, 0, readCommitted);
+    return { stable, end: await this.#end(topic, 0, readUncommitted) };
   }
 
   async delete(topics: readonly string[]): Promise<void> {
@@ -114,21 +112,60 @@ export class KafkaReader {
     this.#cluster.close();
   }
 
-  async #end(topic: string, partition: number, leader: number, isolationLevel: number): Promise<number> {
-    const { responses } = (await this.#cluster.request(leader, 'ListOffsets', {
-      replicaId: -1,
+  async #end(topic: string, partition: number, isolationLevel: number): Promise<number> {
+    const { offset } = await this.#askLeader<ListedOffset>('ListOffsets', topic, partition, {
       isolationLevel,
       topics: [{ topic, partitions: [{ partition, timestamp: -1 }] }],
-    })) as { responses: { partitions: { offset: string }[] }[] };
-    return Number(responses[0]?.partitions[0]?.offset);
+    });
+    return Number(offset);
+  }
+
+  /** Asks the leader of a partition; once more while one is being chosen, or does not know yet that it is the one. */
+  async #askLeader<Answer extends PartitionAnswer>(
+    apiName: string,
+    topic: string,
+    partition: number,
+    parameters: object,
+  ): Promise<Answer> {
+    const place = `${topic}/${partition}`;
+    let answer: Answer | undefined;
+    await waitUntil(`the leader of ${place} answers ${apiName}`, async () => {
+      const leader =
+        this.#leaders.get(place) ??
+        (await this.#cluster.describeTopics([topic])).get(topic)?.leaders[partition] ??
+        -1;
+      if (leader < 0) return false;
+      const { responses } = (await this.#cluster.request(leader, apiName, {
+        replicaId: -1,
+        ...parameters,
+      })) as { responses: { partitions: Answer[] }[] };
+      answer = responses[0]?.partitions[0];
+      if (answer?.errorCode === 0) {
+        this.#leaders.set(place, leader);
+        return true;
+      }
+      this.#leaders.delete(place);
+      const refused = new Refused(answer?.errorCode ?? -1, place);
+      if (!['moved', 'busy', 'absent'].includes(refused.kind)) throw refused;
+      return false;
+    });
+    if (answer === undefined) throw new Error(`no answer about ${place}`);
+    return answer;
   }
 }
 
 const readUncommitted = 0;
 const readCommitted = 1;
 
-interface Fetched {
+interface PartitionAnswer {
   readonly errorCode: number;
+}
+
+interface ListedOffset extends PartitionAnswer {
+  readonly offset: string;
+}
+
+interface Fetched extends PartitionAnswer {
   readonly abortedTransactions: readonly unknown[];
   readonly messages: readonly {
     readonly offset: string;
