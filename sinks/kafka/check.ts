@@ -3,6 +3,7 @@ import { KafkaCluster, type TopicDescription } from './cluster.js';
 import { asSinkError } from './refusal.js';
 import type { KafkaSinkSettings } from './settings.js';
 import { configOf } from './topics.js';
+import { isBusy, whilePassing } from './while-passing.js';
 
 /** What `tailrace doctor` says of a Kafka: can it be reached, may we write, and would what it holds survive. */
 export const checkKafka = async (
@@ -36,7 +37,8 @@ export const checkKafka = async (
     const { transactionalId } = producer;
     if (transactionalId !== null) {
       await look('transactions', async () => {
-        await cluster.findCoordinator(transactionalId);
+        // The brokers of a cluster that is new, or has just started, do not know it yet.
+        await whilePassing(coordinatorTimeoutMs, isBusy, () => cluster.findCoordinator(transactionalId));
         return { status: 'ok', detail: `may use the transactional id ${transactionalId}` };
       });
       await look('position topic', () => checkTopic(cluster, positionTopic, true));
@@ -90,6 +92,7 @@ const judge = (
   return { status: 'ok', detail };
 };
 
+const coordinatorTimeoutMs = 10_000;
 const minInSync = 'min.insync.replicas';
 const uncleanElection = 'unclean.leader.election.enable';
 const watched = [minInSync, uncleanElection];

@@ -1,10 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { KafkaCluster } from './cluster.js';
 import type { Codec } from './compression.js';
 import type { Partition } from './outbox.js';
 import { type PartitionBatch, type ProduceAnswer, produceCall } from './produce-request.js';
 import { type ProducerIdentity, type RecordBatchBuilder, sequenceAfter } from './record-batch.js';
 import { isRefused, Refused, requireSuccess } from './refusal.js';
+import { isBusy, whilePassing } from './while-passing.js';
 
 export interface ProducerOptions {
   /** Null: idempotent, without transactions. */
@@ -222,25 +222,5 @@ const settle = async <Answer>(promises: readonly Promise<Answer>[]): Promise<Ans
   return answers;
 };
 
-/** Tries again with growing pauses while the error is one that passes. */
-const whilePassing = async <Answer>(
-  timeoutMs: number,
-  isPassing: (error: unknown) => boolean,
-  work: () => Promise<Answer>,
-): Promise<Answer> => {
-  const deadline = performance.now() + timeoutMs;
-  for (let pauseMs = 1; ; pauseMs = Math.min(maxPauseMs, pauseMs * 2)) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!isPassing(error) || performance.now() > deadline) throw error;
-    }
-    await delay(pauseMs);
-  }
-};
-
-const isBusy = (error: unknown): boolean => isRefused(error, 'busy');
-
 const operationNotAttempted = 55;
 const notEnoughReplicas = 19;
-const maxPauseMs = 20;

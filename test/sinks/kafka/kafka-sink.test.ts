@@ -387,6 +387,15 @@ describe('the kafka sink', () => {
     expect(keysOf(await reader.read(topic))).toEqual(names('a', 10));
   });
 
+  it('is checked as soon as the brokers of a new cluster know who coordinates', async () => {
+    const coordinatorNotAvailable = 15;
+    for (let times = 0; times < 3; times++)
+      meddler.meddle(Api.FindCoordinator, (payload) => withErrorCode(payload, 4, coordinatorNotAvailable));
+    expect(await open(meddled()).check(signal)).toContainEqual(
+      expect.objectContaining({ name: 'transactions', status: 'ok' }),
+    );
+  });
+
   it('says so when the brokers are too old', async () => {
     meddler.meddle(Api.ApiVersions, (payload) => {
       const changed = Buffer.from(payload);
