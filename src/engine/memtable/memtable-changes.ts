@@ -1,6 +1,6 @@
 import type { Changes, KeyRange } from '../tree/index.js';
 import type { Memtable, NodeView } from './memtable.js';
-import type { OrderedPlace } from './ordered-index.js';
+import { OrderedPlace } from './ordered-index.js';
 
 /** The newest state of a frozen memtable as changes to a tree: what is flushed. */
 export class MemtableChanges implements Changes, NodeView {
@@ -14,7 +14,7 @@ export class MemtableChanges implements Changes, NodeView {
   valid = false;
   readonly ranges: readonly KeyRange[];
   readonly #table: Memtable;
-  readonly #place: OrderedPlace = { leaf: 0, at: 0 };
+  readonly #place = new OrderedPlace();
 
   constructor(table: Memtable) {
     this.#table = table;
@@ -29,22 +29,23 @@ export class MemtableChanges implements Changes, NodeView {
   }
 
   mark(): number {
-    return this.#place.leaf * markStep + this.#place.at;
+    const { branch, leaf, at } = this.#place;
+    return (branch * markStep + leaf) * markStep + at;
   }
 
   reset(mark: number): void {
-    this.#place.leaf = Math.floor(mark / markStep);
-    this.#place.at = mark % markStep;
+    const leaf = Math.floor(mark / markStep);
+    this.#table.returnTo(this.#place, Math.floor(leaf / markStep), leaf % markStep, mark % markStep);
     this.#read();
   }
 
   #read(): void {
-    const node = this.#table.nodeAt(this.#place);
+    const node = this.#place.id;
     this.valid = node >= 0;
     if (this.valid) this.#table.readNode(node, this);
   }
 }
 
-/** More than a leaf of the ordered index holds. */
+/** More than a leaf or a branch of the ordered index holds. */
 const markStep = 1024;
 const noBytes = new Uint8Array(0);

@@ -1,6 +1,6 @@
 import { equalBytes } from '../../bytes/index.js';
 import type { Memtable } from './memtable.js';
-import type { OrderedPlace } from './ordered-index.js';
+import { OrderedPlace } from './ordered-index.js';
 
 /**
  * Walks what a reader at one sequence sees in a memtable, deletions included. When the memtable has changed
@@ -14,7 +14,7 @@ export class MemtableCursor {
   isDeleted = false;
   readonly #table: Memtable;
   readonly #sequence: number;
-  readonly #place: OrderedPlace = { leaf: 0, at: 0 };
+  readonly #place = new OrderedPlace();
   #version = -1;
   #key: Buffer = noBytes;
   #value: Buffer = noBytes;
@@ -48,7 +48,7 @@ export class MemtableCursor {
   /** To the last key that is less, or, when `isInclusive`, not greater. */
   seekBefore(key: Uint8Array, isInclusive: boolean): void {
     this.#table.seek(key, this.#place);
-    const node = this.#table.nodeAt(this.#place);
+    const node = this.#place.id;
     const isExact = isInclusive && node >= 0 && equalBytes(this.#table.keyOf(node), key);
     if (!isExact) this.#table.step(this.#place, true);
     this.#settle(true);
@@ -79,7 +79,7 @@ export class MemtableCursor {
     const table = this.#table;
     this.#version = table.version;
     this.valid = false;
-    for (let node = table.nodeAt(this.#place); node >= 0; node = table.nodeAt(this.#place)) {
+    for (let node = this.#place.id; node >= 0; node = this.#place.id) {
       const found = table.valueAt(node, this.#sequence);
       if (found !== undefined) {
         const key = table.keyOf(node);

@@ -1,7 +1,8 @@
 import { compareBytes } from '../../bytes/index.js';
 import { Arena, offsetOf } from './arena.js';
 import { DeletedRanges } from './deleted-ranges.js';
-import { OrderedIndex, type OrderedPlace } from './ordered-index.js';
+import { digestOf, type NodeKeys } from './key-run.js';
+import { OrderedIndex, OrderedPlace } from './ordered-index.js';
 
 /** An older value of a key that an open snapshot may still read. */
 interface Version {
@@ -29,7 +30,7 @@ export type Found = Buffer | 'deleted' | undefined;
  */
 export class Memtable {
   readonly #arena = new Arena();
-  readonly #order = new OrderedIndex();
+  readonly #order: OrderedIndex;
   /** Node id + 1 by hash slot; 0 = empty. Linear probing; deletions shift followers back. */
   #slots = new Uint32Array(1024);
   #hash = new Uint32Array(512);
@@ -59,6 +60,7 @@ export class Memtable {
   constructor(snapshots: ReadonlyMap<number, number>, hidesOlder: boolean) {
     this.#snapshots = snapshots;
     this.#hidesOlder = hidesOlder;
+    this.#order = new OrderedIndex(this.#nodeKeys());
   }
 
   /** Nothing changes any more: not even tombstones that snapshots have let go are removed. */
@@ -83,7 +85,7 @@ export class Memtable {
 
   /** Bytes that keys, values and their places take. */
   get usedBytes(): number {
-    return this.#arena.usedBytes + this.#count * (bytesPerNode + 12);
+    return this.#arena.usedBytes + this.#count * (bytesPerNode + 20);
   }
 
   /** Memory in bytes: what is reserved, not only what is used. */
@@ -151,12 +153,12 @@ export class Memtable {
     this.version++;
     if (this.#hidesOlder) this.deletedRanges.add(begin, end, sequence, this.#snapshots.size > 0);
     const order = this.#order;
-    const place: OrderedPlace = { leaf: 0, at: 0 };
+    const place = new OrderedPlace();
     order.seekFirst(place);
-    const first = order.idAt(place);
+    const first = place.id;
     order.seekEnd(place);
     order.backward(place);
-    const last = order.idAt(place);
+    const last = place.id;
     if (first < 0) return;
     const coversAll =
       compareBytes(begin, this.#keyView(first)) <= 0 && compareBytes(this.#keyView(last), end) < 0;
@@ -165,9 +167,9 @@ export class Memtable {
       return;
     }
     const doomed: number[] = [];
-    order.seek((id, skip) => this.#compare(begin, 0, begin.length, id, skip), place);
-    for (let node = order.idAt(place); node >= 0; node = order.idAt(place)) {
-      if (this.#compare(end, 0, end.length, node) <= 0) break;
+    order.seek(begin, place);
+    for (let node = place.id; node >= 0; node = place.id) {
+      if (this.#compare(end, 0, end.length, node, 0) <= 0) break;
       doomed.push(node);
       order.forward(place);
     }
@@ -209,15 +211,15 @@ export class Memtable {
 
   seek(key: Uint8Array | undefined, place: OrderedPlace): void {
     if (key === undefined) this.#order.seekFirst(place);
-    else this.#order.seek((id, skip) => this.#compare(key, 0, key.length, id, skip), place);
+    else this.#order.seek(key, place);
   }
 
   seekEnd(place: OrderedPlace): void {
     this.#order.seekEnd(place);
   }
 
-  nodeAt(place: OrderedPlace): number {
-    return this.#order.idAt(place);
+  returnTo(place: OrderedPlace, branch: number, leaf: number, at: number): void {
+    this.#order.returnTo(place, branch, leaf, at);
   }
 
   step(place: OrderedPlace, isReverse: boolean): void {
@@ -310,13 +312,13 @@ export class Memtable {
     this.#count++;
     if (this.#count * 2 > this.#slots.length) this.#growSlots();
     this.#claimSlot(node);
-    this.#order.insert(node, (id, skip) => this.#compare(bytes, keyStart, keyEnd, id, skip));
+    this.#order.insert(node, bytes, keyStart, keyEnd);
     return node;
   }
 
   #removeNode(node: number): void {
     const key = this.#keyView(node);
-    this.#order.remove(node, (id, skip) => this.#compare(key, 0, key.length, id, skip));
+    this.#order.remove(node, key, 0, key.length);
     this.#releaseSlot(node);
     this.#releaseValue(node);
     this.#arena.release(this.#keyAddress[node], this.#keyLength[node]);
@@ -402,18 +404,41 @@ export class Memtable {
     return this.#arena.view(this.#keyAddress[node], this.#keyLength[node]);
   }
 
-  /** Orders the given key against a node's, as `CompareWithNode` has it. */
-  #compare(bytes: Uint8Array, start: number, end: number, node: number, skip = 0): number {
+  /** What the ordered index knows of keys. */
+  #nodeKeys(): NodeKeys {
+    return {
+      compare: (bytes, start, end, id, from) => this.#compare(bytes, start, end, id, from),
+      firstBytes: (id, length) => Uint8Array.prototype.slice.call(this.#keyView(id), 0, length),
+      sharedBytes: (id, bytes) => {
+        const chunk = this.#arena.chunkOf(this.#keyAddress[id]);
+        const offset = offsetOf(this.#keyAddress[id]);
+        const length = Math.min(bytes.length, this.#keyLength[id]);
+        let shared = 0;
+        while (shared < length && chunk[offset + shared] === bytes[shared]) shared++;
+        return shared;
+      },
+      digest: (id, from) => {
+        const offset = offsetOf(this.#keyAddress[id]);
+        return digestOf(
+          this.#arena.chunkOf(this.#keyAddress[id]),
+          offset + from,
+          offset + this.#keyLength[id],
+        );
+      },
+    };
+  }
+
+  #compare(bytes: Uint8Array, start: number, end: number, node: number, from: number): number {
     const chunk = this.#arena.chunkOf(this.#keyAddress[node]);
     const offset = offsetOf(this.#keyAddress[node]);
     const length = end - start;
     const other = this.#keyLength[node];
     const shared = Math.min(length, other);
-    for (let i = skip; i < shared; i++) {
+    for (let i = from; i < shared; i++) {
       const difference = bytes[start + i] - chunk[offset + i];
-      if (difference !== 0) return difference > 0 ? i + 1 : -i - 1;
+      if (difference !== 0) return difference;
     }
-    return length === other ? 0 : length > other ? shared + 1 : -shared - 1;
+    return length - other;
   }
 }
 

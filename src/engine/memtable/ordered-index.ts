@@ -1,215 +1,188 @@
-/**
- * Orders a key that is searched for against that of a node: 0 when they are equal, else ±(1 + how many of their first
- * bytes they share), above 0 when the key comes behind the node's. The first `skip` bytes are known to be the same.
- */
-export type CompareWithNode = (id: number, skip: number) => number;
+import { KeyRun, type NodeKeys, runCapacity, type WantedKey } from './key-run.js';
 
 /**
- * Node ids in key order: a list of leaves, each a short sorted array. Finding a place is a binary search over the
- * leaves' first keys, then one within the leaf; adding shifts one leaf and now and then splits it.
- *
- * Keys of one sorted set or list begin alike. What a key shares with its nearest neighbours found so far, it shares
- * with all between them, so that a search compares those bytes only once.
+ * Node ids in key order: leaves of ids, branches of leaves, and one root of branches, which may be of any size. Each
+ * level finds its way by a `KeyRun` of the first keys of what lies below.
  */
 export class OrderedIndex {
-  readonly #leaves: Leaf[] = [];
   /** Grows with every change of the order, so that iterators notice. */
   version = 0;
-  size = 0;
-  readonly #bounds: SharedBytes = { below: 0, above: 0 };
-  /** The leaf of the last insert, and whether the one before it went there, too: then the next one may as well. */
-  #lastLeaf = -1;
-  #isRun = false;
+  readonly #keys: NodeKeys;
+  #root: Branch<Branch<KeyRun>>;
+  #leaves = 0;
+  readonly #wanted: WantedKey = { bytes: new Uint8Array(0), start: 0, end: 0, shared: 0 };
+  readonly #place = new OrderedPlace();
 
-  /** Adds a node that is not in the index. */
-  insert(id: number, compare: CompareWithNode): void {
-    this.version++;
-    this.size++;
-    if (this.#leaves.length === 0) this.#leaves.push(new Leaf());
-    const isAgain = this.#isRun && this.#belongsTo(this.#lastLeaf, compare);
-    const at = isAgain ? this.#lastLeaf : Math.max(0, this.#leafFor(compare));
-    this.#isRun = at === this.#lastLeaf;
-    this.#lastLeaf = at;
-    const leaf = this.#leaves[at];
-    leaf.insert(leaf.lowerBound(compare, this.#bounds), id);
-    if (leaf.length < leafCapacity) return;
-    this.#leaves.splice(at + 1, 0, leaf.split(at === this.#leaves.length - 1));
-    this.#isRun = false; // the next one shows which of the two goes on
+  constructor(keys: NodeKeys) {
+    this.#keys = keys;
+    this.#root = new Branch(new KeyRun(keys), []);
   }
 
-  remove(id: number, compare: CompareWithNode): void {
+  /** Adds a node that is not in the index; the bytes are its key. */
+  insert(id: number, bytes: Uint8Array, start: number, end: number): void {
     this.version++;
-    const at = this.#leafFor(compare);
-    const leaf = this.#leaves[at];
-    const place = leaf?.lowerBound(compare, this.#bounds) ?? 0;
-    if (leaf === undefined || leaf.ids[place] !== id)
+    const root = this.#root;
+    const place = this.#place;
+    this.#locate(bytes, start, end, place);
+    if (place.run === undefined) {
+      const leaf = new KeyRun(this.#keys);
+      leaf.insert(0, id);
+      root.add(0, new Branch(new KeyRun(this.#keys), []), id);
+      root.children[0].add(0, leaf, id);
+      this.#leaves = 1;
+      return;
+    }
+    place.run.insert(place.at, id);
+    if (place.at === 0) this.#renewFirst(place);
+    if (place.run.length < runCapacity) return;
+    const branch = root.children[place.branch];
+    const upper = place.run.split();
+    branch.add(place.leaf + 1, upper, upper.ids[0]);
+    this.#leaves++;
+    if (branch.children.length < runCapacity) return;
+    const upperBranch = branch.split();
+    root.add(place.branch + 1, upperBranch, upperBranch.firsts.ids[0]);
+  }
+
+  /** Removes a node; the bytes are its key. */
+  remove(id: number, bytes: Uint8Array, start: number, end: number): void {
+    this.version++;
+    const place = this.#place;
+    this.#locate(bytes, start, end, place);
+    const { run } = place;
+    if (run === undefined || run.ids[place.at] !== id)
       throw new RangeError('the node is not in the ordered index');
-    leaf.remove(place);
-    this.size--;
-    if (leaf.length > 0) return;
-    this.#leaves.splice(at, 1);
-    this.#isRun = false;
+    run.remove(place.at);
+    if (run.length > 0) {
+      if (place.at === 0) this.#renewFirst(place);
+      return;
+    }
+    const branch = this.#root.children[place.branch];
+    branch.remove(place.leaf);
+    this.#leaves--;
+    if (branch.children.length === 0) this.#root.remove(place.branch);
+    else this.#root.firsts.replace(place.branch, branch.firsts.ids[0]);
   }
 
   clear(): void {
     this.version++;
-    this.size = 0;
-    this.#leaves.length = 0;
-    this.#isRun = false;
+    this.#root = new Branch(new KeyRun(this.#keys), []);
+    this.#leaves = 0;
   }
 
   /** Place of the first node whose key is not less. */
-  seek(compare: CompareWithNode, place: OrderedPlace): void {
-    place.leaf = Math.max(0, this.#leafFor(compare));
-    place.at = this.#leaves[place.leaf]?.lowerBound(compare, this.#bounds) ?? 0;
-    if (place.at >= (this.#leaves[place.leaf]?.length ?? 0) && place.leaf < this.#leaves.length) {
-      place.leaf++;
-      place.at = 0;
-    }
+  seek(key: Uint8Array, place: OrderedPlace): void {
+    this.#locate(key, 0, key.length, place);
+    if (place.run !== undefined && place.at === place.run.length) this.#toNextLeaf(place);
   }
 
   seekFirst(place: OrderedPlace): void {
-    place.leaf = 0;
+    this.#settle(place, 0, 0);
     place.at = 0;
   }
 
   /** Sets `place` behind the last node. */
   seekEnd(place: OrderedPlace): void {
-    place.leaf = this.#leaves.length;
+    this.#settle(place, this.#root.children.length, 0);
     place.at = 0;
   }
 
-  /** The node at a place; -1 when it lies outside. */
-  idAt(place: OrderedPlace): number {
-    const leaf = this.#leaves[place.leaf];
-    return leaf !== undefined && place.at >= 0 && place.at < leaf.length ? leaf.ids[place.at] : -1;
+  /** To a place that was left with these numbers, while nothing has changed. */
+  returnTo(place: OrderedPlace, branch: number, leaf: number, at: number): void {
+    this.#settle(place, branch, leaf);
+    place.at = at;
   }
 
   forward(place: OrderedPlace): void {
-    if (++place.at < (this.#leaves[place.leaf]?.length ?? 0)) return;
-    place.leaf++;
-    place.at = 0;
+    if (place.run !== undefined && ++place.at === place.run.length) this.#toNextLeaf(place);
   }
 
+  /** From the first node it goes to where there is none. */
   backward(place: OrderedPlace): void {
-    if (--place.at >= 0) return;
-    place.leaf--;
-    place.at = (this.#leaves[place.leaf]?.length ?? 0) - 1;
+    if (--place.at >= 0 && place.run !== undefined) return;
+    let { branch, leaf } = place;
+    if (--leaf < 0) leaf = (this.#root.children[--branch]?.children.length ?? 0) - 1;
+    this.#settle(place, branch, leaf);
+    place.at = (place.run?.length ?? 0) - 1;
   }
 
   get byteLength(): number {
-    return this.#leaves.length * leafCapacity * 4;
+    return this.#leaves * runCapacity * 8;
   }
 
-  /** True when the key belongs into this leaf; `bounds` then tell what it shares with the keys around. */
-  #belongsTo(at: number, compare: CompareWithNode): boolean {
-    const bounds = this.#bounds;
-    bounds.below = 0;
-    bounds.above = 0;
-    const order = compare(this.#leaves[at].ids[0], 0);
-    if (order < 0) {
-      bounds.above = -order - 1;
-      return at === 0;
-    }
-    bounds.below = order === 0 ? allBytes : order - 1;
-    if (at + 1 === this.#leaves.length) return true;
-    const next = compare(this.#leaves[at + 1].ids[0], 0);
-    bounds.above = -next - 1;
-    return next < 0;
+  /** The place in the leaf where the key belongs: that of the first key there which is not less. */
+  #locate(bytes: Uint8Array, start: number, end: number, place: OrderedPlace): void {
+    const wanted = this.#wanted;
+    wanted.bytes = bytes;
+    wanted.start = start;
+    wanted.end = end;
+    wanted.shared = 0;
+    const root = this.#root;
+    place.branch = Math.max(0, root.firsts.search(wanted, true) - 1);
+    const branch = root.children[place.branch];
+    place.leaf = branch === undefined ? 0 : Math.max(0, branch.firsts.search(wanted, true) - 1);
+    place.run = branch?.children[place.leaf];
+    place.at = place.run?.search(wanted, false) ?? 0;
   }
 
-  /** The last leaf whose first key is not greater than the wanted one; -1 when there is none. */
-  #leafFor(compare: CompareWithNode): number {
-    const leaves = this.#leaves;
-    const bounds = this.#bounds;
-    bounds.below = 0;
-    bounds.above = 0;
-    let low = 0;
-    let high = leaves.length;
-    if (high === 0) return -1;
-    // Keys often come in order: look at the last leaf first.
-    for (let at = high - 1; low < high; at = (low + high) >>> 1) {
-      const order = compare(leaves[at].ids[0], Math.min(bounds.below, bounds.above));
-      if (order >= 0) {
-        low = at + 1;
-        bounds.below = order === 0 ? allBytes : order - 1;
-      } else {
-        high = at;
-        bounds.above = -order - 1;
-      }
-    }
-    return low - 1;
+  #toNextLeaf(place: OrderedPlace): void {
+    const { branch, leaf } = place;
+    if (leaf + 1 < this.#root.children[branch].children.length) this.#settle(place, branch, leaf + 1);
+    else this.#settle(place, branch + 1, 0);
+    place.at = 0;
   }
-}
 
-/** How many first bytes the wanted key shares with its nearest known neighbours on either side. */
-interface SharedBytes {
-  below: number;
-  above: number;
+  #settle(place: OrderedPlace, branch: number, leaf: number): void {
+    place.branch = branch;
+    place.leaf = leaf;
+    place.run = this.#root.children[branch]?.children[leaf];
+  }
+
+  /** The first key of a leaf, and so perhaps of its branch, is another one. */
+  #renewFirst(place: OrderedPlace): void {
+    const branch = this.#root.children[place.branch];
+    branch.firsts.replace(place.leaf, branch.children[place.leaf].ids[0]);
+    if (place.leaf === 0) this.#root.firsts.replace(place.branch, branch.firsts.ids[0]);
+  }
 }
 
 /** A place in an OrderedIndex; good until the index's version changes. */
-export interface OrderedPlace {
-  leaf: number;
-  at: number;
+export class OrderedPlace {
+  branch = 0;
+  leaf = 0;
+  /** The leaf; undefined outside of the index. */
+  run: KeyRun | undefined;
+  at = 0;
+
+  /** The node there; -1 when there is none. */
+  get id(): number {
+    return this.run === undefined ? -1 : this.run.ids[this.at];
+  }
 }
 
-class Leaf {
-  readonly ids = new Uint32Array(leafCapacity);
-  length = 0;
-  #insertedAt = -1;
-  /** Distance between the places of the last two inserts: 0 when keys come in descending order, 1 in ascending. */
-  #distance = Number.NaN;
+/** Parts of the index side by side, and the first key of each. */
+class Branch<Child> {
+  readonly firsts: KeyRun;
+  readonly children: Child[];
 
-  /** First place whose key is not less than the wanted one. `bounds`: what the leaf's neighbours told. */
-  lowerBound(compare: CompareWithNode, bounds: SharedBytes): number {
-    let { below, above } = bounds;
-    let low = 0;
-    let high = this.length;
-    for (let at = high - 1; low < high; at = (low + high) >>> 1) {
-      const order = compare(this.ids[at], Math.min(below, above));
-      if (order > 0) {
-        low = at + 1;
-        below = order - 1;
-      } else {
-        high = at;
-        above = order === 0 ? allBytes : -order - 1;
-      }
-    }
-    return low;
+  constructor(firsts: KeyRun, children: Child[]) {
+    this.firsts = firsts;
+    this.children = children;
   }
 
-  insert(at: number, id: number): void {
-    const { ids } = this;
-    for (let i = this.length; i > at; i--) ids[i] = ids[i - 1]; // so few: a call of copyWithin costs more
-    ids[at] = id;
-    this.length++;
-    this.#distance = at - this.#insertedAt;
-    this.#insertedAt = at;
+  add(at: number, child: Child, first: number): void {
+    this.firsts.insert(at, first);
+    this.children.splice(at, 0, child);
   }
 
   remove(at: number): void {
-    this.ids.copyWithin(at, at + 1, this.length);
-    this.length--;
+    this.firsts.remove(at);
+    this.children.splice(at, 1);
   }
 
-  /**
-   * Moves the upper half to a new leaf. Where keys come in order it parts them where they come, so that one leaf stays
-   * full and the other has room for what follows.
-   */
-  split(isLast: boolean): Leaf {
-    const upper = new Leaf();
-    let keep = leafCapacity >>> 1;
-    if (isLast && this.#insertedAt === this.length - 1) keep = leafCapacity - 8;
-    else if (this.#distance === 0) keep = Math.max(1, this.#insertedAt);
-    else if (this.#distance === 1) keep = Math.min(this.length - 1, this.#insertedAt + 1);
-    upper.ids.set(this.ids.subarray(keep, this.length));
-    upper.length = this.length - keep;
-    this.length = keep;
-    this.#insertedAt = -1;
-    return upper;
+  /** Moves the upper half to a new branch. */
+  split(): Branch<Child> {
+    const firsts = this.firsts.split();
+    return new Branch(firsts, this.children.splice(this.firsts.length));
   }
 }
-
-const leafCapacity = 128;
-const allBytes = Number.MAX_SAFE_INTEGER;

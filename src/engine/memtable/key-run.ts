@@ -1,0 +1,156 @@
+/** The keys of nodes, by node id. */
+export interface NodeKeys {
+  /** Orders a key that is searched for against that of a node, whose first `from` bytes are known to be the same. */
+  compare(bytes: Uint8Array, start: number, end: number, id: number, from: number): number;
+  /** A copy of the first `length` bytes, or of all when it has fewer. */
+  firstBytes(id: number, length: number): Uint8Array;
+  /** How many first bytes a node's key has in common with a byte string. */
+  sharedBytes(id: number, bytes: Uint8Array): number;
+  /** The four bytes from `from` on, in such a number that keys are ordered as it is, where it differs. */
+  digest(id: number, from: number): number;
+}
+
+/** A key that is searched for, on its way down the index. */
+export interface WantedKey {
+  bytes: Uint8Array;
+  start: number;
+  end: number;
+  /** How many first bytes it is known to share with the first key of the run that is searched next. */
+  shared: number;
+}
+
+/**
+ * Node ids in key order. Beside each id stands a digest: the four bytes of its key that follow the prefix that all
+ * keys of the run have in common. A search compares digests, which lie side by side, and looks at a key itself, which
+ * lies anywhere, only when they are the same. Hot: bench `engine-write`.
+ */
+export class KeyRun {
+  ids: Uint32Array;
+  length = 0;
+  readonly #keys: NodeKeys;
+  #digests: Int32Array;
+  /** All keys begin with it. It may be shorter than could be: keys that are removed do not make it longer. */
+  #prefix: Uint8Array = noBytes;
+  #insertedAt = -1;
+  /** Distance between the places of the last two inserts: 0 when keys come in descending order, 1 in ascending. */
+  #distance = Number.NaN;
+
+  constructor(keys: NodeKeys) {
+    this.#keys = keys;
+    this.ids = new Uint32Array(runCapacity);
+    this.#digests = new Int32Array(runCapacity);
+  }
+
+  /** First place whose key is greater than the wanted one, or, unless `skipsEqual`, not less. */
+  search(wanted: WantedKey, skipsEqual: boolean): number {
+    const { bytes, start, end } = wanted;
+    const prefix = this.#prefix;
+    let at = Math.min(wanted.shared, prefix.length);
+    while (at < prefix.length && start + at < end && bytes[start + at] === prefix[at]) at++;
+    wanted.shared = at;
+    if (at < prefix.length) return start + at < end && bytes[start + at] > prefix[at] ? this.length : 0;
+    const digest = digestOf(bytes, start + at, end);
+    const digests = this.#digests;
+    let low = 0;
+    let high = this.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const other = digests[middle];
+      const isBehind =
+        digest === other
+          ? this.#keys.compare(bytes, start, end, this.ids[middle], at) >= (skipsEqual ? 0 : 1)
+          : digest > other;
+      if (isBehind) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  insert(at: number, id: number): void {
+    if (this.length === this.ids.length) this.#grow();
+    const { ids } = this;
+    const digests = this.#digests;
+    // So few: a call of copyWithin costs more.
+    for (let i = this.length; i > at; i--) {
+      ids[i] = ids[i - 1];
+      digests[i] = digests[i - 1];
+    }
+    if (this.length++ === 0) this.#prefix = this.#keys.firstBytes(id, maxPrefixBytes);
+    this.#distance = at - this.#insertedAt;
+    this.#insertedAt = at;
+    this.replace(at, id);
+  }
+
+  /** Puts another node in place of one. */
+  replace(at: number, id: number): void {
+    this.ids[at] = id;
+    const shared = this.#keys.sharedBytes(id, this.#prefix);
+    if (shared < this.#prefix.length) this.#usePrefix(this.#prefix.subarray(0, shared));
+    else this.#digests[at] = this.#keys.digest(id, shared);
+  }
+
+  remove(at: number): void {
+    this.ids.copyWithin(at, at + 1, this.length);
+    this.#digests.copyWithin(at, at + 1, this.length);
+    this.length--;
+  }
+
+  /**
+   * Moves the upper half to a new run. Where keys come in order it parts them where they come, so that one run stays
+   * full and the other has room for what follows.
+   */
+  split(): KeyRun {
+    const upper = new KeyRun(this.#keys);
+    const { length } = this;
+    let keep = length >>> 1;
+    if (this.#distance === 0) keep = Math.max(1, this.#insertedAt);
+    else if (this.#distance === 1) keep = Math.min(length - 1, this.#insertedAt + 1);
+    upper.ids.set(this.ids.subarray(keep, length));
+    upper.#digests.set(this.#digests.subarray(keep, length));
+    upper.length = length - keep;
+    upper.#prefix = this.#prefix;
+    upper.#extendPrefix();
+    this.length = keep;
+    this.#insertedAt = -1;
+    this.#extendPrefix();
+    return upper;
+  }
+
+  /** The longest prefix: what the first and the last key share, all between them share. */
+  #extendPrefix(): void {
+    const first = this.#keys.firstBytes(this.ids[0], maxPrefixBytes);
+    const shared = this.#keys.sharedBytes(this.ids[this.length - 1], first);
+    if (shared > this.#prefix.length) this.#usePrefix(first.subarray(0, shared));
+  }
+
+  #usePrefix(prefix: Uint8Array): void {
+    this.#prefix = prefix;
+    for (let i = 0; i < this.length; i++) this.#digests[i] = this.#keys.digest(this.ids[i], prefix.length);
+  }
+
+  #grow(): void {
+    const ids = new Uint32Array(this.length * 2);
+    const digests = new Int32Array(this.length * 2);
+    ids.set(this.ids);
+    digests.set(this.#digests);
+    this.ids = ids;
+    this.#digests = digests;
+  }
+}
+
+/** Four bytes of a key as a number, zeros for those behind its end: keys whose numbers differ are ordered as these are. */
+export const digestOf = (bytes: Uint8Array, at: number, end: number): number => {
+  // Signed, as such numbers need no memory of their own; the top bit is turned to keep the order.
+  if (at + 4 <= end)
+    return ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) ^ topBit;
+  let digest = 0;
+  for (let i = at; i < at + 4; i++) digest = (digest << 8) | (i < end ? bytes[i] : 0);
+  return digest ^ topBit;
+};
+
+/** At so many ids a run is split, except the one at the root. */
+export const runCapacity = 128;
+/** Longer ones are not worth a copy: then digests tie, and keys themselves are compared. */
+const maxPrefixBytes = 256;
+const topBit = 1 << 31;
+const noBytes = new Uint8Array(0);

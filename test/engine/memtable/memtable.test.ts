@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import { Memtable } from '../../../src/engine/memtable/memtable.js';
+import { MemtableChanges } from '../../../src/engine/memtable/memtable-changes.js';
+import { MemtableCursor } from '../../../src/engine/memtable/memtable-cursor.js';
+import { SeededRandom } from '../../support/seeded-random.js';
+
+const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
+const bytesOf = (key: string): Buffer => Buffer.from(key, 'latin1');
+
+/** Strings of latin1 are ordered as their bytes are. */
+const sortedKeys = (model: ReadonlyMap<string, number>): string[] => [...model.keys()].sort();
+
+const put = (table: Memtable, key: string, value: number): void => {
+  const bytes = bytesOf(`${key}${value}`);
+  table.put(bytes, 0, key.length, key.length, bytes.length, 1);
+};
+
+const remove = (table: Memtable, key: string): void => table.delete(bytesOf(key), 0, key.length, 1);
+
+const expectSame = (table: Memtable, model: ReadonlyMap<string, number>, random: SeededRandom): void => {
+  const keys = sortedKeys(model);
+  const cursor = new MemtableCursor(table, 1);
+  const found: string[] = [];
+  for (cursor.seekFirst(); cursor.valid; cursor.next()) {
+    const key = latin1(cursor.key());
+    found.push(key);
+    if (latin1(cursor.value()) !== `${model.get(key)}`) throw new Error(`the value of ${key} is another one`);
+  }
+  expect(found).toEqual(keys);
+  found.length = 0;
+  for (cursor.seekLast(); cursor.valid; cursor.previous()) found.push(latin1(cursor.key()));
+  expect(found.reverse()).toEqual(keys);
+  for (let i = 0; i < 200; i++) {
+    const near = keys[random.below(keys.length + 1)] ?? '\xff\xff';
+    const wanted = `${near.slice(0, random.below(near.length + 2))}${random.next() < 0.5 ? '' : latin1(random.bytes(1))}`;
+    const at = keys.findIndex((key) => key >= wanted);
+    const [next, previous] = at < 0 ? [undefined, keys.at(-1)] : [keys[at], keys[at - 1]];
+    cursor.seek(bytesOf(wanted));
+    expect(cursor.valid ? latin1(cursor.key()) : undefined).toBe(next);
+    cursor.seekBefore(bytesOf(wanted), false);
+    expect(cursor.valid ? latin1(cursor.key()) : undefined).toBe(previous);
+  }
+};
+
+/** Kinds of keys that the ordered index must cope with, each as a function of a number below `count`. */
+const keyKinds: Record<string, (n: number, random: SeededRandom) => string> = {
+  'numbers of one length': (n) => String(n).padStart(16, '0'),
+  'binary keys of any length, the empty one too': (_, random) => latin1(random.bytes(random.below(7))),
+  'keys that are prefixes of each other': (n) => '\0'.repeat(n % 300) + 'a'.repeat((n / 300) % 40),
+  'keys that differ in their last bytes only': (n) => `${'p'.repeat(400)}${n}`,
+  'few that differ early, many that differ late': (n) =>
+    n % 1000 === 0 ? latin1(Buffer.from([n / 1000, 7])) : `user:profile:${n}`,
+};
+
+describe('memtable', () => {
+  it.each(Object.entries(keyKinds))('keeps %s in order', (name, keyOf) => {
+    const random = SeededRandom.fromEnvironment(`memtable of ${name}`);
+    const table = new Memtable(new Map(), false);
+    const model = new Map<string, number>();
+    const count = 30_000;
+    // The order of insertion decides how the index grows: all of these, one after the other.
+    const orders = [
+      () => random.below(count),
+      (step: number) => step,
+      (step: number) => count - step,
+      (step: number) => (step * 7_919) % count,
+    ];
+    for (const order of orders) {
+      for (let step = 0; step < count / 3; step++) {
+        const key = keyOf(order(step), random);
+        put(table, key, step);
+        model.set(key, step);
+        if (random.next() > 0.2) continue;
+        const doomed = keyOf(random.below(count), random);
+        remove(table, doomed);
+        model.delete(doomed);
+      }
+      expectSame(table, model, random);
+      if (random.next() > 0.5) continue;
+      for (const key of sortedKeys(model).slice(random.below(100), -random.below(100))) {
+        remove(table, key);
+        model.delete(key);
+      }
+      expectSame(table, model, random);
+    }
+    for (const key of model.keys()) remove(table, key);
+    expectSame(table, new Map(), random);
+    expect(table.isEmpty).toBe(true);
+  });
+
+  it('goes back to a marked place when it is merged', () => {
+    const table = new Memtable(new Map(), true);
+    const count = 40_000;
+    for (let i = 0; i < count; i++) put(table, String((i * 7_919) % count).padStart(8, '0'), i);
+    table.freeze();
+    const changes = new MemtableChanges(table);
+    const keyAt = (): string => latin1(changes.keyBytes.subarray(changes.keyStart, changes.keyEnd));
+    for (let at = 0; at < count; ) {
+      const mark = changes.mark();
+      const ahead = Math.min(count - at, 1_000);
+      for (let i = 0; i < ahead; i++, changes.next()) expect(Number(keyAt())).toBe(at + i);
+      if (at % 7 === 0) {
+        changes.reset(mark);
+        expect(Number(keyAt())).toBe(at);
+        for (let i = 0; i < ahead; i++) changes.next();
+      }
+      at += ahead;
+    }
+    expect(changes.valid).toBe(false);
+  });
+});
