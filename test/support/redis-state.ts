@@ -1,4 +1,4 @@
-import type { Reply, RespConnection } from '../../src/resp/index.js';
+import { ByteWriter, type Reply, type RespConnection, writeCommand } from '../../src/resp/index.js';
 
 /** A key as a Redis holds it, in the form of the captured states. */
 export interface RedisKeyState {
@@ -12,42 +12,88 @@ export interface RedisKeyState {
 /** Everything in a Redis database, by key; bytes as latin1 text; unordered collections sorted. */
 export const readRedisState = async (redis: RespConnection): Promise<Map<string, RedisKeyState>> => {
   const keys = (await redis.call('KEYS', '*')) as Buffer[];
+  const types = (
+    await callAll(
+      redis,
+      keys.map((key) => ['TYPE', key]),
+    )
+  ).map(String);
+  const expiries = await callAll(
+    redis,
+    keys.map((key) => ['PEXPIRETIME', key]),
+  );
+  const values = await callAll(
+    redis,
+    keys.map((key, at) => readOf(types[at] ?? '', key)),
+  );
   const state = new Map<string, RedisKeyState>();
-  for (const key of keys) {
-    const type = String(await redis.call('TYPE', key));
-    const pexpireat = Number(await redis.call('PEXPIRETIME', key));
+  for (const [at, key] of keys.entries()) {
+    const type = types[at] ?? '';
+    const pexpireat = Number(expiries[at]);
     state.set(key.toString('latin1'), {
       type,
       pexpireat: pexpireat < 0 ? null : pexpireat,
-      value: await readValue(redis, type, key),
+      value: await comparableValue(redis, type, key, values[at]),
       ...(type === 'stream' ? { groups: await readGroups(redis, key) } : {}),
     });
   }
   return state;
 };
 
-const readValue = async (redis: RespConnection, type: string, key: Buffer): Promise<unknown> => {
+/** Replies of many commands that are sent together. */
+const callAll = (
+  redis: RespConnection,
+  commands: readonly (readonly (string | Buffer)[])[],
+): Promise<Reply[]> => {
+  if (commands.length === 0) return Promise.resolve([]);
+  const out = new ByteWriter();
+  for (const command of commands) writeCommand(out, [...command]);
+  return redis.send(out.take(), commands.length);
+};
+
+/** The command that reads a whole value. */
+const readOf = (type: string, key: Buffer): (string | Buffer)[] => {
+  switch (type) {
+    case 'string':
+      return ['GET', key];
+    case 'hash':
+      return ['HGETALL', key];
+    case 'list':
+      return ['LRANGE', key, '0', '-1'];
+    case 'set':
+      return ['SMEMBERS', key];
+    case 'zset':
+      return ['ZRANGE', key, '0', '-1', 'WITHSCORES'];
+    case 'stream':
+      return ['XRANGE', key, '-', '+'];
+    default:
+      throw new Error(`no way to read a ${type}`);
+  }
+};
+
+const comparableValue = async (
+  redis: RespConnection,
+  type: string,
+  key: Buffer,
+  reply: Reply | undefined,
+): Promise<unknown> => {
   switch (type) {
     case 'string': {
-      const value = text(await redis.call('GET', key)) as string;
+      const value = text(reply) as string;
       if (!value.startsWith('HYLL')) return value;
       // A HyperLogLog may be written in several ways: what counts are its registers.
       return { registers: ((await redis.call('PFDEBUG', 'GETREG', key)) as Reply[]).join(' ') };
     }
     case 'hash':
-      return pairs(text(await redis.call('HGETALL', key))).sort(byText);
-    case 'list':
-      return text(await redis.call('LRANGE', key, 0, -1));
+      return pairs(text(reply)).sort(byText);
     case 'set':
-      return (text(await redis.call('SMEMBERS', key)) as string[]).sort();
+      return (text(reply) as string[]).sort();
     case 'zset':
-      return pairs(text(await redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')))
+      return pairs(text(reply))
         .map(([member, score]) => [member, Number(String(score).replace('inf', 'Infinity'))])
         .sort(byText);
-    case 'stream':
-      return text(await redis.call('XRANGE', key, '-', '+'));
     default:
-      throw new Error(`no way to read a ${type}`);
+      return text(reply);
   }
 };
 

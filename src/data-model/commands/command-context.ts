@@ -8,7 +8,7 @@ import {
   encodeSubKeyPrefix,
   namespacePrefix,
 } from '../encoding/keys.js';
-import { encodeMetadata, isAlive, type Metadata, readMetadata } from '../encoding/metadata.js';
+import { isAlive, type Metadata, metadataHeader, readMetadata } from '../encoding/metadata.js';
 import { CursorTable } from './cursor-table.js';
 import { type ErrorReply, refusal } from './reply.js';
 import { VersionGenerator } from './version-generator.js';
@@ -98,7 +98,8 @@ export class CommandContext {
   }
 
   putMetadata(userKey: Uint8Array, metadata: Metadata): void {
-    this.batch.put(ColumnFamily.metadata, this.metadataKey(userKey), encodeMetadata(metadata));
+    const header = metadataHeader(metadata);
+    this.batch.putJoined(ColumnFamily.metadata, this.prefix, userKey, header, metadata.payload);
   }
 
   deleteMetadata(userKey: Uint8Array): void {

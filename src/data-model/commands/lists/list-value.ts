@@ -1,5 +1,6 @@
 import { TailraceError } from '../../../errors/index.js';
 import { ColumnFamily } from '../../encoding/column-family.js';
+import { encodeSubKeyPrefix } from '../../encoding/keys.js';
 import {
   encodeListEnds,
   type ListEnds,
@@ -22,7 +23,9 @@ export class ListValue {
   readonly #context: CommandContext;
   readonly #key: Buffer;
   readonly #metadata: Metadata;
-  readonly #prefix: Buffer;
+  /** The internal key of an element; the position at its end is written for each use. */
+  readonly #elementKey: Buffer;
+  readonly #positionAt: number;
   head: number;
   tail: number;
 
@@ -30,7 +33,8 @@ export class ListValue {
     this.#context = context;
     this.#key = key;
     this.#metadata = metadata;
-    this.#prefix = context.subKeyPrefix(key, metadata);
+    this.#elementKey = encodeSubKeyPrefix(context.prefix, key, metadata.version, listPositionBytes);
+    this.#positionAt = this.#elementKey.length - listPositionBytes;
     this.head = ends.head;
     this.tail = ends.tail;
   }
@@ -41,7 +45,7 @@ export class ListValue {
 
   /** The element at a position. Borrowed. @throws TailraceError `STORE_CORRUPT` when it is missing */
   at(position: number): Buffer {
-    const element = this.#context.reader.get(ColumnFamily.subKeys, this.#elementKey(position));
+    const element = this.#context.reader.get(ColumnFamily.subKeys, this.#keyOf(position));
     if (element === undefined)
       throw new TailraceError('STORE_CORRUPT', 'an element of a list is missing', {
         context: { key: this.#key.toString('latin1'), position },
@@ -58,11 +62,11 @@ export class ListValue {
 
   /** Puts an element; the caller keeps head and tail right. */
   put(position: number, element: Uint8Array): void {
-    this.#context.batch.put(ColumnFamily.subKeys, this.#elementKey(position), element);
+    this.#context.batch.put(ColumnFamily.subKeys, this.#keyOf(position), element);
   }
 
   delete(position: number): void {
-    this.#context.batch.delete(ColumnFamily.subKeys, this.#elementKey(position));
+    this.#context.batch.delete(ColumnFamily.subKeys, this.#keyOf(position));
   }
 
   push(side: ListSide, element: Uint8Array): void {
@@ -86,22 +90,19 @@ export class ListValue {
   }
 
   putMetadata(): void {
-    this.#context.putMetadata(this.#key, {
-      ...this.#metadata,
-      size: this.length,
-      payload: encodeListEnds(this),
-    });
+    const { type, expireMs, version } = this.#metadata;
+    const payload = encodeListEnds(this);
+    this.#context.putMetadata(this.#key, { type, expireMs, version, size: this.length, payload });
   }
 
   deleteMetadata(): void {
     this.#context.deleteMetadata(this.#key);
   }
 
-  #elementKey(position: number): Buffer {
-    const key = Buffer.allocUnsafe(this.#prefix.length + listPositionBytes);
-    key.set(this.#prefix, 0);
-    writeListPosition(key, this.#prefix.length, position);
-    return key;
+  /** The internal key of an element. Borrowed until the next call. */
+  #keyOf(position: number): Buffer {
+    writeListPosition(this.#elementKey, this.#positionAt, position);
+    return this.#elementKey;
   }
 }
 
