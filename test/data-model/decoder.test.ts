@@ -10,6 +10,7 @@ import {
 } from '../../src/data-model/encoding/keys.js';
 import { encodeListEnds, writeListPosition } from '../../src/data-model/encoding/list-encoding.js';
 import { encodeMetadata, type Metadata } from '../../src/data-model/encoding/metadata.js';
+import { encodeScore, encodeScoreKey } from '../../src/data-model/encoding/zset-encoding.js';
 import { toRedisCommands } from '../../src/data-model/redis/redis-commands.js';
 import { isTailraceError } from '../../src/errors/index.js';
 import { batchCount, WriteBatchBuilder } from '../../src/write-batch/index.js';
@@ -18,6 +19,7 @@ import { readHistoryBatches } from './captured-history.js';
 
 const prefix = namespacePrefix('__namespace');
 const key = Buffer.from('k');
+const noBytes = Buffer.alloc(0);
 const version = (number: number): Buffer => Buffer.from(number.toString(16).padStart(16, '0'), 'hex');
 
 const metadataOf = (type: Metadata['type'], more: Partial<Metadata> = {}): Buffer =>
@@ -109,6 +111,27 @@ describe('the decoder, where the log alone does not tell', () => {
 });
 
 describe('the decoder', () => {
+  it('tells what a transaction renames from what it then removes by rank, which has no note', () => {
+    const renamedAndRemoved = (batch: WriteBatchBuilder): void => {
+      batch.logData(Buffer.from('5'));
+      putMetadata(batch, metadataOf('zset', { size: 2 }));
+      for (const [member, score] of [
+        ['a', 1],
+        ['b', 2],
+      ] as const) {
+        batch.put(ColumnFamily.subKeys, subKey(member), encodeScore(score));
+        batch.put(ColumnFamily.scores, encodeScoreKey(subKey(''), score, Buffer.from(member)), noBytes);
+      }
+      batch.delete(ColumnFamily.subKeys, subKey('a'));
+      batch.delete(ColumnFamily.scores, encodeScoreKey(subKey(''), 1, Buffer.from('a')));
+      putMetadata(batch, metadataOf('zset', { size: 1 }));
+    };
+    expect(decodeAlone(renamedAndRemoved)).toEqual({
+      commands: ['DEL k', 'ZADD k 1 a 2 b', 'ZREM k a'],
+      codes: [],
+    });
+  });
+
   it('decodes a batch again without taking its own memory for what was before', () => {
     const decoder = new Decoder();
     const push = (sequence: number, at: number, size: number): Buffer =>
