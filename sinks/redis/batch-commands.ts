@@ -8,10 +8,15 @@ import type { SentReplies } from './sent-replies.js';
 export interface BatchCommands {
   /** Databases that are used beside the connection's own. */
   readonly databases: readonly number[];
-  /** Appends the commands and sends the larger part of them; returns the changes that the target cannot take. */
-  write(transactions: readonly Transaction[], out: ByteWriter, sent: SentReplies): Rejection[];
-  /** The changes behind the `command`th command of such a batch; undefined when it is none of theirs. */
-  placeOf(transactions: readonly Transaction[], command: number): CommandPlace | undefined;
+  /** Appends the commands and sends the larger part of them. */
+  write(transactions: readonly Transaction[], out: ByteWriter, sent: SentReplies): WrittenCommands;
+}
+
+export interface WrittenCommands {
+  /** The changes that the target cannot take. */
+  readonly rejections: readonly Rejection[];
+  /** The changes behind the `command`th of the commands; undefined when there is no such command. */
+  placeOf(command: number): CommandPlace | undefined;
 }
 
 /** @param home the connection's own database */
@@ -29,7 +34,7 @@ class PrefixCommands implements BatchCommands {
     this.#encoder = new CommandEncoder({ prefixes, foldSets: true });
   }
 
-  write(transactions: readonly Transaction[], out: ByteWriter, sent: SentReplies): Rejection[] {
+  write(transactions: readonly Transaction[], out: ByteWriter, sent: SentReplies): WrittenCommands {
     const rejections: Rejection[] = [];
     for (let at = 0; at < transactions.length; ) {
       const end = this.#encoder.appendNext(out, transactions, at);
@@ -39,10 +44,6 @@ class PrefixCommands implements BatchCommands {
       sent.sendLargeParts();
       at = end;
     }
-    return rejections;
-  }
-
-  placeOf(transactions: readonly Transaction[], command: number): CommandPlace | undefined {
-    return placeOfCommand(transactions, command, this.#encoder);
+    return { rejections, placeOf: (command) => placeOfCommand(transactions, command, this.#encoder) };
   }
 }

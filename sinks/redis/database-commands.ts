@@ -6,7 +6,7 @@ import {
   type Transaction,
   writeCommand,
 } from '../../src/kit/index.js';
-import type { BatchCommands } from './batch-commands.js';
+import type { BatchCommands, WrittenCommands } from './batch-commands.js';
 import { type CommandPlace, placeOfCommand } from './command-places.js';
 import { type NamespaceTargets, prefixesOf } from './namespace-targets.js';
 import type { SentReplies } from './sent-replies.js';
@@ -31,7 +31,6 @@ export class DatabaseCommands implements BatchCommands {
   readonly #home: number;
   readonly #databaseOf: ReadonlyMap<string, number>;
   readonly #encoders = new Map<number, CommandEncoder>();
-  #runs: Run[] = [];
 
   constructor(targets: NamespaceTargets, home: number) {
     this.#home = home;
@@ -46,7 +45,7 @@ export class DatabaseCommands implements BatchCommands {
     }
   }
 
-  write(transactions: readonly Transaction[], out: ByteWriter, sent: SentReplies): Rejection[] {
+  write(transactions: readonly Transaction[], out: ByteWriter, sent: SentReplies): WrittenCommands {
     const rejections: Rejection[] = [];
     const before = sent.expected;
     let selected = this.#home;
@@ -56,7 +55,7 @@ export class DatabaseCommands implements BatchCommands {
       sent.expect(1);
       selected = database;
     };
-    this.#runs = [];
+    const runs: Run[] = [];
     for (let transaction = 0; transaction < transactions.length; transaction++) {
       const { changes } = transactions[transaction];
       for (let from = 0; from < changes.length; ) {
@@ -67,7 +66,7 @@ export class DatabaseCommands implements BatchCommands {
         for (const database of databases) {
           select(database);
           const firstCommand = sent.expected - before;
-          this.#runs.push({ transaction, from, to, database, firstCommand });
+          runs.push({ transaction, from, to, database, firstCommand });
           const encoder = this.#encoderOf(database);
           sent.expect(encoder.append(out, { changes: changes.slice(from, to) }));
           for (const { change, reason } of encoder.unsupported)
@@ -78,12 +77,15 @@ export class DatabaseCommands implements BatchCommands {
       sent.sendLargeParts();
     }
     select(this.#home);
-    return rejections;
+    return { rejections, placeOf: (command) => this.#placeOf(transactions, runs, command) };
   }
 
-  /** Of the batch that was written last. */
-  placeOf(transactions: readonly Transaction[], command: number): CommandPlace | undefined {
-    const run = this.#runs.findLast(({ firstCommand }) => firstCommand <= command);
+  #placeOf(
+    transactions: readonly Transaction[],
+    runs: readonly Run[],
+    command: number,
+  ): CommandPlace | undefined {
+    const run = runs.findLast(({ firstCommand }) => firstCommand <= command);
     if (run === undefined) return undefined;
     const { transaction, from, to, database, firstCommand } = run;
     const part = { ...transactions[transaction], changes: transactions[transaction].changes.slice(from, to) };

@@ -4,6 +4,7 @@ import {
   type Finding,
   isSamePosition,
   type PluginContext,
+  type Position,
   parseRedisUrl,
   positionOwner,
   type Rejection,
@@ -16,7 +17,6 @@ import {
   TailraceError,
   type Transaction,
   type WriteOutcome,
-  writeCommand,
 } from '../../src/kit/index.js';
 import { type BatchCommands, batchCommands } from './batch-commands.js';
 import { checkRedis, requireDatabases } from './check-redis.js';
@@ -24,8 +24,8 @@ import type { CommandPlace } from './command-places.js';
 import { ControlKey } from './control-key.js';
 import type { NamespaceTargets } from './namespace-targets.js';
 import { Ownership } from './ownership.js';
+import { type Execution, QueuedBatch } from './queued-batch.js';
 import { asSinkError, refusalKind } from './refusal.js';
-import { SentReplies } from './sent-replies.js';
 
 export interface RedisSinkOptions {
   /** redis://[user:password@]host:port[/database], or rediss:// */
@@ -51,6 +51,10 @@ export interface RedisSinkOptions {
  * key, so an older claimant's EXEC does nothing and answers nil: `fenced`. When the connection is lost before the
  * reply of EXEC the outcome is `unknown`: what the control key holds after a new claim is the truth.
  *
+ * The server need not wait for the next batch while we wait for its answer: what is `prepare`d goes to it at once, up to
+ * the commands. They are queued behind the WATCH, and the EXEC is only sent when the answers before it are there and
+ * good; otherwise DISCARD.
+ *
  * A batch that Redis does not even queue (out of memory, read only, an unknown command) applies nothing. But a
  * command that fails while EXEC runs (WRONGTYPE: the target holds a key that is not ours) does not undo the
  * others, and the position stands beside them. So that this is never passed over, also when this process dies before
@@ -69,8 +73,12 @@ export class RedisSink implements Sink {
   readonly #control: ControlKey;
   readonly #commands: BatchCommands;
   readonly #answerTimeoutMs: number;
-  readonly #out = new ByteWriter(1024 * 1024);
+  /** Two, in turn: a batch may be sent ahead while the bytes of the one before are still in use. */
+  readonly #writers = [new ByteWriter(512 * 1024), new ByteWriter(512 * 1024)];
   #connection: RespConnection | undefined;
+  /** What is queued at the server, or on its way there, for the next write. */
+  #ahead: QueuedBatch | undefined;
+  #isExecuting = false;
   /** What the control key holds, as of the claim or the last write. */
   #held: Claim = { epoch: 0, position: null };
   #countsErrors = false;
@@ -105,14 +113,24 @@ export class RedisSink implements Sink {
     // Nothing was sent on a connection that was lost before this write; claiming again finds out where we stand.
     if (connection === undefined || connection.error !== undefined)
       return { kind: 'unknown', error: connection?.error ?? new Error('the sink is not connected') };
-    if (claim.epoch !== this.#held.epoch || !isSamePosition(batch.previous, this.#held.position))
-      return { kind: 'fenced', error: this.#moved() };
     try {
+      if (this.#ahead !== undefined && this.#ahead.transactions !== batch.transactions)
+        await this.#dropAhead();
+      if (claim.epoch !== this.#held.epoch || !isSamePosition(batch.previous, this.#held.position))
+        return this.#fenced();
       return await this.#execute(connection, batch);
     } catch (error) {
       this.#disconnect();
       return { kind: 'unknown', error: error instanceof Error ? error : new Error(String(error)) };
     }
+  }
+
+  prepare(transactions: readonly Transaction[]): void {
+    const connection = this.#connection;
+    if (!this.#isExecuting || this.#ahead !== undefined || connection?.error !== undefined) return;
+    if (connection === undefined) return;
+    this.#ahead = this.#queue(connection, transactions);
+    this.#ahead.sendAhead();
   }
 
   async check(signal: AbortSignal): Promise<readonly Finding[]> {
@@ -151,83 +169,90 @@ export class RedisSink implements Sink {
   }
 
   async #execute(connection: RespConnection, batch: SinkBatch): Promise<WriteOutcome> {
-    const out = this.#out;
-    out.clear();
-    const hasMark = this.#countsErrors && mayFailAtRunTime(batch.transactions);
-    const sent = new SentReplies(connection, out);
-    writeCommand(out, ['MULTI']);
-    if (hasMark) this.#control.writeErrorMark(out);
-    sent.expect(hasMark ? 2 : 1);
-    const before = sent.expected;
-    const rejections = this.#commands.write(batch.transactions, out, sent);
-    const commands = sent.expected - before;
-    if (rejections.length > 0) return await this.#discard(sent, { kind: 'poison', rejections });
-    this.#control.writePosition(out, this.#held.epoch, batch.position);
-    if (hasMark) this.#control.writeErrorCount(out);
-    writeCommand(out, ['EXEC']);
-    this.#control.writeArm(out);
-    sent.expect(hasMark ? 5 : 4);
-    const replies = await sent.replies();
-    return this.#outcome(connection, batch, {
-      queued: replies.slice(0, -3),
-      executed: replies.at(-3),
-      commandsFrom: before - 1, // in the reply of EXEC; MULTI is not in it
-      commands,
-      fields: replies.at(-1),
-    });
+    const queued = this.#ahead ?? this.#queue(connection, batch.transactions);
+    this.#ahead = undefined;
+    const { rejections } = queued;
+    if (rejections.length > 0)
+      return this.#isStillOurs(await queued.discard()) ? { kind: 'poison', rejections } : this.#fenced();
+    this.#isExecuting = true;
+    try {
+      const execution = await queued.execute(this.#held.epoch, batch.position);
+      return await this.#outcome(connection, batch, queued, execution);
+    } finally {
+      this.#isExecuting = false;
+    }
   }
 
-  /** Gives up what was queued, and arms again: the next write may follow. */
-  async #discard(sent: SentReplies, outcome: WriteOutcome): Promise<WriteOutcome> {
-    writeCommand(this.#out, ['DISCARD']);
-    this.#control.writeArm(this.#out);
-    sent.expect(3);
-    const replies = await sent.replies();
-    return this.#isStillOurs(replies.at(-1)) ? outcome : { kind: 'fenced', error: this.#moved() };
+  #queue(connection: RespConnection, transactions: readonly Transaction[]): QueuedBatch {
+    const [out] = this.#writers.reverse();
+    const to = { connection, out, countsErrors: this.#countsErrors };
+    return new QueuedBatch(transactions, this.#commands, this.#control, to);
   }
 
-  async #outcome(connection: RespConnection, batch: SinkBatch, sent: Execution): Promise<WriteOutcome> {
-    const { executed } = sent;
-    if (executed === null) return { kind: 'fenced', error: this.#moved() };
-    if (!Array.isArray(executed)) return this.#refused(batch, sent);
-    const results = executed.slice(sent.commandsFrom, sent.commandsFrom + sent.commands);
+  /** The server forgets what was sent ahead, and is armed again. False when somebody else has claimed meanwhile. */
+  async #dropAhead(): Promise<boolean> {
+    const ahead = this.#ahead;
+    if (ahead === undefined) return true;
+    this.#ahead = undefined;
+    const isOurs = this.#isStillOurs(await ahead.discard());
+    if (!isOurs) this.#held = { epoch: -1, position: this.#held.position };
+    return isOurs;
+  }
+
+  async #outcome(
+    connection: RespConnection,
+    batch: SinkBatch,
+    queued: QueuedBatch,
+    execution: Execution,
+  ): Promise<WriteOutcome> {
+    this.#isExecuting = false;
+    const { executed, fields } = execution;
+    if (executed === null) return this.#fenced();
+    if (!Array.isArray(executed)) return await this.#refused(queued, execution);
+    this.#held = { epoch: this.#held.epoch, position: batch.position };
+    const results = executed.slice(queued.commandsFrom, queued.commandsFrom + queued.commands);
     const failures = results.flatMap((reply, command) =>
       reply instanceof ReplyError ? [{ command, reply }] : [],
     );
-    const [first] = failures;
-    this.#held = { epoch: this.#held.epoch, position: batch.position };
-    if (first !== undefined) {
-      const failure = this.#describe(batch, first.command, first.reply);
-      const out = new ByteWriter(512);
-      this.#control.writeFailure(out, failures.length, failure);
-      await connection.send(out.bytes, 3);
-      return {
-        kind: 'fatal',
-        error: this.#failedBefore(failures.length, failure, batch.position.sequence),
-      };
-    }
+    if (failures.length > 0) return await this.#failed(connection, queued, batch.position, failures);
     // Ours was applied even if somebody claimed right behind it: then the next write is the one that is refused.
-    if (!this.#isStillOurs(sent.fields)) this.#held = { epoch: -1, position: batch.position };
+    if (!this.#isStillOurs(fields)) this.#held = { epoch: -1, position: batch.position };
     return { kind: 'durable' };
   }
 
+  async #failed(
+    connection: RespConnection,
+    queued: QueuedBatch,
+    { sequence }: Position,
+    failures: readonly { readonly command: number; readonly reply: ReplyError }[],
+  ): Promise<WriteOutcome> {
+    const [{ command, reply }] = failures;
+    const failure = this.#describe(queued, command, reply);
+    if (await this.#dropAhead()) {
+      const out = new ByteWriter(512);
+      this.#control.writeFailure(out, failures.length, failure);
+      await connection.send(out.bytes, 3);
+    }
+    return { kind: 'fatal', error: this.#failedBefore(failures.length, failure, sequence) };
+  }
+
   /** Redis did not queue the batch, or would not run it: nothing was applied. */
-  #refused(batch: SinkBatch, sent: Execution): WriteOutcome {
+  async #refused(batch: QueuedBatch, { queued, executed, fields }: Execution): Promise<WriteOutcome> {
     const isError = (reply: Reply | undefined): reply is ReplyError => reply instanceof ReplyError;
-    const refusals = sent.queued.flatMap((reply, at) => (isError(reply) ? [{ at, reply }] : []));
-    const error = refusals[0]?.reply ?? (isError(sent.executed) ? sent.executed : undefined);
+    const refusals = queued.flatMap((reply, at) => (isError(reply) ? [{ at, reply }] : []));
+    const error = refusals[0]?.reply ?? (isError(executed) ? executed : undefined);
     if (error === undefined) throw new RangeError('EXEC answered something else than an array');
     const kind = refusalKind(error.message);
     if (kind === 'moved') {
       this.#disconnect(); // the claim finds out
       return { kind: 'unknown', error };
     }
-    if (!this.#isStillOurs(sent.fields)) return { kind: 'fenced', error: this.#moved() };
+    if (!this.#isStillOurs(fields) || !(await this.#dropAhead())) return this.#fenced();
     if (kind === 'busy') return { kind: 'retryable', error: asSinkError(error, this.#place) };
     if (kind === 'forbidden') return { kind: 'fatal', error: asSinkError(error, this.#place) };
-    const first = sent.commandsFrom + 1; // MULTI stands before
+    const first = batch.commandsFrom + 1; // MULTI stands before
     const rejections = refusals.flatMap(({ at, reply }): Rejection[] => {
-      const place = this.#placeOf(batch, at - first);
+      const place = batch.placeOf(at - first);
       return place === undefined ? [] : rejectAll(place, reply.message);
     });
     return rejections.length > 0
@@ -240,12 +265,8 @@ export class RedisSink implements Sink {
     return held.epoch === this.#held.epoch && isSamePosition(held.position, this.#held.position);
   }
 
-  #placeOf(batch: SinkBatch, command: number): CommandPlace | undefined {
-    return command < 0 ? undefined : this.#commands.placeOf(batch.transactions, command);
-  }
-
-  #describe(batch: SinkBatch, command: number, reply: ReplyError): string {
-    const place = this.#placeOf(batch, command);
+  #describe(batch: QueuedBatch, command: number, reply: ReplyError): string {
+    const place = batch.placeOf(command);
     if (place === undefined) return reply.message;
     const change = batch.transactions[place.transaction].changes[place.from];
     const key = 'key' in change ? ` of key ${JSON.stringify(Buffer.from(change.key).toString())}` : '';
@@ -264,13 +285,17 @@ export class RedisSink implements Sink {
     );
   }
 
-  #moved(): Error {
-    return new Error(`${this.#control.name} on ${this.#place} is no longer what this process left there`);
+  #fenced(): WriteOutcome {
+    const error = new Error(
+      `${this.#control.name} on ${this.#place} is no longer what this process left there`,
+    );
+    return { kind: 'fenced', error };
   }
 
   #disconnect(): void {
     this.#connection?.close();
     this.#connection = undefined;
+    this.#ahead = undefined;
   }
 
   get #place(): string {
@@ -288,21 +313,3 @@ const rejectAll = ({ transaction, from, to, end }: CommandPlace, reason: string)
 };
 
 const defaultAnswerTimeoutMs = 60_000;
-
-/** The replies of one write, as they came. */
-interface Execution {
-  /** Of everything up to EXEC. */
-  readonly queued: readonly Reply[];
-  readonly executed: Reply | undefined;
-  /** Where the data commands begin in `executed`, and how many there are. */
-  readonly commandsFrom: number;
-  readonly commands: number;
-  readonly fields: Reply | undefined;
-}
-
-/** SET, DEL and expiries work on keys of any type. */
-const mayFailAtRunTime = (transactions: readonly Transaction[]): boolean => {
-  for (const { changes } of transactions)
-    for (const { type } of changes) if (type !== 'string' && type !== 'key' && type !== 'json') return true;
-  return false;
-};

@@ -22,6 +22,10 @@ export class SentReplies {
     if (this.#out.length - this.#sentBytes >= partBytes) this.#send();
   }
 
+  sendAll(): void {
+    if (this.#out.length > this.#sentBytes) this.#send();
+  }
+
   async replies(): Promise<Reply[]> {
     this.#send();
     const [first = [], ...others] = await Promise.all(this.#parts);

@@ -77,6 +77,12 @@ export interface Sink extends AsyncDisposable {
   claim(signal: AbortSignal): Promise<Claim>;
   write(batch: SinkBatch, claim: Claim, signal: AbortSignal): Promise<WriteOutcome>;
   /**
+   * Told, while a write is under way, what the next one will bring, so that the target need not wait for it: a sink may
+   * send as much of it as takes no effect by itself. Usually `write` follows with the same array of transactions; when
+   * something else is written, the outcome was not what one hoped for, or nothing follows, the sink drops it again.
+   */
+  prepare?(transactions: readonly Transaction[]): void;
+  /**
    * Looks whether the target can be reached and would take what is written: version, permissions, settings. Changes
    * nothing and fences nobody. For `tailrace doctor`; on a sink that is never claimed.
    */

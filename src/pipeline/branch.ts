@@ -150,6 +150,7 @@ export class Branch {
         { ...batchLimit, maxCreditBytes: this.#gate.limitBytes / 2 },
         {
           prepare: (group) => this.#prepare(group, decoder),
+          announce: (group) => lane.announce(group),
           deliver: (group) => lane.deliver(group, hardStop),
         },
       ),

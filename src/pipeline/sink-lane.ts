@@ -141,25 +141,28 @@ export class SinkLane {
       this.#requireHeld(group.transactions);
       return;
     }
-    // A plain loop: at full speed this sees every transaction.
-    const transactions: Transaction[] = [];
-    let isHeldInPart = false;
-    let hasChanges = this.sink.takesWholeBatches === true;
-    for (const transaction of group.transactions) {
-      if (transaction.first <= from) {
-        isHeldInPart = true;
-        if (transaction.last <= from) continue;
-      }
-      transactions.push(transaction);
-      if (transaction.changes.length > 0) hasChanges = true;
-    }
+    const isHeldInPart = group.transactions.some(({ first }) => first <= from);
     if (isHeldInPart) this.#requireHeld(group.transactions);
+    const transactions = isHeldInPart
+      ? group.transactions.filter(({ first, last }) => first > from || last > from)
+      : group.transactions;
     const last = transactions.at(-1);
-    if (!hasChanges && last !== undefined && !this.#isBeatDue()) {
+    if (last !== undefined && !this.#hasSome(transactions) && !this.#isBeatDue()) {
       this.#passed = { position, last };
       return;
     }
     await this.#write({ transactions, position, previous: this.#position, byteLength }, signal);
+  }
+
+  /** Told of the group that is delivered next, while the one before is being written. */
+  announce({ position, transactions }: ChunkGroup): void {
+    if (position !== null && this.#hasSome(transactions)) this.sink.prepare?.(transactions);
+  }
+
+  /** True when there is anything in it for the sink. */
+  #hasSome(transactions: readonly Transaction[]): boolean {
+    if (this.sink.takesWholeBatches === true) return transactions.length > 0;
+    return transactions.some(({ changes }) => changes.length > 0);
   }
 
   /** Resolves when everything delivered is durable and the position is stored. */

@@ -181,6 +181,22 @@ export const sinkConformance = (name: string, harness: SinkHarness): void => {
       expect(await harness.contents()).toEqual(history.stateAfter(12));
     });
 
+    it('writes the same whether or not it was told before what comes, also when that does not come', async () => {
+      const history = new SampleHistory();
+      history.appendMany(40);
+      const { sink, claim } = await claimed();
+      const batches = [0, 10, 20, 30].map((from) => history.sinkBatch(from, from + 10));
+      for (const [at, batch] of batches.entries()) {
+        const writing = sink.write(batch, claim, signal);
+        const next = batches[at + 1];
+        if (next !== undefined) sink.prepare?.(at === 1 ? [...next.transactions] : next.transactions);
+        const outcome = await writing;
+        expect(outcome).toMatchObject({ kind: expect.stringMatching(/^(durable|accepted)$/) });
+        if (outcome.kind === 'accepted') await outcome.durable;
+      }
+      expect(await harness.contents()).toEqual(history.stateAfter(40));
+    });
+
     const { refusable, disconnect } = harness;
     if (refusable !== undefined)
       it('names what it refuses for good, applies nothing of that write, and takes it without', async () => {

@@ -1,0 +1,105 @@
+import {
+  type ByteWriter,
+  type Position,
+  type Rejection,
+  type Reply,
+  type RespConnection,
+  type Transaction,
+  writeCommand,
+} from '../../src/kit/index.js';
+import type { BatchCommands, WrittenCommands } from './batch-commands.js';
+import type { CommandPlace } from './command-places.js';
+import type { ControlKey } from './control-key.js';
+import { SentReplies } from './sent-replies.js';
+
+/** The replies of one batch, as they came. */
+export interface Execution {
+  /** Of everything up to EXEC: MULTI first. */
+  readonly queued: readonly Reply[];
+  readonly executed: Reply | undefined;
+  /** The control key, as the next write finds it. */
+  readonly fields: Reply | undefined;
+}
+
+/**
+ * A batch as far as it takes no effect by itself: MULTI and its commands, which the server queues. Large ones are on
+ * their way to the server while the rest is encoded. Then `execute` or `discard`, once.
+ */
+export class QueuedBatch {
+  readonly transactions: readonly Transaction[];
+  /** Data commands. */
+  readonly commands: number;
+  /** Where they begin among the replies of EXEC; MULTI is not in it. */
+  readonly commandsFrom: number;
+  readonly #out: ByteWriter;
+  readonly #control: ControlKey;
+  readonly #sent: SentReplies;
+  readonly #written: WrittenCommands;
+  /** Whether the server counts the commands that fail. */
+  readonly #hasMark: boolean;
+
+  /** @param out what the batch is encoded into: in use until all replies are there */
+  constructor(
+    transactions: readonly Transaction[],
+    commands: BatchCommands,
+    control: ControlKey,
+    to: { readonly connection: RespConnection; readonly out: ByteWriter; readonly countsErrors: boolean },
+  ) {
+    const { connection, out, countsErrors } = to;
+    this.transactions = transactions;
+    this.#control = control;
+    this.#out = out;
+    out.clear();
+    this.#hasMark = countsErrors && mayFailAtRunTime(transactions);
+    this.#sent = new SentReplies(connection, out);
+    writeCommand(out, ['MULTI']);
+    if (this.#hasMark) control.writeErrorMark(out);
+    this.commandsFrom = this.#hasMark ? 1 : 0;
+    this.#sent.expect(1 + this.commandsFrom);
+    const before = this.#sent.expected;
+    this.#written = commands.write(transactions, out, this.#sent);
+    this.commands = this.#sent.expected - before;
+  }
+
+  /** Changes that the target cannot take. With any, the batch is to be discarded. */
+  get rejections(): readonly Rejection[] {
+    return this.#written.rejections;
+  }
+
+  /** The changes behind a data command; undefined when there is no such command. */
+  placeOf(command: number): CommandPlace | undefined {
+    return command < 0 ? undefined : this.#written.placeOf(command);
+  }
+
+  /** Sends what is encoded, so that the server can queue it before its turn. */
+  sendAhead(): void {
+    this.#sent.sendAll();
+  }
+
+  /** Carries it out with the position behind it, and arms the next write. */
+  async execute(epoch: number, position: Position): Promise<Execution> {
+    this.#control.writePosition(this.#out, epoch, position);
+    if (this.#hasMark) this.#control.writeErrorCount(this.#out);
+    writeCommand(this.#out, ['EXEC']);
+    this.#control.writeArm(this.#out);
+    this.#sent.expect(this.#hasMark ? 5 : 4);
+    const replies = await this.#sent.replies();
+    return { queued: replies.slice(0, -3), executed: replies.at(-3), fields: replies.at(-1) };
+  }
+
+  /** Gives up what was queued, and arms the next write. Returns the control key. */
+  async discard(): Promise<Reply | undefined> {
+    writeCommand(this.#out, ['DISCARD']);
+    this.#control.writeArm(this.#out);
+    this.#sent.expect(3);
+    const replies = await this.#sent.replies();
+    return replies.at(-1);
+  }
+}
+
+/** SET, DEL and expiries work on keys of any type. */
+const mayFailAtRunTime = (transactions: readonly Transaction[]): boolean => {
+  for (const { changes } of transactions)
+    for (const { type } of changes) if (type !== 'string' && type !== 'key' && type !== 'json') return true;
+  return false;
+};
