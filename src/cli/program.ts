@@ -164,6 +164,11 @@ Examples:
     )
     .option('--page-cache <MiB>', 'memory for pages of the data file', wholeNumber, 128)
     .option('--wal-keep <MiB>', 'keep as much of the log, however old', wholeNumber, 64)
+    .option(
+      '--data-max <MiB>',
+      'never let the data file become larger: the store fails when it is full',
+      wholeNumber,
+    )
     .option('--wal-max <MiB>', 'never keep more of the log, whoever needs it', wholeNumber, 16_384)
     .addOption(
       new Option(
@@ -349,6 +354,7 @@ export interface ServeFlags {
   readonly walTtl: number;
   readonly memtable: number;
   readonly pageCache: number;
+  readonly dataMax?: number;
   readonly walKeep: number;
   readonly walMax: number;
   readonly expire: 'lazy' | 'active';

@@ -54,6 +54,8 @@ export interface EngineOptions {
   readonly memtableBytes?: number;
   /** Memory for pages of the data file, in bytes, used as needed; default 128 MiB. */
   readonly pageCacheBytes?: number;
+  /** Size that the data file may not exceed, in bytes; default: what it can have, 16 TiB. A store whose data no longer fits fails. */
+  readonly maxDataBytes?: number;
   /** For how long the log is kept. */
   readonly retention?: Partial<RetentionOptions>;
   /** Makes checkpoints by itself; absent = none. */
@@ -153,6 +155,7 @@ export class Engine implements Store, AsyncDisposable {
           isReadOnly,
           memtableBytes: options.memtableBytes ?? defaultMemtableBytes,
           pageCacheBytes: options.pageCacheBytes ?? defaultPageCacheBytes,
+          maxDataBytes: options.maxDataBytes ?? Number.POSITIVE_INFINITY,
         },
         statesOf(entries),
       );

@@ -17,6 +17,7 @@ export interface StoreDataOptions {
   /** Size at which memtables are frozen and flushed. */
   readonly memtableBytes: number;
   readonly pageCacheBytes: number;
+  readonly maxDataBytes: number;
 }
 
 /** What a flush needs of the rest of the store. */
@@ -322,6 +323,7 @@ const treeOptions = (options: StoreDataOptions): TreeStoreOptions => ({
   storeId: options.storeId,
   columnFamilies: columnFamilyNames.length,
   pageCacheBytes: options.pageCacheBytes,
+  maxDataBytes: options.maxDataBytes,
   isReadOnly: options.isReadOnly,
   files: options.files,
 });

@@ -24,6 +24,7 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
     syncIntervalMs: flags.syncInterval,
     memtableBytes: Math.max(1, flags.memtable) * mebibyte,
     pageCacheBytes: Math.max(1, flags.pageCache) * mebibyte,
+    ...(flags.dataMax === undefined ? {} : { maxDataBytes: flags.dataMax * mebibyte }),
     ...checkpointPolicyOf(flags),
     retention: {
       keepMs: flags.walTtl * 1000,

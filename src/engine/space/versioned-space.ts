@@ -125,7 +125,7 @@ export class VersionedSpace {
   allocate(length: number): number {
     let start = this.#space.allocate(length);
     if (start < 0 && this.#findMore()) start = this.#space.allocate(length);
-    if (start >= 0) this.#keepPages(start, length, true);
+    if (start >= 0) this.#keepPagesOfTaken([{ start, length }]);
     return start;
   }
 
@@ -133,14 +133,14 @@ export class VersionedSpace {
   allocateRuns(length: number, maxRuns = 4): Run[] | undefined {
     let runs = this.#space.allocateRuns(length, maxRuns);
     if (runs === undefined && this.#findMore()) runs = this.#space.allocateRuns(length, maxRuns);
-    for (const run of runs ?? []) this.#keepPages(run.start, run.length, true);
+    if (runs !== undefined) this.#keepPagesOfTaken(runs);
     return runs;
   }
 
   /** The newest state uses the run no longer. What no pinned state contains is free at once. */
   release(start: number, length: number): void {
     this.#requireLive(start, length);
-    this.#keepPages(start, length, false);
+    this.#keepPages(start, length);
     const pinned = this.#newest?.pages;
     this.#forEachPage(start, length, (page, from, to) => {
       const bits = pinned?.get(page);
@@ -308,16 +308,31 @@ export class VersionedSpace {
     return this.reclaim() || hasOffered;
   }
 
-  /** Before live bits of a run change (after, when `isTaken`), puts their pages into the newest pin. */
-  #keepPages(start: number, length: number, isTaken: boolean): void {
-    this.#forEachPage(start, length, (page, from, to) => {
+  /** Before live bits of a run change, puts their pages into the newest pin. */
+  #keepPages(start: number, length: number): void {
+    const pages = this.#newest?.pages;
+    this.#forEachPage(start, length, (page) => {
       this.changedPages.add(page);
-      const pages = this.#newest?.pages;
-      if (pages === undefined || pages.has(page)) return;
-      const bits = this.livePage(page);
-      if (isTaken) clearBits(bits, from - page * this.pageUnits, to - page * this.pageUnits);
-      pages.set(page, bits);
+      if (pages !== undefined && !pages.has(page)) pages.set(page, this.livePage(page));
     });
+  }
+
+  /** The same after runs were taken: their pages are kept as they were before, without any of them. */
+  #keepPagesOfTaken(runs: readonly Run[]): void {
+    const kept = new Map<number, Int32Array>();
+    const pages = this.#newest?.pages;
+    for (const { start, length } of runs)
+      this.#forEachPage(start, length, (page) => {
+        this.changedPages.add(page);
+        if (pages !== undefined && !pages.has(page) && !kept.has(page)) kept.set(page, this.livePage(page));
+      });
+    if (pages === undefined || kept.size === 0) return;
+    for (const { start, length } of runs)
+      this.#forEachPage(start, length, (page, from, to) => {
+        const bits = kept.get(page);
+        if (bits !== undefined) clearBits(bits, from - page * this.pageUnits, to - page * this.pageUnits);
+      });
+    for (const [page, bits] of kept) pages.set(page, bits);
   }
 
   #copyLivePage(page: number, into: Int32Array): void {

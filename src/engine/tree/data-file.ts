@@ -2,7 +2,9 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { type Files, inaccessible, replaceFile } from '../../files/index.js';
+import type { Run } from '../space/index.js';
 import type { RunReader } from './entry-view.js';
+import { readLargeReference, unitsFor } from './large-value.js';
 import { damagedPage, pageBytes, requirePage } from './page.js';
 import {
   encodeSuperblock,
@@ -89,10 +91,13 @@ export class DataFile implements RunReader {
   }
 
   readRun(unit: number, byteLength: number, checksum: number): Buffer {
-    const bytes = this.readUnits(unit, byteLength);
-    if (crc32(bytes) !== checksum)
-      throw damagedPage(this.path, unit, 'a large key or value has a wrong checksum');
-    return bytes;
+    return this.#readRuns([{ start: unit, length: unitsFor(byteLength) }], byteLength, checksum);
+  }
+
+  /** The value that the reference in an entry points to. Owned by the caller. @throws `STORE_CORRUPT` */
+  readLarge(entry: Uint8Array, at: number, byteLength: number): Buffer {
+    const { runs, checksum } = readLargeReference(entry, at, byteLength);
+    return this.#readRuns(runs, byteLength, checksum);
   }
 
   async write(unit: number, bytes: Uint8Array): Promise<void> {
@@ -125,6 +130,20 @@ export class DataFile implements RunReader {
   close(): void {
     if (this.#isOpen) closeSync(this.#fd);
     this.#isOpen = false;
+  }
+
+  #readRuns(runs: readonly Run[], byteLength: number, checksum: number): Buffer {
+    const bytes = Buffer.allocUnsafe(byteLength);
+    let done = 0;
+    for (const { start, length } of runs) {
+      const wanted = Math.min(length * pageBytes, byteLength - done);
+      if (this.#readAt(bytes, done, wanted, start) < wanted)
+        throw damagedPage(this.path, start, `the file ends before ${wanted} bytes are read`);
+      done += wanted;
+    }
+    if (done < byteLength || crc32(bytes) !== checksum)
+      throw damagedPage(this.path, runs[0]?.start ?? 0, 'a large key or value has a wrong checksum');
+    return bytes;
   }
 
   #readAt(into: Buffer, at: number, byteLength: number, unit: number): number {

@@ -1,5 +1,5 @@
+import { largeReferenceLength } from './large-value.js';
 import {
-  largeReferenceBytes,
   pageBytes,
   pageHeaderBytes,
   prefixLengthOf,
@@ -37,7 +37,7 @@ export class EntryView {
     this.valueAt = at;
     this.isLarge = value % 2 === 1;
     this.valueLength = this.isLarge ? (value - 1) / 2 : value >>> 1;
-    this.end = at + (this.isLarge ? largeReferenceBytes : this.valueLength);
+    this.end = at + (this.isLarge ? largeReferenceLength(bytes, at) : this.valueLength);
   }
 
   readBranch(bytes: Uint8Array, base: number, index: number): void {

@@ -1,15 +1,14 @@
 import type { Changes } from './changes.js';
+import { largeReferenceOf, maxLargeReferenceBytes } from './large-value.js';
 import {
   countOf,
   entriesEndOf,
   entryAt,
-  largeReferenceBytes,
   maxEntryBytes,
   maxInlineKeyBytes,
   pageBytes,
   pageHeaderBytes,
   prefixLengthOf,
-  putU32,
   putVarint,
   varintLength,
 } from './page.js';
@@ -87,7 +86,7 @@ export class LeafPatch {
         const valueLength = changes.valueEnd - changes.valueStart;
         const isLarge = isLargeValue(keyEnd - keyStart, valueLength);
         size += 2 + varintLength(suffixLength * 2) + varintLength(valueLength * 2 + 1) + suffixLength;
-        size += isLarge ? largeReferenceBytes : valueLength;
+        size += isLarge ? maxLargeReferenceBytes : valueLength;
         this.entriesDelta++;
         if (isLarge) this.largeDelta++;
         hasEffect = true;
@@ -139,10 +138,9 @@ export class LeafPatch {
     at = putVarint(page, at, valueLength * 2 + (isLarge ? 1 : 0));
     for (let i = keyStart + prefixLength; i < keyEnd; i++) page[at++] = keyBytes[i];
     if (isLarge) {
-      const { unit, checksum } = this.#output.writeRun(valueBytes, valueStart, valueEnd);
-      putU32(page, at, unit);
-      putU32(page, at + 4, checksum);
-      return at + largeReferenceBytes;
+      const reference = largeReferenceOf(this.#output.writeValue(valueBytes, valueStart, valueEnd));
+      page.set(reference, at);
+      return at + reference.length;
     }
     if (valueLength > 64) page.set(valueBytes.subarray(valueStart, valueEnd), at);
     else for (let i = 0; i < valueLength; i++) page[at + i] = valueBytes[valueStart + i];

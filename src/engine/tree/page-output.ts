@@ -1,9 +1,11 @@
-import type { VersionedSpace } from '../space/index.js';
+import type { Run, VersionedSpace } from '../space/index.js';
 import type { DataFile } from './data-file.js';
 import type { RunReader } from './entry-view.js';
+import { type LargeReference, unitsFor } from './large-value.js';
 import { pageBytes, sealPage } from './page.js';
 import type { PageCache } from './page-cache.js';
 import { checksumOf, type RunWriter } from './tree-key.js';
+import type { UnitSupply } from './unit-supply.js';
 
 /**
  * Where the pages and runs of a new state go: units taken from the space in runs, filled in the order in which pages
@@ -17,6 +19,7 @@ export class PageOutput implements RunReader, RunWriter {
   readonly epoch: number;
   readonly #file: DataFile;
   readonly #space: VersionedSpace;
+  readonly #supply: UnitSupply;
   readonly #cache: PageCache;
   #runStart = 0;
   #runUnits = 0;
@@ -27,9 +30,10 @@ export class PageOutput implements RunReader, RunWriter {
   readonly #runsInFlight = new Map<number, Uint8Array>();
   #error: unknown;
 
-  constructor(file: DataFile, space: VersionedSpace, cache: PageCache, epoch: number) {
+  constructor(file: DataFile, space: VersionedSpace, supply: UnitSupply, cache: PageCache, epoch: number) {
     this.#file = file;
     this.#space = space;
+    this.#supply = supply;
     this.#cache = cache;
     this.epoch = epoch;
   }
@@ -49,18 +53,25 @@ export class PageOutput implements RunReader, RunWriter {
     this.#usedUnits++;
   }
 
+  /** Puts the tail of a key into a run of its own. */
   writeRun(bytes: Uint8Array, start: number, end: number): { unit: number; checksum: number } {
-    const units = Math.max(1, Math.ceil((end - start) / pageBytes));
-    let unit = this.#space.allocate(units);
-    if (unit < 0) {
-      this.#grow(units);
-      unit = this.#space.allocate(units);
+    const run = this.#supply.take(unitsFor(end - start));
+    const tail = bytes.subarray(start, end);
+    this.#runsInFlight.set(run.start, tail);
+    this.#writeInto(run, tail);
+    return { unit: run.start, checksum: checksumOf(bytes, start, end) };
+  }
+
+  /** Puts a value into a run of its own, or several. */
+  writeValue(bytes: Uint8Array, start: number, end: number): LargeReference {
+    const runs = this.#supply.takeSpread(unitsFor(end - start));
+    let from = start;
+    for (const run of runs) {
+      const to = Math.min(end, from + run.length * pageBytes);
+      this.#writeInto(run, bytes.subarray(from, to));
+      from = to;
     }
-    for (let i = 0; i < units; i++) this.#cache.drop(unit + i);
-    const run = bytes.subarray(start, end);
-    this.#runsInFlight.set(unit, run);
-    this.#write(unit, run);
-    return { unit, checksum: checksumOf(bytes, start, end) };
+    return { runs, checksum: checksumOf(bytes, start, end) };
   }
 
   readRun(unit: number, byteLength: number, checksum: number): Buffer {
@@ -87,27 +98,12 @@ export class PageOutput implements RunReader, RunWriter {
 
   #nextRun(): void {
     this.#closeRun();
-    let units = runUnits;
-    let start = this.#space.allocate(units);
-    if (start < 0 && this.#space.freeUnits * 3 < this.#space.liveUnits + smallFileUnits) {
-      this.#grow(units);
-      start = this.#space.allocate(units);
-    }
-    // Much is free but scattered: shorter runs mean more writes, a longer file would mean waste.
-    while (start < 0 && units > 1) {
-      units >>>= 2;
-      start = this.#space.allocate(units);
-    }
-    if (start < 0) {
-      this.#grow(runUnits);
-      units = runUnits;
-      start = this.#space.allocate(units);
-    }
-    for (let i = 0; i < units; i++) this.#cache.drop(start + i);
+    const { start, length } = this.#supply.takeUpTo(pagesPerRun);
+    for (let i = 0; i < length; i++) this.#cache.drop(start + i);
     this.#runStart = start;
-    this.#runUnits = units;
+    this.#runUnits = length;
     this.#usedUnits = 0;
-    this.bytes = Buffer.allocUnsafeSlow(units * pageBytes);
+    this.bytes = Buffer.allocUnsafeSlow(length * pageBytes);
   }
 
   #closeRun(): void {
@@ -119,10 +115,9 @@ export class PageOutput implements RunReader, RunWriter {
     this.#usedUnits = 0;
   }
 
-  /** Makes room for at least `units` in one run, and somewhat more the larger the file is. */
-  #grow(units: number): void {
-    const more = Math.min(maxGrowthUnits, Math.max(minGrowthUnits, this.#space.units >>> 3));
-    this.#space.grow(this.#space.units + Math.max(units, more));
+  #writeInto({ start, length }: Run, bytes: Uint8Array): void {
+    for (let i = 0; i < length; i++) this.#cache.drop(start + i);
+    this.#write(start, bytes);
   }
 
   #write(unit: number, bytes: Uint8Array): void {
@@ -141,9 +136,6 @@ export class PageOutput implements RunReader, RunWriter {
   }
 }
 
-const runUnits = 64;
-const smallFileUnits = 1024;
-const minGrowthUnits = 256;
-const maxGrowthUnits = 16_384;
+const pagesPerRun = 64;
 const maxPendingBytes = 4 * 1024 * 1024;
 const noBytes = Buffer.alloc(0);

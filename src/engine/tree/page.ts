@@ -17,7 +17,7 @@ import { TailraceError } from '../../errors/index.js';
  *     varint suffixLength·2 + hasTail │ suffix │ tail? │ u32 unit of the child
  *
  *   tail             u32 unit │ u32 length │ u32 crc   the bytes of a key behind its first 512, in a run of its own
- *   large reference  u32 unit │ u32 crc                a value in a run of its own
+ *   large reference  see `large-value.ts`                a value in runs of its own
  *
  * A branch entry's key is a separator: no key of its child is less, every key of the child before is. `crc` is
  * zlib's CRC-32 (native code; the CRC-32C of the log is five times slower here) of all that follows it. `unit` says
@@ -31,7 +31,6 @@ export const maxInlineKeyBytes = 512;
 /** An entry that would be larger has its value in a run of its own: two entries always fit into a page. */
 export const maxEntryBytes = 2000;
 export const tailBytes = 12;
-export const largeReferenceBytes = 8;
 
 const magic = 0xb7;
 

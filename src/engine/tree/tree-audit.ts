@@ -1,6 +1,7 @@
 import { TailraceError } from '../../errors/index.js';
 import type { DataFile } from './data-file.js';
 import { EntryView, wholeKey } from './entry-view.js';
+import { readLargeReference, unitsFor } from './large-value.js';
 import { countOf, levelOf, pageBytes, u32 } from './page.js';
 import type { TreeRoot } from './superblock.js';
 
@@ -26,7 +27,7 @@ export const auditTree = (
     });
   const run = (unit: number, byteLength: number, checksum: number): void => {
     file.readRun(unit, byteLength, checksum);
-    onUnits(unit, Math.max(1, Math.ceil(byteLength / pageBytes)));
+    onUnits(unit, unitsFor(byteLength));
   };
   const visit = (unit: number, level: number, low: Buffer, high: Buffer | undefined): void => {
     const page = Buffer.allocUnsafe(pageBytes);
@@ -53,7 +54,10 @@ export const auditTree = (
       previous = key;
       entries++;
       if (entry.isLarge || entry.tailAt >= 0) largeEntries++;
-      if (entry.isLarge) run(u32(page, entry.valueAt), entry.valueLength, u32(page, entry.valueAt + 4));
+      if (!entry.isLarge) continue;
+      file.readLarge(page, entry.valueAt, entry.valueLength);
+      for (const { start, length } of readLargeReference(page, entry.valueAt, entry.valueLength).runs)
+        onUnits(start, length);
     }
     if (level === 0) return;
     for (let i = 0; i < count; i++) {

@@ -1,6 +1,6 @@
 import type { DataFile } from './data-file.js';
 import { EntryView, readTail } from './entry-view.js';
-import { countOf, pageBytes, pageHeaderBytes, prefixLengthOf, u32 } from './page.js';
+import { countOf, pageBytes, pageHeaderBytes, prefixLengthOf } from './page.js';
 import type { PageCache } from './page-cache.js';
 import { PageSearch } from './page-search.js';
 import type { TreeRoot } from './superblock.js';
@@ -82,7 +82,7 @@ export class TreeCursor {
   value(): Buffer {
     const { isLarge, valueAt, valueLength } = this.#entry;
     if (!isLarge) return this.#leaf.subarray(valueAt, valueAt + valueLength);
-    return this.#file.readRun(u32(this.#leaf, valueAt), valueLength, u32(this.#leaf, valueAt + 4));
+    return this.#file.readLarge(this.#leaf, valueAt, valueLength);
   }
 
   /** Goes to the leaf where a key belongs, and to its place there. */

@@ -2,8 +2,9 @@ import type { VersionedSpace } from '../space/index.js';
 import type { Changes, KeyRange } from './changes.js';
 import type { DataFile } from './data-file.js';
 import { EntryView, wholeKey } from './entry-view.js';
+import { largeReferenceOf, readLargeReference, unitsFor } from './large-value.js';
 import { isLargeValue, LeafPatch } from './leaf-patch.js';
-import { countOf, pageBytes, putU32, u32 } from './page.js';
+import { countOf, pageBytes, u32 } from './page.js';
 import { childEntry, PageBuilder, type PendingEntry } from './page-builder.js';
 import type { PageCache } from './page-cache.js';
 import type { PageOutput } from './page-output.js';
@@ -195,11 +196,8 @@ export class TreeMerge {
         valueLength,
         isLarge,
       };
-    const { unit, checksum } = this.#output.writeRun(valueBytes, valueStart, valueEnd);
-    const payload = new Uint8Array(8);
-    putU32(payload, 0, unit);
-    putU32(payload, 4, checksum);
-    return { key, payload, payloadStart: 0, payloadEnd: 8, valueLength, isLarge };
+    const payload = largeReferenceOf(this.#output.writeValue(valueBytes, valueStart, valueEnd));
+    return { key, payload, payloadStart: 0, payloadEnd: payload.length, valueLength, isLarge };
   }
 
   /** Makes a subtree without changes part of the new tree. */
@@ -261,7 +259,9 @@ export class TreeMerge {
     this.#entries--;
     if (!isLarge && tailAt < 0) return;
     this.#largeEntries--;
-    if (isLarge) this.#releaseRun(u32(bytes, valueAt), valueLength);
+    if (isLarge)
+      for (const { start, length } of readLargeReference(bytes, valueAt, valueLength).runs)
+        this.#space.release(start, length);
     if (tailAt >= 0) this.#releaseRun(u32(bytes, tailAt), u32(bytes, tailAt + 4));
   }
 
@@ -270,7 +270,7 @@ export class TreeMerge {
   }
 
   #releaseRun(unit: number, byteLength: number): void {
-    this.#space.release(unit, Math.max(1, Math.ceil(byteLength / pageBytes)));
+    this.#space.release(unit, unitsFor(byteLength));
   }
 
   /** True when a change or a deleted range lies between the bounds; the changes before `low` are done. */

@@ -2,10 +2,17 @@ import { existsSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isTailraceError } from '../../errors/index.js';
 import type { Files } from '../../files/index.js';
-import { readSpace, SpaceMap, type SpaceMapLocation, type SpacePin, VersionedSpace } from '../space/index.js';
+import {
+  maxUnits,
+  readSpace,
+  SpaceMap,
+  type SpaceMapLocation,
+  type SpacePin,
+  VersionedSpace,
+} from '../space/index.js';
 import type { Changes } from './changes.js';
 import { DataFile } from './data-file.js';
-import { pageBytes, u32 } from './page.js';
+import { pageBytes } from './page.js';
 import { PageCache } from './page-cache.js';
 import { PageOutput } from './page-output.js';
 import { PageSearch } from './page-search.js';
@@ -13,6 +20,7 @@ import { emptyRoot, type Superblock, superblockUnits, type TreeRoot, unreadable 
 import { auditTree } from './tree-audit.js';
 import { TreeCursor } from './tree-cursor.js';
 import { TreeMerge } from './tree-merge.js';
+import { UnitSupply } from './unit-supply.js';
 
 /** One state of the data: all trees at one sequence number. */
 export interface TreeState {
@@ -46,6 +54,8 @@ export interface TreeStoreOptions {
   readonly storeId: string;
   readonly columnFamilies: number;
   readonly pageCacheBytes: number;
+  /** Size that the data file may not exceed. */
+  readonly maxDataBytes: number;
   readonly isReadOnly: boolean;
   readonly files: Files;
 }
@@ -64,6 +74,7 @@ export class TreeStore {
   readonly cache: PageCache;
   readonly #options: TreeStoreOptions;
   readonly #map: SpaceMap;
+  readonly #supply: UnitSupply;
   readonly #search: PageSearch;
   #durable: HeldState;
   #isReclaiming = false;
@@ -79,6 +90,7 @@ export class TreeStore {
     this.space = space;
     this.cache = new PageCache(options.pageCacheBytes, (unit, into, at) => file.readPage(unit, into, at));
     this.#map = map;
+    this.#supply = new UnitSupply(space, Math.min(maxUnits, Math.floor(options.maxDataBytes / pageBytes)));
     this.#options = options;
     this.#search = new PageSearch(file);
     this.#durable = { state, pin: space.pin() };
@@ -154,7 +166,7 @@ export class TreeStore {
     search.lowerBound(bytes, base, key, 0, key.length);
     if (!search.isFound) return undefined;
     const { isLarge, valueAt, valueLength } = search.entry;
-    if (isLarge) return this.file.readRun(u32(bytes, valueAt), valueLength, u32(bytes, valueAt + 4));
+    if (isLarge) return this.file.readLarge(bytes, valueAt, valueLength);
     const value = Buffer.allocUnsafe(valueLength);
     bytes.copy(value, 0, valueAt, valueAt + valueLength);
     return value;
@@ -171,7 +183,7 @@ export class TreeStore {
   async advance(changes: readonly Changes[], sequence: number, steps: AdvanceSteps): Promise<void> {
     const { state, pin } = this.#durable;
     const epoch = state.epoch + 1;
-    const output = new PageOutput(this.file, this.space, this.cache, epoch);
+    const output = new PageOutput(this.file, this.space, this.#supply, this.cache, epoch);
     this.#trimTail();
     this.#emptyTail();
     try {
@@ -252,12 +264,12 @@ export class TreeStore {
   #planMap(): ReturnType<SpaceMap['plan']> {
     // The map grows with the space that it describes: room for it is made before it is planned.
     const needed = 64 + 2 * this.space.pageCount;
-    if (this.space.freeUnits < needed) this.space.grow(this.space.units + needed);
+    this.#supply.require(needed);
     try {
       return this.#map.plan();
     } catch (error) {
       if (!isTailraceError(error, 'SPACE_EXHAUSTED')) throw error;
-      this.space.grow(this.space.units + needed); // enough is free, but not side by side
+      this.#supply.lengthen(needed); // enough is free, but not side by side
       return this.#map.plan();
     }
   }

@@ -122,6 +122,20 @@ describe('versioned space', () => {
     }
   });
 
+  it('counts no run of several that were taken at once to a state that was pinned before', () => {
+    const space = new VersionedSpace(60, options);
+    space.allocate(60);
+    for (const at of [5, 15, 25, 35]) space.release(at, 3);
+    const pin = space.pin();
+    const before = liveUnitsOf(space);
+    const runs = space.allocateRuns(10) ?? [];
+    expect(runs.length).toBe(4);
+    expect(liveUnitsOf(space, pin)).toEqual(before);
+    for (const { start, length } of runs) space.release(start, length);
+    expect(space.retainedUnits).toBe(0);
+    space.check();
+  });
+
   it('comes back with its pinned states after a crash at any moment, without a leak', () => {
     const random = SeededRandom.fromEnvironment('versioned space crashes');
     const file = new Map<number, Uint8Array>();

@@ -15,6 +15,7 @@ beforeEach(() => {
     storeId: randomUUID(),
     columnFamilies: 2,
     pageCacheBytes: 1 << 20,
+    maxDataBytes: Number.POSITIVE_INFINITY,
     isReadOnly: false,
     files: nodeFiles,
   };
