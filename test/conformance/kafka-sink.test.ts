@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll } from 'vitest';
 import { KafkaSink, type KafkaSinkOptions } from '../../sinks/kafka/index.js';
 import { sinkConformance } from '../../src/kit/conformance/index.js';
@@ -9,6 +10,9 @@ import { pluginContext } from '../support/sink-batches.js';
 type JsonBytes = string | { readonly base64: string };
 const bytesOf = (value: JsonBytes): Buffer =>
   typeof value === 'string' ? Buffer.from(value) : Buffer.from(value.base64, 'base64');
+
+/** The suite has a value of 1 MiB, which base64 makes larger. */
+const maxMessageBytes = 2_000_000;
 
 let kafka: KafkaService;
 let reader: KafkaReader;
@@ -30,7 +34,12 @@ const conformance = (name: string, options: Partial<KafkaSinkOptions>): void => 
     const common = {
       brokers: kafka.brokers,
       topic: 'cdc.{pipeline}',
-      topics: { create: true, partitions: 4, replication: 1, config: { 'max.message.bytes': '4000000' } },
+      topics: {
+        create: true,
+        partitions: 4,
+        replication: 1,
+        config: { 'max.message.bytes': `${maxMessageBytes}` },
+      },
     };
     return new KafkaSink(kafkaOptions({ ...common, ...options }), context);
   };
@@ -45,6 +54,11 @@ const conformance = (name: string, options: Partial<KafkaSinkOptions>): void => 
       return state;
     },
     fencing: 'epoch',
+    refusable: { key: Buffer.from('too large'), value: randomBytes(maxMessageBytes) },
+    stall: async () => {
+      process.kill(kafka.pid, 'SIGSTOP');
+      return async () => process.kill(kafka.pid, 'SIGCONT');
+    },
     clean: async () => {
       run++;
     },

@@ -45,6 +45,10 @@ sinkConformance('kvrocks', {
     return state;
   },
   fencing: 'epoch',
+  stall: async () => {
+    await client.call('CLIENT', 'PAUSE', '600000', 'WRITE');
+    return () => client.call('CLIENT', 'UNPAUSE');
+  },
   clean: async () => {
     await client.call('FLUSHALL');
   },

@@ -38,6 +38,12 @@ sinkConformance('redis cluster', {
     return state;
   },
   fencing: 'epoch',
+  stall: async () => {
+    for (const node of client.nodes('master')) await node.call('CLIENT', 'PAUSE', '600000', 'WRITE');
+    return async () => {
+      for (const node of client.nodes('master')) await node.call('CLIENT', 'UNPAUSE');
+    };
+  },
   clean: async () => {
     for (const node of client.nodes('master')) await node.flushall();
   },

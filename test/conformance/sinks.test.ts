@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -92,6 +93,10 @@ sinkConformance('redis', {
   },
   fencing: 'epoch',
   disconnect: () => client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'),
+  stall: async () => {
+    await client.call('CLIENT', 'PAUSE', '600000', 'WRITE');
+    return () => client.call('CLIENT', 'UNPAUSE');
+  },
   clean: async () => {
     await client.flushall();
   },
@@ -127,15 +132,25 @@ const postgresRows = async (statement: string): Promise<Map<string, string>> => 
 const postgresClean = async (): Promise<void> => {
   await database.query('DROP SCHEMA IF EXISTS tailrace CASCADE');
 };
+/** Whoever wants to write waits for the row of the positions first. */
+const postgresStall = async (): Promise<() => Promise<unknown>> => {
+  await database.query('BEGIN');
+  await database.query('LOCK TABLE tailrace.positions IN ACCESS EXCLUSIVE MODE');
+  return () => database.query('ROLLBACK');
+};
 sinkConformance('postgres changelog', {
   open: () => postgresSink.create({ ...postgresOptions, url: postgres.url }, context),
   contents: () => postgresRows('SELECT key, value FROM tailrace.changes ORDER BY seq, index'),
   fencing: 'epoch',
+  stall: postgresStall,
   clean: postgresClean,
 });
 sinkConformance('postgres mirror', {
   open: () => postgresSink.create({ ...postgresOptions, mode: 'mirror', url: postgres.url }, context),
   contents: () => postgresRows('SELECT key, value FROM tailrace.strings'),
   fencing: 'epoch',
+  // An index holds keys of 2,600 bytes.
+  refusable: { key: randomBytes(9_000), value: Buffer.from('whatever') },
+  stall: postgresStall,
   clean: postgresClean,
 });

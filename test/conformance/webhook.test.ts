@@ -6,8 +6,20 @@ import { HttpReceiver } from '../support/http-receiver.js';
 import { silentContext } from '../support/silent-context.js';
 
 let receiver: HttpReceiver;
+/** Requests wait here while the receiver stands still. */
+let held: (() => void)[] | undefined;
+const refusedKey = 'unwanted';
 beforeAll(async () => {
   receiver = await HttpReceiver.open();
+  receiver.answer = (request, response) => {
+    if (request.body.includes(refusedKey)) {
+      // Not received: what counts is what was answered with 200.
+      receiver.requests.splice(receiver.requests.indexOf(request), 1);
+      response.statusCode = 422;
+    }
+    if (held === undefined) response.end();
+    else held.push(() => response.end());
+  };
 });
 afterAll(() => receiver[Symbol.asyncDispose]());
 
@@ -31,6 +43,15 @@ sinkConformance('webhook', {
     return state;
   },
   fencing: 'epoch',
+  refusable: { key: Buffer.from(refusedKey), value: Buffer.from('whatever') },
+  stall: async () => {
+    held = [];
+    return async () => {
+      const waiting = held ?? [];
+      held = undefined;
+      for (const answer of waiting) answer();
+    };
+  },
   clean: async () => {
     receiver.requests.length = 0;
   },
