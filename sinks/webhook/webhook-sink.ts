@@ -10,6 +10,7 @@ import {
   TailraceError,
   type Transaction,
   type WriteOutcome,
+  withDeadline,
 } from '../../src/kit/index.js';
 import { signatureOf } from './signature.js';
 import { type Verdict, verdictOf } from './verdict.js';
@@ -70,7 +71,7 @@ export class WebhookSink implements Sink {
     const requests = this.#cut(pending);
     while (requests.length > 0) {
       const part = requests.shift() ?? [];
-      const verdict = await this.#post(part, AbortSignal.any([signal, this.#closing.signal]));
+      const verdict = await this.#post(part, signal);
       switch (verdict.kind) {
         case 'delivered':
           this.#delivered = part.at(-1)?.transaction.last ?? this.#delivered;
@@ -95,12 +96,14 @@ export class WebhookSink implements Sink {
   /** Asks by OPTIONS, so that nothing is delivered: whatever answers can be reached. */
   async check(signal: AbortSignal): Promise<readonly Finding[]> {
     const { url, headers, timeout } = this.#options;
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout)]);
     try {
-      const response = await fetch(url, { method: 'OPTIONS', headers, redirect: 'manual', signal: limit });
-      await readExcerpt(response);
-      const detail = `${this.#place} answers (${response.status} to OPTIONS)`;
-      if (response.status !== 404) return [{ name: 'connection', status: 'ok', detail }];
+      const status = await withDeadline(timeout, [signal, this.#closing.signal], async (limit) => {
+        const response = await fetch(url, { method: 'OPTIONS', headers, redirect: 'manual', signal: limit });
+        await readExcerpt(response);
+        return response.status;
+      });
+      const detail = `${this.#place} answers (${status} to OPTIONS)`;
+      if (status !== 404) return [{ name: 'connection', status: 'ok', detail }];
       return [{ name: 'connection', status: 'warn', detail, remedy: 'Check the path of the address.' }];
     } catch (error) {
       const { message, remedy } = this.#unreachable(describe(error));
@@ -142,20 +145,22 @@ export class WebhookSink implements Sink {
     const signed =
       secret === '' ? {} : { 'tailrace-signature': signatureOf(secret, Math.floor(Date.now() / 1000), body) };
     try {
-      const response = await fetch(url, {
-        method: 'POST',
-        headers: {
-          'content-type': form === 'json' ? 'application/json' : 'application/x-ndjson',
-          'user-agent': 'tailrace',
-          ...headers,
-          'idempotency-key': `${this.#pipeline}/${firstOf(part)}-${lastOf(part)}`,
-          ...signed,
-        },
-        body,
-        redirect: 'manual',
-        signal: AbortSignal.any([signal, AbortSignal.timeout(timeout)]),
+      return await withDeadline(timeout, [signal, this.#closing.signal], async (limit) => {
+        const response = await fetch(url, {
+          method: 'POST',
+          headers: {
+            'content-type': form === 'json' ? 'application/json' : 'application/x-ndjson',
+            'user-agent': 'tailrace',
+            ...headers,
+            'idempotency-key': `${this.#pipeline}/${firstOf(part)}-${lastOf(part)}`,
+            ...signed,
+          },
+          body,
+          redirect: 'manual',
+          signal: limit,
+        });
+        return verdictOf(response.status, response.headers, await readExcerpt(response));
       });
-      return verdictOf(response.status, response.headers, await readExcerpt(response));
     } catch (error) {
       return { kind: 'later', reason: describe(error), afterMs: undefined };
     }

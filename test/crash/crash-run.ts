@@ -201,8 +201,12 @@ export const crash = async (
   together?: string,
 ): Promise<{ readonly tally: CrashTally; readonly commands: number }> => {
   await using run = await CrashRun.start(targets, random, together);
+  let seen = 0;
   while (run.tally.run < kills) {
     await delay(50 + random.below(500));
+    // A fault strikes what is at work, however slow the machine is.
+    await waitUntil('the source takes writes', () => run.load.commands > seen + 50);
+    seen = run.load.commands;
     await run.strike();
     onStrike(run.tally);
   }
