@@ -12,6 +12,7 @@ const rooms = [
   { name: 'src/resp' },
   { name: 'src/write-batch' },
   { name: 'src/engine' },
+  { name: 'src/rocksdb' },
   { name: 'src/data-model' },
   { name: 'src/server' },
   { name: 'src/kit', except: ['src/server'] },

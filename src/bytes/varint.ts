@@ -39,3 +39,22 @@ export const readVarint32 = (cursor: ByteCursor): number => {
   }
   return -1;
 };
+
+/**
+ * Reads a varint64 at the cursor and moves it behind. Returns -1, the cursor unmoved, when the bytes end first or the
+ * number exceeds 2^53 − 1.
+ */
+export const readVarint64 = (cursor: ByteCursor): number => {
+  const { bytes, end } = cursor;
+  let at = cursor.offset;
+  let value = 0;
+  for (let factor = 1; at < end && factor <= 2 ** 49; factor *= 128) {
+    const byte = bytes[at++];
+    value += (byte & 0x7f) * factor;
+    if (byte >= 0x80) continue;
+    if (!Number.isSafeInteger(value)) return -1;
+    cursor.offset = at;
+    return value;
+  }
+  return -1;
+};

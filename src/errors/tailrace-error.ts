@@ -16,7 +16,7 @@ export type ErrorCode =
   | 'STORE_LOCKED' // another process has the directory open; context: directory, holder
   | 'STORE_FAILED' // a write or sync failed; no writes until the store is reopened
   | 'STORE_CLOSED'
-  | 'STORE_CORRUPT' // damage in the data file; context: file, offset, reason
+  | 'STORE_CORRUPT' // damage in a data file; context: file, offset, reason
   | 'STORE_READ_ONLY'
   | 'COLUMN_FAMILY_UNKNOWN'
   | 'LIMIT_EXCEEDED' // a size beyond a stated limit; context: limit, actual

@@ -1,0 +1,2 @@
+export { RocksdbSnapshot, type RocksdbSnapshotOptions } from './rocksdb-snapshot.js';
+export type { LogEnd } from './unmerged-writes.js';
