@@ -81,6 +81,8 @@ export class WalSource implements Source {
       return reader;
     }
     const { position } = start;
+    // Behind a snapshot whose batch the log no longer has: nothing can be compared, and nothing may be missing.
+    if (position.count === 0) return new LogDirectoryReader(path, position.sequence + 1);
     const reader = new LogDirectoryReader(path, position.sequence - position.count + 1);
     try {
       requirePosition(reader, position, path);

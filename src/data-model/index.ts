@@ -28,6 +28,7 @@ export { type CommandValue, type CommandWord, Database } from './database.js';
 export { Decoder, type DecoderOptions } from './decode/decoder.js';
 export { ColumnFamily, columnFamilyCount } from './encoding/column-family.js';
 export { defaultNamespace, encodeMetadataKey, namespacePrefix } from './encoding/keys.js';
+export { isAlive, readMetadata } from './encoding/metadata.js';
 export { appendStringPut } from './encoding/string-put.js';
 export { EventEncoder, type EventSource } from './event/event-encoder.js';
 export { type ParsedEvent, parseEvent } from './event/event-parser.js';

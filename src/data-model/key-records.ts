@@ -1,9 +1,10 @@
 import { prefixSuccessor } from '../bytes/index.js';
-import type { DataReader } from '../engine/index.js';
+import type { DataRange, DataReader } from '../engine/index.js';
 import type { WriteBatchBuilder } from '../write-batch/index.js';
 import type { ValueType } from './change.js';
 import { ColumnFamily } from './encoding/column-family.js';
 import { encodeSubKeyPrefix } from './encoding/keys.js';
+import { listPositionBytes, readListEnds, writeListPosition } from './encoding/list-encoding.js';
 import { isAlive, readMetadata } from './encoding/metadata.js';
 import { isSingleValueType } from './encoding/type-number.js';
 
@@ -70,10 +71,9 @@ const appendRecords = (
     metadataKey.subarray(prefixEnd),
     metadata.version,
   );
-  const end = prefixSuccessor(prefix);
+  const range = metadata.type === 'list' ? listRange(prefix, metadata.payload) : wholeRange(prefix);
   for (const columnFamily of familiesOf(metadata.type)) {
-    const range = { columnFamily, begin: prefix, ...(end === undefined ? {} : { end }) };
-    const iterator = reader.iterate(range);
+    const iterator = reader.iterate({ columnFamily, ...range });
     try {
       for (; iterator.valid; iterator.next()) batch.put(columnFamily, iterator.item.key, iterator.item.value);
     } finally {
@@ -81,6 +81,23 @@ const appendRecords = (
     }
   }
   return true;
+};
+
+const wholeRange = (prefix: Buffer): Pick<DataRange, 'begin' | 'end'> => {
+  const end = prefixSuccessor(prefix);
+  return end === undefined ? { begin: prefix } : { begin: prefix, end };
+};
+
+/** From head to tail: a Kvrocks leaves elements beside them that are no longer of the list. */
+const listRange = (prefix: Buffer, payload: Buffer): Pick<DataRange, 'begin' | 'end'> => {
+  const ends = readListEnds(payload);
+  if (ends === undefined) return wholeRange(prefix);
+  const at = (position: number): Buffer => {
+    const key = Buffer.concat([prefix, Buffer.alloc(listPositionBytes)]);
+    writeListPosition(key, prefix.length, position);
+    return key;
+  };
+  return { begin: at(ends.head), end: at(ends.tail) };
 };
 
 const familiesOf = (type: ValueType): readonly number[] =>

@@ -1,3 +1,4 @@
+export { DirectoryReader } from './directory-reader.js';
 export { type KeyPlace, keyAt, placeName, placeOf } from './key-place.js';
 export type { KeyPart, KeyReader, PartLimit } from './key-reader.js';
 export type { LogSource } from './log-follower.js';
@@ -13,6 +14,7 @@ export type { RateLimits } from './rate-limit.js';
 export { RecordReader } from './record-reader.js';
 export { ServerConnection } from './server-connection.js';
 export { StateFile } from './state-file.js';
+export { ServerNames, type SourceNames } from './verify/source-names.js';
 export type { TargetNodes } from './verify/target-keys.js';
 export {
   type Difference,

@@ -9,6 +9,7 @@ export interface EndsFlags {
   readonly fromPassword?: string;
   readonly toPassword?: string;
   readonly namespace?: readonly string[];
+  readonly scratch?: string;
 }
 
 export interface VerifyFlags extends EndsFlags {

@@ -38,6 +38,7 @@ export const runMigration = async (
       password: sourcePassword(flags),
       usesRecords: flags.records,
       slot: flags.name,
+      scratch: flags.scratch,
       logger,
     },
     interrupted,
@@ -79,7 +80,7 @@ export const runMigration = async (
   } finally {
     display.stop(migration);
   }
-  if (end.kind === 'quiet' && !interrupted.aborted) {
+  if (end.kind === 'quiet' && !interrupted.aborted && source.connection !== undefined) {
     // Nobody follows any more: a tailrace need not keep its log for us. A Kvrocks does not know the command.
     const reply = await source.connection.call(interrupted, 'SLOT', 'DROP', flags.name);
     if (!(reply instanceof ReplyError)) logger.info('dropped the slot', { slot: flags.name });
@@ -88,6 +89,7 @@ export const runMigration = async (
 };
 
 const countKeys = async (source: SourcePlace, signal: AbortSignal): Promise<number | undefined> => {
+  if (source.connection === undefined) return undefined;
   const info = String(await source.connection.call(signal, 'INFO', 'keyspace').catch(() => ''));
   const digits = /^db0:keys=(\d+)/m.exec(info)?.[1];
   return digits === undefined ? undefined : Number(digits);

@@ -10,9 +10,7 @@ export const addMigrationCommands = (
   withMigrateOptions(
     program
       .command('migrate')
-      .description(
-        'copy the data set of a running Kvrocks or tailrace to a target, and catch up with its writes',
-      ),
+      .description('copy the data set of a Kvrocks or tailrace to a target, and catch up with its writes'),
   )
     .option('--once', 'end when the target has caught up (the default)')
     .option('--follow', 'go on delivering writes until told to stop')
@@ -89,11 +87,15 @@ const withVerifyOptions = (command: Command): Command =>
 
 const withEnds = (command: Command): Command =>
   command
-    .requiredOption('--from <url>', 'the source, redis://[user:password@]host:port')
+    .requiredOption(
+      '--from <url>',
+      'the source, redis://[user:password@]host:port, or dir:PATH of the data directory of a Kvrocks',
+    )
     .requiredOption(
       '--to <url>',
       'the target: redis://host:port of a Redis or of a node of a cluster, or a file',
     )
+    .option('--scratch <directory>', 'with dir: where writes that are in no table yet are put in order')
     .option('--from-password <password>', 'better: in the environment, as TAILRACE_FROM_PASSWORD')
     .option('--to-password <password>', 'better: in the environment, as TAILRACE_TO_PASSWORD')
     .option(

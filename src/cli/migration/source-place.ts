@@ -5,9 +5,12 @@ import {
   type LogSource,
   makeKeyReader,
   ServerConnection,
+  ServerNames,
+  type SourceNames,
   whileUnreachable,
 } from '../../migration/index.js';
 import { parseRedisUrl } from '../../resp/index.js';
+import { directoryOf, openDirectory } from './directory-place.js';
 
 export interface SourceOptions {
   readonly url: string;
@@ -16,21 +19,28 @@ export interface SourceOptions {
   readonly usesRecords: boolean;
   /** Name of the slot for which a tailrace keeps its log; none when nothing is followed. */
   readonly slot?: string;
+  /** Where a directory's unmerged writes are put in order; default: the system's directory for temporary files. */
+  readonly scratch?: string | undefined;
   readonly logger: Logger;
 }
 
-/** A server that data is copied from: its log and its keys. */
+/** What data is copied from: its log and its keys. */
 export interface SourcePlace extends AsyncDisposable {
   /** Without secrets. */
   readonly name: string;
   readonly log: LogSource;
   readonly keys: KeyReader;
-  readonly connection: ServerConnection;
+  /** Which keys it has. */
+  readonly names: SourceNames;
+  /** To ask the server other things; a directory has none. */
+  readonly connection: ServerConnection | undefined;
 }
 
 /** Connects to a source, and finds out which way of reading keys it has. */
 export const openSource = async (options: SourceOptions, signal: AbortSignal): Promise<SourcePlace> => {
   const { url, password, logger } = options;
+  const directory = directoryOf(url);
+  if (directory !== undefined) return await openDirectory(directory, options.scratch);
   const address = parseRedisUrl(url);
   const connection = new ServerConnection(password === '' ? address : { ...address, password });
   const keys = await whileUnreachable(startRetry, logger, signal, () =>
@@ -52,6 +62,7 @@ export const openSource = async (options: SourceOptions, signal: AbortSignal): P
     name: placeOfUrl(url),
     log,
     keys,
+    names: new ServerNames(connection),
     connection,
     [Symbol.asyncDispose]: async () => {
       await keys[Symbol.asyncDispose]();

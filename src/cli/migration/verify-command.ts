@@ -26,13 +26,19 @@ export const runVerification = async (
 ): Promise<boolean> => {
   const logger = consoleLogger(output);
   await using source = await openSource(
-    { url: flags.from, password: sourcePassword(flags), usesRecords: flags.records, logger },
+    {
+      url: flags.from,
+      password: sourcePassword(flags),
+      usesRecords: flags.records,
+      scratch: flags.scratch,
+      logger,
+    },
     interrupted,
   );
   const target = await openNodes(flags, interrupted);
   const verification = new Verification({
     keys: source.keys,
-    source: source.connection,
+    names: source.names,
     target,
     prefixes: prefixesOf(flags),
     ignoredKey: Buffer.from(positionKeyOf(flags.name)),

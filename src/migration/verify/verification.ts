@@ -6,15 +6,15 @@ import type { KeyImage } from '../key-image.js';
 import { type KeyPlace, keyAt, placeName, placeOf, placeOfName } from '../key-place.js';
 import type { KeyPart, KeyReader } from '../key-reader.js';
 import { RateLimit, type RateLimits } from '../rate-limit.js';
-import { requireReply, type ServerConnection } from '../server-connection.js';
 import { whileUnreachable } from '../while-unreachable.js';
 import { canonicalValue, differenceOf, isSameExpiry } from './canonical-value.js';
+import type { SourceNames } from './source-names.js';
 import { TargetKeys, type TargetNodes } from './target-keys.js';
 
 export interface VerificationOptions {
   readonly keys: KeyReader;
-  /** The source, for asking which keys it has. */
-  readonly source: ServerConnection;
+  /** Which keys the source has. */
+  readonly names: SourceNames;
   readonly target: TargetNodes;
   /** What the keys of each namespace start with in the target; others are not looked at. */
   readonly prefixes: Readonly<Record<string, string>>;
@@ -98,23 +98,17 @@ export class Verification {
   async run(signal: AbortSignal): Promise<void> {
     if (this.#options.sample > 0) await this.#compareSample(signal);
     else {
-      const before = await this.#sequence(signal);
+      const before = await this.#newest(signal);
       await this.#compareAll(signal);
       // As many keys as were found equal, and nothing was written meanwhile: then there are no others.
       const { keys } = await this.#target.sizes(signal);
       const ignored = await this.#target.has(this.#options.ignoredKey, signal);
       const isAll =
         this.#suspects.size === 0 && this.#found === 0 && keys === this.#equal + (ignored ? 1 : 0);
-      if (isAll && before === (await this.#sequence(signal))) this.#targetKeys = keys;
+      if (isAll && before === (await this.#newest(signal))) this.#targetKeys = keys;
       else await this.#lookForExtras(signal);
     }
     await this.#settle(signal);
-  }
-
-  /** Of the newest write at the source; a text that is never the same where it does not tell. */
-  async #sequence(signal: AbortSignal): Promise<string> {
-    const reply = await this.#retry(signal, () => this.#options.source.call(signal, 'INFO', 'keyspace'));
-    return /^sequence:\d+/m.exec(String(reply))?.[0] ?? `unknown at ${performance.now()}`;
   }
 
   async #compareAll(signal: AbortSignal): Promise<void> {
@@ -149,22 +143,12 @@ export class Verification {
 
   /** Walks the source by names alone, and takes each with the same chance; a Redis picks random keys by itself. */
   async #compareSample(signal: AbortSignal): Promise<void> {
-    const { sample, source, target, keys } = this.#options;
-    const size = Number(await source.call(signal, 'DBSIZE'));
-    const chance = sample / Math.max(1, size);
-    let cursor = '0';
-    do {
-      const reply = requireReply(
-        await source.call(signal, 'SCAN', cursor, 'COUNT', 5_000),
-        'SCAN',
-        source.place,
-      );
-      const [next, names] = Array.isArray(reply) ? reply : [];
-      const picked = (Array.isArray(names) ? names : []).filter(() => Math.random() < chance);
-      const places = picked.flatMap((name) => (name instanceof Buffer ? [placeOf('default', name)] : []));
+    const { sample, names, target, keys } = this.#options;
+    const chance = sample / Math.max(1, await names.count(signal));
+    for await (const page of names.walk(signal)) {
+      const places = page.filter(() => Math.random() < chance);
       if (places.length > 0) await this.#compare((await keys.readKeys(places, false, signal)).images, signal);
-      cursor = String(next);
-    } while (cursor !== '0');
+    }
     for (let left = sample; left > 0; left -= sampleKeys) {
       const asks = Array.from({ length: Math.min(left, sampleKeys) }, () => ['RANDOMKEY']);
       const node = target.nodes[Math.floor(Math.random() * target.nodes.length)];
@@ -248,17 +232,8 @@ export class Verification {
       else for (const place of places) this.#suspect(place);
     }
     if (plain.length === 0) return;
-    const { source } = this.#options;
-    const keys = plain.map((place) => keyAt(place).key);
-    const there = await this.#retry(signal, () => source.call(signal, 'EXISTS', ...keys));
-    if (there === keys.length) return;
-    const each = await source.callAll(
-      signal,
-      keys.map((key) => ['EXISTS', key]),
-    );
-    each.forEach((reply, at) => {
-      if (reply !== 1) this.#suspect(plain[at]);
-    });
+    const missing = await this.#retry(signal, () => this.#options.names.missing(plain, signal));
+    for (const place of missing) this.#suspect(place);
   }
 
   #suspect(place: KeyPlace): void {
@@ -339,6 +314,10 @@ export class Verification {
       reason: failure instanceof ReplyError ? failure.message : '',
     });
     return false;
+  }
+
+  #newest(signal: AbortSignal): Promise<string> {
+    return this.#retry(signal, () => this.#options.names.newest(signal));
   }
 
   #retry<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {

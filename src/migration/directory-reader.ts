@@ -1,0 +1,90 @@
+import {
+  appendRecordsAfter,
+  appendRecordsOf,
+  ColumnFamily,
+  Decoder,
+  isAlive,
+  readMetadata,
+} from '../data-model/index.js';
+import type { DataReader } from '../engine/index.js';
+import { WriteBatchBuilder } from '../write-batch/index.js';
+import { isGone } from './key-image.js';
+import type { KeyPlace } from './key-place.js';
+import type { KeyPart, KeyReader, PartLimit } from './key-reader.js';
+import { partOfAsked, partOfPages, type RecordPage } from './record-part.js';
+import type { SourceNames } from './verify/source-names.js';
+
+/** Reads the keys of a store whose data are at hand as of one moment: every part is of that moment. */
+export class DirectoryReader implements KeyReader, SourceNames {
+  readonly readsEveryNamespace = true;
+  readonly #data: DataReader;
+
+  /** @param data stays its owner's */
+  constructor(data: DataReader) {
+    this.#data = data;
+  }
+
+  async read(after: KeyPlace | undefined, again: readonly KeyPlace[], limit: PartLimit): Promise<KeyPart> {
+    const batch = new WriteBatchBuilder(64 * 1024);
+    const nowMs = Date.now();
+    const { next } = appendRecordsAfter(this.#data, after ?? noBytes, { ...limit, nowMs }, batch);
+    const asked = again.length === 0 ? undefined : { page: this.#ask(again), places: again };
+    return partOfPages(this.#page(next, batch), asked, onlySession);
+  }
+
+  async readKeys(places: readonly KeyPlace[]): Promise<KeyPart> {
+    return partOfAsked(this.#ask(places), places, onlySession);
+  }
+
+  async newest(): Promise<string> {
+    return String(this.#data.sequence);
+  }
+
+  async count(): Promise<number> {
+    let count = 0;
+    for await (const page of this.walk()) count += page.length;
+    return count;
+  }
+
+  async *walk(): AsyncGenerator<readonly KeyPlace[]> {
+    const nowMs = Date.now();
+    let page: KeyPlace[] = [];
+    for (const { key, value } of this.#data.iterate({ columnFamily: ColumnFamily.metadata })) {
+      const metadata = readMetadata(value);
+      if (metadata === undefined || !isAlive(metadata, nowMs)) continue;
+      page.push(Buffer.from(key));
+      if (page.length < pageKeys) continue;
+      yield page;
+      page = [];
+    }
+    yield page;
+  }
+
+  async missing(places: readonly KeyPlace[]): Promise<readonly KeyPlace[]> {
+    const { images } = await this.readKeys(places);
+    return images.filter(isGone).map(({ place }) => place);
+  }
+
+  async isSameSession(): Promise<boolean> {
+    return true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // The data belong to whoever opened them.
+  }
+
+  #ask(places: readonly KeyPlace[]): RecordPage {
+    const batch = new WriteBatchBuilder(4 * 1024);
+    const nowMs = Date.now();
+    for (const place of places) appendRecordsOf(this.#data, place, nowMs, batch);
+    return this.#page(undefined, batch);
+  }
+
+  #page(next: KeyPlace | undefined, batch: WriteBatchBuilder): RecordPage {
+    return { sequence: this.#data.sequence, next, read: new Decoder().decode(batch.finish()) };
+  }
+}
+
+const noBytes = Buffer.alloc(0);
+const onlySession = 0;
+const pageKeys = 1_000;

@@ -1,0 +1,152 @@
+import { appendFileSync, cpSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Engine, LogFramer } from '../../src/engine/index.js';
+import { parseRedisUrl, RespConnection } from '../../src/resp/index.js';
+import { Server } from '../../src/server/index.js';
+import { TailraceProcess } from '../crash/tailrace-process.js';
+import { readHistoryBatches } from '../data-model/captured-history.js';
+import { type RedisService, startRedis, throwAwayDirectory } from '../services/index.js';
+import { readDataState } from '../support/data-state.js';
+import { KvrocksDirectory } from '../support/kvrocks-directory.js';
+import { type ProgramResult, runProgram } from '../support/run-program.js';
+import { waitUntil } from '../support/wait-until.js';
+
+const directory = throwAwayDirectory('migrate-directory');
+const batches = readHistoryBatches();
+const third = Math.floor(batches.length / 3);
+let service: RedisService;
+let target: RespConnection;
+/** The first third of the history is in tables, the second in a log. */
+let stopped: KvrocksDirectory;
+beforeAll(async () => {
+  service = await startRedis();
+  target = await RespConnection.open(parseRedisUrl(service.url));
+  stopped = new KvrocksDirectory(join(directory.path, 'stopped'));
+  stopped.writeLog(batches.slice(0, third));
+  stopped.compact(['default', 'metadata', 'zset_score', 'stream'], '--compression_type=snappy');
+  stopped.writeLog(batches.slice(third, 2 * third));
+}, 60_000);
+afterAll(async () => {
+  target.close();
+  await service.stop();
+  directory.remove();
+});
+beforeEach(async () => {
+  await target.call('FLUSHALL');
+});
+
+/** The state after so much of the history, as a server of ours tells it. */
+const stateAfter = async (count: number): Promise<Record<string, unknown>> => {
+  const store = throwAwayDirectory('migrate-directory-expected');
+  const engine = await Engine.open(store.path, { sync: 'none' });
+  for (const batch of batches.slice(0, count)) engine.commit(Buffer.from(batch));
+  const server = await Server.listen(engine, { port: 0 });
+  const connection = await RespConnection.open({ host: '127.0.0.1', port: server.port });
+  const state = await readDataState(connection);
+  connection.close();
+  await server.close();
+  await engine.close();
+  store.remove();
+  return state;
+};
+
+const targetState = (name: string): Promise<Record<string, unknown>> =>
+  readDataState(target, (key) => key.startsWith(`tailrace:${name}:position`));
+
+const words = (path: string, name: string): string[] => [
+  ...['--from', `dir:${path}`, '--to', service.url],
+  ...['--name', name, '--state', join(directory.path, `${name}.json`)],
+];
+
+const run = (command: string, ...options: string[]): Promise<ProgramResult> =>
+  runProgram(process.execPath, ['bin/tailrace.js', command, ...options]);
+
+describe('a migration from the data directory of a Kvrocks', () => {
+  it('copies what a stopped one holds, exactly, and verifies it', async () => {
+    const migrated = await run('migrate', ...words(stopped.path, 'copied'), '--verify');
+    expect(migrated.status, migrated.stderr).toBe(0);
+    expect(migrated.stdout).toContain('the same: 0 differences');
+    const state = await stateAfter(2 * third);
+    expect(Object.keys(state).length).toBeGreaterThan(100);
+    expect(await targetState('copied')).toEqual(state);
+
+    await target.call('SET', 'extra', 'x');
+    const different = await run(
+      'verify',
+      '--from',
+      `dir:${stopped.path}`,
+      '--to',
+      service.url,
+      '--name',
+      'copied',
+      '--settle',
+      '100',
+    );
+    expect(different.status).toBe(3);
+    expect(different.stdout).toMatch(/extra\s+default\s+"extra"/);
+  });
+
+  it('follows the log files that a live one goes on writing', async () => {
+    const path = join(directory.path, 'live');
+    cpSync(stopped.path, path, { recursive: true });
+    const log = new LiveLog(path);
+    const migrator = new TailraceProcess(['migrate', ...words(path, 'live'), '--follow'], directory.path);
+    migrator.start();
+    try {
+      for (let at = 2 * third; at < batches.length; at += 200) {
+        log.append(batches.slice(at, at + 200));
+        // Some is read while the snapshot is under way, some behind it.
+        if (at === 2 * third + 1000)
+          await waitUntil('it has begun', () => migrator.said.includes('migration '));
+        if (at === 2 * third + 1600) await migrator.killAndRestart();
+      }
+      const state = await stateAfter(batches.length);
+      await waitUntil('the target has everything', async () => {
+        if (migrator.failure !== undefined) throw new Error(migrator.failure);
+        return (await target.call('DBSIZE')) === Object.keys(state).length + 1;
+      });
+      const cut = await run('cutover', ...words(path, 'live'), '--quiet-for', '200', '--json');
+      expect(cut.status, cut.stderr).toBe(0);
+      expect(JSON.parse(cut.stdout.trim().split('\n').at(-1) ?? '')).toMatchObject({
+        event: 'cutover',
+        sequence: 28_638,
+        isSame: true,
+      });
+      expect(await targetState('live')).toEqual(state);
+    } finally {
+      await migrator.kill();
+    }
+  });
+
+  it('says what is wrong with a directory', async () => {
+    const none = await run('migrate', ...words(join(directory.path, 'nowhere'), 'none'));
+    expect(none.status).toBe(1);
+    expect(none.stderr).toContain('holds no store');
+    const store = join(directory.path, 'ours');
+    await (await Engine.open(store, { sync: 'none' })).close();
+    const ours = await run('migrate', ...words(store, 'ours'));
+    expect(ours.status).toBe(1);
+    expect(ours.stderr).toContain('is a store of tailrace');
+  });
+});
+
+/** Appends to the newest log file, as its writer does. */
+class LiveLog {
+  readonly #framer = new LogFramer();
+  readonly #path: string;
+
+  constructor(path: string) {
+    const logs = readdirSync(path).filter((name) => name.endsWith('.log'));
+    this.#path = join(path, logs.sort().at(-1) ?? '');
+    this.#framer.restart(statSync(this.#path).size);
+  }
+
+  append(batches: readonly Uint8Array[]): void {
+    const from = this.#framer.endOffset;
+    this.#framer.restart(from);
+    for (const batch of batches) this.#framer.append(batch);
+    appendFileSync(this.#path, this.#framer.bytes);
+  }
+}
