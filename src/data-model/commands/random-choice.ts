@@ -1,14 +1,68 @@
+import { ColumnFamily } from '../encoding/column-family.js';
 import type { CommandContext } from './command-context.js';
+import { randomBelow, randomEntry } from './random-entry.js';
+import { forEachSubKey } from './sub-keys.js';
 
 /** The most repeats that a negative count may ask for: an answer is made whole in memory. */
 export const maxRepeats = 10_000_000;
 
-/** A whole number in [0, limit). */
-export const randomBelow = (context: CommandContext, limit: number): number =>
-  Math.floor(context.services.random() * limit);
+export interface ChosenEntry {
+  readonly subKey: Buffer;
+  readonly value: Buffer;
+}
+
+/**
+ * Entries of a hash, set or sorted set in random order: `count` different ones (all when there are fewer), or, when it
+ * is negative, so many of which some may be the same. Owned.
+ *
+ * Of a small key, or when many are wanted, all entries are read and each has the same chance; of a large one few are
+ * sought, with about the same chance.
+ */
+export const chooseEntries = (
+  context: CommandContext,
+  prefix: Buffer,
+  size: number,
+  count: number,
+): ChosenEntry[] => {
+  const isFew = size > wholeReads && Math.abs(count) * entriesPerSeek <= size;
+  const sought = isFew ? seekEntries(context, prefix, count) : undefined;
+  return sought ?? chooseOfAll(context, prefix, count);
+};
+
+const chooseOfAll = (context: CommandContext, prefix: Buffer, count: number): ChosenEntry[] => {
+  const all: ChosenEntry[] = [];
+  forEachSubKey(context, ColumnFamily.subKeys, prefix, (subKey, value) =>
+    all.push({ subKey: Buffer.from(subKey), value: Buffer.from(value) }),
+  );
+  const places =
+    count < 0
+      ? Array.from({ length: -count }, () => randomBelow(context, all.length))
+      : distinctPlaces(context, all.length, Math.min(count, all.length));
+  return places.map((place) => all[place]);
+};
+
+/** undefined when chance brings the same entries again and again. */
+const seekEntries = (context: CommandContext, prefix: Buffer, count: number): ChosenEntry[] | undefined => {
+  const chosen: ChosenEntry[] = [];
+  const seen = new Set<string>();
+  for (let tries = 4 * Math.abs(count) + 16; tries > 0 && chosen.length < Math.abs(count); tries--) {
+    const item = randomEntry(context, ColumnFamily.subKeys, prefix);
+    if (item === undefined) return undefined;
+    const before = seen.size;
+    const subKey = item.key.subarray(prefix.length);
+    if (count > 0 && seen.add(subKey.toString('latin1')).size === before) continue;
+    chosen.push({ subKey, value: item.value });
+  }
+  return chosen.length === Math.abs(count) ? chosen : undefined;
+};
+
+/** Up to so many entries are read as a whole. */
+const wholeReads = 512;
+/** About how many entries can be read in the time of one random seek. */
+const entriesPerSeek = 128;
 
 /** `count` different places below `size` in random order (all of them when there are fewer). */
-export const distinctPlaces = (context: CommandContext, size: number, count: number): number[] => {
+const distinctPlaces = (context: CommandContext, size: number, count: number): number[] => {
   // Floyd's sampling: one draw a place, however large `size` is.
   const chosen = new Set<number>();
   for (let limit = Math.max(0, size - count); limit < size; limit++) {

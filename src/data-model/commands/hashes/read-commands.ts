@@ -2,7 +2,7 @@ import { ColumnFamily } from '../../encoding/column-family.js';
 import { optionWord, parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand } from '../data-command.js';
-import { distinctPlaces, maxRepeats, randomBelow } from '../random-choice.js';
+import { chooseEntries, maxRepeats } from '../random-choice.js';
 import { ErrorReply, mapReply, pairsReply, type Reply, refusal } from '../reply.js';
 import { parseScanOptions, scanEntries, scanReply, scanStart } from '../scan.js';
 import { forEachSubKey } from '../sub-keys.js';
@@ -96,16 +96,10 @@ const hrandfield = (context: CommandContext, args: readonly Buffer[]): Reply => 
   const hash = findHash(context, args[1] as Buffer);
   if (hash instanceof ErrorReply) return hash;
   if (hash === undefined) return args.length === 2 ? null : [];
-  const entries = entriesOf(context, hash, 'both');
-  const size = entries.length / 2;
-  if (args.length === 2) return entries[2 * randomBelow(context, size)] ?? null;
-  const places =
-    count < 0
-      ? Array.from({ length: -count }, () => randomBelow(context, size))
-      : distinctPlaces(context, size, Math.min(count, size));
-  const field = (place: number): Buffer => entries[2 * place] as Buffer;
-  if (!hasValues) return places.map(field);
-  return pairsReply(places.flatMap((place) => [field(place), entries[2 * place + 1] as Buffer]));
+  const chosen = chooseEntries(context, hash.prefix, hash.metadata.size, count);
+  if (args.length === 2) return chosen[0]?.subKey ?? null;
+  if (!hasValues) return chosen.map(({ subKey }) => subKey);
+  return pairsReply(chosen.flatMap(({ subKey, value }) => [subKey, value]));
 };
 
 const noBytes = Buffer.alloc(0);

@@ -12,6 +12,7 @@ import {
   writeCommand,
 } from '../data-command.js';
 import { compileGlob } from '../glob.js';
+import { randomEntry } from '../random-entry.js';
 import { ErrorReply, ok, type Reply, refusal } from '../reply.js';
 import { parseScanOptions, scanEntries, scanReply, scanStart } from '../scan.js';
 import { typeName } from './existence-commands.js';
@@ -56,20 +57,12 @@ function* dbsize(context: CommandContext): ReplySteps {
   return count;
 }
 
-/** Picks by seeking a random place: cheap, and not uniform where keys crowd together. */
+/** Any key may be picked, those that crowd together a little less often. Of keys that have expired a living one near. */
 const randomkey = (context: CommandContext): Reply => {
-  for (let attempt = 0; attempt < randomAttempts; attempt++) {
-    const target = Buffer.from([...context.prefix, ...randomBytes(context, 2)]);
-    const found = firstKeyFrom(context, target);
-    if (found !== undefined) return found;
-  }
-  return firstKeyFrom(context, context.prefix) ?? null;
+  const found = randomEntry(context, ColumnFamily.metadata, context.prefix);
+  if (found === undefined) return null;
+  return firstKeyFrom(context, found.key) ?? firstKeyFrom(context, context.prefix) ?? null;
 };
-
-const randomAttempts = 4;
-
-const randomBytes = (context: CommandContext, count: number): number[] =>
-  Array.from({ length: count }, () => Math.floor(context.services.random() * 256));
 
 const firstKeyFrom = (context: CommandContext, begin: Buffer): Buffer | undefined => {
   const iterator = iterateFrom(context, begin, context.prefix);

@@ -2,7 +2,7 @@ import { ColumnFamily } from '../../encoding/column-family.js';
 import { parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand, twoKeys, writeCommand } from '../data-command.js';
-import { distinctPlaces, maxRepeats, randomBelow } from '../random-choice.js';
+import { chooseEntries, maxRepeats } from '../random-choice.js';
 import { ErrorReply, type Reply, refusal, setReply } from '../reply.js';
 import { parseScanOptions, scanEntries, scanReply, scanStart } from '../scan.js';
 import { ByteSet } from '../sub-keys.js';
@@ -78,7 +78,7 @@ const spop = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const set = findSet(context, args[1] as Buffer);
   if (set instanceof ErrorReply) return set;
   if (set === undefined) return args.length === 3 ? setReply([]) : null;
-  const chosen = chooseDistinct(context, set, count);
+  const chosen = chooseMembers(context, set, count);
   if (chosen.length > 0) removeMembers(context, set, chosen);
   return args.length === 3 ? setReply(chosen) : (chosen[0] ?? null);
 };
@@ -91,20 +91,12 @@ const srandmember = (context: CommandContext, args: readonly Buffer[]): Reply =>
   const set = findSet(context, args[1] as Buffer);
   if (set instanceof ErrorReply) return set;
   if (set === undefined) return args.length === 3 ? [] : null;
-  if (count >= 0) {
-    const chosen = chooseDistinct(context, set, count);
-    return args.length === 3 ? chosen : (chosen[0] ?? null);
-  }
-  const members = membersOf(context, set);
-  return Array.from({ length: -count }, () => members[randomBelow(context, members.length)] as Buffer);
+  const chosen = chooseMembers(context, set, count);
+  return args.length === 3 ? chosen : (chosen[0] ?? null);
 };
 
-const chooseDistinct = (context: CommandContext, set: SetValue, count: number): Buffer[] => {
-  const members = membersOf(context, set);
-  return distinctPlaces(context, members.length, Math.min(count, members.length)).map(
-    (place) => members[place] as Buffer,
-  );
-};
+const chooseMembers = (context: CommandContext, set: SetValue, count: number): Buffer[] =>
+  chooseEntries(context, set.prefix, set.metadata.size, count).map(({ subKey }) => subKey);
 
 const scard = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const metadata = context.find(args[1] as Buffer, 'set');

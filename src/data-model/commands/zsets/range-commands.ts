@@ -110,7 +110,7 @@ const countOf =
     if (range instanceof ErrorReply) return range;
     const zset = findZset(context, args[1] as Buffer);
     if (zset instanceof ErrorReply) return zset;
-    return zset === undefined ? 0 : countRange(context, zset, range);
+    return zset === undefined || range.by === 'rank' ? 0 : countRange(context, zset, range);
   };
 
 export const rangeCommands: readonly DataCommand[] = [

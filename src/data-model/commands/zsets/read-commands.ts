@@ -1,14 +1,13 @@
 import { ColumnFamily } from '../../encoding/column-family.js';
-import { encodeScoreKey, type ScoredMember } from '../../encoding/zset-encoding.js';
+import { encodeScoreKey } from '../../encoding/zset-encoding.js';
 import { optionWord, parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand } from '../data-command.js';
-import { distinctPlaces, maxRepeats, randomBelow } from '../random-choice.js';
+import { chooseEntries, maxRepeats } from '../random-choice.js';
 import { doubleReply, ErrorReply, nullArray, type Reply, refusal } from '../reply.js';
 import { parseScanOptions, scanEntries, scanReply, scanStart } from '../scan.js';
-import { iterateSubKeys } from '../sub-keys.js';
-import { selectRange } from './zset-range.js';
-import { findZset, scoredReply, scoreIn, scoreOf, scoreText } from './zset-value.js';
+import { prefixRange } from './zset-range.js';
+import { findZset, scoredReply, scoreIn, scoreOf, scoreText, type ZsetValue } from './zset-value.js';
 
 const zcard = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const metadata = context.find(args[1] as Buffer, 'zset');
@@ -31,7 +30,7 @@ const zmscore = (context: CommandContext, args: readonly Buffer[]): Reply => {
   });
 };
 
-/** Counts the places before the member's, so that it takes longer the further away it is. */
+/** `ZRANK key member [WITHSCORE]` */
 const rank =
   (isReverse: boolean) =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
@@ -43,16 +42,32 @@ const rank =
     if (zset instanceof ErrorReply) return zset;
     const score = zset === undefined ? undefined : scoreOf(context, zset, member);
     if (zset === undefined || score === undefined) return nothing;
-    const place = encodeScoreKey(zset.prefix, score, member);
-    const iterator = iterateSubKeys(context, ColumnFamily.scores, zset.prefix, isReverse);
-    let before = 0;
-    try {
-      for (; iterator.valid && !iterator.item.key.equals(place); iterator.next()) before++;
-    } finally {
-      iterator.close();
-    }
+    const before = countBefore(context, zset, encodeScoreKey(zset.prefix, score, member), isReverse);
     return hasScore ? [before, doubleReply(score)] : before;
   };
+
+/**
+ * How many places lie before one, from the low end or (`isReverse`) from the high end. Counts them from both ends at
+ * once, without reading them, so that it takes longer the further the place is from the nearer end.
+ */
+const countBefore = (context: CommandContext, zset: ZsetValue, place: Buffer, isReverse: boolean): number => {
+  const all = prefixRange(zset.prefix);
+  const columnFamily = ColumnFamily.scores;
+  const below = context.reader.iterate({ columnFamily, begin: all.begin, end: place });
+  const fromPlace = context.reader.iterate({ columnFamily, ...all, begin: place });
+  const { size } = zset.metadata;
+  try {
+    for (let passed = 0; ; passed++) {
+      if (!below.valid) return isReverse ? size - 1 - passed : passed;
+      if (!fromPlace.valid) return isReverse ? passed - 1 : size - passed;
+      below.next();
+      fromPlace.next();
+    }
+  } finally {
+    below.close();
+    fromPlace.close();
+  }
+};
 
 const zscan = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const options = parseScanOptions(args, 3);
@@ -83,13 +98,10 @@ const zrandmember = (context: CommandContext, args: readonly Buffer[]): Reply =>
   const zset = findZset(context, args[1] as Buffer);
   if (zset instanceof ErrorReply) return zset;
   if (zset === undefined) return args.length === 2 ? null : [];
-  const members = selectRange(context, zset, { by: 'rank', start: 0, stop: -1 }, false);
-  const size = members.length;
-  const places =
-    count < 0
-      ? Array.from({ length: -count }, () => randomBelow(context, size))
-      : distinctPlaces(context, size, Math.min(count, size));
-  const chosen = places.map((place) => members[place] as ScoredMember);
+  const chosen = chooseEntries(context, zset.prefix, zset.metadata.size, count).map(({ subKey, value }) => ({
+    member: subKey,
+    score: scoreIn(value),
+  }));
   return args.length === 2 ? (chosen[0]?.member ?? null) : scoredReply(chosen, hasScores);
 };
 

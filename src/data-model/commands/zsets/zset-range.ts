@@ -9,8 +9,10 @@ import { ErrorReply } from '../reply.js';
 import { scoreIn, type ZsetValue } from './zset-value.js';
 
 /** Which members a command means, and in which direction. Rank bounds count from the low end. */
-export type ZsetRange =
-  | { readonly by: 'rank'; readonly start: number; readonly stop: number }
+export type ZsetRange = { readonly by: 'rank'; readonly start: number; readonly stop: number } | BoundedRange;
+
+/** A range by score, or by member among those of one score. */
+export type BoundedRange =
   | { readonly by: 'score'; readonly min: ScoreBound; readonly max: ScoreBound }
   | { readonly by: 'lex'; readonly min: LexBound; readonly max: LexBound };
 
@@ -58,16 +60,25 @@ export const selectRange = (
 ): ScoredMember[] => {
   if (limit.offset < 0) return [];
   if (range.by === 'rank') return selectRanks(context, zset, range.start, range.stop, isReverse);
-  const bounds =
-    range.by === 'score' ? scoreKeys(zset, range.min, range.max) : lexKeys(zset, range.min, range.max);
+  const bounds = keysOfRange(zset, range);
   if (bounds === undefined) return [];
   const wanted = limit.count < 0 ? Number.POSITIVE_INFINITY : limit.count;
   return collect(context, zset, { ...bounds, isReverse }, limit.offset, wanted);
 };
 
-/** How many members a range by score or by member holds. */
-export const countRange = (context: CommandContext, zset: ZsetValue, range: ZsetRange): number =>
-  selectRange(context, zset, range, false).length;
+/** How many members a range by score or by member holds. Counts them one by one, without reading them. */
+export const countRange = (context: CommandContext, zset: ZsetValue, range: BoundedRange): number => {
+  const bounds = keysOfRange(zset, range);
+  if (bounds === undefined) return 0;
+  const iterator = context.reader.iterate(bounds);
+  let count = 0;
+  for (; iterator.valid; iterator.next()) count++;
+  iterator.close();
+  return count;
+};
+
+const keysOfRange = (zset: ZsetValue, range: BoundedRange): DataRange | undefined =>
+  range.by === 'score' ? scoreKeys(zset, range.min, range.max) : lexKeys(zset, range.min, range.max);
 
 /** Ranks from the end that the direction starts at; negative ones from the other end. */
 const selectRanks = (
@@ -116,7 +127,8 @@ const collect = (
   }
 };
 
-const prefixRange = (prefix: Buffer): { begin: Buffer; end?: Buffer } => {
+/** What lies under a prefix. */
+export const prefixRange = (prefix: Buffer): { begin: Buffer; end?: Buffer } => {
   const end = prefixSuccessor(prefix);
   return end === undefined ? { begin: prefix } : { begin: prefix, end };
 };
