@@ -16,6 +16,8 @@ export interface BenchResult {
 export interface BenchOptions {
   /** A tenth of the work, to see that a bench runs; its figures are not to be quoted. */
   readonly isQuick: boolean;
+  /** Of `engine-store`: how many keys, instead of 10 M. */
+  readonly keys: number | undefined;
 }
 
 export interface Bench {
@@ -35,6 +37,13 @@ export const result = (
   const ratio = value / peerValue;
   return { name, value, unit, peer, peerValue, ratio, target, met: ratio >= target };
 };
+
+/** A limit is kept when the limit divided by the figure is 1 or more. */
+export const atMost = (name: string, value: number, unit: string, limit: number): BenchResult => ({
+  ...result(name, value, unit, `the limit of ${limit} ${unit}`, limit, 1),
+  ratio: value === 0 ? 1 : limit / value,
+  met: value <= limit,
+});
 
 /** Seconds that `work` takes. */
 export const seconds = async (work: () => void | Promise<void>): Promise<number> => {

@@ -4,11 +4,12 @@ import { benches } from './benches.js';
 import type { Bench } from './harness.js';
 import { jsonReport, markdownReport, type Report, tableReport } from './report.js';
 
-const usage = 'npm run bench -- [--only NAME]… [--quick] [--json | --markdown]';
+const usage = 'npm run bench -- [--only NAME]… [--quick] [--keys COUNT] [--json | --markdown]';
 
 const options = {
   only: { type: 'string', multiple: true },
   quick: { type: 'boolean' },
+  keys: { type: 'string' },
   json: { type: 'boolean' },
   markdown: { type: 'boolean' },
   help: { type: 'boolean' },
@@ -42,13 +43,18 @@ const main = async (): Promise<number> => {
     help();
     return 2;
   }
+  const keys = values.keys === undefined ? undefined : Number(values.keys);
+  if (keys !== undefined && !(Number.isInteger(keys) && keys > 0)) {
+    console.error(`${values.keys} is no count of keys.\n${usage}`);
+    return 2;
+  }
   const report = reportOf(values);
   if (!values.continued) report.begin();
   const chosen = benches.filter(({ name }) => values.only === undefined || values.only.includes(name));
   if (chosen.length > 1) return runApart(chosen);
   for (const bench of chosen) {
     report.bench(bench);
-    for (const result of await bench.run({ isQuick: values.quick ?? false })) report.result(result);
+    for (const result of await bench.run({ isQuick: values.quick ?? false, keys })) report.result(result);
   }
   return 0;
 };

@@ -8,9 +8,9 @@ import {
   SpaceMap,
   VersionedSpace,
 } from '../../src/engine/space/index.js';
-import { type BenchResult, median, seconds } from '../harness.js';
+import { atMost, type BenchResult, median, seconds } from '../harness.js';
 import type { Allocator } from './allocator.js';
-import { atMost, cpuSeconds, type Scale } from './speed.js';
+import { cpuSeconds, type Scale } from './speed.js';
 import { maxRecordBytes, Workload } from './workload.js';
 
 /** A versioned space behind the workloads' interface. */

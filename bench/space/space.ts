@@ -1,10 +1,10 @@
-import { type Bench, type BenchResult, result } from '../harness.js';
+import { atMost, type Bench, type BenchResult, result } from '../harness.js';
 import { type Allocator, SpaceManagerAllocator, SpreadingAllocator } from './allocator.js';
 import { BitmapBuddy } from './bitmap-buddy.js';
 import { Buddy } from './buddy.js';
 import { persistenceOf } from './persistence.js';
 import { SegregatedLists } from './segregated-lists.js';
-import { atMost, latencyOf, type Scale, speedOf } from './speed.js';
+import { latencyOf, type Scale, speedOf } from './speed.js';
 import { capacityFor, type Mode, maxRecordBytes, Workload } from './workload.js';
 
 const mebibyte = 2 ** 20;

@@ -1,5 +1,5 @@
 import process from 'node:process';
-import { type BenchResult, result } from '../harness.js';
+import { atMost, type BenchResult, result } from '../harness.js';
 import { type Allocator, NoAllocator, SpaceManagerAllocator } from './allocator.js';
 import { SegregatedLists } from './segregated-lists.js';
 import { capacityFor, type Mode, maxRecordBytes, Workload } from './workload.js';
@@ -74,13 +74,6 @@ const memoryAgainst = (name: string, ours: Allocator, theirs: Allocator): BenchR
   const [a, b] = [ours.byteLength / 2 ** 20, theirs.byteLength / 2 ** 20];
   return { ...result(name, a, 'MiB', theirs.name, b, 10), ratio: b / a, met: b / a >= 10 };
 };
-
-/** A limit is kept when the limit divided by the figure is 1 or more. */
-export const atMost = (name: string, value: number, unit: string, limit: number): BenchResult => ({
-  ...result(name, value, unit, `the limit of ${limit} ${unit}`, limit, 1),
-  ratio: value === 0 ? 1 : limit / value,
-  met: value <= limit,
-});
 
 /** CPU time of `work`: unlike the clock's, it does not count what other processes do meanwhile. */
 export const cpuSeconds = (work: () => void): number => {

@@ -1,0 +1,122 @@
+import { ClassicLevel } from 'classic-level';
+import type { Engine } from '../../src/engine/index.js';
+import { WriteBatchBuilder } from '../../src/write-batch/index.js';
+import { seconds } from '../harness.js';
+import { writtenBytes } from './process-figures.js';
+
+/** A store as the benchmarks use it: batches that are not synced, and reads at once. */
+export interface Contender {
+  readonly name: string;
+  /** Writes the keys of `from` to `to`, scattered among all. */
+  write(from: number, to: number): Promise<void>;
+  get(key: Buffer): Buffer | undefined;
+  close(): Promise<void>;
+}
+
+export const batchPuts = 100;
+export const value = Buffer.alloc(100, 'v');
+export const recordBytes = 116;
+export const keyOf = (n: number): Buffer => Buffer.from(String(n).padStart(16, '0'));
+/** The same keys in the same order for all: every number below `count`, scattered. */
+export const scattered = (i: number, count: number): number => (i * 7_368_787) % count;
+
+/** 512 MiB in all: four groups of memtables at most, and the page cache. */
+export const limits = { memtableBytes: 64 << 20, pageCacheBytes: 256 << 20 };
+export const limitBytes = 512 << 20;
+
+export class EngineContender implements Contender {
+  readonly name = 'tailrace';
+  readonly engine: Engine;
+  readonly #count: number;
+  readonly #batch = new WriteBatchBuilder(16 * 1024);
+
+  constructor(engine: Engine, count: number) {
+    this.engine = engine;
+    this.#count = count;
+  }
+
+  async write(from: number, to: number): Promise<void> {
+    const batch = this.#batch;
+    for (let i = from; i < to; i += batchPuts) {
+      batch.clear();
+      for (let j = i; j < Math.min(to, i + batchPuts); j++)
+        batch.put(0, keyOf(scattered(j, this.#count)), value);
+      await this.engine.write(batch.finish());
+    }
+  }
+
+  get(key: Buffer): Buffer | undefined {
+    return this.engine.get(0, key);
+  }
+
+  close(): Promise<void> {
+    return this.engine.close();
+  }
+}
+
+export const openLevel = async (path: string, count: number, cacheSize: number): Promise<Contender> => {
+  const level = new ClassicLevel<Buffer, Buffer>(path, {
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+    cacheSize,
+    writeBufferSize: limits.memtableBytes,
+  });
+  await level.open();
+  return {
+    name: 'classic-level',
+    write: async (from, to) => {
+      for (let i = from; i < to; i += batchPuts) {
+        const batch = level.batch();
+        for (let j = i; j < Math.min(to, i + batchPuts); j++) batch.put(keyOf(scattered(j, count)), value);
+        await batch.write();
+      }
+    },
+    get: (key) => level.getSync(key),
+    close: () => level.close(),
+  };
+};
+
+/** Undefined where it is not installed (`npm install --no-save lmdb`). */
+export const openLmdb = async (path: string, count: number): Promise<Contender | undefined> => {
+  const lmdb = await import('lmdb').catch(() => undefined);
+  if (lmdb === undefined) return undefined;
+  const database = lmdb.open({ path, encoding: 'binary', keyEncoding: 'binary', noSync: true });
+  return {
+    name: 'lmdb',
+    write: async (from, to) => {
+      for (let i = from; i < to; i += batchPuts)
+        database.transactionSync(() => {
+          for (let j = i; j < Math.min(to, i + batchPuts); j++)
+            void database.put(keyOf(scattered(j, count)), value);
+        });
+    },
+    get: (key) => database.get(key),
+    close: () => database.close(),
+  };
+};
+
+/** Rates of filling a store and of writing part of it again, and how many bytes each byte of that made it write. */
+export interface WriteFigures {
+  readonly fill: number;
+  readonly update: number;
+  readonly amplification: number;
+}
+
+export const measureWrites = async (contender: Contender, count: number): Promise<WriteFigures> => {
+  const updates = Math.min(count, 2_000_000);
+  const fill = count / (await seconds(() => contender.write(0, count)));
+  const before = writtenBytes();
+  const update = updates / (await seconds(() => contender.write(0, updates)));
+  return { fill, update, amplification: (writtenBytes() - before) / (updates * recordBytes) };
+};
+
+export const getRate = async (contender: Contender, count: number): Promise<number> => {
+  const gets = Math.min(count, 300_000);
+  const keys = Array.from({ length: gets }, (_, i) => keyOf(scattered(i * 31 + 7, count)));
+  let found = 0;
+  const took = await seconds(() => {
+    for (const key of keys) if (contender.get(key)?.length === value.length) found++;
+  });
+  if (found !== gets) throw new Error(`${gets - found} of ${gets} keys were not found`);
+  return gets / took;
+};

@@ -1,0 +1,10 @@
+import { readFileSync } from 'node:fs';
+
+const fieldOf = (file: string, pattern: RegExp): number =>
+  Number(pattern.exec(readFileSync(file, 'utf8'))?.[1] ?? Number.NaN);
+
+/** Resident memory of this process, in bytes. */
+export const residentBytes = (): number => fieldOf('/proc/self/status', /VmRSS:\s+(\d+) kB/) * 1024;
+
+/** Bytes that this process has given to the system to write, whatever became of them. */
+export const writtenBytes = (): number => fieldOf('/proc/self/io', /wchar: (\d+)/);
