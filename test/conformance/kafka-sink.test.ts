@@ -20,7 +20,7 @@ let reader: KafkaReader;
 let run = 0;
 
 beforeAll(async () => {
-  kafka = await startKafka({ version: process.env['KAFKA_VERSION'] === '4.1.0' ? '4.1.0' : '3.9.1' });
+  kafka = await startKafka({ version: '3.9.1' });
   reader = await KafkaReader.open(kafka.brokers);
 });
 afterAll(async () => {

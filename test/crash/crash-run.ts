@@ -158,7 +158,7 @@ export class CrashRun implements AsyncDisposable {
           this.requireAlive(runner);
           return (await target.position()) >= last;
         },
-        60_000,
+        300_000,
       );
     const state = await readState(this.#port);
     const codes = [await runner.stop(), await this.#serve.stop()];

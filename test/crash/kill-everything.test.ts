@@ -8,7 +8,7 @@ import { crashTargets } from './targets/index.js';
 const kills = Number(process.env['KILLS'] ?? 15);
 
 it(`every sink holds exactly what the source holds after ${kills} kills of the runner, and faults of all else`, {
-  timeout: kills * 10_000 + 120_000,
+  timeout: kills * 20_000 + 600_000,
 }, async () => {
   const random = SeededRandom.fromEnvironment('kills and faults');
   const targets: CrashTarget[] = [];

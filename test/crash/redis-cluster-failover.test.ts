@@ -15,7 +15,7 @@ import { waitUntil } from '../support/wait-until.js';
 const failovers = Number(process.env['FAILOVERS'] ?? 1);
 
 it(`a cluster holds exactly the source's content after ${failovers} failovers and slots moved under load`, {
-  timeout: 120_000 + failovers * 30_000,
+  timeout: 600_000 + failovers * 60_000,
 }, async () => {
   const random = SeededRandom.fromEnvironment('cluster failovers');
   const directory = throwAwayDirectory('cluster-failover');
@@ -95,7 +95,6 @@ it(`a cluster holds exactly the source's content after ${failovers} failovers an
   await waitUntil(
     'everything is delivered',
     async () => pipeline.status().sinks[0]?.position?.sequence === engine.sequence,
-    30_000,
   );
   stop.abort();
   await done;

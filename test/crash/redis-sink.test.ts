@@ -36,7 +36,7 @@ const writeSomething = (commands: CommandRunner, random: SeededRandom, mark: num
 };
 
 it(`a Redis holds exactly the source's content after ${faults} cuts, kills of the server and takeovers`, {
-  timeout: 60_000 + faults * 4_000,
+  timeout: 300_000 + faults * 20_000,
 }, async () => {
   const random = SeededRandom.fromEnvironment('redis sink faults');
   const directory = throwAwayDirectory('redis-sink-crash');

@@ -8,7 +8,7 @@ import { startRedisTarget } from './targets/redis-target.js';
 const kills = Number(process.env['KILLS'] ?? 6);
 
 it(`the sinks of one pipeline each hold exactly what the source holds after ${kills} kills, whatever befalls the others`, {
-  timeout: kills * 10_000 + 120_000,
+  timeout: kills * 20_000 + 600_000,
 }, async () => {
   const random = SeededRandom.fromEnvironment('several sinks');
   const targets: CrashTarget[] = [];

@@ -11,7 +11,7 @@ const sinks = (process.env['SINKS'] ?? 'redis,redis-cluster,kvrocks,postgres,pos
 );
 
 it(`a runner that was stopped wakes after its successor took over, and changes nothing: ${sinks.join(', ')}`, {
-  timeout: 120_000,
+  timeout: 600_000,
 }, async () => {
   const targets: CrashTarget[] = [];
   for (const name of sinks) {

@@ -100,7 +100,7 @@ describe.each(['redis', 'postgres'] as const)('leases in a store: %s', (kind) =>
     if (kind === 'redis') await redisDown();
     else await postgresDown();
     expect(await abandoned).toMatchObject({ code: 'PIPELINE_OWNED' });
-  }, 20_000);
+  });
 });
 
 describe('positions in files', () => {

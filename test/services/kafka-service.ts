@@ -20,7 +20,18 @@ export interface KafkaService {
   stop(): Promise<void>;
 }
 
-export type KafkaVersion = '3.9.1' | '4.1.0';
+/** The versions that are tested against: the last of 3.x, and one of 4.x. */
+export const kafkaVersions = ['3.9.1', '4.1.0'] as const;
+export type KafkaVersion = (typeof kafkaVersions)[number];
+
+/** That of a test, unless KAFKA_VERSION says that all tests are to use one. */
+const versionFor = (ofTheTest: KafkaVersion): KafkaVersion => {
+  const asked = process.env['KAFKA_VERSION'];
+  if (asked === undefined || asked === '') return ofTheTest;
+  const version = kafkaVersions.find((each) => each === asked);
+  if (version === undefined) throw new Error(`KAFKA_VERSION is one of ${kafkaVersions.join(', ')}`);
+  return version;
+};
 
 /** A listener beside the plain one, such as `{ protocol: 'SASL_PLAINTEXT', settings: { 'plain.sasl.jaas.config': … } }`. */
 export interface KafkaListener {
@@ -164,7 +175,8 @@ export const fetchKafka = (version: KafkaVersion): void => {
 };
 
 /** The class path of a Kafka; its jars are fetched when they are not in the cache. */
-export const fetchJars = (version: KafkaVersion): string => {
+export const fetchJars = (ofTheTest: KafkaVersion): string => {
+  const version = versionFor(ofTheTest);
   const folder = join(cacheDirectory, `kafka-${version}`);
   if (!existsSync(folder)) {
     ensurePrograms(['mvn']);

@@ -1,4 +1,4 @@
-import { fetchKafka } from './kafka-service.js';
+import { fetchKafka, kafkaVersions } from './kafka-service.js';
 import { ensurePrograms } from './tools.js';
 
 /**
@@ -9,8 +9,7 @@ export default (): void => {
   ensurePrograms(['redis-server', 'redis-cli', 'redis-benchmark', 'ldb']);
   try {
     ensurePrograms(['postgres', 'initdb', 'java']);
-    fetchKafka('3.9.1');
-    fetchKafka('4.1.0');
+    for (const version of kafkaVersions) fetchKafka(version);
   } catch (error) {
     // The tests that need it will say so themselves; the others can do without.
     console.error(error instanceof Error ? error.message : error);

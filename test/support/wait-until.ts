@@ -1,10 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Waits for a condition instead of sleeping; fails with `what` when it does not come true in time. */
+/**
+ * Waits for a condition instead of sleeping; fails with `what` when it does not come true in time, which is long enough
+ * for a machine that does ten other things.
+ */
 export const waitUntil = async (
   what: string,
   condition: () => boolean | Promise<boolean>,
-  timeoutMs = 60_000,
+  timeoutMs = 100_000,
 ): Promise<void> => {
   const deadline = Date.now() + timeoutMs;
   while (!(await condition())) {
