@@ -133,7 +133,7 @@ const addressStep = 8;
 const chunkBytes = 1 << 20;
 const largestSlotBytes = 64 * 1024;
 /** Up to this length a loop is quicker than a view and a copy of it. */
-const longestLooped = 160;
+const longestLooped = 48;
 
 /** Slot sizes: every 8 bytes to 128, then eight to the octave. */
 const slotBytes: readonly number[] = (() => {

@@ -1,14 +1,4 @@
-/** The keys of nodes, by node id. */
-export interface NodeKeys {
-  /** Orders a key that is searched for against that of a node, whose first `from` bytes are known to be the same. */
-  compare(bytes: Uint8Array, start: number, end: number, id: number, from: number): number;
-  /** A copy of the first `length` bytes, or of all when it has fewer. */
-  firstBytes(id: number, length: number): Uint8Array;
-  /** How many first bytes a node's key has in common with a byte string. */
-  sharedBytes(id: number, bytes: Uint8Array): number;
-  /** The four bytes from `from` on, in such a number that keys are ordered as it is, where it differs. */
-  digest(id: number, from: number): number;
-}
+import { digestOf, type NodeTable } from './node-table.js';
 
 /** A key that is searched for, on its way down the index. */
 export interface WantedKey {
@@ -27,7 +17,7 @@ export interface WantedKey {
 export class KeyRun {
   ids: Uint32Array;
   length = 0;
-  readonly #keys: NodeKeys;
+  readonly #nodes: NodeTable;
   #digests: Int32Array;
   /** All keys begin with it. It may be shorter than could be: keys that are removed do not make it longer. */
   #prefix: Uint8Array = noBytes;
@@ -35,8 +25,8 @@ export class KeyRun {
   /** Distance between the places of the last two inserts: 0 when keys come in descending order, 1 in ascending. */
   #distance = Number.NaN;
 
-  constructor(keys: NodeKeys) {
-    this.#keys = keys;
+  constructor(nodes: NodeTable) {
+    this.#nodes = nodes;
     this.ids = new Uint32Array(runCapacity);
     this.#digests = new Int32Array(runCapacity);
   }
@@ -58,7 +48,7 @@ export class KeyRun {
       const other = digests[middle];
       const isBehind =
         digest === other
-          ? this.#keys.compare(bytes, start, end, this.ids[middle], at) >= (skipsEqual ? 0 : 1)
+          ? this.#nodes.compare(bytes, start, end, this.ids[middle], at) >= (skipsEqual ? 0 : 1)
           : digest > other;
       if (isBehind) low = middle + 1;
       else high = middle;
@@ -75,7 +65,7 @@ export class KeyRun {
       ids[i] = ids[i - 1];
       digests[i] = digests[i - 1];
     }
-    if (this.length++ === 0) this.#prefix = this.#keys.firstBytes(id, maxPrefixBytes);
+    if (this.length++ === 0) this.#prefix = this.#firstBytes(id);
     this.#distance = at - this.#insertedAt;
     this.#insertedAt = at;
     this.replace(at, id);
@@ -84,9 +74,9 @@ export class KeyRun {
   /** Puts another node in place of one. */
   replace(at: number, id: number): void {
     this.ids[at] = id;
-    const shared = this.#keys.sharedBytes(id, this.#prefix);
+    const shared = this.#nodes.sharedBytes(id, this.#prefix);
     if (shared < this.#prefix.length) this.#usePrefix(this.#prefix.subarray(0, shared));
-    else this.#digests[at] = this.#keys.digest(id, shared);
+    else this.#digests[at] = this.#nodes.digest(id, shared);
   }
 
   remove(at: number): void {
@@ -100,7 +90,7 @@ export class KeyRun {
    * full and the other has room for what follows.
    */
   split(): KeyRun {
-    const upper = new KeyRun(this.#keys);
+    const upper = new KeyRun(this.#nodes);
     const { length } = this;
     let keep = length >>> 1;
     if (this.#distance === 0) keep = Math.max(1, this.#insertedAt);
@@ -118,14 +108,19 @@ export class KeyRun {
 
   /** The longest prefix: what the first and the last key share, all between them share. */
   #extendPrefix(): void {
-    const first = this.#keys.firstBytes(this.ids[0], maxPrefixBytes);
-    const shared = this.#keys.sharedBytes(this.ids[this.length - 1], first);
+    const first = this.#firstBytes(this.ids[0]);
+    const shared = this.#nodes.sharedBytes(this.ids[this.length - 1], first);
     if (shared > this.#prefix.length) this.#usePrefix(first.subarray(0, shared));
+  }
+
+  /** A copy of what may become the prefix. */
+  #firstBytes(id: number): Uint8Array {
+    return Uint8Array.prototype.slice.call(this.#nodes.keyOf(id), 0, maxPrefixBytes);
   }
 
   #usePrefix(prefix: Uint8Array): void {
     this.#prefix = prefix;
-    for (let i = 0; i < this.length; i++) this.#digests[i] = this.#keys.digest(this.ids[i], prefix.length);
+    for (let i = 0; i < this.length; i++) this.#digests[i] = this.#nodes.digest(this.ids[i], prefix.length);
   }
 
   #grow(): void {
@@ -138,19 +133,8 @@ export class KeyRun {
   }
 }
 
-/** Four bytes of a key as a number, zeros for those behind its end: keys whose numbers differ are ordered as these are. */
-export const digestOf = (bytes: Uint8Array, at: number, end: number): number => {
-  // Signed, as such numbers need no memory of their own; the top bit is turned to keep the order.
-  if (at + 4 <= end)
-    return ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) ^ topBit;
-  let digest = 0;
-  for (let i = at; i < at + 4; i++) digest = (digest << 8) | (i < end ? bytes[i] : 0);
-  return digest ^ topBit;
-};
-
 /** At so many ids a run is split, except the one at the root. */
 export const runCapacity = 128;
 /** Longer ones are not worth a copy: then digests tie, and keys themselves are compared. */
 const maxPrefixBytes = 256;
-const topBit = 1 << 31;
 const noBytes = new Uint8Array(0);

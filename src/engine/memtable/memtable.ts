@@ -1,7 +1,7 @@
 import { compareBytes } from '../../bytes/index.js';
 import { Arena, offsetOf } from './arena.js';
 import { DeletedRanges } from './deleted-ranges.js';
-import { digestOf, type NodeKeys } from './key-run.js';
+import { NodeTable, noAddress, recordBytes } from './node-table.js';
 import { OrderedIndex, OrderedPlace } from './ordered-index.js';
 
 /** An older value of a key that an open snapshot may still read. */
@@ -30,19 +30,11 @@ export type Found = Buffer | 'deleted' | undefined;
  */
 export class Memtable {
   readonly #arena = new Arena();
-  readonly #order: OrderedIndex;
+  readonly #nodes = new NodeTable(this.#arena);
+  readonly #order = new OrderedIndex(this.#nodes);
   /** Node id + 1 by hash slot; 0 = empty. Linear probing; deletions shift followers back. */
   #slots = new Uint32Array(1024);
-  #hash = new Uint32Array(512);
-  #keyAddress = new Uint32Array(512);
-  #keyLength = new Uint32Array(512);
-  #valueAddress = new Uint32Array(512);
-  #valueLength = new Uint32Array(512);
-  #sequence = new Float64Array(512);
-  #isDeleted = new Uint8Array(512);
-  #nodes = 0;
   #count = 0;
-  readonly #spareNodes: number[] = [];
   /** Older versions, newest first, of the nodes that have any. */
   readonly #history = new Map<number, Version[]>();
   /** Nodes whose newest version is a delete that some snapshot does not see. */
@@ -60,7 +52,6 @@ export class Memtable {
   constructor(snapshots: ReadonlyMap<number, number>, hidesOlder: boolean) {
     this.#snapshots = snapshots;
     this.#hidesOlder = hidesOlder;
-    this.#order = new OrderedIndex(this.#nodeKeys());
   }
 
   /** Nothing changes any more: not even tombstones that snapshots have let go are removed. */
@@ -85,16 +76,13 @@ export class Memtable {
 
   /** Bytes that keys, values and their places take. */
   get usedBytes(): number {
-    return this.#arena.usedBytes + this.#count * (bytesPerNode + 20);
+    return this.#arena.usedBytes + this.#count * (recordBytes + indexBytesPerNode);
   }
 
   /** Memory in bytes: what is reserved, not only what is used. */
   get byteLength(): number {
     return (
-      this.#arena.reservedBytes +
-      this.#order.byteLength +
-      this.#slots.byteLength +
-      this.#hash.length * bytesPerNode
+      this.#arena.reservedBytes + this.#order.byteLength + this.#slots.byteLength + this.#nodes.byteLength
     );
   }
 
@@ -107,29 +95,24 @@ export class Memtable {
     sequence: number,
   ): void {
     this.version++;
+    const nodes = this.#nodes;
     const hash = hashBytes(bytes, keyStart, keyEnd);
     let node = this.#find(hash, bytes, keyStart, keyEnd);
-    const length = valueEnd - valueStart;
     if (node < 0) {
       node = this.#addNode(hash, bytes, keyStart, keyEnd);
     } else {
       this.#supersede(node);
-      this.#deletedCount -= this.#isDeleted[node];
-      if (this.#valueAddress[node] !== noAddress && this.#arena.fits(this.#valueLength[node], length)) {
-        this.#valueLength[node] = length;
-        this.#sequence[node] = sequence;
-        this.#isDeleted[node] = 0;
-        this.#arena.write(this.#valueAddress[node], bytes, valueStart, valueEnd);
-        return;
-      }
-      this.#releaseValue(node);
+      if (nodes.isDeleted(node)) this.#deletedCount--;
     }
-    const address = this.#arena.allocate(length);
+    nodes.setState(node, sequence, false);
+    const length = valueEnd - valueStart;
+    let address = nodes.valueAddressOf(node);
+    if (address === noAddress || !this.#arena.fits(nodes.valueLengthOf(node), length)) {
+      this.#releaseValue(node);
+      address = this.#arena.allocate(length);
+    }
+    nodes.setValue(node, address, length);
     this.#arena.write(address, bytes, valueStart, valueEnd);
-    this.#valueAddress[node] = address;
-    this.#valueLength[node] = length;
-    this.#sequence[node] = sequence;
-    this.#isDeleted[node] = 0;
   }
 
   delete(bytes: Uint8Array, keyStart: number, keyEnd: number, sequence: number): void {
@@ -140,10 +123,7 @@ export class Memtable {
       this.#deleteNode(node, sequence, this.#hidesOlder);
     } else if (this.#hidesOlder) {
       const added = this.#addNode(hash, bytes, keyStart, keyEnd);
-      this.#valueAddress[added] = noAddress;
-      this.#valueLength[added] = 0;
-      this.#sequence[added] = sequence;
-      this.#isDeleted[added] = 1;
+      this.#nodes.setState(added, sequence, true);
       this.#deletedCount++;
     }
   }
@@ -161,7 +141,7 @@ export class Memtable {
     const last = place.id;
     if (first < 0) return;
     const coversAll =
-      compareBytes(begin, this.#keyView(first)) <= 0 && compareBytes(this.#keyView(last), end) < 0;
+      compareBytes(begin, this.#nodes.keyOf(first)) <= 0 && compareBytes(this.#nodes.keyOf(last), end) < 0;
     if (coversAll && this.#snapshots.size === 0) {
       this.#clear();
       return;
@@ -169,7 +149,7 @@ export class Memtable {
     const doomed: number[] = [];
     order.seek(begin, place);
     for (let node = place.id; node >= 0; node = place.id) {
-      if (this.#compare(end, 0, end.length, node, 0) <= 0) break;
+      if (this.#nodes.compare(end, 0, end.length, node, 0) <= 0) break;
       doomed.push(node);
       order.forward(place);
     }
@@ -189,7 +169,7 @@ export class Memtable {
   /** Drops the versions that no open snapshot sees any more. */
   prune(): void {
     for (const [node, versions] of [...this.#history]) {
-      let newer = this.#sequence[node];
+      let newer = this.#nodes.sequenceOf(node);
       const kept = versions.filter((version) => {
         const isSeen = this.#isSeenBetween(version.sequence, newer);
         newer = version.sequence;
@@ -228,14 +208,14 @@ export class Memtable {
   }
 
   keyOf(node: number): Buffer {
-    return this.#keyView(node);
+    return this.#nodes.keyOf(node);
   }
 
   valueAt(node: number, sequence: number): Found {
-    if (this.#sequence[node] <= sequence)
-      return this.#isDeleted[node]
+    if (this.#nodes.sequenceOf(node) <= sequence)
+      return this.#nodes.isDeleted(node)
         ? 'deleted'
-        : this.#arena.view(this.#valueAddress[node], this.#valueLength[node]);
+        : this.#arena.view(this.#nodes.valueAddressOf(node), this.#nodes.valueLengthOf(node));
     const version = this.#history.get(node)?.find((older) => older.sequence <= sequence);
     if (version === undefined) return undefined;
     return version.isDeleted ? 'deleted' : this.#arena.view(version.address, version.length);
@@ -243,33 +223,35 @@ export class Memtable {
 
   /** Where the newest state of a node lies. */
   readNode(node: number, into: NodeView): void {
-    into.keyBytes = this.#arena.chunkOf(this.#keyAddress[node]);
-    into.keyStart = offsetOf(this.#keyAddress[node]);
-    into.keyEnd = into.keyStart + this.#keyLength[node];
-    into.isDeleted = this.#isDeleted[node] !== 0;
+    const nodes = this.#nodes;
+    const keyAddress = nodes.keyAddressOf(node);
+    into.keyBytes = this.#arena.chunkOf(keyAddress);
+    into.keyStart = offsetOf(keyAddress);
+    into.keyEnd = into.keyStart + nodes.keyLengthOf(node);
+    into.isDeleted = nodes.isDeleted(node);
     if (into.isDeleted) return;
-    into.valueBytes = this.#arena.chunkOf(this.#valueAddress[node]);
-    into.valueStart = offsetOf(this.#valueAddress[node]);
-    into.valueEnd = into.valueStart + this.#valueLength[node];
+    const valueAddress = nodes.valueAddressOf(node);
+    into.valueBytes = this.#arena.chunkOf(valueAddress);
+    into.valueStart = offsetOf(valueAddress);
+    into.valueEnd = into.valueStart + nodes.valueLengthOf(node);
   }
 
   /** Before a node gets a new version: keeps the present one if an open snapshot sees it. */
   #supersede(node: number): void {
     if (this.#snapshots.size === 0) return;
-    const sequence = this.#sequence[node];
+    const nodes = this.#nodes;
+    const sequence = nodes.sequenceOf(node);
     if (this.#isSeenBetween(sequence, Number.POSITIVE_INFINITY)) {
-      const isDeleted = this.#isDeleted[node] !== 0;
       const version = {
         sequence,
-        isDeleted,
-        address: this.#valueAddress[node],
-        length: this.#valueLength[node],
+        isDeleted: nodes.isDeleted(node),
+        address: nodes.valueAddressOf(node),
+        length: nodes.valueLengthOf(node),
       };
       const versions = this.#history.get(node);
       if (versions === undefined) this.#history.set(node, [version]);
       else versions.unshift(version);
-      this.#valueAddress[node] = noAddress;
-      this.#valueLength[node] = 0;
+      nodes.setValue(node, noAddress, 0);
     }
     this.#tombstones.delete(node);
   }
@@ -280,7 +262,7 @@ export class Memtable {
   }
 
   #deleteNode(node: number, sequence: number, leavesTombstone: boolean): void {
-    if (this.#isDeleted[node]) return;
+    if (this.#nodes.isDeleted(node)) return;
     this.#supersede(node);
     const isSeen = this.#history.has(node);
     if (!isSeen && !leavesTombstone) {
@@ -288,27 +270,20 @@ export class Memtable {
       return;
     }
     this.#releaseValue(node);
-    this.#sequence[node] = sequence;
-    this.#isDeleted[node] = 1;
+    this.#nodes.setState(node, sequence, true);
     this.#deletedCount++;
     if (!leavesTombstone) this.#tombstones.add(node);
   }
 
   #releaseValue(node: number): void {
-    if (this.#valueAddress[node] !== noAddress)
-      this.#arena.release(this.#valueAddress[node], this.#valueLength[node]);
-    this.#valueAddress[node] = noAddress;
-    this.#valueLength[node] = 0;
+    const address = this.#nodes.valueAddressOf(node);
+    if (address === noAddress) return;
+    this.#arena.release(address, this.#nodes.valueLengthOf(node));
+    this.#nodes.setValue(node, noAddress, 0);
   }
 
   #addNode(hash: number, bytes: Uint8Array, keyStart: number, keyEnd: number): number {
-    const node = this.#spareNodes.pop() ?? this.#nodes++;
-    if (node >= this.#hash.length) this.#growNodes();
-    const length = keyEnd - keyStart;
-    this.#hash[node] = hash;
-    this.#keyAddress[node] = this.#arena.allocate(length);
-    this.#keyLength[node] = length;
-    this.#arena.write(this.#keyAddress[node], bytes, keyStart, keyEnd);
+    const node = this.#nodes.add(hash, bytes, keyStart, keyEnd);
     this.#count++;
     if (this.#count * 2 > this.#slots.length) this.#growSlots();
     this.#claimSlot(node);
@@ -317,48 +292,37 @@ export class Memtable {
   }
 
   #removeNode(node: number): void {
-    const key = this.#keyView(node);
+    const key = this.#nodes.keyOf(node);
     this.#order.remove(node, key, 0, key.length);
     this.#releaseSlot(node);
     this.#releaseValue(node);
-    this.#arena.release(this.#keyAddress[node], this.#keyLength[node]);
-    this.#deletedCount -= this.#isDeleted[node];
-    this.#isDeleted[node] = 0;
-    this.#spareNodes.push(node);
+    if (this.#nodes.isDeleted(node)) this.#deletedCount--;
+    this.#nodes.remove(node);
     this.#count--;
   }
 
   #clear(): void {
     this.#arena.clear();
     this.#order.clear();
+    this.#nodes.clear();
     this.#slots = new Uint32Array(1024);
-    this.#nodes = 0;
     this.#count = 0;
     this.#deletedCount = 0;
-    this.#spareNodes.length = 0;
     this.#history.clear();
     this.#tombstones.clear();
-    this.#isDeleted.fill(0);
   }
 
   #find(hash: number, bytes: Uint8Array, start: number, end: number): number {
     const mask = this.#slots.length - 1;
-    const length = end - start;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const node = this.#slots[slot] - 1;
-      if (node < 0) return -1;
-      if (this.#hash[node] !== hash || this.#keyLength[node] !== length) continue;
-      const chunk = this.#arena.chunkOf(this.#keyAddress[node]);
-      const offset = offsetOf(this.#keyAddress[node]);
-      let i = 0;
-      while (i < length && chunk[offset + i] === bytes[start + i]) i++;
-      if (i === length) return node;
+      if (node < 0 || this.#nodes.hasKey(node, hash, bytes, start, end)) return node;
     }
   }
 
   #claimSlot(node: number): void {
     const mask = this.#slots.length - 1;
-    let slot = this.#hash[node] & mask;
+    let slot = this.#nodes.hashOf(node) & mask;
     while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
     this.#slots[slot] = node + 1;
   }
@@ -366,11 +330,11 @@ export class Memtable {
   #releaseSlot(node: number): void {
     const slots = this.#slots;
     const mask = slots.length - 1;
-    let hole = this.#hash[node] & mask;
+    let hole = this.#nodes.hashOf(node) & mask;
     while (slots[hole] !== node + 1) hole = (hole + 1) & mask;
     // Entries behind the hole move up unless that would put them before their home slot.
     for (let slot = (hole + 1) & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
-      const home = this.#hash[slots[slot] - 1] & mask;
+      const home = this.#nodes.hashOf(slots[slot] - 1) & mask;
       if (((slot - home) & mask) >= ((slot - hole) & mask)) {
         slots[hole] = slots[slot];
         hole = slot;
@@ -383,62 +347,6 @@ export class Memtable {
     const old = this.#slots;
     this.#slots = new Uint32Array(old.length * 2);
     for (const entry of old) if (entry !== 0) this.#claimSlot(entry - 1);
-  }
-
-  #growNodes(): void {
-    const length = this.#hash.length * 2;
-    const grow = <Field extends Uint32Array | Float64Array | Uint8Array>(old: Field, grown: Field): Field => {
-      grown.set(old);
-      return grown;
-    };
-    this.#hash = grow(this.#hash, new Uint32Array(length));
-    this.#keyAddress = grow(this.#keyAddress, new Uint32Array(length));
-    this.#keyLength = grow(this.#keyLength, new Uint32Array(length));
-    this.#valueAddress = grow(this.#valueAddress, new Uint32Array(length));
-    this.#valueLength = grow(this.#valueLength, new Uint32Array(length));
-    this.#sequence = grow(this.#sequence, new Float64Array(length));
-    this.#isDeleted = grow(this.#isDeleted, new Uint8Array(length));
-  }
-
-  #keyView(node: number): Buffer {
-    return this.#arena.view(this.#keyAddress[node], this.#keyLength[node]);
-  }
-
-  /** What the ordered index knows of keys. */
-  #nodeKeys(): NodeKeys {
-    return {
-      compare: (bytes, start, end, id, from) => this.#compare(bytes, start, end, id, from),
-      firstBytes: (id, length) => Uint8Array.prototype.slice.call(this.#keyView(id), 0, length),
-      sharedBytes: (id, bytes) => {
-        const chunk = this.#arena.chunkOf(this.#keyAddress[id]);
-        const offset = offsetOf(this.#keyAddress[id]);
-        const length = Math.min(bytes.length, this.#keyLength[id]);
-        let shared = 0;
-        while (shared < length && chunk[offset + shared] === bytes[shared]) shared++;
-        return shared;
-      },
-      digest: (id, from) => {
-        const offset = offsetOf(this.#keyAddress[id]);
-        return digestOf(
-          this.#arena.chunkOf(this.#keyAddress[id]),
-          offset + from,
-          offset + this.#keyLength[id],
-        );
-      },
-    };
-  }
-
-  #compare(bytes: Uint8Array, start: number, end: number, node: number, from: number): number {
-    const chunk = this.#arena.chunkOf(this.#keyAddress[node]);
-    const offset = offsetOf(this.#keyAddress[node]);
-    const length = end - start;
-    const other = this.#keyLength[node];
-    const shared = Math.min(length, other);
-    for (let i = from; i < shared; i++) {
-      const difference = bytes[start + i] - chunk[offset + i];
-      if (difference !== 0) return difference;
-    }
-    return length - other;
   }
 }
 
@@ -466,5 +374,5 @@ export interface NodeView {
   valueEnd: number;
 }
 
-const noAddress = 0xffffffff;
-const bytesPerNode = 4 * 5 + 8 + 1;
+/** About: an id and a digest in the order, and a slot, none of which is full. */
+const indexBytesPerNode = 20;

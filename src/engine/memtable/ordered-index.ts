@@ -1,4 +1,5 @@
-import { KeyRun, type NodeKeys, runCapacity, type WantedKey } from './key-run.js';
+import { KeyRun, runCapacity, type WantedKey } from './key-run.js';
+import type { NodeTable } from './node-table.js';
 
 /**
  * Node ids in key order: leaves of ids, branches of leaves, and one root of branches, which may be of any size. Each
@@ -7,15 +8,15 @@ import { KeyRun, type NodeKeys, runCapacity, type WantedKey } from './key-run.js
 export class OrderedIndex {
   /** Grows with every change of the order, so that iterators notice. */
   version = 0;
-  readonly #keys: NodeKeys;
+  readonly #nodes: NodeTable;
   #root: Branch<Branch<KeyRun>>;
   #leaves = 0;
   readonly #wanted: WantedKey = { bytes: new Uint8Array(0), start: 0, end: 0, shared: 0 };
   readonly #place = new OrderedPlace();
 
-  constructor(keys: NodeKeys) {
-    this.#keys = keys;
-    this.#root = new Branch(new KeyRun(keys), []);
+  constructor(nodes: NodeTable) {
+    this.#nodes = nodes;
+    this.#root = new Branch(new KeyRun(nodes), []);
   }
 
   /** Adds a node that is not in the index; the bytes are its key. */
@@ -25,9 +26,9 @@ export class OrderedIndex {
     const place = this.#place;
     this.#locate(bytes, start, end, place);
     if (place.run === undefined) {
-      const leaf = new KeyRun(this.#keys);
+      const leaf = new KeyRun(this.#nodes);
       leaf.insert(0, id);
-      root.add(0, new Branch(new KeyRun(this.#keys), []), id);
+      root.add(0, new Branch(new KeyRun(this.#nodes), []), id);
       root.children[0].add(0, leaf, id);
       this.#leaves = 1;
       return;
@@ -66,7 +67,7 @@ export class OrderedIndex {
 
   clear(): void {
     this.version++;
-    this.#root = new Branch(new KeyRun(this.#keys), []);
+    this.#root = new Branch(new KeyRun(this.#nodes), []);
     this.#leaves = 0;
   }
 
