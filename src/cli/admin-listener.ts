@@ -1,7 +1,7 @@
 import { type AdministeredPipeline, AdminServer, PipelineMetrics } from '../admin/index.js';
 import type { Logger } from '../kit/index.js';
+import { packageVersion } from '../server/index.js';
 import type { ListenAddress } from './listen-address.js';
-import { packageVersion } from './version.js';
 
 /** Listens on each address, for all pipelines; `owned` gets the servers. */
 export const listenAdmin = async (

@@ -1,9 +1,9 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { packageVersion } from '../server/index.js';
 import { addCheckpointCommands } from './checkpoints/program.js';
 import type { LetterFlags } from './commands/dead-letters.js';
 import { logLevels, type OutputOptions } from './console.js';
 import { addMigrationCommands } from './migration/program.js';
-import { packageVersion } from './version.js';
 
 /** The global options, as a command's action gets them. */
 const outputOf = (command: Command): OutputOptions => {

@@ -168,6 +168,7 @@ describe('the server under watch', () => {
     expect((await ask('COMMAND', 'DOCS', 'get')) as unknown[]).toHaveLength(2);
     const info = String(await ask('INFO'));
     for (const name of [
+      'tailrace_version',
       'redis_version',
       'connected_clients',
       'used_memory',

@@ -1,9 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Connection } from '../connection.js';
+import { redisVersion } from '../package-version.js';
 import type { ServerCommand } from '../server-command.js';
-
-/** The version that clients are told, so that they choose the commands that exist here; Kvrocks tells the same. */
-export const redisVersion = '4.0.0';
 
 const ping: ServerCommand = {
   name: 'ping',
@@ -115,7 +113,7 @@ const hello: ServerCommand = {
     reply.bulkText('role');
     reply.bulkText('master');
     reply.bulkText('modules');
-    reply.nullArray();
+    reply.array(0);
   },
 };
 

@@ -1,9 +1,11 @@
 import process from 'node:process';
 import { Engine } from '../../engine/index.js';
 import { memoryOwners } from '../memory-owners.js';
+import { packageVersion, redisVersion } from '../package-version.js';
 import type { ServerCommand } from '../server-command.js';
 import type { ServerState } from '../server-state.js';
-import { redisVersion } from './connection-commands.js';
+
+const version = packageVersion();
 
 const info: ServerCommand = {
   name: 'info',
@@ -73,6 +75,7 @@ const renderLines = (lines: Lines): string => lines.map(([name, value]) => `${na
 
 const sections: Readonly<Record<string, (state: ServerState) => Lines>> = {
   server: (state) => [
+    ['tailrace_version', version],
     ['redis_version', redisVersion],
     ['redis_mode', 'standalone'],
     ['server_name', 'tailrace'],
