@@ -312,18 +312,25 @@ const addDeadLetterCommands = (program: Command): void => {
     replay: 'deliver them once more, without moving the position; the pipeline must not be running',
     drop: 'settle them without delivering them',
   };
-  for (const [action, description] of Object.entries(actions))
-    letters
+  for (const [action, description] of Object.entries(actions)) {
+    const command = letters
       .command(`${action} [files...]`)
       .description(description)
       .option('--sink <name>', 'only those of this sink')
-      .option('--sequence <number>', 'only those of this sequence number', wholeNumber)
+      .option('--sequence <number>', 'only those of this sequence number', wholeNumber);
+    if (action !== 'drop')
+      command.option(
+        '--from <file>',
+        'letters read elsewhere, such as from a Kafka topic; - is standard input',
+      );
+    command
       .addHelpText('after', `\nExample:\n  tailrace dead-letters ${action} orders.yaml`)
       .action(async (files: string[], options: LetterFlags, command: Command) => {
         const { dropLetters, listLetters, replayLetters } = await import('./commands/dead-letters.js');
         const run = action === 'list' ? listLetters : action === 'drop' ? dropLetters : replayLetters;
         await run(filesOf(files, command), options, outputOf(command));
       });
+  }
 };
 
 export interface RunFlags {

@@ -15,6 +15,7 @@ export {
   type StoredLetter,
 } from './dead-letters/dead-letters.js';
 export { FileDeadLetters } from './dead-letters/file-dead-letters.js';
+export { ReadDeadLetters } from './dead-letters/read-dead-letters.js';
 export { RedisDeadLetters } from './dead-letters/redis-dead-letters.js';
 export { SinkDeadLetters } from './dead-letters/sink-dead-letters.js';
 export { FileOffsetsStore } from './offsets/file-offsets-store.js';

@@ -161,6 +161,28 @@ sinks: [{ sink: ./garbage.sink.mjs, path: ${path('nothing.json')} }]
       code: 'SINK_POISON',
       event: { key: 'k' },
     });
+    // The file of the events stands for what was read from a topic.
+    const command = (...parameters: string[]) =>
+      runProgram(process.execPath, [join(repository, 'bin/tailrace.js'), 'dead-letters', ...parameters]);
+    const unread = await command('list', file);
+    expect([unread.status, unread.stderr]).toEqual([2, expect.stringContaining('--from FILE')]);
+    const from = ['--from', path('letters-by-sink.ndjson')];
+    expect((await command('list', file, ...from)).stdout).toMatch(/p +json-state +1 +put string .*"k"/);
+    writeFileSync(
+      path('garbage.sink.mjs'),
+      readFileSync(join(repository, 'examples/json-state-sink.mjs'), 'utf8').replaceAll(
+        "'tailrace/kit'",
+        JSON.stringify(join(repository, 'dist/src/kit/index.js')),
+      ),
+    );
+    const replayed = await command('replay', file, ...from);
+    expect([replayed.status, replayed.stdout]).toEqual([0, 'delivered 1 dead letters, 0 stay\n']);
+    expect(JSON.parse(readFileSync(path('nothing.json'), 'utf8'))).toMatchObject({ values: { '6b': '76' } });
+    writeFileSync(path('no-letters.txt'), 'hello\n');
+    expect((await command('replay', file, '--from', path('no-letters.txt'))).stderr).toContain(
+      'no-letters.txt:1 is no dead letter',
+    );
+    expect((await command('replay', file, '--from', path('nowhere'))).stderr).toContain('nowhere');
   });
 });
 

@@ -1,8 +1,11 @@
+import { readFile } from 'node:fs/promises';
 import process from 'node:process';
+import { text } from 'node:stream/consumers';
 import { type PipelineConfig, requirePipelines } from '../../../config/index.js';
 import { TailraceError } from '../../errors/index.js';
+import { inaccessible } from '../../files/index.js';
 import { Decoder, type Logger, type Position, type Sink, type Transaction } from '../../kit/index.js';
-import { changeOf, type DeadLetterTarget, type StoredLetter } from '../../pipeline/index.js';
+import { changeOf, type DeadLetterTarget, ReadDeadLetters, type StoredLetter } from '../../pipeline/index.js';
 import { assembleTransform } from '../assemble-transforms.js';
 import { consoleLogger, formatTable, type OutputOptions } from '../console.js';
 import { describeChange } from '../describe-change.js';
@@ -16,6 +19,8 @@ export interface LetterFlags {
   readonly sink?: string;
   /** Only letters of this sequence number. */
   readonly sequence?: number;
+  /** A file of letters, or `-` for the standard input, instead of where the pipeline keeps them. */
+  readonly from?: string;
 }
 
 /** Lists the dead letters of pipelines that are not settled yet. */
@@ -25,8 +30,9 @@ export const listLetters = async (
   output: OutputOptions,
 ): Promise<void> => {
   const rows: StoredLetter[] = [];
+  const read = await readLetters(flags.from);
   for (const config of requirePipelines(files, await registryFor(files))) {
-    await using target = openDeadLetters(config, consoleLogger(output));
+    await using target = read?.() ?? openDeadLetters(config, consoleLogger(output));
     rows.push(...(await chosen(target, config, flags)));
   }
   if (output.isJson) {
@@ -75,8 +81,9 @@ export const replayLetters = async (
   const log = consoleLogger(output);
   let delivered = 0;
   let refused = 0;
+  const read = await readLetters(flags.from);
   for (const config of requirePipelines(files, await registryFor(files))) {
-    await using target = openDeadLetters(config, consoleLogger(output));
+    await using target = read?.() ?? openDeadLetters(config, log);
     const letters = await chosen(target, config, flags);
     for (const { name } of config.sinks) {
       const mine = letters.filter(({ sink }) => sink === name);
@@ -90,6 +97,20 @@ export const replayLetters = async (
   else process.stdout.write(`delivered ${delivered} dead letters, ${refused} stay\n`);
   if (refused > 0) process.exitCode = ExitCode.Failed;
 };
+
+/** Letters that were read elsewhere, for each pipeline anew; undefined when `from` names nothing. */
+const readLetters = async (from: string | undefined): Promise<(() => DeadLetterTarget) | undefined> => {
+  if (from === undefined) return undefined;
+  const letters =
+    from === '-' ? await text(process.stdin) : await readFile(from, 'utf8').catch(noSuchFile(from));
+  return () => new ReadDeadLetters(letters, from === '-' ? 'standard input' : from);
+};
+
+const noSuchFile =
+  (path: string) =>
+  (cause: unknown): never => {
+    throw inaccessible(path, cause);
+  };
 
 const chosen = async (
   target: DeadLetterTarget,

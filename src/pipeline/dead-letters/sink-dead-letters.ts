@@ -14,8 +14,8 @@ import { type DeadLetter, type DeadLetterTarget, type StoredLetter, storedLetter
 
 /**
  * Dead letters written by a sink, such as to a Kafka topic: each is a string put under the key `SINK/SEQUENCE`, with
- * the letter as JSON for its value. With a sink that holds its position each letter arrives once. They are for others
- * to read: nothing here lists them.
+ * the letter as JSON for its value. With a sink that holds its position each letter arrives once. A sink cannot be read:
+ * what somebody reads there ReadDeadLetters takes.
  */
 export class SinkDeadLetters implements DeadLetterTarget {
   readonly #sink: Sink;
@@ -137,7 +137,8 @@ export class SinkDeadLetters implements DeadLetterTarget {
 
   #onlyWritten(): TailraceError {
     return new TailraceError('USAGE', `the dead letters are in ${this.#name}, which is only written here`, {
-      remedy: 'Read them there; a file or a Redis stream can be listed and replayed.',
+      remedy:
+        'Read them there, and give what was read to this command by --from FILE, or --from - for its input.',
     });
   }
 }
