@@ -4,6 +4,7 @@ import {
   type Rejection,
   type Reply,
   type RespConnection,
+  StringPutTransaction,
   type Transaction,
   writeCommand,
 } from '../../src/kit/index.js';
@@ -99,7 +100,10 @@ export class QueuedBatch {
 
 /** SET, DEL and expiries work on keys of any type. */
 const mayFailAtRunTime = (transactions: readonly Transaction[]): boolean => {
-  for (const { changes } of transactions)
-    for (const { type } of changes) if (type !== 'string' && type !== 'key' && type !== 'json') return true;
+  for (const transaction of transactions) {
+    if (transaction instanceof StringPutTransaction) continue;
+    for (const { type } of transaction.changes)
+      if (type !== 'string' && type !== 'key' && type !== 'json') return true;
+  }
   return false;
 };

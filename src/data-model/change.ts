@@ -242,6 +242,7 @@ export interface Transaction {
   readonly count: number;
   /** The serialized WriteBatch as it stands in the log. Changes borrow from it. */
   readonly bytes: Buffer;
+  /** May be made when they are first read: whoever copies a transaction names them, `{ ...transaction, changes }`. */
   readonly changes: readonly Change[];
   readonly undecodable: readonly Undecodable[];
   /**

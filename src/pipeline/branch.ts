@@ -1,5 +1,6 @@
 import { lastValueFrom, tap } from 'rxjs';
 import {
+  countChanges,
   type Logger,
   type Position,
   type Pulled,
@@ -200,7 +201,7 @@ export class Branch {
       for (const transaction of decoded)
         if (transaction.undecodable.length > 0) await this.#handleUndecodable(transaction);
     const transactions = await this.#transform(decoded);
-    for (const { changes } of transactions) this.changes += changes.length;
+    for (const transaction of transactions) this.changes += countChanges(transaction);
     return { chunks, transactions, position, byteLength };
   }
 

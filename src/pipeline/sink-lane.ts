@@ -1,6 +1,7 @@
 import { TailraceError } from '../errors/index.js';
 import {
   type Claim,
+  countChanges,
   isSamePosition,
   isTailraceError,
   type Logger,
@@ -162,7 +163,7 @@ export class SinkLane {
   /** True when there is anything in it for the sink. */
   #hasSome(transactions: readonly Transaction[]): boolean {
     if (this.sink.takesWholeBatches === true) return transactions.length > 0;
-    return transactions.some(({ changes }) => changes.length > 0);
+    return transactions.some((transaction) => countChanges(transaction) > 0);
   }
 
   /** Resolves when everything delivered is durable and the position is stored. */
@@ -295,7 +296,7 @@ export class SinkLane {
   #count(batch: SinkBatch): void {
     this.writtenBatches++;
     this.writtenBytes += batch.byteLength;
-    for (const transaction of batch.transactions) this.writtenChanges += transaction.changes.length;
+    for (const transaction of batch.transactions) this.writtenChanges += countChanges(transaction);
   }
 
   /** Stores the position for a sink that holds none: now and then while running, always in the end. */

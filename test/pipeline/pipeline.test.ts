@@ -336,18 +336,12 @@ describe('pipeline', () => {
     const sample = history(2);
     const decoder = new Decoder();
     const makeDecoder = () => ({
-      decode: (bytes: Buffer) => ({
-        ...decoder.decode(bytes),
-        undecodable: [
-          {
-            seq: 1,
-            ns: undefined,
-            key: undefined,
-            code: 'DECODE_UNSUPPORTED' as const,
-            reason: 'no counterpart',
-          },
-        ],
-      }),
+      decode: (bytes: Buffer) => {
+        const transaction = decoder.decode(bytes);
+        const code = 'DECODE_UNSUPPORTED' as const;
+        const undecodable = [{ seq: 1, ns: undefined, key: undefined, code, reason: 'no counterpart' }];
+        return { ...transaction, changes: transaction.changes, undecodable };
+      },
     });
     await expect(
       pipelineOf(new ListSource(sample.batches), new ScriptedSink(), { makeDecoder }).run(never),

@@ -104,6 +104,10 @@ const commandByNumber: ReadonlyMap<string, LogCommand> = new Map(
 
 /** True for the LogData `0 8` of commands that set or remove an expiry and nothing else. */
 export const isExpireNote = (note: Buffer | undefined): boolean =>
-  note !== undefined && note.length === 3 && note[0] === 0x30 && note[1] === 0x20 && note[2] === 0x38;
+  note !== undefined && isExpireNoteAt(note, 0, note.length);
+
+/** The same for the LogData at `start` … `end` of `bytes`. */
+export const isExpireNoteAt = (bytes: Buffer, start: number, end: number): boolean =>
+  end - start === 3 && bytes[start] === 0x30 && bytes[start + 1] === 0x20 && bytes[start + 2] === 0x38;
 
 const noBytes = Buffer.alloc(0);

@@ -32,6 +32,7 @@ export interface Metadata {
 
 const currentLayout = 0x80;
 const typeMask = 0x0f;
+const currentStringFlags = currentLayout | TypeNumber.string;
 
 /** Bytes before a string's value in the current layout. */
 export const singleValueHeaderBytes = 9;
@@ -62,6 +63,10 @@ export const readMetadataAt = (bytes: Buffer, start: number, end: number): Metad
   if (Number.isNaN(size)) return undefined;
   return { type, expireMs, version: bytes.subarray(expireEnd, sizeAt), size, payload };
 };
+
+/** True when a string in the current layout stands at `start` … `end`: its expiry behind the flags, then its value. */
+export const isStringAt = (bytes: Uint8Array, start: number, end: number): boolean =>
+  (bytes[start] & (currentLayout | typeMask)) === currentStringFlags && end - start >= singleValueHeaderBytes;
 
 /** The bytes of a metadata value. Owns what it returns. */
 export const encodeMetadata = (metadata: Metadata): Buffer => {

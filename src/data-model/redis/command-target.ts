@@ -15,6 +15,8 @@ export const commandName = (text: string): CommandName => ({
 export interface CommandTarget {
   start(name: CommandName, words: number): void;
   bytes(word: Uint8Array): void;
+  /** A word that is a part of `source`. */
+  slice(source: Buffer, start: number, end: number): void;
   text(word: string): void;
 }
 
@@ -33,6 +35,10 @@ export class RespCommandTarget implements CommandTarget {
 
   bytes(word: Uint8Array): void {
     this.#out.bulk(word);
+  }
+
+  slice(source: Buffer, start: number, end: number): void {
+    this.#out.bulkSlice(source, start, end);
   }
 
   text(word: string): void {
@@ -55,6 +61,10 @@ export class ArrayCommandTarget implements CommandTarget {
 
   bytes(word: Uint8Array): void {
     this.#current.push(word);
+  }
+
+  slice(source: Buffer, start: number, end: number): void {
+    this.#current.push(source.subarray(start, end));
   }
 
   text(word: string): void {

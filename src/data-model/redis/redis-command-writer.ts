@@ -17,6 +17,7 @@ import type {
   WholeValuePut,
 } from '../change.js';
 import { type CommandName, type CommandTarget, commandName } from './command-target.js';
+import { isPlainSet, maxFolded, maxFoldedBytes, mset } from './folded-sets.js';
 import type { EncodedCommands, RedisMapping, UnsupportedChange } from './redis-mapping.js';
 
 /**
@@ -47,13 +48,9 @@ export class RedisCommandWriter {
     this.#foldsSets = mapping.foldSets ?? false;
   }
 
-  get namespaceCount(): number {
-    return this.#prefixes.size;
-  }
-
-  /** What the namespace's keys start with in the target; undefined when it has no place there. */
-  prefixOf(ns: string): Buffer | undefined {
-    return this.#prefixes.get(ns);
+  /** What the keys of each namespace start with in the target. */
+  get prefixes(): ReadonlyMap<string, Buffer> {
+    return this.#prefixes;
   }
 
   write(changes: readonly Change[], target: CommandTarget): EncodedCommands {
@@ -72,36 +69,6 @@ export class RedisCommandWriter {
       } else at = this.#writeRun(changes, at);
     }
     return { commands: this.#commands, unsupported: this.#unsupported, flushes: this.#flushes };
-  }
-
-  /**
-   * How many transactions from `from` on fold into one MSET: each is a plain SET and nothing else. 0 when they don't,
-   * because there is none or only one.
-   */
-  countFolding(transactions: readonly { readonly changes: readonly Change[] }[], from: number): number {
-    if (!this.#foldsSets) return 0;
-    let bytes = 0;
-    let at = from;
-    for (; at < transactions.length && at - from < maxFolded && bytes < maxFoldedBytes; at++) {
-      const { changes } = transactions[at];
-      if (changes.length !== 1 || !isPlainSet(changes[0]) || this.prefixOf(changes[0].ns) === undefined)
-        break;
-      bytes += changes[0].value.length;
-    }
-    return at - from > 1 ? at - from : 0;
-  }
-
-  /** Writes transactions that `countFolding` has counted, as one command. */
-  writeFolded(
-    transactions: readonly { readonly changes: readonly Change[] }[],
-    from: number,
-    count: number,
-    target: CommandTarget,
-  ): EncodedCommands {
-    this.#target = target;
-    target.start(names.mset, 1 + 2 * count);
-    for (let at = from; at < from + count; at++) this.#msetPair(transactions[at].changes[0]);
-    return oneCommand;
   }
 
   #msetPair(change: Change): void {
@@ -247,7 +214,7 @@ export class RedisCommandWriter {
       return end;
     }
     this.#commands++;
-    this.#target.start(names.mset, 1 + 2 * (end - from));
+    this.#target.start(mset, 1 + 2 * (end - from));
     for (let at = from; at < end; at++) this.#msetPair(changes[at]);
     return end;
   }
@@ -460,15 +427,6 @@ const endOfRun = (changes: readonly Change[], from: number, first: Change & { ke
   return end;
 };
 
-/** Elements in one command: beyond it the target would be busy too long at a time. */
-const maxFolded = 1000;
-const maxFoldedBytes = 1024 * 1024;
-
-const isPlainSet = (change: Change): change is WholeValuePut =>
-  change.op === 'put' && change.type === 'string' && change.ttlAt === undefined;
-
-const oneCommand: EncodedCommands = { commands: 1, unsupported: [], flushes: false };
-
 /** The shortest text that reads back as the same double. */
 const scoreText = (score: number): string => {
   if (score === Number.POSITIVE_INFINITY) return 'inf';
@@ -495,7 +453,6 @@ return redis.status_reply('OK')`;
 
 const names = {
   set: commandName('SET'),
-  mset: commandName('MSET'),
   del: commandName('DEL'),
   hset: commandName('HSET'),
   hdel: commandName('HDEL'),
@@ -521,4 +478,9 @@ const names = {
 } as const;
 
 const noBytes: Buffer = Buffer.alloc(0);
-const nowhere: CommandTarget = { start: () => undefined, bytes: () => undefined, text: () => undefined };
+const nowhere: CommandTarget = {
+  start: () => undefined,
+  bytes: () => undefined,
+  slice: () => undefined,
+  text: () => undefined,
+};

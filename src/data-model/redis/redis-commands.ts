@@ -1,6 +1,7 @@
 import type { ByteWriter } from '../../resp/index.js';
 import type { Change } from '../change.js';
 import { ArrayCommandTarget, type RedisCommand, RespCommandTarget } from './command-target.js';
+import { FoldedSets } from './folded-sets.js';
 import { RedisCommandWriter } from './redis-command-writer.js';
 import type { EncodedCommands, RedisMapping, UnsupportedChange } from './redis-mapping.js';
 
@@ -15,10 +16,12 @@ import type { EncodedCommands, RedisMapping, UnsupportedChange } from './redis-m
  */
 export class CommandEncoder {
   readonly #writer: RedisCommandWriter;
+  readonly #folded: FoldedSets | undefined;
   #last: EncodedCommands = { commands: 0, unsupported: [], flushes: false };
 
   constructor(mapping: RedisMapping = {}) {
     this.#writer = new RedisCommandWriter(mapping);
+    this.#folded = mapping.foldSets ? new FoldedSets(this.#writer.prefixes) : undefined;
   }
 
   /** Appends the commands; returns how many. Then `unsupported` and `flushes` tell about this transaction. */
@@ -36,12 +39,13 @@ export class CommandEncoder {
     transactions: readonly { readonly changes: readonly Change[] }[],
     from: number,
   ): number {
-    const folding = this.#writer.countFolding(transactions, from);
+    const folding = this.#folded?.count(transactions, from) ?? 0;
     if (folding === 0) {
       this.append(out, transactions[from]);
       return from + 1;
     }
-    this.#last = this.#writer.writeFolded(transactions, from, folding, new RespCommandTarget(out));
+    this.#folded?.write(transactions, from, folding, new RespCommandTarget(out));
+    this.#last = oneCommand;
     return from + folding;
   }
 
@@ -59,12 +63,12 @@ export class CommandEncoder {
 
   /** What the keys of a namespace start with in the target; undefined when it has no place there. */
   prefixOf(ns: string): Buffer | undefined {
-    return this.#writer.prefixOf(ns);
+    return this.#writer.prefixes.get(ns);
   }
 
   /** How many namespaces have a place in the target. */
   get namespaceCount(): number {
-    return this.#writer.namespaceCount;
+    return this.#writer.prefixes.size;
   }
 
   /** Changes of the last transaction for which no command was written: the target cannot take them. */
@@ -84,12 +88,14 @@ export class CommandEncoder {
     for (const change of transaction.changes) {
       if (!('key' in change) || change.key === last || change.op === 'propagate') continue;
       last = change.key;
-      const prefix = this.#writer.prefixOf(change.ns);
+      const prefix = this.#writer.prefixes.get(change.ns);
       if (prefix !== undefined) keys.push(prefix.length === 0 ? last : Buffer.concat([prefix, last]));
     }
     return keys;
   }
 }
+
+const oneCommand: EncodedCommands = { commands: 1, unsupported: [], flushes: false };
 
 /** The Redis commands that bring about changes, as arrays of words. */
 export const toRedisCommands = (
