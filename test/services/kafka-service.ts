@@ -7,6 +7,7 @@ import { acceptsConnections, type Daemon, freePort, startDaemon, throwAwayDirect
 import { cacheDirectory, ensurePrograms, run } from './tools.js';
 
 export interface KafkaService {
+  readonly version: KafkaVersion;
   readonly brokers: readonly string[];
   readonly port: number;
   /** Ports of the further listeners, by name. */
@@ -54,8 +55,9 @@ export interface KafkaOptions {
 
 /** A real Apache Kafka broker (KRaft, one node) on the JVM; its jars come from Maven once and stay in the cache. */
 export const startKafka = async (options: KafkaOptions = {}): Promise<KafkaService> => {
-  const { version = '4.1.0', settings = {}, listeners = {}, scramUsers = {}, jvm = 'light' } = options;
+  const { settings = {}, listeners = {}, scramUsers = {}, jvm = 'light' } = options;
   ensurePrograms(['java']);
+  const version = versionFor(options.version ?? '4.1.0');
   const classPath = fetchJars(version);
   const directory = throwAwayDirectory('kafka');
   const port = await freePort();
@@ -128,6 +130,7 @@ export const startKafka = async (options: KafkaOptions = {}): Promise<KafkaServi
     });
   let daemon = await start();
   return {
+    version,
     brokers: [`127.0.0.1:${port}`],
     port,
     listenerPorts,

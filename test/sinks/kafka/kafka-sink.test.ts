@@ -582,7 +582,8 @@ const produceByJava = (kafka: KafkaService, topic: string, keys: readonly string
         '-Dfile.encoding=UTF-8',
         '-cp',
         kafka.classPath,
-        'org.apache.kafka.tools.ConsoleProducer',
+        // In 3.x it was elsewhere.
+        kafka.version === '3.9.1' ? 'kafka.tools.ConsoleProducer' : 'org.apache.kafka.tools.ConsoleProducer',
         ...words,
         ...properties,
       ],
