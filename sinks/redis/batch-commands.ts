@@ -1,6 +1,7 @@
 import { type ByteWriter, CommandEncoder, type Rejection, type Transaction } from '../../src/kit/index.js';
 import { type CommandPlace, placeOfCommand } from './command-places.js';
 import { DatabaseCommands } from './database-commands.js';
+import { rejectTooLarge } from './largest-word.js';
 import { type NamespaceTargets, prefixesOf } from './namespace-targets.js';
 import type { SentReplies } from './sent-replies.js';
 
@@ -8,8 +9,13 @@ import type { SentReplies } from './sent-replies.js';
 export interface BatchCommands {
   /** Databases that are used beside the connection's own. */
   readonly databases: readonly number[];
-  /** Appends the commands and sends the larger part of them. */
-  write(transactions: readonly Transaction[], out: ByteWriter, sent: SentReplies): WrittenCommands;
+  /** Appends the commands and sends the larger part of them; but none with a word beyond `largestWordBytes`. */
+  write(
+    transactions: readonly Transaction[],
+    out: ByteWriter,
+    sent: SentReplies,
+    largestWordBytes: number,
+  ): WrittenCommands;
 }
 
 export interface WrittenCommands {
@@ -34,16 +40,30 @@ class PrefixCommands implements BatchCommands {
     this.#encoder = new CommandEncoder({ prefixes, foldSets: true });
   }
 
-  write(transactions: readonly Transaction[], out: ByteWriter, sent: SentReplies): WrittenCommands {
+  write(
+    transactions: readonly Transaction[],
+    out: ByteWriter,
+    sent: SentReplies,
+    largestWordBytes: number,
+  ): WrittenCommands {
     const rejections: Rejection[] = [];
     for (let at = 0; at < transactions.length; ) {
+      const before = out.length;
       const end = this.#encoder.appendNext(out, transactions, at);
-      sent.expect(this.#encoder.commands);
-      for (const { change, reason } of this.#encoder.unsupported)
-        rejections.push({ transaction: at, change, reason });
+      const { commands, unsupported } = this.#encoder;
+      for (const { change, reason } of unsupported) rejections.push({ transaction: at, change, reason });
+      const tooLarge =
+        out.length - before > largestWordBytes
+          ? rejectTooLarge(transactions, at, end, this.#encoder, largestWordBytes)
+          : none;
+      rejections.push(...tooLarge);
+      if (tooLarge.length > 0) out.truncate(before);
+      else sent.expect(commands);
       sent.sendLargeParts();
       at = end;
     }
     return { rejections, placeOf: (command) => placeOfCommand(transactions, command, this.#encoder) };
   }
 }
+
+const none: readonly never[] = [];

@@ -8,6 +8,7 @@ import {
 } from '../../src/kit/index.js';
 import type { BatchCommands, WrittenCommands } from './batch-commands.js';
 import { type CommandPlace, placeOfCommand } from './command-places.js';
+import { rejectTooLarge } from './largest-word.js';
 import { type NamespaceTargets, prefixesOf } from './namespace-targets.js';
 import type { SentReplies } from './sent-replies.js';
 
@@ -45,7 +46,12 @@ export class DatabaseCommands implements BatchCommands {
     }
   }
 
-  write(transactions: readonly Transaction[], out: ByteWriter, sent: SentReplies): WrittenCommands {
+  write(
+    transactions: readonly Transaction[],
+    out: ByteWriter,
+    sent: SentReplies,
+    largestWordBytes: number,
+  ): WrittenCommands {
     const rejections: Rejection[] = [];
     const before = sent.expected;
     let selected = this.#home;
@@ -68,9 +74,20 @@ export class DatabaseCommands implements BatchCommands {
           const firstCommand = sent.expected - before;
           runs.push({ transaction, from, to, database, firstCommand });
           const encoder = this.#encoderOf(database);
-          sent.expect(encoder.append(out, { changes: changes.slice(from, to) }));
-          for (const { change, reason } of encoder.unsupported)
-            rejections.push({ transaction, change: from + change, reason });
+          const run = { changes: changes.slice(from, to) };
+          const behind = out.length;
+          const commands = encoder.append(out, run);
+          const refused = encoder.unsupported.map(({ change, reason }) => ({
+            change: from + change,
+            reason,
+          }));
+          if (out.length - behind > largestWordBytes)
+            for (const { change, reason } of rejectTooLarge([run], 0, 1, encoder, largestWordBytes)) {
+              refused.push({ change: from + change, reason });
+              out.truncate(behind);
+            }
+          if (out.length > behind) sent.expect(commands);
+          for (const { change, reason } of refused) rejections.push({ transaction, change, reason });
         }
         from = to;
       }

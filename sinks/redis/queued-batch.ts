@@ -22,6 +22,16 @@ export interface Execution {
   readonly fields: Reply | undefined;
 }
 
+/** Where a batch goes, and what is known of the server there. */
+export interface ServerConnection {
+  readonly connection: RespConnection;
+  /** What the batch is encoded into: in use until all replies are there. */
+  readonly out: ByteWriter;
+  /** Whether it counts commands that fail. */
+  readonly countsErrors: boolean;
+  readonly largestWordBytes: number;
+}
+
 /**
  * A batch as far as it takes no effect by itself: MULTI and its commands, which the server queues. Large ones are on
  * their way to the server while the rest is encoded. Then `execute` or `discard`, once.
@@ -39,14 +49,13 @@ export class QueuedBatch {
   /** Whether the server counts the commands that fail. */
   readonly #hasMark: boolean;
 
-  /** @param out what the batch is encoded into: in use until all replies are there */
   constructor(
     transactions: readonly Transaction[],
     commands: BatchCommands,
     control: ControlKey,
-    to: { readonly connection: RespConnection; readonly out: ByteWriter; readonly countsErrors: boolean },
+    to: ServerConnection,
   ) {
-    const { connection, out, countsErrors } = to;
+    const { connection, out, countsErrors, largestWordBytes } = to;
     this.transactions = transactions;
     this.#control = control;
     this.#out = out;
@@ -58,7 +67,7 @@ export class QueuedBatch {
     this.commandsFrom = this.#hasMark ? 1 : 0;
     this.#sent.expect(1 + this.commandsFrom);
     const before = this.#sent.expected;
-    this.#written = commands.write(transactions, out, this.#sent);
+    this.#written = commands.write(transactions, out, this.#sent, largestWordBytes);
     this.commands = this.#sent.expected - before;
   }
 

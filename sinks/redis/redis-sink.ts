@@ -22,6 +22,7 @@ import { type BatchCommands, batchCommands } from './batch-commands.js';
 import { checkRedis, requireDatabases } from './check-redis.js';
 import type { CommandPlace } from './command-places.js';
 import { ControlKey } from './control-key.js';
+import { defaultLargestWordBytes, readLargestWord } from './largest-word.js';
 import type { NamespaceTargets } from './namespace-targets.js';
 import { Ownership } from './ownership.js';
 import { type Execution, QueuedBatch } from './queued-batch.js';
@@ -82,6 +83,7 @@ export class RedisSink implements Sink {
   /** What the control key holds, as of the claim or the last write. */
   #held: Claim = { epoch: 0, position: null };
   #countsErrors = false;
+  #largestWordBytes = defaultLargestWordBytes;
   readonly #ownership = new Ownership();
 
   constructor(options: RedisSinkOptions, context: PluginContext) {
@@ -100,6 +102,7 @@ export class RedisSink implements Sink {
       const connection = await this.#connect(signal);
       this.#connection = connection;
       await requireDatabases(connection, this.#commands.databases, this.#address.database ?? 0);
+      this.#largestWordBytes = await readLargestWord(connection);
       this.#held = await this.#claimControl(connection);
       return this.#held;
     } catch (error) {
@@ -185,8 +188,12 @@ export class RedisSink implements Sink {
 
   #queue(connection: RespConnection, transactions: readonly Transaction[]): QueuedBatch {
     const [out] = this.#writers.reverse();
-    const to = { connection, out, countsErrors: this.#countsErrors };
-    return new QueuedBatch(transactions, this.#commands, this.#control, to);
+    return new QueuedBatch(transactions, this.#commands, this.#control, {
+      connection,
+      out,
+      countsErrors: this.#countsErrors,
+      largestWordBytes: this.#largestWordBytes,
+    });
   }
 
   /** The server forgets what was sent ahead, and is armed again. False when somebody else has claimed meanwhile. */

@@ -5,12 +5,15 @@ import { sinkConformance } from '../../src/kit/conformance/index.js';
 import { type RedisClusterService, startRedisCluster } from '../services/index.js';
 import { silentContext } from '../support/silent-context.js';
 
+const largestWordBytes = 2 * 1024 * 1024;
 let service: RedisClusterService;
 let client: Cluster;
 beforeAll(async () => {
   service = await startRedisCluster();
   client = new Cluster([{ host: '127.0.0.1', port: service.ports[0] ?? 0 }]);
   await client.ping();
+  for (const node of client.nodes('master'))
+    await node.config('SET', 'proto-max-bulk-len', `${largestWordBytes}`);
 }, 60_000);
 afterAll(async () => {
   client.disconnect();
@@ -38,6 +41,7 @@ sinkConformance('redis cluster', {
     return state;
   },
   fencing: 'epoch',
+  refusable: { key: Buffer.from('too large'), value: Buffer.alloc(largestWordBytes + 1, 'x') },
   stall: async () => {
     for (const node of client.nodes('master')) await node.call('CLIENT', 'PAUSE', '600000', 'WRITE');
     return async () => {

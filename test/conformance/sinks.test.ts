@@ -63,10 +63,11 @@ sinkConformance('stdout', {
   clean: async () => listen(),
 });
 
+const largestWordBytes = 2 * 1024 * 1024;
 let redis: RedisService;
 let client: Redis;
 beforeAll(async () => {
-  redis = await startRedis();
+  redis = await startRedis(['--proto-max-bulk-len', `${largestWordBytes}`]);
   client = new Redis(redis.url);
 });
 afterAll(async () => {
@@ -92,6 +93,7 @@ sinkConformance('redis', {
     return state;
   },
   fencing: 'epoch',
+  refusable: { key: Buffer.from('too large'), value: Buffer.alloc(largestWordBytes + 1, 'x') },
   disconnect: () => client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'),
   stall: async () => {
     await client.call('CLIENT', 'PAUSE', '600000', 'WRITE');

@@ -109,6 +109,56 @@ describe('the redis sink', () => {
     expect((await open().claim(signal)).position).toEqual(last.position);
   });
 
+  it('rejects a value that is too large for the target, in whichever database, and takes the rest', async () => {
+    const small = await startRedis(['--proto-max-bulk-len', '1mb']);
+    try {
+      for (const orders of ['orders:', 3]) {
+        const positionKey = `position of ${orders}`;
+        const sink = open({ url: small.url, positionKey, namespaces: { default: '', orders } });
+        const claim = await sink.claim(signal);
+        const start = engine.sequence;
+        commands.run('SET', 'a', '1');
+        new CommandRunner(engine, 'orders').run(
+          'HSET',
+          `h${orders}`,
+          'f',
+          Buffer.alloc(1024 * 1024 + 1),
+          'g',
+          '2',
+        );
+        commands.run('SET', 'b', Buffer.alloc(1024 * 1024 + 1));
+        commands.run('SET', 'c', Buffer.alloc(1024 * 1024));
+        const batch = { ...(await batches.take()), previous: claim.position };
+        const large = batch.transactions[1].changes.findIndex(
+          (change) => 'field' in change && `${change.field}` === 'f',
+        );
+        const outcome = await sink.write(batch, claim);
+        expect(outcome).toMatchObject({
+          kind: 'poison',
+          rejections: [
+            { transaction: 1, change: large, reason: expect.stringContaining('1048576 bytes') },
+            { transaction: 2, change: 0 },
+          ],
+        });
+        const transactions = batch.transactions.map((transaction, at) => ({
+          ...transaction,
+          changes: transaction.changes.filter((_, change) => at % 3 === 0 || (at === 1 && change !== large)),
+        }));
+        expect(await sink.write({ ...batch, transactions }, claim)).toEqual({ kind: 'durable' });
+        expect(batch.position.sequence).toBeGreaterThan(start);
+      }
+      const client = new Redis(small.port);
+      expect(await client.mget('a', 'b')).toEqual(['1', null]);
+      expect(await client.strlen('c')).toBe(1024 * 1024);
+      expect(await client.hgetall('orders:horders:')).toEqual({ g: '2' });
+      await client.select(3);
+      expect(await client.hgetall('h3')).toEqual({ g: '2' });
+      client.disconnect();
+    } finally {
+      await small.stop();
+    }
+  });
+
   it('names the change behind a command that was refused in another database', async () => {
     const bare = await startRedis(['--rename-command', 'ZADD', '']);
     try {

@@ -7,6 +7,7 @@ import {
   type Position,
   parseRedisUrl,
   positionOwner,
+  type RedisCommand,
   type Rejection,
   type Reply,
   ReplyError,
@@ -17,6 +18,7 @@ import {
   type WriteOutcome,
 } from '../../../src/kit/index.js';
 import { readControlState } from '../control-key.js';
+import { defaultLargestWordBytes, readLargestWord, rejectTooLarge } from '../largest-word.js';
 import { type NamespaceTargets, prefixesOf, requireOneDatabase } from '../namespace-targets.js';
 import { Ownership, overtaken } from '../ownership.js';
 import { asSinkError, refusalKind } from '../refusal.js';
@@ -76,6 +78,7 @@ export class RedisClusterSink implements Sink {
   /** Of the root key: what is older in the slots' keys does not count. */
   #born = 0;
   #isConnected = false;
+  #largestWordBytes = defaultLargestWordBytes;
   readonly #ownership = new Ownership();
   #writing: Promise<unknown> = Promise.resolve();
 
@@ -97,6 +100,8 @@ export class RedisClusterSink implements Sink {
     try {
       await this.#nodes.refresh(signal);
       await this.#nodes.connectAll(signal);
+      for (const master of this.#nodes.masters.slice(0, 1))
+        this.#largestWordBytes = await readLargestWord(await this.#nodes.connection(master, signal));
       this.#held = await this.#claimAll(signal);
       this.#isConnected = true;
       return this.#held;
@@ -241,10 +246,17 @@ export class RedisClusterSink implements Sink {
         for (const word of command) words.push(word);
       }
       requireCallable(group.slot, words.length);
-      rejections.push(...unspeakable(group, commands));
+      rejections.push(...unspeakable(group, commands), ...this.#tooLarge(group, commands));
       calls.push({ slot: group.slot, words });
     }
     return calls;
+  }
+
+  #tooLarge(group: SlotGroup, commands: readonly RedisCommand[]): Rejection[] {
+    const limit = this.#largestWordBytes;
+    if (!commands.some((words) => words.some(({ length }) => length > limit))) return [];
+    const rejections = rejectTooLarge([group], 0, 1, this.#encoder, limit);
+    return rejections.map(({ change, reason }) => ({ ...group.places[change], reason }));
   }
 
   /** Masters without a part get an empty one, in some slot of theirs. */
