@@ -1,3 +1,5 @@
+import { commandName } from './command-names.js';
+
 /** What a client may send; each limit is counted as the bytes arrive, never allocated ahead. */
 export interface RequestLimits {
   /** Longest inline command line, in bytes. */
@@ -27,8 +29,9 @@ export const unauthenticatedRequestLimits: RequestLimits = {
 /**
  * Reads commands from the bytes of a connection, whole or in pieces: RESP arrays of bulk strings, and inline lines.
  *
- * Arguments are views of the chunks where they lie in one chunk, copies where they do not. A protocol error ends the
- * stream: `error` then holds the text for the client. Hot: bench `server`.
+ * Arguments are views of the chunks where they lie in one chunk, copies where they do not, and names are shared: they
+ * are for reading only. A protocol error ends the stream: `error` then holds the text for the client.
+ * Hot: bench `server`.
  *
  * @example
  * parser.feed(chunk);
@@ -129,7 +132,10 @@ export class RequestParser {
     }
     if (this.#bytes[end] !== carriageReturn || this.#bytes[end + 1] !== lineFeed)
       return this.#fail('invalid bulk terminator');
-    this.#partial.push(this.#bytes.subarray(this.#at, end));
+    const isName = this.#partial.length === 0;
+    this.#partial.push(
+      isName ? commandName(this.#bytes, this.#at, end) : this.#bytes.subarray(this.#at, end),
+    );
     this.#at = end + 2;
     this.#bulkLength = -1;
     this.#argumentsLeft--;

@@ -74,6 +74,7 @@ export class CommandTable {
 
 /** For names: a call of Buffer's own comparison costs more. */
 const isEqual = (left: Buffer, right: Buffer): boolean => {
+  if (left === right) return true;
   if (left.length !== right.length) return false;
   for (let at = 0; at < left.length; at++) if (left[at] !== right[at]) return false;
   return true;

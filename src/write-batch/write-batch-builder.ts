@@ -25,6 +25,8 @@ export class WriteBatchBuilder {
   #bytes: Buffer;
   #length = batchHeaderBytes;
   #count = 0;
+  /** What `finish` returned last: batches of one shape have one length, and a view costs. */
+  #finished: Buffer = noBytes;
 
   constructor(capacityBytes = 256) {
     this.#bytes = Buffer.allocUnsafe(Math.max(capacityBytes, batchHeaderBytes));
@@ -123,7 +125,8 @@ export class WriteBatchBuilder {
   finish(sequence = 0): Buffer {
     writeU64(this.#bytes, 0, sequence);
     writeU32(this.#bytes, 8, this.#count);
-    return this.#bytes.subarray(0, this.#length);
+    if (this.#finished.length !== this.#length) this.#finished = this.#bytes.subarray(0, this.#length);
+    return this.#finished;
   }
 
   #start(columnFamily: number, shortTag: number, tagInCf: number, payloadBytes: number): void {
@@ -138,16 +141,12 @@ export class WriteBatchBuilder {
   }
 
   #string(bytes: Uint8Array): void {
-    this.#length = writeVarint32(this.#bytes, this.#length, bytes.length);
-    this.#bytes.set(bytes, this.#length);
-    this.#length += bytes.length;
+    this.#length = copyTo(this.#bytes, writeVarint32(this.#bytes, this.#length, bytes.length), bytes);
   }
 
   #joined(start: Uint8Array, end: Uint8Array): void {
     const at = writeVarint32(this.#bytes, this.#length, start.length + end.length);
-    this.#bytes.set(start, at);
-    this.#bytes.set(end, at + start.length);
-    this.#length = at + start.length + end.length;
+    this.#length = copyTo(this.#bytes, copyTo(this.#bytes, at, start), end);
   }
 
   #reserve(more: number): void {
@@ -156,8 +155,21 @@ export class WriteBatchBuilder {
     const grown = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2));
     this.#bytes.copy(grown, 0, 0, this.#length);
     this.#bytes = grown;
+    this.#finished = noBytes;
   }
 }
+
+const noBytes = Buffer.alloc(0);
+
+/** Returns where the copy ends. For the few bytes of most keys a loop is quicker than a call of `set`. */
+const copyTo = (target: Buffer, at: number, bytes: Uint8Array): number => {
+  const { length } = bytes;
+  if (length > longestLooped) target.set(bytes, at);
+  else for (let i = 0; i < length; i++) target[at + i] = bytes[i];
+  return at + length;
+};
+
+const longestLooped = 32;
 
 /** Bytes that a `str` of this many bytes takes. */
 export const stringFieldLength = (byteLength: number): number => varint32Length(byteLength) + byteLength;

@@ -75,6 +75,7 @@ export class PubSub {
   }
 
   isSubscriber(connection: Connection): boolean {
+    if (this.#namesOf.size === 0) return false; // asked before each command
     return this.countOf(connection) > 0 || (this.#namesOf.get(connection)?.shard.size ?? 0) > 0;
   }
 
