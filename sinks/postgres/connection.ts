@@ -1,7 +1,5 @@
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { Client, type QueryResult, type QueryResultRow } from 'pg';
-import { from as copyFrom } from 'pg-copy-streams';
+import { Exchange, type Step } from './exchange.js';
 
 export interface ConnectionOptions {
   /** postgres://[user[:password]@]host[:port]/database[?sslmode=…] */
@@ -15,7 +13,7 @@ export interface ConnectionOptions {
 export class Connection {
   readonly #client: Client;
   #loss: Error | undefined;
-  #ahead: string[] = [];
+  #ahead: Step[] = [];
 
   private constructor(client: Client) {
     this.#client = client;
@@ -55,32 +53,29 @@ export class Connection {
   }
 
   /**
-   * Leaves a statement of which nothing is awaited to go out in front of the next one, in the same message: each
-   * round trip less counts. What it fails with, the next one fails with.
+   * Leaves statements of which nothing is awaited to go out in front of the next one, in the same message: each round trip
+   * less counts. What they fail with, the next one fails with.
    */
-  ahead(statement: string): void {
-    this.#ahead.push(statement);
+  ahead(...steps: readonly (string | Step)[]): void {
+    for (const step of steps) this.#ahead.push(typeof step === 'string' ? { statement: step } : step);
   }
 
-  /** One statement, with values for its parameters if it has any. */
+  /** Commits what is open and ahead. */
+  async commit(): Promise<void> {
+    this.ahead('COMMIT');
+    const done = await this.#sendAhead();
+    if (done !== 'COMMIT') throw new Error(`COMMIT was answered with ${done}`);
+  }
+
+  /** Some statements without parameters, or one with values for them; the result is that of the last. */
   async query<Row extends QueryResultRow>(
     statement: string,
     values?: readonly unknown[],
   ): Promise<QueryResult<Row>> {
-    if (values === undefined) {
-      const result: unknown = await this.#client.query<Row>(this.#withAhead(statement));
-      // Of several statements in a message, each has a result.
-      return (Array.isArray(result) ? result.at(-1) : result) as QueryResult<Row>;
-    }
-    // Only a message without parameters may hold several statements.
-    if (this.#ahead.length > 0) await this.#client.query(this.#withAhead());
-    return await this.#client.query<Row>(statement, [...values]);
-  }
-
-  /** Sends blocks of COPY data, taking the next one when the server has taken the last. */
-  async copyIn(statement: string, blocks: Iterable<Buffer>): Promise<void> {
-    const rows = this.#client.query(copyFrom(this.#withAhead(statement)));
-    await pipeline(Readable.from(blocks, { objectMode: true, highWaterMark: 1 }), rows);
+    if (this.#ahead.length > 0) await this.#sendAhead();
+    if (values !== undefined) return await this.#client.query<Row>(statement, [...values]);
+    const result: unknown = await this.#client.query<Row>(statement);
+    return (Array.isArray(result) ? result.at(-1) : result) as QueryResult<Row>;
   }
 
   /** Undoes the open transaction, and forgets what was to go ahead. */
@@ -95,10 +90,10 @@ export class Connection {
     await this.#client.end().catch(() => undefined);
   }
 
-  #withAhead(...statements: readonly string[]): string {
-    const all = [...this.#ahead, ...statements];
+  async #sendAhead(): Promise<string> {
+    const steps = this.#ahead;
     this.#ahead = [];
-    return all.join(';\n');
+    return await this.#client.query(new Exchange(steps)).done;
   }
 }
 

@@ -39,7 +39,7 @@ const refusalOf = async (
 ): Promise<string | undefined> => {
   connection.ahead('BEGIN');
   try {
-    await layout.apply(connection, firstChanges(transactions, count));
+    await layout.encode(firstChanges(transactions, count)).apply(connection);
     // Constraints that are checked at the commit.
     await connection.query('SET CONSTRAINTS ALL IMMEDIATE');
     return undefined;

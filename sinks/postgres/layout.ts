@@ -10,13 +10,18 @@ export interface Layout {
   readonly tables: readonly TableName[];
   /** Makes or checks the tables, once for each connection. @throws TailraceError `SINK_REFUSED` */
   prepare(connection: Connection): Promise<void>;
-  /** The changes that no row of these tables can hold. */
-  rejections(transactions: readonly Transaction[]): Rejection[];
+  /** What changes become in these tables; nothing is sent yet. */
+  encode(transactions: readonly Transaction[]): EncodedBatch;
   /** What an error of `apply` means that no single change is to blame for; undefined when it is an ordinary one. */
   explain?(error: unknown): TailraceError | undefined;
+}
+
+export interface EncodedBatch {
+  /** The changes that no row of these tables can hold; as long as there are any, nothing can be carried out. */
+  readonly rejections: readonly Rejection[];
   /**
-   * Carries out changes, of which none is to be rejected, within the open transaction. The last statements may be left
-   * to go ahead of the next one.
+   * Carries out the changes within the open transaction, once. The last statements may be left to go ahead of the next
+   * one.
    */
-  apply(connection: Connection, transactions: readonly Transaction[]): Promise<void>;
+  apply(connection: Connection): Promise<void>;
 }

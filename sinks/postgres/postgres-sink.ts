@@ -12,7 +12,7 @@ import { checkDatabase } from './check-database.js';
 import { CommitSync } from './commit-sync.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import { findRefused } from './find-refused.js';
-import type { Layout } from './layout.js';
+import type { EncodedBatch, Layout } from './layout.js';
 import { overtaken, PositionTable } from './position-table.js';
 import { asSinkError, errorKind, reasonOf, sqlStateOf } from './refusal.js';
 
@@ -84,12 +84,12 @@ export class PostgresSink implements Sink {
       return { kind: 'unknown', error: connection?.loss ?? new Error('the sink is not connected') };
     if (claim.epoch !== this.#held.epoch || !isSamePosition(batch.previous, this.#held.position))
       return { kind: 'fenced', error: this.#moved() };
-    const rejections = this.#layout.rejections(batch.transactions);
-    if (rejections.length > 0) return { kind: 'poison', rejections };
+    const encoded = this.#layout.encode(batch.transactions);
+    if (encoded.rejections.length > 0) return { kind: 'poison', rejections: encoded.rejections };
     await this.#commits.begin();
     const timer = setTimeout(() => void connection.close(), this.#options.writeTimeoutMs);
     try {
-      await this.#execute(connection, batch);
+      await this.#execute(connection, batch, encoded);
       return this.#syncsEach
         ? { kind: 'durable' }
         : { kind: 'accepted', durable: this.#commits.whenDurable() };
@@ -121,14 +121,13 @@ export class PostgresSink implements Sink {
     await this.#disconnect();
   }
 
-  async #execute(connection: Connection, batch: SinkBatch): Promise<void> {
+  async #execute(connection: Connection, batch: SinkBatch, encoded: EncodedBatch): Promise<void> {
     const { epoch, position } = this.#held;
     connection.ahead('BEGIN');
     if (!this.#syncsEach) connection.ahead('SET LOCAL synchronous_commit = off');
     connection.ahead(this.#positions.advance(epoch, position, batch.position));
-    await this.#layout.apply(connection, batch.transactions);
-    const { command } = await connection.query('COMMIT');
-    if (command !== 'COMMIT') throw new Error(`COMMIT was answered with ${command}`);
+    await encoded.apply(connection);
+    await connection.commit();
     this.#held = { epoch, position: batch.position };
   }
 

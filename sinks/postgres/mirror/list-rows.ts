@@ -1,6 +1,6 @@
+import { ArrayRows } from '../array-rows.js';
 import type { KeyPlan } from '../batch-fold.js';
 import type { Connection } from '../connection.js';
-import { StagedRows } from '../staged-rows.js';
 import { type ListEnds, ListWindow } from './list-window.js';
 import { type ByteColumns, keyColumns, listsTable } from './mirror-tables.js';
 
@@ -12,13 +12,13 @@ export const applyLists = async (
   bytes: ByteColumns,
 ): Promise<void> => {
   const ends = await readEnds(connection, table, plans, bytes);
-  const windows = new StagedRows('list_windows', [
+  const windows = new ArrayRows([
     ...keyColumns(bytes),
     { name: 'first', type: 'bigint' },
     { name: 'next', type: 'bigint' },
   ]);
   const { element, contents } = listsTable(bytes);
-  const written = new StagedRows('lists', [...keyColumns(bytes), ...element, ...contents]);
+  const written = new ArrayRows([...keyColumns(bytes), ...element, ...contents]);
   for (const [at, { ns, key, list }] of plans.entries()) {
     const before = ends[at];
     const window = new ListWindow(before);
@@ -39,18 +39,15 @@ export const applyLists = async (
       row.bytes(value);
     }
   }
-  if (windows.count > 0) {
-    await windows.send(connection);
-    connection.ahead(
-      `DELETE FROM ${table} t USING ${windows.name} s
-      WHERE t.ns = s.ns AND t.key = s.key AND (t.position < s.first OR t.position >= s.next)`,
-    );
-  }
-  if (written.count === 0) return;
-  await written.send(connection);
+  const isOutside = 't.position < s.first OR t.position >= s.next';
   connection.ahead(
-    `INSERT INTO ${table} (ns, key, position, value) SELECT * FROM ${written.name}
-    ON CONFLICT (ns, key, position) DO UPDATE SET value = excluded.value`,
+    ...windows.steps(
+      `DELETE FROM ${table} t USING ${windows.from} WHERE t.ns = s.ns AND t.key = s.key AND (${isOutside})`,
+    ),
+    ...written.steps(
+      `INSERT INTO ${table} (ns, key, position, value) SELECT * FROM ${written.from}
+      ON CONFLICT (ns, key, position) DO UPDATE SET value = excluded.value`,
+    ),
   );
 };
 
@@ -61,7 +58,7 @@ const readEnds = async (
   plans: readonly KeyPlan[],
   bytes: ByteColumns,
 ): Promise<readonly ListEnds[]> => {
-  const asked = new StagedRows('list_keys', [...keyColumns(bytes), { name: 'place', type: 'integer' }]);
+  const asked = new ArrayRows([...keyColumns(bytes), { name: 'place', type: 'integer' }]);
   for (const [at, { ns, key, isReset }] of plans.entries()) {
     if (isReset) continue;
     const row = asked.start();
@@ -70,15 +67,16 @@ const readEnds = async (
     row.int4(at);
   }
   const ends: ListEnds[] = plans.map(() => ({ first: 0, next: 0 }));
-  if (asked.count === 0) return ends;
-  await asked.send(connection);
-  const { rows } = await connection.query<{ place: number; first: string | null; last: string | null }>(
-    `SELECT s.place,
-      (SELECT min(t.position) FROM ${table} t WHERE t.ns = s.ns AND t.key = s.key) AS first,
-      (SELECT max(t.position) FROM ${table} t WHERE t.ns = s.ns AND t.key = s.key) AS last
-    FROM ${asked.name} s`,
-  );
-  for (const { place, first, last } of rows)
-    if (first !== null && last !== null) ends[place] = { first: Number(first), next: Number(last) + 1 };
+  for (const arrays of asked.values()) {
+    const { rows } = await connection.query<{ place: number; first: string | null; last: string | null }>(
+      `SELECT s.place,
+        (SELECT min(t.position) FROM ${table} t WHERE t.ns = s.ns AND t.key = s.key) AS first,
+        (SELECT max(t.position) FROM ${table} t WHERE t.ns = s.ns AND t.key = s.key) AS last
+      FROM ${asked.from}`,
+      arrays,
+    );
+    for (const { place, first, last } of rows)
+      if (first !== null && last !== null) ends[place] = { first: Number(first), next: Number(last) + 1 };
+  }
   return ends;
 };

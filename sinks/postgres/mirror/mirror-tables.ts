@@ -1,6 +1,6 @@
 import type { ValueType } from '../../../src/kit/index.js';
 import type { ElementChange } from '../batch-fold.js';
-import type { CopyRows } from '../copy-rows.js';
+import type { FieldWriter } from '../field-bytes.js';
 import type { Column } from '../table-schema.js';
 import type { ByteColumn } from '../text-bytes.js';
 
@@ -11,12 +11,14 @@ export interface ElementTable {
   readonly element: readonly Column[];
   /** What the element holds; empty for those that are just there. */
   readonly contents: readonly Column[];
-  /** The type in which the columns of `element` are staged, when it is another; they are cast on the way. */
-  readonly stagedElement?: string;
+  /** The type in which the columns of `element` are sent, when it is another; they are cast on the way. */
+  readonly sentElement?: string;
+  /** The same for those of `contents`. */
+  readonly sentContents?: string;
   /** What replaces the contents of a row that is there; the new one when not given. */
   readonly merged?: string;
-  /** Writes the fields of `element` and `contents`, NULLs as contents of what is deleted. */
-  write(rows: CopyRows, change: ElementChange): void;
+  /** Writes the fields of `element`, and for what is put those of `contents`. */
+  write(rows: FieldWriter, change: ElementChange): void;
 }
 
 /** How the bytes of keys and values stand in the tables. */
@@ -44,7 +46,6 @@ export const elementTables = ({ keys, values }: ByteColumns): ReadonlyMap<ValueT
           if (change.type !== 'hash') return;
           rows.bytes(change.field);
           if (change.op === 'put') rows.bytes(change.value);
-          else rows.null();
         },
       },
     ],
@@ -69,7 +70,6 @@ export const elementTables = ({ keys, values }: ByteColumns): ReadonlyMap<ValueT
           if (change.type !== 'zset') return;
           rows.bytes(change.member);
           if (change.op === 'put') rows.float8(change.score);
-          else rows.null();
         },
       },
     ],
@@ -79,7 +79,7 @@ export const elementTables = ({ keys, values }: ByteColumns): ReadonlyMap<ValueT
         name: 'sorted_ints',
         element: [{ name: 'id', type: 'numeric(20,0)' }],
         contents: [],
-        stagedElement: 'text',
+        sentElement: 'text',
         write: (rows, change) => {
           if (change.type === 'sortedint') rows.text(String(change.id));
         },
@@ -95,14 +95,14 @@ export const elementTables = ({ keys, values }: ByteColumns): ReadonlyMap<ValueT
           { name: 'seq', type: 'numeric(20,0)' },
         ],
         contents: [{ name: 'fields', type: `${values}[]` }],
-        stagedElement: 'text',
+        sentElement: 'text',
+        sentContents: 'text', // an array of arrays would be unnested as a whole
         write: (rows, change) => {
           if (change.type !== 'stream') return;
           const dash = change.id.indexOf('-');
           rows.text(change.id.slice(0, dash));
           rows.text(change.id.slice(dash + 1));
-          if (change.op === 'put') rows.array(values === 'text' ? textType : byteaType, change.fields);
-          else rows.null();
+          if (change.op === 'put') rows.text(arrayText(change.fields, values));
         },
       },
     ],
@@ -137,9 +137,15 @@ export const elementTables = ({ keys, values }: ByteColumns): ReadonlyMap<ValueT
   return new Map(tables);
 };
 
-/** Object identifiers of types, from the server's pg_type. */
-const byteaType = 17;
-const textType = 25;
+/** As the server reads an array from text: every element in quotes, byteas in hexadecimal digits. */
+const arrayText = (elements: readonly Uint8Array[], type: ByteColumn): string => {
+  const quoted = elements.map((element) => {
+    const bytes = Buffer.from(element.buffer, element.byteOffset, element.length);
+    if (type === 'bytea') return `"\\\\x${bytes.toString('hex')}"`;
+    return `"${bytes.toString().replaceAll(/["\\]/g, '\\$&')}"`;
+  });
+  return `{${quoted.join(',')}}`;
+};
 
 /** The table of strings, or of JSON documents: one row a key. */
 export const wholeTable = (

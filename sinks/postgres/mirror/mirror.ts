@@ -1,10 +1,11 @@
 import type { Rejection, Transaction, ValueType } from '../../../src/kit/index.js';
+import { ArrayRows } from '../array-rows.js';
 import { type BatchFold, foldBatch, type KeyPlan, type WholeValue } from '../batch-fold.js';
 import type { Connection } from '../connection.js';
+import type { Step } from '../exchange.js';
 import { quoted, quotedTable, type TableName } from '../identifier.js';
-import type { Layout } from '../layout.js';
-import { StagedRows } from '../staged-rows.js';
-import { ensureTable } from '../table-schema.js';
+import type { EncodedBatch, Layout } from '../layout.js';
+import { type Column, ensureTable } from '../table-schema.js';
 import { applyLists } from './list-rows.js';
 import { refusedByMirror } from './mirror-refusal.js';
 import {
@@ -21,13 +22,19 @@ export interface MirrorOptions extends ByteColumns {
   readonly schema: string;
 }
 
+/** What is to be merged into a table; nothing when there are no steps. */
+interface Merge {
+  readonly table: string;
+  readonly steps: readonly Step[];
+}
+
 /**
  * The current state as tables: one for each type, with a row for each string, document, field, member, element and entry;
  * `collections` has a row for each key that is neither string nor document, with its type and expiry.
  *
  * A batch is folded to one plan for each key. Then, in this order: cleared namespaces are emptied, what keys held before
  * is deleted where they start anew, whole values are merged, elements, lists, and the collections' own rows. The rows of
- * each step come by COPY into a temporary table and are merged by one statement.
+ * each step come as arrays and are merged by one statement.
  *
  * Nearly all keys start anew when they are set, and nearly all of these held nothing of another type. So that this is not
  * looked up for each of them, the layout knows which tables are empty: nobody else writes to them, and it looks for
@@ -37,6 +44,8 @@ export class Mirror implements Layout {
   readonly target: string;
   readonly #options: MirrorOptions;
   readonly #elements: ReadonlyMap<ValueType, ElementTable>;
+  /** The tables of elements by the type of the collection, that of lists among them. */
+  readonly #collectionTables: ReadonlyMap<ValueType, string>;
   readonly #tableNames: readonly string[];
   /** Tables that may have rows. */
   #filled = new Set<string>();
@@ -46,10 +55,9 @@ export class Mirror implements Layout {
     this.#options = options;
     this.target = `mirror ${options.schema}`;
     this.#elements = elementTables(options);
-    this.#tableNames = [
-      ...['strings', 'json', 'collections', 'lists'],
-      ...[...this.#elements.values()].map(({ name }) => name),
-    ];
+    const elements = [...this.#elements].map(([type, { name }]): [ValueType, string] => [type, name]);
+    this.#collectionTables = new Map([...elements, ['list', listsTable(options).name]]);
+    this.#tableNames = ['strings', 'json', 'collections', ...this.#collectionTables.values()];
   }
 
   get tables(): readonly TableName[] {
@@ -72,7 +80,30 @@ export class Mirror implements Layout {
     await connection.query('SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off');
   }
 
-  rejections(transactions: readonly Transaction[]): Rejection[] {
+  encode(transactions: readonly Transaction[]): EncodedBatch {
+    const rejections = this.#rejections(transactions);
+    const fold = foldBatch(rejections.length === 0 ? transactions : []);
+    const merges = [this.#wholeRows('string', fold.plans), this.#wholeRows('json', fold.plans)];
+    for (const [type, table] of this.#elements) merges.push(this.#elementRows(type, table, fold.plans));
+    const collections = this.#collectionRows(fold.plans);
+    const lists = fold.plans.filter(({ list }) => list !== undefined);
+    return {
+      rejections,
+      apply: async (connection) => {
+        if (this.#filledAsOf !== connection) await this.#lookWhatIsFilled(connection);
+        await this.#clear(connection, fold);
+        this.#reset(connection, fold.plans);
+        for (const merge of merges) this.#merge(connection, merge);
+        if (lists.length > 0) {
+          this.#filled.add('lists');
+          await applyLists(connection, this.#table('lists'), lists, this.#options);
+        }
+        this.#merge(connection, collections);
+      },
+    };
+  }
+
+  #rejections(transactions: readonly Transaction[]): Rejection[] {
     const rejections: Rejection[] = [];
     for (let transaction = 0; transaction < transactions.length; transaction++) {
       const { changes } = transactions[transaction];
@@ -82,23 +113,6 @@ export class Mirror implements Layout {
       }
     }
     return rejections;
-  }
-
-  async apply(connection: Connection, transactions: readonly Transaction[]): Promise<void> {
-    if (this.#filledAsOf !== connection) await this.#lookWhatIsFilled(connection);
-    const fold = foldBatch(transactions);
-    await this.#clear(connection, fold);
-    await this.#reset(connection, fold.plans);
-    await this.#mergeWhole(connection, 'string', fold.plans);
-    await this.#mergeWhole(connection, 'json', fold.plans);
-    for (const [type, table] of this.#elements)
-      await this.#mergeElements(connection, type, table, fold.plans);
-    const lists = fold.plans.filter(({ list }) => list !== undefined);
-    if (lists.length > 0) {
-      this.#filled.add('lists');
-      await applyLists(connection, this.#table('lists'), lists, this.#options);
-    }
-    await this.#mergeCollections(connection, fold.plans);
   }
 
   async #lookWhatIsFilled(connection: Connection): Promise<void> {
@@ -122,33 +136,34 @@ export class Mirror implements Layout {
    * anyway, of other collections what is of another type. (A key that expired at the source goes without a word, and may
    * come back as anything.)
    */
-  async #reset(connection: Connection, plans: readonly KeyPlan[]): Promise<void> {
+  #reset(connection: Connection, plans: readonly KeyPlan[]): void {
     const filled = this.#filled;
-    const staged = new StagedRows('reset', [...keyColumns(this.#options), { name: 'kept', type: 'text' }]);
+    const rows = new ArrayRows([...keyColumns(this.#options), { name: 'kept', type: 'text' }]);
     for (const { ns, key, isReset, isMade, type, whole } of plans) {
       if (!isReset && !isMade) continue;
       const kept = whole?.type ?? (isReset ? undefined : type);
       if (this.#holdsOnly(kept)) continue;
-      const row = staged.start();
+      const row = rows.start();
       row.text(ns);
       row.bytes(key);
       if (kept === undefined) row.null();
       else row.text(kept);
     }
-    if (staged.count === 0) return;
-    await staged.send(connection);
-    const deleteOf = (table: string, type: string): string =>
-      `DELETE FROM ${this.#table(table)} t USING ${staged.name} s
+    if (rows.count === 0) return;
+    const deleteFrom = (table: string, type: string): string =>
+      `DELETE FROM ${this.#table(table)} t USING ${rows.from}
       WHERE t.ns = s.ns AND t.key = s.key AND s.kept IS DISTINCT FROM ${type}`;
-    const deleteFrom = (type: ValueType) =>
-      connection.query(deleteOf(this.#tableOf(type), '$1::text'), [type]);
-    if (filled.has('strings')) await deleteFrom('string');
-    if (filled.has('json')) await deleteFrom('json');
+    if (filled.has('strings')) connection.ahead(...rows.steps(deleteFrom('strings', `'string'`)));
+    if (filled.has('json')) connection.ahead(...rows.steps(deleteFrom('json', `'json'`)));
     if (!filled.has('collections')) return;
-    const { rows } = await connection.query<{ type: ValueType }>(
-      `WITH gone AS (${deleteOf('collections', 't.type')} RETURNING t.type) SELECT DISTINCT type FROM gone`,
-    );
-    for (const { type } of rows) await deleteFrom(type);
+    const parts = [`gone AS (${deleteFrom('collections', 't.type')} RETURNING t.ns, t.key, t.type)`];
+    for (const [type, table] of this.#collectionTables)
+      if (filled.has(table))
+        parts.push(
+          `${quoted(type)} AS (DELETE FROM ${this.#table(table)} t USING gone
+          WHERE gone.type = '${type}' AND t.ns = gone.ns AND t.key = gone.key)`,
+        );
+    connection.ahead(...rows.steps(`WITH ${parts.join(', ')} SELECT`));
   }
 
   /** True when no table but those of this type has rows. */
@@ -160,16 +175,18 @@ export class Mirror implements Layout {
     return true;
   }
 
-  async #mergeWhole(
-    connection: Connection,
-    type: WholeValue['type'],
-    plans: readonly KeyPlan[],
-  ): Promise<void> {
+  #merge(connection: Connection, { table, steps }: Merge): void {
+    if (steps.length === 0) return;
+    this.#filled.add(table);
+    connection.ahead(...steps);
+  }
+
+  #wholeRows(type: WholeValue['type'], plans: readonly KeyPlan[]): Merge {
     const { name, columns } = wholeTable(type, this.#options);
-    const staged = new StagedRows(name, columns);
+    const rows = new ArrayRows(columns);
     for (const { ns, key, whole } of plans) {
       if (whole?.type !== type) continue;
-      const row = staged.start();
+      const row = rows.start();
       row.text(ns);
       row.bytes(key);
       if (type === 'json') row.jsonb(whole.value);
@@ -177,117 +194,97 @@ export class Mirror implements Layout {
       if (whole.ttlAt === undefined) row.null();
       else row.timestamp(whole.ttlAt);
     }
-    if (staged.count === 0) return;
-    this.#filled.add(name);
-    await staged.send(connection);
     const content = columns[2].name;
-    connection.ahead(
-      `INSERT INTO ${this.#table(name)} (ns, key, ${content}, expires_at) SELECT * FROM ${staged.name}
+    const steps = rows.steps(
+      `INSERT INTO ${this.#table(name)} (ns, key, ${content}, expires_at) SELECT * FROM ${rows.from}
       ON CONFLICT (ns, key) DO UPDATE SET ${content} = excluded.${content}, expires_at = excluded.expires_at`,
     );
+    return { table: name, steps };
   }
 
-  async #mergeElements(
-    connection: Connection,
-    type: ValueType,
-    table: ElementTable,
-    plans: readonly KeyPlan[],
-  ): Promise<void> {
-    const { name, element, contents, stagedElement } = table;
-    const staged = new StagedRows(name, [
+  #elementRows(type: ValueType, table: ElementTable, plans: readonly KeyPlan[]): Merge {
+    const { name, element, contents, sentElement, sentContents } = table;
+    const named = [
       ...keyColumns(this.#options),
-      ...element.map((column) => ({ ...column, type: stagedElement ?? column.type })),
-      ...contents,
-      { name: 'gone', type: 'boolean' },
+      ...element.map((column) => ({ ...column, type: sentElement ?? column.type })),
+    ];
+    const put = new ArrayRows([
+      ...named,
+      ...contents.map((column) => ({ ...column, type: sentContents ?? column.type })),
     ]);
-    let gone = 0;
+    const gone = new ArrayRows(named);
     for (const plan of plans) {
       if (plan.type !== type || plan.elements === undefined) continue;
       for (const change of plan.elements.values()) {
         const isGone = change.op === 'delete';
         if (isGone && plan.isReset) continue; // went with the key
-        if (isGone) gone++;
-        const row = staged.start();
+        const row = (isGone ? gone : put).start();
         row.text(plan.ns);
         row.bytes(plan.key);
         table.write(row, change);
-        row.bool(isGone);
       }
     }
-    if (staged.count === 0) return;
-    const cast = ({ name: column, type: columnType }: { name: string; type: string }): string =>
-      stagedElement === undefined ? `s.${quoted(column)}` : `s.${quoted(column)}::${columnType}`;
-    await staged.send(connection);
-    if (gone > 0) {
-      const isSame = element.map((column) => `t.${quoted(column.name)} = ${cast(column)}`).join(' AND ');
-      connection.ahead(
-        `DELETE FROM ${this.#table(name)} t USING ${staged.name} s
-        WHERE s.gone AND t.ns = s.ns AND t.key = s.key AND ${isSame}`,
-      );
-    }
-    if (gone === staged.count) return;
-    this.#filled.add(name);
-    const names = (columns: readonly { name: string }[]): string[] =>
-      columns.map((column) => quoted(column.name));
+    const sent = ({ name: column, type: columnType }: Column): string => `s.${quoted(column)}::${columnType}`;
+    const isSame = element.map((column) => `t.${quoted(column.name)} = ${sent(column)}`).join(' AND ');
+    const names = (columns: readonly Column[]): string[] => columns.map((column) => quoted(column.name));
     const key = ['ns', 'key', ...names(element)].join(', ');
     const merged = names(contents).map((column) => `${column} = ${table.merged ?? `excluded.${column}`}`);
-    const selected = [
-      's.ns',
-      's.key',
-      ...element.map(cast),
-      ...names(contents).map((column) => `s.${column}`),
+    const steps = [
+      ...gone.steps(
+        `DELETE FROM ${this.#table(name)} t USING ${gone.from}
+        WHERE t.ns = s.ns AND t.key = s.key AND ${isSame}`,
+      ),
+      ...put.steps(
+        `INSERT INTO ${this.#table(name)} AS held (${[key, ...names(contents)].join(', ')})
+        SELECT ${['s.ns', 's.key', ...[...element, ...contents].map(sent)].join(', ')} FROM ${put.from}
+        ON CONFLICT (${key}) DO ${merged.length === 0 ? 'NOTHING' : `UPDATE SET ${merged.join(', ')}`}`,
+      ),
     ];
-    connection.ahead(
-      `INSERT INTO ${this.#table(name)} AS held (${[key, ...names(contents)].join(', ')})
-      SELECT ${selected.join(', ')} FROM ${staged.name} s WHERE NOT s.gone
-      ON CONFLICT (${key}) DO ${merged.length === 0 ? 'NOTHING' : `UPDATE SET ${merged.join(', ')}`}`,
-    );
+    return { table: name, steps };
   }
 
   /** One row for each collection: made with its first element; changed when its expiry is, or a bitmap's size. */
-  async #mergeCollections(connection: Connection, plans: readonly KeyPlan[]): Promise<void> {
+  #collectionRows(plans: readonly KeyPlan[]): Merge {
     const { name, columns } = collectionsTable(this.#options);
-    const staged = new StagedRows(name, [
-      ...columns,
-      { name: 'sets_expiry', type: 'boolean' },
-      { name: 'is_made', type: 'boolean' },
-    ]);
+    const made = new ArrayRows(columns);
+    const expiring = new ArrayRows([...keyColumns(this.#options), ...columns.slice(3, 4)]);
     for (const { ns, key, type, expiry, size, isMade } of plans) {
-      if (type === undefined || !(isMade || expiry !== undefined)) continue;
-      const row = staged.start();
+      if (type === undefined) continue;
+      if (isMade) {
+        const row = made.start();
+        row.text(ns);
+        row.bytes(key);
+        row.text(type);
+        if (typeof expiry === 'number') row.timestamp(expiry);
+        else row.null();
+        if (size === undefined) row.null();
+        else row.int8(size);
+      }
+      if (expiry === undefined) continue;
+      const row = expiring.start();
       row.text(ns);
       row.bytes(key);
-      row.text(type);
-      if (expiry === undefined || expiry === null) row.null();
+      if (expiry === null) row.null();
       else row.timestamp(expiry);
-      if (size === undefined) row.null();
-      else row.int8(size);
-      row.bool(expiry !== undefined);
-      row.bool(isMade);
     }
-    if (staged.count === 0) return;
-    this.#filled.add(name);
-    await staged.send(connection);
     const table = this.#table(name);
-    connection.ahead(
-      `INSERT INTO ${table} AS held (ns, key, type, expires_at, size)
-      SELECT s.ns, s.key, s.type, s.expires_at, s.size FROM ${staged.name} s WHERE s.is_made
-      ON CONFLICT (ns, key) DO UPDATE SET type = excluded.type, size = GREATEST(held.size, excluded.size)
-      WHERE held.type <> excluded.type OR held.size < excluded.size OR (held.size IS NULL AND excluded.size IS NOT NULL)`,
-    );
-    connection.ahead(
-      `UPDATE ${table} t SET expires_at = s.expires_at FROM ${staged.name} s
-      WHERE s.sets_expiry AND t.ns = s.ns AND t.key = s.key AND t.expires_at IS DISTINCT FROM s.expires_at`,
-    );
+    const steps = [
+      ...made.steps(
+        `INSERT INTO ${table} AS held (ns, key, type, expires_at, size) SELECT * FROM ${made.from}
+        ON CONFLICT (ns, key) DO UPDATE SET type = excluded.type, size = GREATEST(held.size, excluded.size)
+        WHERE held.type <> excluded.type OR held.size < excluded.size OR (held.size IS NULL AND excluded.size IS NOT NULL)`,
+      ),
+      ...expiring.steps(
+        `UPDATE ${table} t SET expires_at = s.expires_at FROM ${expiring.from}
+        WHERE t.ns = s.ns AND t.key = s.key AND t.expires_at IS DISTINCT FROM s.expires_at`,
+      ),
+    ];
+    return { table: name, steps };
   }
 
   #tableOf(type: ValueType): string {
     if (type === 'string') return 'strings';
-    return type === 'json'
-      ? 'json'
-      : type === 'list'
-        ? 'lists'
-        : (this.#elements.get(type)?.name ?? 'collections');
+    return type === 'json' ? 'json' : (this.#collectionTables.get(type) ?? 'collections');
   }
 
   #table(name: string): string {
