@@ -6,6 +6,7 @@ import {
   type Sink,
   type SinkBatch,
   TailraceError,
+  type Transaction,
   type WriteOutcome,
 } from '../../src/kit/index.js';
 import { checkDatabase } from './check-database.js';
@@ -34,9 +35,10 @@ export interface PostgresSinkOptions {
  *   BEGIN · UPDATE position WHERE epoch = mine AND position = previous · data · COMMIT
  *
  * The UPDATE comes first: it takes the row's lock, so that a claimant that was overtaken stands there before it does
- * any work, and finds no row once the other has committed: `fenced`. What needs no answer goes ahead in one message. When the connection is lost before COMMIT was
- * answered the outcome is `unknown`: what the row holds after a new claim is the truth. An error of a statement
- * undoes all of the transaction; if some value is to blame it is found and named (`find-refused.ts`).
+ * any work, and finds no row once the other has committed: `fenced`. Nearly always all of it is one flight
+ * (`exchange.ts`). When the connection is lost before COMMIT was answered the outcome is `unknown`: what the row holds
+ * after a new claim is the truth. An error of a statement undoes all of the transaction; if some value is to blame it is
+ * found and named (`find-refused.ts`).
  *
  * Commits need not wait for the server's disk: they are `accepted`, and durable when a later one was synced
  * (`commit-sync.ts`). A server that crashes before loses rows and position together, and the pipeline delivers again
@@ -51,6 +53,8 @@ export class PostgresSink implements Sink {
   readonly #place: string;
   #connection: Connection | undefined;
   readonly #commits: CommitSync;
+  /** What was encoded while the write before was under way. */
+  #prepared: { readonly transactions: readonly Transaction[]; readonly encoded: EncodedBatch } | undefined;
   /** What the row holds, as of the claim or the last write. */
   #held: Claim = { epoch: 0, position: null };
 
@@ -84,7 +88,7 @@ export class PostgresSink implements Sink {
       return { kind: 'unknown', error: connection?.loss ?? new Error('the sink is not connected') };
     if (claim.epoch !== this.#held.epoch || !isSamePosition(batch.previous, this.#held.position))
       return { kind: 'fenced', error: this.#moved() };
-    const encoded = this.#layout.encode(batch.transactions);
+    const encoded = this.#encoded(batch.transactions);
     if (encoded.rejections.length > 0) return { kind: 'poison', rejections: encoded.rejections };
     await this.#commits.begin();
     const timer = setTimeout(() => void connection.close(), this.#options.writeTimeoutMs);
@@ -101,6 +105,11 @@ export class PostgresSink implements Sink {
       clearTimeout(timer);
       this.#commits.end();
     }
+  }
+
+  /** Encodes the next batch while the server works on this one. */
+  prepare(transactions: readonly Transaction[]): void {
+    this.#prepared = { transactions, encoded: this.#layout.encode(transactions) };
   }
 
   async check(signal: AbortSignal): Promise<readonly Finding[]> {
@@ -129,6 +138,12 @@ export class PostgresSink implements Sink {
     await encoded.apply(connection);
     await connection.commit();
     this.#held = { epoch, position: batch.position };
+  }
+
+  #encoded(transactions: readonly Transaction[]): EncodedBatch {
+    const prepared = this.#prepared;
+    this.#prepared = undefined;
+    return prepared?.transactions === transactions ? prepared.encoded : this.#layout.encode(transactions);
   }
 
   get #syncsEach(): boolean {

@@ -10,6 +10,9 @@ export class TcpProxy implements AsyncDisposable {
   #targetPort: number;
   #holdsReplies = false;
   #isStalled = false;
+  #allowedBytes = Number.POSITIVE_INFINITY;
+  /** What clients sent when no more was allowed, and to whom it goes. */
+  #heldBack: { readonly target: Socket; readonly bytes: Buffer }[] = [];
   /** Bytes that the server sent and that reached the proxy, held back ones included. */
   repliedBytes = 0;
   /** Sees what the server sends before the client does: the moment to do harm. */
@@ -59,9 +62,16 @@ export class TcpProxy implements AsyncDisposable {
     }
   }
 
+  /** Stalls as soon as clients have sent so many bytes more. */
+  stallAfter(bytes: number): void {
+    this.#allowedBytes = bytes;
+  }
+
   /** All of what was stalled goes on its way. */
   resume(): void {
     this.#isStalled = false;
+    this.#allowedBytes = Number.POSITIVE_INFINITY;
+    for (const { target, bytes } of this.#heldBack.splice(0)) target.write(bytes);
     for (const { client, target } of this.#lines) {
       client.resume();
       target.resume();
@@ -82,13 +92,22 @@ export class TcpProxy implements AsyncDisposable {
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
+  #pass(target: Socket, bytes: Buffer): void {
+    const allowed = bytes.subarray(0, this.#allowedBytes);
+    this.#allowedBytes -= allowed.length;
+    if (allowed.length > 0) target.write(allowed);
+    if (allowed.length === bytes.length) return;
+    this.#heldBack.push({ target, bytes: bytes.subarray(allowed.length) });
+    this.stall();
+  }
+
   #join(client: Socket): void {
     const target = connect(this.#targetPort, '127.0.0.1');
     const line = { client, target };
     this.#lines.add(line);
     client.setNoDelay(true);
     target.setNoDelay(true);
-    client.on('data', (bytes) => target.write(bytes));
+    client.on('data', (bytes: Buffer) => this.#pass(target, bytes));
     target.on('data', (bytes: Buffer) => {
       this.repliedBytes += bytes.length;
       this.onReply(bytes);
