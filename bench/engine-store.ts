@@ -8,14 +8,15 @@ import { Engine } from '../src/engine/index.js';
 import { atMost, type Bench, type BenchResult, result, seconds } from './harness.js';
 import {
   type Contender,
+  coldRate,
   EngineContender,
-  getRate,
   limitBytes,
   limits,
   measureWrites,
   openLevel,
   openLmdb,
   type WriteFigures,
+  warmRate,
 } from './store/contender.js';
 import { residentBytes } from './store/process-figures.js';
 import { StallMeter } from './store/stall-meter.js';
@@ -81,8 +82,8 @@ const measurePeer = async (
   count: number,
 ): Promise<{ writes: WriteFigures; warm: number }> => {
   const writes = await measureWrites(peer, count);
-  await getRate(peer, count);
-  const warm = await getRate(peer, count);
+  await warmRate(peer, count);
+  const warm = await warmRate(peer, count);
   await peer.close();
   return { writes, warm };
 };
@@ -93,11 +94,11 @@ const measureStore = async (directory: string, count: number, hasPeers: boolean)
   const meter = new StallMeter();
   const writes = await measureWrites(store, count);
   const stallMs = meter.stop();
+  const resident = residentBytes(); // before the keys of reads and a peer take memory in this process
   await store.engine.flush();
-  await getRate(store, count);
-  const warm = await getRate(store, count);
+  await warmRate(store, count);
+  const warm = await warmRate(store, count);
   const scanned = await scanRate(store.engine, count);
-  const resident = residentBytes(); // before a peer takes memory in this process
   const results = [
     atMost('longest stall of the event loop while writing', stallMs, 'ms', 50),
     result('random get, warm cache', warm, 'gets/s', '1 M/s', 1e6, 1),
@@ -114,14 +115,14 @@ const measureStore = async (directory: string, count: number, hasPeers: boolean)
   if (engine === undefined) throw new Error('not open');
   results.push(atMost('open after a clean close', opened * 1000, 'ms', 500));
   const reopened = new EngineContender(engine, count);
-  const cold = await getRate(reopened, count);
+  const cold = await coldRate(reopened, count);
   await reopened.close();
   if (!hasPeers) return results;
 
   const levelPath = join(directory, 'level');
   const level = await measurePeer(await openLevel(levelPath, count, limits.pageCacheBytes), count);
   const coldLevel = await openLevel(levelPath, count, 64 << 20);
-  const levelCold = await getRate(coldLevel, count);
+  const levelCold = await coldRate(coldLevel, count);
   await coldLevel.close();
   results.push(
     ...compareWrites(writes, 'classic-level', level.writes, 1),

@@ -110,9 +110,20 @@ export const measureWrites = async (contender: Contender, count: number): Promis
   return { fill, update, amplification: (writtenBytes() - before) / (updates * recordBytes) };
 };
 
-export const getRate = async (contender: Contender, count: number): Promise<number> => {
-  const gets = Math.min(count, 300_000);
-  const keys = Array.from({ length: gets }, (_, i) => keyOf(scattered(i * 31 + 7, count)));
+/** Reads of keys whose pages are in the cache after the first time. */
+export const warmRate = (contender: Contender, count: number): Promise<number> =>
+  getRate(contender, count, Math.min(count, keysThatStayWarm));
+
+/** Reads of keys from everywhere, most of them not in the cache. */
+export const coldRate = (contender: Contender, count: number): Promise<number> =>
+  getRate(contender, count, count);
+
+/** In the worst case each lies in a page of its own: half of the page cache. */
+const keysThatStayWarm = 32_000;
+
+const getRate = async (contender: Contender, count: number, distinct: number): Promise<number> => {
+  const gets = 300_000;
+  const keys = Array.from({ length: gets }, (_, i) => keyOf(scattered((i * 31 + 7) % distinct, count)));
   let found = 0;
   const took = await seconds(() => {
     for (const key of keys) if (contender.get(key)?.length === value.length) found++;

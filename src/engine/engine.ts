@@ -27,6 +27,7 @@ import type {
   SyncMode,
   WalIterator,
 } from './engine-api.js';
+import { openBesideWriter } from './open-beside-writer.js';
 import {
   ConsumerSlots,
   defaultRetention,
@@ -36,7 +37,7 @@ import {
 } from './retention/index.js';
 import { SequenceTimes } from './sequence-times.js';
 import { StoreData } from './store-data.js';
-import { openIdentity, type StoreIdentity } from './store-identity.js';
+import { openIdentity, requireOwnDirectory, type StoreIdentity } from './store-identity.js';
 import { LiveWalIterator, type Recovery, Wal } from './wal/index.js';
 
 export interface EngineOptions {
@@ -46,7 +47,10 @@ export interface EngineOptions {
   readonly syncIntervalMs?: number;
   /** Size at which a log segment is finished, in bytes; default 64 MiB. */
   readonly segmentBytes?: number;
-  /** Opens a store for reading beside its writer: takes no lock, changes nothing, sees what was on disk at open. */
+  /**
+   * Opens a store for reading beside its writer: takes no lock, changes nothing, sees what was on disk at open. A read
+   * throws `STORE_CHANGED` when the writer has meanwhile used a page again that it needs.
+   */
   readonly isReadOnly?: boolean;
   /** Largest batch that `commit` takes, in bytes; default 512 MiB. */
   readonly maxBatchBytes?: number;
@@ -129,10 +133,17 @@ export class Engine implements Store, AsyncDisposable {
 
   /**
    * Opens the store in a directory, which is made if it is missing, and rebuilds the data from the log.
-   * @throws TailraceError `STORE_LOCKED` | `STORE_CORRUPT` | `WAL_CORRUPT` | `WAL_GAP` | `FILE_INACCESSIBLE`
+   * @throws TailraceError `STORE_LOCKED` | `STORE_CORRUPT` | `STORE_FORMAT_UNKNOWN` | `STORE_CHANGED` | `WAL_CORRUPT` |
+   *   `WAL_GAP` | `FILE_INACCESSIBLE`
    */
   static async open(path: string, options: EngineOptions = {}): Promise<Engine> {
     const directory = resolve(path);
+    return options.isReadOnly
+      ? openBesideWriter(directory, () => Engine.#open(directory, options))
+      : Engine.#open(directory, options);
+  }
+
+  static async #open(directory: string, options: EngineOptions): Promise<Engine> {
     const isReadOnly = options.isReadOnly ?? false;
     const files = options.files ?? nodeFiles;
     try {
@@ -140,6 +151,7 @@ export class Engine implements Store, AsyncDisposable {
     } catch (cause) {
       throw inaccessible(directory, cause);
     }
+    if (!isReadOnly) requireOwnDirectory(directory);
     const lock = isReadOnly
       ? undefined
       : await ProcessLock.acquire(join(directory, 'LOCK'), (holder) => locked(directory, holder));

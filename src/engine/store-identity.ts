@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TailraceError } from '../errors/index.js';
 import { type Files, inaccessible, replaceFile } from '../files/index.js';
+import { otherFormat } from './other-format.js';
 
 /** What tells one store from every other, and which version of the layout its files have. */
 export interface StoreIdentity {
@@ -15,7 +16,7 @@ export const storeFormat = 1;
 
 /**
  * Reads the file `IDENTITY` (JSON), or makes it in a directory that holds no store yet.
- * @throws TailraceError `STORE_CORRUPT` | `FILE_INACCESSIBLE`
+ * @throws TailraceError `STORE_CORRUPT` | `STORE_FORMAT_UNKNOWN` | `FILE_INACCESSIBLE`
  */
 export const openIdentity = async (
   directory: string,
@@ -27,6 +28,33 @@ export const openIdentity = async (
   if (!mayCreate) throw invalid(path, 'the directory holds no store');
   return writeIdentity(directory, files, randomUUID());
 };
+
+/**
+ * Looks at an existing directory before anything in it is touched: it must be a store, or hold nothing of one.
+ * @throws TailraceError `STORE_CORRUPT` | `STORE_FORMAT_UNKNOWN` | `FILE_INACCESSIBLE`
+ */
+export const requireOwnDirectory = (directory: string): void => {
+  const path = join(directory, 'IDENTITY');
+  if (existsSync(path)) {
+    readIdentity(path);
+    return;
+  }
+  let names: string[];
+  try {
+    names = readdirSync(directory);
+  } catch (cause) {
+    throw inaccessible(directory, cause);
+  }
+  const found = names.find((name) => fileOfStore.test(name));
+  if (found !== undefined)
+    throw invalid(
+      path,
+      `it is missing, although there is ${found}: the directory was copied in part, or belongs to another program`,
+    );
+};
+
+/** What stores of ours have, and those of RocksDB and LevelDB. */
+const fileOfStore = /^(data|CHECKPOINTS|SEALS|SLOTS|CURRENT|MANIFEST-\d+|\d+\.(log|sst|ldb))$/;
 
 /** Makes a directory a store. */
 export const writeIdentity = async (directory: string, files: Files, id: string): Promise<StoreIdentity> => {
@@ -51,8 +79,7 @@ const readIdentity = (path: string): StoreIdentity => {
     throw invalid(path, 'it names no store');
   const { id, format } = parsed;
   if (typeof id !== 'string' || typeof format !== 'number') throw invalid(path, 'it names no store');
-  if (format > storeFormat)
-    throw invalid(path, `the store has format ${format}, this version reads up to ${storeFormat}`);
+  if (format !== storeFormat) throw otherFormat(path, format, storeFormat);
   return { id, format };
 };
 

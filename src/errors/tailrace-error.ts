@@ -17,6 +17,8 @@ export type ErrorCode =
   | 'STORE_FAILED' // a write or sync failed; no writes until the store is reopened
   | 'STORE_CLOSED'
   | 'STORE_CORRUPT' // damage in a data file; context: file, offset, reason
+  | 'STORE_FORMAT_UNKNOWN' // a store, or a file of one, in a format of another version; context: file, format
+  | 'STORE_CHANGED' // its writer went on, so that a reader beside it no longer finds what it opened; context: file
   | 'STORE_READ_ONLY'
   | 'COLUMN_FAMILY_UNKNOWN'
   | 'LIMIT_EXCEEDED' // a size beyond a stated limit; context: limit, actual

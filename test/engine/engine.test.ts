@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -260,7 +260,7 @@ describe('engine', () => {
     const identity = JSON.parse(readFileSync(path, 'utf8')) as object;
     writeFileSync(path, JSON.stringify({ ...identity, format: 99 }));
     await expect(open()).rejects.toMatchObject({
-      code: 'STORE_CORRUPT',
+      code: 'STORE_FORMAT_UNKNOWN',
       message: expect.stringContaining('format 99'),
     });
     writeFileSync(path, 'not json');
@@ -272,6 +272,80 @@ describe('engine', () => {
     await expect(Engine.open(join(directory.path, 'nowhere'), { isReadOnly: true })).rejects.toMatchObject({
       code: 'STORE_CORRUPT',
     });
+  });
+
+  it('touches nothing in a directory that is another program’s, or was copied in part', async () => {
+    const contentOf = (): Map<string, string> =>
+      new Map(
+        readdirSync(directory.path).map((name) => [
+          name,
+          `${readFileSync(join(directory.path, name), 'latin1')}`,
+        ]),
+      );
+    const expectUntouched = async (reason: RegExp): Promise<void> => {
+      const before = contentOf();
+      for (const isReadOnly of [false, true])
+        await expect(open({ isReadOnly })).rejects.toMatchObject({
+          code: 'STORE_CORRUPT',
+          message: expect.stringMatching(isReadOnly ? /IDENTITY/ : reason),
+        });
+      expect(contentOf()).toEqual(before);
+    };
+    mkdirSync(directory.path, { recursive: true });
+    const place = (name: string, content: string): void => writeFileSync(join(directory.path, name), content);
+    place('CURRENT', 'MANIFEST-000005');
+    place('LOCK', '');
+    place('IDENTITY', '4f0d4a5c-7d55-4a94-8f0e-1f9a3d2f8f11');
+    await expectUntouched(/IDENTITY: it is no JSON/);
+    rmSync(join(directory.path, 'IDENTITY'));
+    await expectUntouched(
+      /there is CURRENT: the directory was copied in part, or belongs to another program/,
+    );
+    rmSync(join(directory.path, 'CURRENT'));
+    place('000001.log', 'x');
+    await expectUntouched(/there is 000001.log/);
+  });
+
+  it('can be read beside a writer that goes on, until the writer uses again what was read', async () => {
+    const small = {
+      memtableBytes: 40_000,
+      pageCacheBytes: 300_000,
+      segmentBytes: 100_000,
+      sync: 'none',
+    } as const;
+    await using writer = await open(small);
+    const keys = 1_000;
+    let written = 0;
+    /** Write n sets key n mod 1000 to n. */
+    const write = (count: number): void => {
+      for (const last = written + count; written < last; ) {
+        const n = ++written;
+        writer.commit(put(`k${n % keys}`, Buffer.from(`${n}`.padEnd(n % 100 === 0 ? 5_000 : 50))));
+      }
+    };
+    write(5_000);
+    await writer.flush();
+    let hasChanged = 0;
+    for (let round = 0; round < 15; round++) {
+      const opening = open({ ...small, isReadOnly: true });
+      write(300);
+      await writer.whenDurable(writer.sequence);
+      const reader = await opening;
+      const { sequence } = reader;
+      try {
+        for (let turn = 0; turn < 6; turn++) {
+          for (let n = sequence - keys + 1; n <= sequence; n++)
+            expect(Number(reader.get(0, Buffer.from(`k${n % keys}`)))).toBe(n);
+          write(500);
+          await writer.flush();
+        }
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'STORE_CHANGED' });
+        hasChanged++;
+      }
+      await reader.close();
+    }
+    expect(hasChanged).toBeGreaterThan(0);
   });
 
   it('refuses a log whose beginning is missing', async () => {

@@ -17,6 +17,7 @@ import { type DataReader, Engine, type EngineOptions } from '../../src/engine/in
 import { type Files, nodeFiles } from '../../src/files/index.js';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { throwAwayDirectory } from '../services/index.js';
+import { runProgram } from '../support/run-program.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { waitUntil } from '../support/wait-until.js';
 
@@ -153,6 +154,46 @@ describe('a store under flush', () => {
     },
   );
 
+  it.each([
+    { what: 'its log', blocks: 90, segmentBytes: 1 << 20 },
+    { what: 'its log, later', blocks: 400, segmentBytes: 1 << 20 },
+    { what: 'its data file', blocks: 1_500, segmentBytes: 100_000 },
+    { what: 'its data file, later', blocks: 4_000, segmentBytes: 100_000 },
+  ])(
+    'fails with a clear error and loses nothing when the system lets $what grow no more',
+    async ({ blocks, segmentBytes }) => {
+      const writer = fileURLToPath(new URL('../../dist/test/engine/full-disk-writer.js', import.meta.url));
+      // The limit of the size of files, in blocks of 512 bytes, stands for the end of a disk.
+      const { stdout, stderr } = await runProgram('sh', [
+        '-c',
+        'ulimit -f "$0"; exec "$@"',
+        `${blocks}`,
+        process.execPath,
+        writer,
+        directory.path,
+        `${segmentBytes}`,
+        '8000',
+      ]);
+      expect(stderr).toBe('');
+      const { acknowledged, code } = JSON.parse(stdout) as { acknowledged: number; code: string };
+      expect(code).toBe('STORE_FAILED');
+      expect(acknowledged).toBeGreaterThan(40);
+      expect(acknowledged).toBeLessThan(8_000);
+      await using again = await Engine.open(directory.path, small);
+      expect(again.sequence).toBeGreaterThanOrEqual(acknowledged);
+      for (let n = 1; n <= again.sequence; n++)
+        expect(Number.parseInt(again.get(0, Buffer.from(`k${n}`))?.toString() ?? '', 10)).toBe(n);
+      for (const { id, sequence } of again.checkpoints.list()) {
+        const reader = again.checkpoints.open(id);
+        expect([...reader.iterate({ columnFamily: 0 })].length).toBe(sequence);
+        reader.close();
+      }
+      await again.write(writes(1));
+      await again.flush();
+      await again.check();
+    },
+  );
+
   it('refuses a data file that is cut, foreign, of a newer format or damaged, and says what and where', async () => {
     const fill = await Engine.open(directory.path, { ...small, sync: 'none' });
     for (let n = 1; n <= 3_000; n++) fill.commit(writes(n));
@@ -160,9 +201,13 @@ describe('a store under flush', () => {
     await fill.close();
     const data = join(directory.path, 'data');
     const whole = readFileSync(data);
-    const expectRefused = async (reason: RegExp, options: EngineOptions = {}): Promise<void> => {
+    const expectRefused = async (
+      reason: RegExp,
+      options: EngineOptions = {},
+      code = 'STORE_CORRUPT',
+    ): Promise<void> => {
       await expect(Engine.open(directory.path, { ...small, ...options })).rejects.toMatchObject({
-        code: 'STORE_CORRUPT',
+        code,
         message: expect.stringMatching(reason),
       });
     };
@@ -183,7 +228,7 @@ describe('a store under flush', () => {
       newer.writeUInt32LE(2, 8);
       newer.writeUInt32LE(crc32(newer.subarray(0, 508)), 508);
       patched(at, newer);
-      await expectRefused(/has format 2, this version reads 1/);
+      await expectRefused(/has format 2, this version reads 1/, {}, 'STORE_FORMAT_UNKNOWN');
     }
 
     const other = await Engine.open(join(directory.path, 'other'), { ...small, sync: 'none' });

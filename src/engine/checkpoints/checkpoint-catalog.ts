@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { TailraceError } from '../../errors/index.js';
 import { type Files, inaccessible, replaceFile } from '../../files/index.js';
+import { otherFormat } from '../other-format.js';
 import type { TreeState } from '../tree/index.js';
 import type { CheckpointEntry } from './checkpoint.js';
 
@@ -36,8 +37,7 @@ export class CheckpointCatalog {
     const [line = '', checksum] = text.split('\n');
     if (crc32(line).toString(16) !== checksum) throw this.#damaged('its checksum is wrong');
     const { format, checkpoints } = JSON.parse(line) as { format: number; checkpoints: CheckpointEntry[] };
-    if (format !== catalogFormat)
-      throw this.#damaged(`it has format ${format}, this version reads ${catalogFormat}`);
+    if (format !== catalogFormat) throw otherFormat(this.#path, format, catalogFormat);
     return checkpoints;
   }
 

@@ -5,6 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { TailraceError } from '../../errors/index.js';
 import { describeHolder, type Files, inaccessible, nodeFiles, ProcessLock } from '../../files/index.js';
+import { otherFormat } from '../other-format.js';
 import type { SpacePin } from '../space/index.js';
 import { openIdentity, writeIdentity } from '../store-identity.js';
 import {
@@ -90,6 +91,7 @@ export const exportState = async (
     await write(u32s(endMark, runs, crc32(json)));
     await files.datasync(fd);
   } catch (cause) {
+    await files.remove(path).catch(() => undefined); // a part of it helps nobody, and would refuse the next attempt
     throw cause instanceof TailraceError ? cause : inaccessible(path, cause);
   } finally {
     await files.close(fd);
@@ -197,8 +199,7 @@ class ExportReader {
       this.#start = 12 + json.length;
       this.#headerChecksum = crc32(json);
       this.header = JSON.parse(json.toString()) as ExportHeader;
-      if (this.header.format !== exportFormat)
-        throw this.#damaged(0, `it has format ${this.header.format}, this version reads ${exportFormat}`);
+      if (this.header.format !== exportFormat) throw otherFormat(path, this.header.format, exportFormat);
     } catch (error) {
       closeSync(this.#fd);
       throw error instanceof SyntaxError ? this.#damaged(12, 'its header is damaged') : error;

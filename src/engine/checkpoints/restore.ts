@@ -29,7 +29,10 @@ export const restoreState = async (
   requireEmpty(directory);
   const storeId = randomUUID();
   const { unitBytes } = trees.space;
-  const fd = await files.open(join(directory, 'data'), 'wx');
+  const path = join(directory, 'data');
+  const fd = await files.open(path, 'wx').catch((cause: unknown) => {
+    throw inaccessible(path, cause);
+  });
   let bytes = 0;
   try {
     for (const { start, length } of usedRuns(trees, pin)) {
@@ -41,7 +44,8 @@ export const restoreState = async (
     await files.write(fd, encodeSuperblock({ ...state, storeId }), (state.epoch & 1) * unitBytes);
     await files.datasync(fd);
   } catch (cause) {
-    throw cause instanceof TailraceError ? cause : inaccessible(join(directory, 'data'), cause);
+    await files.remove(path).catch(() => undefined); // what was copied helps nobody, and would refuse the next attempt
+    throw cause instanceof TailraceError ? cause : inaccessible(path, cause);
   } finally {
     await files.close(fd);
   }

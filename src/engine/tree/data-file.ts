@@ -1,11 +1,12 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { TailraceError } from '../../errors/index.js';
 import { type Files, inaccessible, replaceFile } from '../../files/index.js';
 import type { Run } from '../space/index.js';
 import type { RunReader } from './entry-view.js';
 import { readLargeReference, unitsFor } from './large-value.js';
-import { damagedPage, pageBytes, requirePage } from './page.js';
+import { damagedPage, pageBytes, pageFault } from './page.js';
 import {
   encodeSuperblock,
   newestSuperblock,
@@ -26,13 +27,15 @@ export class DataFile implements RunReader {
   bytesWritten = 0;
   readonly #files: Files;
   readonly #fd: number;
+  readonly #isReadOnly: boolean;
   #isOpen = true;
 
-  private constructor(path: string, files: Files, fd: number, epoch: number) {
+  private constructor(path: string, files: Files, fd: number, epoch: number, isReadOnly: boolean) {
     this.path = path;
     this.#files = files;
     this.#fd = fd;
     this.epoch = epoch;
+    this.#isReadOnly = isReadOnly;
   }
 
   /** Where the data file of a store's directory is. */
@@ -68,25 +71,26 @@ export class DataFile implements RunReader {
           path,
           `the file has ${size} bytes, its superblock says ${superblock.units * pageBytes}: it was cut or copied in part`,
         );
-      return { file: new DataFile(path, files, fd, superblock.epoch), superblock };
+      return { file: new DataFile(path, files, fd, superblock.epoch, isReadOnly), superblock };
     } catch (error) {
       closeSync(fd);
       throw error;
     }
   }
 
-  /** Reads a page into place and checks it. @throws `STORE_CORRUPT` | `FILE_INACCESSIBLE` */
+  /** Reads a page into place and checks it. @throws `STORE_CORRUPT` | `STORE_CHANGED` | `FILE_INACCESSIBLE` */
   readPage(unit: number, into: Buffer, at: number): void {
     if (this.#readAt(into, at, pageBytes, unit) < pageBytes)
-      throw damagedPage(this.path, unit, 'the file ends before the page');
-    requirePage(this.path, into, at, { unit, epoch: this.epoch });
+      throw this.#damaged(unit, 'the file ends before the page');
+    const fault = pageFault(into, at, { unit, epoch: this.epoch });
+    if (fault !== undefined) throw this.#damaged(unit, fault);
   }
 
   /** Bytes from the start of a unit on. Owned by the caller. */
   readUnits(unit: number, byteLength: number): Buffer {
     const bytes = Buffer.allocUnsafe(byteLength);
     if (this.#readAt(bytes, 0, byteLength, unit) < byteLength)
-      throw damagedPage(this.path, unit, `the file ends before ${byteLength} bytes are read`);
+      throw this.#damaged(unit, `the file ends before ${byteLength} bytes are read`);
     return bytes;
   }
 
@@ -132,17 +136,23 @@ export class DataFile implements RunReader {
     this.#isOpen = false;
   }
 
+  /** What a reader beside the writer finds wrong is no damage when the writer has gone on to newer states. */
+  #damaged(unit: number, reason: string): TailraceError {
+    if (this.#isReadOnly && superblockOf(this.#fd, this.path).epoch > this.epoch) return changed(this.path);
+    return damagedPage(this.path, unit, reason);
+  }
+
   #readRuns(runs: readonly Run[], byteLength: number, checksum: number): Buffer {
     const bytes = Buffer.allocUnsafe(byteLength);
     let done = 0;
     for (const { start, length } of runs) {
       const wanted = Math.min(length * pageBytes, byteLength - done);
       if (this.#readAt(bytes, done, wanted, start) < wanted)
-        throw damagedPage(this.path, start, `the file ends before ${wanted} bytes are read`);
+        throw this.#damaged(start, `the file ends before ${wanted} bytes are read`);
       done += wanted;
     }
     if (done < byteLength || crc32(bytes) !== checksum)
-      throw damagedPage(this.path, runs[0]?.start ?? 0, 'a large key or value has a wrong checksum');
+      throw this.#damaged(runs[0]?.start ?? 0, 'a large key or value has a wrong checksum');
     return bytes;
   }
 
@@ -175,6 +185,12 @@ export const readSuperblock = (path: string): Superblock => {
     closeSync(fd);
   }
 };
+
+const changed = (path: string): TailraceError =>
+  new TailraceError('STORE_CHANGED', `${path} was written to since it was opened for reading`, {
+    context: { file: path },
+    remedy: 'Open it again; to read one state for longer, restore a checkpoint of it, or ask its server.',
+  });
 
 const superblockOf = (fd: number, path: string): Superblock => {
   const slots = [0, 1].map((slot) => {

@@ -66,29 +66,22 @@ export const sealPage = (
   bytes.writeUInt32LE(crc32(bytes.subarray(base + 4, base + pageBytes)), base);
 };
 
-/** Checks a page as it came from the disk. @throws `STORE_CORRUPT` */
-export const requirePage = (
-  path: string,
-  bytes: Buffer,
-  base: number,
-  { unit, epoch }: PageIdentity,
-): void => {
+/** What is wrong with a page as it came from the disk; undefined = nothing. */
+export const pageFault = (bytes: Buffer, base: number, { unit, epoch }: PageIdentity): string | undefined => {
   const isIntact =
     bytes.readUInt32LE(base) === crc32(bytes.subarray(base + 4, base + pageBytes)) &&
     bytes[base + 12] === magic &&
     bytes.readUInt32LE(base + 8) === unit &&
     pageHeaderBytes + prefixLengthOf(bytes, base) <= entriesEndOf(bytes, base) &&
     entriesEndOf(bytes, base) + 2 * countOf(bytes, base) <= pageBytes;
-  if (!isIntact) throw damagedPage(path, unit, 'the page has a wrong checksum or is not a page');
-  if (bytes.readUInt32LE(base + 4) > epoch)
-    throw damagedPage(path, unit, 'the page belongs to a later state');
+  if (!isIntact) return 'the page has a wrong checksum or is not a page';
+  return bytes.readUInt32LE(base + 4) > epoch ? 'the page belongs to a later state' : undefined;
 };
 
 export const damagedPage = (path: string, unit: number, reason: string): TailraceError =>
   new TailraceError('STORE_CORRUPT', `${path} is damaged at offset ${unit * pageBytes}: ${reason}`, {
     context: { file: path, unit, offset: unit * pageBytes, reason },
-    remedy:
-      'Restore a checkpoint or a backup. When another process writes this store, read from a checkpoint of it instead.',
+    remedy: 'Restore a checkpoint or a backup.',
   });
 
 /** Reads the varint at `at`; the place behind it is `at + varintLength(value)`. */

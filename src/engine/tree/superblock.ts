@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { TailraceError } from '../../errors/index.js';
+import { otherFormat } from '../other-format.js';
 import type { SpaceMapLocation } from '../space/index.js';
 import { pageBytes } from './page.js';
 
@@ -69,7 +70,7 @@ export const encodeSuperblock = (block: Superblock): Buffer => {
   return bytes;
 };
 
-/** The newest whole superblock of the two. @throws `STORE_CORRUPT` */
+/** The newest whole superblock of the two. @throws `STORE_CORRUPT` | `STORE_FORMAT_UNKNOWN` */
 export const newestSuperblock = (path: string, first: Buffer, second: Buffer): Superblock => {
   const found = [first, second].map((bytes) => decodeSuperblock(path, bytes));
   const [a, b] = found;
@@ -81,13 +82,12 @@ export const newestSuperblock = (path: string, first: Buffer, second: Buffer): S
 
 export const superblockBytes = 512;
 
-/** Undefined when the bytes are no whole superblock: never written, or torn. @throws `STORE_CORRUPT` for another format */
+/** Undefined when the bytes are no whole superblock: never written, or torn. @throws `STORE_FORMAT_UNKNOWN` */
 const decodeSuperblock = (path: string, bytes: Buffer): Superblock | undefined => {
   if (bytes.length < superblockBytes || bytes.toString('latin1', 0, 8) !== magic) return undefined;
   if (bytes.readUInt32LE(checksumAt) !== crc32(bytes.subarray(0, checksumAt))) return undefined;
   const format = bytes.readUInt32LE(8);
-  if (format !== dataFormat)
-    throw unreadable(path, `the data file has format ${format}, this version reads ${dataFormat}`);
+  if (format !== dataFormat) throw otherFormat(path, format, dataFormat);
   if (bytes.readUInt32LE(12) !== pageBytes)
     throw unreadable(path, `the data file has units of ${bytes.readUInt32LE(12)} bytes, not ${pageBytes}`);
   const byteLength = bytes.readUInt32LE(60);

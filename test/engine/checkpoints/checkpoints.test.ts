@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -7,6 +7,7 @@ import {
   Engine,
   type EngineOptions,
 } from '../../../src/engine/index.js';
+import { type Files, nodeFiles } from '../../../src/files/index.js';
 import { WriteBatchBuilder } from '../../../src/write-batch/index.js';
 import { throwAwayDirectory } from '../../services/index.js';
 import { SeededRandom } from '../../support/seeded-random.js';
@@ -197,6 +198,39 @@ describe('checkpoints', () => {
     expect(first).toBe(sequence + 1);
     expect(restored.walIterator(sequence).item.sequence).toBe(first);
     expect(() => restored.walIterator(0)).toThrow(expect.objectContaining({ code: 'WAL_PURGED' }));
+  });
+
+  it('leave nothing behind when there is no room to restore or export one', async () => {
+    let left = Number.POSITIVE_INFINITY;
+    const files: Files = {
+      ...nodeFiles,
+      write: (fd, bytes, position) =>
+        left-- > 0
+          ? nodeFiles.write(fd, bytes, position)
+          : Promise.reject(Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' })),
+    };
+    await using engine = await open({ files });
+    const model: Model = new Map();
+    fill(engine, model, 0, 3_000, 'x');
+    await engine.checkpoints.create({ name: 'base' });
+    await engine.flush();
+    const target = join(directory.path, 'restored');
+    const file = join(directory.path, 'base.export');
+    for (const writes of [0, 1, 2]) {
+      left = writes;
+      const full = { code: 'FILE_INACCESSIBLE', message: expect.stringContaining('ENOSPC') };
+      await expect(engine.checkpoints.restore('base', target)).rejects.toMatchObject(full);
+      left = writes;
+      await expect(engine.checkpoints.export('base', file)).rejects.toMatchObject(full);
+      left = Number.POSITIVE_INFINITY;
+      expect(readdirSync(target)).toEqual([]);
+      expect(existsSync(file)).toBe(false);
+    }
+    await engine.checkpoints.restore('base', target);
+    await engine.checkpoints.export('base', file);
+    await engine.write(new WriteBatchBuilder().put(0, Buffer.from('on'), Buffer.from('1')).finish());
+    await using restored = await Engine.open(target, small);
+    expect(contentOf(restored)).toEqual(sorted(model));
   });
 
   it('are carried elsewhere in files: one whole, then only what has changed', async () => {
