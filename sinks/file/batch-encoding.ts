@@ -1,8 +1,10 @@
 import {
   ByteWriter,
+  CommandEncoder,
   EventEncoder,
   type EventSource,
   LogFramer,
+  type Rejection,
   type SinkBatch,
 } from '../../src/kit/index.js';
 
@@ -10,10 +12,13 @@ import {
 export interface BatchEncoding {
   /** @param fileOffset where in the segment the bytes will stand */
   encode(batch: SinkBatch, fileOffset: number): Buffer;
+  /** What of the last batch cannot be written in this form. */
+  readonly rejections: readonly Rejection[];
 }
 
 /** Change events, one JSON object a line. */
 export class EventLines implements BatchEncoding {
+  readonly rejections = [];
   readonly #encoder: EventEncoder;
   readonly #out = new ByteWriter(256 * 1024);
 
@@ -30,11 +35,36 @@ export class EventLines implements BatchEncoding {
 
 /** The write batches as they are, in RocksDB's log format: what `ldb dump_wal` and the source `wal` read. */
 export class RawBatches implements BatchEncoding {
+  readonly rejections = [];
   readonly #framer = new LogFramer(256 * 1024);
 
   encode({ transactions }: SinkBatch, fileOffset: number): Buffer {
     this.#framer.restart(fileOffset);
     for (const { bytes } of transactions) this.#framer.append(bytes);
     return this.#framer.bytes;
+  }
+}
+
+/** Redis commands as a client sends them: what `redis-cli --pipe` takes. */
+export class RespCommands implements BatchEncoding {
+  rejections: readonly Rejection[] = [];
+  readonly #encoder: CommandEncoder;
+  readonly #out = new ByteWriter(256 * 1024);
+
+  /** @param prefixes what the keys of each namespace start with */
+  constructor(prefixes: Readonly<Record<string, string>>) {
+    this.#encoder = new CommandEncoder({ prefixes });
+  }
+
+  encode({ transactions }: SinkBatch): Buffer {
+    this.#out.clear();
+    const rejections: Rejection[] = [];
+    transactions.forEach((changes, transaction) => {
+      this.#encoder.append(this.#out, changes);
+      for (const { change, reason } of this.#encoder.unsupported)
+        rejections.push({ transaction, change, reason });
+    });
+    this.rejections = rejections;
+    return this.#out.bytes;
   }
 }

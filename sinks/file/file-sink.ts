@@ -15,7 +15,7 @@ import {
   TailraceError,
   type WriteOutcome,
 } from '../../src/kit/index.js';
-import { type BatchEncoding, EventLines, RawBatches } from './batch-encoding.js';
+import { type BatchEncoding, EventLines, RawBatches, RespCommands } from './batch-encoding.js';
 import { PositionJournal, readLastEntry } from './position-journal.js';
 import { type Compression, SegmentCompressor } from './segment-compressor.js';
 import { SegmentNames } from './segment-names.js';
@@ -27,8 +27,10 @@ export interface FileSinkOptions {
   readonly source: string;
   /** False leaves syncing to the operating system: a power cut may then lose the newest events, never tear them. */
   readonly sync: boolean;
-  /** `ndjson` (default): change events; `raw`: the write batches in RocksDB's log format. */
-  readonly format?: 'ndjson' | 'raw';
+  /** `ndjson` (default): change events; `resp`: Redis commands; `raw`: the write batches in RocksDB's log format. */
+  readonly format?: 'ndjson' | 'resp' | 'raw';
+  /** For `resp`: what the keys of each namespace start with; default: the default namespace alone. */
+  readonly namespaces?: Readonly<Record<string, string>>;
   /** When to go on with a new file: beyond this size, and after this time in ms; 0 = never. */
   readonly rotate?: { readonly bytes: number; readonly every: number };
   /** Of files that are finished; default `none`. */
@@ -36,7 +38,7 @@ export interface FileSinkOptions {
 }
 
 /**
- * Change events as lines of JSON, or the batches themselves, in files, exactly once.
+ * Change events as lines of JSON, Redis commands, or the batches themselves, in files, exactly once.
  *
  * Protocol. A commit is: append the bytes, sync the data, append the position to the journal beside it, sync the
  * journal. The journal's last whole record says which file is being written, how much of it counts, and which position
@@ -75,10 +77,13 @@ export class FileSink implements Sink {
     this.#log = context.log;
     if (compress !== 'none' && !this.#isRotating) throw nothingToCompress();
     this.#compressor = compress === 'none' ? undefined : new SegmentCompressor(compress, context.log);
+    const source = { connector: 'tailrace', name: options.source || context.pipeline };
     this.#encoding =
       format === 'raw'
         ? new RawBatches()
-        : new EventLines({ connector: 'tailrace', name: options.source || context.pipeline });
+        : format === 'resp'
+          ? new RespCommands(options.namespaces ?? { default: '' })
+          : new EventLines(source);
     this.#journal = new PositionJournal(this.#names.directory, `${this.#names.company}.position`);
   }
 
@@ -124,8 +129,7 @@ export class FileSink implements Sink {
         return { kind: 'fenced', error: new Error('the file was claimed again, or is at another position') };
       if (this.#fd < 0) return { kind: 'fatal', error: closed(this.#path) };
       try {
-        await this.#append(batch);
-        return { kind: 'durable' };
+        return await this.#append(batch);
       } catch (cause) {
         // After a failed write or sync nothing about the files is known any more; only a new start reads the truth.
         return { kind: 'fatal', error: inaccessible(this.#path, cause) };
@@ -156,9 +160,11 @@ export class FileSink implements Sink {
     this.#lock = undefined;
   }
 
-  async #append(batch: SinkBatch): Promise<void> {
+  async #append(batch: SinkBatch): Promise<WriteOutcome> {
     const { bytes: limit } = this.#rotate;
     let bytes = this.#encoding.encode(batch, this.#dataBytes);
+    const { rejections } = this.#encoding;
+    if (rejections.length > 0) return { kind: 'poison', rejections };
     if (limit > 0 && this.#dataBytes > 0 && this.#dataBytes + bytes.length > limit) {
       await this.#startSegment();
       bytes = this.#encoding.encode(batch, 0);
@@ -170,6 +176,7 @@ export class FileSink implements Sink {
     await this.#journal.append({ segment: this.#segment, dataBytes, epoch, position: batch.position });
     this.#dataBytes = dataBytes;
     this.#claim = { epoch, position: batch.position };
+    return { kind: 'durable' };
   }
 
   /** Goes on with the next file. */

@@ -3,9 +3,15 @@ import { FileSink, type FileSinkOptions } from './file-sink.js';
 
 export { FileSink, type FileSinkOptions } from './file-sink.js';
 
+const requirePrefixes = (value: unknown): void => {
+  const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!isMap || !Object.values(value).every((prefix) => typeof prefix === 'string'))
+    throw new Error('must be a map of namespaces to prefixes (texts)');
+};
+
 export const fileSink: SinkDefinition<FileSinkOptions> = {
   name: 'file',
-  summary: 'change events as lines of JSON, or raw batches, in files, exactly once',
+  summary: 'change events as lines of JSON, Redis commands, or raw batches, in files, exactly once',
   schema: {
     path: {
       doc: 'the file that events are appended to; for raw the directory of its files',
@@ -18,9 +24,14 @@ export const fileSink: SinkDefinition<FileSinkOptions> = {
       default: '',
     },
     format: {
-      doc: "ndjson: change events; raw: the write batches in RocksDB's log format",
-      format: ['ndjson', 'raw'],
+      doc: "ndjson: change events; resp: Redis commands, for redis-cli --pipe; raw: the write batches in RocksDB's log format",
+      format: ['ndjson', 'resp', 'raw'],
       default: 'ndjson',
+    },
+    namespaces: {
+      doc: 'resp: what the keys of each namespace start with, such as {default: "", orders: "orders:"}; changes of others are refused',
+      format: requirePrefixes,
+      default: { default: '' },
     },
     rotate: {
       bytes: { doc: 'size at which a new file is begun; 0 = never', format: 'byte-limit', default: 0 },

@@ -55,6 +55,7 @@ export const assemble = async (
     makeDecoder: () => config.source.definition.makeDecoder?.() ?? new Decoder(),
     startAt: config.startAt,
     errors: config.errors,
+    ...(snapshotMode(config) === 'when-needed' ? { stopsAt: needsSnapshot } : {}),
     creditBytes: config.limits.creditBytes,
     sharedBytes: config.limits.sharedBytes,
     batch: { maxChanges: config.limits.batchChanges, maxBytes: config.limits.batchBytes },
@@ -95,7 +96,7 @@ const runWithSnapshots = async (
   const mode = snapshotMode(snapshots.config);
   if (mode === 'never') return await pipeline.run(signal);
   try {
-    await takeSnapshots(snapshots, false, signal);
+    await takeSnapshots(snapshots, [], signal);
     if (mode === 'only') return;
     for (;;) {
       try {
@@ -104,7 +105,10 @@ const runWithSnapshots = async (
         if (mode !== 'when-needed' || signal.aborted || !needsSnapshot(error)) throw error;
         const reason = error instanceof Error ? error.message : String(error);
         snapshots.log.warn('taking a new snapshot', { pipeline: snapshots.config.name, reason });
-        await takeSnapshots(snapshots, true, signal);
+        const failed = [...pipeline.failures].flatMap(([name, failure]) =>
+          needsSnapshot(failure) ? [name] : [],
+        );
+        await takeSnapshots(snapshots, failed, signal);
       }
     }
   } catch (error) {

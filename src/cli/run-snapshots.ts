@@ -27,16 +27,17 @@ export interface SnapshotRun {
 
 /**
  * Gives every sink that has no position all keys of the source, one sink after the other, and leaves each at a position of
- * the log. With `isAgain` every sink is cleared first and given all keys, whatever it has.
+ * the log. A sink of `again` is cleared first and given all keys, whatever it has.
  */
 export const takeSnapshots = async (
   { config, sinks, offsets, log }: SnapshotRun,
-  isAgain: boolean,
+  again: readonly string[],
   signal: AbortSignal,
 ): Promise<void> => {
   const options = config.source.options as KvrocksSnapshotOptions & { url: string; password: string };
   const directory = resolve(options.snapshotState);
   for (const { name, sink, transform } of sinks) {
+    const isAgain = again.includes(name);
     if (sink.takesWholeBatches === true) throw takesBatches(config, name);
     const held = sink.holdsPosition
       ? (await sink.claim(signal)).position

@@ -48,6 +48,8 @@ export interface PipelineOptions {
     /** `isolate` (default): when a sink fails the others go on. `stop`: the pipeline stops. */
     readonly sink?: 'isolate' | 'stop';
   };
+  /** Failures of a sink at which the pipeline stops, although the other sinks could go on. */
+  readonly stopsAt?: (error: unknown) => boolean;
   readonly deadLetters?: DeadLetterTarget;
   readonly offsets?: OffsetsStore;
   /** Memory for changes between the source and a sink, in bytes of their data and their objects; default 4 MiB. */
@@ -199,8 +201,9 @@ export class Pipeline {
     await Promise.all(runs);
     await this.#acknowledge();
     if (stop.aborted || !round.signal.aborted || this.#mustStop()) {
-      const failed = this.#branches.find(({ error }) => error !== undefined);
-      if (failed?.error !== undefined) throw failed.error;
+      const errors = this.#branches.flatMap(({ error }) => (error === undefined ? [] : [error]));
+      const [first] = errors;
+      if (first !== undefined) throw errors.find((error) => this.#endsAll(error)) ?? first;
       return true;
     }
     return false;
@@ -214,12 +217,22 @@ export class Pipeline {
     if (this.#mustStop()) round.abort();
   }
 
-  /** Another owner of one sink is another owner of the pipeline. */
   #mustStop(): boolean {
-    return this.#branches.some(
-      ({ error }) =>
-        error !== undefined &&
-        (isTailraceError(error, 'SINK_FENCED') || this.#options.errors?.sink === 'stop'),
+    return this.#branches.some(({ error }) => error !== undefined && this.#endsAll(error));
+  }
+
+  /** Another owner of one sink is another owner of the pipeline. */
+  #endsAll(error: unknown): boolean {
+    const { errors, stopsAt } = this.#options;
+    return isTailraceError(error, 'SINK_FENCED') || errors?.sink === 'stop' || stopsAt?.(error) === true;
+  }
+
+  /** Names of the sinks that have failed, with what they failed at. */
+  get failures(): ReadonlyMap<string, unknown> {
+    return new Map(
+      this.#branches.flatMap(({ error, lane }): [string, unknown][] =>
+        error === undefined ? [] : [[lane.name, error]],
+      ),
     );
   }
 

@@ -29,6 +29,7 @@ export interface CutoverFlags extends MigrateFlags {
 }
 
 export interface MigrateFlags extends EndsFlags {
+  readonly toOption?: readonly string[];
   readonly name: string;
   readonly state: string;
   readonly follow?: boolean;

@@ -93,7 +93,7 @@ const withEnds = (command: Command): Command =>
     )
     .requiredOption(
       '--to <url>',
-      'the target: redis://host:port of a Redis or of a node of a cluster, or a file',
+      'the target: redis://host:port of a Redis or of a node of a cluster, FILE.resp, FILE.ndjson, postgres://…, or kafka://host:port/topic',
     )
     .option('--scratch <directory>', 'with dir: where writes that are in no table yet are put in order')
     .option('--from-password <password>', 'better: in the environment, as TAILRACE_FROM_PASSWORD')
@@ -106,6 +106,11 @@ const withEnds = (command: Command): Command =>
 
 const withMigrateOptions = (command: Command): Command =>
   withEnds(command)
+    .option(
+      '--to-option <name=value>',
+      'with postgres:// and kafka://: a setting of the sink; may be repeated',
+      (entry: string, before: readonly string[] = []) => [...before, entry],
+    )
     .option('--name <name>', 'name of the migration: the target keeps its position under it', 'migrate')
     .option(
       '--state <file>',

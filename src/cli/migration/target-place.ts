@@ -5,6 +5,7 @@ import { TailraceError } from '../../errors/index.js';
 import type { Logger, Sink } from '../../kit/index.js';
 import { placeName, placeOf, ServerConnection } from '../../migration/index.js';
 import { parseRedisUrl, type Reply, type RespAddress } from '../../resp/index.js';
+import { openOther } from './other-target.js';
 import { placeOfUrl } from './source-place.js';
 
 /** What to do when the target already holds keys. */
@@ -16,6 +17,8 @@ export interface TargetPlace extends AsyncDisposable {
   readonly sink: Sink;
   /** True when the target keeps the sequence numbers of changes. */
   readonly keepsNumbers: boolean;
+  /** True empties the target with the first step. */
+  readonly clears: boolean;
   /** Looks at what the target holds before anything is written; the names of keys that are to be left alone. */
   prepare(signal: AbortSignal): Promise<readonly string[]>;
 }
@@ -28,6 +31,8 @@ export interface TargetOptions {
   /** What the keys of each namespace start with in the target. */
   readonly prefixes: Readonly<Record<string, string>>;
   readonly existing: ExistingKeys;
+  /** `name=value`, for a target that has settings. */
+  readonly settings: readonly string[];
   readonly logger: Logger;
 }
 
@@ -38,10 +43,8 @@ export const positionKeyOf = (name: string): string => `tailrace:${name}:positio
 export const openTarget = async (options: TargetOptions, signal: AbortSignal): Promise<TargetPlace> => {
   const { url } = options;
   if (/^rediss?:\/\//.test(url)) return await openRedis(options, signal);
-  if (url.endsWith('.ndjson')) return openFile(options);
-  throw new TailraceError('USAGE', `${placeOfUrl(url)} is no target that is known`, {
-    remedy: 'Write redis://host:port, or a file whose name ends in .ndjson.',
-  });
+  if (/\.(ndjson|resp)$/.test(url)) return openFile(options);
+  return openOther(options);
 };
 
 const openRedis = async (options: TargetOptions, signal: AbortSignal): Promise<TargetPlace> => {
@@ -66,6 +69,7 @@ const openRedis = async (options: TargetOptions, signal: AbortSignal): Promise<T
     name: placeOfUrl(url),
     sink,
     keepsNumbers: false,
+    clears: false,
     prepare: (whenAborted) =>
       lookAtKeys(nodes.length === 0 ? [address] : nodes, positionKey, existing, prefixes, whenAborted),
     [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),
@@ -154,13 +158,16 @@ async function* scanKeys(connection: ServerConnection, signal: AbortSignal): Asy
   } while (cursor !== '0');
 }
 
-const openFile = ({ url, name, logger }: TargetOptions): TargetPlace => {
+const openFile = ({ url, name, prefixes, logger }: TargetOptions): TargetPlace => {
   const path = resolve(url.replace(/^file:(\/\/)?/, ''));
-  const sink = new FileSink({ path, source: name, sync: true }, { pipeline: name, log: logger });
+  const format = path.endsWith('.resp') ? 'resp' : 'ndjson';
+  const options = { path, source: name, format, namespaces: prefixes, sync: true } as const;
+  const sink = new FileSink(options, { pipeline: name, log: logger });
   return {
     name: path,
     sink,
-    keepsNumbers: true,
+    keepsNumbers: format === 'ndjson',
+    clears: false,
     prepare: async () => [],
     [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),
   };
