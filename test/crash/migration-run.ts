@@ -51,11 +51,14 @@ export const crashMigration = async (
     serve.start();
     await waitUntil('the source serves', () => acceptsConnections(port));
     await fill(url);
-    const writers = [random.fork(), random.fork()].map((fork) => write(url, fork, () => isOver));
+    const written = { commands: 0 };
+    const writers = [random.fork(), random.fork()].map((fork) => write(url, fork, () => isOver, written));
     migrator.start();
     for (let kill = 0; kill < kills; kill++) {
+      const before = written.commands;
       await begun(migrator);
       await delay(random.below(400));
+      await waitUntil('writes are acknowledged meanwhile', () => written.commands >= before + 30);
       if (migrator.failure !== undefined) throw new Error(migrator.failure);
       await migrator.killAndRestart();
       if (random.below(5) === 0) {
@@ -69,7 +72,8 @@ export const crashMigration = async (
     // It takes over from the migrator while writes go on; they end when the migrator has noticed.
     await migrator.ended();
     isOver = true;
-    const commands = (await Promise.all(writers)).reduce((total, count) => total + count, 0);
+    await Promise.all(writers);
+    const { commands } = written;
     const said = await cutover.ended();
     if (cutover.exitCode !== 0) throw new Error(`cutover ended with ${cutover.exitCode}:\n${said}`);
     const keys = await requireSame(url, ports);
@@ -104,9 +108,13 @@ const fill = async (url: string): Promise<void> => {
 };
 
 /** Random commands, one after the other; a lost connection is opened again. */
-const write = async (url: string, random: SeededRandom, isOver: () => boolean): Promise<number> => {
+const write = async (
+  url: string,
+  random: SeededRandom,
+  isOver: () => boolean,
+  written: { commands: number },
+): Promise<void> => {
   const next = randomCommands(random);
-  let commands = 0;
   while (!isOver()) {
     let connection: RespConnection | undefined;
     try {
@@ -116,7 +124,7 @@ const write = async (url: string, random: SeededRandom, isOver: () => boolean): 
         // Seldom: a store that is always empty shows nothing.
         if (command[0] === 'FLUSHDB' && random.below(20) > 0) continue;
         await connection.call(...command);
-        commands++;
+        written.commands++;
       }
     } catch {
       await delay(20);
@@ -124,7 +132,6 @@ const write = async (url: string, random: SeededRandom, isOver: () => boolean): 
       connection?.close();
     }
   }
-  return commands;
 };
 
 const requireSame = async (url: string, ports: readonly number[]): Promise<number> => {
