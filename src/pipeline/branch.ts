@@ -120,7 +120,7 @@ export class Branch {
   async #runSession(signal: AbortSignal, hardStop: AbortSignal): Promise<boolean> {
     const { source, makeDecoder, log, pipeline, pullLimit, batchLimit, timing } = this.#options;
     const { lane } = this;
-    const start = this.#startPoint(await lane.claim(signal));
+    const start = this.#startPoint(await lane.claim(signal, hardStop));
     await source.open(start, signal);
     log.info('pipeline started', {
       pipeline,

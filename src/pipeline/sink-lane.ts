@@ -17,6 +17,7 @@ import { Backoff, type RetryOptions, type Timing } from './backoff.js';
 import type { ChunkGroup } from './chunk.js';
 import type { DeadLetterTarget } from './dead-letters/dead-letters.js';
 import type { OffsetsStore } from './offsets/offsets-store.js';
+import { orGivenUp } from './or-given-up.js';
 import { failed, fenced, poisoned } from './sink-errors.js';
 
 /** What to do with a change that can never be delivered. */
@@ -101,13 +102,16 @@ export class SinkLane {
     return this.#durablePosition;
   }
 
-  /** Claims the sink, trying again while it cannot be reached, and reads where to go on. */
-  async claim(signal: AbortSignal): Promise<Position | null> {
+  /**
+   * Claims the sink, trying again while it cannot be reached, and reads where to go on. `signal` asks it to end;
+   * when `hardStop` aborts nothing is waited for any more.
+   */
+  async claim(signal: AbortSignal, hardStop: AbortSignal): Promise<Position | null> {
     const { retry, timing, log, offsets, pipeline } = this.#options;
     const backoff = new Backoff(retry, timing);
     for (;;) {
       try {
-        this.#claim = await this.sink.claim(signal);
+        this.#claim = await orGivenUp(this.sink.claim(signal), hardStop);
         break;
       } catch (error) {
         if (!isTailraceError(error, 'SINK_UNREACHABLE') || signal.aborted || !backoff.mayRetry()) throw error;
@@ -169,7 +173,7 @@ export class SinkLane {
   /** Resolves when everything delivered is durable and the position is stored. */
   async settle(signal: AbortSignal): Promise<void> {
     await this.#movePosition(signal);
-    await this.#durable;
+    await orGivenUp(this.#durable, signal);
     await this.#ascertain(signal);
     await this.#save(true);
   }
@@ -189,7 +193,7 @@ export class SinkLane {
   async #ascertain(signal: AbortSignal): Promise<void> {
     if (!this.#isUncertain) return;
     const expected = this.#position;
-    const held = await this.claim(signal);
+    const held = await this.claim(signal, signal);
     if (!isSamePosition(held, expected)) throw this.#standsElsewhere(held, expected);
   }
 
@@ -216,7 +220,8 @@ export class SinkLane {
     let batch = first;
     for (;;) {
       const startedMs = timing.now();
-      const outcome: WriteOutcome = await this.sink.write(batch, this.#claim, signal);
+      const writing = this.sink.write(batch, this.#claim, signal);
+      const outcome: WriteOutcome = await orGivenUp(writing, signal);
       this.#writtenAtMs = timing.now();
       this.#options.onWritten?.(this.#writtenAtMs - startedMs);
       if (outcome.kind !== 'durable' && outcome.kind !== 'accepted') this.errors[outcome.kind]++;
@@ -254,7 +259,7 @@ export class SinkLane {
   /** After an unknown outcome: true when the sink turns out to hold the batch, false when it must be written again. */
   async #isHeldAfterReclaim(batch: SinkBatch, signal: AbortSignal): Promise<boolean> {
     const expected = this.#position;
-    const held = await this.claim(signal);
+    const held = await this.claim(signal, signal);
     if (!this.sink.holdsPosition) return false;
     if (isSamePosition(held, batch.position)) {
       this.#count(batch);

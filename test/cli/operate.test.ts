@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Engine } from '../../src/engine/index.js';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { freePort, throwAwayDirectory } from '../services/index.js';
+import { HttpReceiver } from '../support/http-receiver.js';
 import { type ProgramResult, runProgram } from '../support/run-program.js';
 import { waitUntil } from '../support/wait-until.js';
 
@@ -168,6 +169,53 @@ admin: { listen: "127.0.0.1:${port}" }
     ).toContain('to 7:1:00ff00ff (was 20:1:');
     // The position names another history than the log has.
     expect((await tailrace('run', file)).stderr).toContain('HISTORY_MISMATCH');
+  });
+
+  it('tries targets that cannot be reached again, saying why, and fails after the time that it was given', async () => {
+    await fillStore('waiting', 3);
+    const port = await freePort();
+    const file = write(
+      'unreachable.yaml',
+      `name: unreachable
+source: { connector: wal, path: ${path('waiting')} }
+retry: { max: 20ms, giveUpAfter: 500ms }
+sinks:
+  - { sink: kafka, brokers: ["127.0.0.1:${port}"], sasl: { mechanism: plain, username: ada, password: hunter2 } }
+  - { sink: redis, url: "redis://:hunter2@127.0.0.1:${port}" }
+  - { sink: postgres, url: "postgres://ada:hunter2@127.0.0.1:${port}/app" }
+`,
+    );
+    const run = await tailrace('run', file, '--json', '--log-level', 'debug');
+    expect(run.status).toBe(1);
+    const lines = run.stderr
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { message?: string; sink?: string; reason?: string });
+    for (const sink of ['kafka', 'redis', 'postgres']) {
+      const of = lines.filter((line) => line.sink === sink);
+      const tries = of.filter(({ message }) => message === 'the sink cannot be reached, trying again');
+      expect([sink, tries[0]?.reason]).toEqual([sink, expect.stringContaining('ECONNREFUSED')]);
+      expect(of.map(({ message }) => message)).toContain('a sink has failed');
+    }
+    expect(run.stderr).toContain('SINK_UNREACHABLE');
+    expect(run.stdout + run.stderr).not.toContain('hunter2');
+  });
+
+  it('ends within the time for draining at SIGTERM although a target does not answer, and says so', async () => {
+    await fillStore('stuck', 3);
+    await using receiver = await HttpReceiver.open();
+    receiver.answer = () => undefined;
+    const file = write(
+      'stuck.yaml',
+      `name: stuck\nsource: { connector: wal, path: ${path('stuck')} }\ndrainTimeout: 100ms
+sinks: [{ sink: webhook, url: "${receiver.url}", timeout: 10m }]\noffsets: { path: ${path('offsets')} }\n`,
+    );
+    const { child, log } = start('run', file);
+    await waitUntil('it waits for an answer', () => receiver.requests.length > 0);
+    const exited = exitOf(child);
+    child.kill('SIGTERM');
+    expect(await exited).toBe(1);
+    expect(log()).toContain('could not deliver what was in flight within 100 ms');
   });
 
   it('is told by doctor what would keep it from running, without anything being claimed', async () => {

@@ -316,6 +316,54 @@ describe('pipeline', () => {
     await expect(stuckRun).rejects.toThrow(/within 30 ms/);
   });
 
+  it('ends in time although a sink neither answers nor listens: in a claim, in a write, in what it accepted', async () => {
+    const silent = new Promise<never>(() => undefined);
+    const claiming = Object.assign(new ScriptedSink(), { claim: () => silent });
+    const writing = new ScriptedSink();
+    writing.script = [() => silent];
+    const accepting = new ScriptedSink();
+    accepting.script = [
+      (_, apply) => {
+        apply();
+        return { kind: 'accepted', durable: silent };
+      },
+    ];
+    for (const sink of [claiming, writing, accepting]) {
+      const stop = new AbortController();
+      const pipeline = pipelineOf(new ListSource(history(3).batches), sink, { drainTimeoutMs: 30 });
+      const running = pipeline.run(stop.signal);
+      await waitUntil('it waits', () => sink === claiming || sink.writes > 0);
+      stop.abort();
+      await expect(running).rejects.toThrow(/could not deliver what was in flight within 30 ms/);
+    }
+  });
+
+  it('moves the position of a running sink on, now and then, although nothing that comes is for it', async () => {
+    const sample = new SampleHistory();
+    sample.appendMany(3, 'mine');
+    sample.appendMany(50, 'other');
+    const sink = new ScriptedSink();
+    const stop = new AbortController();
+    let readable = 3;
+    const filter = compileFilter({ keys: ['mine:*'] });
+    const source = new ListSource((at) => (at < readable ? sample.batches[at] : undefined));
+    const pull = source.pull.bind(source);
+    source.pull = async (limit) => (await pull(limit)) ?? { batches: [], latestSequence: 53 };
+    const pipeline = pipelineOf(source, sink, { filter, heartbeatMs: 5 });
+    const running = pipeline.run(stop.signal);
+    await waitUntil(
+      'what is for it is there',
+      () => sink.position?.sequence === sample.positionAfter(3)?.sequence,
+    );
+    readable = 53;
+    await waitUntil('the position has moved on', () =>
+      isSamePosition(sink.position, sample.positionAfter(53)),
+    );
+    expect(new Set(sink.keys.map((key) => key.split(':')[0]))).toEqual(new Set(['mine']));
+    stop.abort();
+    await running;
+  });
+
   it('filters by key, type and operation, and still moves the position', async () => {
     const sample = history(40);
     const sink = new ScriptedSink();

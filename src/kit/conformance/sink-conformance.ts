@@ -270,6 +270,31 @@ export const sinkConformance = (name: string, harness: SinkHarness): void => {
         expect(await harness.contents()).toEqual(history.stateAfter(64));
       });
 
+    if (stall !== undefined)
+      it('ends when it is disposed while its target stands still, and the next one finds what holds', async () => {
+        const history = new SampleHistory();
+        history.appendMany(40);
+        const { sink, claim } = await claimed();
+        await expectDurable(sink, history, 0, 20, claim);
+        const goOn = await stall();
+        let outcome: WriteOutcome | undefined;
+        try {
+          const writing = sink.write(history.sinkBatch(20, 40), claim, signal);
+          await delay(stillMs);
+          await sink[Symbol.asyncDispose]();
+          outcome = await writing;
+        } finally {
+          await goOn();
+        }
+        const next = await claimed();
+        if (!sink.holdsPosition) return;
+        const isApplied = isSamePosition(next.claim.position, history.positionAfter(40));
+        if (!isApplied) expect(next.claim.position).toEqual(history.positionAfter(20));
+        if (outcome.kind === 'durable') expect(isApplied).toBe(true);
+        if (!isApplied) await expectDurable(next.sink, history, 20, 40, next.claim);
+        expect(await harness.contents()).toEqual(history.stateAfter(40));
+      });
+
     if (disconnect !== undefined)
       it('tells the truth about a write that a broken connection leaves open, and goes on', async () => {
         const history = new SampleHistory();
