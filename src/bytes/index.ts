@@ -7,6 +7,7 @@ export {
 export type { ByteCursor } from './byte-cursor.js';
 export { compareBytes, equalBytes, prefixSuccessor } from './compare.js';
 export { crc32c, maskCrc, unmaskCrc } from './crc32c.js';
+export { crc64 } from './crc64.js';
 export { matchesGlob } from './glob.js';
 export { maxSequence, readU32, readU64, writeU32, writeU64 } from './little-endian.js';
 export { orderedDoubleBytes, readOrderedDouble, writeOrderedDouble } from './ordered-double.js';

@@ -8,8 +8,8 @@ import { MemoryStore } from '../support/memory-store.js';
 import { captureMs, describeBatch, joinBatches, readVectors, type Vector } from './vectors.js';
 
 /**
- * Commands of the vectors that are the server's (scripts, namespaces, publishing), not Redis', or that we don't
- * have (RESTORE): what they wrote is taken over as captured.
+ * Commands of the vectors that are the server's (scripts, namespaces, publishing), not Redis': what they wrote is taken
+ * over as captured.
  */
 const notDataCommands = new Set([
   'EVAL',
@@ -20,7 +20,6 @@ const notDataCommands = new Set([
   '(AS',
   'PUBLISH',
   'TOUCH',
-  'RESTORE',
 ]);
 
 /**

@@ -47,6 +47,13 @@ const strings: readonly Maker[] = [
   (r) => ['APPEND', key(r), value(r)],
   (r) => ['STRLEN', key(r)],
   (r) => ['GETRANGE', key(r), index(r), index(r)],
+  (r) => [
+    'LCS',
+    key(r),
+    key(r),
+    ...maybe(r, r.pick(['LEN', 'IDX', 'MINMATCHLEN'])),
+    ...maybe(r, 'IDX', 'WITHMATCHLEN'),
+  ],
   (r) => ['SETRANGE', key(r), index(r), value(r)],
   (r) => ['INCR', key(r)],
   (r) => ['DECR', key(r)],

@@ -1,6 +1,7 @@
 import { bitmapCommands } from './bitmaps/index.js';
 import { bloomCommands } from './blooms/index.js';
 import type { DataCommand } from './data-command.js';
+import { dumpCommands } from './dump/index.js';
 import { geoCommands } from './geo/index.js';
 import { hashCommands } from './hashes/index.js';
 import { hyperLogLogCommands } from './hyperloglogs/index.js';
@@ -27,6 +28,7 @@ const all: readonly DataCommand[] = [
   ...geoCommands,
   ...sortedIntCommands,
   ...bloomCommands,
+  ...dumpCommands,
 ];
 
 /** Every command on data, by name in lower case. */

@@ -6,6 +6,7 @@ import { chooseEntries, maxRepeats } from '../random-choice.js';
 import { ErrorReply, mapReply, pairsReply, type Reply, refusal } from '../reply.js';
 import { parseScanOptions, scanEntries, scanReply, scanStart } from '../scan.js';
 import { forEachSubKey } from '../sub-keys.js';
+import { lexKeys, parseLexBound } from '../zsets/zset-range.js';
 import { findHash, type Hash, readField } from './hash-value.js';
 
 const hget = (context: CommandContext, args: readonly Buffer[]): Reply => {
@@ -66,6 +67,43 @@ const walk =
     return wanted === 'both' ? mapReply(entries) : entries;
   };
 
+/** `HRANGEBYLEX key min max [REV] [LIMIT offset count]`, Kvrocks' own: with REV the higher bound comes first. */
+const hrangebylex = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  let isReverse = false;
+  let offset = 0;
+  let count = -1;
+  for (let i = 4; i < args.length; i++) {
+    const word = optionWord(args[i] as Buffer);
+    if (word === 'REV') isReverse = true;
+    else if (word === 'LIMIT' && i + 2 < args.length) {
+      const [skipped, wanted] = [parseInteger(args[++i] as Buffer), parseInteger(args[++i] as Buffer)];
+      if (skipped === undefined || wanted === undefined) return refusal.notInteger;
+      offset = skipped;
+      count = wanted;
+    } else return refusal.syntax;
+  }
+  const min = parseLexBound(args[isReverse ? 3 : 2] as Buffer);
+  const max = parseLexBound(args[isReverse ? 2 : 3] as Buffer);
+  if (min instanceof ErrorReply) return min;
+  if (max instanceof ErrorReply) return max;
+  const hash = findHash(context, args[1] as Buffer);
+  if (hash instanceof ErrorReply) return hash;
+  const range = hash === undefined ? undefined : lexKeys(hash.prefix, min, max);
+  if (hash === undefined || range === undefined || offset < 0) return mapReply([]);
+  const entries: Buffer[] = [];
+  const iterator = context.reader.iterate({ ...range, isReverse });
+  try {
+    for (let seen = 0; iterator.valid && (count < 0 || entries.length < 2 * count); iterator.next(), seen++) {
+      if (seen < offset) continue;
+      const { key, value } = iterator.item;
+      entries.push(Buffer.from(key.subarray(hash.prefix.length)), Buffer.from(value));
+    }
+    return mapReply(entries);
+  } finally {
+    iterator.close();
+  }
+};
+
 const hscan = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const options = parseScanOptions(args, 3);
   if (options instanceof ErrorReply) return options;
@@ -113,6 +151,7 @@ export const hashReadCommands: readonly DataCommand[] = [
   readCommand('hgetall', 2, oneKey, walk('both')),
   readCommand('hkeys', 2, oneKey, walk('fields')),
   readCommand('hvals', 2, oneKey, walk('values')),
+  readCommand('hrangebylex', -4, oneKey, hrangebylex),
   readCommand('hscan', -3, oneKey, hscan),
   readCommand('hrandfield', -2, oneKey, hrandfield),
 ];

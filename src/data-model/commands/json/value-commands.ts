@@ -1,9 +1,9 @@
 import { parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand, writeCommand } from '../data-command.js';
-import { ErrorReply, type Reply, refusal } from '../reply.js';
+import { ErrorReply, mapReply, type Reply, refusal } from '../reply.js';
 import { type JsonPlace, setAt } from './json-path.js';
-import { atPath, notJson } from './json-store.js';
+import { atPath, notJson, readJson } from './json-store.js';
 import {
   equalJson,
   formatJson,
@@ -36,6 +36,25 @@ const lengthOf =
 
 const objectKeys = (value: JsonValue): Reply =>
   value instanceof Map ? [...value.keys()].map((name) => Buffer.from(name)) : null;
+
+/** A value as replies: arrays and objects start with their bracket, other values are as in Redis' module. */
+const asReply = (value: JsonValue): Reply => {
+  if (value === null || typeof value === 'bigint') return value;
+  if (typeof value === 'boolean') return String(value);
+  if (typeof value === 'number') return Buffer.from(formatJson(value));
+  if (typeof value === 'string') return Buffer.from(value);
+  if (Array.isArray(value)) return ['[', ...value.map(asReply)];
+  return ['{', ...[...value].flatMap(([name, item]) => [Buffer.from(name), asReply(item)])];
+};
+
+/** `JSON.INFO key`: documents are kept as text. */
+const info = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const stored = readJson(context, args[1] as Buffer);
+  if (stored === undefined) return refusal.noSuchKey;
+  return stored instanceof ErrorReply
+    ? stored
+    : mapReply([Buffer.from('storage_format'), Buffer.from('json')]);
+};
 
 const toggle = changes((value, place) => {
   if (typeof value !== 'boolean') return null;
@@ -180,6 +199,8 @@ export const jsonValueCommands: readonly DataCommand[] = [
     oneKey,
     reads((value) => Buffer.from(jsonType(value))),
   ),
+  readCommand('json.info', 2, oneKey, info),
+  readCommand('json.resp', -2, oneKey, reads(asReply)),
   readCommand('json.strlen', -2, oneKey, reads(lengthOf('string'))),
   readCommand('json.arrlen', -2, oneKey, reads(lengthOf('array'))),
   readCommand('json.objlen', -2, oneKey, reads(lengthOf('object'))),

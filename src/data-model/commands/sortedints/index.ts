@@ -1,8 +1,9 @@
+import { prefixSuccessor } from '../../../bytes/index.js';
 import { ColumnFamily } from '../../encoding/column-family.js';
 import { encodeInternalKey } from '../../encoding/keys.js';
 import { encodeLogData } from '../../encoding/log-data.js';
 import type { Metadata } from '../../encoding/metadata.js';
-import { parseInteger } from '../arguments.js';
+import { optionWord, parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand, writeCommand } from '../data-command.js';
 import { ErrorReply, type Reply, refusal } from '../reply.js';
@@ -17,7 +18,7 @@ const parseId = (bytes: Buffer): bigint | undefined => {
   const text = bytes.toString('latin1');
   if (!/^\d{1,20}$/.test(text)) return undefined;
   const id = BigInt(text);
-  return id <= 0xffff_ffff_ffff_ffffn ? id : undefined;
+  return id <= largestId ? id : undefined;
 };
 
 const parseIds = (words: readonly Buffer[]): bigint[] | ErrorReply => {
@@ -113,6 +114,55 @@ const range =
     }
   };
 
+/** A bound of SIRANGEBYVALUE: a number, `(` before it leaves it out, or an infinity. */
+const parseBound = (word: Buffer): { readonly id: bigint; readonly isExclusive: boolean } | ErrorReply => {
+  const text = word.toString('latin1').toLowerCase();
+  if (text === '-inf') return { id: 0n, isExclusive: false };
+  if (text === '+inf' || text === 'inf') return { id: largestId, isExclusive: false };
+  const isExclusive = text.startsWith('(');
+  const id = parseId(isExclusive ? word.subarray(1) : word);
+  return id === undefined ? new ErrorReply('ERR the min or max is not integer') : { id, isExclusive };
+};
+
+/** `SIRANGEBYVALUE key min max [LIMIT offset count]`, SIREVRANGEBYVALUE with max before min. */
+const rangeByValue =
+  (isReverse: boolean) =>
+  (context: CommandContext, args: readonly Buffer[]): Reply => {
+    const min = parseBound(args[isReverse ? 3 : 2] as Buffer);
+    const max = parseBound(args[isReverse ? 2 : 3] as Buffer);
+    if (min instanceof ErrorReply) return min;
+    if (max instanceof ErrorReply) return max;
+    let offset = 0;
+    let count = -1;
+    if (args.length > 4) {
+      if (args.length !== 7 || optionWord(args[4] as Buffer) !== 'LIMIT') return refusal.syntax;
+      const [skipped, wanted] = [parseInteger(args[5] as Buffer), parseInteger(args[6] as Buffer)];
+      if (skipped === undefined || wanted === undefined) return refusal.notInteger;
+      offset = skipped;
+      count = wanted;
+    }
+    const key = args[1] as Buffer;
+    const metadata = context.find(key, 'sortedint');
+    if (metadata === undefined) return [];
+    if (metadata instanceof ErrorReply) return metadata;
+    const first = min.isExclusive ? min.id + 1n : min.id;
+    const last = max.isExclusive ? max.id - 1n : max.id;
+    if (offset < 0 || first > last) return [];
+    const prefix = context.subKeyPrefix(key, metadata);
+    const end = last === largestId ? prefixSuccessor(prefix) : subKeyOf(prefix, last + 1n);
+    const range = { columnFamily: ColumnFamily.subKeys, begin: subKeyOf(prefix, first), isReverse };
+    const iterator = context.reader.iterate(end === undefined ? range : { ...range, end });
+    const found: Buffer[] = [];
+    try {
+      for (let seen = 0; iterator.valid && (count < 0 || found.length < count); iterator.next(), seen++)
+        if (seen >= offset) found.push(Buffer.from(String(iterator.item.key.readBigUInt64BE(prefix.length))));
+      return found;
+    } finally {
+      iterator.close();
+    }
+  };
+
+const largestId = 0xffff_ffff_ffff_ffffn;
 const noBytes = Buffer.alloc(0);
 
 export const sortedIntCommands: readonly DataCommand[] = [
@@ -122,4 +172,6 @@ export const sortedIntCommands: readonly DataCommand[] = [
   readCommand('siexists', -3, oneKey, siexists),
   readCommand('sirange', -4, oneKey, range(false)),
   readCommand('sirevrange', -4, oneKey, range(true)),
+  readCommand('sirangebyvalue', -4, oneKey, rangeByValue(false)),
+  readCommand('sirevrangebyvalue', -4, oneKey, rangeByValue(true)),
 ];

@@ -1,6 +1,12 @@
 import type { DataCommand } from '../data-command.js';
 import { countCommands } from './count-commands.js';
 import { editCommands } from './edit-commands.js';
+import { lcsCommands } from './lcs-command.js';
 import { setCommands } from './set-commands.js';
 
-export const stringCommands: readonly DataCommand[] = [...setCommands, ...editCommands, ...countCommands];
+export const stringCommands: readonly DataCommand[] = [
+  ...setCommands,
+  ...editCommands,
+  ...countCommands,
+  ...lcsCommands,
+];

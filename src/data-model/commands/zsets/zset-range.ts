@@ -78,7 +78,7 @@ export const countRange = (context: CommandContext, zset: ZsetValue, range: Boun
 };
 
 const keysOfRange = (zset: ZsetValue, range: BoundedRange): DataRange | undefined =>
-  range.by === 'score' ? scoreKeys(zset, range.min, range.max) : lexKeys(zset, range.min, range.max);
+  range.by === 'score' ? scoreKeys(zset, range.min, range.max) : lexKeys(zset.prefix, range.min, range.max);
 
 /** Ranks from the end that the direction starts at; negative ones from the other end. */
 const selectRanks = (
@@ -148,11 +148,11 @@ const scoreKeys = (zset: ZsetValue, min: ScoreBound, max: ScoreBound): DataRange
   return { columnFamily: ColumnFamily.scores, begin, ...(end === undefined ? {} : { end }) };
 };
 
-/** The keys of members between two bounds; undefined when nothing can lie there. */
-const lexKeys = (zset: ZsetValue, min: LexBound, max: LexBound): DataRange | undefined => {
+/** The keys of sub-keys between two bounds; undefined when nothing can lie there. */
+export const lexKeys = (prefix: Buffer, min: LexBound, max: LexBound): DataRange | undefined => {
   if (min.kind === 'highest' || max.kind === 'lowest') return undefined;
-  const all = prefixRange(zset.prefix);
-  const at = (member: Buffer): Buffer => encodeInternalKey(zset.prefix, member);
+  const all = prefixRange(prefix);
+  const at = (member: Buffer): Buffer => encodeInternalKey(prefix, member);
   const behind = (member: Buffer): Buffer => at(Buffer.concat([member, Buffer.of(0)]));
   const begin = min.kind !== 'member' ? all.begin : min.isExclusive ? behind(min.member) : at(min.member);
   const end = max.kind !== 'member' ? all.end : max.isExclusive ? at(max.member) : behind(max.member);

@@ -1,0 +1,52 @@
+import { crc64 } from '../../../bytes/index.js';
+
+/**
+ * What DUMP answers and RESTORE takes, as in Redis:
+ *
+ *   | type u8 | value …      | RDB version u16 LE | CRC-64 of all before, u64 LE |
+ *
+ * The value is encoded as in an RDB file of that version: see rdb-writer and rdb-reader.
+ */
+export const RdbType = {
+  string: 0,
+  list: 1,
+  set: 2,
+  zsetOfTexts: 3,
+  hash: 4,
+  zset: 5,
+  hashZipmap: 9,
+  listZiplist: 10,
+  setIntset: 11,
+  zsetZiplist: 12,
+  hashZiplist: 13,
+  listQuicklist: 14,
+  hashListpack: 16,
+  zsetListpack: 17,
+  listQuicklist2: 18,
+  setListpack: 20,
+} as const;
+
+const footerBytes = 10;
+
+/** The version that has the types which are written; Redis 4 and later read it. */
+const writtenVersion = 8;
+/** Redis 7.4's. */
+const newestVersion = 12;
+
+/** Puts the footer behind type and value. */
+export const sealDump = (content: Buffer): Buffer => {
+  const payload = Buffer.alloc(content.length + footerBytes);
+  content.copy(payload);
+  payload.writeUInt16LE(writtenVersion, content.length);
+  const crcAt = content.length + 2;
+  payload.writeBigUInt64LE(crc64(payload, 0, crcAt), crcAt);
+  return payload;
+};
+
+/** Type and value; undefined when version or checksum are wrong. A checksum of 0 is none. Borrows. */
+export const openDump = (payload: Buffer): Buffer | undefined => {
+  const end = payload.length - footerBytes;
+  if (end < 1 || payload.readUInt16LE(end) > newestVersion) return undefined;
+  const crc = payload.readBigUInt64LE(end + 2);
+  return crc === 0n || crc === crc64(payload, 0, end + 2) ? payload.subarray(0, end) : undefined;
+};

@@ -1,0 +1,1 @@
+export { dumpCommands } from './dump-commands.js';
