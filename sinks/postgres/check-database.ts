@@ -29,13 +29,6 @@ export const checkDatabase = async (
       detail: `the database holds text as ${facts.encoding}: what that lacks is refused`,
       remedy: 'Use a database with the encoding UTF8, or set keys and values to bytea.',
     });
-  if (!facts.hasTemp)
-    findings.push({
-      name: 'permissions',
-      status: 'fail',
-      detail: 'temporary tables are not allowed, which the modes mirror and table stage their rows in',
-      remedy: 'GRANT TEMPORARY ON DATABASE … to the user.',
-    });
   for (const table of tables) findings.push(await checkTable(connection, table));
   return findings;
 };
@@ -85,15 +78,13 @@ interface ServerFacts {
   readonly versionNumber: number;
   readonly isReadOnly: boolean;
   readonly encoding: string;
-  readonly hasTemp: boolean;
 }
 
 const serverFacts = `
 SELECT current_user AS "user", current_setting('server_version') AS version,
   current_setting('server_version_num')::int AS "versionNumber",
   pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean AS "isReadOnly",
-  current_setting('server_encoding') AS encoding,
-  has_database_privilege(current_database(), 'TEMPORARY') AS "hasTemp"`;
+  current_setting('server_encoding') AS encoding`;
 
 interface TableFacts {
   readonly isThere: boolean;

@@ -30,11 +30,10 @@ export class Connection {
   static async open(options: ConnectionOptions, signal: AbortSignal): Promise<Connection> {
     signal.throwIfAborted();
     const client = new Client({
-      connectionString: options.url,
+      connectionString: withPassword(options),
       application_name: options.applicationName,
       connectionTimeoutMillis: connectTimeoutMs,
       keepAlive: true,
-      ...(options.password === '' ? {} : { password: options.password }),
     });
     const connection = new Connection(client);
     const onAbort = (): void => void client.end().catch(() => undefined);
@@ -96,5 +95,13 @@ export class Connection {
     return await this.#client.query(new Exchange(steps)).done;
   }
 }
+
+/** In the URL: what that says, were it that there is none, overrides everything else that the client is given. */
+const withPassword = ({ url, password }: ConnectionOptions): string => {
+  if (password === '' || !URL.canParse(url)) return url;
+  const whole = new URL(url);
+  whole.password = encodeURIComponent(password);
+  return whole.href;
+};
 
 const connectTimeoutMs = 10_000;

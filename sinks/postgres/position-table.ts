@@ -9,7 +9,7 @@ import { ensureTable } from './table-schema.js';
 /**
  * The table that says who may write and what is written, one row for each target of a pipeline:
  *
- *   pipeline, target       whose position it is, and of which tables
+ *   pipeline, target       whose position it is (of several sinks in a pipeline also the sink's name), and of which tables
  *   id                     names the row
  *   epoch                  raised by each claim
  *   claimant               whose claim it is: a name of the process' own
@@ -17,15 +17,15 @@ import { ensureTable } from './table-schema.js';
  */
 export class PositionTable {
   readonly table: TableName;
-  readonly #pipeline: string;
+  readonly #owner: string;
   readonly #target: string;
   readonly #claimant = randomUUID();
   /** Of the row, as of the claim. */
   #id = 0;
 
-  constructor(schema: string, pipeline: string, target: string) {
+  constructor(schema: string, owner: string, target: string) {
     this.table = { schema, name: 'positions' };
-    this.#pipeline = pipeline;
+    this.#owner = owner;
     this.#target = target;
   }
 
@@ -63,11 +63,11 @@ export class PositionTable {
           ON CONFLICT (pipeline, target) DO UPDATE SET epoch = GREATEST(held.epoch, $3) + 1, claimant = $4
           WHERE $3 = 0 OR held.epoch <= $3 OR held.claimant = $4
           RETURNING id, epoch, sequence, count, crc`,
-          [this.#pipeline, this.#target, held, this.#claimant],
+          [this.#owner, this.#target, held, this.#claimant],
         );
         await connection.query('COMMIT');
         const [row] = rows;
-        if (row === undefined) throw claimedByAnother(this.#pipeline);
+        if (row === undefined) throw claimedByAnother(this.#owner);
         this.#id = Number(row.id);
         return claimOf(row);
       } catch (error) {
@@ -100,7 +100,7 @@ export class PositionTable {
   async touch(connection: Connection): Promise<void> {
     await connection.query(
       `UPDATE ${quotedTable(this.table)} SET written_at = clock_timestamp() WHERE pipeline = $1 AND target = $2`,
-      [this.#pipeline, this.#target],
+      [this.#owner, this.#target],
     );
   }
 
@@ -111,11 +111,11 @@ export class PositionTable {
         `SELECT pg_terminate_backend(l.pid) FROM ${quotedTable(this.table)} p
         JOIN pg_locks l ON l.locktype = 'transactionid' AND l.transactionid = p.xmax AND l.granted
         WHERE p.pipeline = $1 AND p.target = $2`,
-        [this.#pipeline, this.#target],
+        [this.#owner, this.#target],
       );
     } catch {
       throw new TailraceError('SINK_UNREACHABLE', 'another session holds the position and may not be ended', {
-        context: { pipeline: this.#pipeline },
+        context: { pipeline: this.#owner },
         remedy: 'Connect as the same user as the process before, or end its session (pg_terminate_backend).',
         cause,
       });

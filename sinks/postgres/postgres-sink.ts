@@ -3,6 +3,7 @@ import {
   type Finding,
   isSamePosition,
   type PluginContext,
+  positionOwner,
   type Sink,
   type SinkBatch,
   TailraceError,
@@ -61,7 +62,7 @@ export class PostgresSink implements Sink {
   constructor(options: PostgresSinkOptions, layout: Layout, context: PluginContext) {
     this.#options = options;
     this.#layout = layout;
-    this.#positions = new PositionTable(options.schema, context.pipeline, layout.target);
+    this.#positions = new PositionTable(options.schema, positionOwner(context, 'postgres'), layout.target);
     this.#place = placeOf(options.connection.url);
     this.#commits = new CommitSync(options.syncIntervalMs, () => this.#syncCommits());
   }

@@ -1,0 +1,160 @@
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { EngineSource } from '../../connectors/engine/index.js';
+import { type PostgresOptions, postgresSink } from '../../sinks/postgres/index.js';
+import { Engine } from '../../src/engine/index.js';
+import { Decoder, isTailraceError, type Sink } from '../../src/kit/index.js';
+import { Pipeline } from '../../src/pipeline/index.js';
+import { type PostgresService, startPostgres, throwAwayDirectory } from '../services/index.js';
+import { CommandRunner } from '../support/command-runner.js';
+import { pluginContext, SinkBatches } from '../support/sink-batches.js';
+import { waitUntil } from '../support/wait-until.js';
+
+const { signal } = new AbortController();
+
+describe('a postgres sink beside other sessions', () => {
+  let service: PostgresService;
+  let database: pg.Client;
+  let engine: Engine;
+  let commands: CommandRunner;
+  let batches: SinkBatches;
+  const settings = throwAwayDirectory('postgres-settings');
+  const directory = throwAwayDirectory('postgres-errors');
+  const sinks: Sink[] = [];
+
+  beforeAll(async () => {
+    const rules = join(settings.path, 'pg_hba.conf');
+    writeFileSync(
+      rules,
+      'host all careful 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\nlocal all all trust\n',
+    );
+    chmodSync(settings.path, 0o755);
+    service = await startPostgres({ hba_file: rules });
+    database = new pg.Client(service.url);
+    await database.connect();
+    await database.query(`CREATE ROLE careful LOGIN SUPERUSER PASSWORD 'right'`);
+    engine = await Engine.open(directory.path, { sync: 'none' });
+    commands = new CommandRunner(engine);
+  });
+  afterAll(async () => {
+    await engine.close();
+    await database.end();
+    await service.stop();
+    directory.remove();
+    settings.remove();
+  });
+  beforeEach(async () => {
+    await database.query('DROP SCHEMA IF EXISTS tailrace CASCADE');
+    batches = new SinkBatches(engine);
+  });
+  afterEach(async () => {
+    for (const sink of sinks.splice(0)) await sink[Symbol.asyncDispose]();
+  });
+
+  const url = (user: string): string => `postgres://${user}@127.0.0.1:${service.port}/postgres`;
+  const open = (options: Partial<PostgresOptions> = {}, name?: string): Sink => {
+    const sink = postgresSink.create(
+      {
+        ...{ url: url('careful'), password: 'right', mode: 'mirror', schema: 'tailrace', table: 'changes' },
+        ...{ tables: [], keys: 'text', values: 'text', sync: 'always', writeTimeout: 60_000 },
+        ...options,
+      },
+      { ...pluginContext(), ...(name === undefined ? {} : { sink: name }) },
+    );
+    sinks.push(sink);
+    return sink;
+  };
+  const isSinkWaiting = async (): Promise<boolean> => {
+    const { rows } = await database.query(
+      `SELECT FROM pg_stat_activity WHERE usename = 'careful' AND wait_event_type = 'Lock'`,
+    );
+    return rows.length > 0;
+  };
+  const strings = async (): Promise<unknown[]> =>
+    (await database.query('SELECT key, value FROM tailrace.strings ORDER BY key')).rows;
+
+  it('ends a pipeline at once when the password is wrong, and does not show it', async () => {
+    const pipeline = new Pipeline({
+      name: 'orders',
+      source: new EngineSource(engine),
+      sinks: [{ name: 'postgres', sink: open({ password: 'hidden' }) }],
+      makeDecoder: () => new Decoder(),
+      log: pluginContext().log,
+    });
+    const error: unknown = await pipeline.run(signal).catch((caught: unknown) => caught);
+    if (!isTailraceError(error, 'SINK_REFUSED')) throw error;
+    expect(error.message).toContain('password authentication failed for user "careful"');
+    expect(error.message).not.toContain('hidden');
+    expect(error.remedy).toContain('password');
+    expect(pipeline.status().sinks[0]).toMatchObject({ retries: 0 });
+  });
+
+  it('tries again after a serialization failure', async () => {
+    const sink = open();
+    commands.run('SET', 'k', 'first');
+    await sink.write(await batches.take(), await sink.claim(signal), signal);
+    await database.query(`ALTER ROLE careful SET default_transaction_isolation = 'repeatable read'`);
+    const claim = await sink.claim(signal);
+    commands.run('SET', 'k', 'second');
+    const batch = await batches.take();
+    await database.query(`BEGIN; UPDATE tailrace.strings SET value = 'foreign'`);
+    const writing = sink.write(batch, claim, signal);
+    await waitUntil('the sink waits for the row', isSinkWaiting);
+    await database.query('COMMIT');
+    const outcome = await writing;
+    if (outcome.kind !== 'retryable') throw new Error(outcome.kind);
+    expect(outcome.error.message).toContain('could not serialize access');
+    expect(await sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
+    expect(await strings()).toEqual([{ key: 'k', value: 'second' }]);
+    await database.query('ALTER ROLE careful RESET default_transaction_isolation');
+  });
+
+  it('tries again when it was chosen to end a deadlock', async () => {
+    const sink = open();
+    commands.run('SET', 'a', 'first');
+    commands.run('SET', 'b', 'first');
+    await database.query(`ALTER ROLE careful SET deadlock_timeout = '2s'`);
+    await sink.write(await batches.take(), await sink.claim(signal), signal);
+    await database.query(`SET deadlock_timeout = '1h'`); // so it is never this session that gives in
+    commands.run('SET', 'a', 'second');
+    commands.run('SET', 'b', 'second');
+    const batch = await batches.take();
+    const claim = await sink.claim(signal);
+    await database.query(`BEGIN; UPDATE tailrace.strings SET value = 'foreign' WHERE key = 'b'`);
+    const writing = sink.write(batch, claim, signal);
+    await waitUntil('the sink has the one row and waits for the other', isSinkWaiting);
+    await database.query(`UPDATE tailrace.strings SET value = 'foreign' WHERE key = 'a'`);
+    const outcome = await writing;
+    if (outcome.kind !== 'retryable') throw new Error(outcome.kind);
+    expect(outcome.error.message).toContain('deadlock detected');
+    await database.query('ROLLBACK; RESET deadlock_timeout');
+    expect(await sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
+    expect(await strings()).toEqual(
+      expect.arrayContaining([
+        { key: 'a', value: 'second' },
+        { key: 'b', value: 'second' },
+      ]),
+    );
+    await database.query('ALTER ROLE careful RESET deadlock_timeout');
+  });
+
+  it('lets two sinks of one pipeline write to one table, each with a position of its own', async () => {
+    const [first, second] = [open({ mode: 'changelog' }, 'orders'), open({ mode: 'changelog' }, 'users')];
+    const claims = [await first.claim(signal), await second.claim(signal)];
+    commands.run('SET', 'order:1', 'v');
+    const order = await batches.take();
+    commands.run('SET', 'user:1', 'v');
+    const user = { ...(await batches.take()), previous: null };
+    for (const { sink, batch, claim } of [
+      { sink: first, batch: order, claim: claims[0] },
+      { sink: second, batch: user, claim: claims[1] },
+    ])
+      expect(await sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
+    expect((await first.claim(signal)).position).toEqual(order.position);
+    expect((await second.claim(signal)).position).toEqual(user.position);
+    const { rows } = await database.query('SELECT key FROM tailrace.changes ORDER BY seq');
+    expect(rows.slice(-2)).toEqual([{ key: 'order:1' }, { key: 'user:1' }]);
+  });
+});
