@@ -392,8 +392,9 @@ describe('engine', () => {
           if (/^\d+;$/.test(line)) acknowledged = Math.max(acknowledged, Number.parseInt(line, 10));
       });
       const exited = new Promise((resolve) => child.once('close', resolve));
-      await waitUntil('the writer has begun', () => acknowledged > known);
-      await new Promise((resolve) => setTimeout(resolve, random.below(250)));
+      const enough = known + 130 + random.below(500);
+      await waitUntil('the writer writes', () => acknowledged > enough);
+      await new Promise((resolve) => setTimeout(resolve, random.below(20))); // at any moment, not right after a write
       child.kill('SIGKILL');
       await exited;
       await using engine = await open();

@@ -202,21 +202,20 @@ describe('write-ahead log', () => {
   });
 
   it('syncs at each interval although there is always more to write', async () => {
-    const syncedAt: number[] = [];
+    let syncs = 0;
     const files: Files = {
       ...nodeFiles,
       datasync: (fd) => {
-        syncedAt.push(performance.now());
+        syncs++;
         return nodeFiles.datasync(fd);
       },
     };
     const wal = await openWal({ files, sync: 'interval', syncIntervalMs: 20, segmentBytes: 1e9 });
-    const end = performance.now() + 400;
-    while (performance.now() < end) {
+    // Were it to sync only when nothing is left to write, this would not end.
+    while (syncs < 5) {
       wal.append(batchFor(wal, 100));
       await new Promise((resolve) => setImmediate(resolve));
     }
-    expect(syncedAt.length).toBeGreaterThan(4);
     await wal.close();
   });
 
