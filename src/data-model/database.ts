@@ -1,4 +1,4 @@
-import type { Store } from '../engine/index.js';
+import type { DataReader, Store } from '../engine/index.js';
 import { TailraceError } from '../errors/index.js';
 import { CommandContext, type CommandServices, commandServices } from './commands/command-context.js';
 import { dataCommands } from './commands/command-table.js';
@@ -38,14 +38,20 @@ export type CommandValue<Bytes> =
  * await database.transaction([['INCR', 'orders'], ['LPUSH', 'recent', 'order:1']]); // one batch of the log
  */
 export class Database {
-  readonly #store: Store;
+  readonly #reader: DataReader;
+  /** Undefined on a snapshot: nothing is written to it. */
+  readonly #store: Store | undefined;
   readonly #namespace: string;
   readonly #services: CommandServices;
   readonly #context: CommandContext;
 
-  /** `namespace`: keys of another namespace are other keys; default the one that clients see without a token. */
-  constructor(store: Store, options: { namespace?: string; services?: CommandServices } = {}) {
-    this.#store = store;
+  /**
+   * On a store, or, for commands that read, on a snapshot or an open checkpoint. `namespace`: keys of another namespace
+   * are other keys; default the one that clients see without a token.
+   */
+  constructor(store: Store | DataReader, options: { namespace?: string; services?: CommandServices } = {}) {
+    this.#reader = store;
+    this.#store = 'commit' in store ? store : undefined;
     this.#namespace = options.namespace ?? defaultNamespace;
     this.#services = options.services ?? commandServices();
     this.#context = new CommandContext(store, this.#services, this.#namespace);
@@ -73,7 +79,7 @@ export class Database {
   async transaction(
     commands: readonly (readonly [name: string, ...words: readonly CommandWord[]])[],
   ): Promise<CommandValue<string>[]> {
-    const transaction = new CommandTransaction(this.#store, this.#services, this.#namespace);
+    const transaction = new CommandTransaction(this.#reader, this.#services, this.#namespace);
     const values = commands.map(([name, ...words]) => {
       const { command, args } = findCommand(name, words);
       return toValue(accepted(name, transaction.run(command, args)), asText);
@@ -97,8 +103,10 @@ export class Database {
   }
 
   async #commit(batch: Buffer): Promise<void> {
-    const { last } = this.#store.commit(batch);
-    await this.#store.whenDurable(last);
+    const store = this.#store;
+    if (store === undefined) throw readOnly();
+    const { last } = store.commit(batch);
+    await store.whenDurable(last);
   }
 }
 
@@ -156,6 +164,11 @@ const pairsOf = <Bytes>(
 
 const asText = (bytes: Buffer): string => bytes.toString();
 const asBuffer = (bytes: Buffer): Buffer => Buffer.from(bytes);
+
+const readOnly = (): TailraceError =>
+  new TailraceError('STORE_READ_ONLY', 'a snapshot or checkpoint cannot be written', {
+    remedy: 'Write to the store itself.',
+  });
 
 const refused = (command: string, text: string): TailraceError =>
   new TailraceError('COMMAND_REFUSED', text, {

@@ -16,8 +16,13 @@ export const refusalOf = (
   if (!connection.isAdmin && isAdminOnly(entry)) return adminRequired;
   if (connection.isSubscriber && !connection.reply.isResp3 && server?.isForSubscribers !== true)
     return `ERR Can't execute '${entry.name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`;
+  if (connection.checkpoint !== undefined && isChange(entry))
+    return 'READONLY this connection reads a checkpoint: CHECKPOINT CLOSE ends that';
   return undefined;
 };
+
+const isChange = ({ data, server }: TableEntry): boolean =>
+  data?.isWrite ?? server?.flags.includes('write') ?? false;
 
 /** FLUSHALL empties the namespaces of others as well. */
 const isAdminOnly = (entry: TableEntry): boolean =>

@@ -31,11 +31,13 @@ export interface CheckpointScope {
 export const checkpointSyntax = [
   'CREATE [NAME name] [LIFETIME time] [UNIQUE|REPLACE] [HOLDLOG] [SOURCE ref] [LABEL key value …]',
   'REFRESH ref [LIFETIME time|NEVER] [ADVANCE]',
-  'LIST [NAME name] [STATE live|expired]',
+  'LIST [NAME name] [STATE live|expired] [LABEL key value …]',
   'SHOW ref',
   'DELETE ref',
   'RESTORE ref directory',
   'EXPORT ref file [BASE ref]',
+  'OPEN ref',
+  'CLOSE',
 ] as const;
 
 /**
@@ -138,6 +140,8 @@ const readFilter = (reader: Words): CheckpointListFilter => {
     const value = reader.next(`a value for ${word}`);
     const isState = word.toLowerCase() === 'state';
     if (word.toLowerCase() === 'name') filter = { ...filter, name: value };
+    else if (word.toLowerCase() === 'label')
+      filter = { ...filter, labels: { ...filter.labels, [value]: reader.next('a value') } };
     else if (isState && (value === 'live' || value === 'expired')) filter = { ...filter, state: value };
     else throw usage(isState ? `${value} is no state` : `${word} is no option of LIST`);
   }

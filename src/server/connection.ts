@@ -6,6 +6,7 @@ import {
   isPast,
   keyName,
 } from '../data-model/index.js';
+import type { Snapshot } from '../engine/index.js';
 import { isTailraceError } from '../errors/index.js';
 import { ReplyWriter, RequestParser, unauthenticatedRequestLimits } from '../resp/index.js';
 import { refusalOf, unknownCommand } from './admission.js';
@@ -70,6 +71,7 @@ export class Connection {
   /** performance.now() when the current command started. */
   #clockMs = 0;
   #suspension: Suspension | undefined;
+  #checkpoint: Snapshot | undefined;
 
   constructor(socket: Socket, state: ServerState) {
     this.#socket = socket;
@@ -115,15 +117,32 @@ export class Connection {
     this.#parser.limits = this.state.options.request;
     if (namespace !== this.namespace) {
       this.state.pubSub.remove(this); // its channels were those of the other namespace
-      this.#context = new CommandContext(this.state.store, this.state.services, namespace);
+      this.#context = this.#contextOf(namespace);
     }
   }
 
   /** As it was at the start. */
   logout(): void {
+    if (this.#checkpoint !== undefined) this.readAt(undefined);
     this.login();
     this.#isAuthenticated = this.state.options.password === '';
     if (!this.#isAuthenticated) this.#parser.limits = unauthenticatedRequestLimits;
+  }
+
+  /** The checkpoint that its commands read instead of the newest data. */
+  get checkpoint(): Snapshot | undefined {
+    return this.#checkpoint;
+  }
+
+  /** Reads a checkpoint from now on, which is the connection's to close; undefined: the newest data again. */
+  readAt(checkpoint: Snapshot | undefined): void {
+    this.#checkpoint?.close();
+    this.#checkpoint = checkpoint;
+    this.#context = this.#contextOf(this.namespace);
+  }
+
+  #contextOf(namespace: string): CommandContext {
+    return new CommandContext(this.#checkpoint ?? this.state.store, this.state.services, namespace);
   }
 
   /** What its data commands run on. */
@@ -451,6 +470,7 @@ export class Connection {
   #forget(): void {
     clearTimeout(this.#linger);
     this.#cancelWait();
+    this.#checkpoint?.close();
     this.pollCursor?.close();
     this.updateStream?.close();
     this.state.pubSub.remove(this);

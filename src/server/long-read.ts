@@ -8,8 +8,8 @@ import { writeReply } from './reply-encoding.js';
  */
 export const runLongRead = (connection: Connection, command: DataCommand, args: readonly Buffer[]): void => {
   const { state, namespace } = connection;
-  const snapshot = state.store.snapshot();
-  const context = new CommandContext(snapshot, state.services, namespace);
+  const snapshot = connection.checkpoint === undefined ? state.store.snapshot() : undefined;
+  const context = new CommandContext(snapshot ?? connection.context.reader, state.services, namespace);
   const owned = args.map((arg) => Buffer.from(arg));
   const steps = command.steps?.(context, owned);
   let isGone = false;
@@ -18,7 +18,7 @@ export const runLongRead = (connection: Connection, command: DataCommand, args: 
     if (!isOpen) return;
     isOpen = false;
     steps?.return(null);
-    snapshot.close();
+    snapshot?.close();
   };
   /** The reply, when there is nothing left to do. */
   const advance = (): { readonly reply: Reply } | undefined => {

@@ -61,6 +61,10 @@ describe('tailrace checkpoint', () => {
       await using engine = await Engine.open(copy);
       expect(engine.get(0, Buffer.from('key'))?.toString()).toBe('now');
     }
+    const read = await checkpoint('read', store, 'nightly', 'DBSIZE');
+    expect(read).toEqual({ status: 0, stdout: '0\n', stderr: '' }); // the key is no Redis key
+    const written = await checkpoint('read', store, 'nightly', 'SET', 'a', 'b');
+    expect([written.status, written.stderr.includes('STORE_READ_ONLY')]).toEqual([1, true]);
     const deleted = await checkpoint('delete', store, made.id.slice(0, 8));
     expect(deleted.stdout).toContain(`deleted checkpoint ${made.id} (nightly)`);
     const unknown = await checkpoint('show', store, 'nightly');
@@ -104,6 +108,10 @@ describe('tailrace checkpoint', () => {
       const made = await policyMade();
       return made.length === 2 && (made[1]?.sequence ?? 0) > 100;
     });
+    const then = await checkpoint('read', store, 'mine', 'MGET', 'key', 'none', ...options);
+    expect(then).toMatchObject({ stdout: '["then",null]\n', stderr: '' });
+    const refusedWrite = await checkpoint('read', store, 'mine', 'SET', 'key', 'x', ...options);
+    expect([refusedWrite.status, refusedWrite.stderr.includes('READONLY')]).toEqual([1, true]);
     const restored = join(directory.path, 'from-server');
     const restore = await checkpoint(
       'restore',

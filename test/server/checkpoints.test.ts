@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Checkpoint, type CheckpointInfo, Engine } from '../../src/engine/index.js';
 import { Server } from '../../src/server/index.js';
 import { throwAwayDirectory } from '../services/index.js';
+import { waitUntil } from '../support/wait-until.js';
 
 const directory = throwAwayDirectory('checkpoint-commands');
 let engine: Engine;
@@ -54,6 +55,8 @@ describe('CHECKPOINT', () => {
     const listed = await asked<CheckpointInfo[]>('LIST');
     expect(listed.map(({ name }) => name).sort()).toEqual(['base', 'copy']);
     expect(await asked('LIST', 'NAME', 'copy', 'STATE', 'live')).toMatchObject([{ id: copy.id }]);
+    expect(await asked('LIST', 'LABEL', 'why', 'a test')).toMatchObject([{ id: first.id }]);
+    expect(await asked('LIST', 'LABEL', 'why', 'other')).toEqual([]);
     expect(await asked('SHOW', first.id.slice(0, 6))).toMatchObject({ id: first.id, state: 'live' });
     const advanced = await asked<Checkpoint>('REFRESH', 'base', 'ADVANCE', 'NEVER');
     expect(advanced).toMatchObject({ id: first.id, sequence: 2, generation: 2, expires: null });
@@ -82,6 +85,41 @@ describe('CHECKPOINT', () => {
     const reader = new Redis(second.port);
     expect(await reader.get('key')).toBe('kept');
     reader.disconnect();
+  });
+
+  it('opens one for a connection, which then reads it and writes nothing until it closes it', async () => {
+    await client.set('key', 'then');
+    await client.hset('hash', 'field', 'then');
+    const made = await asked<Checkpoint>('CREATE', 'NAME', 'opened');
+    const reader = new Redis(server.port);
+    expect(JSON.parse(String(await reader.call('CHECKPOINT', 'OPEN', 'opened')))).toMatchObject({
+      id: made.id,
+    });
+    await client.set('key', 'now');
+    await client.set('new', 'now');
+    await client.hset('hash', 'field', 'now');
+    expect(await reader.mget('key', 'new')).toEqual(['then', null]);
+    expect(await reader.hgetall('hash')).toEqual({ field: 'then' });
+    expect((await reader.keys('*')).sort()).toEqual(['hash', 'key']);
+    expect(await client.get('key')).toBe('now');
+    await expect(reader.set('key', 'mine')).rejects.toThrow(/READONLY .* CHECKPOINT CLOSE/);
+    await expect(reader.multi().get('key').set('key', 'mine').exec()).rejects.toThrow(/EXECABORT/);
+    expect(await reader.multi().get('key').exec()).toEqual([[null, 'then']]);
+    await asked('DELETE', 'opened');
+    expect(await reader.get('key')).toBe('then'); // held as long as it is open
+    await expect(reader.call('CHECKPOINT', 'OPEN', 'opened')).rejects.toThrow(/no checkpoint/);
+    expect(await reader.call('CHECKPOINT', 'CLOSE')).toBe('OK');
+    expect(await reader.get('key')).toBe('now');
+    expect(await reader.set('key', 'mine')).toBe('OK');
+    await asked('CREATE', 'NAME', 'again');
+    await reader.call('CHECKPOINT', 'OPEN', 'again');
+    await client.set('key', 'later');
+    await reader.reset();
+    expect(await reader.get('key')).toBe('later');
+    await reader.call('CHECKPOINT', 'OPEN', 'again');
+    const snapshots = engine.stats().snapshots;
+    reader.disconnect();
+    await waitUntil('what it held is let go', () => engine.stats().snapshots === snapshots - 1);
   });
 
   it('says what is wrong with a request', async () => {

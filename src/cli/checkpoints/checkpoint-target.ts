@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
+import { type CommandValue, Database } from '../../data-model/index.js';
 import { Engine } from '../../engine/index.js';
 import { isTailraceError, TailraceError } from '../../errors/index.js';
 import { parseRedisUrl, ReplyError, RespConnection } from '../../resp/index.js';
@@ -16,13 +17,61 @@ export const requestCheckpoints = async (
   words: readonly string[],
   password: string | undefined,
 ): Promise<CheckpointAnswer> => {
-  if (/^rediss?:\/\//.test(store)) return askServer(store, words, password);
+  const place = await placeOf(store, password);
+  return place.url === undefined
+    ? openDirectory(place.directory, words)
+    : askServer(place.url, words, password);
+};
+
+type Place = { readonly url: string } | { readonly url: undefined; readonly directory: string };
+
+/** The server of a store, when one runs; its directory otherwise. */
+const placeOf = async (store: string, password: string | undefined): Promise<Place> => {
+  if (/^rediss?:\/\//.test(store)) return { url: store };
   const directory = resolve(store);
   if (!existsSync(join(directory, 'IDENTITY'))) throw noStore(directory);
   const server = findServer(directory);
-  if (server !== undefined && (await isServerOf(server, password)))
-    return askServer(server.url, words, password);
-  return openDirectory(directory, words);
+  const isServed = server !== undefined && (await isServerOf(server, password));
+  return isServed ? { url: server.url } : { url: undefined, directory };
+};
+
+/**
+ * Runs a command that reads at a checkpoint. What is answered is as RESP2 has it: text, numbers, null and lists; maps
+ * are lists of keys and values in turn.
+ */
+export const readAtCheckpoint = async (
+  store: string,
+  reference: string,
+  words: readonly string[],
+  password: string | undefined,
+): Promise<unknown> => {
+  const place = await placeOf(store, password);
+  const [name, ...rest] = words;
+  if (place.url === undefined) {
+    await using engine = await Engine.open(place.directory, { isReadOnly: true });
+    const checkpoint = engine.checkpoints.open(reference);
+    return flat(await new Database(checkpoint).call(name, ...rest));
+  }
+  const connection = await connect(place.url, password);
+  try {
+    const opened = await connection.call('CHECKPOINT', 'OPEN', reference);
+    if (opened instanceof ReplyError) throw refused(place.url, opened);
+    const reply = await connection.call(...words);
+    if (reply instanceof ReplyError) throw refused(place.url, reply);
+    return textual(reply);
+  } finally {
+    connection.close();
+  }
+};
+
+const flat = (value: CommandValue<string>): unknown => {
+  if (value instanceof Map) return [...value].flat().map(flat);
+  return Array.isArray(value) ? value.map(flat) : value;
+};
+
+const textual = (reply: unknown): unknown => {
+  if (Buffer.isBuffer(reply)) return reply.toString();
+  return Array.isArray(reply) ? reply.map(textual) : reply;
 };
 
 const openDirectory = async (directory: string, words: readonly string[]): Promise<CheckpointAnswer> => {

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import type { OutputOptions } from '../console.js';
 import type { CheckpointFlags } from './checkpoint-command.js';
 
-/** checkpoint create, refresh, list, show, delete, restore, export and apply. */
+/** checkpoint create, refresh, list, show, delete, read, restore, export and apply. */
 export const addCheckpointCommands = (
   program: Command,
   outputOf: (command: Command) => OutputOptions,
@@ -54,6 +54,7 @@ Examples:
     .description('list checkpoints, the newest first')
     .option('--name <name>', 'only those of this name')
     .addOption(new Option('--state <state>', 'only those').choices(['live', 'expired']))
+    .option('--label <key=value...>', 'only those that have these labels')
     .addHelpText('after', '\nExample:\n  tailrace checkpoint list ./data')
     .action(run('list'));
   checkpoint
@@ -61,6 +62,17 @@ Examples:
     .description('show a checkpoint by its id, the first characters of it, its name, or @latest')
     .addHelpText('after', '\nExample:\n  tailrace checkpoint show ./data @latest')
     .action(run('show'));
+  checkpoint
+    .command('read <store> <checkpoint> <command...>')
+    .description('run a command that reads, such as HGETALL order:1, at a checkpoint')
+    .addHelpText(
+      'after',
+      '\nExample:\n  tailrace checkpoint read ./data nightly HGETALL order:1\nWords that begin with a dash stand behind --.',
+    )
+    .action(async (store: string, reference: string, words: string[], _options: object, command: Command) => {
+      const { readCommand } = await import('./checkpoint-command.js');
+      await readCommand(store, reference, words, command.optsWithGlobals(), outputOf(command));
+    });
   checkpoint
     .command('delete <store> <checkpoint>')
     .description('delete a checkpoint and free its space')

@@ -35,6 +35,8 @@ export interface RefreshOptions {
 export interface ListFilter {
   readonly name?: string;
   readonly state?: 'live' | 'expired';
+  /** Those that have all of these labels. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 /** What checkpoints need of the store they belong to, once it is open for writing. */
@@ -217,9 +219,10 @@ export class Checkpoints {
     return [...this.#entries.values()]
       .map((checkpoint) => this.#describe(checkpoint))
       .filter(
-        ({ name, state }) =>
+        ({ name, state, labels }) =>
           (filter.name === undefined || name === filter.name) &&
-          (filter.state === undefined || state === filter.state),
+          (filter.state === undefined || state === filter.state) &&
+          Object.entries(filter.labels ?? {}).every(([key, value]) => labels[key] === value),
       )
       .sort((a, b) => b.sequence - a.sequence || b.created.localeCompare(a.created));
   }

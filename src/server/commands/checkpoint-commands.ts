@@ -7,7 +7,7 @@ import { runCheckpointRequest } from '../checkpoint-request.js';
 import { replyWhen } from '../reply-when.js';
 import type { ServerCommand } from '../server-command.js';
 
-/** CHECKPOINT CREATE · REFRESH · LIST · SHOW · DELETE · RESTORE · EXPORT, see `checkpointSyntax`. Answers in JSON. */
+/** CHECKPOINT OPEN · CLOSE, and what is in `checkpointSyntax`. Answers in JSON, CLOSE with OK. */
 const checkpoint: ServerCommand = {
   name: 'checkpoint',
   arity: -2,
@@ -28,6 +28,18 @@ const checkpoint: ServerCommand = {
         pathInside(options.restoreDirectory || dirname(store.directory), wanted),
     };
     const words = args.slice(1).map(String);
+    const action = words[0].toLowerCase();
+    if (action === 'open' && words.length === 2) {
+      const opened = store.checkpoints.show(words[1]);
+      connection.readAt(store.checkpoints.open(words[1]));
+      reply.bulkText(JSON.stringify(opened));
+      return;
+    }
+    if (action === 'close' && words.length === 1) {
+      connection.readAt(undefined);
+      reply.ok();
+      return;
+    }
     replyWhen(connection, 'checkpoint', runCheckpointRequest(scope, words), (answer) =>
       reply.bulkText(JSON.stringify(answer)),
     );
