@@ -29,6 +29,27 @@ npx --no-install tailrace validate pipeline.yaml
 npx --no-install tailrace run pipeline.yaml
 lines=$(wc -l <changes.ndjson)
 [ "$lines" -gt 100 ] || { echo "the packed pipeline delivered only $lines changes"; exit 1; }
+# A sink of one's own, as docs/connectors.md has it.
+cp node_modules/tailrace/examples/json-state-sink.mjs .
+cat >own.yaml <<'YAML'
+name: own
+source:
+  connector: wal
+  path: ./log
+  follow: false
+errors:
+  undecodable: skip
+  poison: skip
+sinks:
+  - sink: ./json-state-sink.mjs
+    path: ./state.json
+YAML
+npx --no-install tailrace run --quiet own.yaml
+node --input-type=module -e '
+  import { readFileSync } from "node:fs";
+  const { position, values } = JSON.parse(readFileSync("state.json", "utf8"));
+  if (!(position.sequence > 0 && Object.keys(values).length > 0)) throw new Error("the sink of one’s own holds nothing");
+'
 cat >use.mjs <<'JS'
 import { Engine } from 'tailrace';
 const engine = await Engine.open('./store');

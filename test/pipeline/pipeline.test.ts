@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FileSink } from '../../sinks/file/index.js';
+import { TailraceError } from '../../src/errors/index.js';
 import { SampleHistory } from '../../src/kit/conformance/index.js';
 import {
   Decoder,
@@ -256,6 +257,20 @@ describe('pipeline', () => {
     await expect(pipelineOf(new ListSource(history(5).batches), taken).run(never)).rejects.toMatchObject({
       code: 'SINK_FENCED',
     });
+  });
+
+  it('does not try again what is refused: wrong credentials, missing rights', async () => {
+    let claims = 0;
+    const refused = Object.assign(new ScriptedSink(), {
+      claim: async () => {
+        claims++;
+        throw new TailraceError('SINK_REFUSED', 'wrong password');
+      },
+    });
+    await expect(pipelineOf(new ListSource(history(1).batches), refused).run(never)).rejects.toMatchObject({
+      code: 'SINK_REFUSED',
+    });
+    expect(claims).toBe(1);
   });
 
   it('fails at a change that the sink refuses, or skips it, or keeps it as a dead letter', async () => {
