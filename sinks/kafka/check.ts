@@ -1,5 +1,7 @@
 import type { Finding, Logger } from '../../src/kit/index.js';
 import { KafkaCluster, type TopicDescription } from './cluster.js';
+import { Outbox, Topic } from './outbox.js';
+import { PositionTopic } from './position-topic.js';
 import { asSinkError } from './refusal.js';
 import type { KafkaSinkSettings } from './settings.js';
 import { configOf } from './topics.js';
@@ -11,7 +13,7 @@ export const checkKafka = async (
   log: Logger,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> => {
-  const { cluster: options, positionTopic, producer } = settings;
+  const { cluster: options, positionTopic, owner, producer } = settings;
   const cluster = new KafkaCluster(options, log);
   const stop = (): void => cluster.close(new Error('the check was given up'));
   if (signal.aborted) stop();
@@ -42,6 +44,7 @@ export const checkKafka = async (
         return { status: 'ok', detail: `may use the transactional id ${transactionalId}` };
       });
       await look('position topic', () => checkTopic(cluster, positionTopic, true));
+      await look('position', () => checkPosition(cluster, positionTopic, owner));
     }
     const { topic } = settings.records;
     if (!topic.includes('{')) await look('topic', () => checkTopic(cluster, topic, settings.topics.create));
@@ -62,6 +65,25 @@ const checkTopic = async (
   if (isMade) return { status: 'ok', detail: `${topic} is not there yet and will be made` };
   const remedy = 'Create it, or set topics.create to true.';
   return { status: 'fail', detail: `${topic} is not there`, remedy };
+};
+
+const checkPosition = async (
+  cluster: KafkaCluster,
+  name: string,
+  owner: string,
+): Promise<Omit<Finding, 'name'>> => {
+  const description = (await cluster.describeTopics([name])).get(name);
+  const held =
+    description === undefined
+      ? undefined
+      : await new PositionTopic(cluster, name, owner).readNow(
+          new Topic(name, description.leaders, 0, new Outbox(false)),
+        );
+  const detail =
+    held === undefined
+      ? `${owner} is free`
+      : `${owner} is at sequence number ${held.position?.sequence ?? 0}`;
+  return { status: 'ok', detail };
 };
 
 const judge = (

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { requirePipelines } from '../../../config/index.js';
 import { TailraceError } from '../../errors/index.js';
-import type { Position } from '../../kit/index.js';
+import type { Logger, Position } from '../../kit/index.js';
 import type { OffsetsStore, StoredOffset } from '../../pipeline/index.js';
-import { formatTable, type OutputOptions } from '../console.js';
+import { consoleLogger, formatTable, type OutputOptions } from '../console.js';
 import { registryFor } from '../load-plugins.js';
 import { type OffsetsPlace, openOffsets } from '../open-offsets.js';
 
@@ -17,11 +17,12 @@ export interface OffsetsFlags {
   readonly name: string;
 }
 
-/** Lists the stored positions. */
+/** Lists the stored positions, and of the sinks in a pipeline file that hold their own what these say. */
 export const showOffsets = async (flags: OffsetsFlags, output: OutputOptions): Promise<void> => {
   const offsets = await withStore(flags, (store) => store.list());
+  const held = await heldBySinks(flags, consoleLogger(output));
   if (output.isJson) {
-    process.stdout.write(`${JSON.stringify(offsets)}\n`);
+    process.stdout.write(`${JSON.stringify([...offsets, ...held])}\n`);
     return;
   }
   const rows = offsets.map(({ pipeline, sink, position, storedAtMs }) => [
@@ -30,11 +31,37 @@ export const showOffsets = async (flags: OffsetsFlags, output: OutputOptions): P
     formatPosition(position),
     new Date(storedAtMs).toISOString(),
   ]);
+  rows.push(...held.map(({ pipeline, sink, inSink }) => [pipeline, sink, inSink, 'in the sink']));
   process.stdout.write(
     rows.length === 0
       ? 'no positions stored\n'
       : `${formatTable(['PIPELINE', 'SINK', 'POSITION', 'STORED'], rows)}\n`,
   );
+};
+
+interface HeldBySink {
+  readonly pipeline: string;
+  readonly sink: string;
+  /** What the sink says of its position. */
+  readonly inSink: string;
+}
+
+/** Asked without claiming anything: whoever runs the pipeline is not disturbed. */
+const heldBySinks = async (flags: OffsetsFlags, log: Logger): Promise<HeldBySink[]> => {
+  if (flags.config === undefined || flags.config.length === 0) return [];
+  const held: HeldBySink[] = [];
+  const { signal } = new AbortController();
+  for (const { name: pipeline, sinks } of requirePipelines(flags.config, await registryFor(flags.config)))
+    for (const { name, definition, options } of sinks) {
+      await using sink = definition.create(options, { pipeline, sink: name, log });
+      if (!sink.holdsPosition) continue;
+      const findings = (await sink.check?.(signal)) ?? [];
+      const telling =
+        findings.find((finding) => finding.name === 'position') ??
+        findings.find(({ status }) => status === 'fail');
+      held.push({ pipeline, sink: name, inSink: telling?.detail ?? 'held by the sink' });
+    }
+  return held;
 };
 
 /** All positions as JSON lines, which `offsets set --from` reads. */

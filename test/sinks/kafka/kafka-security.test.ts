@@ -195,10 +195,15 @@ describe('a Kafka with users, rights and TLS', () => {
     const sink = open('SASL', user('plain', 'ada', 'lovelace'), 'checked');
     const names = async (): Promise<string[]> =>
       (await sink.check(signal)).map(({ name, status }) => `${name} ${status}`);
-    expect(await names()).toEqual(['connection ok', 'transactions ok', 'position topic ok']);
+    expect(await names()).toEqual(['connection ok', 'transactions ok', 'position topic ok', 'position ok']);
     await deliver(sink);
     // One broker alone loses what it loses.
-    expect(await names()).toEqual(['connection ok', 'transactions ok', 'position topic warn']);
+    expect(await names()).toEqual(['connection ok', 'transactions ok', 'position topic warn', 'position ok']);
+    expect(await sink.check(signal)).toContainEqual({
+      name: 'position',
+      status: 'ok',
+      detail: expect.stringMatching(/^checked is at sequence number [1-9]/),
+    });
     const [connection] = await open('SASL', user('plain', 'ada', 'no')).check(signal);
     expect(connection).toMatchObject({ status: 'fail', remedy: expect.stringContaining('sasl.password') });
     expect(await open('SASL', user('plain', 'bob', 'builder'), 'not-bobs').check(signal)).toContainEqual(
