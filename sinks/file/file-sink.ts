@@ -143,7 +143,14 @@ export class FileSink implements Sink {
     const path = this.#names.fileOf(last.segment);
     const size = existsSync(path) ? statSync(path).size : 0;
     if (size >= last.dataBytes)
-      return [{ name: 'file', status: 'ok', detail: `${path} holds ${last.dataBytes} bytes` }];
+      return [
+        { name: 'file', status: 'ok', detail: `${path} holds ${last.dataBytes} bytes` },
+        {
+          name: 'position',
+          status: 'ok',
+          detail: `${this.#journal.path} is at sequence number ${last.position?.sequence ?? 0}`,
+        },
+      ];
     const { message, remedy } = shorter(path, size, last.dataBytes);
     return [{ name: 'file', status: 'fail', detail: message, remedy }];
   }

@@ -104,6 +104,22 @@ export class PositionTable {
     );
   }
 
+  /** What stands in the row, for whoever looks without claiming; undefined when there is none, or no such table. */
+  async look(connection: Connection): Promise<string | undefined> {
+    const name = quotedTable(this.table);
+    const { rows: tables } = await connection.query<{ isThere: boolean }>(
+      'SELECT to_regclass($1) IS NOT NULL AS "isThere"',
+      [name],
+    );
+    if (!tables[0].isThere) return undefined;
+    const { rows } = await connection.query<Pick<PositionRow, 'sequence'>>(
+      `SELECT sequence FROM ${name} WHERE pipeline = $1 AND target = $2`,
+      [this.#owner, this.#target],
+    );
+    const [row] = rows;
+    return row === undefined ? undefined : `${this.#owner} is at sequence number ${row.sequence ?? 0}`;
+  }
+
   /** The row's xmax is the transaction that holds it, and that transaction's own lock names its session. */
   async #endHolder(connection: Connection, cause: unknown): Promise<void> {
     try {

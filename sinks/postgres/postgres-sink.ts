@@ -118,7 +118,12 @@ export class PostgresSink implements Sink {
     try {
       connection = await Connection.open(this.#options.connection, signal);
       const tables = [this.#positions.table, ...this.#layout.tables];
-      return await checkDatabase(connection, this.#place, tables);
+      const findings = await checkDatabase(connection, this.#place, tables);
+      if (findings.some(({ status }) => status === 'fail')) return findings;
+      const position = await this.#positions.look(connection);
+      return position === undefined
+        ? findings
+        : [...findings, { name: 'position', status: 'ok', detail: position }];
     } catch (error) {
       const { message, remedy } = asSinkError(error, this.#place);
       return [{ name: 'connection', status: 'fail', detail: message, remedy }];

@@ -232,6 +232,17 @@ sinks: [{ sink: webhook, url: "${receiver.url}", timeout: 10m }]\noffsets: { pat
     ]);
     expect(fine.stdout).toContain('is at sequence number 3');
     expect(existsSync(path('looked.ndjson'))).toBe(false);
+    const show = async () => (await tailrace('offsets', 'show', '-c', good)).stdout;
+    expect(await show()).toMatch(/looked +file +held by the sink +in the sink/);
+    const ended = path('ended.yaml');
+    writeFileSync(
+      ended,
+      readFileSync(good, 'utf8').replace('engine', 'wal').replace(' }', ', follow: false }'),
+    );
+    expect((await tailrace('run', ended)).status).toBe(0);
+    expect(await show()).toMatch(
+      /looked +file +.*looked\.ndjson\.position is at sequence number 3 +in the sink/,
+    );
     const bad = write(
       'bad-doctor.yaml',
       `name: sick

@@ -153,7 +153,10 @@ describe('the file sink', () => {
     const sink = open();
     await writeFrom(sink, await sink.claim(), 0, 5);
     await sink[Symbol.asyncDispose]();
-    expect(await open().check()).toMatchObject([{ status: 'ok' }]);
+    expect(await open().check()).toMatchObject([
+      { status: 'ok' },
+      { name: 'position', detail: expect.stringMatching(/is at sequence number \d+$/) },
+    ]);
     truncateSync(path, 10);
     expect(await open().check()).toMatchObject([{ status: 'fail' }]);
     const refused = open();
