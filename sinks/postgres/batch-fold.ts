@@ -1,4 +1,5 @@
 import type { Change, Transaction, ValueType } from '../../src/kit/index.js';
+import { foldGroup, type GroupFold, groupEdit } from './mirror/group-fold.js';
 import { keyText } from './text-bytes.js';
 
 type Put = Extract<Change, { op: 'put' }>;
@@ -32,6 +33,8 @@ export interface KeyPlan {
   /** The last change of each element. */
   elements: Map<string, ElementChange> | undefined;
   list: ListChange[] | undefined;
+  /** Groups of a stream that the batch touches, by name. */
+  groups: Map<string, GroupFold> | undefined;
   /** undefined: as it was; null: none; else ms since 1970. Of collections alone. */
   expiry: number | null | undefined;
   /** Bytes of a bitmap, where they go beyond its last fragment. */
@@ -115,9 +118,13 @@ const foldChange = (plan: KeyPlan, change: KeyedChange): void => {
     case 'persist':
       foldExpiry(plan, change);
       return;
-    case 'streamMeta':
+    case 'streamMeta': {
       make(plan, change.type);
-      return;
+      const edit = groupEdit(change);
+      if (edit === undefined) return;
+      plan.groups ??= new Map();
+      foldGroup(plan.groups, edit);
+    }
   }
 };
 
@@ -183,6 +190,7 @@ const emptyPlan = (ns: string, key: Uint8Array): KeyPlan => ({
   whole: undefined,
   elements: undefined,
   list: undefined,
+  groups: undefined,
   expiry: undefined,
   size: undefined,
   isMade: false,
@@ -194,6 +202,7 @@ const reset = (plan: KeyPlan): void => {
   plan.whole = undefined;
   plan.elements = undefined;
   plan.list = undefined;
+  plan.groups = undefined;
   plan.expiry = undefined;
   plan.size = undefined;
   plan.isMade = false;

@@ -128,6 +128,64 @@ describe('the mirror in a Postgres', () => {
     ).toEqual([]);
   });
 
+  it('keeps the groups of streams, their consumers and what is pending', async () => {
+    await using sink = open();
+    const claim = await sink.claim(signal);
+    const groups = `SELECT key, group_name, last_ms || '-' || last_seq FROM mirror.stream_groups ORDER BY 1, 2`;
+    const consumers = 'SELECT group_name, consumer FROM mirror.stream_consumers ORDER BY 1, 2';
+    const pending = `SELECT group_name, ms || '-' || seq, consumer, deliveries::int FROM mirror.stream_pending ORDER BY 1, ms, seq`;
+    for (const id of ['1-0', '2-0', '3-0']) commands.run('XADD', 's', id, 'f', 'v');
+    commands.run('XGROUP', 'CREATE', 's', 'g', '0');
+    commands.run('XGROUP', 'CREATE', 's', 'other', '$');
+    commands.run('XGROUP', 'CREATECONSUMER', 's', 'other', 'idle');
+    commands.run('XREADGROUP', 'GROUP', 'g', 'ann', 'COUNT', 2, 'STREAMS', 's', '>');
+    commands.run('XREADGROUP', 'GROUP', 'g', 'bob', 'STREAMS', 's', '>');
+    await sink.write(await batches.take(), claim, signal);
+    expect(await rows(groups)).toMatchObject([
+      ['s', 'g', '3-0'],
+      ['s', 'other', '3-0'],
+    ]);
+    expect(await rows(consumers)).toEqual([
+      ['g', 'ann'],
+      ['g', 'bob'],
+      ['other', 'idle'],
+    ]);
+    expect(await rows(pending)).toEqual([
+      ['g', '1-0', 'ann', 1],
+      ['g', '2-0', 'ann', 1],
+      ['g', '3-0', 'bob', 1],
+    ]);
+    commands.run('XACK', 's', 'g', '1-0');
+    commands.run('XCLAIM', 's', 'g', 'bob', 0, '2-0');
+    commands.run('XGROUP', 'DELCONSUMER', 's', 'g', 'ann');
+    commands.run('XGROUP', 'SETID', 's', 'g', '2-0');
+    commands.run('XGROUP', 'DESTROY', 's', 'other');
+    await sink.write(await batches.take(), claim, signal);
+    expect(await rows(groups)).toMatchObject([['s', 'g', '2-0']]);
+    expect(await rows(consumers)).toEqual([['g', 'bob']]);
+    expect(await rows(pending)).toEqual([
+      ['g', '2-0', 'bob', 2],
+      ['g', '3-0', 'bob', 1],
+    ]);
+    commands.run('XGROUP', 'DESTROY', 's', 'g');
+    commands.run('XGROUP', 'CREATE', 's', 'g', '1-0');
+    await sink.write(await batches.take(), claim, signal);
+    expect([await rows(groups), await rows(consumers), await rows(pending)]).toMatchObject([
+      [['s', 'g', '1-0']],
+      [],
+      [],
+    ]);
+    commands.run('DEL', 's');
+    commands.run('XADD', 's', '9-0', 'f', 'v');
+    await sink.write(await batches.take(), claim, signal);
+    expect(await rows(groups)).toEqual([]);
+    commands.run('XGROUP', 'CREATE', 's', Buffer.from([0xff]), '0');
+    expect(await sink.write(await batches.take(), claim, signal)).toMatchObject({
+      kind: 'poison',
+      rejections: [{ reason: expect.stringContaining('the name of a group or consumer is no text') }],
+    });
+  });
+
   it('changes an expiry alone, of strings and of collections', async () => {
     await using sink = open();
     const claim = await sink.claim(signal);

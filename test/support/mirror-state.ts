@@ -1,7 +1,10 @@
 import type pg from 'pg';
 import type { RedisKeyState } from './redis-state.js';
 
-/** What the tables of a mirror say of each key of the default namespace, in the form of a Redis' state; without groups. */
+/**
+ * What the tables of a mirror say of each key of the default namespace, in the form of a Redis' state; of a stream its
+ * groups without the last id.
+ */
 export const readMirrorState = async (
   database: pg.Client,
   schema: string,
@@ -48,11 +51,50 @@ export const readMirrorState = async (
     elements.delete(name);
     add(row.key, row.type, row.expires_at, collected(row.type, found, Number(row.size ?? 0)));
   }
+  await addGroups(state, rowsOf);
   if (elements.size > 0) throw new Error(`elements without a collection: ${[...elements.keys()].join(', ')}`);
   return state;
 };
 
+type RowsOf = <Row extends object>(table: string, order?: string) => Promise<(Row & Keyed)[]>;
+
+const addGroups = async (state: Map<string, RedisKeyState>, rowsOf: RowsOf): Promise<void> => {
+  const consumers = await rowsOf<Named & { consumer: Bytes }>('stream_consumers', 'consumer');
+  const pending = await rowsOf<Named & { ms: string; seq: string; consumer: Bytes; deliveries: string }>(
+    'stream_pending',
+    'ms, seq',
+  );
+  const groups = await rowsOf<Named & { last_ms: string; last_seq: string }>('stream_groups', 'group_name');
+  for (const row of [...consumers, ...pending])
+    if (!groups.some((group) => isOf(group)(row)))
+      throw new Error(`${latin1(row.key)} has no group ${latin1(row.group_name)}`);
+  for (const [key, facts] of state) {
+    if (facts.type !== 'stream') continue;
+    const ids = new Set((facts.value as [string, unknown][]).map(([id]) => id));
+    const own = groups.filter((group) => latin1(group.key) === key);
+    const shown = own.map((group) => ({
+      name: latin1(group.group_name),
+      lastDelivered: `${group.last_ms}-${group.last_seq}`,
+      consumers: consumers.filter(isOf(group)).map(({ consumer }) => latin1(consumer)),
+      // As of a Redis: those of entries that are there.
+      pending: pending
+        .filter(isOf(group))
+        .map(({ ms, seq, consumer, deliveries }) => [`${ms}-${seq}`, latin1(consumer), Number(deliveries)])
+        .filter(([id]) => ids.has(String(id))),
+    }));
+    state.set(key, { ...facts, groups: shown });
+  }
+};
+
+const isOf =
+  (group: Keyed & Named) =>
+  (row: Keyed & Named): boolean =>
+    latin1(row.key) === latin1(group.key) && latin1(row.group_name) === latin1(group.group_name);
+
 type Bytes = Buffer | string;
+interface Named {
+  readonly group_name: Bytes;
+}
 interface Keyed {
   readonly key: Bytes;
 }

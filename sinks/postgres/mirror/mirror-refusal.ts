@@ -1,5 +1,6 @@
 import type { Change } from '../../../src/kit/index.js';
 import { isText, maxIndexedBytes, maxRowBytes } from '../text-bytes.js';
+import { groupEdit } from './group-fold.js';
 import type { ByteColumns } from './mirror-tables.js';
 
 /** Why the tables of a mirror cannot hold what a change brings; undefined when they can. */
@@ -16,7 +17,24 @@ export const refusedByMirror = (change: Change, { keys, values }: ByteColumns): 
   const named = key.length + change.ns.length + (part?.length ?? 0);
   if (named > maxIndexedBytes)
     return `key, field and member have ${named} bytes, more than an index of Postgres holds (${maxIndexedBytes})`;
-  return refusedValue(change, values);
+  return change.op === 'streamMeta' ? refusedGroup(change, named, keys) : refusedValue(change, values);
+};
+
+const refusedGroup = (
+  change: Extract<Change, { op: 'streamMeta' }>,
+  keyBytes: number,
+  keys: ByteColumns['keys'],
+): string | undefined => {
+  const edit = groupEdit(change);
+  if (edit === undefined) return undefined;
+  const consumer =
+    edit.kind === 'consumer' ? edit.consumer : edit.kind === 'pending' ? edit.entry?.consumer : undefined;
+  if (keys === 'text' && !(isText(edit.group) && (consumer === undefined || isText(consumer))))
+    return 'the name of a group or consumer is no text (UTF-8 without NUL): set keys to bytea';
+  const named = keyBytes + edit.group.length + (consumer?.length ?? 0);
+  return named > maxIndexedBytes
+    ? `key, group and consumer have ${named} bytes, more than an index of Postgres holds (${maxIndexedBytes})`
+    : undefined;
 };
 
 const refusedValue = (change: Change, values: ByteColumns['values']): string | undefined => {

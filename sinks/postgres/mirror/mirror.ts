@@ -6,6 +6,7 @@ import type { Step } from '../exchange.js';
 import { quoted, quotedTable, type TableName } from '../identifier.js';
 import type { EncodedBatch, Layout } from '../layout.js';
 import { type Column, ensureTable } from '../table-schema.js';
+import { groupSteps, groupTables } from './group-rows.js';
 import { applyLists } from './list-rows.js';
 import { refusedByMirror } from './mirror-refusal.js';
 import {
@@ -44,8 +45,8 @@ export class Mirror implements Layout {
   readonly target: string;
   readonly #options: MirrorOptions;
   readonly #elements: ReadonlyMap<ValueType, ElementTable>;
-  /** The tables of elements by the type of the collection, that of lists among them. */
-  readonly #collectionTables: ReadonlyMap<ValueType, string>;
+  /** The tables of what collections hold, with the type of the collection. */
+  readonly #parts: readonly (readonly [ValueType, string])[];
   readonly #tableNames: readonly string[];
   /** Tables that may have rows. */
   #filled = new Set<string>();
@@ -56,8 +57,9 @@ export class Mirror implements Layout {
     this.target = `mirror ${options.schema}`;
     this.#elements = elementTables(options);
     const elements = [...this.#elements].map(([type, { name }]): [ValueType, string] => [type, name]);
-    this.#collectionTables = new Map([...elements, ['list', listsTable(options).name]]);
-    this.#tableNames = ['strings', 'json', 'collections', ...this.#collectionTables.values()];
+    const groups = groupTables(options).map(({ name }): [ValueType, string] => ['stream', name]);
+    this.#parts = [...elements, ...groups, ['list', listsTable(options).name]];
+    this.#tableNames = ['strings', 'json', 'collections', ...this.#parts.map(([, name]) => name)];
   }
 
   get tables(): readonly TableName[] {
@@ -69,7 +71,7 @@ export class Mirror implements Layout {
     const whole = (['string', 'json'] as const).map((type) => wholeTable(type, this.#options));
     for (const { name, columns } of [...whole, collectionsTable(this.#options)])
       await ensureTable(connection, { table: { schema, name }, columns, primaryKey: ['ns', 'key'] });
-    const elements = [...this.#elements.values(), listsTable(this.#options)];
+    const elements = [...this.#elements.values(), ...groupTables(this.#options), listsTable(this.#options)];
     for (const { name, element, contents } of elements)
       await ensureTable(connection, {
         table: { schema, name },
@@ -85,6 +87,8 @@ export class Mirror implements Layout {
     const fold = foldBatch(rejections.length === 0 ? transactions : []);
     const merges = [this.#wholeRows('string', fold.plans), this.#wholeRows('json', fold.plans)];
     for (const [type, table] of this.#elements) merges.push(this.#elementRows(type, table, fold.plans));
+    const groups = groupSteps(fold.plans, this.#options, (name) => this.#table(name));
+    for (const [table, steps] of groups) merges.push({ table, steps });
     const collections = this.#collectionRows(fold.plans);
     const lists = fold.plans.filter(({ list }) => list !== undefined);
     return {
@@ -139,10 +143,16 @@ export class Mirror implements Layout {
   #reset(connection: Connection, plans: readonly KeyPlan[]): void {
     const filled = this.#filled;
     const rows = new ArrayRows([...keyColumns(this.#options), { name: 'kept', type: 'text' }]);
+    const isAlone = new Map<ValueType | undefined, boolean>();
     for (const { ns, key, isReset, isMade, type, whole } of plans) {
       if (!isReset && !isMade) continue;
       const kept = whole?.type ?? (isReset ? undefined : type);
-      if (this.#holdsOnly(kept)) continue;
+      let isNothingElse = isAlone.get(kept);
+      if (isNothingElse === undefined) {
+        isNothingElse = this.#holdsOnly(kept);
+        isAlone.set(kept, isNothingElse);
+      }
+      if (isNothingElse) continue;
       const row = rows.start();
       row.text(ns);
       row.bytes(key);
@@ -157,10 +167,10 @@ export class Mirror implements Layout {
     if (filled.has('json')) connection.ahead(...rows.steps(deleteFrom('json', `'json'`)));
     if (!filled.has('collections')) return;
     const parts = [`gone AS (${deleteFrom('collections', 't.type')} RETURNING t.ns, t.key, t.type)`];
-    for (const [type, table] of this.#collectionTables)
+    for (const [type, table] of this.#parts)
       if (filled.has(table))
         parts.push(
-          `${quoted(type)} AS (DELETE FROM ${this.#table(table)} t USING gone
+          `${quoted(table)} AS (DELETE FROM ${this.#table(table)} t USING gone
           WHERE gone.type = '${type}' AND t.ns = gone.ns AND t.key = gone.key)`,
         );
     connection.ahead(...rows.steps(`WITH ${parts.join(', ')} SELECT`));
@@ -168,10 +178,11 @@ export class Mirror implements Layout {
 
   /** True when no table but those of this type has rows. */
   #holdsOnly(type: ValueType | undefined): boolean {
-    const own = type === undefined ? '' : this.#tableOf(type);
-    const isCollection = own !== '' && own !== 'strings' && own !== 'json';
-    for (const table of this.#filled)
-      if (table !== own && !(isCollection && table === 'collections')) return false;
+    const own = this.#parts.filter((part) => part[0] === type).map(([, table]) => table);
+    if (own.length > 0) own.push('collections');
+    else if (type === 'string') own.push('strings');
+    else if (type === 'json') own.push('json');
+    for (const table of this.#filled) if (!own.includes(table)) return false;
     return true;
   }
 
@@ -280,11 +291,6 @@ export class Mirror implements Layout {
       ),
     ];
     return { table: name, steps };
-  }
-
-  #tableOf(type: ValueType): string {
-    if (type === 'string') return 'strings';
-    return type === 'json' ? 'json' : (this.#collectionTables.get(type) ?? 'collections');
   }
 
   #table(name: string): string {
