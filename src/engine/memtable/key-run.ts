@@ -15,10 +15,10 @@ export interface WantedKey {
  * lies anywhere, only when they are the same. Hot: bench `engine-write`.
  */
 export class KeyRun {
-  ids: Uint32Array;
   length = 0;
   readonly #nodes: NodeTable;
-  #digests: Int32Array;
+  /** A digest and an id, in turn. */
+  #entries = new Int32Array(runCapacity * 2);
   /** All keys begin with it. It may be shorter than could be: keys that are removed do not make it longer. */
   #prefix: Uint8Array = noBytes;
   #insertedAt = -1;
@@ -27,8 +27,10 @@ export class KeyRun {
 
   constructor(nodes: NodeTable) {
     this.#nodes = nodes;
-    this.ids = new Uint32Array(runCapacity);
-    this.#digests = new Int32Array(runCapacity);
+  }
+
+  idAt(at: number): number {
+    return this.#entries[at * 2 + 1];
   }
 
   /** First place whose key is greater than the wanted one, or, unless `skipsEqual`, not less. */
@@ -40,15 +42,15 @@ export class KeyRun {
     wanted.shared = at;
     if (at < prefix.length) return start + at < end && bytes[start + at] > prefix[at] ? this.length : 0;
     const digest = digestOf(bytes, start + at, end);
-    const digests = this.#digests;
+    const entries = this.#entries;
     let low = 0;
     let high = this.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const other = digests[middle];
+      const other = entries[middle * 2];
       const isBehind =
         digest === other
-          ? this.#nodes.compare(bytes, start, end, this.ids[middle], at) >= (skipsEqual ? 0 : 1)
+          ? this.#nodes.compare(bytes, start, end, entries[middle * 2 + 1], at) >= (skipsEqual ? 0 : 1)
           : digest > other;
       if (isBehind) low = middle + 1;
       else high = middle;
@@ -57,14 +59,8 @@ export class KeyRun {
   }
 
   insert(at: number, id: number): void {
-    if (this.length === this.ids.length) this.#grow();
-    const { ids } = this;
-    const digests = this.#digests;
-    // So few: a call of copyWithin costs more.
-    for (let i = this.length; i > at; i--) {
-      ids[i] = ids[i - 1];
-      digests[i] = digests[i - 1];
-    }
+    if (this.length * 2 === this.#entries.length) this.#grow();
+    this.#entries.copyWithin(at * 2 + 2, at * 2, this.length * 2);
     if (this.length++ === 0) this.#prefix = this.#firstBytes(id);
     this.#distance = at - this.#insertedAt;
     this.#insertedAt = at;
@@ -73,15 +69,14 @@ export class KeyRun {
 
   /** Puts another node in place of one. */
   replace(at: number, id: number): void {
-    this.ids[at] = id;
+    this.#entries[at * 2 + 1] = id;
     const shared = this.#nodes.sharedBytes(id, this.#prefix);
     if (shared < this.#prefix.length) this.#usePrefix(this.#prefix.subarray(0, shared));
-    else this.#digests[at] = this.#nodes.digest(id, shared);
+    else this.#entries[at * 2] = this.#nodes.digest(id, shared);
   }
 
   remove(at: number): void {
-    this.ids.copyWithin(at, at + 1, this.length);
-    this.#digests.copyWithin(at, at + 1, this.length);
+    this.#entries.copyWithin(at * 2, at * 2 + 2, this.length * 2);
     this.length--;
   }
 
@@ -95,8 +90,7 @@ export class KeyRun {
     let keep = length >>> 1;
     if (this.#distance === 0) keep = Math.max(1, this.#insertedAt);
     else if (this.#distance === 1) keep = Math.min(length - 1, this.#insertedAt + 1);
-    upper.ids.set(this.ids.subarray(keep, length));
-    upper.#digests.set(this.#digests.subarray(keep, length));
+    upper.#entries.set(this.#entries.subarray(keep * 2, length * 2));
     upper.length = length - keep;
     upper.#prefix = this.#prefix;
     upper.#extendPrefix();
@@ -108,8 +102,8 @@ export class KeyRun {
 
   /** The longest prefix: what the first and the last key share, all between them share. */
   #extendPrefix(): void {
-    const first = this.#firstBytes(this.ids[0]);
-    const shared = this.#nodes.sharedBytes(this.ids[this.length - 1], first);
+    const first = this.#firstBytes(this.idAt(0));
+    const shared = this.#nodes.sharedBytes(this.idAt(this.length - 1), first);
     if (shared > this.#prefix.length) this.#usePrefix(first.subarray(0, shared));
   }
 
@@ -120,16 +114,15 @@ export class KeyRun {
 
   #usePrefix(prefix: Uint8Array): void {
     this.#prefix = prefix;
-    for (let i = 0; i < this.length; i++) this.#digests[i] = this.#nodes.digest(this.ids[i], prefix.length);
+    const entries = this.#entries;
+    for (let i = 0; i < this.length * 2; i += 2)
+      entries[i] = this.#nodes.digest(entries[i + 1], prefix.length);
   }
 
   #grow(): void {
-    const ids = new Uint32Array(this.length * 2);
-    const digests = new Int32Array(this.length * 2);
-    ids.set(this.ids);
-    digests.set(this.#digests);
-    this.ids = ids;
-    this.#digests = digests;
+    const entries = new Int32Array(this.#entries.length * 2);
+    entries.set(this.#entries);
+    this.#entries = entries;
   }
 }
 

@@ -38,11 +38,11 @@ export class OrderedIndex {
     if (place.run.length < runCapacity) return;
     const branch = root.children[place.branch];
     const upper = place.run.split();
-    branch.add(place.leaf + 1, upper, upper.ids[0]);
+    branch.add(place.leaf + 1, upper, upper.idAt(0));
     this.#leaves++;
     if (branch.children.length < runCapacity) return;
     const upperBranch = branch.split();
-    root.add(place.branch + 1, upperBranch, upperBranch.firsts.ids[0]);
+    root.add(place.branch + 1, upperBranch, upperBranch.firsts.idAt(0));
   }
 
   /** Removes a node; the bytes are its key. */
@@ -51,7 +51,7 @@ export class OrderedIndex {
     const place = this.#place;
     this.#locate(bytes, start, end, place);
     const { run } = place;
-    if (run === undefined || run.ids[place.at] !== id)
+    if (run === undefined || run.idAt(place.at) !== id)
       throw new RangeError('the node is not in the ordered index');
     run.remove(place.at);
     if (run.length > 0) {
@@ -62,7 +62,7 @@ export class OrderedIndex {
     branch.remove(place.leaf);
     this.#leaves--;
     if (branch.children.length === 0) this.#root.remove(place.branch);
-    else this.#root.firsts.replace(place.branch, branch.firsts.ids[0]);
+    else this.#root.firsts.replace(place.branch, branch.firsts.idAt(0));
   }
 
   clear(): void {
@@ -142,8 +142,8 @@ export class OrderedIndex {
   /** The first key of a leaf, and so perhaps of its branch, is another one. */
   #renewFirst(place: OrderedPlace): void {
     const branch = this.#root.children[place.branch];
-    branch.firsts.replace(place.leaf, branch.children[place.leaf].ids[0]);
-    if (place.leaf === 0) this.#root.firsts.replace(place.branch, branch.firsts.ids[0]);
+    branch.firsts.replace(place.leaf, branch.children[place.leaf].idAt(0));
+    if (place.leaf === 0) this.#root.firsts.replace(place.branch, branch.firsts.idAt(0));
   }
 }
 
@@ -157,7 +157,7 @@ export class OrderedPlace {
 
   /** The node there; -1 when there is none. */
   get id(): number {
-    return this.run === undefined ? -1 : this.run.ids[this.at];
+    return this.run === undefined ? -1 : this.run.idAt(this.at);
   }
 }
 
