@@ -53,6 +53,13 @@ export class CommandTable {
     return [...this.#byName.values()];
   }
 
+  /** Commands carried out so far. */
+  get calls(): number {
+    let total = 0;
+    for (const { calls } of this.#byName.values()) total += calls;
+    return total;
+  }
+
   /** Finds a command by its name in any case. Hot: bench `server`. */
   find(name: Buffer): TableEntry | undefined {
     const last = this.#last;

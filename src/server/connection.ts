@@ -180,6 +180,14 @@ export class Connection {
     return this.#parser.bufferedBytes;
   }
 
+  get receivedBytes(): number {
+    return this.#socket.bytesRead;
+  }
+
+  get sentBytes(): number {
+    return this.#socket.bytesWritten;
+  }
+
   /** Bytes of replies that the client has not taken. */
   get unsentBytes(): number {
     return this.#outbox.unsentBytes + this.reply.out.length;
@@ -476,6 +484,8 @@ export class Connection {
     this.state.pubSub.remove(this);
     this.state.monitor.remove(this);
     this.unwatch();
+    this.state.counters.receivedBytes += this.receivedBytes;
+    this.state.counters.sentBytes += this.sentBytes;
     this.state.connections.delete(this);
   }
 }

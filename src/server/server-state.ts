@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type CommandServices, writtenKeys } from '../data-model/index.js';
 import { Engine, HeapProfiler, type Store } from '../engine/index.js';
 import { BlockedCalls } from './blocked-calls.js';
+import { CallRate } from './call-rate.js';
 import { ClientPause } from './clients/client-pause.js';
 import { Monitor } from './clients/monitor.js';
 import { SlowLog } from './clients/slow-log.js';
@@ -31,7 +32,11 @@ export class ServerState {
   readonly expiry: ActiveExpiry | undefined;
   readonly startedAtMs = Date.now();
   readonly commands = new CommandTable();
+  readonly callRate = new CallRate();
   readonly counters = {
+    /** Of connections that are closed. */
+    receivedBytes: 0,
+    sentBytes: 0,
     connections: 0,
     rejectedConnections: 0,
     protocolErrors: 0,
@@ -48,6 +53,13 @@ export class ServerState {
     this.heapProfiler = new HeapProfiler({ root });
     this.expiry = options.expire === 'active' ? new ActiveExpiry(this) : undefined;
     this.namespaces = new Namespaces(options.namespacesFile);
+  }
+
+  /** Bytes that have gone over all connections, the closed ones included. */
+  netBytes(direction: 'receivedBytes' | 'sentBytes'): number {
+    let total = this.counters[direction];
+    for (const connection of this.connections) total += connection[direction];
+    return total;
   }
 
   /**

@@ -8,6 +8,10 @@ export class Monitor {
     return this.#watchers.size > 0;
   }
 
+  get size(): number {
+    return this.#watchers.size;
+  }
+
   has(connection: Connection): boolean {
     return this.#watchers.has(connection);
   }

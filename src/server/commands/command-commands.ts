@@ -1,5 +1,5 @@
 import { matchesGlob } from '../../bytes/index.js';
-import { keysOfCall } from '../../data-model/index.js';
+import { dataCommandGroups, keysOfCall } from '../../data-model/index.js';
 import type { ReplyWriter } from '../../resp/index.js';
 import type { CommandTable, TableEntry } from '../command-table.js';
 import type { ServerCommand } from '../server-command.js';
@@ -19,7 +19,9 @@ const command: ServerCommand = {
     else if (word === 'info') writeInfos(reply, named());
     else if (word === 'list') writeNames(reply, commands, args.slice(2));
     else if (word === 'docs') writeDocs(reply, named());
-    else if (word === 'getkeys' && args.length > 2) writeKeys(reply, commands, args.slice(2));
+    else if (word === 'getkeys' && args.length < 4)
+      reply.error("ERR wrong number of arguments for 'command|getkeys' command");
+    else if (word === 'getkeys') writeKeys(reply, commands, args.slice(2));
     else reply.error(`ERR unknown subcommand '${args[1].toString()}'. Try COMMAND HELP.`);
   },
 };
@@ -61,23 +63,31 @@ const writeNames = (reply: ReplyWriter, commands: CommandTable, filter: readonly
   for (const name of names) reply.bulkText(name);
 };
 
-/** What redis-cli completes names from. */
+/** What redis-cli completes names from, and shows by HELP. */
 const writeDocs = (reply: ReplyWriter, entries: readonly (TableEntry | undefined)[]): void => {
   const known = entries.filter((entry) => entry !== undefined);
   reply.map(known.length);
   for (const entry of known) {
-    const { arity, data } = entry;
-    reply.bulkText(entry.name);
-    reply.map(3);
-    reply.bulkText('summary');
-    reply.bulkText(
-      `${data === undefined ? 'A command of the server' : data.isWrite ? 'Changes data' : 'Reads data'}, ${arity < 0 ? `at least ${-arity - 1}` : arity - 1} arguments.`,
-    );
-    reply.bulkText('since');
-    reply.bulkText('1.0.0');
-    reply.bulkText('group');
-    reply.bulkText(data === undefined ? 'server' : 'generic');
+    const { name } = entry;
+    reply.bulkText(name);
+    const facts = {
+      summary: summaryOf(entry),
+      since: '1.0.0',
+      group: dataCommandGroups.get(name) ?? 'server',
+    };
+    reply.map(Object.keys(facts).length);
+    for (const [fact, text] of Object.entries(facts)) {
+      reply.bulkText(fact);
+      reply.bulkText(text);
+    }
   }
+};
+
+const summaryOf = ({ arity, data }: TableEntry): string => {
+  const least = Math.abs(arity) - 1;
+  const count = least === 1 ? '1 argument' : `${least} arguments`;
+  const what = data === undefined ? 'Asks the server' : data.isWrite ? 'Changes data' : 'Reads data';
+  return `${what}: ${arity < 0 ? `at least ${count}` : arity === 1 ? 'no arguments' : count}`;
 };
 
 const writeKeys = (reply: ReplyWriter, commands: CommandTable, args: readonly Buffer[]): void => {

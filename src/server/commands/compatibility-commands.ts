@@ -28,6 +28,14 @@ const moduleList = answers('module', -2, ({ reply }, args) => {
   else reply.error('ERR modules cannot be loaded');
 });
 
+/** Nothing is sampled: the slow log tells of slow commands. */
+const latency = answers('latency', -2, ({ reply }, args) => {
+  const word = args[1].toString('latin1').toLowerCase();
+  if (word === 'latest' || word === 'history') reply.array(0);
+  else if (word === 'reset') reply.integer(0);
+  else reply.error('ERR latency events are not sampled: see SLOWLOG');
+});
+
 const acl = answers('acl', -2, (connection, args) => {
   const { reply } = connection;
   if (isWord(args[1], 'whoami')) reply.bulkText('default');
@@ -92,6 +100,7 @@ export const compatibilityCommands: readonly ServerCommand[] = [
   wait,
   lastSave,
   moduleList,
+  latency,
   acl,
   object,
   shutdown,

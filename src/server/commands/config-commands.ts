@@ -39,10 +39,21 @@ const config: ServerCommand = {
         entry.microseconds = 0;
       }
       reply.ok();
+    } else if (word === 'help' && args.length === 2) {
+      const lines = [
+        'CONFIG <subcommand> …: GET pattern …, SET name value …, RESETSTAT.',
+        ...settings.keys(),
+      ];
+      reply.array(lines.length);
+      for (const line of lines) reply.simple(line);
     } else if (word === 'rewrite' && args.length === 2) {
       reply.error('ERR the server runs without a config file: its settings are the flags of serve');
     } else {
-      reply.error(`ERR unknown subcommand or wrong number of arguments for '${word}'. Try CONFIG GET.`);
+      reply.error(
+        ['get', 'set', 'resetstat', 'rewrite', 'help'].includes(word)
+          ? `ERR wrong number of arguments for 'config|${word}' command`
+          : `ERR unknown subcommand '${args[1].toString('latin1')}'. Try CONFIG HELP.`,
+      );
     }
   },
 };
@@ -86,12 +97,17 @@ const numberSetting = (name: NumberSetting, least: number): Setting => ({
 
 const fixed = (value: string): Setting => ({ read: () => value });
 
-/** Names as Redis and Kvrocks have them, and `redis-benchmark` and drivers ask for. */
+/** Below this a client could not take an ordinary reply. */
+const leastOutputBytes = 64 * 1024;
+
+/** Names as Redis and Kvrocks have them where they do, and `redis-benchmark` and drivers ask for. */
 const settings: ReadonlyMap<string, Setting> = new Map<string, Setting>([
   ['appendonly', fixed('no')],
   ['bind', { read: ({ options }) => options.host }],
   ['databases', fixed('1')],
   ['maxclients', numberSetting('maxClients', 1)],
+  ['output-soft-limit-bytes', numberSetting('softOutputBytes', leastOutputBytes)],
+  ['output-hard-limit-bytes', numberSetting('hardOutputBytes', leastOutputBytes)],
   ['port', { read: ({ options }) => String(options.port) }],
   ['protected-mode', { read: ({ options }) => (options.isProtected ? 'yes' : 'no') }],
   ['proto-max-bulk-len', { read: ({ options }) => String(options.request.bulkBytes) }],
@@ -110,6 +126,7 @@ const settings: ReadonlyMap<string, Setting> = new Map<string, Setting>([
       },
     },
   ],
+  ['pubsub-output-limit-bytes', numberSetting('subscriberOutputBytes', leastOutputBytes)],
   ['rocksdb.wal_compression', fixed('no')],
   ['rocksdb.wal_size_limit_mb', { read: (state) => retained(state, 'maxBytes', 2 ** 20) }],
   ['rocksdb.wal_ttl_seconds', { read: (state) => retained(state, 'keepMs', 1000) }],

@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { parseInteger } from '../../data-model/index.js';
 import type { Connection } from '../connection.js';
 import { redisVersion } from '../package-version.js';
 import type { ServerCommand } from '../server-command.js';
@@ -45,6 +46,7 @@ const select: ServerCommand = {
   flags: ['fast'],
   run: ({ reply }, args) => {
     if (args[1].toString('latin1') === '0') reply.ok();
+    else if (parseInteger(args[1]) === undefined) reply.error('ERR value is not an integer or out of range');
     else reply.error('ERR DB index is out of range');
   },
 };
@@ -75,6 +77,10 @@ const hello: ServerCommand = {
   run: (connection, args) => {
     const { reply } = connection;
     const version = args.length > 1 ? args[1].toString('latin1') : reply.isResp3 ? '3' : '2';
+    if (!/^\d+$/.test(version)) {
+      reply.error('ERR Protocol version is not an integer or out of range');
+      return;
+    }
     if (version !== '2' && version !== '3') {
       reply.error('NOPROTO unsupported protocol version');
       return;

@@ -69,6 +69,12 @@ const keptBy = ({ store }: ServerState): string => {
 
 const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
+/** As Redis shows sizes: 1.50M. */
+const humanBytes = (bytes: number): string => {
+  const unit = bytes < 1024 ? 0 : Math.min(4, Math.floor(Math.log2(bytes) / 10));
+  return unit === 0 ? `${bytes}B` : `${(bytes / 1024 ** unit).toFixed(2)}${'BKMGT'[unit]}`;
+};
+
 type Lines = readonly (readonly [name: string, value: string | number])[];
 
 const renderLines = (lines: Lines): string => lines.map(([name, value]) => `${name}:${value}\r\n`).join('');
@@ -89,6 +95,7 @@ const sections: Readonly<Record<string, (state: ServerState) => Lines>> = {
   clients: (state) => [
     ['connected_clients', state.connections.size],
     ['maxclients', state.options.maxClients],
+    ['monitor_clients', state.monitor.size],
     ['pubsub_clients', [...state.connections].filter((client) => client.isSubscriber).length],
     ['update_streams', [...state.connections].filter((client) => client.updateStream !== undefined).length],
     ['blocked_clients', [...state.connections].filter((client) => client.isWaiting).length],
@@ -97,7 +104,9 @@ const sections: Readonly<Record<string, (state: ServerState) => Lines>> = {
     const usage = process.memoryUsage();
     return [
       ['used_memory', usage.heapUsed + usage.external],
+      ['used_memory_human', humanBytes(usage.heapUsed + usage.external)],
       ['used_memory_rss', usage.rss],
+      ['used_memory_rss_human', humanBytes(usage.rss)],
       ['used_memory_heap', usage.heapUsed],
       ...Object.entries(memoryOwners(state)).map(
         ([owner, bytes]) => [`used_memory_${snakeCase(owner)}`, bytes] as const,
@@ -123,7 +132,10 @@ const sections: Readonly<Record<string, (state: ServerState) => Lines>> = {
   stats: (state) => [
     ['total_connections_received', state.counters.connections],
     ['rejected_connections', state.counters.rejectedConnections],
-    ['total_commands_processed', state.commands.entries.reduce((total, entry) => total + entry.calls, 0)],
+    ['total_commands_processed', state.commands.calls],
+    ['instantaneous_ops_per_sec', state.callRate.since(state.commands.calls)],
+    ['total_net_input_bytes', state.netBytes('receivedBytes')],
+    ['total_net_output_bytes', state.netBytes('sentBytes')],
     ['protocol_errors', state.counters.protocolErrors],
     ['client_output_buffer_limit_disconnections', state.counters.closedForOutput],
     ['idle_disconnections', state.counters.closedIdle],
@@ -155,10 +167,12 @@ const sections: Readonly<Record<string, (state: ServerState) => Lines>> = {
     ];
   },
   keyspace: (state) => {
-    const keys = state.store instanceof Engine ? (state.store.stats().keys['metadata'] ?? 0) : 0;
+    const stats = state.store instanceof Engine ? state.store.stats() : undefined;
+    const keys = stats?.keys['metadata'] ?? 0;
     return [
       ...(keys > 0 ? [['db0', `keys=${keys},expires=0,avg_ttl=0,expired=0`] as const] : []),
       ['sequence', state.store.durableSequence],
+      ['used_db_size', stats === undefined ? 0 : stats.dataBytes + stats.logBytes],
     ];
   },
 };

@@ -1,7 +1,6 @@
-import { ColumnFamily } from '../../encoding/column-family.js';
 import { encodeLogData, LogCommand } from '../../encoding/log-data.js';
-import { encodeMetadata, type Metadata } from '../../encoding/metadata.js';
-import { parseInteger } from '../arguments.js';
+import type { Metadata } from '../../encoding/metadata.js';
+import { parseInt64 } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand, writeCommand } from '../data-command.js';
 import { absoluteExpiry, allowsExpiry, parseExpireCondition } from '../expiry.js';
@@ -11,11 +10,7 @@ const expireNote = encodeLogData(undefined, LogCommand.expire);
 
 const writeExpiry = (context: CommandContext, key: Buffer, metadata: Metadata, expireMs: number): void => {
   context.batch.logData(expireNote);
-  context.batch.put(
-    ColumnFamily.metadata,
-    context.metadataKey(key),
-    encodeMetadata({ ...metadata, expireMs }),
-  );
+  context.putMetadata(key, { ...metadata, expireMs });
 };
 
 /**
@@ -26,12 +21,13 @@ const expire =
   (command: string, isSeconds: boolean, isAbsolute: boolean) =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
     const key = args[1] as Buffer;
-    const amount = parseInteger(args[2] as Buffer);
+    const amount = parseInt64(args[2] as Buffer);
     if (amount === undefined) return refusal.notInteger;
     const condition = parseExpireCondition(args, 3);
     if (condition instanceof ErrorReply) return condition;
     const nowMs = context.nowMs();
-    const wanted = absoluteExpiry(amount, isSeconds, isAbsolute ? 0 : nowMs);
+    const wanted =
+      typeof amount === 'bigint' ? undefined : absoluteExpiry(amount, isSeconds, isAbsolute ? 0 : nowMs);
     if (wanted === undefined) return invalidExpire(command);
     // What expires now must be gone for the very next command, in the same millisecond.
     const expireMs = wanted === nowMs ? nowMs - 1 : wanted;

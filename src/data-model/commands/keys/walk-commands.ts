@@ -2,6 +2,7 @@ import { prefixSuccessor } from '../../../bytes/index.js';
 import type { DataIterator } from '../../../engine/index.js';
 import { ColumnFamily } from '../../encoding/column-family.js';
 import { isAlive, readMetadata } from '../../encoding/metadata.js';
+import { optionWord } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import {
   type DataCommand,
@@ -112,15 +113,21 @@ const iterateFrom = (context: CommandContext, begin: Buffer, prefix: Buffer): Da
   });
 };
 
+/** ASYNC and SYNC are the same here: the range goes at once, its entries when they are merged away. */
+const isFlush = (args: readonly Buffer[]): boolean =>
+  args.length === 1 || (args.length === 2 && /^A?SYNC$/.test(optionWord(args[1] as Buffer)));
+
 /** One DeleteRange over the namespace's metadata, without a note. */
-const flushdb = (context: CommandContext): Reply => {
+const flushdb = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  if (!isFlush(args)) return refusal.syntax;
   const end = prefixSuccessor(context.prefix);
   if (end !== undefined) context.batch.deleteRange(ColumnFamily.metadata, context.prefix, end);
   return ok;
 };
 
 /** One DeleteRange from the first key of any namespace to behind the last; nothing when there is no key. */
-const flushall = (context: CommandContext): Reply => {
+const flushall = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  if (!isFlush(args)) return refusal.syntax;
   const first = edgeKey(context, false);
   const last = edgeKey(context, true);
   const end = last === undefined ? undefined : prefixSuccessor(last);

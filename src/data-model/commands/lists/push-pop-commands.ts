@@ -9,7 +9,7 @@ import {
   waitsSecondsAt,
   writeCommand,
 } from '../data-command.js';
-import { ErrorReply, nullArray, type Reply, refusal } from '../reply.js';
+import { ErrorReply, nullArray, type Reply, refusal, wrongArity } from '../reply.js';
 import { findList, findOrCreateList, type ListSide, type ListValue } from './list-value.js';
 
 const pushNote = {
@@ -47,7 +47,7 @@ const popSome = (context: CommandContext, list: ListValue, side: ListSide, count
 const pop =
   (side: ListSide) =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
-    if (args.length > 3) return refusal.syntax;
+    if (args.length > 3) return wrongArity(side === 'left' ? 'lpop' : 'rpop');
     const count = args.length === 3 ? parseInteger(args[2] as Buffer) : 1;
     if (count === undefined || count < 0) return refusal.notPositive;
     const list = findList(context, args[1] as Buffer);
