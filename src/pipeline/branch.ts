@@ -16,7 +16,8 @@ import { type BatchLimit, commitGroups } from './commit-groups.js';
 import { CreditGate } from './credit-gate.js';
 import { creditedSource } from './credited-source.js';
 import type { DeadLetterTarget } from './dead-letters/dead-letters.js';
-import { type ErrorPolicy, type SinkLane, SinkRewound } from './sink-lane.js';
+import type { ErrorPolicy } from './refused-changes.js';
+import { type SinkLane, SinkRewound } from './sink-lane.js';
 
 /** Turns a transaction into what one sink is to see. It keeps its range and its bytes, so that positions move on. */
 export type TransactionTransform = (transaction: Transaction) => Transaction | Promise<Transaction>;

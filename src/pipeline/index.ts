@@ -25,8 +25,9 @@ export { type PostgresOffsetsOptions, PostgresOffsetsStore } from './offsets/pos
 export { type RedisOffsetsOptions, RedisOffsetsStore } from './offsets/redis-offsets-store.js';
 export { Pipeline, type PipelineOptions, type PipelineSink } from './pipeline.js';
 export type { PipelineState, PipelineStatus, SinkStatus } from './pipeline-status.js';
+export type { ErrorPolicy } from './refused-changes.js';
 export { SharedSource } from './shared-source.js';
-export type { ErrorPolicy, SinkErrorKind } from './sink-lane.js';
+export type { SinkErrorKind } from './sink-lane.js';
 export { addStage } from './transform/add-fields.js';
 export { type ChangeStage, chainStages, filterStage } from './transform/change-stage.js';
 export { dropStage, type FieldSelection, hashStage, maskStage } from './transform/field-edits.js';

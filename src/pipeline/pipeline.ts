@@ -16,9 +16,10 @@ import type { BatchLimit } from './commit-groups.js';
 import type { DeadLetterTarget } from './dead-letters/dead-letters.js';
 import type { OffsetsStore } from './offsets/offsets-store.js';
 import { type PipelineState, type PipelineStatus, statusOf } from './pipeline-status.js';
+import type { ErrorPolicy } from './refused-changes.js';
 import { SequenceClock } from './sequence-clock.js';
 import { SharedSource } from './shared-source.js';
-import { type ErrorPolicy, SinkLane } from './sink-lane.js';
+import { SinkLane } from './sink-lane.js';
 
 /** A sink of a pipeline, and what is its own. */
 export interface PipelineSink {

@@ -7,7 +7,6 @@ import {
   type Logger,
   type Position,
   positionOf,
-  type Rejection,
   type Sink,
   type SinkBatch,
   type Transaction,
@@ -18,10 +17,8 @@ import type { ChunkGroup } from './chunk.js';
 import type { DeadLetterTarget } from './dead-letters/dead-letters.js';
 import type { OffsetsStore } from './offsets/offsets-store.js';
 import { orGivenUp } from './or-given-up.js';
-import { failed, fenced, poisoned } from './sink-errors.js';
-
-/** What to do with a change that can never be delivered. */
-export type ErrorPolicy = 'fail' | 'skip' | 'dead-letter';
+import { type ErrorPolicy, withoutRefused } from './refused-changes.js';
+import { failed, fenced } from './sink-errors.js';
 
 export interface LaneOptions {
   readonly pipeline: string;
@@ -235,7 +232,8 @@ export class SinkLane {
         case 'fatal':
           throw failed(this.name, outcome.error);
         case 'poison':
-          batch = await this.#withoutRejected(batch, outcome.rejections);
+          batch = await withoutRefused(batch, outcome.rejections, { ...this.#options, sink: this.name });
+          this.rejectedChanges += outcome.rejections.length;
           continue;
         case 'retryable':
         case 'unknown': {
@@ -318,45 +316,6 @@ export class SinkLane {
       if (isFinal || !isTailraceError(error, 'OFFSETS_FAILED')) throw error;
       log.warn('the position could not be stored, trying again', { sink: this.name, reason: error.message });
     }
-  }
-
-  async #withoutRejected(batch: SinkBatch, rejections: readonly Rejection[]): Promise<SinkBatch> {
-    const { poison, deadLetters, pipeline, log } = this.#options;
-    const [first] = rejections;
-    if (first === undefined)
-      throw failed(this.name, new Error('the sink rejected a batch without naming a change'));
-    if (poison === 'fail')
-      throw poisoned(this.name, batch.transactions[first.transaction], first, rejections.length);
-    this.rejectedChanges += rejections.length;
-    if (poison === 'dead-letter')
-      await deadLetters?.add(
-        rejections.map(({ transaction, change, reason }) => ({
-          pipeline,
-          sink: this.name,
-          sequence: batch.transactions[transaction].changes[change].seq,
-          code: 'SINK_POISON',
-          reason,
-          transaction: batch.transactions[transaction],
-          change: batch.transactions[transaction].changes[change],
-        })),
-      );
-    log.warn(
-      poison === 'skip' ? 'changes skipped that the sink refuses' : 'changes sent to the dead letters',
-      {
-        sink: this.name,
-        changes: rejections.length,
-        reason: first.reason,
-      },
-    );
-    const isRejected = (transaction: number, change: number): boolean =>
-      rejections.some((rejection) => rejection.transaction === transaction && rejection.change === change);
-    const transactions = batch.transactions.map(
-      (transaction, at): Transaction => ({
-        ...transaction,
-        changes: transaction.changes.filter((_, change) => !isRejected(at, change)),
-      }),
-    );
-    return { ...batch, transactions };
   }
 
   /** The batch at the sink's position must be the one that the source has there. */
