@@ -41,11 +41,14 @@ export class CheckpointCatalog {
     return checkpoints;
   }
 
-  /** Makes a list durable, after those that are being written. */
-  write(entries: readonly CheckpointEntry[]): Promise<void> {
+  /** Makes a list durable, after those that are being written, and after `beforehand`. */
+  write(entries: readonly CheckpointEntry[], beforehand: Promise<void> = Promise.resolve()): Promise<void> {
     const line = JSON.stringify({ format: catalogFormat, checkpoints: entries });
     const content = Buffer.from(`${line}\n${crc32(line).toString(16)}\n`);
-    const write = this.#writing.then(() => replaceFile(this.#files, this.#directory, this.#path, content));
+    beforehand.catch(() => {}); // it may fail before its turn comes, when whoever asked is told
+    const write = this.#writing.then(() =>
+      replaceFile(this.#files, this.#directory, this.#path, content, beforehand),
+    );
     this.#writing = write.catch(() => {}); // who asked for the write is told; the next one is tried all the same
     return write;
   }

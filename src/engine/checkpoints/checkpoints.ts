@@ -184,8 +184,7 @@ export class Checkpoints {
       source === undefined ? this.#atNewest(common, host.sequence()) : this.#likeSource(common, source);
     this.#entries.set(common.id, created);
     if (options.ifNameExists === 'replace') for (const { entry } of namesakes) this.#entries.delete(entry.id);
-    await host.syncLog(created.entry.sequence);
-    await this.#write();
+    await this.#write(host.syncLog(created.entry.sequence));
     if (options.ifNameExists === 'replace') for (const checkpoint of namesakes) this.#release(checkpoint);
     return publicPart(created.entry);
   }
@@ -208,8 +207,7 @@ export class Checkpoints {
     }
     const advanced = this.#atNewest({ ...renewed, generation: entry.generation + 1 }, host.sequence());
     this.#entries.set(entry.id, advanced);
-    await host.syncLog(advanced.entry.sequence);
-    await this.#write();
+    await this.#write(host.syncLog(advanced.entry.sequence));
     this.#release(previous);
     return publicPart(advanced.entry);
   }
@@ -401,9 +399,13 @@ export class Checkpoints {
     checkpoint.snapshot = undefined;
   }
 
-  async #write(): Promise<void> {
+  /** Makes the list durable, once the log that it needs is. */
+  async #write(syncedLog?: Promise<void>): Promise<void> {
     try {
-      await this.#catalog.write([...this.#entries.values()].map(({ entry }) => entry));
+      await this.#catalog.write(
+        [...this.#entries.values()].map(({ entry }) => entry),
+        syncedLog,
+      );
     } catch (cause) {
       // What the file holds now is unknown; pages that the old list refers to must not be given away.
       this.#host?.onFailure(cause);
