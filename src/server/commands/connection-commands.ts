@@ -1,7 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { parseInteger } from '../../data-model/index.js';
 import type { Connection } from '../connection.js';
-import { redisVersion } from '../package-version.js';
 import type { ServerCommand } from '../server-command.js';
 
 const ping: ServerCommand = {
@@ -68,6 +67,9 @@ const auth: ServerCommand = {
   },
 };
 
+/** HELLO is answered as Kvrocks does, to the byte; INFO tells more. */
+const helloVersion = '4.0.0';
+
 const hello: ServerCommand = {
   name: 'hello',
   arity: -1,
@@ -111,7 +113,7 @@ const hello: ServerCommand = {
     reply.bulkText('server');
     reply.bulkText('redis');
     reply.bulkText('version');
-    reply.bulkText(redisVersion);
+    reply.bulkText(helloVersion);
     reply.bulkText('proto');
     reply.integer(Number(version));
     reply.bulkText('mode');
@@ -119,7 +121,7 @@ const hello: ServerCommand = {
     reply.bulkText('role');
     reply.bulkText('master');
     reply.bulkText('modules');
-    reply.array(0);
+    reply.nullArray();
   },
 };
 
