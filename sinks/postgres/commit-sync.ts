@@ -1,7 +1,8 @@
 /**
  * Commits that the server has made visible and not yet synced, and when they are. The server's log is in order: a
  * commit that is synced (and, if the server is set so, replicated) makes all before it safe as well. So now and then
- * one commit without content waits for the disk, and those with content do not. Position and rows are one transaction:
+ * one commit without content waits for the disk, and those with content do not; at once when no more follow for a
+ * moment, since nothing is held up then and whoever drains waits for it. Position and rows are one transaction:
  * what a crash takes of them before, it takes together.
  */
 export class CommitSync {
@@ -9,6 +10,7 @@ export class CommitSync {
   readonly #sync: () => Promise<void>;
   #pending: { resolve(): void; reject(error: Error): void }[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #idleTimer: NodeJS.Timeout | undefined;
   #isDue = false;
   #isWriting = false;
   #syncing: Promise<void> = Promise.resolve();
@@ -21,6 +23,7 @@ export class CommitSync {
 
   /** A write wants to begin: resolves when it may. */
   async begin(): Promise<void> {
+    clearTimeout(this.#idleTimer);
     await this.#syncing;
     this.#isWriting = true;
   }
@@ -29,6 +32,10 @@ export class CommitSync {
   end(): void {
     this.#isWriting = false;
     if (this.#isDue) this.#start();
+    else if (this.#pending.length > 0)
+      this.#idleTimer = setTimeout(() => {
+        if (!this.#isWriting) this.#start();
+      }, idleMs);
   }
 
   /** For a write that was just committed: resolves when it is safe, rejects when nobody can tell any more. */
@@ -63,6 +70,7 @@ export class CommitSync {
 
   #take(): readonly { resolve(): void; reject(error: Error): void }[] {
     clearTimeout(this.#timer);
+    clearTimeout(this.#idleTimer);
     this.#timer = undefined;
     this.#isDue = false;
     const taken = this.#pending;
@@ -70,3 +78,5 @@ export class CommitSync {
     return taken;
   }
 }
+
+const idleMs = 10;

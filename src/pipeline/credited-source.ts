@@ -76,7 +76,7 @@ const chunkOf = (batches: readonly SourceBatch[], pulledAtMs: number): Chunk => 
  * About what the objects of a decoded record take beside its bytes; as much again for its batch. Counted, so that small
  * changes do not fill the heap: what outlives the young generation costs a pipeline at full speed more than decoding.
  */
-const decodedBytes = 600;
+const decodedBytes = 400;
 
 const positionBehind = (batches: readonly SourceBatch[]): Chunk['position'] => {
   const last = batches.findLast((batch) => batch.count > 0);

@@ -86,9 +86,20 @@ export class Mirror implements Layout {
     const rejections = this.#rejections(transactions);
     const fold = foldBatch(rejections.length === 0 ? transactions : []);
     const merges = [this.#wholeRows('string', fold.plans), this.#wholeRows('json', fold.plans)];
-    for (const [type, table] of this.#elements) merges.push(this.#elementRows(type, table, fold.plans));
-    const groups = groupSteps(fold.plans, this.#options, (name) => this.#table(name));
-    for (const [table, steps] of groups) merges.push({ table, steps });
+    const changed = new Map<ValueType, KeyPlan[]>();
+    for (const plan of fold.plans) {
+      if (plan.type === undefined || (plan.elements === undefined && plan.groups === undefined)) continue;
+      const plans = changed.get(plan.type);
+      if (plans === undefined) changed.set(plan.type, [plan]);
+      else plans.push(plan);
+    }
+    for (const [type, plans] of changed) {
+      const table = this.#elements.get(type);
+      if (table !== undefined) merges.push(this.#elementRows(table, plans));
+      if (type !== 'stream') continue;
+      for (const [name, steps] of groupSteps(plans, this.#options, (part) => this.#table(part)))
+        merges.push({ table: name, steps });
+    }
     const collections = this.#collectionRows(fold.plans);
     const lists = fold.plans.filter(({ list }) => list !== undefined);
     return {
@@ -213,7 +224,7 @@ export class Mirror implements Layout {
     return { table: name, steps };
   }
 
-  #elementRows(type: ValueType, table: ElementTable, plans: readonly KeyPlan[]): Merge {
+  #elementRows(table: ElementTable, plans: readonly KeyPlan[]): Merge {
     const { name, element, contents, sentElement, sentContents } = table;
     const named = [
       ...keyColumns(this.#options),
@@ -225,7 +236,7 @@ export class Mirror implements Layout {
     ]);
     const gone = new ArrayRows(named);
     for (const plan of plans) {
-      if (plan.type !== type || plan.elements === undefined) continue;
+      if (plan.elements === undefined) continue;
       for (const change of plan.elements.values()) {
         const isGone = change.op === 'delete';
         if (isGone && plan.isReset) continue; // went with the key
