@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll } from 'vitest';
 import { KafkaSink, type KafkaSinkOptions } from '../../sinks/kafka/index.js';
 import { sinkConformance } from '../../src/kit/conformance/index.js';
-import { type KafkaService, startKafka } from '../services/index.js';
+import { freePort, type KafkaService, startKafka } from '../services/index.js';
 import { kafkaOptions } from '../support/kafka-options.js';
 import { KafkaReader } from '../support/kafka-reader.js';
 import { pluginContext } from '../support/sink-batches.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 
 type JsonBytes = string | { readonly base64: string };
 const bytesOf = (value: JsonBytes): Buffer =>
@@ -15,16 +16,24 @@ const bytesOf = (value: JsonBytes): Buffer =>
 const maxMessageBytes = 2_000_000;
 
 let kafka: KafkaService;
+/** Between the sinks and the broker. */
+let proxy: TcpProxy;
 let reader: KafkaReader;
 /** Names of pipeline and topic change with each test: nothing is left to clean. */
 let run = 0;
 
 beforeAll(async () => {
-  kafka = await startKafka({ version: '3.9.1' });
+  const proxyPort = await freePort();
+  kafka = await startKafka({
+    version: '3.9.1',
+    listeners: { PROXIED: { protocol: 'PLAINTEXT', advertisedPort: proxyPort } },
+  });
+  proxy = await TcpProxy.open(kafka.listenerPorts['PROXIED'] ?? 0, proxyPort);
   reader = await KafkaReader.open(kafka.brokers);
 });
 afterAll(async () => {
   reader.close();
+  await proxy[Symbol.asyncDispose]();
   await kafka.stop();
 });
 
@@ -32,7 +41,7 @@ const conformance = (name: string, options: Partial<KafkaSinkOptions>): void => 
   const open = (): KafkaSink => {
     const context = pluginContext(`conformance-${run}`);
     const common = {
-      brokers: kafka.brokers,
+      brokers: [`127.0.0.1:${proxy.port}`],
       topic: 'cdc.{pipeline}',
       topics: {
         create: true,
@@ -56,9 +65,10 @@ const conformance = (name: string, options: Partial<KafkaSinkOptions>): void => 
     fencing: 'epoch',
     refusable: { key: Buffer.from('too large'), value: randomBytes(maxMessageBytes) },
     stall: async () => {
-      process.kill(kafka.pid, 'SIGSTOP');
-      return async () => process.kill(kafka.pid, 'SIGCONT');
+      proxy.stall();
+      return async () => proxy.resume();
     },
+    disconnect: async () => proxy.cut(),
     clean: async () => {
       run++;
     },

@@ -319,7 +319,7 @@ export const sinkConformance = (name: string, harness: SinkHarness): void => {
           claim = await sink.claim(signal);
           const isApplied = isSamePosition(claim.position, history.positionAfter(at + 5));
           if (isApplied) at += 5;
-          else expect(claim.position).toEqual(history.positionAfter(at));
+          else if (sink.holdsPosition) expect(claim.position).toEqual(history.positionAfter(at));
           // And now undisturbed, so that the test ends.
           if (at < 30) await expectDurable(sink, history, at, at + 5, claim);
           at += 5;
