@@ -28,6 +28,8 @@ export class PageOutput implements RunReader, RunWriter {
   readonly #pending = new Set<Promise<void>>();
   /** Runs on their way to the file, by unit: what was just written may have to be read again. */
   readonly #runsInFlight = new Map<number, Uint8Array>();
+  /** Of runs that are written: new memory for each would keep the garbage collector busy. */
+  readonly #spareBuffers: Buffer[] = [];
   #error: unknown;
 
   constructor(file: DataFile, space: VersionedSpace, supply: UnitSupply, cache: PageCache, epoch: number) {
@@ -103,12 +105,15 @@ export class PageOutput implements RunReader, RunWriter {
     this.#runStart = start;
     this.#runUnits = length;
     this.#usedUnits = 0;
-    this.bytes = Buffer.allocUnsafeSlow(length * pageBytes);
+    this.bytes = this.#spareBuffers.pop() ?? Buffer.allocUnsafeSlow(pagesPerRun * pageBytes);
   }
 
   #closeRun(): void {
     const { bytes } = this;
-    if (this.#usedUnits > 0) this.#write(this.#runStart, bytes.subarray(0, this.#usedUnits * pageBytes));
+    if (this.#usedUnits > 0) {
+      const write = this.#write(this.#runStart, bytes.subarray(0, this.#usedUnits * pageBytes));
+      void write.then(() => this.#spareBuffers.push(bytes));
+    }
     if (this.#usedUnits < this.#runUnits)
       this.#space.release(this.#runStart + this.#usedUnits, this.#runUnits - this.#usedUnits);
     this.#runUnits = 0;
@@ -117,10 +122,11 @@ export class PageOutput implements RunReader, RunWriter {
 
   #writeInto({ start, length }: Run, bytes: Uint8Array): void {
     for (let i = 0; i < length; i++) this.#cache.drop(start + i);
-    this.#write(start, bytes);
+    void this.#write(start, bytes);
   }
 
-  #write(unit: number, bytes: Uint8Array): void {
+  /** Resolves when the bytes are written or have failed to be, which `drain` tells. */
+  #write(unit: number, bytes: Uint8Array): Promise<void> {
     this.#pendingBytes += bytes.length;
     const write: Promise<void> = this.#file
       .write(unit, bytes)
@@ -133,6 +139,7 @@ export class PageOutput implements RunReader, RunWriter {
         this.#pending.delete(write);
       });
     this.#pending.add(write);
+    return write;
   }
 }
 
