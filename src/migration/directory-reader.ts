@@ -1,3 +1,4 @@
+import { prefixSuccessor } from '../bytes/index.js';
 import {
   appendRecordsAfter,
   appendRecordsOf,
@@ -9,7 +10,7 @@ import {
 import type { DataReader } from '../engine/index.js';
 import { WriteBatchBuilder } from '../write-batch/index.js';
 import { isGone } from './key-image.js';
-import type { KeyPlace } from './key-place.js';
+import { type KeyPlace, keyAt, placeOf } from './key-place.js';
 import type { KeyPart, KeyReader, PartLimit } from './key-reader.js';
 import { partOfAsked, partOfPages, type RecordPage } from './record-part.js';
 import type { SourceNames } from './verify/source-names.js';
@@ -34,6 +35,24 @@ export class DirectoryReader implements KeyReader, SourceNames {
 
   async readKeys(places: readonly KeyPlace[]): Promise<KeyPart> {
     return partOfAsked(this.#ask(places), places, onlySession);
+  }
+
+  /** Those that have keys, and the default one. */
+  namespaces(): readonly string[] {
+    const found = new Set(['default']);
+    const iterator = this.#data.iterate({ columnFamily: ColumnFamily.metadata });
+    try {
+      while (iterator.valid) {
+        const { ns } = keyAt(iterator.item.key);
+        found.add(ns);
+        const next = prefixSuccessor(placeOf(ns, noBytes));
+        if (next === undefined) break;
+        iterator.seek(next);
+      }
+    } finally {
+      iterator.close();
+    }
+    return [...found];
   }
 
   async newest(): Promise<string> {

@@ -2,7 +2,7 @@ export { DirectoryReader } from './directory-reader.js';
 export { type KeyPlace, keyAt, placeName, placeOf } from './key-place.js';
 export type { KeyPart, KeyReader, PartLimit } from './key-reader.js';
 export type { LogSource } from './log-follower.js';
-export { makeKeyReader } from './make-key-reader.js';
+export { makeKeyReader, tokensOf } from './make-key-reader.js';
 export {
   Migration,
   type MigrationEnd,

@@ -1,5 +1,8 @@
+import { defaultNamespace } from '../data-model/index.js';
+import { TailraceError } from '../errors/index.js';
 import { type Reply, ReplyError } from '../resp/index.js';
 import { CommandReader, type SequenceQuestion } from './commands/command-reader.js';
+import { NamespacesReader } from './commands/namespaces-reader.js';
 import type { KeyReader } from './key-reader.js';
 import { RecordReader } from './record-reader.js';
 import { requireReply, type ServerConnection } from './server-connection.js';
@@ -12,7 +15,7 @@ import { requireReply, type ServerConnection } from './server-connection.js';
 export const makeKeyReader = async (
   connection: ServerConnection,
   signal: AbortSignal,
-  options: { readonly usesRecords?: boolean } = {},
+  options: { readonly usesRecords?: boolean; readonly namespaces?: readonly string[] | undefined } = {},
 ): Promise<KeyReader> => {
   const [records, sequence] = await connection.callAll(signal, [
     ['RECORDS', 'GET', ''],
@@ -20,9 +23,50 @@ export const makeKeyReader = async (
   ]);
   if (records instanceof ReplyError && /^(NOAUTH|WRONGPASS|NOPERM)\b/.test(records.message))
     requireReply(records, 'RECORDS', connection.place);
+  const { namespaces = ['default'] } = options;
+  const isDefaultAlone = namespaces.every((ns) => ns === 'default');
+  const tokens = isDefaultAlone ? new Map<string, string>() : await tokensOf(connection, signal);
+  const unknown = namespaces.find((ns) => ns !== 'default' && !tokens.has(ns));
+  if (unknown !== undefined) throw noNamespace(connection.place, unknown, [...tokens.keys()]);
   if (options.usesRecords !== false && Array.isArray(records)) return new RecordReader(connection);
-  return new CommandReader(connection, typeof sequence === 'number' ? bySequence : byInfo);
+  const question = typeof sequence === 'number' ? bySequence : byInfo;
+  if (isDefaultAlone) return new CommandReader(connection, question);
+  return new NamespacesReader(
+    namespaces.map((ns) => {
+      const token = tokens.get(ns);
+      return {
+        ns,
+        reader: new CommandReader(token === undefined ? connection : connection.by(token), question, ns),
+      };
+    }),
+  );
 };
+
+/**
+ * The namespaces of a server beside the default one, with their tokens; only its administrator is told.
+ * @throws TailraceError `SOURCE_UNREACHABLE` | `SOURCE_REFUSED`
+ */
+export const tokensOf = async (
+  connection: ServerConnection,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> => {
+  const reply = requireReply(
+    await connection.call(signal, 'NAMESPACE', 'GET', '*'),
+    'NAMESPACE',
+    connection.place,
+  );
+  const words = Array.isArray(reply) ? reply.map(String) : [];
+  const tokens = new Map<string, string>();
+  for (let at = 0; at + 1 < words.length; at += 2)
+    if (words[at] !== defaultNamespace) tokens.set(words[at], words[at + 1]);
+  return tokens;
+};
+
+const noNamespace = (place: string, ns: string, known: readonly string[]): TailraceError =>
+  new TailraceError('SOURCE_UNSUPPORTED', `${place} has no namespace ${JSON.stringify(ns)}`, {
+    context: { server: place, namespace: ns },
+    remedy: `It has ${['default', ...known].join(', ')}.`,
+  });
 
 /** What a read can see may not be durable yet, and the log shows durable writes alone. */
 const bySequence: SequenceQuestion = {

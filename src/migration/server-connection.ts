@@ -24,6 +24,12 @@ export class ServerConnection {
     return `${this.#address.host}:${this.#address.port}`;
   }
 
+  /** A connection to the same server by another password: the token of a namespace. */
+  by(password: string): ServerConnection {
+    const { username: _, ...address } = this.#address;
+    return new ServerConnection({ ...address, password });
+  }
+
   /** Counts the connections: another number, another connection. */
   get session(): number {
     return this.#session;

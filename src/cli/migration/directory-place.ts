@@ -8,7 +8,7 @@ import { type Position, type Pulled, type PullLimit, positionOf, type StartPoint
 import { DirectoryReader, type LogSource } from '../../migration/index.js';
 import { RocksdbSnapshot } from '../../rocksdb/index.js';
 import { batchCount } from '../../write-batch/index.js';
-import type { SourcePlace } from './source-place.js';
+import type { SourceOptions, SourcePlace } from './source-place.js';
 
 /** `dir:PATH`: the data directory of a Kvrocks, or its `db` folder; undefined for another address. */
 export const directoryOf = (url: string): string | undefined =>
@@ -19,7 +19,10 @@ export const directoryOf = (url: string): string | undefined =>
  * only read, and may be in use.
  * @throws TailraceError `FILE_INACCESSIBLE` | `STORE_CORRUPT` | `WAL_CORRUPT` | `WAL_GAP` | `SOURCE_UNSUPPORTED`
  */
-export const openDirectory = async (path: string, scratch: string | undefined): Promise<SourcePlace> => {
+export const openDirectory = async (
+  path: string,
+  { scratch, namespaces: wanted = ['default'] }: Pick<SourceOptions, 'scratch' | 'namespaces'>,
+): Promise<SourcePlace> => {
   const directory = existsSync(join(path, 'CURRENT')) ? path : join(path, 'db');
   if (!existsSync(join(directory, 'CURRENT')))
     throw existsSync(join(path, 'IDENTITY')) ? ownStore(path) : noStore(path);
@@ -34,6 +37,7 @@ export const openDirectory = async (path: string, scratch: string | undefined): 
     name: `dir:${path}`,
     log,
     keys,
+    namespaces: wanted.includes('*') ? keys.namespaces() : wanted,
     names: keys,
     connection: undefined,
     [Symbol.asyncDispose]: async () => {

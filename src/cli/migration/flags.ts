@@ -9,6 +9,8 @@ export interface EndsFlags {
   readonly fromPassword?: string;
   readonly toPassword?: string;
   readonly namespace?: readonly string[];
+  readonly allNamespaces?: boolean;
+  readonly database?: readonly string[];
   readonly scratch?: string;
 }
 
@@ -49,10 +51,16 @@ export const sourcePassword = ({ fromPassword }: EndsFlags): string =>
 export const targetPassword = ({ toPassword }: EndsFlags): string =>
   toPassword ?? process.env['TAILRACE_TO_PASSWORD'] ?? '';
 
-/** `--namespace orders=orders:` as what the keys of each namespace start with in the target. */
-export const prefixesOf = ({ namespace }: EndsFlags): Readonly<Record<string, string>> => {
-  if (namespace === undefined || namespace.length === 0) return { default: '' };
-  const prefixes: Record<string, string> = {};
+/** Where the keys of each namespace go: what they start with in the target, or the number of a database. */
+export type NamespaceTargets = Readonly<Record<string, string | number>>;
+
+/** `--namespace orders=orders:`, `--database carts=3` and `--all-namespaces`; `*` stands for all that are not named. */
+export const namespacesOf = ({
+  namespace = [],
+  database = [],
+  allNamespaces,
+}: EndsFlags): NamespaceTargets => {
+  const targets: Record<string, string | number> = {};
   for (const entry of namespace) {
     const at = entry.indexOf('=');
     const name = at < 0 ? entry : entry.slice(0, at);
@@ -60,7 +68,38 @@ export const prefixesOf = ({ namespace }: EndsFlags): Readonly<Record<string, st
       throw new TailraceError('USAGE', `--namespace ${entry} names no namespace`, {
         remedy: 'Write --namespace default, or --namespace orders=orders: to give its keys a prefix.',
       });
-    prefixes[name] = at < 0 ? '' : entry.slice(at + 1);
+    targets[name] = at < 0 ? '' : entry.slice(at + 1);
   }
-  return prefixes;
+  for (const entry of database) {
+    const [, name, number] = /^(.+)=(\d+)$/.exec(entry) ?? [];
+    if (name === undefined)
+      throw new TailraceError('USAGE', `--database ${entry} names no namespace and number`, {
+        remedy: 'Write --database carts=3, for example.',
+      });
+    targets[name] = Number(number);
+  }
+  if (allNamespaces) targets['*'] = '*';
+  return Object.keys(targets).length === 0 ? { default: '' } : targets;
+};
+
+/** With the names of the source in place of `*`: the default namespace as it is, others behind their name and a colon. */
+export const resolveNamespaces = (targets: NamespaceTargets, names: readonly string[]): NamespaceTargets => {
+  const { '*': all, ...named } = targets;
+  if (all === undefined) return named;
+  const rest = names.filter((name) => !Object.hasOwn(named, name));
+  return { ...Object.fromEntries(rest.map((ns) => [ns, ns === 'default' ? '' : `${ns}:`])), ...named };
+};
+
+/** One group of namespaces for each database of the target; the URL's own for those that have a prefix. */
+export const byDatabase = (
+  targets: NamespaceTargets,
+): { readonly database: number | undefined; readonly prefixes: Readonly<Record<string, string>> }[] => {
+  const groups = new Map<number | undefined, Record<string, string>>();
+  for (const [ns, target] of Object.entries(targets)) {
+    const database = typeof target === 'number' ? target : undefined;
+    const group = groups.get(database) ?? {};
+    group[ns] = typeof target === 'number' ? '' : target;
+    groups.set(database, group);
+  }
+  return [...groups].map(([database, prefixes]) => ({ database, prefixes }));
 };

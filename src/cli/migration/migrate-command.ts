@@ -5,7 +5,13 @@ import { ReplyError } from '../../resp/index.js';
 import { consoleLogger, type OutputOptions } from '../console.js';
 import { ExitCode } from '../exit.js';
 import { onInterrupt, untilInterrupted } from '../interrupt.js';
-import { type MigrateFlags, prefixesOf, sourcePassword, targetPassword } from './flags.js';
+import {
+  type MigrateFlags,
+  namespacesOf,
+  resolveNamespaces,
+  sourcePassword,
+  targetPassword,
+} from './flags.js';
 import { MigrationDisplay } from './migration-display.js';
 import { openSource, type SourcePlace } from './source-place.js';
 import { openTarget } from './target-place.js';
@@ -31,7 +37,7 @@ export const runMigration = async (
   interrupted: AbortSignal,
 ): Promise<number> => {
   const logger = consoleLogger(output);
-  const prefixes = prefixesOf(flags);
+  const wanted = namespacesOf(flags);
   await using source = await openSource(
     {
       url: flags.from,
@@ -39,16 +45,18 @@ export const runMigration = async (
       usesRecords: flags.records,
       slot: flags.name,
       scratch: flags.scratch,
+      namespaces: Object.keys(wanted),
       logger,
     },
     interrupted,
   );
+  const namespaces = resolveNamespaces(wanted, source.namespaces);
   await using target = await openTarget(
     {
       url: flags.to,
       password: targetPassword(flags),
       name: flags.name,
-      prefixes,
+      namespaces,
       existing: flags.existing,
       settings: flags.toOption ?? [],
       logger,
@@ -64,7 +72,7 @@ export const runMigration = async (
     keepsNumbers: target.keepsNumbers,
     clearsTarget: target.clears,
     stateFile: new StateFile(resolve(flags.state)),
-    namespaces: Object.keys(prefixes),
+    namespaces: Object.keys(namespaces),
     prepareTarget: (signal) => target.prepare(signal),
     restarts: flags.restart ?? false,
     skipsUnsupported: flags.skipUnsupported ?? false,

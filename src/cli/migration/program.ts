@@ -102,6 +102,15 @@ const withEnds = (command: Command): Command =>
       '--namespace <name=prefix>',
       'a namespace to copy, and what its keys start with in the target; may be repeated (default: default=)',
       (entry: string, before: readonly string[] = []) => [...before, entry],
+    )
+    .option(
+      '--all-namespaces',
+      'copy every namespace that the password shows; those that are not named start with NAME: in the target',
+    )
+    .option(
+      '--database <name=number>',
+      'a namespace to copy, and the database of the target that its keys go to; may be repeated',
+      (entry: string, before: readonly string[] = []) => [...before, entry],
     );
 
 const withMigrateOptions = (command: Command): Command =>

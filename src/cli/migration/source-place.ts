@@ -7,6 +7,7 @@ import {
   ServerConnection,
   ServerNames,
   type SourceNames,
+  tokensOf,
   whileUnreachable,
 } from '../../migration/index.js';
 import { parseRedisUrl } from '../../resp/index.js';
@@ -17,6 +18,8 @@ export interface SourceOptions {
   readonly password: string;
   /** False reads keys by the commands of each type, although the server has RECORDS. */
   readonly usesRecords: boolean;
+  /** What is to be read; `*` = every namespace that the credentials show. Default: the default namespace. */
+  readonly namespaces?: readonly string[] | undefined;
   /** Name of the slot for which a tailrace keeps its log; none when nothing is followed. */
   readonly slot?: string;
   /** Where a directory's unmerged writes are put in order; default: the system's directory for temporary files. */
@@ -30,6 +33,8 @@ export interface SourcePlace extends AsyncDisposable {
   readonly name: string;
   readonly log: LogSource;
   readonly keys: KeyReader;
+  /** The namespaces that are read. */
+  readonly namespaces: readonly string[];
   /** Which keys it has. */
   readonly names: SourceNames;
   /** To ask the server other things; a directory has none. */
@@ -40,12 +45,19 @@ export interface SourcePlace extends AsyncDisposable {
 export const openSource = async (options: SourceOptions, signal: AbortSignal): Promise<SourcePlace> => {
   const { url, password, logger } = options;
   const directory = directoryOf(url);
-  if (directory !== undefined) return await openDirectory(directory, options.scratch);
+  if (directory !== undefined) return await openDirectory(directory, options);
   const address = parseRedisUrl(url);
   const connection = new ServerConnection(password === '' ? address : { ...address, password });
-  const keys = await whileUnreachable(startRetry, logger, signal, () =>
-    makeKeyReader(connection, signal, options),
-  );
+  const { namespaces: wanted = ['default'] } = options;
+  const [keys, namespaces] = await whileUnreachable(startRetry, logger, signal, async () => {
+    const names = wanted.includes('*')
+      ? [...new Set(['default', ...(await tokensOf(connection, signal)).keys()])]
+      : wanted;
+    return [await makeKeyReader(connection, signal, { ...options, namespaces: names }), names] as const;
+  }).catch((error: unknown) => {
+    connection.close();
+    throw error;
+  });
   const log = new KvrocksSource(
     {
       url,
@@ -62,10 +74,12 @@ export const openSource = async (options: SourceOptions, signal: AbortSignal): P
     name: placeOfUrl(url),
     log,
     keys,
+    namespaces,
     names: new ServerNames(connection),
     connection,
     [Symbol.asyncDispose]: async () => {
       await keys[Symbol.asyncDispose]();
+      connection.close();
       await log[Symbol.asyncDispose]();
     },
   };

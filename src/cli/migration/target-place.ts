@@ -5,6 +5,7 @@ import { TailraceError } from '../../errors/index.js';
 import type { Logger, Sink } from '../../kit/index.js';
 import { placeName, placeOf, ServerConnection } from '../../migration/index.js';
 import { parseRedisUrl, type Reply, type RespAddress } from '../../resp/index.js';
+import { byDatabase, type NamespaceTargets } from './flags.js';
 import { openOther } from './other-target.js';
 import { placeOfUrl } from './source-place.js';
 
@@ -28,8 +29,8 @@ export interface TargetOptions {
   readonly password: string;
   /** Name of the migration: positions in the target are kept under it. */
   readonly name: string;
-  /** What the keys of each namespace start with in the target. */
-  readonly prefixes: Readonly<Record<string, string>>;
+  /** Where the keys of each namespace go. */
+  readonly namespaces: NamespaceTargets;
   readonly existing: ExistingKeys;
   /** `name=value`, for a target that has settings. */
   readonly settings: readonly string[];
@@ -48,7 +49,7 @@ export const openTarget = async (options: TargetOptions, signal: AbortSignal): P
 };
 
 const openRedis = async (options: TargetOptions, signal: AbortSignal): Promise<TargetPlace> => {
-  const { url, password, name, prefixes, existing, logger } = options;
+  const { url, password, name, namespaces, existing, logger } = options;
   const parsed = parseRedisUrl(url);
   const address = password === '' ? parsed : { ...parsed, password };
   const nodes = await mastersOf(address, signal);
@@ -63,15 +64,15 @@ const openRedis = async (options: TargetOptions, signal: AbortSignal): Promise<T
   const context = { pipeline: name, log: logger };
   const sink =
     nodes.length === 0
-      ? new RedisSink({ url, password, positionKey, namespaces: prefixes }, context)
-      : new RedisClusterSink({ urls: [url], password, positionKey, namespaces: prefixes }, context);
+      ? new RedisSink({ url, password, positionKey, namespaces }, context)
+      : new RedisClusterSink({ urls: [url], password, positionKey, namespaces }, context);
   return {
     name: placeOfUrl(url),
     sink,
     keepsNumbers: false,
     clears: false,
     prepare: (whenAborted) =>
-      lookAtKeys(nodes.length === 0 ? [address] : nodes, positionKey, existing, prefixes, whenAborted),
+      lookAtKeys(nodes.length === 0 ? [address] : nodes, positionKey, existing, namespaces, whenAborted),
     [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),
   };
 };
@@ -120,13 +121,16 @@ const lookAtKeys = async (
   nodes: readonly RespAddress[],
   positionKey: string,
   existing: ExistingKeys,
-  prefixes: Readonly<Record<string, string>>,
+  namespaces: NamespaceTargets,
   signal: AbortSignal,
 ): Promise<readonly string[]> => {
   if (existing === 'overwrite') return [];
   const found: string[] = [];
-  for (const node of nodes) {
-    const connection = new ServerConnection(node);
+  const groups = byDatabase(namespaces).flatMap(({ database, prefixes }) =>
+    nodes.map((node) => ({ address: database === undefined ? node : { ...node, database }, prefixes })),
+  );
+  for (const { address, prefixes } of groups) {
+    const connection = new ServerConnection(address);
     try {
       for await (const key of scanKeys(connection, signal)) {
         if (key.toString('latin1').startsWith(positionKey)) continue;
@@ -158,10 +162,10 @@ async function* scanKeys(connection: ServerConnection, signal: AbortSignal): Asy
   } while (cursor !== '0');
 }
 
-const openFile = ({ url, name, prefixes, logger }: TargetOptions): TargetPlace => {
+const openFile = ({ url, name, namespaces, logger }: TargetOptions): TargetPlace => {
   const path = resolve(url.replace(/^file:(\/\/)?/, ''));
   const format = path.endsWith('.resp') ? 'resp' : 'ndjson';
-  const options = { path, source: name, format, namespaces: prefixes, sync: true } as const;
+  const options = { path, source: name, format, namespaces: prefixesAlone(namespaces), sync: true } as const;
   const sink = new FileSink(options, { pipeline: name, log: logger });
   return {
     name: path,
@@ -171,6 +175,14 @@ const openFile = ({ url, name, prefixes, logger }: TargetOptions): TargetPlace =
     prepare: async () => [],
     [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),
   };
+};
+
+const prefixesAlone = (namespaces: NamespaceTargets): Readonly<Record<string, string>> => {
+  const [{ database, prefixes }, ...others] = byDatabase(namespaces);
+  if (others.length === 0 && database === undefined) return prefixes;
+  throw new TailraceError('USAGE', 'only a Redis has databases', {
+    remedy: 'Give each namespace a prefix by --namespace NAME=PREFIX.',
+  });
 };
 
 /** Keys that may be left alone: their names are held in memory and in the state file. */

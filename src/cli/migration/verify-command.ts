@@ -6,8 +6,15 @@ import { parseRedisUrl } from '../../resp/index.js';
 import { consoleLogger, formatCount, formatTable, type OutputOptions, Progress } from '../console.js';
 import { ExitCode } from '../exit.js';
 import { onInterrupt, untilInterrupted } from '../interrupt.js';
-import { prefixesOf, sourcePassword, targetPassword, type VerifyFlags } from './flags.js';
-import { openSource, placeOfUrl } from './source-place.js';
+import {
+  byDatabase,
+  namespacesOf,
+  resolveNamespaces,
+  sourcePassword,
+  targetPassword,
+  type VerifyFlags,
+} from './flags.js';
+import { openSource, placeOfUrl, type SourcePlace } from './source-place.js';
 import { mastersOf, positionKeyOf } from './target-place.js';
 
 /** Compares a source and a target. */
@@ -25,22 +32,40 @@ export const runVerification = async (
   interrupted: AbortSignal,
 ): Promise<boolean> => {
   const logger = consoleLogger(output);
+  const wanted = namespacesOf(flags);
   await using source = await openSource(
     {
       url: flags.from,
       password: sourcePassword(flags),
       usesRecords: flags.records,
       scratch: flags.scratch,
+      namespaces: Object.keys(wanted),
       logger,
     },
     interrupted,
   );
-  const target = await openNodes(flags, interrupted);
+  let isSame = true;
+  for (const group of byDatabase(resolveNamespaces(wanted, source.namespaces)))
+    if (!(await compare(source, group, flags, output, interrupted))) isSame = false;
+  if (!isSame) process.exitCode = ExitCode.Different;
+  return isSame;
+};
+
+/** Compares the namespaces that are in one database of the target. */
+const compare = async (
+  source: SourcePlace,
+  { database, prefixes }: ReturnType<typeof byDatabase>[number],
+  flags: VerifyFlags,
+  output: OutputOptions,
+  interrupted: AbortSignal,
+): Promise<boolean> => {
+  const logger = consoleLogger(output);
+  const target = await openNodes(flags, database, interrupted);
   const verification = new Verification({
     keys: source.keys,
     names: source.names,
     target,
-    prefixes: prefixesOf(flags),
+    prefixes,
     ignoredKey: Buffer.from(positionKeyOf(flags.name)),
     ttlToleranceMs: flags.ttlTolerance,
     sample: flags.sample,
@@ -66,17 +91,19 @@ export const runVerification = async (
   }
   report(verification, output, (performance.now() - startMs) / 1000);
   const { differences, repaired } = verification.status;
-  const isSame = differences === repaired;
-  if (!isSame) process.exitCode = ExitCode.Different;
-  return isSame;
+  return differences === repaired;
 };
 
-const openNodes = async (flags: VerifyFlags, signal: AbortSignal): Promise<TargetNodes> => {
+const openNodes = async (
+  flags: VerifyFlags,
+  database: number | undefined,
+  signal: AbortSignal,
+): Promise<TargetNodes> => {
   if (!/^rediss?:\/\//.test(flags.to))
     throw new TailraceError('USAGE', `${placeOfUrl(flags.to)} cannot be compared with`, {
       remedy: 'Write redis://host:port of a Redis, or of a node of a cluster.',
     });
-  const parsed = parseRedisUrl(flags.to);
+  const parsed = { ...parseRedisUrl(flags.to), ...(database === undefined ? {} : { database }) };
   const password = targetPassword(flags);
   const address = password === '' ? parsed : { ...parsed, password };
   const masters = await mastersOf(address, signal);

@@ -21,6 +21,7 @@ export interface SequenceQuestion {
  */
 export class CommandReader implements KeyReader {
   readonly readsEveryNamespace = false;
+  readonly #ns: string;
   readonly #connection: ServerConnection;
   readonly #sequence: SequenceQuestion;
   /** Keys of the walk that were scanned and not yet read, in order, and the sequence number before their scan. */
@@ -34,7 +35,9 @@ export class CommandReader implements KeyReader {
   /** Follows the size of the keys, so that a part has about the bytes that are wanted. */
   #partKeys = 64;
 
-  constructor(connection: ServerConnection, sequence: SequenceQuestion) {
+  /** @param connection by which the keys of namespace `ns` are seen */
+  constructor(connection: ServerConnection, sequence: SequenceQuestion, ns = 'default') {
+    this.#ns = ns;
     this.#connection = connection;
     this.#sequence = sequence;
   }
@@ -62,6 +65,11 @@ export class CommandReader implements KeyReader {
 
   async readKeys(places: readonly KeyPlace[], isExact: boolean, signal: AbortSignal): Promise<KeyPart> {
     return isExact ? await this.#readExactly(places, signal) : await this.#readPlaces(places, signal);
+  }
+
+  /** Which connection reads come by. */
+  get session(): number {
+    return this.#connection.session;
   }
 
   isSameSession(part: KeyPart, signal: AbortSignal): Promise<boolean> {
@@ -93,7 +101,7 @@ export class CommandReader implements KeyReader {
     let last: KeyPlace | undefined;
     for (const key of keys) {
       if (!(key instanceof Buffer)) throw new RangeError('an answer to SCAN with something else than keys');
-      const place = placeOf('default', key);
+      const place = placeOf(this.#ns, key);
       if (last !== undefined && Buffer.compare(place, last) <= 0) throw unordered(this.#connection.place);
       last = place;
       if (this.#taken === undefined || Buffer.compare(place, this.#taken) > 0) this.#scanned.push(place);

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Change, CommandEncoder } from '../../data-model/index.js';
 import type { Logger } from '../../kit/index.js';
 import { ByteWriter, ReplyError } from '../../resp/index.js';
-import type { KeyImage } from '../key-image.js';
+import { isGone, type KeyImage } from '../key-image.js';
 import { type KeyPlace, keyAt, placeName, placeOf, placeOfName } from '../key-place.js';
 import type { KeyPart, KeyReader } from '../key-reader.js';
 import { RateLimit, type RateLimits } from '../rate-limit.js';
@@ -225,15 +225,32 @@ export class Verification {
     const wanted = names.filter((name) => !name.subarray(0, ignoredKey.length).equals(ignoredKey));
     this.#targetKeys += wanted.length;
     const plain: KeyPlace[] = [];
+    const several: KeyPlace[][] = [];
     for (const name of wanted) {
       const places = this.#target.placesOf(name);
-      // With several namespaces a name may be of any whose prefix it has; which, only the images tell.
       if (places.length === 1 && keyAt(places[0]).ns === 'default') plain.push(places[0]);
-      else for (const place of places) this.#suspect(place);
+      else if (places.length > 0) several.push(places);
     }
-    if (plain.length === 0) return;
-    const missing = await this.#retry(signal, () => this.#options.names.missing(plain, signal));
-    for (const place of missing) this.#suspect(place);
+    if (plain.length > 0) {
+      const missing = await this.#retry(signal, () => this.#options.names.missing(plain, signal));
+      for (const place of missing) this.#suspect(place);
+    }
+    for (let from = 0; from < several.length; from += recheckKeys)
+      await this.#lookUpSeveral(several.slice(from, from + recheckKeys), signal);
+  }
+
+  /** With several namespaces a name may be of any whose prefix it begins with: it is none's when no place has a key. */
+  async #lookUpSeveral(candidates: readonly KeyPlace[][], signal: AbortSignal): Promise<void> {
+    const { keys } = this.#options;
+    const part = await this.#retry(signal, () => keys.readKeys(candidates.flat(), false, signal));
+    const gone = new Set(part.images.filter(isGone).map(({ place }) => placeName(place)));
+    for (const places of candidates) {
+      if (!places.every((place) => gone.has(placeName(place)))) continue;
+      // That with the longest prefix is most likely meant.
+      this.#suspect(
+        places.reduce((best, place) => (keyAt(place).key.length < keyAt(best).key.length ? place : best)),
+      );
+    }
   }
 
   #suspect(place: KeyPlace): void {
