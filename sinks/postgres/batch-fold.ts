@@ -1,5 +1,5 @@
 import type { Change, Transaction, ValueType } from '../../src/kit/index.js';
-import { foldGroup, type GroupFold, groupEdit } from './mirror/group-fold.js';
+import { foldGroup, type GroupFold, groupEdit } from './group-fold.js';
 import { keyText } from './text-bytes.js';
 
 type Put = Extract<Change, { op: 'put' }>;

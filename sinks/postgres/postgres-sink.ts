@@ -197,8 +197,8 @@ export class PostgresSink implements Sink {
   async #disconnect(): Promise<void> {
     const connection = this.#connection;
     this.#connection = undefined;
-    await connection?.close();
     this.#commits.lost(new Error('the connection was closed'));
+    await connection?.close();
   }
 
   #refused(cause: Error): TailraceError {

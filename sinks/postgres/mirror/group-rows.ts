@@ -2,9 +2,9 @@ import { ArrayRows } from '../array-rows.js';
 import type { KeyPlan } from '../batch-fold.js';
 import type { Step } from '../exchange.js';
 import type { FieldWriter } from '../field-bytes.js';
+import type { GroupFold } from '../group-fold.js';
 import { quoted } from '../identifier.js';
 import type { Column } from '../table-schema.js';
-import type { GroupFold } from './group-fold.js';
 import { type ByteColumns, keyColumns } from './mirror-tables.js';
 
 /** A table of the groups of streams: what names a row, and what it holds. */

@@ -1,5 +1,5 @@
-import type { Change } from '../../../src/kit/index.js';
-import { keyText } from '../text-bytes.js';
+import type { Change } from '../../src/kit/index.js';
+import { keyText } from './text-bytes.js';
 
 type StreamMeta = Extract<Change, { op: 'streamMeta' }>;
 
