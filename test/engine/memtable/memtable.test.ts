@@ -30,7 +30,7 @@ const expectSame = (table: Memtable, model: ReadonlyMap<string, number>, random:
   found.length = 0;
   for (cursor.seekLast(); cursor.valid; cursor.previous()) found.push(latin1(cursor.key()));
   expect(found.reverse()).toEqual(keys);
-  for (let i = 0; i < 200; i++) {
+  for (let i = 0; i < 60; i++) {
     const near = keys[random.below(keys.length + 1)] ?? '\xff\xff';
     const wanted = `${near.slice(0, random.below(near.length + 2))}${random.next() < 0.5 ? '' : latin1(random.bytes(1))}`;
     const at = keys.findIndex((key) => key >= wanted);
@@ -57,7 +57,7 @@ describe('memtable', () => {
     const random = SeededRandom.fromEnvironment(`memtable of ${name}`);
     const table = new Memtable(new Map(), false);
     const model = new Map<string, number>();
-    const count = 30_000;
+    const count = 24_000;
     // The order of insertion decides how the index grows: all of these, one after the other.
     const orders = [
       () => random.below(count),
