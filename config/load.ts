@@ -69,7 +69,7 @@ export const loadPipelines = (
     try {
       text = readFileSync(file, 'utf8');
     } catch (error) {
-      const message = `cannot read the file: ${error instanceof Error ? error.message : error}`;
+      const message = unreadable(error);
       problems.push({ file, line: 1, column: 1, path: '', message });
       continue;
     }
@@ -354,4 +354,11 @@ const requireUniqueNames = (pipelines: readonly PipelineConfig[], problems: Prob
       });
     seen.set(name, file);
   }
+};
+
+const unreadable = (error: unknown): string => {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ENOENT') return 'there is no such file';
+  if (code === 'EISDIR') return 'this is a directory, not a file';
+  return `cannot read the file: ${error instanceof Error ? error.message : error}`;
 };

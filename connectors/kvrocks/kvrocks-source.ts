@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
+  CalmWarning,
   ContiguityCheck,
   type Finding,
   isTailraceError,
@@ -328,6 +329,7 @@ export class KvrocksSource implements Source {
   /** Runs `work`; a lost connection is mended with growing, random pauses until it works or must be given up. */
   async #retry<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
     const startMs = performance.now();
+    const warning = new CalmWarning(this.#log);
     for (let failures = 0; ; failures++) {
       try {
         return await work();
@@ -338,7 +340,7 @@ export class KvrocksSource implements Source {
         const { giveUpAfterMs } = this.#options;
         if (giveUpAfterMs > 0 && performance.now() - startMs >= giveUpAfterMs) throw this.#unreachable(error);
         const reason = error instanceof Error ? error.message : String(error);
-        this.#log.warn('the source cannot be reached, trying again', { source: this.#place, reason });
+        warning.warn('the source cannot be reached, trying again', { source: this.#place, reason });
         const pauseMs = Math.random() * Math.min(maxRetryPauseMs, firstRetryPauseMs * 2 ** failures);
         await delay(pauseMs, undefined, { signal });
       }

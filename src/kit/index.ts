@@ -40,6 +40,7 @@ export {
   writeCommand,
 } from '../resp/index.js';
 export { batchCount, batchHeaderBytes, batchSequence, WriteBatchBuilder } from '../write-batch/index.js';
+export { CalmWarning } from './calm-warning.js';
 export { withDeadline } from './deadline.js';
 export type { Finding } from './finding.js';
 export { ContiguityCheck, isSamePosition, positionOf, requireSameHistory } from './history.js';

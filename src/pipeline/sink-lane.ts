@@ -1,5 +1,6 @@
 import { TailraceError } from '../errors/index.js';
 import {
+  CalmWarning,
   type Claim,
   countChanges,
   isSamePosition,
@@ -106,6 +107,7 @@ export class SinkLane {
   async claim(signal: AbortSignal, hardStop: AbortSignal): Promise<Position | null> {
     const { retry, timing, log, offsets, pipeline } = this.#options;
     const backoff = new Backoff(retry, timing);
+    const warning = new CalmWarning(log, () => timing.now());
     for (;;) {
       try {
         this.#claim = await orGivenUp(this.sink.claim(signal), hardStop);
@@ -114,7 +116,7 @@ export class SinkLane {
         if (!isTailraceError(error, 'SINK_UNREACHABLE') || signal.aborted || !backoff.mayRetry()) throw error;
         this.retries++;
         this.errors.unreachable++;
-        log.warn('the sink cannot be reached, trying again', { sink: this.name, reason: error.message });
+        warning.warn('the sink cannot be reached, trying again', { sink: this.name, reason: error.message });
         await backoff.wait(signal);
         if (signal.aborted) throw error;
       }

@@ -1,8 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import {
   formatProblem,
+  loadPipelines,
   type PipelineConfig,
   type Problem,
   readPipelines,
@@ -48,6 +50,14 @@ describe('pipeline files', () => {
       sinks: [{ name: 'file', options: { path: 'out.ndjson', sync: true } }],
       transforms: [{ kind: 'filter', keys: ['order:*'], types: ['hash'] }],
     });
+  });
+
+  it('say what is wrong with a path that is no file', () => {
+    const { problems } = loadPipelines(['/nowhere/orders.yaml', tmpdir()], builtIn);
+    expect(problems.map(formatProblem)).toEqual([
+      '/nowhere/orders.yaml:1:1 there is no such file',
+      `${tmpdir()}:1:1 this is a directory, not a file`,
+    ]);
   });
 
   it('report every problem at once, each with its line and a suggestion', () => {

@@ -19,6 +19,10 @@ export const listLog = (directory: string, output: OutputOptions): void => {
     process.stdout.write(`${JSON.stringify(segments)}\n`);
     return;
   }
+  if (segments.length === 0) {
+    process.stdout.write(`there are no log files in ${directory}\n`);
+    return;
+  }
   const rows = segments.map((segment) => [
     segment.path,
     formatBytes(segment.sizeBytes),
