@@ -9,7 +9,7 @@ type LayerCursor = MemtableCursor | TreeCursor;
 /**
  * Walks one column family through all layers: at each key the newest layer that knows of it decides. Stays right when
  * the data or the layers change under it: its cursors are then sought anew, from the key where it stands.
- * Hot: bench `engine-tree`.
+ * Hot: bench `engine-store`.
  */
 export class LayeredIterator implements DataIterator {
   readonly #current: () => Layers;

@@ -20,7 +20,7 @@ export type PatchResult = 'patched' | 'unchanged' | 'unfit';
 
 /**
  * The common case of a merge: a leaf that takes a few changes and stays one page with the same prefix. What does not
- * change is copied in stretches, not entry by entry. Hot: bench `engine-tree`.
+ * change is copied in stretches, not entry by entry. Hot: bench `engine-store`.
  */
 export class LeafPatch {
   /** Change of the number of entries, after `apply`. */

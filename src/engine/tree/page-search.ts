@@ -2,7 +2,7 @@ import { EntryView, type RunReader, readTail } from './entry-view.js';
 import { countOf, entryAt, pageHeaderBytes, prefixLengthOf, u32, varintAt, varintLength } from './page.js';
 
 /**
- * Finds keys in pages. The results lie in fields, so that a lookup allocates nothing. Hot: bench `engine-tree`.
+ * Finds keys in pages. The results lie in fields, so that a lookup allocates nothing. Hot: bench `engine-store`.
  */
 export class PageSearch {
   /** After `lowerBound`, when it is found: the entry. */

@@ -8,7 +8,7 @@ import type { TreeRoot } from './superblock.js';
 /**
  * Walks one tree in either direction. Each leaf is copied when it is entered, so keys and values that were handed out
  * stay what they are, whatever the cache and the cursor do; leaves that it walks into are read past the cache, so
- * that a long scan does not drive out what others use. Hot: bench `engine-tree`.
+ * that a long scan does not drive out what others use. Hot: bench `engine-store`.
  */
 export class TreeCursor {
   /** The key where it stands: these bytes from `keyStart` to `keyEnd`. */

@@ -150,7 +150,7 @@ export class TreeStore {
     this.#reclaimSoon();
   }
 
-  /** The value of a key, or undefined. Owned by the caller. Hot: bench `engine-tree`. */
+  /** The value of a key, or undefined. Owned by the caller. Hot: bench `engine-store`. */
   get(root: TreeRoot, key: Uint8Array): Buffer | undefined {
     let { unit } = root;
     if (unit === 0) return undefined;
