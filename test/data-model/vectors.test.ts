@@ -96,3 +96,26 @@ describe('commands write what Kvrocks writes', () => {
     });
   }
 });
+
+describe('commands in namespaces write what Kvrocks writes there', () => {
+  const tenants = new MemoryStore();
+  /** `(tenant1) SET k v` */
+  const calls = readVectors('vectors-namespaces').flatMap(({ text, batches }) => {
+    const [, tenant, line] = /^\((\w+)\) (.*)$/.exec(text) ?? [];
+    return line === undefined || !(batches?.length > 0) ? [] : [{ text, tenant, line, batches }];
+  });
+
+  it.each(calls)('$text', ({ tenant, line, batches }) => {
+    const args = line.split(' ').map((word) => Buffer.from(word));
+    const context = new CommandContext(tenants, services, tenant === 'default' ? undefined : tenant);
+    const command = dataCommands.get(String(args[0]).toLowerCase());
+    command?.run(context, args);
+    const captured = joinBatches(batches.map((hex) => Buffer.from(hex, 'hex')));
+    expect(describeBatch(context.batch.finish())).toEqual(describeBatch(captured));
+    tenants.commit(captured);
+  });
+
+  it('none of them left out', () => {
+    expect(calls).toHaveLength(8);
+  });
+});

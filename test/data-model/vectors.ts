@@ -14,8 +14,8 @@ export interface Vector {
   readonly batches: readonly string[];
 }
 
-export const readVectors = (): Vector[] =>
-  readFileSync(new URL('../fixtures/kvrocks/vectors.jsonl', import.meta.url), 'utf8')
+export const readVectors = (name: 'vectors' | 'vectors-namespaces' = 'vectors'): Vector[] =>
+  readFileSync(new URL(`../fixtures/kvrocks/${name}.jsonl`, import.meta.url), 'utf8')
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Vector);
