@@ -1,3 +1,6 @@
+import { sealDump } from '../../src/data-model/commands/dump/dump-payload.js';
+import type { DumpedValue } from '../../src/data-model/commands/dump/dumped-value.js';
+import { writeDumpedValue } from '../../src/data-model/commands/dump/rdb-writer.js';
 import type { SeededRandom } from './seeded-random.js';
 
 /** A command of a random history, as its words. */
@@ -80,6 +83,26 @@ const keys: readonly Maker[] = [
   () => ['SCAN', '0', 'COUNT', '1000'],
   (r) => ['SCAN', '0', 'COUNT', '1000', 'TYPE', r.pick(['hash', 'list', 'set', 'zset'])],
   (r) => (r.below(40) === 0 ? ['FLUSHDB'] : ['EXISTS', key(r)]),
+];
+
+/** A value as DUMP tells it. */
+const dumped = (random: SeededRandom): Buffer => {
+  const names = [...new Set(some(random, () => `m${random.below(15)}`))].map((name) => Buffer.from(name));
+  const values: readonly DumpedValue[] = [
+    { type: 'string', value: Buffer.from(value(random)) },
+    { type: 'list', elements: names },
+    { type: 'set', members: names },
+    { type: 'hash', fields: names.map((field) => ({ field, value: Buffer.from(value(random)) })) },
+    { type: 'zset', members: names.map((name) => ({ member: name, score: Number(score(random)) })) },
+  ];
+  return sealDump(writeDumpedValue(random.pick(values)));
+};
+
+const dumps: readonly Maker[] = [
+  (r) => ['RESTORE', key(r), '0', dumped(r), ...maybe(r, 'REPLACE')],
+  (r) => ['RESTORE', key(r), `${later(r)}123`, dumped(r), 'REPLACE', 'ABSTTL'],
+  (r) => ['RESTORE', key(r), '1', dumped(r), 'REPLACE', 'ABSTTL'],
+  (r) => ['EXISTS', key(r)],
 ];
 
 const hashes: readonly Maker[] = [
@@ -384,6 +407,7 @@ export const randomCommands = (random: SeededRandom): (() => RandomCommand) => {
     hyperLogLogs,
     sorts,
     geos,
+    dumps,
   ];
   return () => random.pick(random.pick(families))(random);
 };
