@@ -27,8 +27,8 @@ export class KafkaReader {
         clientId: 'reader',
         tls: null,
         sasl: null,
-        connectTimeoutMs: 5_000,
-        requestTimeoutMs: 20_000,
+        connectTimeoutMs: 60_000,
+        requestTimeoutMs: 60_000,
       },
       pluginContext().log,
     );
