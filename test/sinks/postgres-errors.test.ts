@@ -113,29 +113,38 @@ describe('a postgres sink beside other sessions', () => {
 
   it('tries again when it was chosen to end a deadlock', async () => {
     const sink = open();
-    commands.run('SET', 'a', 'first');
-    commands.run('SET', 'b', 'first');
-    await database.query(`ALTER ROLE careful SET deadlock_timeout = '2s'`);
-    await sink.write(await batches.take(), await sink.claim(signal), signal);
-    await database.query(`SET deadlock_timeout = '1h'`); // so it is never this session that gives in
-    commands.run('SET', 'a', 'second');
-    commands.run('SET', 'b', 'second');
-    const batch = await batches.take();
+    for (const key of ['a', 'b', 'c']) commands.run('SET', key, 'first');
+    await database.query(`ALTER ROLE careful SET deadlock_timeout = '50ms'`);
     const claim = await sink.claim(signal);
+    await sink.write(await batches.take(), claim, signal);
+    for (const key of ['a', 'b', 'c']) commands.run('SET', key, 'second');
+    const batch = await batches.take();
+    const other = new pg.Client(service.url);
+    await other.connect();
+    // Who waits last is the one to find the deadlock: so the sink, that has a, is held up at b until the other waits for a.
     await database.query(`BEGIN; UPDATE tailrace.strings SET value = 'foreign' WHERE key = 'b'`);
+    await other.query(
+      `SET deadlock_timeout = '1h'; BEGIN; UPDATE tailrace.strings SET value = 'foreign' WHERE key = 'c'`,
+    );
     const writing = sink.write(batch, claim, signal);
-    await waitUntil('the sink has the one row and waits for the other', isSinkWaiting);
-    await database.query(`UPDATE tailrace.strings SET value = 'foreign' WHERE key = 'a'`);
+    await waitUntil('the sink has a and waits for b', isSinkWaiting);
+    const waiting = other.query(`UPDATE tailrace.strings SET value = 'foreign' WHERE key = 'a'`);
+    await waitUntil('the other waits for a', async () => {
+      const { rows } = await database.query(
+        `SELECT FROM pg_stat_activity WHERE usename = 'postgres' AND wait_event_type = 'Lock'`,
+      );
+      return rows.length > 0;
+    });
+    await database.query('ROLLBACK');
     const outcome = await writing;
     if (outcome.kind !== 'retryable') throw new Error(outcome.kind);
     expect(outcome.error.message).toContain('deadlock detected');
-    await database.query('ROLLBACK; RESET deadlock_timeout');
+    await waiting;
+    await other.query('ROLLBACK');
+    await other.end();
     expect(await sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
     expect(await strings()).toEqual(
-      expect.arrayContaining([
-        { key: 'a', value: 'second' },
-        { key: 'b', value: 'second' },
-      ]),
+      expect.arrayContaining(['a', 'b', 'c'].map((key) => ({ key, value: 'second' }))),
     );
     await database.query('ALTER ROLE careful RESET deadlock_timeout');
   });
