@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import process from 'node:process';
+import { isTailraceError } from '../../errors/index.js';
 import { Migration, type MigrationEnd, StateFile } from '../../migration/index.js';
 import { ReplyError } from '../../resp/index.js';
 import { consoleLogger, type OutputOptions } from '../console.js';
@@ -12,6 +13,7 @@ import {
   sourcePassword,
   targetPassword,
 } from './flags.js';
+import { warnOfRetention } from './log-retention.js';
 import { MigrationDisplay } from './migration-display.js';
 import { openSource, type SourcePlace } from './source-place.js';
 import { openTarget } from './target-place.js';
@@ -83,7 +85,15 @@ export const runMigration = async (
     end,
     logger,
   });
-  const display = new MigrationDisplay(output, await countKeys(source, interrupted));
+  const keys = await countKeys(source, interrupted);
+  if (source.connection !== undefined && keys !== undefined) {
+    const { connection } = source;
+    // A source that cannot be reached just now is waited for by the migration itself.
+    await warnOfRetention(connection, keys, flags.maxKeysPerSecond, logger, interrupted).catch((error) => {
+      if (!isTailraceError(error, 'SOURCE_UNREACHABLE')) throw error;
+    });
+  }
+  const display = new MigrationDisplay(output, keys);
   display.start(migration);
   try {
     await migration.run(interrupted);
