@@ -30,9 +30,6 @@ const footerBytes = 10;
 
 /** The version that has the types which are written; Redis 4 and later read it. */
 const writtenVersion = 8;
-/** Redis 7.4's. */
-const newestVersion = 12;
-
 /** Puts the footer behind type and value. */
 export const sealDump = (content: Buffer): Buffer => {
   const payload = Buffer.alloc(content.length + footerBytes);
@@ -43,10 +40,13 @@ export const sealDump = (content: Buffer): Buffer => {
   return payload;
 };
 
-/** Type and value; undefined when version or checksum are wrong. A checksum of 0 is none. Borrows. */
+/**
+ * Type and value; undefined when the checksum is wrong; one of 0 is none. Any version is taken: of a newer one, what has
+ * a new form is refused by its type. Borrows.
+ */
 export const openDump = (payload: Buffer): Buffer | undefined => {
   const end = payload.length - footerBytes;
-  if (end < 1 || payload.readUInt16LE(end) > newestVersion) return undefined;
+  if (end < 1) return undefined;
   const crc = payload.readBigUInt64LE(end + 2);
   return crc === 0n || crc === crc64(payload, 0, end + 2) ? payload.subarray(0, end) : undefined;
 };
