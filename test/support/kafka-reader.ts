@@ -33,6 +33,7 @@ export class KafkaReader {
       pluginContext().log,
     );
     await cluster.connect();
+    await cluster.describeTopics([]); // tells which broker is the controller
     return new KafkaReader(cluster);
   }
 
