@@ -72,7 +72,7 @@ export const serverBench: Bench = {
     try {
       for (const [pipeline, target] of [
         [1, 0.5],
-        [16, 0.4],
+        [16, 0.5],
         [64, 0.4],
       ] as const) {
         const requests = (isQuick ? 20_000 : 100_000) * (pipeline === 1 ? 1 : 5);
