@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
 import { EngineSource } from '../connectors/engine/index.js';
-import { KafkaSink } from '../sinks/kafka/index.js';
+import { KafkaSink } from '../sinks/kafka/kafka-sink.js';
 import { Engine } from '../src/engine/index.js';
 import { Decoder } from '../src/kit/index.js';
 import { Pipeline } from '../src/pipeline/index.js';

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { KafkaSink } from '../sinks/kafka/index.js';
+import { KafkaSink } from '../sinks/kafka/kafka-sink.js';
 import { type KafkaService, startKafka } from '../test/services/index.js';
 import { kafkaOptions } from '../test/support/kafka-options.js';
 import { KafkaReader } from '../test/support/kafka-reader.js';

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { type PostgresOptions, postgresSink } from '../sinks/postgres/index.js';
+import type { PostgresOptions } from '../sinks/postgres/index.js';
+import { makePostgresSink } from '../sinks/postgres/make-sink.js';
 import type { Engine } from '../src/engine/index.js';
 import { ensurePrograms, startPostgres } from '../test/services/index.js';
 import { pluginContext } from '../test/support/sink-batches.js';
@@ -27,7 +28,7 @@ const optionsOf = (url: string): PostgresOptions => ({
 });
 
 const deliverTo = async (engine: Engine, options: PostgresOptions): Promise<void> => {
-  await using sink = postgresSink.create(options, pluginContext('bench'));
+  await using sink = makePostgresSink(options, pluginContext('bench'));
   await deliver(engine, sink);
 };
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { EngineSource } from '../connectors/engine/index.js';
-import { postgresSink } from '../sinks/postgres/index.js';
+import { makePostgresSink } from '../sinks/postgres/make-sink.js';
 import { RedisSink } from '../sinks/redis/index.js';
 import { Engine } from '../src/engine/index.js';
 import { Decoder, parseRedisUrl, RespConnection, type Sink } from '../src/kit/index.js';
@@ -44,7 +44,7 @@ const observedRedis = async (): Promise<Observed> => {
 
 const observedPostgres = async (): Promise<Observed> => {
   const service = await startPostgres();
-  const sink = postgresSink.create(
+  const sink = makePostgresSink(
     {
       ...{
         url: service.url,

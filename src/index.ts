@@ -3,7 +3,7 @@ export { EngineSource } from '../connectors/engine/index.js';
 export { KvrocksSource, type KvrocksSourceOptions } from '../connectors/kvrocks/index.js';
 export { WalSource, type WalSourceOptions } from '../connectors/wal/index.js';
 export { FileSink, type FileSinkOptions } from '../sinks/file/index.js';
-export { KafkaSink, type KafkaSinkOptions } from '../sinks/kafka/index.js';
+export { type KafkaSink, type KafkaSinkOptions, kafkaSink } from '../sinks/kafka/index.js';
 export { RedisSink, type RedisSinkOptions } from '../sinks/redis/index.js';
 export { StdoutSink, type StdoutSinkOptions } from '../sinks/stdout/index.js';
 export { type AdministeredPipeline, AdminServer, type AdminStatus, PipelineMetrics } from './admin/index.js';

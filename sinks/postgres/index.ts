@@ -1,13 +1,8 @@
-import { type SinkDefinition, TailraceError } from '../../src/kit/index.js';
-import { Changelog } from './changelog.js';
-import type { Layout } from './layout.js';
-import { Mirror } from './mirror/mirror.js';
-import { PostgresSink } from './postgres-sink.js';
-import { RowTables } from './table/row-tables.js';
-import { type MappingOptions, mappingOf, requireMappings } from './table/table-mapping.js';
+import type { SinkDefinition } from '../../src/kit/index.js';
+import { type MappingOptions, requireMappings } from './table/table-mapping.js';
 import type { ByteColumn } from './text-bytes.js';
 
-export { PostgresSink } from './postgres-sink.js';
+export type { PostgresSink } from './postgres-sink.js';
 export type { MappingOptions } from './table/table-mapping.js';
 
 /** The options of the sink as a pipeline file has them. */
@@ -66,28 +61,8 @@ export const postgresSink: SinkDefinition<PostgresOptions> = {
       default: 300_000,
     },
   },
-  create: (options, context) => {
-    const { url, password, schema, writeTimeout, sync } = options;
-    return new PostgresSink(
-      {
-        connection: { url, password, applicationName: `tailrace ${context.pipeline}` },
-        schema,
-        writeTimeoutMs: writeTimeout,
-        syncIntervalMs: sync === 'always' ? 0 : syncIntervalMs,
-      },
-      layoutOf(options),
-      context,
-    );
+  create: async (options, context) => {
+    const { makePostgresSink } = await import('./make-sink.js');
+    return makePostgresSink(options, context);
   },
-};
-
-const syncIntervalMs = 200;
-
-const layoutOf = ({ mode, schema, table, tables, keys, values }: PostgresOptions): Layout => {
-  if (mode === 'changelog') return new Changelog({ table: { schema, name: table }, keys, values });
-  if (mode === 'mirror') return new Mirror({ schema, keys, values });
-  if (tables.length > 0) return new RowTables(tables.map(mappingOf));
-  throw new TailraceError('CONFIG_INVALID', 'the postgres sink of mode table has no tables', {
-    remedy: 'Say under tables which keys are rows of which table.',
-  });
 };

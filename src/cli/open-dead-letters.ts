@@ -9,13 +9,13 @@ import {
 } from '../pipeline/index.js';
 
 /** Where the dead letters of a pipeline go, as its file says. */
-export const openDeadLetters = (
+export const openDeadLetters = async (
   { name, deadLetters, deadLetterSink }: PipelineConfig,
   log: Logger,
-): DeadLetterTarget => {
+): Promise<DeadLetterTarget> => {
   if (deadLetterSink !== undefined) {
     const { definition, options } = deadLetterSink;
-    const sink = definition.create(options, { pipeline: `${name}.dead-letters`, log });
+    const sink = await definition.create(options, { pipeline: `${name}.dead-letters`, log });
     return new SinkDeadLetters(sink, deadLetterSink.name);
   }
   return deadLetters.url === ''

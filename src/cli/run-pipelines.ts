@@ -31,7 +31,7 @@ export const assemble = async (
   const sinks: PipelineSink[] = [];
   for (const chosen of config.sinks) {
     const transform = await assembleTransform(config, chosen);
-    const sink = chosen.definition.create(chosen.options, { ...context, sink: chosen.name });
+    const sink = await chosen.definition.create(chosen.options, { ...context, sink: chosen.name });
     if (transform !== undefined && sink.takesWholeBatches === true)
       throw cannotTransform(config, chosen.name);
     if (config.source.definition.makeDecoder !== undefined && sink.takesWholeBatches === true)
@@ -47,7 +47,7 @@ export const assemble = async (
   const needsOffsets = config.offsets.store !== 'file' || sinks.some(({ sink }) => !sink.holdsPosition);
   const needsLetters = config.errors.undecodable === 'dead-letter' || config.errors.poison === 'dead-letter';
   const offsets = needsOffsets ? openOffsets(config.offsets) : undefined;
-  const deadLetters = needsLetters ? openDeadLetters(config, log) : undefined;
+  const deadLetters = needsLetters ? await openDeadLetters(config, log) : undefined;
   const pipeline = new Pipeline({
     name: config.name,
     source: () => config.source.definition.create(config.source.options, context),

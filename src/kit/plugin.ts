@@ -58,5 +58,6 @@ export interface SinkDefinition<Options> {
   readonly name: string;
   readonly summary: string;
   readonly schema: Schema<Options>;
-  create(options: Options, context: PluginContext): Sink;
+  /** Made at once, or when its code has been loaded: a sink that takes much of it loads it only here. */
+  create(options: Options, context: PluginContext): Sink | Promise<Sink>;
 }

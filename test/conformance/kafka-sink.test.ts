@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll } from 'vitest';
-import { KafkaSink, type KafkaSinkOptions } from '../../sinks/kafka/index.js';
+import type { KafkaSinkOptions } from '../../sinks/kafka/index.js';
+import { KafkaSink } from '../../sinks/kafka/kafka-sink.js';
 import { sinkConformance } from '../../src/kit/conformance/index.js';
 import { freePort, type KafkaService, startKafka } from '../services/index.js';
 import { kafkaOptions } from '../support/kafka-options.js';

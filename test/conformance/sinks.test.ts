@@ -6,7 +6,8 @@ import { Redis } from 'ioredis';
 import pg from 'pg';
 import { afterAll, beforeAll } from 'vitest';
 import { FileSink } from '../../sinks/file/index.js';
-import { type PostgresOptions, postgresSink } from '../../sinks/postgres/index.js';
+import type { PostgresOptions } from '../../sinks/postgres/index.js';
+import { makePostgresSink } from '../../sinks/postgres/make-sink.js';
 import { RedisSink } from '../../sinks/redis/index.js';
 import { StdoutSink } from '../../sinks/stdout/index.js';
 import { sinkConformance } from '../../src/kit/conformance/index.js';
@@ -141,14 +142,14 @@ const postgresStall = async (): Promise<() => Promise<unknown>> => {
   return () => database.query('ROLLBACK');
 };
 sinkConformance('postgres changelog', {
-  open: () => postgresSink.create({ ...postgresOptions, url: postgres.url }, context),
+  open: () => makePostgresSink({ ...postgresOptions, url: postgres.url }, context),
   contents: () => postgresRows('SELECT key, value FROM tailrace.changes ORDER BY seq, index'),
   fencing: 'epoch',
   stall: postgresStall,
   clean: postgresClean,
 });
 sinkConformance('postgres mirror', {
-  open: () => postgresSink.create({ ...postgresOptions, mode: 'mirror', url: postgres.url }, context),
+  open: () => makePostgresSink({ ...postgresOptions, mode: 'mirror', url: postgres.url }, context),
   contents: () => postgresRows('SELECT key, value FROM tailrace.strings'),
   fencing: 'epoch',
   // An index holds keys of 2,600 bytes.

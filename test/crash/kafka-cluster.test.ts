@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { EngineSource } from '../../connectors/engine/index.js';
-import { KafkaSink } from '../../sinks/kafka/index.js';
+import { KafkaSink } from '../../sinks/kafka/kafka-sink.js';
 import { Engine } from '../../src/engine/index.js';
 import { Decoder, parseEvent } from '../../src/kit/index.js';
 import { Pipeline } from '../../src/pipeline/index.js';

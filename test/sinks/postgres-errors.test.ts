@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { EngineSource } from '../../connectors/engine/index.js';
-import { type PostgresOptions, postgresSink } from '../../sinks/postgres/index.js';
+import type { PostgresOptions } from '../../sinks/postgres/index.js';
+import { makePostgresSink } from '../../sinks/postgres/make-sink.js';
 import { Engine } from '../../src/engine/index.js';
 import { Decoder, isTailraceError, type Sink } from '../../src/kit/index.js';
 import { Pipeline } from '../../src/pipeline/index.js';
@@ -55,7 +56,7 @@ describe('a postgres sink beside other sessions', () => {
 
   const url = (user: string): string => `postgres://${user}@127.0.0.1:${service.port}/postgres`;
   const open = (options: Partial<PostgresOptions> = {}, name?: string): Sink => {
-    const sink = postgresSink.create(
+    const sink = makePostgresSink(
       {
         ...{ url: url('careful'), password: 'right', mode: 'mirror', schema: 'tailrace', table: 'changes' },
         ...{ tables: [], keys: 'text', values: 'text', sync: 'always', writeTimeout: 60_000 },

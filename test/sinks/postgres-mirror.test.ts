@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type PostgresOptions, postgresSink } from '../../sinks/postgres/index.js';
+import type { PostgresOptions } from '../../sinks/postgres/index.js';
+import { makePostgresSink } from '../../sinks/postgres/make-sink.js';
 import { Engine } from '../../src/engine/index.js';
 import { batchCount, batchSequence, Decoder, type Position, positionOf } from '../../src/kit/index.js';
 import { readHistoryBatches, readHistoryState } from '../data-model/captured-history.js';
@@ -42,7 +43,7 @@ describe('the mirror in a Postgres', () => {
   });
 
   const open = (options: Partial<PostgresOptions> = {}) =>
-    postgresSink.create(
+    makePostgresSink(
       {
         ...{ url: service.url, password: '', mode: 'mirror', schema: 'mirror', table: '', tables: [] },
         ...{ keys: 'text', values: 'text', sync: 'interval', writeTimeout: 10_000 },

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type PostgresOptions, postgresSink } from '../../sinks/postgres/index.js';
+import type { PostgresOptions } from '../../sinks/postgres/index.js';
+import { makePostgresSink } from '../../sinks/postgres/make-sink.js';
 import { Engine } from '../../src/engine/index.js';
 import { isTailraceError, type Sink, type SinkBatch, type TailraceError } from '../../src/kit/index.js';
 import { freePort, type PostgresService, startPostgres, throwAwayDirectory } from '../services/index.js';
@@ -44,7 +45,7 @@ describe('the postgres sink', () => {
   });
 
   const open = (options: Partial<PostgresOptions> = {}): Sink => {
-    const sink = postgresSink.create(
+    const sink = makePostgresSink(
       {
         ...{
           url: service.url,

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type MappingOptions, postgresSink } from '../../sinks/postgres/index.js';
+import { makePostgresSink } from '../../sinks/postgres/make-sink.js';
 import { Engine } from '../../src/engine/index.js';
 import { isTailraceError } from '../../src/kit/index.js';
 import { type PostgresService, startPostgres, throwAwayDirectory } from '../services/index.js';
@@ -48,7 +49,7 @@ describe('hashes as rows of tables', () => {
   });
 
   const open = (...tables: MappingOptions[]) =>
-    postgresSink.create(
+    makePostgresSink(
       {
         ...{ url: service.url, password: '', mode: 'table', schema: 'tailrace', table: '', tables },
         ...{ keys: 'text', values: 'text', sync: 'always', writeTimeout: 10_000 },

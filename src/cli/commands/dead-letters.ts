@@ -32,7 +32,7 @@ export const listLetters = async (
   const rows: StoredLetter[] = [];
   const read = await readLetters(flags.from);
   for (const config of requirePipelines(files, await registryFor(files))) {
-    await using target = read?.() ?? openDeadLetters(config, consoleLogger(output));
+    await using target = read?.() ?? (await openDeadLetters(config, consoleLogger(output)));
     rows.push(...(await chosen(target, config, flags)));
   }
   if (output.isJson) {
@@ -59,7 +59,7 @@ export const dropLetters = async (
 ): Promise<void> => {
   let dropped = 0;
   for (const config of requirePipelines(files, await registryFor(files))) {
-    await using target = openDeadLetters(config, consoleLogger(output));
+    await using target = await openDeadLetters(config, consoleLogger(output));
     const letters = await chosen(target, config, flags);
     await target.settle(letters.map(({ id }) => id));
     dropped += letters.length;
@@ -83,7 +83,7 @@ export const replayLetters = async (
   let refused = 0;
   const read = await readLetters(flags.from);
   for (const config of requirePipelines(files, await registryFor(files))) {
-    await using target = read?.() ?? openDeadLetters(config, log);
+    await using target = read?.() ?? (await openDeadLetters(config, log));
     const letters = await chosen(target, config, flags);
     for (const { name } of config.sinks) {
       const mine = letters.filter(({ sink }) => sink === name);
@@ -134,7 +134,7 @@ const replayTo = async (
 ): Promise<number> => {
   const part = config.sinks.find((sink) => sink.name === name);
   if (part === undefined) return 0;
-  await using sink = part.definition.create(part.options, { pipeline: config.name, sink: name, log });
+  await using sink = await part.definition.create(part.options, { pipeline: config.name, sink: name, log });
   await using offsets = openOffsets(config.offsets);
   const { signal } = new AbortController();
   const lease = sink.holdsPosition ? undefined : await offsets.own(config.name, signal);

@@ -53,7 +53,7 @@ const examine = async (config: PipelineConfig, log: Logger): Promise<PlacedFindi
     }),
     ...sinks.map(({ name, definition, options }) =>
       placed(name, async () => {
-        await using sink = definition.create(options, { ...context, sink: name });
+        await using sink = await definition.create(options, { ...context, sink: name });
         return await looked((signal) => sink.check?.(signal));
       }),
     ),
@@ -71,14 +71,14 @@ const examine = async (config: PipelineConfig, log: Logger): Promise<PlacedFindi
   if (deadLetterSink !== undefined)
     parts.push(
       placed('dead letters', async () => {
-        await using sink = deadLetterSink.definition.create(deadLetterSink.options, context);
+        await using sink = await deadLetterSink.definition.create(deadLetterSink.options, context);
         return await looked((signal) => sink.check?.(signal));
       }),
     );
   else if (errors.poison === 'dead-letter' || errors.undecodable === 'dead-letter')
     parts.push(
       placed('dead letters', async () => {
-        await using target = openDeadLetters(config, log);
+        await using target = await openDeadLetters(config, log);
         const letters = (await target.list()).filter(({ pipeline }) => pipeline === config.name);
         return [
           letters.length === 0

@@ -53,7 +53,7 @@ const heldBySinks = async (flags: OffsetsFlags, log: Logger): Promise<HeldBySink
   const { signal } = new AbortController();
   for (const { name: pipeline, sinks } of requirePipelines(flags.config, await registryFor(flags.config)))
     for (const { name, definition, options } of sinks) {
-      await using sink = definition.create(options, { pipeline, sink: name, log });
+      await using sink = await definition.create(options, { pipeline, sink: name, log });
       if (!sink.holdsPosition) continue;
       const findings = (await sink.check?.(signal)) ?? [];
       const telling =

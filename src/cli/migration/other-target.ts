@@ -8,7 +8,7 @@ import type { TargetOptions, TargetPlace } from './target-place.js';
  * A Postgres or a Kafka as the target, by the sinks of pipelines: their settings are those of a pipeline's file, checked in the
  * same way. @throws TailraceError `USAGE` | `CONFIG_INVALID`
  */
-export const openOther = (options: TargetOptions): TargetPlace => {
+export const openOther = async (options: TargetOptions): Promise<TargetPlace> => {
   const { url, name, existing, logger } = options;
   if (existing === 'skip')
     throw new TailraceError('USAGE', `keys of ${placeOfUrl(url)} cannot be left alone one by one`, {
@@ -23,7 +23,11 @@ export const openOther = (options: TargetOptions): TargetPlace => {
       remedy: 'Mend --to or --to-option; docs/sinks.md has the settings.',
     });
   const [chosen] = config.sinks;
-  const sink = chosen.definition.create(chosen.options, { pipeline: name, sink: chosen.name, log: logger });
+  const sink = await chosen.definition.create(chosen.options, {
+    pipeline: name,
+    sink: chosen.name,
+    log: logger,
+  });
   return {
     name: placeOfUrl(url),
     sink,

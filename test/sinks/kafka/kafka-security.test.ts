@@ -10,7 +10,8 @@ import {
   ResourcePatternTypes,
 } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { KafkaSink, type KafkaSinkOptions } from '../../../sinks/kafka/index.js';
+import type { KafkaSinkOptions } from '../../../sinks/kafka/index.js';
+import { KafkaSink } from '../../../sinks/kafka/kafka-sink.js';
 import { SampleHistory } from '../../../src/kit/conformance/index.js';
 import { isTailraceError } from '../../../src/kit/index.js';
 import { freePort, type KafkaService, startKafka, throwAwayDirectory } from '../../services/index.js';
