@@ -10,6 +10,7 @@ import {
   type SourceBatch,
   type StartPoint,
   TailraceError,
+  withDeadline,
 } from '../../src/kit/index.js';
 
 /** A store to read from, until it is given back. */
@@ -135,30 +136,17 @@ const requirePosition = (iterator: WalIterator, position: Position): void => {
   iterator.next();
 };
 
-/**
- * False when the store closes or the signal aborts, undefined when nothing came in time. No AbortSignal.timeout within
- * AbortSignal.any: nothing but a weak reference keeps it, so it may vanish before its time.
- */
-const hasMoreWithin = async (
+/** False when the store closes or the signal aborts, undefined when nothing came in time. */
+const hasMoreWithin = (
   iterator: WalIterator,
   idleMs: number,
   signal: AbortSignal,
-): Promise<boolean | undefined> => {
-  const waiting = new AbortController();
-  const stop = (): void => waiting.abort();
-  let isIdle = false;
-  const timer = setTimeout(() => {
-    isIdle = true;
-    stop();
-  }, idleMs);
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    return (await iterator.waitForMore(waiting.signal)) || (isIdle ? undefined : false);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', stop);
-  }
-};
+): Promise<boolean | undefined> =>
+  withDeadline(idleMs, [signal], async (limit) => {
+    if (await iterator.waitForMore(limit)) return true;
+    const isIdle = limit.aborted && limit.reason !== signal.reason;
+    return isIdle ? undefined : false;
+  });
 
 /**
  * Copies batches out of the iterator, as many as the limit allows, at least one. They share pieces of memory, which
