@@ -3,13 +3,8 @@ export { type KeyPlace, keyAt, placeName, placeOf } from './key-place.js';
 export type { KeyPart, KeyReader, PartLimit } from './key-reader.js';
 export type { LogSource } from './log-follower.js';
 export { makeKeyReader, tokensOf } from './make-key-reader.js';
-export {
-  Migration,
-  type MigrationEnd,
-  type MigrationOptions,
-  type MigrationPhase,
-  type MigrationStatus,
-} from './migration.js';
+export { Migration } from './migration.js';
+export type { MigrationEnd, MigrationOptions, MigrationPhase, MigrationStatus } from './migration-options.js';
 export type { RateLimits } from './rate-limit.js';
 export { RecordReader } from './record-reader.js';
 export { ServerConnection } from './server-connection.js';

@@ -1,71 +1,21 @@
 import type { Transaction } from '../data-model/index.js';
 import { isTailraceError, TailraceError } from '../errors/index.js';
-import { crc32c, isSamePosition, type Logger, type Position, type Sink } from '../kit/index.js';
-import type { RetryOptions, TransactionTransform } from '../pipeline/index.js';
+import type { Position } from '../kit/index.js';
+import type { RetryOptions } from '../pipeline/index.js';
 import { Coverage, type CoverageState } from './coverage.js';
 import { isGone, type KeyImage } from './key-image.js';
 import { keyAt, placeOfName } from './key-place.js';
-import type { KeyPart, KeyReader, WholePart } from './key-reader.js';
-import { LogFollower, type LogSource } from './log-follower.js';
-import { RateLimit, type RateLimits } from './rate-limit.js';
-import type { MigrationState, MigrationStep, StateFile } from './state-file.js';
-import { TargetWriter } from './target-writer.js';
+import type { KeyPart } from './key-reader.js';
+import { LogFollower } from './log-follower.js';
+import {
+  type MigrationOptions,
+  type MigrationPhase,
+  type MigrationStatus,
+  patientRetry,
+} from './migration-options.js';
+import { RateLimit } from './rate-limit.js';
+import { type Images, noImages, StepWriter } from './step-writer.js';
 import { whileUnreachable } from './while-unreachable.js';
-
-/**
- * When a migration ends. `caught-up`: with everything that was written before its snapshot was done. `quiet`: when the
- * source has taken no write for `quietMs` and the target has all of them. `never`: when it is told to.
- */
-export type MigrationEnd = { kind: 'caught-up' } | { kind: 'quiet'; quietMs: number } | { kind: 'never' };
-
-export interface MigrationOptions {
-  /** For the state file and messages. */
-  readonly source: string;
-  readonly target: string;
-  readonly log: LogSource;
-  readonly keys: KeyReader;
-  readonly sink: Sink;
-  readonly stateFile: StateFile;
-  /** Namespaces that are copied, as changes name them; undefined = all. */
-  readonly namespaces: readonly string[] | undefined;
-  /** What the target sees of the changes. */
-  readonly transform?: TransactionTransform | undefined;
-  /** Asked once, before anything is written: the names of keys of the target that are left alone. */
-  readonly prepareTarget?: (signal: AbortSignal) => Promise<readonly string[]>;
-  /** Starts over although the target or the state file hold an earlier migration. */
-  readonly restarts?: boolean;
-  /** Says `clear` before the first key, so that what the target holds and the source does not disappears. */
-  readonly clearsTarget?: boolean;
-  readonly end: MigrationEnd;
-  readonly skipsUnsupported?: boolean;
-  /** False for a target that keeps no sequence numbers, such as a Redis: then images need not be given theirs. */
-  readonly keepsNumbers?: boolean;
-  readonly rates?: RateLimits;
-  readonly retry?: RetryOptions;
-  readonly part?: { readonly maxKeys: number; readonly maxBytes: number };
-  readonly logger: Logger;
-}
-
-export type MigrationPhase = 'prepare' | 'snapshot' | 'catch-up' | 'following' | 'done';
-
-export interface MigrationStatus {
-  readonly phase: MigrationPhase;
-  /** Keys and bytes that the snapshot has delivered, before an interruption too. */
-  readonly keys: number;
-  readonly bytes: number;
-  /** Parts of the walk that were read by this process. */
-  readonly parts: number;
-  /** Keys that changed while they were read and are to be read again. */
-  readonly pendingKeys: number;
-  /** Changes of the log that were delivered. */
-  readonly changes: number;
-  /** Keys that could not be copied, with `skipsUnsupported`. */
-  readonly skippedKeys: number;
-  /** The source's sequence number that the target has reached. */
-  readonly sequence: number;
-  /** Sequence numbers between the source's newest and the target. */
-  readonly lag: number;
-}
 
 /**
  * Copies a data set that is being written to, and follows its log. One run of the class is one process's share of a
@@ -76,15 +26,10 @@ export interface MigrationStatus {
  */
 export class Migration {
   readonly #options: MigrationOptions;
-  readonly #writer: TargetWriter;
+  readonly #steps: StepWriter;
   readonly #rate: RateLimit;
   #follower: LogFollower | undefined;
   #coverage: Coverage;
-  #state: MigrationState;
-  #current: MigrationStep;
-  /** What counts of the log and is not yet written. */
-  readonly #collected: Transaction[] = [];
-  #collectedBytes = 0;
   #phase: MigrationPhase = 'prepare';
   #parts = 0;
   #changes = 0;
@@ -92,8 +37,6 @@ export class Migration {
   /** Where the log must be for `caught-up`. */
   #goal: number | undefined;
   #idleSinceMs = 0;
-  /** Names of keys that are left alone. */
-  #excluded: ReadonlySet<string> = new Set();
   /** The next part, which is read while the last one is written. */
   #reading: Promise<KeyPart> | undefined;
   /** How often in a row pending keys were read in vain. */
@@ -102,15 +45,8 @@ export class Migration {
   constructor(options: MigrationOptions) {
     this.#options = options;
     this.#rate = new RateLimit(options.rates ?? { keysPerSecond: 0, bytesPerSecond: 0 });
-    this.#writer = new TargetWriter(options.sink, {
-      name: options.target,
-      retry: this.#retry,
-      skipsRefused: options.skipsUnsupported ?? false,
-      log: options.logger,
-    });
-    this.#current = { ...nothingCovered, at: null, log: null, step: 0, imageChanges: 0, keys: 0, bytes: 0 };
-    this.#state = { id: 0, source: options.source, target: options.target, steps: [] };
-    this.#coverage = this.#makeCoverage();
+    this.#steps = new StepWriter(options);
+    this.#coverage = this.#makeCoverage([]);
   }
 
   /**
@@ -134,15 +70,15 @@ export class Migration {
 
   /** Where the target stands; null = nothing was ever written. */
   get position(): Position | null {
-    return this.#current.at;
+    return this.#steps.current.at;
   }
 
   get status(): MigrationStatus {
     const sequence = this.#follower?.sequence ?? 0;
     return {
       phase: this.#phase,
-      keys: this.#current.keys,
-      bytes: this.#current.bytes,
+      keys: this.#steps.current.keys,
+      bytes: this.#steps.current.bytes,
       parts: this.#parts,
       pendingKeys: this.#coverage.pending.size,
       changes: this.#changes,
@@ -153,77 +89,26 @@ export class Migration {
   }
 
   async #prepare(signal: AbortSignal): Promise<void> {
-    const { stateFile, restarts, log, source, target, prepareTarget } = this.#options;
-    const stored = restarts ? undefined : stateFile.load();
-    if (stored !== undefined && (stored.source !== source || stored.target !== target))
-      throw otherMigration(stateFile.path, stored);
-    // What the target holds is looked at before the claim writes its first key there.
-    const excluded =
-      stored === undefined ? ((await prepareTarget?.(signal)) ?? []) : stateFile.loadExcluded();
-    this.#excluded = new Set(excluded);
-    const held = await this.#writer.claim(signal, stored?.steps.at(-1)?.at ?? null);
-    if (stored === undefined) {
-      if (held !== null && !restarts) throw lostState(target, stateFile.path);
-      const newest = await log.newestPosition(signal);
-      this.#state = { id: Date.now() % 2 ** 32, source, target, steps: [] };
-      await stateFile.saveExcluded(excluded);
-      this.#current = {
-        ...nothingCovered,
-        at: held,
-        log: newest,
-        step: 0,
-        imageChanges: 0,
-        keys: 0,
-        bytes: 0,
-      };
-      await stateFile.save({ ...this.#state, steps: [this.#current] });
-    } else {
-      this.#state = stored;
-      this.#current = this.#stepAt(stored, held);
-    }
-    this.#coverage = this.#makeCoverage();
-    if (this.#options.clearsTarget === true && this.#current.step === 0) this.#collectClear();
-    this.#follower = await LogFollower.open(log, this.#current.log, signal);
-    this.#options.logger.info(stored === undefined ? 'migration started' : 'migration goes on', {
+    const { log, source, target, clearsTarget = false } = this.#options;
+    const { excluded, isNew } = await this.#steps.start(signal);
+    const { current } = this.#steps;
+    this.#coverage = this.#makeCoverage(excluded);
+    if (clearsTarget && current.step === 0) this.#steps.collectClear();
+    this.#follower = await LogFollower.open(log, current.log, signal);
+    this.#options.logger.info(isNew ? 'migration started' : 'migration goes on', {
       source,
       target,
       sequence: this.#follower.sequence,
-      keys: this.#current.keys,
+      keys: current.keys,
     });
   }
 
-  /** With the first step goes what the target holds. */
-  #collectClear(): void {
-    const seq = this.#current.log?.sequence ?? 0;
-    const clear = {
-      seq,
-      index: firstImageIndex - 1,
-      ns: '',
-      slot: undefined,
-      op: 'clear',
-      type: 'all',
-    } as const;
-    const none = { bytes: noBytes, undecodable: [], isSnapshot: true };
-    this.#collected.push({ first: seq, last: seq, count: 0, changes: [clear], ...none });
-  }
-
-  /** The step that the target has taken, by its own position. */
-  #stepAt(stored: MigrationState, held: Position | null): MigrationStep {
-    const known = stored.steps.findLast((step) => isSamePosition(step.at, held));
-    if (known !== undefined) return known;
-    // While it only follows, the target's position alone says where it stands.
-    const last = stored.steps.at(-1);
-    const isFollowing = last?.isComplete === true && last.pending.length === 0 && last.leftOut.length === 0;
-    if (isFollowing && held !== null && held.count > 0 && held.sequence >= (last.log?.sequence ?? 0))
-      return { ...last, at: held, log: held };
-    throw lostState(stored.target, this.#options.stateFile.path);
-  }
-
-  #makeCoverage(): Coverage {
+  /** @param excluded names of keys that are left alone */
+  #makeCoverage(excluded: readonly string[]): Coverage {
     const { namespaces } = this.#options;
-    return new Coverage(this.#current, {
+    return new Coverage(this.#steps.current, {
       namespaces: namespaces === undefined ? undefined : new Set(namespaces),
-      excluded: this.#excluded,
+      excluded: new Set(excluded),
     });
   }
 
@@ -246,7 +131,7 @@ export class Migration {
       }
       await this.#deliver(part, counting, signal);
     }
-    await this.#seal(signal);
+    await this.#steps.seal(this.#coverage.state, this.#logFollower.position, signal);
   }
 
   /** Reads a part: the next of the walk with pending keys besides, or pending keys alone. */
@@ -285,7 +170,7 @@ export class Migration {
         await follower.pull(signal);
         if (follower.isIdle && !(await keys.isSameSession(part, signal))) break;
       }
-      if (this.#collectedBytes >= stepBytes) await this.#writeStep(nothing, signal);
+      if (this.#steps.collectedBytes >= stepBytes) await this.#writeStep(noImages, signal);
     }
     if (follower.sequence >= part.high && (await keys.isSameSession(part, signal))) return true;
     this.#options.logger.warn('the source was restarted, reading a part again', {
@@ -311,23 +196,9 @@ export class Migration {
   }
 
   async #deliver(part: KeyPart, images: Images, signal: AbortSignal): Promise<void> {
-    const seq = this.#logFollower.sequence;
-    const firstIndex = firstImageIndex + this.#current.imageChanges;
-    const { keepsNumbers = true } = this.#options;
-    const changes = keepsNumbers
-      ? images.changes.map((change, at) => ({ ...change, seq, index: firstIndex + at }))
-      : images.changes;
-    if (changes.length > 0)
-      this.#collected.push({
-        first: seq,
-        last: seq,
-        count: 0,
-        bytes: noBytes,
-        changes,
-        undecodable: [],
-        isSnapshot: true,
-      });
-    this.#vainReads = part.walk === undefined && changes.length === 0 ? this.#vainReads + 1 : 0;
+    this.#steps.collectImages(images, this.#logFollower.sequence);
+    const isVain = part.walk === undefined && images.changes.length === 0;
+    this.#vainReads = isVain ? this.#vainReads + 1 : 0;
     await this.#writeStep(images, signal);
   }
 
@@ -338,67 +209,22 @@ export class Migration {
     if (transactions.length === 0) return;
     this.#idleSinceMs = performance.now();
     this.#collect(transactions);
-    await this.#writeStep(nothing, signal);
+    await this.#writeStep(noImages, signal);
   }
 
   #collect(transactions: readonly Transaction[]): void {
     for (const transaction of transactions) {
       const counting = this.#coverage.filter(transaction);
       this.#changes += counting.changes.length;
-      this.#collectedBytes += transaction.bytes.length;
-      if (counting.changes.length > 0) this.#collected.push(counting);
+      this.#steps.collect(counting, transaction.bytes.length);
     }
   }
 
   /** Writes what was collected, with the state that holds behind it. */
   async #writeStep(images: Images, signal: AbortSignal): Promise<void> {
-    const { stateFile, sink } = this.#options;
-    const log = this.#logFollower.position;
-    const before = this.#current;
-    const coverage = this.#coverage.state;
-    // Then the position alone says everything.
-    const isFollowing = before.isComplete && log !== null && [before, coverage].every(isPlain);
-    const step = before.step + 1;
-    const after: MigrationStep = {
-      ...coverage,
-      step,
-      log,
-      at: isFollowing ? log : snapshotPosition(this.#state.id, step, log),
-      imageChanges: before.imageChanges + images.changes.length,
-      keys: before.keys + images.keys,
-      bytes: before.bytes + images.byteLength,
-    };
-    const transactions = await this.#transformed(this.#collected.splice(0));
-    const byteLength = this.#collectedBytes + images.byteLength;
-    this.#collectedBytes = 0;
-    const position = after.at;
-    if (position === null) {
-      // Nothing was ever written at the source: there is nothing to write, and no position to write it at.
-      this.#current = { ...after, at: before.at };
-      await stateFile.save({ ...this.#state, steps: [this.#current] });
-      return;
-    }
-    if (!isFollowing) await stateFile.save({ ...this.#state, steps: [before, after] });
-    await this.#writer.write(transactions, position, byteLength, signal);
-    this.#current = after;
-    if (!sink.holdsPosition) await stateFile.save({ ...this.#state, steps: [after] });
-    if (log !== null) await this.#logFollower.acknowledge(log);
-  }
-
-  async #transformed(transactions: readonly Transaction[]): Promise<readonly Transaction[]> {
-    const { transform } = this.#options;
-    if (transform === undefined) return transactions;
-    const seen: Transaction[] = [];
-    for (const transaction of transactions) seen.push(await transform(transaction));
-    return seen;
-  }
-
-  /** Leaves the target at a position of the log itself, from where any pipeline can go on. */
-  async #seal(signal: AbortSignal): Promise<void> {
-    const log = this.#logFollower.position;
-    if (log === null || isSamePosition(this.#current.at, log)) return;
-    await this.#writeStep(nothing, signal);
-    await this.#options.stateFile.save({ ...this.#state, steps: [this.#current] });
+    const { position } = this.#logFollower;
+    await this.#steps.write(this.#coverage.state, position, images, signal);
+    if (position !== null) await this.#logFollower.acknowledge(position);
   }
 
   async #isDone(signal: AbortSignal): Promise<boolean> {
@@ -440,7 +266,7 @@ export class Migration {
   }
 
   get #retry(): RetryOptions {
-    return this.#options.retry ?? { initialMs: 50, maxMs: 5_000, giveUpAfterMs: Number.POSITIVE_INFINITY };
+    return this.#options.retry ?? patientRetry;
   }
 
   get #logFollower(): LogFollower {
@@ -449,15 +275,6 @@ export class Migration {
   }
 }
 
-/** Where the changes of images begin to count within a sequence number: behind those of any batch. */
-const firstImageIndex = 1_000_000;
-const isPlain = ({ pending, leftOut }: CoverageState): boolean =>
-  pending.length === 0 && leftOut.length === 0;
-/** What is delivered of a part. */
-type Images = Pick<WholePart, 'changes' | 'keys' | 'byteLength'>;
-
-const nothing: Images = { changes: [], keys: 0, byteLength: 0 };
-const nothingCovered: CoverageState = { place: undefined, isComplete: false, pending: [], leftOut: [] };
 /** Large enough that the syncs of the state file cost little. */
 const defaultPart = { maxKeys: 20_000, maxBytes: 2 * 1024 * 1024 };
 /** Pending keys that are read at once. */
@@ -466,26 +283,3 @@ const maxPendingRead = 500;
 const maxVainReads = 3;
 /** Bytes of the log that are written to the target at once. */
 const stepBytes = 1024 * 1024;
-const noBytes = Buffer.alloc(0);
-
-/**
- * The target's position while its keys are not yet all covered: the log's sequence number, no count, which no batch has,
- * and a number of the step. So it is never taken for a place to follow the log from.
- */
-const snapshotPosition = (id: number, step: number, log: Position | null): Position | null => {
-  if (log === null) return null;
-  return { sequence: log.sequence, count: 0, crc: crc32c(Buffer.from(`${id}:${step}`)) };
-};
-
-const otherMigration = (path: string, { source, target }: MigrationState): TailraceError =>
-  new TailraceError('USAGE', `${path} belongs to the migration from ${source} to ${target}`, {
-    context: { file: path },
-    remedy: 'Name another file with --state, or remove that one.',
-  });
-
-const lostState = (target: string, path: string): TailraceError =>
-  new TailraceError('HISTORY_MISMATCH', `${target} holds a position that ${path} knows nothing of`, {
-    context: { target, file: path },
-    remedy:
-      'It was begun with another state file, or changed since: name that file, or start over with --restart.',
-  });

@@ -1,0 +1,68 @@
+import type { Logger, Sink } from '../kit/index.js';
+import type { RetryOptions, TransactionTransform } from '../pipeline/index.js';
+import type { KeyReader } from './key-reader.js';
+import type { LogSource } from './log-follower.js';
+import type { RateLimits } from './rate-limit.js';
+import type { StateFile } from './state-file.js';
+
+/**
+ * When a migration ends. `caught-up`: with everything that was written before its snapshot was done. `quiet`: when the
+ * source has taken no write for `quietMs` and the target has all of them. `never`: when it is told to.
+ */
+export type MigrationEnd = { kind: 'caught-up' } | { kind: 'quiet'; quietMs: number } | { kind: 'never' };
+
+export interface MigrationOptions {
+  /** For the state file and messages. */
+  readonly source: string;
+  readonly target: string;
+  readonly log: LogSource;
+  readonly keys: KeyReader;
+  readonly sink: Sink;
+  readonly stateFile: StateFile;
+  /** Namespaces that are copied, as changes name them; undefined = all. */
+  readonly namespaces: readonly string[] | undefined;
+  /** What the target sees of the changes. */
+  readonly transform?: TransactionTransform | undefined;
+  /** Asked once, before anything is written: the names of keys of the target that are left alone. */
+  readonly prepareTarget?: (signal: AbortSignal) => Promise<readonly string[]>;
+  /** Starts over although the target or the state file hold an earlier migration. */
+  readonly restarts?: boolean;
+  /** Says `clear` before the first key, so that what the target holds and the source does not disappears. */
+  readonly clearsTarget?: boolean;
+  readonly end: MigrationEnd;
+  readonly skipsUnsupported?: boolean;
+  /** False for a target that keeps no sequence numbers, such as a Redis: then images need not be given theirs. */
+  readonly keepsNumbers?: boolean;
+  readonly rates?: RateLimits;
+  readonly retry?: RetryOptions;
+  readonly part?: { readonly maxKeys: number; readonly maxBytes: number };
+  readonly logger: Logger;
+}
+
+export type MigrationPhase = 'prepare' | 'snapshot' | 'catch-up' | 'following' | 'done';
+
+export interface MigrationStatus {
+  readonly phase: MigrationPhase;
+  /** Keys and bytes that the snapshot has delivered, before an interruption too. */
+  readonly keys: number;
+  readonly bytes: number;
+  /** Parts of the walk that were read by this process. */
+  readonly parts: number;
+  /** Keys that changed while they were read and are to be read again. */
+  readonly pendingKeys: number;
+  /** Changes of the log that were delivered. */
+  readonly changes: number;
+  /** Keys that could not be copied, with `skipsUnsupported`. */
+  readonly skippedKeys: number;
+  /** The source's sequence number that the target has reached. */
+  readonly sequence: number;
+  /** Sequence numbers between the source's newest and the target. */
+  readonly lag: number;
+}
+
+/** Until the operator ends it, with pauses that grow to seconds. */
+export const patientRetry: RetryOptions = {
+  initialMs: 50,
+  maxMs: 5_000,
+  giveUpAfterMs: Number.POSITIVE_INFINITY,
+};

@@ -1,0 +1,229 @@
+import type { Transaction } from '../data-model/index.js';
+import { TailraceError } from '../errors/index.js';
+import { crc32c, isSamePosition, type Position } from '../kit/index.js';
+import type { CoverageState } from './coverage.js';
+import type { WholePart } from './key-reader.js';
+import { type MigrationOptions, patientRetry } from './migration-options.js';
+import type { MigrationState, MigrationStep } from './state-file.js';
+import { TargetWriter } from './target-writer.js';
+
+/** What is delivered of a part. */
+export type Images = Pick<WholePart, 'changes' | 'keys' | 'byteLength'>;
+
+export const noImages: Images = { changes: [], keys: 0, byteLength: 0 };
+
+/** What a start has found. */
+export interface StartedSteps {
+  /** Names of keys that are left alone. */
+  readonly excluded: readonly string[];
+  /** False when an earlier process's work goes on. */
+  readonly isNew: boolean;
+}
+
+/**
+ * Writes the steps of a migration to the target, so that whoever starts again knows which was the last: before each step
+ * the state file gets the state before it and the one behind it; the step and its position are one transaction in the
+ * target; and after a crash the target's position says which of the two holds.
+ */
+export class StepWriter {
+  readonly #options: MigrationOptions;
+  readonly #writer: TargetWriter;
+  #state: MigrationState;
+  #current: MigrationStep;
+  /** What goes to the target with the next step. */
+  readonly #collected: Transaction[] = [];
+  #collectedBytes = 0;
+
+  constructor(options: MigrationOptions) {
+    this.#options = options;
+    const { sink, target, retry = patientRetry, skipsUnsupported = false, logger } = options;
+    this.#writer = new TargetWriter(sink, {
+      name: target,
+      retry,
+      skipsRefused: skipsUnsupported,
+      log: logger,
+    });
+    this.#current = firstStep(null, null);
+    this.#state = { id: 0, source: options.source, target, steps: [] };
+  }
+
+  /** The last step that the target has taken. */
+  get current(): MigrationStep {
+    return this.#current;
+  }
+
+  /** Bytes of the log in what was collected. */
+  get collectedBytes(): number {
+    return this.#collectedBytes;
+  }
+
+  /**
+   * Claims the target, and finds the step where it stands, or begins with the newest batch of the log.
+   * @throws TailraceError `USAGE` | `HISTORY_MISMATCH` | `OFFSETS_CORRUPT`, and what the claim throws
+   */
+  async start(signal: AbortSignal): Promise<StartedSteps> {
+    const { stateFile, restarts, log, source, target, prepareTarget } = this.#options;
+    const stored = restarts ? undefined : stateFile.load();
+    if (stored !== undefined && (stored.source !== source || stored.target !== target))
+      throw otherMigration(stateFile.path, stored);
+    // What the target holds is looked at before the claim writes its first key there.
+    const excluded =
+      stored === undefined ? ((await prepareTarget?.(signal)) ?? []) : stateFile.loadExcluded();
+    const held = await this.#writer.claim(signal, stored?.steps.at(-1)?.at ?? null);
+    if (stored !== undefined) {
+      this.#state = stored;
+      this.#current = this.#stepAt(stored, held);
+      return { excluded, isNew: false };
+    }
+    if (held !== null && !restarts) throw lostState(target, stateFile.path);
+    const newest = await log.newestPosition(signal);
+    this.#state = { id: Date.now() % 2 ** 32, source, target, steps: [] };
+    this.#current = firstStep(held, newest);
+    await stateFile.saveExcluded(excluded);
+    await stateFile.save({ ...this.#state, steps: [this.#current] });
+    return { excluded, isNew: true };
+  }
+
+  /** Takes along with the next step what the target is to apply. `logBytes` = how much of the log it was. */
+  collect(transaction: Transaction, logBytes: number): void {
+    this.#collectedBytes += logBytes;
+    if (transaction.changes.length > 0) this.#collected.push(transaction);
+  }
+
+  /** Takes along, as of `seq`, what was read of keys. */
+  collectImages({ changes }: Images, seq: number): void {
+    if (changes.length === 0) return;
+    const { keepsNumbers = true } = this.#options;
+    const firstIndex = firstImageIndex + this.#current.imageChanges;
+    const numbered = keepsNumbers
+      ? changes.map((change, at) => ({ ...change, seq, index: firstIndex + at }))
+      : changes;
+    this.#collected.push({ ...snapshotFacts(seq), changes: numbered });
+  }
+
+  /** With the first step goes what the target holds. */
+  collectClear(): void {
+    const seq = this.#current.log?.sequence ?? 0;
+    const index = firstImageIndex - 1;
+    const clear = { seq, index, ns: '', slot: undefined, op: 'clear', type: 'all' } as const;
+    this.#collected.push({ ...snapshotFacts(seq), changes: [clear] });
+  }
+
+  /** Writes what was collected, with the state that holds behind it, of which `images` are a part. */
+  async write(
+    coverage: CoverageState,
+    log: Position | null,
+    images: Images,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { stateFile, sink } = this.#options;
+    const before = this.#current;
+    // Then the position alone says everything.
+    const isFollowing = before.isComplete && log !== null && [before, coverage].every(isPlain);
+    const step = before.step + 1;
+    const after: MigrationStep = {
+      ...coverage,
+      step,
+      log,
+      at: isFollowing ? log : snapshotPosition(this.#state.id, step, log),
+      imageChanges: before.imageChanges + images.changes.length,
+      keys: before.keys + images.keys,
+      bytes: before.bytes + images.byteLength,
+    };
+    const transactions = await this.#transformed(this.#collected.splice(0));
+    const byteLength = this.#collectedBytes + images.byteLength;
+    this.#collectedBytes = 0;
+    const position = after.at;
+    if (position === null) {
+      // Nothing was ever written at the source: there is nothing to write, and no position to write it at.
+      this.#current = { ...after, at: before.at };
+      await stateFile.save({ ...this.#state, steps: [this.#current] });
+      return;
+    }
+    if (!isFollowing) await stateFile.save({ ...this.#state, steps: [before, after] });
+    await this.#writer.write(transactions, position, byteLength, signal);
+    this.#current = after;
+    if (!sink.holdsPosition) await stateFile.save({ ...this.#state, steps: [after] });
+  }
+
+  /** Leaves the target at a position of the log itself, from where any pipeline can go on. */
+  async seal(coverage: CoverageState, log: Position | null, signal: AbortSignal): Promise<void> {
+    if (log === null || isSamePosition(this.#current.at, log)) return;
+    await this.write(coverage, log, noImages, signal);
+    await this.#options.stateFile.save({ ...this.#state, steps: [this.#current] });
+  }
+
+  /** The step that the target has taken, by its own position. */
+  #stepAt(stored: MigrationState, held: Position | null): MigrationStep {
+    const known = stored.steps.findLast((step) => isSamePosition(step.at, held));
+    if (known !== undefined) return known;
+    // While it only follows, the target's position alone says where it stands.
+    const last = stored.steps.at(-1);
+    const isFollowing = last?.isComplete === true && isPlain(last);
+    if (isFollowing && held !== null && held.count > 0 && held.sequence >= (last.log?.sequence ?? 0))
+      return { ...last, at: held, log: held };
+    throw lostState(stored.target, this.#options.stateFile.path);
+  }
+
+  async #transformed(transactions: readonly Transaction[]): Promise<readonly Transaction[]> {
+    const { transform } = this.#options;
+    if (transform === undefined) return transactions;
+    const seen: Transaction[] = [];
+    for (const transaction of transactions) seen.push(await transform(transaction));
+    return seen;
+  }
+}
+
+/** Where the changes of images begin to count within a sequence number: behind those of any batch. */
+const firstImageIndex = 1_000_000;
+
+const noBytes = Buffer.alloc(0);
+
+/** What transactions have in common that are not of the log. */
+const snapshotFacts = (seq: number): Omit<Transaction, 'changes'> => ({
+  first: seq,
+  last: seq,
+  count: 0,
+  bytes: noBytes,
+  undecodable: [],
+  isSnapshot: true,
+});
+
+const isPlain = ({ pending, leftOut }: CoverageState): boolean =>
+  pending.length === 0 && leftOut.length === 0;
+
+/** Nothing is covered. */
+const firstStep = (at: Position | null, log: Position | null): MigrationStep => ({
+  place: undefined,
+  isComplete: false,
+  pending: [],
+  leftOut: [],
+  at,
+  log,
+  step: 0,
+  imageChanges: 0,
+  keys: 0,
+  bytes: 0,
+});
+
+/**
+ * The target's position while its keys are not yet all covered: the log's sequence number, no count, which no batch has,
+ * and a number of the step. So it is never taken for a place to follow the log from.
+ */
+const snapshotPosition = (id: number, step: number, log: Position | null): Position | null => {
+  if (log === null) return null;
+  return { sequence: log.sequence, count: 0, crc: crc32c(Buffer.from(`${id}:${step}`)) };
+};
+
+const otherMigration = (path: string, { source, target }: MigrationState): TailraceError =>
+  new TailraceError('USAGE', `${path} belongs to the migration from ${source} to ${target}`, {
+    context: { file: path },
+    remedy: 'Name another file with --state, or remove that one.',
+  });
+
+const lostState = (target: string, path: string): TailraceError =>
+  new TailraceError('HISTORY_MISMATCH', `${target} holds a position that ${path} knows nothing of`, {
+    context: { target, file: path },
+    remedy:
+      'It was begun with another state file, or changed since: name that file, or start over with --restart.',
+  });
