@@ -12,17 +12,20 @@ export {
 } from './checkpoints/index.js';
 export { ColumnFamily, columnFamilyNames } from './column-family.js';
 export { Engine, type EngineOptions, type EngineStats } from './engine.js';
-export type {
-  Commit,
-  DataItem,
-  DataIterator,
-  DataRange,
-  DataReader,
-  Snapshot,
-  Store,
-  SyncMode,
-  WalBatch,
-  WalIterator,
+export {
+  type Commit,
+  type DataItem,
+  type DataIterator,
+  type DataRange,
+  type DataReader,
+  type ItemPlace,
+  locateItem,
+  nowhere,
+  type Snapshot,
+  type Store,
+  type SyncMode,
+  type WalBatch,
+  type WalIterator,
 } from './engine-api.js';
 export {
   type HeapDump,

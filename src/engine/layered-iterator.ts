@@ -1,5 +1,5 @@
 import { compareBytes } from '../bytes/index.js';
-import type { DataItem, DataIterator, DataRange } from './engine-api.js';
+import type { DataItem, DataIterator, DataRange, ItemPlace } from './engine-api.js';
 import type { Layers } from './layers.js';
 import { MemtableCursor } from './memtable/index.js';
 import type { TreeCursor } from './tree/index.js';
@@ -21,6 +21,7 @@ export class LayeredIterator implements DataIterator {
   #cursors: LayerCursor[] = [];
   /** The cursor whose key the item has. */
   #winner: LayerCursor | undefined;
+  /** Made when it is asked for. */
   #item: DataItem | undefined;
 
   constructor(current: () => Layers, range: DataRange, sequence: number) {
@@ -35,12 +36,18 @@ export class LayeredIterator implements DataIterator {
   }
 
   get valid(): boolean {
-    return this.#item !== undefined;
+    return this.#winner !== undefined;
   }
 
   get item(): DataItem {
-    if (this.#item === undefined) throw new RangeError('the iterator is not valid');
+    if (this.#winner === undefined) throw new RangeError('the iterator is not valid');
+    this.#item ??= { key: this.#winner.key(), value: this.#winner.value() };
     return this.#item;
+  }
+
+  locate(place: ItemPlace): void {
+    if (this.#winner === undefined) throw new RangeError('the iterator is not valid');
+    this.#winner.locate(place);
   }
 
   next(): void {
@@ -72,7 +79,7 @@ export class LayeredIterator implements DataIterator {
 
   *[Symbol.iterator](): Generator<DataItem> {
     try {
-      for (; this.#item !== undefined; this.next()) yield this.#item;
+      for (; this.#winner !== undefined; this.next()) yield this.item;
     } finally {
       this.close();
     }
@@ -174,7 +181,6 @@ export class LayeredIterator implements DataIterator {
         continue;
       }
       this.#winner = cursor;
-      this.#item = { key: cursor.key(), value: cursor.value() };
       return;
     }
   }

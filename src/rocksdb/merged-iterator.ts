@@ -1,5 +1,5 @@
 import { compareBytes } from '../bytes/index.js';
-import type { DataItem, DataIterator } from '../engine/index.js';
+import { type DataItem, type DataIterator, type ItemPlace, locateItem } from '../engine/index.js';
 import { TailraceError } from '../errors/index.js';
 import { EntryType } from './internal-key.js';
 import type { RunCursor } from './run-cursor.js';
@@ -35,6 +35,10 @@ export class MergedIterator implements DataIterator {
   get item(): DataItem {
     if (this.#item === undefined) throw new RangeError('the iterator is not valid');
     return this.#item;
+  }
+
+  locate(place: ItemPlace): void {
+    locateItem(this.item, place);
   }
 
   next(): void {

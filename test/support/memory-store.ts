@@ -1,5 +1,12 @@
 import { compareBytes } from '../../src/bytes/index.js';
-import type { DataItem, DataIterator, DataRange, DataReader } from '../../src/engine/index.js';
+import {
+  type DataItem,
+  type DataIterator,
+  type DataRange,
+  type DataReader,
+  type ItemPlace,
+  locateItem,
+} from '../../src/engine/index.js';
 import { RecordKind, WriteBatchReader } from '../../src/write-batch/index.js';
 
 /** The plainest store that can hold the data model: sorted arrays. For tests of commands on their own. */
@@ -62,6 +69,10 @@ class ArrayIterator implements DataIterator {
     const item = this.#items[this.#at];
     if (item === undefined) throw new Error('the iterator is at its end');
     return item;
+  }
+
+  locate(place: ItemPlace): void {
+    locateItem(this.item, place);
   }
 
   next(): void {

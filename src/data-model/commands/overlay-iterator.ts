@@ -1,5 +1,5 @@
 import { compareBytes } from '../../bytes/index.js';
-import type { DataItem, DataIterator } from '../../engine/index.js';
+import { type DataItem, type DataIterator, type ItemPlace, locateItem } from '../../engine/index.js';
 
 export type PendingItem = DataItem;
 
@@ -33,6 +33,10 @@ export class OverlayIterator implements DataIterator {
   get item(): DataItem {
     const pending = this.#pending[this.#at];
     return this.#isPendingNext && pending !== undefined ? pending : this.#base.item;
+  }
+
+  locate(place: ItemPlace): void {
+    locateItem(this.item, place);
   }
 
   next(): void {

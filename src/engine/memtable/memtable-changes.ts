@@ -4,11 +4,11 @@ import { OrderedPlace } from './ordered-index.js';
 
 /** The newest state of a frozen memtable as changes to a tree: what is flushed. */
 export class MemtableChanges implements Changes, NodeView {
-  keyBytes: Uint8Array = noBytes;
+  keyBytes: Buffer = noBytes;
   keyStart = 0;
   keyEnd = 0;
   isDeleted = false;
-  valueBytes: Uint8Array = noBytes;
+  valueBytes: Buffer = noBytes;
   valueStart = 0;
   valueEnd = 0;
   valid = false;
@@ -48,4 +48,4 @@ export class MemtableChanges implements Changes, NodeView {
 
 /** More than a leaf or a branch of the ordered index holds. */
 const markStep = 1024;
-const noBytes = new Uint8Array(0);
+const noBytes = Buffer.alloc(0);

@@ -1,5 +1,6 @@
 import { equalBytes } from '../../bytes/index.js';
-import type { Memtable } from './memtable.js';
+import type { ItemPlace } from '../engine-api.js';
+import type { Memtable, NodeView } from './memtable.js';
 import { OrderedPlace } from './ordered-index.js';
 
 /**
@@ -11,17 +12,27 @@ export class MemtableCursor {
   readonly keyStart = 0;
   keyEnd = 0;
   valid = false;
-  isDeleted = false;
   readonly #table: Memtable;
   readonly #sequence: number;
   readonly #place = new OrderedPlace();
   #version = -1;
-  #key: Buffer = noBytes;
-  #value: Buffer = noBytes;
+  readonly #view: NodeView = {
+    keyBytes: noBytes,
+    keyStart: 0,
+    keyEnd: 0,
+    isDeleted: false,
+    valueBytes: noBytes,
+    valueStart: 0,
+    valueEnd: 0,
+  };
 
   constructor(table: Memtable, sequence: number) {
     this.#table = table;
     this.#sequence = sequence;
+  }
+
+  get isDeleted(): boolean {
+    return this.#view.isDeleted;
   }
 
   get isStale(): boolean {
@@ -66,37 +77,55 @@ export class MemtableCursor {
 
   /** Borrowed until the next write. */
   key(): Buffer {
-    return this.#key;
+    const { keyBytes, keyStart, keyEnd } = this.#view;
+    return keyBytes.subarray(keyStart, keyEnd);
   }
 
   /** Borrowed until the next write. */
   value(): Buffer {
-    return this.#value;
+    const { valueBytes, valueStart, valueEnd } = this.#view;
+    return valueBytes.subarray(valueStart, valueEnd);
+  }
+
+  /** Tells where key and value lie. Borrowed until the next write. */
+  locate(place: ItemPlace): void {
+    const view = this.#view;
+    place.keyBytes = view.keyBytes;
+    place.keyStart = view.keyStart;
+    place.keyEnd = view.keyEnd;
+    place.valueBytes = view.valueBytes;
+    place.valueStart = view.valueStart;
+    place.valueEnd = view.valueEnd;
   }
 
   /** Moves on to the first key from the place on that the reader sees. */
   #settle(isReverse: boolean): void {
     const table = this.#table;
+    const view = this.#view;
     this.#version = table.version;
     this.valid = false;
     for (let node = this.#place.id; node >= 0; node = this.#place.id) {
-      const found = table.valueAt(node, this.#sequence);
-      if (found !== undefined) {
-        const key = table.keyOf(node);
-        const { length } = key;
-        if (length > this.keyBytes.length) this.keyBytes = Buffer.allocUnsafe(length * 2);
-        if (length > 48) this.keyBytes.set(key);
-        else for (let i = 0; i < length; i++) this.keyBytes[i] = key[i];
-        this.#key = key;
-        this.keyEnd = length;
-        this.isDeleted = found === 'deleted';
-        if (found !== 'deleted') this.#value = found;
+      if (table.locate(node, this.#sequence, view)) {
+        this.#keepKey();
         this.valid = true;
         return;
       }
       table.step(this.#place, isReverse);
     }
   }
+
+  /** The key's own copy, which outlives the node. */
+  #keepKey(): void {
+    const { keyBytes: bytes, keyStart: start, keyEnd: end } = this.#view;
+    const length = end - start;
+    if (length > this.keyBytes.length) this.keyBytes = Buffer.allocUnsafe(length * 2);
+    const kept = this.keyBytes;
+    if (length > longestLooped) bytes.copy(kept, 0, start, end);
+    else for (let i = 0; i < length; i++) kept[i] = bytes[start + i];
+    this.keyEnd = length;
+  }
 }
 
+/** Up to this length a loop is quicker than a call. */
+const longestLooped = 64;
 const noBytes = Buffer.alloc(0);

@@ -224,16 +224,36 @@ export class Memtable {
   /** Where the newest state of a node lies. */
   readNode(node: number, into: NodeView): void {
     const nodes = this.#nodes;
-    const keyAddress = nodes.keyAddressOf(node);
-    into.keyBytes = this.#arena.chunkOf(keyAddress);
-    into.keyStart = offsetOf(keyAddress);
-    into.keyEnd = into.keyStart + nodes.keyLengthOf(node);
+    this.#readKey(node, into);
     into.isDeleted = nodes.isDeleted(node);
-    if (into.isDeleted) return;
-    const valueAddress = nodes.valueAddressOf(node);
-    into.valueBytes = this.#arena.chunkOf(valueAddress);
-    into.valueStart = offsetOf(valueAddress);
-    into.valueEnd = into.valueStart + nodes.valueLengthOf(node);
+    if (!into.isDeleted) this.#readValue(nodes.valueAddressOf(node), nodes.valueLengthOf(node), into);
+  }
+
+  /** Where lies what a reader at `sequence` sees of a node; false when that is nothing. */
+  locate(node: number, sequence: number, into: NodeView): boolean {
+    if (this.#nodes.sequenceOf(node) <= sequence) {
+      this.readNode(node, into);
+      return true;
+    }
+    const version = this.#history.get(node)?.find((older) => older.sequence <= sequence);
+    if (version === undefined) return false;
+    this.#readKey(node, into);
+    into.isDeleted = version.isDeleted;
+    if (!version.isDeleted) this.#readValue(version.address, version.length, into);
+    return true;
+  }
+
+  #readKey(node: number, into: NodeView): void {
+    const address = this.#nodes.keyAddressOf(node);
+    into.keyBytes = this.#arena.chunkOf(address);
+    into.keyStart = offsetOf(address);
+    into.keyEnd = into.keyStart + this.#nodes.keyLengthOf(node);
+  }
+
+  #readValue(address: number, length: number, into: NodeView): void {
+    into.valueBytes = this.#arena.chunkOf(address);
+    into.valueStart = offsetOf(address);
+    into.valueEnd = into.valueStart + length;
   }
 
   /** Before a node gets a new version: keeps the present one if an open snapshot sees it. */
@@ -365,11 +385,11 @@ const hashBytes = (bytes: Uint8Array, start: number, end: number): number => {
 
 /** Where the parts of a node lie; one view serves many nodes. */
 export interface NodeView {
-  keyBytes: Uint8Array;
+  keyBytes: Buffer;
   keyStart: number;
   keyEnd: number;
   isDeleted: boolean;
-  valueBytes: Uint8Array;
+  valueBytes: Buffer;
   valueStart: number;
   valueEnd: number;
 }

@@ -1,3 +1,4 @@
+import type { ItemPlace } from '../engine-api.js';
 import type { DataFile } from './data-file.js';
 import { EntryView, readTail } from './entry-view.js';
 import { countOf, pageBytes, pageHeaderBytes, prefixLengthOf } from './page.js';
@@ -83,6 +84,17 @@ export class TreeCursor {
     const { isLarge, valueAt, valueLength } = this.#entry;
     if (!isLarge) return this.#leaf.subarray(valueAt, valueAt + valueLength);
     return this.#file.readLarge(this.#leaf, valueAt, valueLength);
+  }
+
+  /** Tells where key and value lie; they stay what they are, whatever the cursor does. */
+  locate(place: ItemPlace): void {
+    const { isLarge, valueAt, valueLength } = this.#entry;
+    place.keyBytes = this.keyBytes;
+    place.keyStart = this.keyStart;
+    place.keyEnd = this.keyEnd;
+    place.valueBytes = isLarge ? this.#file.readLarge(this.#leaf, valueAt, valueLength) : this.#leaf;
+    place.valueStart = isLarge ? 0 : valueAt;
+    place.valueEnd = place.valueStart + valueLength;
   }
 
   /** Goes to the leaf where a key belongs, and to its place there. */
