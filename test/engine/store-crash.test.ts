@@ -194,6 +194,47 @@ describe('a store under flush', () => {
     },
   );
 
+  it('closes each file once when the data file fails while a segment of the log is being finished', async () => {
+    const paths = new Map<number, string>();
+    const closedTwice: number[] = [];
+    let finish: () => void = () => {};
+    const finishing = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    let isFinishing = false;
+    const files: Files = {
+      ...nodeFiles,
+      open: async (path, flags) => {
+        const fd = await nodeFiles.open(path, flags);
+        paths.set(fd, path);
+        return fd;
+      },
+      write: async (fd, bytes, position) => {
+        if (paths.get(fd)?.endsWith('/data')) {
+          await waitUntil('a segment is being finished', () => isFinishing);
+          throw new Error('no space');
+        }
+        await nodeFiles.write(fd, bytes, position);
+      },
+      close: async (fd) => {
+        const path = paths.get(fd);
+        if (!paths.delete(fd)) closedTwice.push(fd);
+        if (path?.endsWith('.log')) {
+          isFinishing = true;
+          await finishing;
+        }
+        await nodeFiles.close(fd);
+      },
+    };
+    const engine = await Engine.open(directory.path, { ...small, segmentBytes: 20_000, sync: 'none', files });
+    for (let n = 1; n <= 3_000; n++) engine.commit(writes(n));
+    await waitUntil('the store has failed', () => engine.failure !== undefined);
+    const closing = engine.close();
+    finish();
+    await closing;
+    expect(closedTwice).toEqual([]);
+  });
+
   it('refuses a data file that is cut, foreign, of a newer format or damaged, and says what and where', async () => {
     const fill = await Engine.open(directory.path, { ...small, sync: 'none' });
     for (let n = 1; n <= 3_000; n++) fill.commit(writes(n));

@@ -380,10 +380,10 @@ export class Wal implements AsyncDisposable {
 
   /** Writes what is pending, group after group, until nothing is; the one place from where the file is touched. */
   async #flush(): Promise<void> {
-    if (this.#isFlushing) return;
+    if (this.#isFlushing || this.#failure !== undefined) return;
     this.#isFlushing = true;
     try {
-      while (this.#pending.length > 0 || this.#isSyncWanted()) {
+      while (this.#failure === undefined && (this.#pending.length > 0 || this.#isSyncWanted())) {
         const group = this.#pending;
         this.#pending = [];
         const last = group.at(-1);
@@ -480,9 +480,10 @@ export class Wal implements AsyncDisposable {
 
   async #shutDown(): Promise<void> {
     clearInterval(this.#intervalTimer);
+    // Also after a failure: one of the data file may come while a segment is being written, or closed.
     while (
-      this.#failure === undefined &&
-      (this.#pending.length > 0 || this.#isFlushing || this.#isFlushScheduled)
+      this.#isFlushing ||
+      (this.#failure === undefined && (this.#pending.length > 0 || this.#isFlushScheduled))
     )
       await new Promise((resolve) => setImmediate(resolve));
     if (this.#fd >= 0) {
