@@ -10,11 +10,14 @@ export class Layers {
   readonly groups: readonly MemtableGroup[];
   readonly trees: TreeStore | undefined;
   readonly state: TreeState | undefined;
+  /** Bytes of data in the memtables that are frozen. */
+  readonly frozenBytes: number;
 
   constructor(groups: readonly MemtableGroup[], trees?: TreeStore, state?: TreeState) {
     this.groups = groups;
     this.trees = trees;
     this.state = state;
+    this.frozenBytes = groups.reduce((total, group) => total + (group.isFrozen ? group.usedBytes : 0), 0);
   }
 
   /** What a reader at `sequence` finds for a key. Borrowed until the next write. */

@@ -252,11 +252,36 @@ export class StoreData {
 
   /** True when writers are so far ahead of the flush that they should wait for `whenRoomy`. */
   get isOverfull(): boolean {
-    return this.#layers.groups.length > maxGroups && !this.#hasFailed && this.#hooks !== undefined;
+    return (this.#isTooLarge || this.#isTooDeep) && this.#isFlushable;
   }
 
-  whenRoomy(): Promise<void> {
-    if (!this.isOverfull) return Promise.resolve();
+  /** Resolves when writers may go on. */
+  async whenRoomy(): Promise<void> {
+    while (this.isOverfull) await this.#whenOneIsFlushed();
+  }
+
+  /**
+   * Resolves when the memtables can be frozen once more, whatever their size: what freezing adds is one more layer
+   * for readers to look through, not memory.
+   */
+  async whenFreezable(): Promise<void> {
+    while (this.#isTooDeep && this.#isFlushable) await this.#whenOneIsFlushed();
+  }
+
+  /** What waits to be flushed takes more memory than it may. */
+  get #isTooLarge(): boolean {
+    return this.#layers.frozenBytes > frozenMemtables * this.#options.memtableBytes;
+  }
+
+  get #isTooDeep(): boolean {
+    return this.#layers.groups.length > maxGroups;
+  }
+
+  get #isFlushable(): boolean {
+    return !this.#hasFailed && this.#hooks !== undefined;
+  }
+
+  #whenOneIsFlushed(): Promise<void> {
     return new Promise((resolve) => {
       this.#roomWaiters.push(resolve);
     });
@@ -293,7 +318,7 @@ export class StoreData {
       if (oldest === undefined || !oldest.isFrozen) return;
       const trees = this.#layers.trees ?? (await this.#createTrees());
       await trees.advance(oldest.changes(), oldest.lastSequence, {
-        sliceMs: () => (this.#layers.groups.length > 2 ? hurriedSliceMs : sliceMs),
+        sliceMs: () => (this.#isBehind ? hurriedSliceMs : sliceMs),
         beforeSwitch: () => hooks.syncLog(oldest.lastSequence),
         onSwitch: (state) => {
           const groups = this.#layers.groups.filter((group) => group !== oldest);
@@ -305,6 +330,11 @@ export class StoreData {
     }
   }
 
+  /** More has gathered behind what is being flushed: writers will have to wait soon. */
+  get #isBehind(): boolean {
+    return this.#layers.frozenBytes > 1.5 * this.#options.memtableBytes;
+  }
+
   async #createTrees(): Promise<TreeStore> {
     const options = treeOptions(this.#options);
     await TreeStore.create(this.#options.directory, options);
@@ -314,7 +344,6 @@ export class StoreData {
   }
 
   #wakeRoomWaiters(): void {
-    if (this.isOverfull) return;
     for (const wake of this.#roomWaiters.splice(0)) wake();
   }
 }
@@ -334,8 +363,10 @@ const measuresPerMemtable = 64;
 /** Bytes of log per byte of memtable at which it is flushed whatever its size. */
 const replayPerMemtable = 3;
 const worthFlushingBytes = 4 * 1024 * 1024;
-/** The newest memtables, those being flushed, and one more that waits. */
-const maxGroups = 3;
+/** How many full memtables may be frozen: those being flushed, and one more that waits. Somewhat more, for they are rarely full to the byte. */
+const frozenMemtables = 2.25;
+/** How many layers of memtables there may be: checkpoints freeze them however little is in them. */
+const maxGroups = 24;
 const sliceMs = 2;
 const hurriedSliceMs = 6;
 

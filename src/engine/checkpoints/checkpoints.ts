@@ -161,7 +161,7 @@ export class Checkpoints {
    *   (of the source) | `STORE_READ_ONLY` | `STORE_FAILED`
    */
   async create(options: CreateOptions = {}): Promise<Checkpoint> {
-    await this.#data.whenRoomy();
+    await this.#data.whenFreezable();
     const host = this.#writable();
     const now = this.#nowMs();
     requireLifetime(options.lifetimeMs);

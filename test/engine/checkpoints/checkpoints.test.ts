@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -10,6 +10,7 @@ import {
 import { type Files, nodeFiles } from '../../../src/files/index.js';
 import { WriteBatchBuilder } from '../../../src/write-batch/index.js';
 import { throwAwayDirectory } from '../../services/index.js';
+import { FlushGate } from '../../support/flush-gate.js';
 import { SeededRandom } from '../../support/seeded-random.js';
 import { waitUntil } from '../../support/wait-until.js';
 
@@ -122,6 +123,66 @@ describe('checkpoints', () => {
     await again.flush();
     expect(again.checkpoints.show('before')).toMatchObject({ isWritten: true, entries: 300 });
     expect(contentOf(again.checkpoints.open('before'))).toEqual(sorted(then));
+  });
+
+  it('are made at once, several of them, while nothing can be flushed, and are whole after a crash then', async () => {
+    const gate = new FlushGate();
+    let nowMs = Date.parse('2026-01-01');
+    const engine = await open({
+      sync: 'always',
+      memtableBytes: 20_000,
+      files: gate.files,
+      nowMs: () => nowMs,
+    });
+    const model: Model = new Map();
+    const kept = new Map<string, Model>();
+    for (let i = 0; i < 6; i++) {
+      fill(engine, model, i * 50, i * 50 + 100, `round ${i}`);
+      const { id } = await engine.checkpoints.create({
+        name: `${i}`,
+        ...(i === 3 && { lifetimeMs: 10_000 }),
+      });
+      kept.set(id, new Map(model));
+      expect(engine.checkpoints.show(id).isWritten).toBe(false);
+    }
+    const forget = ({ id }: { id: string }): boolean => kept.delete(id);
+    forget(await engine.checkpoints.delete('1'));
+    fill(engine, model, 600, 700, 'behind');
+    const advanced = await engine.checkpoints.refresh('2', { isAdvanced: true });
+    kept.set(advanced.id, new Map(model));
+    const copied = await engine.checkpoints.create({ name: 'copy', source: '4' });
+    kept.set(copied.id, new Map(kept.get(engine.checkpoints.show('4').id)));
+    forget(engine.checkpoints.show('3'));
+    nowMs += 20_000;
+    expect(() => engine.checkpoints.open(`name:3`)).toThrow(/no checkpoint/);
+    expect(await engine.checkpoints.reap()).toBe(1);
+    const expectKept = (of: Engine): void => {
+      expect(new Set(of.checkpoints.list().map(({ id }) => id))).toEqual(new Set(kept.keys()));
+      for (const [id, then] of kept) {
+        const reader = of.checkpoints.open(id);
+        expect(contentOf(reader)).toEqual(sorted(then));
+        reader.close();
+      }
+      expect(contentOf(of)).toEqual(sorted(model));
+    };
+    expectKept(engine);
+    const crashed = join(directory.path, 'crashed');
+    cpSync(store(), crashed, { recursive: true, filter: (source) => !source.endsWith('LOCK') });
+
+    const restored = engine.checkpoints.restore('0', join(directory.path, 'restored')); // waits for its pages
+    gate.open();
+    await restored;
+    await engine.flush();
+    expect(engine.checkpoints.list().every(({ isWritten }) => isWritten)).toBe(true);
+    expectKept(engine);
+    await engine.check();
+    await engine.close();
+    await using again = await Engine.open(crashed, { ...small, nowMs: () => nowMs });
+    expectKept(again);
+    await again.flush();
+    expect(again.checkpoints.list().every(({ isWritten }) => isWritten)).toBe(true);
+    expectKept(again);
+    await again.check();
   });
 
   it('expire: at once for who opens them, and for good when they are reaped', async () => {
