@@ -50,7 +50,7 @@ export const takeSnapshots = async (
     // Begun, and nobody knows how far it came: from the beginning.
     const isLost = isBegun && stateFile.load() === undefined;
     await using source = await openSource(
-      { ...options, usesRecords: true, slot: config.name, logger: log },
+      { ...options, usesRecords: true, withoutLog: 'refuse', slot: config.name, logger: log },
       signal,
     );
     const migration = new Migration({

@@ -3,19 +3,29 @@ import { TailraceError } from '../errors/index.js';
 import { type Reply, ReplyError } from '../resp/index.js';
 import { CommandReader, type SequenceQuestion } from './commands/command-reader.js';
 import { NamespacesReader } from './commands/namespaces-reader.js';
+import { ScanReader } from './commands/scan-reader.js';
 import type { KeyReader } from './key-reader.js';
 import { RecordReader } from './record-reader.js';
 import { requireReply, type ServerConnection } from './server-connection.js';
 
+export interface KeyReaderOptions {
+  /** False reads keys by the commands of each type, although the server has RECORDS. */
+  readonly usesRecords?: boolean;
+  /** False reads them one by one without a look at the sequence number: nothing is put in order with a log. */
+  readonly hasLog?: boolean;
+  /** Default: the default namespace alone. */
+  readonly namespaces?: readonly string[] | undefined;
+}
+
 /**
- * The way of reading keys that the server has: physical records from tailrace serve, otherwise the commands that every
- * Kvrocks has.
+ * The way of reading keys that the server has: physical records from tailrace serve, the commands of a Kvrocks with its
+ * sequence numbers, or plain commands where there are none.
  * @throws TailraceError `SOURCE_UNREACHABLE` | `SOURCE_REFUSED` | `SOURCE_UNSUPPORTED`
  */
 export const makeKeyReader = async (
   connection: ServerConnection,
   signal: AbortSignal,
-  options: { readonly usesRecords?: boolean; readonly namespaces?: readonly string[] | undefined } = {},
+  options: KeyReaderOptions = {},
 ): Promise<KeyReader> => {
   const [records, sequence] = await connection.callAll(signal, [
     ['RECORDS', 'GET', ''],
@@ -29,17 +39,36 @@ export const makeKeyReader = async (
   const unknown = namespaces.find((ns) => ns !== 'default' && !tokens.has(ns));
   if (unknown !== undefined) throw noNamespace(connection.place, unknown, [...tokens.keys()]);
   if (options.usesRecords !== false && Array.isArray(records)) return new RecordReader(connection);
-  const question = typeof sequence === 'number' ? bySequence : byInfo;
-  if (isDefaultAlone) return new CommandReader(connection, question);
-  return new NamespacesReader(
-    namespaces.map((ns) => {
-      const token = tokens.get(ns);
-      return {
-        ns,
-        reader: new CommandReader(token === undefined ? connection : connection.by(token), question, ns),
-      };
-    }),
-  );
+  const question =
+    options.hasLog === false ? undefined : await sequenceQuestion(connection, sequence, signal);
+  const readerOf = (ns: string): CommandReader | ScanReader => {
+    const token = tokens.get(ns);
+    const own = token === undefined ? connection : connection.by(token);
+    return question === undefined ? new ScanReader(own, ns) : new CommandReader(own, question, ns);
+  };
+  if (isDefaultAlone) return readerOf('default');
+  return new NamespacesReader(namespaces.map((ns) => ({ ns, reader: readerOf(ns) })));
+};
+
+/** undefined for a server without sequence numbers, such as a Redis. */
+const sequenceQuestion = async (
+  connection: ServerConnection,
+  answer: Reply,
+  signal: AbortSignal,
+): Promise<SequenceQuestion | undefined> => {
+  if (typeof answer === 'number') return bySequence;
+  const info = await connection.call(signal, ...byInfo.command);
+  return /^sequence:/m.test(String(info)) ? byInfo : undefined;
+};
+
+/**
+ * Whether a server has POLLUPDATES, which Apache Kvrocks has from 2.10 on.
+ * @throws TailraceError `SOURCE_UNREACHABLE`
+ */
+export const hasPollUpdates = async (connection: ServerConnection, signal: AbortSignal): Promise<boolean> => {
+  // Far behind the newest: answered by an error that costs nothing.
+  const reply = await connection.call(signal, 'POLLUPDATES', Number.MAX_SAFE_INTEGER);
+  return !(reply instanceof ReplyError && /unknown command/i.test(reply.message));
 };
 
 /**

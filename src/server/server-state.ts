@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { type CommandServices, writtenKeys } from '../data-model/index.js';
 import { Engine, HeapProfiler, type Store } from '../engine/index.js';
@@ -31,6 +32,8 @@ export class ServerState {
   /** Set when expired keys are deleted in the log. */
   readonly expiry: ActiveExpiry | undefined;
   readonly startedAtMs = Date.now();
+  /** Tells this server from any other, and from itself before a restart. */
+  readonly runId = randomBytes(20).toString('hex');
   readonly commands = new CommandTable();
   readonly callRate = new CallRate();
   readonly counters = {

@@ -1,51 +1,34 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Engine } from '../../src/engine/index.js';
-import { Server } from '../../src/server/index.js';
 import { TailraceProcess } from '../crash/tailrace-process.js';
-import { type RedisService, startRedis, throwAwayDirectory } from '../services/index.js';
+import { MigrationEnds } from '../support/migration-ends.js';
 import { waitUntil } from '../support/wait-until.js';
 
-const directory = throwAwayDirectory('run-snapshot');
-let service: RedisService;
-let engine: Engine;
-let server: Server;
+let ends: MigrationEnds;
 let source: Redis;
 let target: Redis;
 beforeAll(async () => {
-  service = await startRedis();
-  engine = await Engine.open(join(directory.path, 'store'), { sync: 'none' });
-  server = await Server.listen(engine, { port: 0 });
-  source = new Redis(server.port);
-  target = new Redis(service.port);
+  ends = await MigrationEnds.open('run-snapshot');
+  ({ source, target } = ends);
   for (let at = 0; at < 200; at++) await source.hset(`h:${at}`, 'f', `${at}`);
   await source.rpush('list', 'a', 'b');
 });
-afterAll(async () => {
-  source.disconnect();
-  target.disconnect();
-  await server.close();
-  await engine.close();
-  await service.stop();
-  directory.remove();
-});
-beforeEach(async () => {
-  await target.flushall();
-});
+afterAll(() => ends[Symbol.asyncDispose]());
+beforeEach(() => ends.reset());
 
 const open = (name: string, snapshot: string): TailraceProcess => {
-  const file = join(directory.path, `${name}.yaml`);
+  const file = join(ends.directory, `${name}.yaml`);
   writeFileSync(
     file,
     `name: ${name}
-source: { connector: kvrocks, url: "redis://127.0.0.1:${server.port}", snapshot: ${snapshot} }
+source: { connector: kvrocks, url: "${ends.sourceUrl}", snapshot: ${snapshot} }
 sinks:
-  - { sink: redis, url: "${service.url}" }
+  - { sink: redis, url: "${ends.redis.url}" }
 `,
   );
-  return new TailraceProcess(['run', file], directory.path);
+  return new TailraceProcess(['run', file], ends.directory);
 };
 
 describe('a pipeline with a snapshot', () => {

@@ -36,6 +36,8 @@ export const openDirectory = async (
   return {
     name: `dir:${path}`,
     log,
+    hasLog: true,
+    runId: undefined,
     keys,
     namespaces: wanted.includes('*') ? keys.namespaces() : wanted,
     names: keys,

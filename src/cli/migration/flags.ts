@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { TailraceError } from '../../errors/index.js';
-import type { ExistingKeys } from './target-place.js';
+import type { ExistingKeys } from './existing-keys.js';
 
 /** The options that migrate, verify and cutover share. */
 export interface EndsFlags {

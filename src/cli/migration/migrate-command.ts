@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import process from 'node:process';
 import { isTailraceError } from '../../errors/index.js';
+import type { Logger } from '../../kit/index.js';
 import { Migration, type MigrationEnd, StateFile } from '../../migration/index.js';
 import { ReplyError } from '../../resp/index.js';
 import { consoleLogger, type OutputOptions } from '../console.js';
@@ -15,8 +16,8 @@ import {
 } from './flags.js';
 import { warnOfRetention } from './log-retention.js';
 import { MigrationDisplay } from './migration-display.js';
+import { openTarget } from './open-target.js';
 import { openSource, type SourcePlace } from './source-place.js';
-import { openTarget } from './target-place.js';
 import { runVerification, verifyDefaults } from './verify-command.js';
 
 /** Moves a data set: snapshot, catch up, and follow if asked to. Run again after any end, it goes on. */
@@ -45,6 +46,7 @@ export const runMigration = async (
       url: flags.from,
       password: sourcePassword(flags),
       usesRecords: flags.records,
+      withoutLog: flags.once && end.kind === 'caught-up' ? 'copy' : 'refuse',
       slot: flags.name,
       scratch: flags.scratch,
       namespaces: Object.keys(wanted),
@@ -61,10 +63,13 @@ export const runMigration = async (
       namespaces,
       existing: flags.existing,
       settings: flags.toOption ?? [],
+      sourceRunId: source.runId,
       logger,
     },
     interrupted,
   );
+  const stateFile = new StateFile(resolve(flags.state));
+  if (!source.hasLog) warnOfPlainCopy(stateFile, source, flags, logger);
   const migration = new Migration({
     source: source.name,
     target: target.name,
@@ -73,7 +78,7 @@ export const runMigration = async (
     sink: target.sink,
     keepsNumbers: target.keepsNumbers,
     clearsTarget: target.clears,
-    stateFile: new StateFile(resolve(flags.state)),
+    stateFile,
     namespaces: Object.keys(namespaces),
     prepareTarget: (signal) => target.prepare(signal),
     restarts: flags.restart ?? false,
@@ -86,14 +91,14 @@ export const runMigration = async (
     logger,
   });
   const keys = await countKeys(source, interrupted);
-  if (source.connection !== undefined && keys !== undefined) {
+  if (source.connection !== undefined && source.hasLog && keys !== undefined) {
     const { connection } = source;
     // A source that cannot be reached just now is waited for by the migration itself.
     await warnOfRetention(connection, keys, flags.maxKeysPerSecond, logger, interrupted).catch((error) => {
       if (!isTailraceError(error, 'SOURCE_UNREACHABLE')) throw error;
     });
   }
-  const display = new MigrationDisplay(output, keys);
+  const display = new MigrationDisplay(output, keys, source.hasLog);
   display.start(migration);
   try {
     await migration.run(interrupted);
@@ -106,6 +111,25 @@ export const runMigration = async (
     if (!(reply instanceof ReplyError)) logger.info('dropped the slot', { slot: flags.name });
   }
   return migration.status.sequence;
+};
+
+/** What is written meanwhile, and behind an earlier copy, may not be in the target. */
+const warnOfPlainCopy = (
+  stateFile: StateFile,
+  source: SourcePlace,
+  { restart = false }: MigrateFlags,
+  logger: Logger,
+): void => {
+  logger.warn(
+    'the source has no POLLUPDATES: each key is copied once, what changes meanwhile may be missing',
+    {
+      source: source.name,
+    },
+  );
+  if (!restart && stateFile.load()?.steps.at(-1)?.isComplete === true)
+    logger.warn('it was copied already, and nothing is copied now: --restart copies it again', {
+      state: stateFile.path,
+    });
 };
 
 const countKeys = async (source: SourcePlace, signal: AbortSignal): Promise<number | undefined> => {

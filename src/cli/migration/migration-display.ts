@@ -7,13 +7,18 @@ export class MigrationDisplay {
   readonly #output: OutputOptions;
   readonly #progress: Progress;
   readonly #totalKeys: number | undefined;
+  readonly #followsChanges: boolean;
   #phase = '';
   #before: { atMs: number; keys: number; changes: number } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #emittedMs = 0;
 
-  /** @param totalKeys about how many keys the source has, where it tells */
-  constructor(output: OutputOptions, totalKeys: number | undefined) {
+  /**
+   * @param totalKeys about how many keys the source has, where it tells
+   * @param followsChanges false of a source without a log, whose keys are copied as they are when they are read
+   */
+  constructor(output: OutputOptions, totalKeys: number | undefined, followsChanges: boolean) {
+    this.#followsChanges = followsChanges;
     this.#output = output;
     this.#progress = new Progress(output);
     this.#totalKeys = totalKeys;
@@ -31,7 +36,9 @@ export class MigrationDisplay {
   }
 
   event(name: string, facts: Readonly<Record<string, unknown>>): void {
-    if (this.#output.isJson) process.stdout.write(`${JSON.stringify({ event: name, ...facts })}\n`);
+    if (!this.#output.isJson) return;
+    const followsChanges = this.#followsChanges;
+    process.stdout.write(`${JSON.stringify({ event: name, followsChanges, ...facts })}\n`);
   }
 
   #show(status: MigrationStatus, isLast = false): void {
@@ -68,6 +75,8 @@ export class MigrationDisplay {
       parts.push(`${formatCount(keysPerSecond)}/s`);
       if (total !== undefined && keysPerSecond > 0 && total > status.keys)
         parts.push(`about ${Math.ceil((total - status.keys) / keysPerSecond)} s left`);
+    } else if (!this.#followsChanges) {
+      parts.push('changes are not followed');
     } else if (status.phase !== 'prepare') {
       parts.push(`${formatCount(status.changes)} changes`, `${formatCount(changesPerSecond)}/s`);
       const lagSeconds = changesPerSecond > 0 ? ` (${(status.lag / changesPerSecond).toFixed(1)} s)` : '';

@@ -12,7 +12,10 @@ export const addMigrationCommands = (
       .command('migrate')
       .description('copy the data set of a Kvrocks or tailrace to a target, and catch up with its writes'),
   )
-    .option('--once', 'end when the target has caught up (the default)')
+    .option(
+      '--once',
+      'end when the target has caught up (the default); said so, a source without POLLUPDATES is copied key by key',
+    )
     .option('--follow', 'go on delivering writes until told to stop')
     .option('--verify', 'compare everything when the end is reached; exit code 3 when something differs')
     .addHelpText(

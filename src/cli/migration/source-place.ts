@@ -1,9 +1,12 @@
 import { KvrocksSource } from '../../../connectors/kvrocks/index.js';
+import { TailraceError } from '../../errors/index.js';
 import type { Logger } from '../../kit/index.js';
 import {
+  hasPollUpdates,
   type KeyReader,
   type LogSource,
   makeKeyReader,
+  NoLog,
   ServerConnection,
   ServerNames,
   type SourceNames,
@@ -12,6 +15,7 @@ import {
 } from '../../migration/index.js';
 import { parseRedisUrl } from '../../resp/index.js';
 import { directoryOf, openDirectory } from './directory-place.js';
+import { runIdOf } from './target-server.js';
 
 export interface SourceOptions {
   readonly url: string;
@@ -20,6 +24,11 @@ export interface SourceOptions {
   readonly usesRecords: boolean;
   /** What is to be read; `*` = every namespace that the credentials show. Default: the default namespace. */
   readonly namespaces?: readonly string[] | undefined;
+  /**
+   * What to do with a server without POLLUPDATES: `refuse` it, `copy` its keys once, without what changes meanwhile, or
+   * only `read` it, for a comparison. A server that has it is read in the same way by all.
+   */
+  readonly withoutLog: 'refuse' | 'copy' | 'read';
   /** Name of the slot for which a tailrace keeps its log; none when nothing is followed. */
   readonly slot?: string;
   /** Where a directory's unmerged writes are put in order; default: the system's directory for temporary files. */
@@ -32,6 +41,10 @@ export interface SourcePlace extends AsyncDisposable {
   /** Without secrets. */
   readonly name: string;
   readonly log: LogSource;
+  /** False: changes are not seen, and each key is copied as it is when it is read. */
+  readonly hasLog: boolean;
+  /** What a server calls its run; undefined where it has no name for it. */
+  readonly runId: string | undefined;
   readonly keys: KeyReader;
   /** The namespaces that are read. */
   readonly namespaces: readonly string[];
@@ -49,32 +62,26 @@ export const openSource = async (options: SourceOptions, signal: AbortSignal): P
   const address = parseRedisUrl(url);
   const connection = new ServerConnection(password === '' ? address : { ...address, password });
   const { namespaces: wanted = ['default'] } = options;
-  const [keys, namespaces] = await whileUnreachable(startRetry, logger, signal, async () => {
-    const names = wanted.includes('*')
+  const opened = await whileUnreachable(startRetry, logger, signal, async () => {
+    const namespaces = wanted.includes('*')
       ? [...new Set(['default', ...(await tokensOf(connection, signal)).keys()])]
       : wanted;
-    return [await makeKeyReader(connection, signal, { ...options, namespaces: names }), names] as const;
+    const hasLog = await hasPollUpdates(connection, signal);
+    if (!hasLog && options.withoutLog === 'refuse') throw noLog(connection.place);
+    const isFollowed = hasLog || options.withoutLog === 'read';
+    const keys = await makeKeyReader(connection, signal, { ...options, namespaces, hasLog: isFollowed });
+    const runId = runIdOf(String(await connection.call(signal, 'INFO', 'server')));
+    return { keys, namespaces, hasLog, runId };
   }).catch((error: unknown) => {
     connection.close();
     throw error;
   });
-  const log = new KvrocksSource(
-    {
-      url,
-      password,
-      pollBatches: 1000,
-      idlePollMs: 20,
-      answerTimeoutMs: 60_000,
-      giveUpAfterMs: 0,
-      slot: options.slot?.replace(/[^\x21-\x7e]/g, '-'),
-    },
-    { pipeline: 'migrate', log: logger },
-  );
+  const { keys, hasLog } = opened;
+  const log = hasLog ? followLog(options) : new NoLog();
   return {
-    name: placeOfUrl(url),
+    ...opened,
+    name: hasLog ? placeOfUrl(url) : `${placeOfUrl(url)} by SCAN`,
     log,
-    keys,
-    namespaces,
     names: new ServerNames(connection),
     connection,
     [Symbol.asyncDispose]: async () => {
@@ -84,6 +91,27 @@ export const openSource = async (options: SourceOptions, signal: AbortSignal): P
     },
   };
 };
+
+const followLog = ({ url, password, slot, logger }: SourceOptions): LogSource =>
+  new KvrocksSource(
+    {
+      url,
+      password,
+      pollBatches: 1000,
+      idlePollMs: 20,
+      answerTimeoutMs: 60_000,
+      giveUpAfterMs: 0,
+      slot: slot?.replace(/[^\x21-\x7e]/g, '-'),
+    },
+    { pipeline: 'migrate', log: logger },
+  );
+
+const noLog = (place: string): TailraceError =>
+  new TailraceError('SOURCE_UNSUPPORTED', `${place} has no POLLUPDATES, by which changes are followed`, {
+    context: { source: place },
+    remedy:
+      'Apache Kvrocks has it from 2.10 on, tailrace serve always. Any other is copied by `migrate --once`: key by key, without what is written meanwhile.',
+  });
 
 /** A server that is just being restarted is waited for; one that is not there is told soon. */
 const startRetry = { initialMs: 100, maxMs: 1_000, giveUpAfterMs: 5_000 };

@@ -15,7 +15,8 @@ import {
   type VerifyFlags,
 } from './flags.js';
 import { openSource, placeOfUrl, type SourcePlace } from './source-place.js';
-import { mastersOf, positionKeyOf } from './target-place.js';
+import { positionKeyOf } from './target-place.js';
+import { lookAtTarget } from './target-server.js';
 
 /** Compares a source and a target. */
 export const verifyCommand = async (flags: VerifyFlags, output: OutputOptions): Promise<void> => {
@@ -38,6 +39,7 @@ export const runVerification = async (
       url: flags.from,
       password: sourcePassword(flags),
       usesRecords: flags.records,
+      withoutLog: 'read',
       scratch: flags.scratch,
       namespaces: Object.keys(wanted),
       logger,
@@ -106,7 +108,7 @@ const openNodes = async (
   const parsed = { ...parseRedisUrl(flags.to), ...(database === undefined ? {} : { database }) };
   const password = targetPassword(flags);
   const address = password === '' ? parsed : { ...parsed, password };
-  const masters = await mastersOf(address, signal);
+  const { masters } = await lookAtTarget(address, signal);
   const nodes = (masters.length === 0 ? [{ ...address, slots: [] }] : masters).map((master) => ({
     connection: new ServerConnection(master),
     slots: master.slots,

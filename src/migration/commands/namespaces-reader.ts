@@ -1,12 +1,14 @@
 import { prefixSuccessor } from '../../bytes/index.js';
 import { type KeyPlace, keyAt, placeOf } from '../key-place.js';
 import type { KeyPart, KeyReader, PartLimit } from '../key-reader.js';
-import type { CommandReader } from './command-reader.js';
 
 /** The keys of one namespace, by a connection of its own. */
 export interface NamespaceReader {
   readonly ns: string;
-  readonly reader: CommandReader;
+  readonly reader: KeyReader & {
+    /** Which connection reads come by: counts from 0, when there was none. */
+    readonly session: number;
+  };
 }
 
 interface Walked extends NamespaceReader {

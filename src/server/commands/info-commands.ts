@@ -88,6 +88,7 @@ const sections: Readonly<Record<string, (state: ServerState) => Lines>> = {
     ['node_version', process.version],
     ['os', `${process.platform} ${process.arch}`],
     ['process_id', process.pid],
+    ['run_id', state.runId],
     ['tcp_port', state.options.port],
     ['uptime_in_seconds', Math.floor((Date.now() - state.startedAtMs) / 1000)],
     ['uptime_in_days', Math.floor((Date.now() - state.startedAtMs) / 86_400_000)],

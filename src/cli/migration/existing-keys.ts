@@ -1,0 +1,76 @@
+import { TailraceError } from '../../errors/index.js';
+import { placeName, placeOf, ServerConnection } from '../../migration/index.js';
+import type { Reply, RespAddress } from '../../resp/index.js';
+import { byDatabase, type NamespaceTargets } from './flags.js';
+
+/** What to do when the target already holds keys. */
+export type ExistingKeys = 'refuse' | 'overwrite' | 'skip';
+
+/**
+ * Looks at what a target holds before anything is written: the names of the keys that are to be left alone.
+ * @throws TailraceError `SINK_REFUSED` when it holds any and is to be empty | `LIMIT_EXCEEDED`
+ */
+export const lookAtExisting = async (
+  nodes: readonly RespAddress[],
+  positionKey: string,
+  existing: ExistingKeys,
+  namespaces: NamespaceTargets,
+  signal: AbortSignal,
+): Promise<readonly string[]> => {
+  if (existing === 'overwrite') return [];
+  const found: string[] = [];
+  const groups = byDatabase(namespaces).flatMap(({ database, prefixes }) =>
+    nodes.map((node) => ({ address: database === undefined ? node : { ...node, database }, prefixes })),
+  );
+  for (const { address, prefixes } of groups) {
+    const connection = new ServerConnection(address);
+    try {
+      for await (const key of scanKeys(connection, signal)) {
+        if (key.toString('latin1').startsWith(positionKey)) continue;
+        if (existing === 'refuse')
+          throw notEmpty(connection.place, key, await connection.call(signal, 'DBSIZE'));
+        for (const [ns, prefix] of Object.entries(prefixes)) {
+          const start = Buffer.from(prefix);
+          if (key.subarray(0, start.length).equals(start))
+            found.push(placeName(placeOf(ns, key.subarray(start.length))));
+        }
+        if (found.length > maxSkipped) throw tooMany(connection.place);
+      }
+    } finally {
+      connection.close();
+    }
+  }
+  return found;
+};
+
+async function* scanKeys(connection: ServerConnection, signal: AbortSignal): AsyncGenerator<Buffer> {
+  let cursor = '0';
+  do {
+    const reply = await connection.call(signal, 'SCAN', cursor, 'COUNT', 1000);
+    const [next, keys] = Array.isArray(reply) ? reply : [];
+    if (!Array.isArray(keys))
+      throw new TailraceError('SINK_REFUSED', `${connection.place} refuses SCAN: ${reply}`);
+    for (const key of keys) if (key instanceof Buffer) yield key;
+    cursor = String(next);
+  } while (cursor !== '0');
+}
+
+/** Keys that may be left alone: their names are held in memory and in the state file. */
+const maxSkipped = 1_000_000;
+
+const notEmpty = (place: string, key: Buffer, size: Reply): TailraceError =>
+  new TailraceError(
+    'SINK_REFUSED',
+    `${place} is not empty: it holds ${size} keys, ${JSON.stringify(key.toString())} among them`,
+    {
+      context: { target: place },
+      remedy:
+        'Empty it, or choose: --existing overwrite replaces keys of the same name, --existing skip leaves them alone.',
+    },
+  );
+
+const tooMany = (place: string): TailraceError =>
+  new TailraceError('LIMIT_EXCEEDED', `${place} holds more than ${maxSkipped} keys to leave alone`, {
+    context: { target: place, limit: maxSkipped },
+    remedy: 'Use --existing overwrite, or an empty target.',
+  });

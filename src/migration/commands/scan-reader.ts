@@ -1,0 +1,88 @@
+import { type Reply, ReplyError } from '../../resp/index.js';
+import { type KeyImage, unsupportedImage } from '../key-image.js';
+import { type KeyPlace, keyAt, placeName, placeOf, placeOfName } from '../key-place.js';
+import type { KeyPart, KeyReader, PartLimit } from '../key-reader.js';
+import { requireReply, type ServerConnection } from '../server-connection.js';
+import { CommandReader, type SequenceQuestion } from './command-reader.js';
+
+/**
+ * Reads the keys of any server that knows SCAN, in whatever order that gives them, and knows nothing of a log: each key is
+ * as it was when it was read. A place between two parts is the server's cursor (behind the namespace, as a key would be),
+ * and is good for nothing but to go on. What changes during the walk may be seen or not.
+ */
+export class ScanReader implements KeyReader {
+  readonly readsEveryNamespace = false;
+  readonly #ns: string;
+  readonly #connection: ServerConnection;
+  readonly #values: CommandReader;
+  /** Follows the size of the keys, so that a part has about the bytes that are wanted. */
+  #pageKeys = 64;
+
+  /** @param connection by which the keys of namespace `ns` are seen */
+  constructor(connection: ServerConnection, ns = 'default') {
+    this.#ns = ns;
+    this.#connection = connection;
+    this.#values = new CommandReader(connection, noSequence, ns);
+  }
+
+  get session(): number {
+    return this.#connection.session;
+  }
+
+  async read(
+    after: KeyPlace | undefined,
+    again: readonly KeyPlace[],
+    limit: PartLimit,
+    signal: AbortSignal,
+  ): Promise<KeyPart> {
+    const cursor = after === undefined ? '0' : keyAt(after).key.toString();
+    const count = Math.min(this.#pageKeys, limit.maxKeys);
+    const { next, names } = await this.#scan(cursor, count, signal);
+    const part = await this.readKeys([...again, ...names], false, signal);
+    const bytes = part.images.reduce((total, image) => total + image.byteLength, 0);
+    const fitting = Math.floor((limit.maxBytes * part.images.length) / Math.max(1, bytes));
+    this.#pageKeys = Math.max(1, Math.min(fitting, this.#pageKeys * 4, limit.maxKeys));
+    return { ...part, walk: { end: next === '0' ? undefined : placeOf(this.#ns, Buffer.from(next)) } };
+  }
+
+  /** Without a log nobody would read a key again that changed meanwhile, so that is done here. */
+  async readKeys(places: readonly KeyPlace[], isExact: boolean, signal: AbortSignal): Promise<KeyPart> {
+    let part = await this.#values.readKeys(places, isExact, signal);
+    const images: KeyImage[] = [...part.images];
+    for (let tries = 0; part.unsettled.length > 0 && tries < maxTries; tries++) {
+      part = await this.#values.readKeys(part.unsettled, tries > 1, signal);
+      images.push(...part.images);
+    }
+    images.push(...part.unsettled.map((place) => unsupportedImage(place, 'it changes too fast to be read')));
+    return { ...part, images, unsettled: [] };
+  }
+
+  isSameSession(part: KeyPart, signal: AbortSignal): Promise<boolean> {
+    return this.#connection.isAlive(part.session, signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#connection.close();
+  }
+
+  /** A page of names. A cursor that the server has forgotten, as after its restart, begins the walk again. */
+  async #scan(
+    cursor: string,
+    count: number,
+    signal: AbortSignal,
+  ): Promise<{ next: string; names: readonly KeyPlace[] }> {
+    let reply: Reply = await this.#connection.call(signal, 'SCAN', cursor, 'COUNT', count);
+    if (reply instanceof ReplyError && /invalid cursor/i.test(reply.message) && cursor !== '0')
+      reply = await this.#connection.call(signal, 'SCAN', '0', 'COUNT', count);
+    const [next, keys] = requireReply(reply, 'SCAN', this.#connection.place) as Reply[];
+    if (!Array.isArray(keys)) throw new RangeError('an answer to SCAN that has no keys');
+    const names = new Set<string>();
+    for (const key of keys) if (key instanceof Buffer) names.add(placeName(placeOf(this.#ns, key)));
+    return { next: String(next), names: [...names].map(placeOfName) };
+  }
+}
+
+/** There is no log that a read would have to be put in order with. */
+const noSequence: SequenceQuestion = { command: ['PING'], read: () => 0 };
+
+const maxTries = 6;
