@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import {
   type Claim,
@@ -7,6 +7,7 @@ import {
   inaccessible,
   isSamePosition,
   type Logger,
+  makeDirectory,
   nodeFiles,
   type PluginContext,
   ProcessLock,
@@ -89,11 +90,7 @@ export class FileSink implements Sink {
 
   async claim(): Promise<Claim> {
     const { directory, company } = this.#names;
-    try {
-      mkdirSync(directory, { recursive: true });
-    } catch (cause) {
-      throw inaccessible(directory, cause);
-    }
+    makeDirectory(directory);
     this.#lock ??= await ProcessLock.acquire(
       `${company}.lock`,
       (holder) =>

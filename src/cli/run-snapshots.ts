@@ -1,8 +1,8 @@
-import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { PipelineConfig } from '../../config/index.js';
 import type { KvrocksSnapshotOptions } from '../../connectors/kvrocks/index.js';
 import { isTailraceError, TailraceError } from '../errors/index.js';
+import { makeDirectory } from '../files/index.js';
 import type { Logger } from '../kit/index.js';
 import { Migration, StateFile } from '../migration/index.js';
 import type { OffsetsStore, PipelineSink } from '../pipeline/index.js';
@@ -45,7 +45,7 @@ export const takeSnapshots = async (
     // A position in the middle of a snapshot has no count: that one goes on.
     const isBegun = held?.count === 0;
     if (!isAgain && held && !isBegun) continue;
-    mkdirSync(directory, { recursive: true });
+    makeDirectory(directory);
     const stateFile = new StateFile(join(directory, `${encodeURIComponent(`${config.name}.${name}`)}.json`));
     // Begun, and nobody knows how far it came: from the beginning.
     const isLost = isBegun && stateFile.load() === undefined;

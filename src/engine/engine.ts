@@ -1,11 +1,10 @@
-import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { TailraceError } from '../errors/index.js';
 import {
   describeHolder,
   type Files,
-  inaccessible,
   type LockHolder,
+  makeDirectory,
   nodeFiles,
   ProcessLock,
 } from '../files/index.js';
@@ -146,12 +145,10 @@ export class Engine implements Store, AsyncDisposable {
   static async #open(directory: string, options: EngineOptions): Promise<Engine> {
     const isReadOnly = options.isReadOnly ?? false;
     const files = options.files ?? nodeFiles;
-    try {
-      if (!isReadOnly) mkdirSync(directory, { recursive: true });
-    } catch (cause) {
-      throw inaccessible(directory, cause);
+    if (!isReadOnly) {
+      makeDirectory(directory);
+      requireOwnDirectory(directory);
     }
-    if (!isReadOnly) requireOwnDirectory(directory);
     const lock = isReadOnly
       ? undefined
       : await ProcessLock.acquire(join(directory, 'LOCK'), (holder) => locked(directory, holder));

@@ -1,5 +1,5 @@
 import * as fs from 'node:fs';
-import { TailraceError } from '../errors/index.js';
+import { isTailraceError, TailraceError } from '../errors/index.js';
 
 /**
  * The file operations of the engine. Production has one implementation, `nodeFiles`; tests put one in front of it
@@ -75,15 +75,31 @@ export const replaceFile = async (
   await files.syncDirectory(directory);
 };
 
-/** An error of the file system as a TailraceError that names the path and what to do. */
+/** An error of the file system as a TailraceError that names the path and what to do; one that is such already stays. */
 export const inaccessible = (path: string, cause: unknown): TailraceError => {
+  if (isTailraceError(cause, 'FILE_INACCESSIBLE')) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   return new TailraceError('FILE_INACCESSIBLE', `cannot access ${path}: ${reason}`, {
     context: { file: path },
-    remedy: 'Check that the path exists and that this user may read and write it.',
+    remedy: remedies.get(code) ?? 'Check that the path exists and that this user may read and write it.',
     cause,
   });
 };
+
+const makeRoom = 'Make room there, or use another disk; then start again.';
+const remedies = new Map([
+  ['ENOSPC', makeRoom],
+  ['EDQUOT', makeRoom],
+  [
+    'EFBIG',
+    'Raise the limit on the size of files (ulimit -f), or that of the file system; then start again.',
+  ],
+  ['EROFS', 'The file system is mounted read-only: use another place.'],
+  ['EMFILE', 'Raise the limit on open files (ulimit -n).'],
+  ['ENOTDIR', 'A part of this path is a file where a directory is needed.'],
+  ['EEXIST', 'Something of this name is there already: use another name, or move it away.'],
+]);
 
 const settle = (start: (done: (error: Error | null) => void) => void): Promise<void> =>
   new Promise((resolve, reject) => {

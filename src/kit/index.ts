@@ -25,6 +25,7 @@ export {
   describeHolder,
   inaccessible,
   type LockHolder,
+  makeDirectory,
   nodeFiles,
   ProcessLock,
   replaceFile,

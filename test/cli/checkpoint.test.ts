@@ -73,7 +73,7 @@ describe('tailrace checkpoint', () => {
     const nowhere = await checkpoint('list', join(directory.path, 'nowhere'));
     expect([nowhere.status, nowhere.stderr.includes('holds no store')]).toEqual([1, true]);
     const wrong = await checkpoint('create', store, '--lifetime', 'soon');
-    expect([wrong.status, wrong.stderr.includes('soon is no time')]).toEqual([2, true]);
+    expect([wrong.status, wrong.stderr.includes("'--lifetime <time>' argument 'soon'")]).toEqual([2, true]);
   });
 
   it('goes through the server that runs on the directory, and not through a note that a crash left', async () => {

@@ -40,7 +40,7 @@ export const checkpointCommand = async (
   try {
     answer = await requestCheckpoints(store, words, flags.password);
   } catch (error) {
-    if (!flags.ifExists || !isUnknown(error)) throw error;
+    if (!flags.ifExists || !isTailraceError(error, 'CHECKPOINT_NOT_FOUND')) throw error;
     process.stdout.write(output.isJson ? 'null\n' : `there is no checkpoint ${reference}\n`);
     return;
   }
@@ -88,10 +88,6 @@ const wordsOf = (action: string, reference: string | undefined, flags: Checkpoin
   add('BASE', flags.base);
   return words;
 };
-
-/** A server tells the code of an error in words only. */
-const isUnknown = (error: unknown): boolean =>
-  isTailraceError(error) && (error.code === 'CHECKPOINT_NOT_FOUND' || /no checkpoint/.test(error.message));
 
 const textOf = (action: string, answer: CheckpointAnswer): string => {
   if (isList(answer)) return answer.length === 0 ? 'there are no checkpoints' : tableOf(answer);

@@ -57,7 +57,7 @@ export const readAtCheckpoint = async (
     const opened = await connection.call('CHECKPOINT', 'OPEN', reference);
     if (opened instanceof ReplyError) throw refused(place.url, opened);
     const reply = await connection.call(...words);
-    if (reply instanceof ReplyError) throw refused(place.url, reply);
+    if (reply instanceof ReplyError) throw notRead(words, reply);
     return textual(reply);
   } finally {
     connection.close();
@@ -131,7 +131,29 @@ const noStore = (directory: string): TailraceError =>
     remedy: 'Name the directory of a store, or the redis:// URL of its server.',
   });
 
-const refused = (url: string, { message }: ReplyError): TailraceError =>
-  new TailraceError('SOURCE_REFUSED', `${new URL(url).host}: ${message.replace(/^ERR /, '')}`, {
-    remedy: 'Checkpoints need the password of the administrator, and a tailrace as the server.',
+/** A server tells the code of an error in words only. */
+const refused = (url: string, { message }: ReplyError): TailraceError => {
+  const { host } = new URL(url);
+  const said = message.replace(/^ERR /, '');
+  if (/^unknown command/i.test(said))
+    return new TailraceError('SOURCE_UNSUPPORTED', `${host} has no checkpoints: it is no tailrace`, {
+      context: { host },
+      remedy: 'Name the address of a `tailrace serve`, or the directory of a store.',
+    });
+  if (/^(NOAUTH|WRONGPASS|NOPERM)/.test(said) || said.includes('administrator'))
+    return new TailraceError('SOURCE_REFUSED', `${host}: ${said}`, {
+      context: { host },
+      remedy: 'Give the password of the administrator, in TAILRACE_PASSWORD or by --password.',
+    });
+  const isUnknown = said.includes('there is no checkpoint');
+  return new TailraceError(isUnknown ? 'CHECKPOINT_NOT_FOUND' : 'SOURCE_REFUSED', `${host}: ${said}`, {
+    context: { host },
+    remedy: '`tailrace checkpoint list` shows what there is, `tailrace checkpoint --help` what can be done.',
+  });
+};
+
+const notRead = (words: readonly string[], { message }: ReplyError): TailraceError =>
+  new TailraceError('COMMAND_REFUSED', message, {
+    context: { command: words[0] },
+    remedy: 'At a checkpoint only commands that read can run.',
   });

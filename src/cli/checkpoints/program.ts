@@ -1,6 +1,18 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { OutputOptions } from '../console.js';
 import type { CheckpointFlags } from './checkpoint-command.js';
+
+/** The time itself is read by whoever carries out the request; here so that a mistake names the option. */
+const lifetime = (text: string): string => {
+  if (!/^\d+(\.\d+)?(ms|s|m|h|d|w)?$/i.test(text))
+    throw new InvalidArgumentError('Write a time such as 90s, 30m, 12h or 7d.');
+  return text;
+};
+
+const label = (text: string, before: readonly string[] = []): string[] => {
+  if (!/^[^=]+=./s.test(text)) throw new InvalidArgumentError('Write KEY=VALUE.');
+  return [...before, text];
+};
 
 /** checkpoint create, refresh, list, show, delete, read, restore, export and apply. */
 export const addCheckpointCommands = (
@@ -27,12 +39,12 @@ export const addCheckpointCommands = (
     .command('create <store>')
     .description('make a checkpoint of all that is committed')
     .option('--name <name>', 'what to call it; several may have the same name')
-    .option('--lifetime <time>', 'delete it after, such as 90s, 12h, 7d (default: never)')
+    .option('--lifetime <time>', 'delete it after, such as 90s, 12h, 7d (default: never)', lifetime)
     .addOption(new Option('--unique', 'refuse when a checkpoint has the name').conflicts('replace'))
     .option('--replace', 'delete those that have the name')
     .option('--hold-log', 'keep the log behind it for consumers')
     .option('--source <ref>', 'show what another checkpoint shows, instead of the newest data')
-    .option('--label <key=value...>', 'notes of your own')
+    .option('--label <key=value...>', 'notes of your own', label)
     .addHelpText(
       'after',
       `
@@ -44,7 +56,9 @@ Examples:
   checkpoint
     .command('refresh <store> <checkpoint>')
     .description('give a checkpoint its lifetime again, another one, or the newest data')
-    .addOption(new Option('--lifetime <time>', 'from now on, such as 12h').conflicts('never'))
+    .addOption(
+      new Option('--lifetime <time>', 'from now on, such as 12h').conflicts('never').argParser(lifetime),
+    )
     .option('--never', 'it no longer expires')
     .option('--advance', 'show the newest data under the same id')
     .addHelpText('after', '\nExample:\n  tailrace checkpoint refresh ./data nightly --advance')
@@ -54,7 +68,7 @@ Examples:
     .description('list checkpoints, the newest first')
     .option('--name <name>', 'only those of this name')
     .addOption(new Option('--state <state>', 'only those').choices(['live', 'expired']))
-    .option('--label <key=value...>', 'only those that have these labels')
+    .option('--label <key=value...>', 'only those that have these labels', label)
     .addHelpText('after', '\nExample:\n  tailrace checkpoint list ./data')
     .action(run('list'));
   checkpoint
@@ -82,7 +96,7 @@ Examples:
   checkpoint
     .command('restore <store> <checkpoint>')
     .description('make a new store from a checkpoint')
-    .requiredOption('--to <directory>', 'where; it must not exist or be empty')
+    .requiredOption('--to <directory>', 'where: a directory that is empty, or not there yet')
     .addHelpText(
       'after',
       '\nExample:\n  tailrace checkpoint restore ./data nightly --to ./data-of-last-night',

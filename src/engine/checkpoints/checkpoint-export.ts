@@ -1,10 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { TailraceError } from '../../errors/index.js';
-import { describeHolder, type Files, inaccessible, nodeFiles, ProcessLock } from '../../files/index.js';
+import {
+  describeHolder,
+  type Files,
+  inaccessible,
+  makeDirectory,
+  nodeFiles,
+  ProcessLock,
+} from '../../files/index.js';
 import { otherFormat } from '../other-format.js';
 import type { SpacePin } from '../space/index.js';
 import { openIdentity, writeIdentity } from '../store-identity.js';
@@ -114,7 +121,7 @@ export const applyCheckpointExport = async (
   const reader = new ExportReader(file);
   try {
     reader.verify();
-    mkdirSync(directory, { recursive: true });
+    makeDirectory(directory);
     const lock = await ProcessLock.acquire(join(directory, 'LOCK'), (holder) =>
       unfit(directory, `it is in use by ${describeHolder(holder)}`),
     );

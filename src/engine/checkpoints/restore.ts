@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { TailraceError } from '../../errors/index.js';
-import { type Files, inaccessible } from '../../files/index.js';
+import { type Files, inaccessible, makeDirectory } from '../../files/index.js';
 import { writeIdentity } from '../store-identity.js';
 import { encodeSuperblock, type HeldState, superblockUnits, type TreeStore } from '../tree/index.js';
 
@@ -77,8 +77,8 @@ export function* usedRuns(
 
 const requireEmpty = (directory: string): void => {
   let names: string[];
+  makeDirectory(directory);
   try {
-    mkdirSync(directory, { recursive: true });
     names = readdirSync(directory);
   } catch (cause) {
     throw inaccessible(directory, cause);

@@ -1,8 +1,9 @@
-import { mkdirSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { realpathSync, statSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector';
 import { join, relative, resolve, sep } from 'node:path';
 import process from 'node:process';
 import { TailraceError } from '../../errors/index.js';
+import { makeDirectory } from '../../files/index.js';
 import { type HeapSummary, type MemoryOwners, type SampledProfile, summarise } from './heap-summary.js';
 
 /** Files that a dump has written. */
@@ -128,7 +129,7 @@ export class HeapProfiler implements Disposable {
     let root: string;
     let place: string;
     try {
-      mkdirSync(this.root, { recursive: true });
+      makeDirectory(this.root);
       root = realpathSync(this.root);
       place = realpathSync(resolve(root, directory));
       if (!statSync(place).isDirectory()) throw new Error('not a directory');

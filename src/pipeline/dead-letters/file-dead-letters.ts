@@ -1,6 +1,6 @@
-import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { inaccessible } from '../../files/index.js';
+import { inaccessible, makeDirectory } from '../../files/index.js';
 import {
   type DeadLetter,
   type DeadLetterTarget,
@@ -74,7 +74,7 @@ export class FileDeadLetters implements DeadLetterTarget {
 
   /** A line that a crash has torn is ended, so that the next one stands by itself. */
   async #open(): Promise<FileHandle> {
-    await mkdir(dirname(this.#path), { recursive: true });
+    makeDirectory(dirname(this.#path));
     const file = await open(this.#path, 'a+', 0o640);
     const { size } = await file.stat();
     const last = Buffer.alloc(1, '\n');

@@ -1,8 +1,15 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { crc32c } from '../../bytes/index.js';
 import { TailraceError } from '../../errors/index.js';
-import { describeHolder, inaccessible, nodeFiles, ProcessLock, replaceFile } from '../../files/index.js';
+import {
+  describeHolder,
+  inaccessible,
+  makeDirectory,
+  nodeFiles,
+  ProcessLock,
+  replaceFile,
+} from '../../files/index.js';
 import type { Position } from '../../kit/index.js';
 import { type Lease, owned } from './lease.js';
 import type { OffsetsStore, StoredOffset } from './offsets-store.js';
@@ -56,7 +63,7 @@ export class FileOffsetsStore implements OffsetsStore {
   }
 
   async own(pipeline: string): Promise<Lease> {
-    await this.#makeDirectory();
+    makeDirectory(this.#directory);
     const lock = await ProcessLock.acquire(this.#path(pipeline, 'lock'), (holder) =>
       owned(pipeline, describeHolder(holder)),
     );
@@ -103,21 +110,13 @@ export class FileOffsetsStore implements OffsetsStore {
 
   async #write(pipeline: string, offsets: readonly StoredOffset[]): Promise<void> {
     const path = this.#path(pipeline, 'json');
-    await this.#makeDirectory();
+    makeDirectory(this.#directory);
     try {
       await rm(`${path}.tmp`, { force: true });
       const content = `${JSON.stringify({ crc: checksum(offsets), offsets }, null, 1)}\n`;
       await replaceFile(nodeFiles, this.#directory, path, Buffer.from(content));
     } catch (cause) {
       throw inaccessible(path, cause);
-    }
-  }
-
-  async #makeDirectory(): Promise<void> {
-    try {
-      await mkdir(this.#directory, { recursive: true });
-    } catch (cause) {
-      throw inaccessible(this.#directory, cause);
     }
   }
 }
