@@ -111,9 +111,9 @@ export const pipelineSchema = {
   },
   limits: {
     creditBytes: {
-      doc: 'memory for changes on the way to each sink, at most',
-      format: 'byte-size',
-      default: 4 * 1024 * 1024,
+      doc: 'memory for changes on the way to each sink, at most; 0 = what suits the sink (4 MiB, postgres 8 MiB)',
+      format: 'byte-limit',
+      default: 0,
     },
     sharedBytes: {
       doc: 'memory for what several sinks read together; a sink further behind reads the source by itself',

@@ -1,4 +1,11 @@
-import { type Change, type Rejection, TailraceError, type Transaction } from '../../src/kit/index.js';
+import {
+  type Change,
+  type Rejection,
+  StringPutTransaction,
+  TailraceError,
+  type Transaction,
+} from '../../src/kit/index.js';
+import { BlockMemory } from './block-memory.js';
 import { changeDetails } from './change-details.js';
 import type { Connection } from './connection.js';
 import { CopyRows } from './copy-rows.js';
@@ -6,6 +13,7 @@ import type { FieldWriter } from './field-bytes.js';
 import { quoted, quotedTable, shownTable, type TableName } from './identifier.js';
 import type { EncodedBatch, Layout } from './layout.js';
 import { sqlStateOf } from './refusal.js';
+import { StringPutRows } from './string-put-rows.js';
 import { type Column, ensureTable } from './table-schema.js';
 import { type ByteColumn, isText, maxRowBytes } from './text-bytes.js';
 
@@ -27,10 +35,13 @@ export class Changelog implements Layout {
   readonly #options: ChangelogOptions;
   readonly #columns: readonly Column[];
   readonly #copy: string;
+  readonly #stringPuts: StringPutRows;
+  readonly #memory = new BlockMemory();
 
   constructor(options: ChangelogOptions) {
     this.#options = options;
     this.tables = [options.table];
+    this.#stringPuts = new StringPutRows(options.keys, options.values);
     this.target = `changelog ${shownTable(options.table)}`;
     this.#columns = [
       { name: 'seq', type: 'bigint', isRequired: true },
@@ -59,9 +70,11 @@ export class Changelog implements Layout {
   /** Hot; measured by bench `postgres-sink`. */
   encode(transactions: readonly Transaction[]): EncodedBatch {
     const rejections: Rejection[] = [];
-    const rows = new CopyRows(this.#columns.length);
+    const rows = new CopyRows(this.#columns.length, this.#memory);
     for (let transaction = 0; transaction < transactions.length; transaction++) {
-      const { first, last, changes } = transactions[transaction];
+      const one = transactions[transaction];
+      if (one instanceof StringPutTransaction && this.#stringPuts.add(rows, one)) continue;
+      const { first, last, changes } = one;
       for (let change = 0; change < changes.length; change++) {
         const reason = this.#refusalOf(changes[change]);
         if (reason !== undefined) rejections.push({ transaction, change, reason });
@@ -71,6 +84,7 @@ export class Changelog implements Layout {
     return {
       rejections,
       apply: async (connection) => connection.ahead({ statement: this.#copy, data: rows.take() }),
+      release: () => rows.release(),
     };
   }
 

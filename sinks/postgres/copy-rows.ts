@@ -1,3 +1,4 @@
+import type { BlockMemory } from './block-memory.js';
 import { FieldBytes } from './field-bytes.js';
 
 /**
@@ -9,10 +10,12 @@ import { FieldBytes } from './field-bytes.js';
  */
 export class CopyRows {
   readonly #columns: number;
-  readonly #bytes = new FieldBytes();
+  readonly #bytes: FieldBytes;
 
-  constructor(columns: number) {
+  /** @param memory of the blocks that `take` gives, until `release` */
+  constructor(columns: number, memory: BlockMemory) {
     this.#columns = columns;
+    this.#bytes = new FieldBytes(memory);
     this.#bytes.raw(start);
   }
 
@@ -26,6 +29,11 @@ export class CopyRows {
   take(): readonly Buffer[] {
     this.#bytes.int2(-1);
     return this.#bytes.take();
+  }
+
+  /** Nobody reads any more what was taken. */
+  release(): void {
+    this.#bytes.release();
   }
 }
 

@@ -1,3 +1,5 @@
+import { BlockMemory } from './block-memory.js';
+
 /**
  * Takes the values of rows, one after the other, in the order of their columns. A value is written as the binary format
  * of its type, after its length: as a field of COPY, an element of an array and a parameter alike.
@@ -27,10 +29,18 @@ export interface FieldWriter {
  */
 export class FieldBytes implements FieldWriter {
   readonly #blocks: Buffer[] = [];
+  readonly #memory: BlockMemory | undefined;
+  /** What came from the memory. */
+  readonly #borrowed: Buffer[] = [];
   #bytes: Buffer = Buffer.allocUnsafeSlow(firstBlockBytes);
   #length = 0;
   #blockBytes = firstBlockBytes;
   #takenBytes = 0;
+
+  /** @param memory where large blocks come from, to be given back by `release` */
+  constructor(memory?: BlockMemory) {
+    this.#memory = memory;
+  }
 
   /** Of everything that was written. */
   get byteLength(): number {
@@ -41,6 +51,11 @@ export class FieldBytes implements FieldWriter {
   take(): readonly Buffer[] {
     this.#endBlock();
     return this.#blocks;
+  }
+
+  /** Gives the memory back: nobody reads any more what `take` gave. */
+  release(): void {
+    this.#memory?.give(this.#borrowed.splice(0));
   }
 
   null(): void {
@@ -93,6 +108,22 @@ export class FieldBytes implements FieldWriter {
     this.#reserve(4);
     this.#int4(value.length);
     this.raw(value);
+  }
+
+  /** A part of `source` as a bytea or text. */
+  slice(source: Buffer, start: number, end: number): void {
+    const length = end - start;
+    if (length > largeBytes) {
+      this.bytes(source.subarray(start, end));
+      return;
+    }
+    this.#reserve(4 + length);
+    this.#int4(length);
+    const bytes = this.#bytes;
+    const at = this.#length;
+    if (length > shortBytes) source.copy(bytes, at, start, end);
+    else for (let i = 0; i < length; i++) bytes[at + i] = source[start + i];
+    this.#length = at + length;
   }
 
   /** Bytes that are whole fields already, or a part of one. */
@@ -172,13 +203,19 @@ export class FieldBytes implements FieldWriter {
     if (needed <= this.#bytes.length) return;
     this.#endBlock();
     // Each is larger than the one before: a few rows take little.
-    this.#blockBytes = Math.min(this.#blockBytes * 4, maxBlockBytes);
-    this.#bytes = Buffer.allocUnsafeSlow(Math.max(this.#blockBytes, more));
+    this.#blockBytes = Math.min(this.#blockBytes * 4, BlockMemory.blockBytes);
+    if (
+      this.#memory !== undefined &&
+      this.#blockBytes === BlockMemory.blockBytes &&
+      more <= this.#blockBytes
+    ) {
+      this.#bytes = this.#memory.take();
+      this.#borrowed.push(this.#bytes);
+    } else this.#bytes = Buffer.allocUnsafeSlow(Math.max(this.#blockBytes, more));
   }
 }
 
 const firstBlockBytes = 4 * 1024;
-const maxBlockBytes = 256 * 1024;
 /** From this on a value is a block of its own. */
 const largeBytes = 64 * 1024;
 /** What goes into one message at most: the server holds each whole. */

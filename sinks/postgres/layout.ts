@@ -24,4 +24,6 @@ export interface EncodedBatch {
    * one.
    */
   apply(connection: Connection): Promise<void>;
+  /** The server has all of it: the memory may be used for the next one. Not called while the connection may still read it. */
+  release?(): void;
 }

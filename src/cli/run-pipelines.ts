@@ -56,7 +56,7 @@ export const assemble = async (
     startAt: config.startAt,
     errors: config.errors,
     ...(snapshotMode(config) === 'when-needed' ? { stopsAt: needsSnapshot } : {}),
-    creditBytes: config.limits.creditBytes,
+    ...(config.limits.creditBytes === 0 ? {} : { creditBytes: config.limits.creditBytes }),
     sharedBytes: config.limits.sharedBytes,
     batch: { maxChanges: config.limits.batchChanges, maxBytes: config.limits.batchBytes },
     retry: {

@@ -69,6 +69,12 @@ export interface Sink extends AsyncDisposable {
    */
   readonly takesWholeBatches?: boolean;
   /**
+   * Memory for changes on their way to this sink, in bytes, where the pipeline file does not say (4 MiB without this);
+   * a write takes half of it at most. Larger writes pay where each costs the target much, smaller ones are kinder to
+   * the garbage collector.
+   */
+  readonly preferredCreditBytes?: number;
+  /**
    * Connects, fences every earlier claimant of this pipeline and reads the position. Called again after
    * `unknown` or a lost connection: then, if another process has claimed since this one did, it is refused and takes
    * nothing away from that one.

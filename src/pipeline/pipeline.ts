@@ -53,7 +53,7 @@ export interface PipelineOptions {
   readonly stopsAt?: (error: unknown) => boolean;
   readonly deadLetters?: DeadLetterTarget;
   readonly offsets?: OffsetsStore;
-  /** Memory for changes between the source and a sink, in bytes of their data and their objects; default 4 MiB. */
+  /** Memory for changes between the source and a sink, in bytes of their data and their objects; default what the sink prefers, or 4 MiB. */
   readonly creditBytes?: number;
   /** Memory for what several sinks read together, in bytes; one further behind reads by itself. Default 4 MiB. */
   readonly sharedBytes?: number;
@@ -266,7 +266,7 @@ export class Pipeline {
       makeDecoder: options.makeDecoder,
       startAt: options.startAt ?? 'beginning',
       undecodable: errors?.undecodable ?? 'fail',
-      creditBytes: options.creditBytes ?? defaultCreditBytes,
+      creditBytes: options.creditBytes ?? sink.preferredCreditBytes ?? defaultCreditBytes,
       pullLimit: {
         maxBatches: options.pullBatches ?? 250,
         maxBytes: options.pullBytes ?? 1024 * 1024,

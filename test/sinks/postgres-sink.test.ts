@@ -101,6 +101,34 @@ describe('the postgres sink', () => {
     ]);
   });
 
+  it.each(['text', 'bytea'] as const)(
+    'writes a batch of one SET like any other change, as %s',
+    async (type) => {
+      const sink = open({ keys: type, values: type });
+      const claim = await sink.claim(signal);
+      const value = 'ü'.repeat(50_000); // becomes a block of its own
+      for (const [key, content] of [
+        ['kü', 'v'],
+        ['', ''],
+        ['large', value],
+      ])
+        commands.run('SET', key, content);
+      const batch = await batches.take();
+      // The same changes again, as the decoder tells them of batches with more in them.
+      const further = batch.transactions.map((one) => ({
+        ...{ first: one.first + 100, last: one.last + 100, count: 1, bytes: one.bytes, undecodable: [] },
+        changes: one.changes.map((change) => ({ ...change, seq: change.seq + 100 })),
+      }));
+      const transactions = [...batch.transactions, ...further];
+      expect(await sink.write({ ...batch, transactions }, claim, signal)).toEqual({ kind: 'durable' });
+      const told = (from: number): Promise<unknown[]> =>
+        rows(`SELECT seq - ${from}, index, tx_first - ${from}, tx_last - ${from}, ns, op, type, key, field, value, score, ttl_at, details
+        FROM tailrace.changes WHERE seq >= ${from} AND seq < ${from} + 100 ORDER BY seq`);
+      expect(await told(0)).toHaveLength(3);
+      expect(await told(100)).toEqual(await told(0));
+    },
+  );
+
   it.each([
     ['COMMIT was carried out', true],
     ['nothing was', false],
