@@ -7,6 +7,7 @@ import type { DataIterator, DataRange, Snapshot } from './engine-api.js';
 import { LayeredIterator } from './layered-iterator.js';
 import { Layers } from './layers.js';
 import { MemtableGroup } from './memtable/index.js';
+import { runInSlices } from './run-in-slices.js';
 import { type HeldState, type TreeState, TreeStore, type TreeStoreOptions } from './tree/index.js';
 
 export interface StoreDataOptions {
@@ -188,7 +189,7 @@ export class StoreData {
     groups[0].freeze(sequence);
     this.#appliedBytes = 0;
     this.#measureAt = 0;
-    this.#layers = new Layers([new MemtableGroup(true), ...groups], trees, state);
+    this.#layers = new Layers([new MemtableGroup(true, groups[0]), ...groups], trees, state);
     this.#flushSoon();
   }
 
@@ -317,8 +318,9 @@ export class StoreData {
       const oldest = this.#layers.groups.at(-1);
       if (oldest === undefined || !oldest.isFrozen) return;
       const trees = this.#layers.trees ?? (await this.#createTrees());
+      await runInSlices(oldest.settling(), () => this.#sliceMs);
       await trees.advance(oldest.changes(), oldest.lastSequence, {
-        sliceMs: () => (this.#isBehind ? hurriedSliceMs : sliceMs),
+        sliceMs: () => this.#sliceMs,
         beforeSwitch: () => hooks.syncLog(oldest.lastSequence),
         onSwitch: (state) => {
           const groups = this.#layers.groups.filter((group) => group !== oldest);
@@ -330,9 +332,9 @@ export class StoreData {
     }
   }
 
-  /** More has gathered behind what is being flushed: writers will have to wait soon. */
-  get #isBehind(): boolean {
-    return this.#layers.frozenBytes > 1.5 * this.#options.memtableBytes;
+  get #sliceMs(): number {
+    // More has gathered behind what is being flushed: writers will have to wait soon.
+    return this.#layers.frozenBytes > 1.5 * this.#options.memtableBytes ? hurriedSliceMs : sliceMs;
   }
 
   async #createTrees(): Promise<TreeStore> {

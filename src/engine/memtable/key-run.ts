@@ -1,13 +1,5 @@
 import { digestOf, type NodeTable } from './node-table.js';
-
-/** A key that is searched for, on its way down the index. */
-export interface WantedKey {
-  bytes: Uint8Array;
-  start: number;
-  end: number;
-  /** How many first bytes it is known to share with the first key of the run that is searched next. */
-  shared: number;
-}
+import type { WantedKey } from './wanted-key.js';
 
 /**
  * Node ids in key order. Beside each id stands a digest: the four bytes of its key that follow the prefix that all
@@ -24,17 +16,32 @@ export class KeyRun {
   #insertedAt = -1;
   /** Distance between the places of the last two inserts: 0 when keys come in descending order, 1 in ascending. */
   #distance = Number.NaN;
+  /** How many inserts in a row had this distance. */
+  #inARow = 0;
 
   constructor(nodes: NodeTable) {
     this.#nodes = nodes;
+  }
+
+  /** A run of nodes whose keys ascend. */
+  static of(nodes: NodeTable, ids: Int32Array): KeyRun {
+    const run = new KeyRun(nodes);
+    for (let i = 0; i < ids.length; i++) run.#entries[i * 2 + 1] = ids[i];
+    run.length = ids.length;
+    const first = run.#firstBytes(ids[0]);
+    run.#usePrefix(first.subarray(0, nodes.sharedBytes(ids[ids.length - 1], first)));
+    return run;
   }
 
   idAt(at: number): number {
     return this.#entries[at * 2 + 1];
   }
 
-  /** First place whose key is greater than the wanted one, or, unless `skipsEqual`, not less. */
-  search(wanted: WantedKey, skipsEqual: boolean): number {
+  /**
+   * First place whose key is greater than the wanted one, or, unless `skipsEqual`, not less. It is known to be `from`
+   * or behind.
+   */
+  search(wanted: WantedKey, skipsEqual: boolean, from = 0): number {
     const { bytes, start, end } = wanted;
     const prefix = this.#prefix;
     let at = Math.min(wanted.shared, prefix.length);
@@ -42,8 +49,9 @@ export class KeyRun {
     wanted.shared = at;
     if (at < prefix.length) return start + at < end && bytes[start + at] > prefix[at] ? this.length : 0;
     const digest = digestOf(bytes, start + at, end);
+    wanted.digest = digest;
     const entries = this.#entries;
-    let low = 0;
+    let low = from;
     let high = this.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
@@ -58,13 +66,21 @@ export class KeyRun {
     return low;
   }
 
-  insert(at: number, id: number): void {
+  /** Adds a node; `wanted` is its key if that was searched here just now. */
+  insert(at: number, id: number, wanted?: WantedKey): void {
     if (this.length * 2 === this.#entries.length) this.#grow();
-    this.#entries.copyWithin(at * 2 + 2, at * 2, this.length * 2);
+    if (at < this.length) this.#entries.copyWithin(at * 2 + 2, at * 2, this.length * 2);
     if (this.length++ === 0) this.#prefix = this.#firstBytes(id);
-    this.#distance = at - this.#insertedAt;
+    const distance = at - this.#insertedAt;
+    this.#inARow = distance === this.#distance ? this.#inARow + 1 : 1;
+    this.#distance = distance;
     this.#insertedAt = at;
-    this.replace(at, id);
+    if (wanted === undefined || wanted.shared < this.#prefix.length) {
+      this.replace(at, id);
+      return;
+    }
+    this.#entries[at * 2] = wanted.digest;
+    this.#entries[at * 2 + 1] = id;
   }
 
   /** Puts another node in place of one. */
@@ -88,8 +104,9 @@ export class KeyRun {
     const upper = new KeyRun(this.#nodes);
     const { length } = this;
     let keep = length >>> 1;
-    if (this.#distance === 0) keep = Math.max(1, this.#insertedAt);
-    else if (this.#distance === 1) keep = Math.min(length - 1, this.#insertedAt + 1);
+    if (this.#inARow >= inOrder && this.#distance === 0) keep = Math.max(1, this.#insertedAt);
+    else if (this.#inARow >= inOrder && this.#distance === 1)
+      keep = Math.min(length - 1, this.#insertedAt + 1);
     upper.#entries.set(this.#entries.subarray(keep * 2, length * 2));
     upper.length = length - keep;
     upper.#prefix = this.#prefix;
@@ -128,6 +145,8 @@ export class KeyRun {
 
 /** At so many ids a run is split, except the one at the root. */
 export const runCapacity = 128;
+/** After so many inserts side by side more of them are expected there. */
+const inOrder = 16;
 /** Longer ones are not worth a copy: then digests tie, and keys themselves are compared. */
 const maxPrefixBytes = 256;
 const noBytes = new Uint8Array(0);

@@ -13,9 +13,14 @@ export class MemtableGroup {
   readonly #snapshots = new Map<number, number>();
   #lastSequence = -1;
 
-  /** @param hidesOlder whether data lies below: deletions must then be kept */
-  constructor(hidesOlder: boolean) {
-    this.tables = columnFamilyNames.map(() => new Memtable(this.#snapshots, hidesOlder));
+  /**
+   * @param hidesOlder whether data lies below: deletions must then be kept
+   * @param previous the group before: what was read of it by ranges will be so of this one
+   */
+  constructor(hidesOlder: boolean, previous?: MemtableGroup) {
+    this.tables = columnFamilyNames.map(
+      (_, id) => new Memtable(this.#snapshots, hidesOlder, previous?.tables[id].isOrderAsked),
+    );
   }
 
   /** Last sequence number in it, once it is frozen. */
@@ -65,6 +70,11 @@ export class MemtableGroup {
     }
     this.#snapshots.delete(sequence);
     for (const table of this.tables) table.prune();
+  }
+
+  /** Brings all keys in order, which `changes` otherwise does at once: in steps of about a millisecond. */
+  *settling(): Generator<undefined, void> {
+    for (const table of this.tables) yield* table.settling();
   }
 
   /** What a flush merges into the trees, by column family. */

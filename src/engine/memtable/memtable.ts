@@ -1,8 +1,10 @@
 import { compareBytes } from '../../bytes/index.js';
 import { Arena, offsetOf } from './arena.js';
 import { DeletedRanges } from './deleted-ranges.js';
+import { NodeOrder } from './node-order.js';
+import { hashKey, NodeSlots } from './node-slots.js';
 import { NodeTable, noAddress, recordBytes } from './node-table.js';
-import { OrderedIndex, OrderedPlace } from './ordered-index.js';
+import { OrderedPlace } from './ordered-index.js';
 
 /** An older value of a key that an open snapshot may still read. */
 interface Version {
@@ -22,22 +24,20 @@ export type Found = Buffer | 'deleted' | undefined;
  * A hash table answers point reads; an ordered index answers ranges. Without an open snapshot an overwrite replaces
  * the value in place; with one, the older version is kept until no snapshot sees it.
  *
- * A memtable that lies over older data (`hidesOlder`) keeps deletions: a deleted key stays as a tombstone, a deleted
- * range in a list. What is put after a range was deleted is found before the list is asked. One with nothing below
- * it removes what is deleted.
+ * A deleted key stays as a tombstone: removing it from the order would cost more than keeping it. In a memtable that
+ * lies over older data (`hidesOlder`) so does a key that it does not have, and a deleted range stays in a list; what is
+ * put after a range was deleted is found before the list is asked.
  *
  * Synchronous and single-threaded. Hot: bench `engine-write`.
  */
 export class Memtable {
   readonly #arena = new Arena();
   readonly #nodes = new NodeTable(this.#arena);
-  readonly #order = new OrderedIndex(this.#nodes);
-  /** Node id + 1 by hash slot; 0 = empty. Linear probing; deletions shift followers back. */
-  #slots = new Uint32Array(1024);
-  #count = 0;
+  readonly #slots = new NodeSlots(this.#nodes);
+  readonly #order: NodeOrder;
   /** Older versions, newest first, of the nodes that have any. */
   readonly #history = new Map<number, Version[]>();
-  /** Nodes whose newest version is a delete that some snapshot does not see. */
+  /** Nodes in a deleted range that some snapshot still sees. */
   readonly #tombstones = new Set<number>();
   /** Sequence numbers of the open snapshots, each with how many share it. */
   readonly #snapshots: ReadonlyMap<number, number>;
@@ -49,7 +49,9 @@ export class Memtable {
   #isFrozen = false;
   #deletedCount = 0;
 
-  constructor(snapshots: ReadonlyMap<number, number>, hidesOlder: boolean) {
+  /** @param keepsOrder whether ranges of it will be read, as far as is known */
+  constructor(snapshots: ReadonlyMap<number, number>, hidesOlder: boolean, keepsOrder = false) {
+    this.#order = new NodeOrder(this.#nodes, keepsOrder);
     this.#snapshots = snapshots;
     this.#hidesOlder = hidesOlder;
   }
@@ -61,22 +63,22 @@ export class Memtable {
 
   /** Keys, those that only snapshots still see and those that are deleted included. */
   get count(): number {
-    return this.#count;
+    return this.#slots.count;
   }
 
   /** About how many entries it adds to what lies below: a key that it deletes is one less there, most of the time. */
   get addedEntries(): number {
-    return this.#count - (this.#hidesOlder ? 2 : 1) * this.#deletedCount;
+    return this.#slots.count - (this.#hidesOlder ? 2 : 1) * this.#deletedCount;
   }
 
   /** True when neither a key nor a deletion is in it. */
   get isEmpty(): boolean {
-    return this.#count === 0 && this.deletedRanges.isEmpty;
+    return this.#slots.count === 0 && this.deletedRanges.isEmpty;
   }
 
   /** Bytes that keys, values and their places take. */
   get usedBytes(): number {
-    return this.#arena.usedBytes + this.#count * (recordBytes + indexBytesPerNode);
+    return this.#arena.usedBytes + this.#slots.count * (recordBytes + indexBytesPerNode);
   }
 
   /** Memory in bytes: what is reserved, not only what is used. */
@@ -96,8 +98,8 @@ export class Memtable {
   ): void {
     this.version++;
     const nodes = this.#nodes;
-    const hash = hashBytes(bytes, keyStart, keyEnd);
-    let node = this.#find(hash, bytes, keyStart, keyEnd);
+    const hash = hashKey(bytes, keyStart, keyEnd);
+    let node = this.#slots.find(hash, bytes, keyStart, keyEnd);
     if (node < 0) {
       node = this.#addNode(hash, bytes, keyStart, keyEnd);
     } else {
@@ -117,10 +119,10 @@ export class Memtable {
 
   delete(bytes: Uint8Array, keyStart: number, keyEnd: number, sequence: number): void {
     this.version++;
-    const hash = hashBytes(bytes, keyStart, keyEnd);
-    const node = this.#find(hash, bytes, keyStart, keyEnd);
+    const hash = hashKey(bytes, keyStart, keyEnd);
+    const node = this.#slots.find(hash, bytes, keyStart, keyEnd);
     if (node >= 0) {
-      this.#deleteNode(node, sequence, this.#hidesOlder);
+      this.#deleteNode(node, sequence, true);
     } else if (this.#hidesOlder) {
       const added = this.#addNode(hash, bytes, keyStart, keyEnd);
       this.#nodes.setState(added, sequence, true);
@@ -158,12 +160,22 @@ export class Memtable {
 
   /** What a reader at `sequence` sees of a key. Borrowed until the next write. */
   find(key: Uint8Array, sequence: number): Found {
-    if (this.#count > 0) {
-      const node = this.#find(hashBytes(key, 0, key.length), key, 0, key.length);
+    if (this.#slots.count > 0) {
+      const node = this.#slots.find(hashKey(key, 0, key.length), key, 0, key.length);
       const found = node < 0 ? undefined : this.valueAt(node, sequence);
       if (found !== undefined) return found;
     }
     return this.deletedRanges.at(key, 0, key.length, sequence) === undefined ? undefined : 'deleted';
+  }
+
+  /** True when ranges of it were read. */
+  get isOrderAsked(): boolean {
+    return this.#order.isAsked;
+  }
+
+  /** Brings all keys in order, as who walks them needs it: in steps of about a millisecond, once it is frozen. */
+  settling(): Generator<undefined, void> {
+    return this.#order.settling();
   }
 
   /** Drops the versions that no open snapshot sees any more. */
@@ -303,85 +315,31 @@ export class Memtable {
   }
 
   #addNode(hash: number, bytes: Uint8Array, keyStart: number, keyEnd: number): number {
-    const node = this.#nodes.add(hash, bytes, keyStart, keyEnd);
-    this.#count++;
-    if (this.#count * 2 > this.#slots.length) this.#growSlots();
-    this.#claimSlot(node);
-    this.#order.insert(node, bytes, keyStart, keyEnd);
+    const node = this.#nodes.add(bytes, keyStart, keyEnd);
+    this.#slots.add(hash, node);
+    this.#order.add(node);
     return node;
   }
 
   #removeNode(node: number): void {
     const key = this.#nodes.keyOf(node);
     this.#order.remove(node, key, 0, key.length);
-    this.#releaseSlot(node);
+    this.#slots.remove(hashKey(key, 0, key.length), node);
     this.#releaseValue(node);
     if (this.#nodes.isDeleted(node)) this.#deletedCount--;
     this.#nodes.remove(node);
-    this.#count--;
   }
 
   #clear(): void {
     this.#arena.clear();
     this.#order.clear();
     this.#nodes.clear();
-    this.#slots = new Uint32Array(1024);
-    this.#count = 0;
+    this.#slots.clear();
     this.#deletedCount = 0;
     this.#history.clear();
     this.#tombstones.clear();
   }
-
-  #find(hash: number, bytes: Uint8Array, start: number, end: number): number {
-    const mask = this.#slots.length - 1;
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const node = this.#slots[slot] - 1;
-      if (node < 0 || this.#nodes.hasKey(node, hash, bytes, start, end)) return node;
-    }
-  }
-
-  #claimSlot(node: number): void {
-    const mask = this.#slots.length - 1;
-    let slot = this.#nodes.hashOf(node) & mask;
-    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
-    this.#slots[slot] = node + 1;
-  }
-
-  #releaseSlot(node: number): void {
-    const slots = this.#slots;
-    const mask = slots.length - 1;
-    let hole = this.#nodes.hashOf(node) & mask;
-    while (slots[hole] !== node + 1) hole = (hole + 1) & mask;
-    // Entries behind the hole move up unless that would put them before their home slot.
-    for (let slot = (hole + 1) & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
-      const home = this.#nodes.hashOf(slots[slot] - 1) & mask;
-      if (((slot - home) & mask) >= ((slot - hole) & mask)) {
-        slots[hole] = slots[slot];
-        hole = slot;
-      }
-    }
-    slots[hole] = 0;
-  }
-
-  #growSlots(): void {
-    const old = this.#slots;
-    this.#slots = new Uint32Array(old.length * 2);
-    for (const entry of old) if (entry !== 0) this.#claimSlot(entry - 1);
-  }
 }
-
-const hashBytes = (bytes: Uint8Array, start: number, end: number): number => {
-  let hash = 0x811c9dc5 ^ (end - start);
-  let i = start;
-  for (const last = end - 3; i < last; i += 4) {
-    const word = bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24);
-    hash = Math.imul(hash ^ word, 0x9e3779b1);
-    hash ^= hash >>> 15;
-  }
-  for (; i < end; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 13), 0x85ebca6b);
-  return (hash ^ (hash >>> 16)) >>> 0;
-};
 
 /** Where the parts of a node lie; one view serves many nodes. */
 export interface NodeView {

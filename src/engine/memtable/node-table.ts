@@ -1,18 +1,19 @@
 import { type Arena, offsetOf } from './arena.js';
+import type { WantedKey } from './wanted-key.js';
 
 /**
  * The nodes of a memtable by their ids: small numbers, given again when a node is gone. Keys and values lie in an
  * arena. A node's record is within one cache line, for each access to another one is what a lookup mostly costs:
  *
- *   0      4             8            12              16             20           24         32
- *   | hash | key address | key length | value address | value length | is deleted | sequence |
- *     u32    u32           u32          u32             u32            u32          f64
+ *   0             4            8               12             16           20       24         32
+ *   | key address | key length | value address | value length | is deleted | unused | sequence |
+ *     i32           i32          i32             i32            i32                   f64
  *
  * Hot: benches `engine-write`, `server`.
  */
 export class NodeTable {
   readonly #arena: Arena;
-  #words = new Uint32Array(firstCapacity * recordWords);
+  #words = new Int32Array(firstCapacity * recordWords);
   /** The same memory. */
   #doubles = new Float64Array(this.#words.buffer);
   /** One more than the highest id that was ever given. */
@@ -28,14 +29,13 @@ export class NodeTable {
   }
 
   /** A new node with a copy of a key, without a value. */
-  add(hash: number, bytes: Uint8Array, start: number, end: number): number {
+  add(bytes: Uint8Array, start: number, end: number): number {
     const node = this.#spare.pop() ?? this.#end++;
     if (node * recordWords >= this.#words.length) this.#grow();
     const address = this.#arena.allocate(end - start);
     this.#arena.write(address, bytes, start, end);
     const at = node * recordWords;
     const words = this.#words;
-    words[at + word.hash] = hash;
     words[at + word.keyAddress] = address;
     words[at + word.keyLength] = end - start;
     words[at + word.valueAddress] = noAddress;
@@ -53,10 +53,6 @@ export class NodeTable {
   clear(): void {
     this.#end = 0;
     this.#spare.length = 0;
-  }
-
-  hashOf(node: number): number {
-    return this.#field(node, word.hash);
   }
 
   keyAddressOf(node: number): number {
@@ -99,11 +95,11 @@ export class NodeTable {
   // What follows compares keys.
 
   /** True when the node has this key. */
-  hasKey(node: number, hash: number, bytes: Uint8Array, start: number, end: number): boolean {
+  hasKey(node: number, bytes: Uint8Array, start: number, end: number): boolean {
     const at = node * recordWords;
     const words = this.#words;
     const length = end - start;
-    if (words[at + word.hash] !== hash || words[at + word.keyLength] !== length) return false;
+    if (words[at + word.keyLength] !== length) return false;
     const address = words[at + word.keyAddress];
     const chunk = this.#arena.chunkOf(address);
     const offset = offsetOf(address);
@@ -132,6 +128,23 @@ export class NodeTable {
     return length - other;
   }
 
+  /** Orders the keys of two nodes. */
+  compareNodes(node: number, other: number): number {
+    const address = this.#field(node, word.keyAddress);
+    const start = offsetOf(address);
+    const end = start + this.#field(node, word.keyLength);
+    return this.compare(this.#arena.chunkOf(address), start, end, other, 0);
+  }
+
+  /** Where a node's key lies; nothing of it is known yet. */
+  readKey(node: number, into: WantedKey): void {
+    const address = this.#field(node, word.keyAddress);
+    into.bytes = this.#arena.chunkOf(address);
+    into.start = offsetOf(address);
+    into.end = into.start + this.#field(node, word.keyLength);
+    into.shared = 0;
+  }
+
   /** How many first bytes a node's key has in common with a byte string. */
   sharedBytes(node: number, bytes: Uint8Array): number {
     const address = this.#field(node, word.keyAddress);
@@ -155,7 +168,7 @@ export class NodeTable {
   }
 
   #grow(): void {
-    const words = new Uint32Array(this.#words.length * 2);
+    const words = new Int32Array(this.#words.length * 2);
     words.set(this.#words);
     this.#words = words;
     this.#doubles = new Float64Array(words.buffer);
@@ -173,10 +186,10 @@ export const digestOf = (bytes: Uint8Array, at: number, end: number): number => 
 };
 
 /** Where a node has no value. */
-export const noAddress = 0xffffffff;
+export const noAddress = -1;
 
 /** Places in a record, counted in words of 4 bytes. */
-const word = { hash: 0, keyAddress: 1, keyLength: 2, valueAddress: 3, valueLength: 4, isDeleted: 5 } as const;
+const word = { keyAddress: 0, keyLength: 1, valueAddress: 2, valueLength: 3, isDeleted: 4 } as const;
 export const recordBytes = 32;
 const recordWords = recordBytes / 4;
 const recordDoubles = recordBytes / 8;

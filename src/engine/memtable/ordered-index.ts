@@ -1,17 +1,16 @@
-import { KeyRun, runCapacity, type WantedKey } from './key-run.js';
+import { KeyRun, runCapacity } from './key-run.js';
 import type { NodeTable } from './node-table.js';
+import type { WantedKey } from './wanted-key.js';
 
 /**
  * Node ids in key order: leaves of ids, branches of leaves, and one root of branches, which may be of any size. Each
  * level finds its way by a `KeyRun` of the first keys of what lies below.
  */
 export class OrderedIndex {
-  /** Grows with every change of the order, so that iterators notice. */
-  version = 0;
   readonly #nodes: NodeTable;
   #root: Branch<Branch<KeyRun>>;
   #leaves = 0;
-  readonly #wanted: WantedKey = { bytes: new Uint8Array(0), start: 0, end: 0, shared: 0 };
+  readonly #wanted: WantedKey = { bytes: new Uint8Array(0), start: 0, end: 0, shared: 0, digest: 0 };
   readonly #place = new OrderedPlace();
 
   constructor(nodes: NodeTable) {
@@ -19,12 +18,40 @@ export class OrderedIndex {
     this.#root = new Branch(new KeyRun(nodes), []);
   }
 
-  /** Adds a node that is not in the index; the bytes are its key. */
-  insert(id: number, bytes: Uint8Array, start: number, end: number): void {
-    this.version++;
-    const root = this.#root;
+  /** Adds nodes that are not in the index, `ids` from `from` to `to`, whose keys ascend. */
+  insertAscending(ids: Int32Array, from: number, to: number): void {
     const place = this.#place;
-    this.#locate(bytes, start, end, place);
+    let isPlaced = false;
+    for (let i = from; i < to; i++) {
+      this.#nodes.readKey(ids[i], this.#wanted);
+      if (!isPlaced || !this.#locateInLeaf(place)) this.#locate(place);
+      isPlaced = true;
+      if (to - i >= fewestAppended && this.#isEnd(place)) {
+        for (; to - i >= fewestAppended; i += appendedTogether)
+          this.#append(KeyRun.of(this.#nodes, ids.subarray(i, Math.min(to, i + appendedTogether))));
+        isPlaced = false;
+        i--;
+        continue;
+      }
+      this.#insertAt(place, ids[i]);
+    }
+  }
+
+  /** Adds a leaf behind all others. */
+  #append(leaf: KeyRun): void {
+    const root = this.#root;
+    const { children } = root;
+    let last = children[children.length - 1];
+    if (last === undefined || last.children.length === runCapacity - 1) {
+      last = new Branch(new KeyRun(this.#nodes), []);
+      root.add(children.length, last, leaf.idAt(0));
+    }
+    last.add(last.children.length, leaf, leaf.idAt(0));
+    this.#leaves++;
+  }
+
+  #insertAt(place: OrderedPlace, id: number): void {
+    const root = this.#root;
     if (place.run === undefined) {
       const leaf = new KeyRun(this.#nodes);
       leaf.insert(0, id);
@@ -33,11 +60,12 @@ export class OrderedIndex {
       this.#leaves = 1;
       return;
     }
-    place.run.insert(place.at, id);
+    place.run.insert(place.at, id, this.#wanted);
     if (place.at === 0) this.#renewFirst(place);
     if (place.run.length < runCapacity) return;
     const branch = root.children[place.branch];
     const upper = place.run.split();
+    place.run = undefined;
     branch.add(place.leaf + 1, upper, upper.idAt(0));
     this.#leaves++;
     if (branch.children.length < runCapacity) return;
@@ -47,9 +75,9 @@ export class OrderedIndex {
 
   /** Removes a node; the bytes are its key. */
   remove(id: number, bytes: Uint8Array, start: number, end: number): void {
-    this.version++;
     const place = this.#place;
-    this.#locate(bytes, start, end, place);
+    this.#want(bytes, start, end);
+    this.#locate(place);
     const { run } = place;
     if (run === undefined || run.idAt(place.at) !== id)
       throw new RangeError('the node is not in the ordered index');
@@ -66,14 +94,14 @@ export class OrderedIndex {
   }
 
   clear(): void {
-    this.version++;
     this.#root = new Branch(new KeyRun(this.#nodes), []);
     this.#leaves = 0;
   }
 
   /** Place of the first node whose key is not less. */
   seek(key: Uint8Array, place: OrderedPlace): void {
-    this.#locate(key, 0, key.length, place);
+    this.#want(key, 0, key.length);
+    this.#locate(place);
     if (place.run !== undefined && place.at === place.run.length) this.#toNextLeaf(place);
   }
 
@@ -111,12 +139,17 @@ export class OrderedIndex {
     return this.#leaves * runCapacity * 8;
   }
 
-  /** The place in the leaf where the key belongs: that of the first key there which is not less. */
-  #locate(bytes: Uint8Array, start: number, end: number, place: OrderedPlace): void {
+  #want(bytes: Uint8Array, start: number, end: number): void {
     const wanted = this.#wanted;
     wanted.bytes = bytes;
     wanted.start = start;
     wanted.end = end;
+    wanted.shared = 0;
+  }
+
+  /** The place in the leaf where the wanted key belongs: that of the first key there which is not less. */
+  #locate(place: OrderedPlace): void {
+    const wanted = this.#wanted;
     wanted.shared = 0;
     const root = this.#root;
     place.branch = Math.max(0, root.firsts.search(wanted, true) - 1);
@@ -124,6 +157,24 @@ export class OrderedIndex {
     place.leaf = branch === undefined ? 0 : Math.max(0, branch.firsts.search(wanted, true) - 1);
     place.run = branch?.children[place.leaf];
     place.at = place.run?.search(wanted, false) ?? 0;
+  }
+
+  /** As `#locate` for a key behind the place; false when it may belong to another leaf. */
+  #locateInLeaf(place: OrderedPlace): boolean {
+    const { run } = place;
+    if (run === undefined) return false;
+    place.at = run.search(this.#wanted, false, place.at);
+    // Behind the last key of the leaf it may belong to the next one.
+    return place.at < run.length || this.#isEnd(place);
+  }
+
+  /** True behind the last node. */
+  #isEnd({ run, branch, leaf, at }: OrderedPlace): boolean {
+    if (run === undefined) return true;
+    const { children } = this.#root;
+    return (
+      at === run.length && branch === children.length - 1 && leaf === children[branch].children.length - 1
+    );
   }
 
   #toNextLeaf(place: OrderedPlace): void {
@@ -187,3 +238,8 @@ class Branch<Child> {
     return new Branch(firsts, this.children.splice(this.firsts.length));
   }
 }
+
+/** Nodes that make a leaf when they come in order, which leaves room for others. */
+const appendedTogether = 112;
+/** Fewer nodes than that rather fill up the last leaf. */
+const fewestAppended = 32;

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isTailraceError } from '../../errors/index.js';
 import type { Files } from '../../files/index.js';
+import { runInSlices } from '../run-in-slices.js';
 import {
   maxUnits,
   readSpace,
@@ -347,21 +347,4 @@ const requireFitting = (file: DataFile, superblock: Superblock, options: TreeSto
       file.path,
       `the data file has ${superblock.roots.length} column families, this version ${options.columnFamilies}`,
     );
-};
-
-/** Drives a generator to its end, giving way to others after each slice. */
-const runInSlices = async <Result>(
-  work: Generator<undefined, Result>,
-  sliceMs: () => number,
-  between: () => Promise<void>,
-): Promise<Result> => {
-  for (;;) {
-    const deadline = performance.now() + sliceMs();
-    do {
-      const step = work.next();
-      if (step.done) return step.value;
-    } while (performance.now() < deadline);
-    await between();
-    await nextTurn();
-  }
 };

@@ -22,13 +22,15 @@ const expectSame = (table: Memtable, model: ReadonlyMap<string, number>, random:
   const cursor = new MemtableCursor(table, 1);
   const found: string[] = [];
   for (cursor.seekFirst(); cursor.valid; cursor.next()) {
+    if (cursor.isDeleted) continue;
     const key = latin1(cursor.key());
     found.push(key);
     if (latin1(cursor.value()) !== `${model.get(key)}`) throw new Error(`the value of ${key} is another one`);
   }
   expect(found).toEqual(keys);
   found.length = 0;
-  for (cursor.seekLast(); cursor.valid; cursor.previous()) found.push(latin1(cursor.key()));
+  for (cursor.seekLast(); cursor.valid; cursor.previous())
+    if (!cursor.isDeleted) found.push(latin1(cursor.key()));
   expect(found.reverse()).toEqual(keys);
   for (let i = 0; i < 60; i++) {
     const near = keys[random.below(keys.length + 1)] ?? '\xff\xff';
@@ -36,8 +38,10 @@ const expectSame = (table: Memtable, model: ReadonlyMap<string, number>, random:
     const at = keys.findIndex((key) => key >= wanted);
     const [next, previous] = at < 0 ? [undefined, keys.at(-1)] : [keys[at], keys[at - 1]];
     cursor.seek(bytesOf(wanted));
+    while (cursor.valid && cursor.isDeleted) cursor.next();
     expect(cursor.valid ? latin1(cursor.key()) : undefined).toBe(next);
     cursor.seekBefore(bytesOf(wanted), false);
+    while (cursor.valid && cursor.isDeleted) cursor.previous();
     expect(cursor.valid ? latin1(cursor.key()) : undefined).toBe(previous);
   }
 };
@@ -85,7 +89,53 @@ describe('memtable', () => {
     }
     for (const key of model.keys()) remove(table, key);
     expectSame(table, new Map(), random);
-    expect(table.isEmpty).toBe(true);
+    expect(table.addedEntries).toBe(0);
+  });
+
+  it('brings keys in order whenever and however often that is asked for', () => {
+    const random = SeededRandom.fromEnvironment('order of a memtable');
+    const table = new Memtable(new Map(), false);
+    const cursor = new MemtableCursor(table, 1);
+    const model = new Map<string, number>();
+    const count = 20_000;
+    // Never asked, and so all at once; then after every few; then after so many that they are brought in on the way.
+    for (const [writes, asks] of [
+      [count, 1],
+      [20, 150],
+      [count / 2, 2],
+    ]) {
+      for (let ask = 0; ask < asks; ask++) {
+        for (let i = 0; i < writes; i++) {
+          const key = String(random.below(count * 4)).padStart(ask % 3 === 0 ? 9 : 3, '0');
+          put(table, key, i);
+          model.set(key, i);
+        }
+        const wanted = String(random.below(count * 4));
+        cursor.seek(bytesOf(wanted));
+        if (ask % 50 !== 0) continue;
+        const found = cursor.valid ? latin1(cursor.key()) : undefined;
+        expect(found).toBe(sortedKeys(model).find((key) => key >= wanted));
+      }
+      expectSame(table, model, random);
+    }
+  });
+
+  it('is brought in order step by step, and at once for who asks meanwhile', () => {
+    for (const stepsBeforeAsking of [0, 5, 1_000]) {
+      const table = new Memtable(new Map(), true);
+      const count = 40_000;
+      for (let i = 0; i < count; i++) put(table, String((i * 7_919) % count).padStart(8, '0'), i);
+      table.freeze();
+      const settling = table.settling();
+      for (let i = 0; i < stepsBeforeAsking && !settling.next().done; i++);
+      const cursor = new MemtableCursor(table, 1);
+      let at = 0;
+      for (cursor.seekFirst(); cursor.valid; cursor.next()) if (Number(latin1(cursor.key())) !== at++) break;
+      while (!settling.next().done);
+      for (cursor.seekLast(); cursor.valid; cursor.previous())
+        if (Number(latin1(cursor.key())) !== --at) break;
+      expect(at).toBe(0);
+    }
   });
 
   it('goes back to a marked place when it is merged', () => {

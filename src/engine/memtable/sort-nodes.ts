@@ -1,0 +1,102 @@
+import type { NodeTable } from './node-table.js';
+
+/**
+ * Sorts node ids by their keys, in place, in steps of about a millisecond: by the eight bytes behind the prefix that
+ * all have in common (a radix sort, which looks at each key itself only once), then those that are the same there by
+ * what follows. Hot: benches `engine-write`, `server`.
+ */
+export const sortNodes = (nodes: NodeTable, ids: Int32Array): Generator<undefined, void> =>
+  sortBehind(nodes, ids, 0, 0);
+
+/** Sorts nodes whose keys are the same in the first `from` bytes, apart from those that end there. */
+function* sortBehind(
+  nodes: NodeTable,
+  ids: Int32Array,
+  from: number,
+  depth: number,
+): Generator<undefined, void> {
+  const { length } = ids;
+  if (length <= fewNodes) {
+    insertionSort(nodes, ids);
+    return;
+  }
+  if (depth === maxDepth) {
+    ids.sort((a, b) => nodes.compareNodes(a, b));
+    return;
+  }
+  const shared = Math.max(from, yield* sharedByAll(nodes, ids));
+  const high = new Int32Array(length);
+  const low = new Int32Array(length);
+  for (let i = 0; i < length; i++) {
+    high[i] = nodes.digest(ids[i], shared);
+    low[i] = nodes.digest(ids[i], shared + digestBytes);
+    if (i % keysAStep === keysAStep - 1) yield;
+  }
+  let order = new Uint32Array(length);
+  for (let i = 0; i < length; i++) order[i] = i;
+  let spare = new Uint32Array(length);
+  for (const words of [low, high]) {
+    for (let shift = 0; shift < 32; shift += 8) {
+      if (!sortByByte(words, shift, order, spare)) continue;
+      [order, spare] = [spare, order];
+      if (length >= keysAStep) yield;
+    }
+  }
+  const unsorted = ids.slice();
+  for (let i = 0; i < length; i++) ids[i] = unsorted[order[i]];
+  for (let start = 0; start < length; ) {
+    let end = start + 1;
+    while (end < length && low[order[end]] === low[order[start]] && high[order[end]] === high[order[start]])
+      end++;
+    if (end - start > 1)
+      yield* sortBehind(nodes, ids.subarray(start, end), shared + 2 * digestBytes, depth + 1);
+    start = end;
+  }
+}
+
+/** One stable pass by one byte of signed words; false when it is the same in all, and nothing was done. */
+const sortByByte = (words: Int32Array, shift: number, order: Uint32Array, into: Uint32Array): boolean => {
+  const { length } = words;
+  // The top bit of a signed word is the other way round.
+  const flip = shift === 24 ? 0x80 : 0;
+  const places = new Uint32Array(256);
+  for (let i = 0; i < length; i++) places[((words[i] >>> shift) & 0xff) ^ flip]++;
+  if (places[((words[0] >>> shift) & 0xff) ^ flip] === length) return false;
+  let place = 0;
+  for (let byte = 0; byte < 256; byte++) {
+    const count = places[byte];
+    places[byte] = place;
+    place += count;
+  }
+  for (let i = 0; i < length; i++) {
+    const at = order[i];
+    into[places[((words[at] >>> shift) & 0xff) ^ flip]++] = at;
+  }
+  return true;
+};
+
+/** How many first bytes all keys have in common. */
+function* sharedByAll(nodes: NodeTable, ids: Int32Array): Generator<undefined, number> {
+  let prefix = nodes.keyOf(ids[0]);
+  for (let i = 1; i < ids.length && prefix.length > 0; i++) {
+    const shared = nodes.sharedBytes(ids[i], prefix);
+    if (shared < prefix.length) prefix = prefix.subarray(0, shared);
+    if (i % keysAStep === 0) yield;
+  }
+  return prefix.length;
+}
+
+const insertionSort = (nodes: NodeTable, ids: Int32Array): void => {
+  for (let i = 1; i < ids.length; i++) {
+    const id = ids[i];
+    let at = i;
+    for (; at > 0 && nodes.compareNodes(id, ids[at - 1]) < 0; at--) ids[at] = ids[at - 1];
+    ids[at] = id;
+  }
+};
+
+const digestBytes = 4;
+const fewNodes = 12;
+/** Keys that are the same for so many digests, each behind another prefix, are made to be. */
+const maxDepth = 16;
+const keysAStep = 16_384;
