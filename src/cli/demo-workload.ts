@@ -62,10 +62,11 @@ export class WorkloadGenerator {
     const args = words.map((word) => Buffer.from(word));
     const command = dataCommands.get(words[0].toLowerCase()) as DataCommand;
     const { batch } = this.#context;
-    batch.clear();
+    this.#context.begin();
     command.run(this.#context, args);
     if (batch.count === 0) return 0;
     this.#store.commit(batch.finish());
+    this.#context.settle();
     return changes;
   }
 

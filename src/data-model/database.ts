@@ -84,7 +84,7 @@ export class Database {
       const { command, args } = findCommand(name, words);
       return toValue(accepted(name, transaction.run(command, args)), asText);
     });
-    if (transaction.batch.count > 0) await this.#commit(transaction.batch.finish());
+    if (transaction.batch.count > 0) await this.#whenDurable(this.#commit(transaction.batch.finish()));
     return values;
   }
 
@@ -95,18 +95,23 @@ export class Database {
   ): Promise<CommandValue<Bytes>> {
     const { command, args } = findCommand(name, words);
     const { batch } = this.#context;
-    batch.clear();
+    this.#context.begin();
     // Read before the commit: the reply may borrow from the store.
     const value = toValue(accepted(name, command.run(this.#context, args)), read);
-    if (batch.count > 0) await this.#commit(batch.finish());
+    if (batch.count === 0) return value;
+    const last = this.#commit(batch.finish());
+    this.#context.settle();
+    await this.#whenDurable(last);
     return value;
   }
 
-  async #commit(batch: Buffer): Promise<void> {
-    const store = this.#store;
-    if (store === undefined) throw readOnly();
-    const { last } = store.commit(batch);
-    await store.whenDurable(last);
+  #commit(batch: Buffer): number {
+    if (this.#store === undefined) throw readOnly();
+    return this.#store.commit(batch).last;
+  }
+
+  async #whenDurable(sequence: number): Promise<void> {
+    await this.#store?.whenDurable(sequence);
   }
 }
 

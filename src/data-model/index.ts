@@ -17,6 +17,7 @@ export {
   type NullArrayReply,
   nullArray,
   ok,
+  ownReply,
   type PairsReply,
   type Reply,
   refusal,

@@ -1,4 +1,11 @@
-import { type DataCommand, ErrorReply, keyName, keysOfCall, type Reply } from '../data-model/index.js';
+import {
+  type DataCommand,
+  ErrorReply,
+  keyName,
+  keysOfCall,
+  ownReply,
+  type Reply,
+} from '../data-model/index.js';
 import type { BlockedCall } from './blocked-calls.js';
 import type { Connection } from './connection.js';
 import { runLongRead } from './long-read.js';
@@ -18,20 +25,23 @@ export const runDataCall = (connection: Connection, command: DataCommand, args: 
     connection.reply.error(timeoutMs.text);
     return;
   }
-  const reply = attempt(connection, command, args);
-  if (timeoutMs !== undefined && isNothing(reply)) block(connection, command, args, timeoutMs);
-  else writeReply(connection.reply, reply);
+  const { context } = connection;
+  context.begin();
+  const reply = command.run(context, args);
+  if (timeoutMs !== undefined && isNothing(reply)) {
+    block(connection, command, args, timeoutMs);
+    return;
+  }
+  writeReply(connection.reply, reply); // before the commit: it may borrow from the store
+  if (command.isWrite) commitChange(connection, reply);
 };
 
-/** Runs the command and commits what it made. */
-const attempt = (connection: Connection, command: DataCommand, args: readonly Buffer[]): Reply => {
+/** Commits what a command has made, unless it was refused. */
+const commitChange = (connection: Connection, reply: Reply): void => {
   const { context } = connection;
-  if (!command.isWrite) return command.run(context, args);
-  const { batch } = context;
-  batch.clear();
-  const reply = command.run(context, args);
-  if (batch.count > 0 && !(reply instanceof ErrorReply)) connection.commit(batch.finish());
-  return reply;
+  if (context.batch.count === 0 || reply instanceof ErrorReply) return;
+  connection.commit(context.batch.finish());
+  context.settle();
 };
 
 /** Waits for one of the command's keys; 0 ms: without end. */
@@ -75,8 +85,10 @@ const retry = (
     const type = command.wait?.type;
     if (type !== undefined && written !== undefined && connection.context.findAny(written)?.type !== type)
       return false;
-    const reply = attempt(connection, command, args);
+    connection.context.begin();
+    const reply = ownReply(command.run(connection.context, args));
     if (isNothing(reply)) return false;
+    commitChange(connection, reply);
     connection.release(() => writeReply(connection.reply, reply));
   } catch (error) {
     connection.releaseWithError(error, command.name);

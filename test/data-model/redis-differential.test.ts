@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CommandContext, commandServices } from '../../src/data-model/commands/command-context.js';
 import { dataCommands } from '../../src/data-model/commands/command-table.js';
 import { CommandTransaction } from '../../src/data-model/commands/command-transaction.js';
-import { type Reply, wrongArity } from '../../src/data-model/commands/reply.js';
+import { ErrorReply, ownReply, type Reply, wrongArity } from '../../src/data-model/commands/reply.js';
 import { type RedisService, startRedis } from '../services/index.js';
 import { plainReply } from '../support/command-client.js';
 import { comparable } from '../support/comparable-replies.js';
@@ -65,6 +65,7 @@ describe('the same commands', () => {
       const nextCommand = randomCommands(random);
       const store = new MemoryStore();
       const services = commandServices();
+      const context = new CommandContext(store, services);
       const history: string[] = [];
       for (let done = 0; done < commandCount; done += perRound) {
         const round = Array.from({ length: perRound }, nextCommand);
@@ -75,9 +76,12 @@ describe('the same commands', () => {
         for (const [index, words] of round.entries()) {
           const ours = runOurs((name, args) => {
             if (mode === 'in transactions') return transaction.run(commandNamed(name), args);
-            const context = new CommandContext(store, services);
-            const reply = commandNamed(name).run(context, args);
-            if (context.batch.count > 0) store.commit(context.batch.finish());
+            context.begin();
+            const reply = ownReply(commandNamed(name).run(context, args));
+            if (context.batch.count > 0 && !(reply instanceof ErrorReply)) {
+              store.commit(context.batch.finish());
+              context.settle();
+            }
             return reply;
           }, words);
           if (mode === 'in transactions' && random.below(20) === 0) {

@@ -12,11 +12,11 @@ import { MemoryStore } from './memory-store.js';
 export class CommandClient {
   readonly store = new MemoryStore();
   readonly services: CommandServices;
-  readonly #namespace: string | undefined;
+  readonly #context: CommandContext;
 
   constructor(nowMs: () => number = Date.now, namespace?: string) {
     this.services = commandServices(nowMs);
-    this.#namespace = namespace;
+    this.#context = new CommandContext(this.store, this.services, namespace);
   }
 
   /** Bulk strings as strings (latin1), errors as `error …`. */
@@ -26,10 +26,15 @@ export class CommandClient {
     if (command === undefined) throw new Error(`no command ${words[0]}`);
     const isArity = command.arity < 0 ? args.length >= -command.arity : args.length === command.arity;
     if (!isArity) return plainReply(wrongArity(command.name));
-    const context = new CommandContext(this.store, this.services, this.#namespace);
+    const context = this.#context;
+    context.begin();
     const reply = command.run(context, args);
-    if (context.batch.count > 0 && !(reply instanceof ErrorReply)) this.store.commit(context.batch.finish());
-    return plainReply(reply);
+    const plain = plainReply(reply);
+    if (context.batch.count > 0 && !(reply instanceof ErrorReply)) {
+      this.store.commit(context.batch.finish());
+      context.settle();
+    }
+    return plain;
   }
 }
 

@@ -9,8 +9,11 @@ import {
   namespacePrefix,
 } from '../encoding/keys.js';
 import { isAlive, type Metadata, metadataHeader, readMetadata } from '../encoding/metadata.js';
+import { isSingleValueType } from '../encoding/type-number.js';
 import { CursorTable } from './cursor-table.js';
+import { KnownKey, KnownKeys } from './known-keys.js';
 import { type ErrorReply, refusal } from './reply.js';
+import { ScratchKey } from './scratch-key.js';
 import { VersionGenerator } from './version-generator.js';
 
 /** What all contexts of one store share. */
@@ -21,12 +24,19 @@ export interface CommandServices {
   readonly random: () => number;
   readonly versions: VersionGenerator;
   readonly cursors: CursorTable;
+  readonly knownKeys: KnownKeys;
 }
 
 export const commandServices = (
   nowMs: () => number = Date.now,
   random: () => number = Math.random,
-): CommandServices => ({ nowMs, random, versions: new VersionGenerator(nowMs), cursors: new CursorTable() });
+): CommandServices => ({
+  nowMs,
+  random,
+  versions: new VersionGenerator(nowMs),
+  cursors: new CursorTable(),
+  knownKeys: new KnownKeys(),
+});
 
 const noPayload = Buffer.alloc(0);
 
@@ -34,6 +44,16 @@ const noPayload = Buffer.alloc(0);
  * What a command works on: it reads from `reader` and appends the records of its change to `batch`; it never
  * touches the store itself. Who runs a command commits the batch when its `count` is above 0 (LogData alone
  * changes nothing), and drops it when the command answers an error or throws.
+ *
+ * Every change of a metadata entry goes through the methods here, so that what is known of hot keys stays true.
+ *
+ * @example
+ * context.begin();
+ * const reply = command.run(context, args);
+ * if (context.batch.count > 0 && !(reply instanceof ErrorReply)) {
+ *   store.commit(context.batch.finish());
+ *   context.settle();
+ * }
  */
 export class CommandContext {
   readonly reader: DataReader;
@@ -42,8 +62,16 @@ export class CommandContext {
   readonly namespace: string;
   /** `ns_len | namespace`, the start of every key of the namespace. */
   readonly prefix: Buffer;
+  readonly scratchKey = new ScratchKey();
+  /** Undefined where the reader is not the store itself, but an older or a future state of it. */
+  readonly #knownKeys: KnownKeys | undefined;
   #lastUserKey: Uint8Array | undefined;
   #lastMetadataKey: Buffer = noPayload;
+  /** The known key that the command changes, and to what. */
+  #changed: KnownKey | undefined;
+  #changedExpireMs = 0;
+  #changedSize = 0;
+  #changedPayload: Uint8Array = noPayload;
 
   constructor(
     reader: DataReader,
@@ -56,6 +84,21 @@ export class CommandContext {
     this.services = services;
     this.namespace = namespace;
     this.prefix = namespacePrefix(namespace);
+    this.#knownKeys = 'commit' in reader ? services.knownKeys : undefined;
+  }
+
+  /** Starts a command: nothing is in the batch. */
+  begin(): void {
+    this.batch.clear();
+    this.#changed = undefined;
+  }
+
+  /** The store has just committed the batch of the command. */
+  settle(): void {
+    this.#changed?.change(this.#changedExpireMs, this.#changedSize, this.#changedPayload);
+    this.#changed = undefined;
+    const { sequence } = this.reader;
+    this.#knownKeys?.advance(sequence - this.batch.count, sequence);
   }
 
   nowMs(): number {
@@ -71,19 +114,33 @@ export class CommandContext {
     return this.#lastMetadataKey;
   }
 
-  /** What every sub-key of this incarnation of the key starts with. */
+  /** What every sub-key of this incarnation of the key starts with. Never to be written. */
   subKeyPrefix(userKey: Uint8Array, metadata: Metadata): Buffer {
+    if (metadata instanceof KnownKey && metadata.isKey(this.namespace, userKey)) return metadata.subKeyPrefix;
     return encodeSubKeyPrefix(this.prefix, userKey, metadata.version);
   }
 
   /** The metadata of a key of any type; undefined when there is no such key, or no more. Borrowed. */
   findAny(userKey: Uint8Array): Metadata | undefined {
-    const value = this.reader.get(ColumnFamily.metadata, this.metadataKey(userKey));
-    if (value === undefined) return undefined;
-    const metadata = readMetadata(value);
+    const metadata = this.#known(userKey) ?? this.#read(userKey);
     if (metadata === undefined) return undefined;
     const nowMs = metadata.expireMs === 0 ? 0 : this.nowMs(); // the clock is asked only where it matters
     return isAlive(metadata, nowMs) ? metadata : undefined;
+  }
+
+  #known(userKey: Uint8Array): KnownKey | undefined {
+    const known = this.#knownKeys;
+    if (known === undefined || known.isEmpty) return undefined;
+    return known.find(this.reader.sequence, this.namespace, userKey);
+  }
+
+  #read(userKey: Uint8Array): Metadata | undefined {
+    const value = this.reader.get(ColumnFamily.metadata, this.metadataKey(userKey));
+    const metadata = value === undefined ? undefined : readMetadata(value);
+    if (metadata === undefined || this.#knownKeys === undefined || isSingleValueType(metadata.type))
+      return metadata;
+    const { sequence } = this.reader;
+    return this.#knownKeys.learn(sequence, this.namespace, this.prefix, userKey, metadata) ?? metadata;
   }
 
   /** The metadata of a key of this type; undefined when there is no key, a refusal when it has another type. */
@@ -98,11 +155,54 @@ export class CommandContext {
   }
 
   putMetadata(userKey: Uint8Array, metadata: Metadata): void {
-    const header = metadataHeader(metadata);
-    this.batch.putJoined(ColumnFamily.metadata, this.prefix, userKey, header, metadata.payload);
+    this.#put(userKey, metadata, metadata.size, metadata.payload);
+  }
+
+  /** Puts the metadata with another size and, where given, another payload. */
+  putSize(
+    userKey: Uint8Array,
+    metadata: Metadata,
+    size: number,
+    payload: Uint8Array = metadata.payload,
+  ): void {
+    this.#put(userKey, metadata, size, payload);
+  }
+
+  #put(userKey: Uint8Array, metadata: Metadata, size: number, payload: Uint8Array): void {
+    const header = metadataHeader(metadata, size);
+    this.batch.putJoined(ColumnFamily.metadata, this.prefix, userKey, header, payload);
+    const isKnown = metadata instanceof KnownKey && metadata.isKey(this.namespace, userKey);
+    const known = isKnown ? metadata : this.#known(userKey);
+    if (this.#changed !== undefined && this.#changed !== known) {
+      // Of a command that changes several keys only the last one stays known.
+      this.#knownKeys?.forget(this.#changed.userKey);
+      this.#changed = undefined;
+    }
+    if (known === undefined) return;
+    if (known.version !== metadata.version) {
+      this.#knownKeys?.forget(userKey);
+      return;
+    }
+    this.#changed = known;
+    this.#changedExpireMs = metadata.expireMs;
+    this.#changedSize = size;
+    this.#changedPayload = payload;
+  }
+
+  /** Puts a metadata entry whose value, given in two parts, holds all of the key: a string or a document. */
+  putSingleValue(userKey: Uint8Array, header: Uint8Array, value: Uint8Array): void {
+    this.#knownKeys?.forget(userKey);
+    this.batch.putJoined(ColumnFamily.metadata, this.prefix, userKey, header, value);
   }
 
   deleteMetadata(userKey: Uint8Array): void {
+    this.#knownKeys?.forget(userKey);
     this.batch.delete(ColumnFamily.metadata, this.metadataKey(userKey));
+  }
+
+  /** Deletes all metadata entries from `begin` up to, not including, `end`. */
+  deleteMetadataRange(begin: Uint8Array, end: Uint8Array): void {
+    this.#knownKeys?.forgetAll();
+    this.batch.deleteRange(ColumnFamily.metadata, begin, end);
   }
 }

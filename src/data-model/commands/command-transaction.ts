@@ -3,7 +3,7 @@ import { WriteBatchBuilder } from '../../write-batch/index.js';
 import { CommandContext, type CommandServices } from './command-context.js';
 import type { DataCommand } from './data-command.js';
 import { OverlayReader } from './overlay-reader.js';
-import type { Reply } from './reply.js';
+import { ownReply, type Reply } from './reply.js';
 
 /**
  * Several commands as one batch (MULTI … EXEC): each sees what those before it did; a refused one adds nothing.
@@ -27,7 +27,7 @@ export class CommandTransaction {
   /** Runs the next command. The reply is owned: it outlives the commit. */
   run(command: DataCommand, args: readonly Buffer[]): Reply {
     const single = this.#context.batch;
-    single.clear();
+    this.#context.begin();
     const reply = ownReply(command.run(this.#context, args));
     if (single.count > 0) {
       const bytes = Buffer.from(single.finish());
@@ -37,16 +37,3 @@ export class CommandTransaction {
     return reply;
   }
 }
-
-/** The same reply without borrowed bytes. */
-const ownReply = (reply: Reply): Reply => {
-  if (reply === null || typeof reply !== 'object') return reply;
-  if (Buffer.isBuffer(reply)) return Buffer.from(reply);
-  if ('kind' in reply) {
-    if (reply.kind === 'map') return { kind: 'map', entries: reply.entries.map(ownReply) };
-    if (reply.kind === 'set') return { kind: 'set', members: reply.members.map(ownReply) };
-    if (reply.kind === 'pairs') return { kind: 'pairs', items: reply.items.map(ownReply) };
-    return reply;
-  }
-  return reply.map(ownReply);
-};

@@ -94,3 +94,16 @@ export const wrongArity = (command: string): ErrorReply =>
 
 export const invalidExpire = (command: string): ErrorReply =>
   new ErrorReply(`ERR invalid expire time in '${command}' command`);
+
+/** The same reply without borrowed bytes. */
+export const ownReply = (reply: Reply): Reply => {
+  if (reply === null || typeof reply !== 'object') return reply;
+  if (Buffer.isBuffer(reply)) return Buffer.from(reply);
+  if ('kind' in reply) {
+    if (reply.kind === 'map') return { kind: 'map', entries: reply.entries.map(ownReply) };
+    if (reply.kind === 'set') return { kind: 'set', members: reply.members.map(ownReply) };
+    if (reply.kind === 'pairs') return { kind: 'pairs', items: reply.items.map(ownReply) };
+    return reply;
+  }
+  return reply.map(ownReply);
+};

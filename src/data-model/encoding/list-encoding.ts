@@ -29,9 +29,14 @@ export const readListEnds = (payload: Uint8Array): ListEnds | undefined => {
 
 export const encodeListEnds = (ends: ListEnds): Buffer => {
   const payload = Buffer.allocUnsafe(2 * listPositionBytes);
-  writeListPosition(payload, 0, ends.head);
-  writeListPosition(payload, listPositionBytes, ends.tail);
+  writeListEnds(payload, ends);
   return payload;
+};
+
+/** Writes what a list's metadata adds to the start of `target`. */
+export const writeListEnds = (target: Uint8Array, ends: ListEnds): void => {
+  writeListPosition(target, 0, ends.head);
+  writeListPosition(target, listPositionBytes, ends.tail);
 };
 
 /** Reads a position (relative to 2^63) at `offset`. */

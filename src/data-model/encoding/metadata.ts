@@ -78,17 +78,17 @@ export const encodeMetadata = (metadata: Metadata): Buffer => {
 };
 
 /**
- * What stands before the payload in a metadata value: all but the last field of the layout. Borrowed until the next
- * call. Hot: every command that changes a complex key.
+ * What stands before the payload in a metadata value, with another size where one is given: all but the last field of
+ * the layout. Borrowed until the next call. Hot: every command that changes a complex key.
  */
-export const metadataHeader = (metadata: Metadata): Uint8Array => {
+export const metadataHeader = (metadata: Metadata, size = metadata.size): Uint8Array => {
   if (isSingleValueType(metadata.type)) {
     writeMetadataHeader(singleHeader, TypeNumber[metadata.type], metadata.expireMs);
     return singleHeader;
   }
   writeMetadataHeader(complexHeader, TypeNumber[metadata.type], metadata.expireMs);
-  complexHeader.set(metadata.version, singleValueHeaderBytes);
-  writeU64BigEndian(complexHeader, singleValueHeaderBytes + versionBytes, metadata.size);
+  for (let i = 0; i < versionBytes; i++) complexHeader[singleValueHeaderBytes + i] = metadata.version[i];
+  writeU64BigEndian(complexHeader, singleValueHeaderBytes + versionBytes, size);
   return complexHeader;
 };
 

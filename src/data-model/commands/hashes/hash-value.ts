@@ -1,5 +1,4 @@
 import { ColumnFamily } from '../../encoding/column-family.js';
-import { encodeInternalKey } from '../../encoding/keys.js';
 import { encodeLogData } from '../../encoding/log-data.js';
 import type { Metadata } from '../../encoding/metadata.js';
 import type { CommandContext } from '../command-context.js';
@@ -33,7 +32,7 @@ export const findOrCreateHash = (context: CommandContext, key: Buffer): Hash | E
 export const readField = (context: CommandContext, hash: Hash, field: Buffer): Buffer | undefined =>
   hash.metadata.size === 0
     ? undefined
-    : context.reader.get(ColumnFamily.subKeys, encodeInternalKey(hash.prefix, field));
+    : context.reader.get(ColumnFamily.subKeys, context.scratchKey.join(hash.prefix, field));
 
 export const putField = (context: CommandContext, hash: Hash, field: Buffer, value: Buffer): void => {
   context.batch.putJoined(ColumnFamily.subKeys, hash.prefix, field, value, noBytes);
@@ -42,7 +41,7 @@ export const putField = (context: CommandContext, hash: Hash, field: Buffer, val
 /** Puts the metadata with `size` changed by `change`; nothing when that is 0. */
 export const putHashSize = (context: CommandContext, hash: Hash, change: number): void => {
   if (change === 0) return;
-  context.putMetadata(hash.key, { ...hash.metadata, size: hash.metadata.size + change });
+  context.putSize(hash.key, hash.metadata, hash.metadata.size + change);
 };
 
 const noBytes = Buffer.alloc(0);

@@ -1,5 +1,4 @@
 import { ColumnFamily } from '../../encoding/column-family.js';
-import { encodeInternalKey } from '../../encoding/keys.js';
 import { addInt64, doubleText, fixedDoubleText, parseDouble, parseInt64 } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, writeCommand } from '../data-command.js';
@@ -60,7 +59,7 @@ const hdel = (context: CommandContext, args: readonly Buffer[]): Reply => {
   for (let i = 2; i < args.length; i++) {
     const field = args[i] as Buffer;
     if (readField(context, hash, field) === undefined || !seen.add(field)) continue;
-    context.batch.delete(ColumnFamily.subKeys, encodeInternalKey(hash.prefix, field));
+    context.batch.delete(ColumnFamily.subKeys, context.scratchKey.join(hash.prefix, field));
   }
   putHashSize(context, hash, -seen.size);
   return seen.size;

@@ -121,7 +121,7 @@ const isFlush = (args: readonly Buffer[]): boolean =>
 const flushdb = (context: CommandContext, args: readonly Buffer[]): Reply => {
   if (!isFlush(args)) return refusal.syntax;
   const end = prefixSuccessor(context.prefix);
-  if (end !== undefined) context.batch.deleteRange(ColumnFamily.metadata, context.prefix, end);
+  if (end !== undefined) context.deleteMetadataRange(context.prefix, end);
   return ok;
 };
 
@@ -131,7 +131,7 @@ const flushall = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const first = edgeKey(context, false);
   const last = edgeKey(context, true);
   const end = last === undefined ? undefined : prefixSuccessor(last);
-  if (first !== undefined && end !== undefined) context.batch.deleteRange(ColumnFamily.metadata, first, end);
+  if (first !== undefined && end !== undefined) context.deleteMetadataRange(first, end);
   return ok;
 };
 

@@ -1,13 +1,11 @@
 import { TailraceError } from '../../../errors/index.js';
 import { ColumnFamily } from '../../encoding/column-family.js';
-import { encodeSubKeyPrefix } from '../../encoding/keys.js';
 import {
-  encodeListEnds,
   type ListEnds,
   listPositionBytes,
   newListEnds,
   readListEnds,
-  writeListPosition,
+  writeListEnds,
 } from '../../encoding/list-encoding.js';
 import type { Metadata } from '../../encoding/metadata.js';
 import type { CommandContext } from '../command-context.js';
@@ -23,9 +21,8 @@ export class ListValue {
   readonly #context: CommandContext;
   readonly #key: Buffer;
   readonly #metadata: Metadata;
-  /** The internal key of an element; the position at its end is written for each use. */
-  readonly #elementKey: Buffer;
-  readonly #positionAt: number;
+  /** What the internal keys of its elements start with. */
+  readonly #prefix: Buffer;
   head: number;
   tail: number;
 
@@ -33,8 +30,7 @@ export class ListValue {
     this.#context = context;
     this.#key = key;
     this.#metadata = metadata;
-    this.#elementKey = encodeSubKeyPrefix(context.prefix, key, metadata.version, listPositionBytes);
-    this.#positionAt = this.#elementKey.length - listPositionBytes;
+    this.#prefix = context.subKeyPrefix(key, metadata);
     this.head = ends.head;
     this.tail = ends.tail;
   }
@@ -73,10 +69,10 @@ export class ListValue {
     this.put(side === 'left' ? --this.head : this.tail++, element);
   }
 
-  /** Takes the element at one end away; owned. */
+  /** Takes the element at one end away. Borrowed. */
   pop(side: ListSide): Buffer {
     const position = side === 'left' ? this.head : this.tail - 1;
-    const element = Buffer.from(this.at(position));
+    const element = this.at(position);
     this.delete(position);
     if (side === 'left') this.head++;
     else this.tail--;
@@ -90,9 +86,8 @@ export class ListValue {
   }
 
   putMetadata(): void {
-    const { type, expireMs, version } = this.#metadata;
-    const payload = encodeListEnds(this);
-    this.#context.putMetadata(this.#key, { type, expireMs, version, size: this.length, payload });
+    writeListEnds(listEndsBytes, this);
+    this.#context.putSize(this.#key, this.#metadata, this.length, listEndsBytes);
   }
 
   deleteMetadata(): void {
@@ -101,8 +96,7 @@ export class ListValue {
 
   /** The internal key of an element. Borrowed until the next call. */
   #keyOf(position: number): Buffer {
-    writeListPosition(this.#elementKey, this.#positionAt, position);
-    return this.#elementKey;
+    return this.#context.scratchKey.joinPosition(this.#prefix, position);
   }
 }
 
@@ -125,3 +119,6 @@ export const createList = (context: CommandContext, key: Buffer): ListValue =>
 
 export const findOrCreateList = (context: CommandContext, key: Buffer): ListValue | ErrorReply =>
   findList(context, key) ?? createList(context, key);
+
+/** Scratch: it is copied before anyone else can write it. */
+const listEndsBytes = Buffer.alloc(2 * listPositionBytes);

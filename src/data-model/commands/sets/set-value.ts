@@ -1,5 +1,4 @@
 import { ColumnFamily } from '../../encoding/column-family.js';
-import { encodeInternalKey } from '../../encoding/keys.js';
 import { encodeLogData } from '../../encoding/log-data.js';
 import type { Metadata } from '../../encoding/metadata.js';
 import type { CommandContext } from '../command-context.js';
@@ -30,20 +29,20 @@ export const createSet = (context: CommandContext, key: Buffer): SetValue => {
 
 export const hasMember = (context: CommandContext, set: SetValue, member: Buffer): boolean =>
   set.metadata.size > 0 &&
-  context.reader.get(ColumnFamily.subKeys, encodeInternalKey(set.prefix, member)) !== undefined;
+  context.reader.get(ColumnFamily.subKeys, context.scratchKey.join(set.prefix, member)) !== undefined;
 
 export const putMember = (context: CommandContext, set: SetValue, member: Buffer): void => {
   context.batch.putJoined(ColumnFamily.subKeys, set.prefix, member, noBytes, noBytes);
 };
 
 export const deleteMember = (context: CommandContext, set: SetValue, member: Buffer): void => {
-  context.batch.delete(ColumnFamily.subKeys, encodeInternalKey(set.prefix, member));
+  context.batch.delete(ColumnFamily.subKeys, context.scratchKey.join(set.prefix, member));
 };
 
 /** Puts the metadata with `size` changed by `change`; nothing when that is 0. */
 export const putSetSize = (context: CommandContext, set: SetValue, change: number): void => {
   if (change === 0) return;
-  context.putMetadata(set.key, { ...set.metadata, size: set.metadata.size + change });
+  context.putSize(set.key, set.metadata, set.metadata.size + change);
 };
 
 /** All members in the order of their bytes. Owned. */
@@ -59,7 +58,7 @@ export const storeSet = (context: CommandContext, key: Buffer, members: readonly
   const set = createSet(context, key);
   context.batch.logData(setNote);
   for (const member of members) putMember(context, set, member);
-  context.putMetadata(key, { ...set.metadata, size: members.length });
+  context.putSize(key, set.metadata, members.length);
 };
 
 const noBytes = Buffer.alloc(0);

@@ -1,4 +1,3 @@
-import { ColumnFamily } from '../../encoding/column-family.js';
 import { encodeLogData } from '../../encoding/log-data.js';
 import { singleValueHeaderBytes, writeMetadataHeader } from '../../encoding/metadata.js';
 import { TypeNumber } from '../../encoding/type-number.js';
@@ -29,7 +28,7 @@ export const putString = (
     header = expires;
     writeMetadataHeader(expires, TypeNumber.string, expireMs);
   }
-  context.batch.putJoined(ColumnFamily.metadata, context.prefix, key, header, value);
+  context.putSingleValue(key, header, value);
 };
 
 /** The note and the string, as one command writes them. */

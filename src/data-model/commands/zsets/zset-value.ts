@@ -1,9 +1,9 @@
+import { orderedDoubleBytes, writeOrderedDouble } from '../../../bytes/index.js';
 import { TailraceError } from '../../../errors/index.js';
 import { ColumnFamily } from '../../encoding/column-family.js';
-import { encodeInternalKey } from '../../encoding/keys.js';
 import { encodeLogData } from '../../encoding/log-data.js';
 import type { Metadata } from '../../encoding/metadata.js';
-import { encodeScore, encodeScoreKey, readScore, type ScoredMember } from '../../encoding/zset-encoding.js';
+import { readScore, type ScoredMember } from '../../encoding/zset-encoding.js';
 import { doubleText } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { doubleReply, ErrorReply, pairsReply, type Reply } from '../reply.js';
@@ -32,7 +32,7 @@ export const createZset = (context: CommandContext, key: Buffer): ZsetValue => {
 
 export const scoreOf = (context: CommandContext, zset: ZsetValue, member: Buffer): number | undefined => {
   if (zset.metadata.size === 0) return undefined;
-  const value = context.reader.get(ColumnFamily.subKeys, encodeInternalKey(zset.prefix, member));
+  const value = context.reader.get(ColumnFamily.subKeys, context.scratchKey.join(zset.prefix, member));
   return value === undefined ? undefined : scoreIn(value);
 };
 
@@ -48,8 +48,9 @@ export const scoreIn = (value: Uint8Array): number => {
 
 /** Puts a member with its score, and its place in the order of scores. */
 export const putScored = (context: CommandContext, zset: ZsetValue, member: Buffer, score: number): void => {
-  context.batch.putJoined(ColumnFamily.subKeys, zset.prefix, member, encodeScore(score), noBytes);
-  context.batch.put(ColumnFamily.scores, encodeScoreKey(zset.prefix, score, member), noBytes);
+  writeOrderedDouble(scoreBytes, 0, score);
+  context.batch.putJoined(ColumnFamily.subKeys, zset.prefix, member, scoreBytes, noBytes);
+  context.batch.put(ColumnFamily.scores, context.scratchKey.joinScore(zset.prefix, score, member), noBytes);
 };
 
 /** Takes a member's place in the order of scores away, before it gets another. */
@@ -59,7 +60,7 @@ export const deleteScorePlace = (
   member: Buffer,
   score: number,
 ): void => {
-  context.batch.delete(ColumnFamily.scores, encodeScoreKey(zset.prefix, score, member));
+  context.batch.delete(ColumnFamily.scores, context.scratchKey.joinScore(zset.prefix, score, member));
 };
 
 export const deleteScored = (
@@ -68,14 +69,14 @@ export const deleteScored = (
   member: Buffer,
   score: number,
 ): void => {
-  context.batch.delete(ColumnFamily.subKeys, encodeInternalKey(zset.prefix, member));
+  context.batch.delete(ColumnFamily.subKeys, context.scratchKey.join(zset.prefix, member));
   deleteScorePlace(context, zset, member, score);
 };
 
 /** Puts the metadata with `size` changed by `change`; nothing when that is 0. */
 export const putZsetSize = (context: CommandContext, zset: ZsetValue, change: number): void => {
   if (change === 0) return;
-  context.putMetadata(zset.key, { ...zset.metadata, size: zset.metadata.size + change });
+  context.putSize(zset.key, zset.metadata, zset.metadata.size + change);
 };
 
 /** Writes a whole sorted set under the key, replacing whatever was there; an empty one leaves no key. */
@@ -87,7 +88,7 @@ export const storeZset = (context: CommandContext, key: Buffer, members: readonl
   }
   const zset = createZset(context, key);
   for (const { member, score } of members) putScored(context, zset, member, score);
-  context.putMetadata(key, { ...zset.metadata, size: members.length });
+  context.putSize(key, zset.metadata, members.length);
 };
 
 /** Members alone, or with their scores. */
@@ -99,3 +100,5 @@ export const scoredReply = (members: readonly ScoredMember[], hasScores: boolean
 export const scoreText = (score: number): Buffer => Buffer.from(doubleText(score), 'latin1');
 
 const noBytes = Buffer.alloc(0);
+/** Scratch: the batch copies it before anyone else can write it. */
+const scoreBytes = Buffer.alloc(orderedDoubleBytes);
