@@ -1,14 +1,25 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { commandServices, Database } from '../../src/data-model/index.js';
-import { MemoryStore } from '../support/memory-store.js';
+import { Engine } from '../../src/engine/index.js';
+import { throwAwayDirectory } from '../services/index.js';
 
 const hot = async (database: Database): Promise<void> => {
   for (let i = 0; i < 5; i++) await database.call('RPUSH', 'list', i);
 };
 
 describe('what is known of hot keys', () => {
+  let directory: ReturnType<typeof throwAwayDirectory>;
+  let store: Engine;
+  beforeEach(async () => {
+    directory = throwAwayDirectory('known-keys');
+    store = await Engine.open(directory.path, { sync: 'none' });
+  });
+  afterEach(async () => {
+    await store.close();
+    directory.remove();
+  });
+
   it('gives way to what somebody else has committed', async () => {
-    const store = new MemoryStore();
     const [one, other] = [new Database(store), new Database(store)];
     await hot(one);
     await other.call('LPUSH', 'list', 'x');
@@ -18,7 +29,7 @@ describe('what is known of hot keys', () => {
   });
 
   it('gives way to a transaction', async () => {
-    const database = new Database(new MemoryStore());
+    const database = new Database(store);
     await hot(database);
     await database.transaction([
       ['LPOP', 'list'],
@@ -28,7 +39,7 @@ describe('what is known of hot keys', () => {
   });
 
   it('ends with the key, however it ends', async () => {
-    const database = new Database(new MemoryStore());
+    const database = new Database(store);
     const endings = [
       ['DEL', 'list'],
       ['SET', 'list', 'text'],
@@ -50,7 +61,7 @@ describe('what is known of hot keys', () => {
   });
 
   it('survives a command that is refused after it has looked', async () => {
-    const database = new Database(new MemoryStore());
+    const database = new Database(store);
     await hot(database);
     await expect(database.call('HSET', 'list', 'f', 'v')).rejects.toThrow('WRONGTYPE');
     await expect(database.call('LSET', 'list', 99, 'v')).rejects.toThrow('index out of range');
@@ -58,7 +69,7 @@ describe('what is known of hot keys', () => {
   });
 
   it('is right for both keys of a move between two hot lists', async () => {
-    const database = new Database(new MemoryStore());
+    const database = new Database(store);
     for (let i = 0; i < 5; i++) {
       await database.call('RPUSH', 'a', i);
       await database.call('RPUSH', 'b', i);
@@ -72,7 +83,6 @@ describe('what is known of hot keys', () => {
   });
 
   it('is of one namespace', async () => {
-    const store = new MemoryStore();
     const services = { services: commandServices() };
     const [one, other] = [
       new Database(store, services),
