@@ -3,6 +3,7 @@ import {
   ByteWriter,
   type Claim,
   EventEncoder,
+  type Finding,
   type PluginContext,
   type Sink,
   type SinkBatch,
@@ -29,6 +30,10 @@ export class StdoutSink implements Sink {
   constructor(options: StdoutSinkOptions, context: PluginContext, stream: Writable) {
     this.#stream = stream;
     this.#encoder = new EventEncoder({ connector: 'tailrace', name: options.source || context.pipeline });
+  }
+
+  async check(): Promise<readonly Finding[]> {
+    return [{ name: 'stream', status: 'ok', detail: 'standard output is always there' }];
   }
 
   async claim(): Promise<Claim> {

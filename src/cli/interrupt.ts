@@ -3,19 +3,23 @@ import { TailraceError } from '../errors/index.js';
 import { ExitCode } from './exit.js';
 
 /**
- * A signal that aborts at SIGINT or SIGTERM, so that work can end cleanly. A second SIGINT or SIGTERM ends the process
- * at once.
+ * A signal that aborts at SIGINT or SIGTERM, so that work can end cleanly. A second one ends the process at once, unless
+ * it comes so soon that it is an echo of the first: `timeout`, `npx` and shells signal both the process and its group.
  */
-export const onInterrupt = (): AbortSignal => {
+export const onInterrupt = (nowMs = (): number => performance.now()): AbortSignal => {
   const controller = new AbortController();
+  let firstMs = 0;
   const interrupt = (): void => {
-    if (controller.signal.aborted) process.exit(ExitCode.Interrupted);
+    if (!controller.signal.aborted) firstMs = nowMs();
+    else if (nowMs() - firstMs > echoMs) process.exit(ExitCode.Interrupted);
     controller.abort();
   };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
   return controller.signal;
 };
+
+const echoMs = 500;
 
 /** Runs `work`; what it fails with once the operator has interrupted is no error but exit code 130. */
 export const untilInterrupted = async (

@@ -21,7 +21,7 @@ export const openOffsets = ({ store, path, url, name, lease }: OffsetsPlace): Of
   if (store === 'file') return new FileOffsetsStore(resolve(path));
   if (url === '')
     throw new TailraceError('CONFIG_INVALID', `offsets.url: is required for the store ${store}`, {
-      remedy: `Write ${store}://… there.`,
+      remedy: `Write ${store}://… there, or after --url.`,
     });
   const options = { url, name, leaseMs: lease };
   return store === 'redis' ? new RedisOffsetsStore(options) : new PostgresOffsetsStore(options);

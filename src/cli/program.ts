@@ -24,6 +24,8 @@ const wholeNumber = (text: string): number => {
   return value;
 };
 
+const repeated = (text: string, before: readonly string[] = []): string[] => [...before, text];
+
 const listOption = (text: string, before: readonly string[] = []): string[] => [
   ...before,
   ...text.split(','),
@@ -37,7 +39,11 @@ export const makeProgram = (): Command => {
     .option('--json', 'data and logs as JSON')
     .option('-q, --quiet', 'errors only')
     .addOption(new Option('--log-level <level>', 'what to log').choices(logLevels).default('info'))
-    .option('-c, --config <file...>', 'pipeline files, besides those named as arguments')
+    .option(
+      '-c, --config <file>',
+      'a pipeline file, besides those named as arguments; may be repeated',
+      repeated,
+    )
     .enablePositionalOptions(false)
     .showHelpAfterError('(add --help for what there is)')
     .exitOverride()

@@ -54,6 +54,7 @@ export type ErrorCode =
   | 'DEAD_LETTERS_FAILED' // where dead letters are kept cannot be used, or holds something else
   | 'OFFSETS_CORRUPT'
   | 'OFFSETS_FAILED' // the store of the positions cannot be reached or refuses
+  | 'ADMIN_UNREACHABLE' // no admin server answers at the address
   | 'USAGE'
   | 'FILE_INACCESSIBLE'
   | 'INTERNAL'; // a broken invariant of ours

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { requirePipelines } from '../../../config/index.js';
 import { TailraceError } from '../../errors/index.js';
+import { inaccessible } from '../../files/index.js';
 import type { Logger, Position } from '../../kit/index.js';
 import type { OffsetsStore, StoredOffset } from '../../pipeline/index.js';
 import { consoleLogger, formatTable, type OutputOptions } from '../console.js';
@@ -77,6 +78,7 @@ export const setOffsets = async (
   output: OutputOptions,
 ): Promise<void> => {
   const offsets = wanted.from === undefined ? [namedOffset(wanted)] : readExport(wanted.from);
+  if (wanted.from === undefined) await requireReader(flags, offsets[0], consoleLogger(output));
   const before = await withStore(flags, async (store) => {
     const known: (Position | null)[] = [];
     for (const { pipeline, sink, position } of offsets)
@@ -172,8 +174,36 @@ const namedOffset = ({
   return { pipeline, sink, position: parsePosition(position), storedAtMs: Date.now() };
 };
 
+/** With a pipeline file, refuses a position that no sink of it would ever read. */
+const requireReader = async (
+  { config = [] }: OffsetsFlags,
+  { pipeline, sink }: StoredOffset,
+  log: Logger,
+): Promise<void> => {
+  if (config.length === 0) return;
+  const pipelines = requirePipelines(config, await registryFor(config));
+  const sinks = pipelines.find(({ name }) => name === pipeline)?.sinks;
+  if (sinks === undefined) throw unknownName('pipeline', pipeline, pipelines);
+  const part = sinks.find(({ name }) => name === sink);
+  if (part === undefined) throw unknownName(`sink of ${pipeline}`, sink, sinks);
+  await using made = await part.definition.create(part.options, { pipeline, sink, log });
+  if (made.holdsPosition)
+    throw new TailraceError('USAGE', `the sink ${sink} of ${pipeline} holds its position itself`, {
+      remedy: 'Its position goes with its data, and can only be changed at the target: see docs/sinks.md.',
+    });
+};
+
+const unknownName = (
+  what: string,
+  name: string,
+  known: readonly { readonly name: string }[],
+): TailraceError =>
+  new TailraceError('USAGE', `there is no ${what} named ${name}`, {
+    remedy: `There are: ${known.map((one) => one.name).join(', ')}.`,
+  });
+
 const readExport = (file: string): StoredOffset[] => {
-  const lines = readFileSync(file, 'utf8').split('\n');
+  const lines = readLines(file);
   return lines.flatMap((line, at) => {
     if (line.trim() === '') return [];
     try {
@@ -189,6 +219,14 @@ const readExport = (file: string): StoredOffset[] => {
   });
 };
 
+const readLines = (file: string): string[] => {
+  try {
+    return readFileSync(file, 'utf8').split('\n');
+  } catch (cause) {
+    throw inaccessible(file, cause);
+  }
+};
+
 /** sequence:count:crc, the crc in hexadecimal. */
 const formatPosition = (position: Position | null): string =>
   position === null
@@ -198,7 +236,8 @@ const formatPosition = (position: Position | null): string =>
 const parsePosition = (text: string): Position => {
   const [, sequence, count, crc] = /^(\d+):(\d+):([0-9a-f]{1,8})$/i.exec(text) ?? [];
   const position = { sequence: Number(sequence), count: Number(count), crc: Number.parseInt(crc, 16) };
-  if (Number.isSafeInteger(position.sequence) && position.count > 0) return position;
+  if (Number.isSafeInteger(position.sequence) && position.count > 0 && position.count <= position.sequence)
+    return position;
   throw new TailraceError('USAGE', `${text} is no position`, {
     remedy: 'Write sequence:count:crc, as `tailrace offsets show` prints it.',
   });

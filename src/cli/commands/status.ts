@@ -24,7 +24,7 @@ const askStatus = async (address: string): Promise<AdminStatus> => {
   } catch (cause) {
     const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
     throw new TailraceError(
-      'USAGE',
+      'ADMIN_UNREACHABLE',
       `no status from ${url}: ${inner instanceof Error ? inner.message : String(inner)}`,
       {
         remedy:
