@@ -10,7 +10,13 @@ export type Located =
       readonly place: Place;
     }
   | { readonly kind: 'list'; readonly items: readonly Located[]; readonly place: Place }
-  | { readonly kind: 'scalar'; readonly value: string | number | boolean | null; readonly place: Place };
+  | {
+      readonly kind: 'scalar';
+      readonly value: string | number | boolean | null;
+      readonly place: Place;
+      /** A problem was reported for it: whatever else is wrong with the value would only repeat that. */
+      readonly isFaulty?: boolean;
+    };
 
 export interface Place {
   readonly line: number;
@@ -73,12 +79,14 @@ export const parseDocumentText = (
   };
   const locate = (node: Node | null, path: string, depth: number): Located => {
     const place = placeOf(node);
+    let isFaulty = false;
     const report = (message: string): void => {
+      isFaulty = true;
       problems.push({ file, ...place, path, message });
     };
     if (depth > maxDepth) {
       report('is nested too deeply');
-      return { kind: 'scalar', value: null, place };
+      return { kind: 'scalar', value: null, place, isFaulty };
     }
     if (isMap(node)) {
       const entries = new Map<string, { key: Place; value: Located }>();
@@ -96,12 +104,13 @@ export const parseDocumentText = (
     }
     if (node !== null && !isScalar(node)) {
       report('aliases and anchors are not supported');
-      return { kind: 'scalar', value: null, place };
+      return { kind: 'scalar', value: null, place, isFaulty };
     }
     const value: unknown = node?.value ?? null;
     if (typeof value === 'string') {
       const isPlain = node?.type === 'PLAIN';
-      return { kind: 'scalar', value: interpolate(value, isPlain, surroundings, report), place };
+      const filled = interpolate(value, isPlain, surroundings, report);
+      return { kind: 'scalar', value: filled, place, isFaulty };
     }
     const isKnown = typeof value === 'number' || typeof value === 'boolean' || value === null;
     return { kind: 'scalar', value: isKnown ? value : String(value), place };

@@ -10,7 +10,7 @@ import {
 } from './document.js';
 import { type PipelineSettings, pipelineSchema, type SinkSettings, sinkSchema } from './pipeline-schema.js';
 import { formatProblem, type Problem, suggest } from './problem.js';
-import { readSection, type SchemaSection } from './section.js';
+import { isFaulty, readSection, type SchemaSection } from './section.js';
 import {
   type RouteSettings,
   routeSchema,
@@ -30,6 +30,8 @@ export interface Chosen<Definition> {
   readonly name: string;
   readonly definition: Definition;
   readonly options: unknown;
+  /** `file:line:column path` of where the file asks for it, for errors that only its making finds. */
+  readonly place: string;
 }
 
 /** A sink with what every sink has. */
@@ -42,6 +44,8 @@ export interface ChosenSink extends Chosen<SinkDefinition<unknown>> {
 /** One pipeline of a file, checked, with all defaults. */
 export interface PipelineConfig extends PipelineSettings {
   readonly file: string;
+  /** Where in the file its name stands, or it begins. */
+  readonly place: Place;
   readonly source: Chosen<SourceDefinition<unknown>>;
   readonly sinks: readonly ChosenSink[];
   readonly transforms: readonly TransformSettings[];
@@ -76,6 +80,9 @@ export const loadPipelines = (
     pipelines.push(...readPipelines(text, file, registry, surroundings, problems));
   }
   requireUniqueNames(pipelines, problems);
+  problems.sort(
+    (a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column,
+  );
   return { pipelines, problems };
 };
 
@@ -167,6 +174,14 @@ const readPipeline = (
     requireSinks(route, sinks, item, where, problems);
     return route;
   });
+  const { offsets } = settings as unknown as PipelineSettings;
+  if (offsets.store !== undefined && offsets.store !== 'file' && offsets.url === '')
+    problems.push({
+      file,
+      ...(part('offsets')?.place ?? place),
+      path: at('offsets.url'),
+      message: `is required for the store ${offsets.store}: ${offsets.store}://…`,
+    });
   const letters = part('deadLetters');
   const letterSink = letters?.kind === 'map' ? letters.entries.get('sink')?.value : undefined;
   const deadLetterSink =
@@ -176,6 +191,7 @@ const readPipeline = (
     ...(settings as unknown as PipelineSettings),
     ...(deadLetterSink === undefined ? {} : { deadLetterSink }),
     file,
+    place: part('name')?.place ?? place,
     source: chosenSource as Chosen<SourceDefinition<unknown>>,
     sinks,
     transforms,
@@ -255,6 +271,7 @@ const readChosen = <Definition extends { readonly name: string; readonly schema:
 ): Chosen<Definition> | undefined => {
   const { file, path } = where;
   const place = located?.place ?? where.place;
+  if (isFaulty(located)) return undefined;
   if (located?.kind !== 'map') {
     problems.push({
       file,
@@ -265,6 +282,7 @@ const readChosen = <Definition extends { readonly name: string; readonly schema:
     return undefined;
   }
   const chosen = located.entries.get(word)?.value;
+  if (isFaulty(chosen)) return undefined;
   const name = chosen?.kind === 'scalar' ? chosen.value : undefined;
   const names = [...definitions.keys()];
   const definition = typeof name === 'string' ? definitions.get(name) : undefined;
@@ -280,7 +298,10 @@ const readChosen = <Definition extends { readonly name: string; readonly schema:
     word,
     ...others,
   ]);
-  return { name: definition.name, definition, options };
+  const text = formatProblem({ file, ...place, path, message: '' })
+    .trimEnd()
+    .replace(/:$/, '');
+  return { name: definition.name, definition, options, place: text };
 };
 
 const readTransform = (
@@ -342,13 +363,12 @@ const namedApart = (
 
 const requireUniqueNames = (pipelines: readonly PipelineConfig[], problems: Problem[]): void => {
   const seen = new Map<string, string>();
-  for (const { name, file } of pipelines) {
+  for (const { name, file, place } of pipelines) {
     const other = seen.get(name);
     if (other !== undefined && name)
       problems.push({
         file,
-        line: 1,
-        column: 1,
+        ...place,
         path: 'name',
         message: `the name ${JSON.stringify(name)} is taken by another pipeline in ${other}`,
       });

@@ -32,6 +32,7 @@ export const readSection = (
   registerFormats();
   const { file, path } = where;
   const at = (key: string): string => (path === '' ? key : `${path}.${key}`);
+  if (isFaulty(located)) return {};
   if (
     located !== undefined &&
     located.kind !== 'map' &&
@@ -49,6 +50,7 @@ export const readSection = (
   const values: Record<string, unknown> = {};
   for (const [key, entry] of Object.entries(schema)) {
     const found = entries.get(key)?.value;
+    if (isFaulty(found)) continue;
     const place = found?.place ?? located?.place ?? where.place;
     if (!isLeaf(entry)) {
       values[key] = readSection(entry, found, { file, path: at(key), place }, problems);
@@ -60,6 +62,9 @@ export const readSection = (
   }
   return values;
 };
+
+export const isFaulty = (located: Located | undefined): boolean =>
+  located?.kind === 'scalar' && located.isFaulty === true;
 
 /** Lets convict coerce and validate one value. */
 const checkLeaf = (
@@ -81,8 +86,11 @@ const checkLeaf = (
     config.validate({ allowed: 'strict' });
     return { value: config.get('value') };
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
     const shown = isSensitive || given === '' || given === undefined ? '' : `, not ${JSON.stringify(given)}`;
+    // Convict reads text as JSON where the format is none of its own and the default is no text.
+    if (error instanceof SyntaxError)
+      return { problem: `must be a ${Array.isArray(leaf.default) ? 'list' : 'map'}${shown}` };
+    const text = error instanceof Error ? error.message : String(error);
     const reason = text.replace(/^value: /, '').replace(/: value was .*$/s, '');
     return { problem: `${readable(reason)}${shown}` };
   }

@@ -20,6 +20,11 @@ export interface PostgresOptions {
   readonly writeTimeout: number;
 }
 
+const requirePostgresUrl = (value: unknown): void => {
+  if (typeof value !== 'string' || value === '') throw new Error('is required');
+  if (!/^postgres(ql)?:\/\//.test(value)) throw new Error('must be an address that starts with postgres://');
+};
+
 const byteColumns = ['text', 'bytea'];
 
 export const postgresSink: SinkDefinition<PostgresOptions> = {
@@ -28,7 +33,7 @@ export const postgresSink: SinkDefinition<PostgresOptions> = {
   schema: {
     url: {
       doc: 'postgres://[user[:password]@]host[:port]/database[?sslmode=verify-full]',
-      format: 'required-string',
+      format: requirePostgresUrl,
       default: '',
     },
     password: { doc: 'password, if it is not in the URL', format: String, default: '', sensitive: true },

@@ -59,8 +59,10 @@ const importFrom = async (
   name: string,
 ): Promise<Readonly<Record<string, unknown>> | undefined> => {
   const isPath = /^\.{1,2}\//.test(name) || isAbsolute(name);
+  const path = resolve(dirname(file), name);
+  if (isPath && !existsSync(path)) throw unusable(file, name, `there is no file ${path}`);
   try {
-    const specifier = isPath ? pathToFileURL(resolve(dirname(file), name)).href : findPackage(file, name);
+    const specifier = isPath ? pathToFileURL(path).href : findPackage(file, name);
     return (await import(specifier)) as Readonly<Record<string, unknown>>;
   } catch (cause) {
     const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'MODULE_NOT_FOUND';

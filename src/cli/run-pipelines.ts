@@ -1,6 +1,6 @@
-import type { PipelineConfig } from '../../config/index.js';
-import { TailraceError } from '../errors/index.js';
-import { Decoder, type Logger } from '../kit/index.js';
+import type { ChosenSink, PipelineConfig } from '../../config/index.js';
+import { isTailraceError, TailraceError } from '../errors/index.js';
+import { Decoder, type Logger, type PluginContext, type Sink, type Source } from '../kit/index.js';
 import {
   type Lease,
   type OffsetsStore,
@@ -31,7 +31,7 @@ export const assemble = async (
   const sinks: PipelineSink[] = [];
   for (const chosen of config.sinks) {
     const transform = await assembleTransform(config, chosen);
-    const sink = await chosen.definition.create(chosen.options, { ...context, sink: chosen.name });
+    const sink = await makeSink(chosen, { ...context, sink: chosen.name });
     if (transform !== undefined && sink.takesWholeBatches === true)
       throw cannotTransform(config, chosen.name);
     if (config.source.definition.makeDecoder !== undefined && sink.takesWholeBatches === true)
@@ -50,7 +50,7 @@ export const assemble = async (
   const deadLetters = needsLetters ? await openDeadLetters(config, log) : undefined;
   const pipeline = new Pipeline({
     name: config.name,
-    source: () => config.source.definition.create(config.source.options, context),
+    source: () => makeSource(config.source, context),
     sinks,
     makeDecoder: () => config.source.definition.makeDecoder?.() ?? new Decoder(),
     startAt: config.startAt,
@@ -85,6 +85,29 @@ export const assemble = async (
       await deadLetters?.[Symbol.asyncDispose]();
     },
   };
+};
+
+/** Makes a sink of its configuration; what only that finds wrong is told with its place in the file. */
+export const makeSink = async (chosen: ChosenSink, context: PluginContext): Promise<Sink> => {
+  try {
+    return await chosen.definition.create(chosen.options, context);
+  } catch (error) {
+    throw withPlace(error, chosen.place);
+  }
+};
+
+export const makeSource = (chosen: PipelineConfig['source'], context: PluginContext): Source => {
+  try {
+    return chosen.definition.create(chosen.options, context);
+  } catch (error) {
+    throw withPlace(error, chosen.place);
+  }
+};
+
+const withPlace = (error: unknown, place: string): unknown => {
+  if (!isTailraceError(error, 'CONFIG_INVALID')) return error;
+  const { code, message, context, remedy } = error;
+  return new TailraceError(code, `${place}: ${message}`, { context, remedy, cause: error });
 };
 
 /** Runs the pipeline, before it (and with `when-needed` again) a snapshot of what the source holds. */

@@ -45,14 +45,8 @@ export class ProcessLock {
       if (holder?.host === hostname() && holder.pid !== process.pid && isAlive(holder.pid))
         throw refused(holder);
     }
-    const holder: LockHolder = {
-      pid: process.pid,
-      host: hostname(),
-      since: new Date().toISOString(),
-      command: process.argv[1] ?? 'node',
-    };
     try {
-      writeFileSync(path, `${JSON.stringify(holder)}\n`);
+      writeFileSync(path, `${JSON.stringify(ownHolder())}\n`);
     } catch (cause) {
       server?.close();
       throw inaccessible(path, cause);
@@ -67,10 +61,13 @@ export class ProcessLock {
 }
 
 /** `process 42 on host (command, since …)`, for messages. */
-export const describeHolder = (holder: LockHolder | undefined): string =>
-  holder === undefined
-    ? 'another process'
-    : `process ${holder.pid} on ${holder.host} (${holder.command}, since ${holder.since})`;
+export const describeHolder = (holder: LockHolder | undefined): string => {
+  if (holder === undefined) return 'another process';
+  const { pid, host, command, since } = holder;
+  return pid === process.pid && host === hostname()
+    ? `this process itself (process ${pid} on ${host})`
+    : `process ${pid} on ${host} (${command}, since ${since})`;
+};
 
 const listenAbstract = async (
   path: string,
@@ -88,13 +85,30 @@ const listenAbstract = async (
   const server = createServer((socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(error.code === 'EADDRINUSE' ? refused(readHolder(path)) : inaccessible(path, error)),
+      reject(error.code === 'EADDRINUSE' ? refused(holderOf(path, name)) : inaccessible(path, error)),
     );
-    server.listen(`\0tailrace-${name.slice(0, 40)}`, resolve);
+    server.listen(`\0tailrace-${name.slice(0, 40)}`, () => {
+      heldHere.add(name);
+      resolve();
+    });
   });
   server.unref();
+  server.once('close', () => heldHere.delete(name));
   return server;
 };
+
+/** The names that this process holds: their files may not be written yet. */
+const heldHere = new Set<string>();
+
+const holderOf = (path: string, name: string): LockHolder | undefined =>
+  heldHere.has(name) ? ownHolder() : readHolder(path);
+
+const ownHolder = (): LockHolder => ({
+  pid: process.pid,
+  host: hostname(),
+  since: new Date().toISOString(),
+  command: process.argv[1] ?? 'node',
+});
 
 const readHolder = (path: string): LockHolder | undefined => {
   try {

@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import {
@@ -60,6 +61,32 @@ describe('pipeline files', () => {
     ]);
   });
 
+  it('tell each mistake once, in the order of the file, and where a name is taken or a list is missing', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'tailrace-config-'));
+    const file = join(directory, 'several.yaml');
+    writeFileSync(
+      file,
+      `pipelines:
+  - name: twice
+    source: &shared { connector: wal, path: a }
+    sinks: [{ sink: kafka, brokers: "127.0.0.1:9092" }]
+    offsets: { store: redis }
+  - name: twice
+    source: *shared
+    sinks: [{ sink: postgres, url: "http://h/db" }]
+`,
+    );
+    const { problems } = loadPipelines([file], builtIn);
+    rmSync(directory, { recursive: true });
+    expect(problems.map((problem) => formatProblem(problem).slice(file.length + 1))).toEqual([
+      '4:37 pipelines[0].sinks[0].brokers: must be a list, not "127.0.0.1:9092"',
+      '5:14 pipelines[0].offsets.url: is required for the store redis: redis://…',
+      expect.stringMatching(/^6:11 name: the name "twice" is taken by another pipeline in/),
+      '7:13 pipelines[1].source: aliases and anchors are not supported',
+      '8:36 pipelines[1].sinks[0].url: must be an address that starts with postgres://, not "http://h/db"',
+    ]);
+  });
+
   it('report every problem at once, each with its line and a suggestion', () => {
     const { shown } = load(`nam: orders
 source:
@@ -105,7 +132,6 @@ sinks: [{ sink: file, path: "literal-$\${x}" }]
     });
     expect(load(good.replace('orders', '${MISSING}')).shown).toEqual([
       'p.yaml:1:7 name: the environment variable MISSING is not set (set it, or write ${MISSING:-default})',
-      'p.yaml:1:7 name: is required',
     ]);
     expect(load(good.replace('orders', '${file:/nowhere}')).shown[0]).toContain('cannot read /nowhere');
   });

@@ -13,6 +13,7 @@ import { ExitCode } from '../exit.js';
 import { registryFor } from '../load-plugins.js';
 import { openDeadLetters } from '../open-dead-letters.js';
 import { openOffsets } from '../open-offsets.js';
+import { makeSink } from '../run-pipelines.js';
 
 export interface LetterFlags {
   /** Only letters of this sink. */
@@ -134,7 +135,7 @@ const replayTo = async (
 ): Promise<number> => {
   const part = config.sinks.find((sink) => sink.name === name);
   if (part === undefined) return 0;
-  await using sink = await part.definition.create(part.options, { pipeline: config.name, sink: name, log });
+  await using sink = await makeSink(part, { pipeline: config.name, sink: name, log });
   await using offsets = openOffsets(config.offsets);
   const { signal } = new AbortController();
   const lease = sink.holdsPosition ? undefined : await offsets.own(config.name, signal);

@@ -8,7 +8,7 @@ import { registryFor } from '../load-plugins.js';
 import { openDeadLetters } from '../open-dead-letters.js';
 import { openOffsets } from '../open-offsets.js';
 import { redactText } from '../redact.js';
-import { assemble } from '../run-pipelines.js';
+import { assemble, makeSink, makeSource } from '../run-pipelines.js';
 
 interface PlacedFinding extends Finding {
   readonly pipeline: string;
@@ -48,12 +48,12 @@ const examine = async (config: PipelineConfig, log: Logger): Promise<PlacedFindi
       return [{ name: 'guarantee', status: 'ok', detail: guarantees.join(', ') }];
     }),
     placed('source', async () => {
-      await using source = config.source.definition.create(config.source.options, context);
+      await using source = makeSource(config.source, context);
       return await looked((signal) => source.check?.(signal));
     }),
-    ...sinks.map(({ name, definition, options }) =>
-      placed(name, async () => {
-        await using sink = await definition.create(options, { ...context, sink: name });
+    ...sinks.map((chosen) =>
+      placed(chosen.name, async () => {
+        await using sink = await makeSink(chosen, { ...context, sink: chosen.name });
         return await looked((signal) => sink.check?.(signal));
       }),
     ),

@@ -8,6 +8,7 @@ import type { OffsetsStore, StoredOffset } from '../../pipeline/index.js';
 import { consoleLogger, formatTable, type OutputOptions } from '../console.js';
 import { registryFor } from '../load-plugins.js';
 import { type OffsetsPlace, openOffsets } from '../open-offsets.js';
+import { makeSink } from '../run-pipelines.js';
 
 /** Which store a command works on: that of a pipeline file, or one described by flags. */
 export interface OffsetsFlags {
@@ -53,8 +54,9 @@ const heldBySinks = async (flags: OffsetsFlags, log: Logger): Promise<HeldBySink
   const held: HeldBySink[] = [];
   const { signal } = new AbortController();
   for (const { name: pipeline, sinks } of requirePipelines(flags.config, await registryFor(flags.config)))
-    for (const { name, definition, options } of sinks) {
-      await using sink = await definition.create(options, { pipeline, sink: name, log });
+    for (const chosen of sinks) {
+      const { name } = chosen;
+      await using sink = await makeSink(chosen, { pipeline, sink: name, log });
       if (!sink.holdsPosition) continue;
       const findings = (await sink.check?.(signal)) ?? [];
       const telling =
@@ -186,7 +188,7 @@ const requireReader = async (
   if (sinks === undefined) throw unknownName('pipeline', pipeline, pipelines);
   const part = sinks.find(({ name }) => name === sink);
   if (part === undefined) throw unknownName(`sink of ${pipeline}`, sink, sinks);
-  await using made = await part.definition.create(part.options, { pipeline, sink, log });
+  await using made = await makeSink(part, { pipeline, sink, log });
   if (made.holdsPosition)
     throw new TailraceError('USAGE', `the sink ${sink} of ${pipeline} holds its position itself`, {
       remedy: 'Its position goes with its data, and can only be changed at the target: see docs/sinks.md.',
