@@ -1,4 +1,6 @@
 import convict from 'convict';
+import { changeOps, changeTypes } from '../src/kit/index.js';
+import { suggest } from './problem.js';
 
 /**
  * The formats of the schema beyond convict's own. Each coerces what a YAML file may hold to what the program uses:
@@ -11,6 +13,8 @@ import convict from 'convict';
  *   byte-limit         the same, or 0
  *   string-list        a list of strings
  *   filled-list        a list of at least one string
+ *   type-list          a list of types of changes, such as hash
+ *   op-list            a list of what happens to them, such as put
  *   string-map         a map of names to text
  *   map                a map of anything
  */
@@ -68,6 +72,8 @@ export const registerFormats = (): void => {
           throw new Error('must be a list of at least one string');
       },
     },
+    'type-list': { validate: (value: unknown) => requireSome(value, changeTypes) },
+    'op-list': { validate: (value: unknown) => requireSome(value, changeOps) },
     'string-map': {
       validate: (value: unknown) => {
         const isMap = isPlainMap(value) && Object.values(value).every((item) => typeof item === 'string');
@@ -83,6 +89,14 @@ export const registerFormats = (): void => {
 };
 
 let isRegistered = false;
+
+/** A name that no change ever has would let nothing pass. */
+const requireSome = (value: unknown, known: readonly string[]): void => {
+  if (!Array.isArray(value)) throw new Error('must be a list of strings');
+  const stranger: unknown = value.find((item) => !known.includes(item));
+  if (stranger !== undefined)
+    throw new Error(`must be some of ${known.join(', ')}${suggest(String(stranger), known)}`);
+};
 
 const isPlainMap = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

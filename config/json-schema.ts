@@ -1,3 +1,4 @@
+import { changeOps, changeTypes } from '../src/kit/index.js';
 import type { Registry } from './load.js';
 import { pipelineSchema, sinkSchema } from './pipeline-schema.js';
 import { isLeaf, type SchemaLeaf, type SchemaSection } from './section.js';
@@ -137,6 +138,10 @@ const typeOf = (format: unknown): JsonSchema => {
       );
     case 'string-list':
       return texts;
+    case 'type-list':
+      return { type: 'array', items: { enum: changeTypes } };
+    case 'op-list':
+      return { type: 'array', items: { enum: changeOps } };
     case 'filled-list':
       return { ...texts, minItems: 1 };
     case 'string-map':

@@ -47,13 +47,13 @@ export interface RouteSettings {
   readonly key: string;
 }
 
-const list = (doc: string) => ({ doc, format: 'string-list', default: [] as string[] });
+const list = (doc: string, format = 'string-list') => ({ doc, format, default: [] as string[] });
 const keys = list('only keys that match one of these patterns');
 const fields = { doc: 'globs for the names of fields', format: 'filled-list', default: [] as string[] };
 const conditions = {
   namespaces: list('only these namespaces'),
-  types: list('only these types, such as string and hash'),
-  ops: list('only these operations, such as put and delete'),
+  types: list('only these types, such as string and hash', 'type-list'),
+  ops: list('only these operations, such as put and delete', 'op-list'),
 };
 const values = { doc: 'the whole value of strings too', format: Boolean, default: false };
 

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { changeTypes } from '../data-model/index.js';
 import { packageVersion } from '../server/index.js';
 import { addCheckpointCommands } from './checkpoints/program.js';
 import type { LetterFlags } from './commands/dead-letters.js';
@@ -30,6 +31,13 @@ const listOption = (text: string, before: readonly string[] = []): string[] => [
   ...before,
   ...text.split(','),
 ];
+
+const typesOption = (text: string, before: readonly string[] = []): string[] => {
+  const types = listOption(text, before);
+  if (types.some((type) => !changeTypes.includes(type)))
+    throw new InvalidArgumentError(`There are ${changeTypes.join(', ')}.`);
+  return types;
+};
 
 /** The command line. Each command is loaded when it is called, so that the others cost nothing. */
 export const makeProgram = (): Command => {
@@ -116,7 +124,7 @@ Exit codes: 0 done, 1 failed while running, 2 wrong usage or config, 3 differenc
     )
     .option('--from <place>', 'beginning, latest, or a sequence number already seen', 'beginning')
     .option('--keys <globs>', 'only keys that match, such as order:*,cart:*', listOption)
-    .option('--types <types>', 'only these types, such as string,hash', listOption)
+    .option('--types <types>', 'only these types, such as string,hash', typesOption)
     .option('--once', 'end at the newest change instead of waiting for more')
     .option(
       '--password <password>',

@@ -220,6 +220,42 @@ export type Change =
   | Publish
   | Propagate;
 
+const everyType: Readonly<Record<Change['type'], true>> = {
+  string: true,
+  hash: true,
+  list: true,
+  set: true,
+  zset: true,
+  bitmap: true,
+  sortedint: true,
+  stream: true,
+  bloom: true,
+  json: true,
+  hyperloglog: true,
+  key: true,
+  namespace: true,
+  all: true,
+  slot: true,
+  pubsub: true,
+  script: true,
+};
+const everyOp: Readonly<Record<Change['op'], true>> = {
+  put: true,
+  push: true,
+  pop: true,
+  delete: true,
+  expire: true,
+  persist: true,
+  streamMeta: true,
+  clear: true,
+  publish: true,
+  propagate: true,
+};
+
+/** Every `type` and `op` that a change can have. */
+export const changeTypes: readonly string[] = Object.keys(everyType);
+export const changeOps: readonly string[] = Object.keys(everyOp);
+
 /** A change that the decoder cannot express; what happens to it is the pipeline's policy, never a silent skip. */
 export interface Undecodable {
   readonly seq: number;

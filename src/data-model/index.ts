@@ -1,4 +1,11 @@
-export type { Change, Transaction, Undecodable, ValueType } from './change.js';
+export {
+  type Change,
+  changeOps,
+  changeTypes,
+  type Transaction,
+  type Undecodable,
+  type ValueType,
+} from './change.js';
 export { parseInteger } from './commands/arguments.js';
 export { CommandContext, type CommandServices, commandServices } from './commands/command-context.js';
 export { dataCommandGroups, dataCommands } from './commands/command-table.js';

@@ -3,6 +3,8 @@ export {
   appendStringPut,
   type Change,
   CommandEncoder,
+  changeOps,
+  changeTypes,
   countChanges,
   Decoder,
   type DecoderOptions,

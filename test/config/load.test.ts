@@ -69,6 +69,7 @@ describe('pipeline files', () => {
       `pipelines:
   - name: twice
     source: &shared { connector: wal, path: a }
+    transforms: [{ filter: { types: [hsh], ops: [put, clear] } }]
     sinks: [{ sink: kafka, brokers: "127.0.0.1:9092" }]
     offsets: { store: redis }
   - name: twice
@@ -79,11 +80,14 @@ describe('pipeline files', () => {
     const { problems } = loadPipelines([file], builtIn);
     rmSync(directory, { recursive: true });
     expect(problems.map((problem) => formatProblem(problem).slice(file.length + 1))).toEqual([
-      '4:37 pipelines[0].sinks[0].brokers: must be a list, not "127.0.0.1:9092"',
-      '5:14 pipelines[0].offsets.url: is required for the store redis: redis://…',
-      expect.stringMatching(/^6:11 name: the name "twice" is taken by another pipeline in/),
-      '7:13 pipelines[1].source: aliases and anchors are not supported',
-      '8:36 pipelines[1].sinks[0].url: must be an address that starts with postgres://, not "http://h/db"',
+      expect.stringMatching(
+        /^4:37 pipelines\[0\]\.transforms\[0\]\.filter\.types: must be some of string, hash, .* \(did you mean "hash"\?\), not \["hsh"\]$/,
+      ),
+      '5:37 pipelines[0].sinks[0].brokers: must be a list, not "127.0.0.1:9092"',
+      '6:14 pipelines[0].offsets.url: is required for the store redis: redis://…',
+      expect.stringMatching(/^7:11 name: the name "twice" is taken by another pipeline in/),
+      '8:13 pipelines[1].source: aliases and anchors are not supported',
+      '9:36 pipelines[1].sinks[0].url: must be an address that starts with postgres://, not "http://h/db"',
     ]);
   });
 

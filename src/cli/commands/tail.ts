@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { KvrocksSource } from '../../../connectors/kvrocks/index.js';
@@ -83,8 +83,15 @@ const openSource = (place: string, flags: TailFlags, output: OutputOptions): Sou
   // A Kvrocks keeps its database in a folder of its data directory.
   const inner = join(place, 'db');
   const path = existsSync(join(inner, 'CURRENT')) ? inner : place;
+  if (!['IDENTITY', 'CURRENT'].some((file) => existsSync(join(path, file))) && !hasLogFiles(path))
+    throw new TailraceError('USAGE', `${place} has no log files`, {
+      remedy: 'Name the directory of a store, or the data directory of a Kvrocks.',
+    });
   return new WalSource({ path, follow: flags.once !== true, pollMs: 50 });
 };
+
+const hasLogFiles = (directory: string): boolean =>
+  readdirSync(directory).some((name) => /^\d+\.log$/.test(name));
 
 const parseFrom = (text: string): 'beginning' | 'latest' | number => {
   if (text === 'beginning' || text === 'latest') return text;
