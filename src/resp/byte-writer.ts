@@ -120,9 +120,20 @@ export class ByteWriter {
 
   /** The head of a RESP array: `*length`, line end. */
   arrayHeader(length: number): void {
+    this.line(0x2a, length);
+  }
+
+  /** A line of RESP that holds a whole number: the marker, the number, line end. */
+  line(marker: number, value: number): void {
+    if (value < 0 || value > 0xffff_ffff) {
+      this.byte(marker);
+      this.latin1(String(value));
+      this.latin1('\r\n');
+      return;
+    }
     this.#reserve(maxBulkFrameBytes);
-    const at = writeBulkHeader(this.#bytes, this.#length, length);
-    this.#bytes[this.#length] = 0x2a;
+    const at = writeBulkHeader(this.#bytes, this.#length, value);
+    this.#bytes[this.#length] = marker;
     this.#length = at;
   }
 
@@ -159,8 +170,7 @@ export class ByteWriter {
       this.latin1(String(value));
       return;
     }
-    const digits =
-      value < 10 ? 1 : value < 100 ? 2 : value < 1000 ? 3 : value < 10_000 ? 4 : String(value).length;
+    const digits = value < 10 ? 1 : digitsOf(value);
     this.#reserve(digits);
     let rest = value;
     for (let at = this.#length + digits - 1; at >= this.#length; at--) {
@@ -183,12 +193,19 @@ export class ByteWriter {
 /** `$`, ten digits and two line ends. */
 const maxBulkFrameBytes = 15;
 
+/** Of a whole number from 10 to 2^32. */
+const digitsOf = (value: number): number => {
+  if (value < 10_000) return value < 100 ? 2 : value < 1000 ? 3 : 4;
+  if (value < 100_000_000) return value < 1_000_000 ? (value < 100_000 ? 5 : 6) : value < 10_000_000 ? 7 : 8;
+  return value < 1_000_000_000 ? 9 : 10;
+};
+
 const writeBulkHeader = (target: Buffer, start: number, length: number): number => {
   let at = start;
   target[at++] = 0x24;
   if (length < 10) target[at++] = 0x30 + length;
   else {
-    let digits = length < 100 ? 2 : length < 1000 ? 3 : length < 10_000 ? 4 : String(length).length;
+    let digits = digitsOf(length);
     const end = at + digits;
     for (let rest = length; digits > 0; digits--) {
       const quotient = Math.floor(rest / 10);

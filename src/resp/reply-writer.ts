@@ -26,16 +26,12 @@ export class ReplyWriter {
   }
 
   integer(value: number | bigint): void {
-    this.out.byte(0x3a);
-    if (typeof value === 'number') this.out.decimal(value);
-    else this.out.latin1(value.toString());
-    this.out.raw(lineEnd);
+    if (typeof value === 'number') this.out.line(0x3a, value);
+    else this.#line(0x3a, value.toString());
   }
 
   bulk(value: Uint8Array): void {
-    this.bulkHeader(value.length);
-    this.out.raw(value);
-    this.out.raw(lineEnd);
+    this.out.bulk(value);
   }
 
   bulkText(text: string): void {
@@ -44,9 +40,7 @@ export class ReplyWriter {
 
   /** The length line of a bulk string whose bytes and line end the caller writes. */
   bulkHeader(length: number): void {
-    this.out.byte(0x24);
-    this.out.decimal(length);
-    this.out.raw(lineEnd);
+    this.out.line(0x24, length);
   }
 
   lineEnd(): void {
@@ -103,9 +97,7 @@ export class ReplyWriter {
   }
 
   #header(marker: number, length: number): void {
-    this.out.byte(marker);
-    this.out.decimal(length);
-    this.out.raw(lineEnd);
+    this.out.line(marker, length);
   }
 
   #line(marker: number, text: string): void {

@@ -1,4 +1,5 @@
 import { commandName } from './command-names.js';
+import { splitInline } from './inline-request.js';
 
 /** What a client may send; each limit is counted as the bytes arrive, never allocated ahead. */
 export interface RequestLimits {
@@ -56,6 +57,9 @@ export class RequestParser {
   #bulkLength = -1;
   #requestBytes = 0;
   #partial: Buffer[] = [];
+  /** The key of the command before, when it lies in this chunk: commands on one key often come together. */
+  #key: Buffer | undefined;
+  #keyAt = 0;
 
   constructor(limits: RequestLimits = defaultRequestLimits) {
     this.limits = limits;
@@ -81,12 +85,16 @@ export class RequestParser {
       this.#bytes = chunk;
     }
     this.#at = 0;
+    this.#key = undefined;
   }
 
   /** Moves to the next command; false when there is none yet, or none ever (`error`). */
   next(): boolean {
     if (this.error !== undefined || this.#neededBytes > 0) return false;
-    if (this.#argumentsLeft < 0 && !this.#readCommandStart()) return false;
+    if (this.#argumentsLeft < 0) {
+      if (this.#readWhole()) return true;
+      if (!this.#readCommandStart()) return false;
+    }
     if (this.#argumentsLeft < 0) return true; // an inline command is read whole
     while (this.#argumentsLeft > 0) if (!this.#readArgument()) return false;
     this.args = this.#partial;
@@ -94,6 +102,59 @@ export class RequestParser {
     this.#argumentsLeft = -1;
     this.#requestBytes = 0;
     return true;
+  }
+
+  /**
+   * Reads a plain command that lies whole in the chunk, in one go: what nearly every command is. False, and nothing is
+   * read, for any other, and for one that is wrong: the careful way tells.
+   */
+  #readWhole(): boolean {
+    const bytes = this.#bytes;
+    const { length } = bytes;
+    let at = this.#at;
+    const count = bytes[at + 1] - zero;
+    if (bytes[at] !== asterisk || !(count > 0 && count <= 9) || bytes[at + 2] !== carriageReturn)
+      return false;
+    if (bytes[at + 3] !== lineFeed || count > this.limits.maxArguments) return false;
+    at += 4;
+    const args: Buffer[] = [];
+    for (let i = 0; i < count; i++) {
+      if (bytes[at++] !== dollar) return false;
+      let argumentBytes = 0;
+      for (let digits = 0; bytes[at] !== carriageReturn; at++, digits++) {
+        const digit = bytes[at] - zero;
+        if (!(digit >= 0 && digit <= 9) || digits >= maxPlainDigits) return false;
+        argumentBytes = argumentBytes * 10 + digit;
+      }
+      const start = at + 2;
+      const end = start + argumentBytes;
+      if (end + 2 > length || start === end || bytes[at + 1] !== lineFeed) return false;
+      if (bytes[end] !== carriageReturn || bytes[end + 1] !== lineFeed) return false;
+      if (i === 0) args.push(commandName(bytes, start, end));
+      else if (i === 1) args.push(this.#keyFrom(bytes, start, end));
+      else args.push(bytes.subarray(start, end));
+      at = end + 2;
+    }
+    const read = at - this.#at;
+    if (read > this.limits.bulkBytes || read > this.limits.requestBytes) return false;
+    this.args = args;
+    this.#at = at;
+    return true;
+  }
+
+  /** The view of the key before, when it is the same one. */
+  #keyFrom(bytes: Buffer, start: number, end: number): Buffer {
+    const known = this.#key;
+    const shift = start - this.#keyAt;
+    if (known !== undefined && known.length === end - start) {
+      let at = end - 1;
+      while (at >= start && bytes[at] === bytes[at - shift]) at--;
+      if (at < start) return known;
+    }
+    const key = bytes.subarray(start, end);
+    this.#key = key;
+    this.#keyAt = start;
+    return key;
   }
 
   /** Reads `*n`, passing over empty commands; or a whole inline command, which leaves `#argumentsLeft` at -1. */
@@ -198,55 +259,6 @@ export class RequestParser {
   }
 }
 
-/**
- * Splits an inline line as Redis does: blanks separate, "…" knows \n \r \t \b \a \\ \" and \xHH, '…' knows \'.
- * Undefined when quotes do not match.
- */
-const splitInline = (line: Buffer): Buffer[] | undefined => {
-  const args: Buffer[] = [];
-  const end = line.at(-1) === carriageReturn ? line.length - 1 : line.length;
-  let at = 0;
-  for (;;) {
-    while (at < end && isBlank(line[at])) at++;
-    if (at >= end) return args;
-    const word: number[] = [];
-    for (; at < end && !isBlank(line[at]); at++) {
-      const quote = line[at];
-      if (quote !== doubleQuote && quote !== singleQuote) {
-        word.push(quote);
-        continue;
-      }
-      const closing = readQuoted(line, at + 1, end, quote, word);
-      if (closing < 0 || (closing + 1 < end && !isBlank(line[closing + 1]))) return undefined;
-      at = closing;
-    }
-    args.push(Buffer.from(word));
-  }
-};
-
-/** Appends a quoted string to `word`; returns the place of the closing quote, -1 when there is none. */
-const readQuoted = (line: Buffer, start: number, end: number, quote: number, word: number[]): number => {
-  for (let at = start; at < end; at++) {
-    const byte = line[at];
-    if (byte === quote) return at;
-    if (byte !== backslash || at + 1 >= end || (quote === singleQuote && line[at + 1] !== singleQuote)) {
-      word.push(byte);
-      continue;
-    }
-    const hex = /^\\x([0-9a-fA-F]{2})/.exec(line.toString('latin1', at, at + 4));
-    if (quote === doubleQuote && hex !== null) {
-      word.push(Number.parseInt(hex[1] ?? '', 16));
-      at += 3;
-      continue;
-    }
-    const escaped = line[++at];
-    word.push(quote === doubleQuote ? (escapes.get(escaped) ?? escaped) : escaped);
-  }
-  return -1;
-};
-
-const isBlank = (byte: number): boolean => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d) || byte === 0;
-
 const printable = (byte: number): string =>
   byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`;
 
@@ -257,13 +269,5 @@ const minus = 0x2d;
 const zero = 0x30;
 const carriageReturn = 0x0d;
 const lineFeed = 0x0a;
-const doubleQuote = 0x22;
-const singleQuote = 0x27;
-const backslash = 0x5c;
-const escapes = new Map([
-  [0x6e, 0x0a],
-  [0x72, 0x0d],
-  [0x74, 0x09],
-  [0x62, 0x08],
-  [0x61, 0x07],
-]);
+/** Lengths up to here are read in one go: a chunk holds no longer argument whole. */
+const maxPlainDigits = 6;

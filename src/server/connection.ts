@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks'; // the global one is looked up at each use
 import {
   CommandContext,
   type CommandTransaction,

@@ -47,16 +47,55 @@ export const addInt64 = (a: number | bigint, b: number | bigint): number | bigin
 export const negateInt64 = (value: number | bigint): number | bigint | undefined =>
   value === 0 ? 0 : typeof value === 'number' ? -value : value === minInt64 ? undefined : -value;
 
+/** The bytes of a whole number in decimal. Borrowed until the next call. */
+export const decimalBytes = (value: number | bigint): Buffer => {
+  if (typeof value === 'bigint' || value > 0xffff_ffff || value < 0)
+    return Buffer.from(String(value), 'latin1');
+  let at = decimalScratch.length;
+  let rest = value;
+  do {
+    const quotient = Math.floor(rest / 10);
+    decimalScratch[--at] = zero + (rest - quotient * 10);
+    rest = quotient;
+  } while (rest > 0);
+  return decimalViews[at];
+};
+
+const decimalScratch = Buffer.allocUnsafeSlow(10);
+/** What follows each place of the scratch. */
+const decimalViews = Array.from(decimalScratch, (_, at) => decimalScratch.subarray(at));
+
 /** A float, `inf`, `-inf`; undefined for anything else, NaN included. */
 export const parseDouble = (bytes: Uint8Array): number | undefined => {
-  const whole = parseInteger(bytes);
-  if (whole !== undefined) return whole;
+  const plain = parsePlainDouble(bytes);
+  if (plain !== undefined) return plain;
   if (bytes.length === 0 || bytes.length > maxDoubleBytes) return undefined;
   const text = Buffer.from(bytes).toString('latin1');
   if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return Number(text);
   const infinity = /^([+-]?)inf(inity)?$/i.exec(text);
   if (infinity === null) return undefined;
   return infinity[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+};
+
+/** Digits, with a point among them or not: what most scores are. Exact, since all of it fits the 53 bits of a double. */
+const parsePlainDouble = (bytes: Uint8Array): number | undefined => {
+  const { length } = bytes;
+  const isNegative = bytes[0] === minus;
+  const start = isNegative ? 1 : 0;
+  if (length === start || length - start > maxSafeDigits) return undefined;
+  let value = 0;
+  let scale = 0;
+  for (let i = start; i < length; i++) {
+    const digit = bytes[i] - zero;
+    if (digit >= 0 && digit <= 9) {
+      value = value * 10 + digit;
+      scale *= 10;
+    } else if (bytes[i] === point && scale === 0 && length > start + 1) scale = 1;
+    else return undefined;
+  }
+  if (value > Number.MAX_SAFE_INTEGER) return undefined;
+  const magnitude = scale > 1 ? value / scale : value;
+  return isNegative ? -magnitude : magnitude;
 };
 
 /**
@@ -86,6 +125,7 @@ export const optionWord = (bytes: Uint8Array): string =>
 
 const minus = 0x2d;
 const zero = 0x30;
+const point = 0x2e;
 const maxSafeDigits = 16;
 const maxDoubleBytes = 512;
 const maxWordBytes = 32;

@@ -1,4 +1,12 @@
-import { addInt64, doubleText, fixedDoubleText, negateInt64, parseDouble, parseInt64 } from '../arguments.js';
+import {
+  addInt64,
+  decimalBytes,
+  doubleText,
+  fixedDoubleText,
+  negateInt64,
+  parseDouble,
+  parseInt64,
+} from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, writeCommand } from '../data-command.js';
 import { ErrorReply, type Reply, refusal } from '../reply.js';
@@ -12,7 +20,7 @@ const incrementBy = (context: CommandContext, key: Buffer, delta: number | bigin
   if (current === undefined) return refusal.notInteger;
   const sum = addInt64(current, delta);
   if (sum === undefined) return refusal.overflow;
-  writeString(context, key, Buffer.from(String(sum), 'latin1'), old?.expireMs ?? 0);
+  writeString(context, key, decimalBytes(sum), old?.expireMs ?? 0);
   return sum;
 };
 
