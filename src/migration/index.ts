@@ -7,11 +7,16 @@ export { Migration } from './migration.js';
 export type { MigrationEnd, MigrationOptions, MigrationPhase, MigrationStatus } from './migration-options.js';
 export { NoLog } from './no-log.js';
 export type { RateLimits } from './rate-limit.js';
+export { RawMigration, type RawMigrationOptions } from './raw/raw-migration.js';
+export { RecordFilter } from './raw/record-filter.js';
+export { DirectoryRecords, type RecordSource, ServerRecords } from './raw/record-source.js';
 export { RecordReader } from './record-reader.js';
 export { ServerConnection } from './server-connection.js';
 export { StateFile } from './state-file.js';
+export type { ComparedTarget } from './verify/compared-target.js';
+export { RecordTarget } from './verify/record-target.js';
 export { ServerNames, type SourceNames } from './verify/source-names.js';
-export type { TargetNodes } from './verify/target-keys.js';
+export { TargetKeys, type TargetNodes } from './verify/target-keys.js';
 export {
   type Difference,
   Verification,

@@ -7,27 +7,39 @@ export interface LogSource extends Source {
   newestPosition(signal: AbortSignal): Promise<Position | null>;
 }
 
+/** Makes a transaction of a batch. */
+export type ReadBatch = (bytes: Buffer, sequence: number, count: number) => Transaction;
+
 /**
  * The source's log, read as far as asked and no further: batches that were pulled beyond are held. One decoder sees every
  * batch from the start point on, so that it knows what became of each key since.
  */
 export class LogFollower {
   readonly #source: LogSource;
-  readonly #decoder = new Decoder();
+  readonly #readBatch: ReadBatch;
   #held: SourceBatch[] = [];
   #pulling: Promise<void> | undefined;
   #position: Position | null;
   latestSequence = 0;
   #acknowledgedAtMs = Number.NEGATIVE_INFINITY;
 
-  /** @param start the last batch that was handled; null = none ever */
-  static async open(source: LogSource, start: Position | null, signal: AbortSignal): Promise<LogFollower> {
+  /**
+   * @param start the last batch that was handled; null = none ever
+   * @param readBatch what is made of each batch; default: it is decoded
+   */
+  static async open(
+    source: LogSource,
+    start: Position | null,
+    signal: AbortSignal,
+    readBatch: ReadBatch = decoding(),
+  ): Promise<LogFollower> {
     await source.open(start === null ? { kind: 'beginning' } : { kind: 'after', position: start }, signal);
-    return new LogFollower(source, start);
+    return new LogFollower(source, start, readBatch);
   }
 
-  private constructor(source: LogSource, start: Position | null) {
+  private constructor(source: LogSource, start: Position | null, readBatch: ReadBatch) {
     this.#source = source;
+    this.#readBatch = readBatch;
     this.#position = start;
     this.latestSequence = start?.sequence ?? 0;
   }
@@ -64,7 +76,7 @@ export class LogFollower {
     for (; at < this.#held.length && bytes < maxBytes; at++) {
       const batch = this.#held[at];
       if (batch.sequence + batch.count - 1 > through) break;
-      taken.push(this.#decoder.decode(batch.bytes));
+      taken.push(this.#readBatch(batch.bytes, batch.sequence, batch.count));
       bytes += batch.bytes.length;
       if (batch.count > 0) this.#position = positionOf(batch);
     }
@@ -87,6 +99,12 @@ export class LogFollower {
     this.#held = [...pulled.batches];
   }
 }
+
+/** One decoder for the whole log, so that it knows what became of each key. */
+const decoding = (): ReadBatch => {
+  const decoder = new Decoder();
+  return (bytes) => decoder.decode(bytes);
+};
 
 const acknowledgeIntervalMs = 1_000;
 const pullBatches = 1_000;

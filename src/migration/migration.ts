@@ -3,6 +3,7 @@ import { isTailraceError, TailraceError } from '../errors/index.js';
 import type { Position } from '../kit/index.js';
 import type { RetryOptions } from '../pipeline/index.js';
 import { Coverage, type CoverageState } from './coverage.js';
+import { FinishLine } from './finish-line.js';
 import { isGone, type KeyImage } from './key-image.js';
 import { keyAt, placeOfName } from './key-place.js';
 import type { KeyPart } from './key-reader.js';
@@ -28,15 +29,13 @@ export class Migration {
   readonly #options: MigrationOptions;
   readonly #steps: StepWriter;
   readonly #rate: RateLimit;
+  readonly #end: FinishLine;
   #follower: LogFollower | undefined;
   #coverage: Coverage;
   #phase: MigrationPhase = 'prepare';
   #parts = 0;
   #changes = 0;
   #skippedKeys = 0;
-  /** Where the log must be for `caught-up`. */
-  #goal: number | undefined;
-  #idleSinceMs = 0;
   /** The next part, which is read while the last one is written. */
   #reading: Promise<KeyPart> | undefined;
   /** How often in a row pending keys were read in vain. */
@@ -46,6 +45,7 @@ export class Migration {
     this.#options = options;
     this.#rate = new RateLimit(options.rates ?? { keysPerSecond: 0, bytesPerSecond: 0 });
     this.#steps = new StepWriter(options);
+    this.#end = new FinishLine(options.end);
     this.#coverage = this.#makeCoverage([]);
   }
 
@@ -207,7 +207,7 @@ export class Migration {
     await follower.pull(signal);
     const transactions = follower.take(Number.POSITIVE_INFINITY, stepBytes);
     if (transactions.length === 0) return;
-    this.#idleSinceMs = performance.now();
+    this.#end.moved();
     this.#collect(transactions);
     await this.#writeStep(noImages, signal);
   }
@@ -228,22 +228,8 @@ export class Migration {
   }
 
   async #isDone(signal: AbortSignal): Promise<boolean> {
-    const { end } = this.#options;
-    const follower = this.#logFollower;
-    if (!this.#coverage.isComplete || this.#coverage.pending.size > 0 || end.kind === 'never') return false;
-    if (end.kind === 'caught-up') {
-      if (this.#goal === undefined) {
-        await follower.pull(signal);
-        this.#goal = Math.max(follower.latestSequence, follower.sequence);
-      }
-      return follower.sequence >= this.#goal;
-    }
-    const isLevel = follower.isIdle && follower.sequence >= follower.latestSequence;
-    if (!isLevel || this.#idleSinceMs === 0) {
-      this.#idleSinceMs = performance.now();
-      return false;
-    }
-    return performance.now() - this.#idleSinceMs >= end.quietMs;
+    const isCovered = this.#coverage.isComplete && this.#coverage.pending.size === 0;
+    return isCovered && (await this.#end.isReached(this.#logFollower, signal));
   }
 
   #showPhase(): void {

@@ -90,6 +90,12 @@ export class StepWriter {
     if (transaction.changes.length > 0) this.#collected.push(transaction);
   }
 
+  /** Takes along a batch that a target of the same format applies as it is. */
+  collectBatch(transaction: Transaction, logBytes: number): void {
+    this.#collectedBytes += logBytes;
+    this.#collected.push(transaction);
+  }
+
   /** Takes along, as of `seq`, what was read of keys. */
   collectImages({ changes }: Images, seq: number): void {
     if (changes.length === 0) return;

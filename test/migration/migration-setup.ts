@@ -85,11 +85,15 @@ export const writeRandomly = async (
 export const fillStore = async (url: string, count: number): Promise<void> => {
   const connection = await RespConnection.open(parseRedisUrl(url));
   try {
-    for (let at = 0; at < count; at++) {
-      if (at % 3 === 0) await connection.call('SET', `fill:${at}`, 'x'.repeat(at % 200));
-      else if (at % 3 === 1) await connection.call('HSET', `fill:${at}`, 'a', at, 'b', '');
-      else await connection.call('RPUSH', `fill:${at}`, 'a', at, 'a');
-    }
+    await Promise.all(
+      Array.from({ length: count }, (_, at) =>
+        at % 3 === 0
+          ? connection.call('SET', `fill:${at}`, 'x'.repeat(at % 200))
+          : at % 3 === 1
+            ? connection.call('HSET', `fill:${at}`, 'a', at, 'b', '')
+            : connection.call('RPUSH', `fill:${at}`, 'a', at, 'a'),
+      ),
+    );
   } finally {
     connection.close();
   }

@@ -5,7 +5,7 @@ import { WalSource } from '../../../connectors/wal/index.js';
 import { columnFamilyNames, LogDirectoryReader } from '../../engine/index.js';
 import { TailraceError } from '../../errors/index.js';
 import { type Position, type Pulled, type PullLimit, positionOf, type StartPoint } from '../../kit/index.js';
-import { DirectoryReader, type LogSource } from '../../migration/index.js';
+import { DirectoryReader, DirectoryRecords, type LogSource } from '../../migration/index.js';
 import { RocksdbSnapshot } from '../../rocksdb/index.js';
 import { batchCount } from '../../write-batch/index.js';
 import type { SourceOptions, SourcePlace } from './source-place.js';
@@ -38,6 +38,7 @@ export const openDirectory = async (
     log,
     hasLog: true,
     runId: undefined,
+    records: new DirectoryRecords(snapshot),
     keys,
     namespaces: wanted.includes('*') ? keys.namespaces() : wanted,
     names: keys,

@@ -90,6 +90,10 @@ export const resolveNamespaces = (targets: NamespaceTargets, names: readonly str
   return { ...Object.fromEntries(rest.map((ns) => [ns, ns === 'default' ? '' : `${ns}:`])), ...named };
 };
 
+/** True when every namespace is to keep its name, and so its records need not be changed. */
+export const keepsNamespaces = (targets: NamespaceTargets): boolean =>
+  Object.entries(targets).every(([ns, target]) => ns === '*' || (ns === 'default' && target === ''));
+
 /** One group of namespaces for each database of the target; the URL's own for those that have a prefix. */
 export const byDatabase = (
   targets: NamespaceTargets,

@@ -2,12 +2,19 @@ import { resolve } from 'node:path';
 import process from 'node:process';
 import { isTailraceError } from '../../errors/index.js';
 import type { Logger } from '../../kit/index.js';
-import { Migration, type MigrationEnd, StateFile } from '../../migration/index.js';
+import {
+  Migration,
+  type MigrationEnd,
+  type MigrationOptions,
+  RawMigration,
+  StateFile,
+} from '../../migration/index.js';
 import { ReplyError } from '../../resp/index.js';
 import { consoleLogger, type OutputOptions } from '../console.js';
 import { ExitCode } from '../exit.js';
 import { onInterrupt, untilInterrupted } from '../interrupt.js';
 import {
+  keepsNamespaces,
   type MigrateFlags,
   namespacesOf,
   resolveNamespaces,
@@ -64,13 +71,14 @@ export const runMigration = async (
       existing: flags.existing,
       settings: flags.toOption ?? [],
       sourceRunId: source.runId,
+      rawNamespaces: source.records !== undefined && keepsNamespaces(wanted) ? source.namespaces : undefined,
       logger,
     },
     interrupted,
   );
   const stateFile = new StateFile(resolve(flags.state));
   if (!source.hasLog) warnOfPlainCopy(stateFile, source, flags, logger);
-  const migration = new Migration({
+  const options: MigrationOptions = {
     source: source.name,
     target: target.name,
     log: source.log,
@@ -89,7 +97,16 @@ export const runMigration = async (
     },
     end,
     logger,
-  });
+  };
+  const migration =
+    target.filter !== undefined && source.records !== undefined
+      ? new RawMigration({
+          ...options,
+          records: source.records,
+          filter: target.filter,
+          purges: flags.existing === 'overwrite' || flags.restart === true,
+        })
+      : new Migration(options);
   const keys = await countKeys(source, interrupted);
   if (source.connection !== undefined && source.hasLog && keys !== undefined) {
     const { connection } = source;

@@ -1,5 +1,5 @@
 import process from 'node:process';
-import type { Migration, MigrationStatus } from '../../migration/index.js';
+import type { MigrationStatus } from '../../migration/index.js';
 import { formatBytes, formatCount, type OutputOptions, Progress } from '../console.js';
 
 /** Shows how a migration gets on: a bar on a terminal, plain lines now and then elsewhere, events with `--json`. */
@@ -24,13 +24,13 @@ export class MigrationDisplay {
     this.#totalKeys = totalKeys;
   }
 
-  start(migration: Migration): void {
+  start(migration: { readonly status: MigrationStatus }): void {
     this.#show(migration.status);
     this.#timer = setInterval(() => this.#show(migration.status), intervalMs);
   }
 
   /** Shows the last state, which stays. */
-  stop(migration: Migration): void {
+  stop(migration: { readonly status: MigrationStatus }): void {
     clearInterval(this.#timer);
     this.#show(migration.status, true);
   }

@@ -1,6 +1,8 @@
+import { KvrocksSink } from '../../../sinks/kvrocks/index.js';
 import { RedisClusterSink, RedisSink } from '../../../sinks/redis/index.js';
 import { TailraceError } from '../../errors/index.js';
-import { parseRedisUrl } from '../../resp/index.js';
+import { RecordFilter, ServerConnection, ServerRecords } from '../../migration/index.js';
+import { parseRedisUrl, type RespAddress } from '../../resp/index.js';
 import { lookAtExisting } from './existing-keys.js';
 import { placeOfUrl } from './source-place.js';
 import { positionKeyOf, type TargetOptions, type TargetPlace } from './target-place.js';
@@ -15,6 +17,9 @@ export const openServer = async (options: TargetOptions, signal: AbortSignal): P
   const place = placeOfUrl(url);
   if (runId !== undefined && runId === options.sourceRunId) throw ownTarget(place);
   if (masters.length === 0) await requireWritable(address, signal);
+  const { rawNamespaces } = options;
+  if (kind !== 'redis' && masters.length === 0 && rawNamespaces !== undefined && existing !== 'skip')
+    return openRaw(options, address, kind, rawNamespaces);
   if (kind !== 'redis')
     logger.warn(
       'the target is filled by the commands of Redis: bitmaps, JSON and HyperLogLogs become strings',
@@ -35,6 +40,57 @@ export const openServer = async (options: TargetOptions, signal: AbortSignal): P
     prepare: (whenAborted) => lookAtExisting(nodes, positionKey, existing, namespaces, whenAborted),
     [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),
   };
+};
+
+/** A store of the same format: records as they are, and the position as one of them. */
+const openRaw = (
+  { url, password, name, existing, logger }: TargetOptions,
+  address: RespAddress,
+  kind: 'kvrocks' | 'tailrace',
+  namespaces: readonly string[],
+): TargetPlace => {
+  const positionKey = positionKeyOf(name);
+  const delivery = kind === 'tailrace' ? 'exactly-once' : 'at-least-once';
+  const sink = new KvrocksSink({ url, password, delivery, positionKey }, { pipeline: name, log: logger });
+  const filter = new RecordFilter({ namespaces, ownKey: positionKey });
+  return {
+    name: placeOfUrl(url),
+    sink,
+    filter,
+    keepsNumbers: false,
+    clears: false,
+    prepare: async (signal) => {
+      if (existing === 'overwrite') return [];
+      await lookAtExisting([address], positionKey, existing, { default: '' }, signal);
+      if (kind === 'tailrace') await requireNoRecords(address, filter, signal);
+      return [];
+    },
+    [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),
+  };
+};
+
+/** Keys of the other namespaces, which no SCAN shows. */
+const requireNoRecords = async (
+  address: RespAddress,
+  filter: RecordFilter,
+  signal: AbortSignal,
+): Promise<void> => {
+  const connection = new ServerConnection(address);
+  try {
+    const records = new ServerRecords(connection);
+    let after: Buffer | undefined;
+    do {
+      const part = await records.readRecords(after, 64 * 1024, signal);
+      if (filter.keep(part.batch).keys > 0)
+        throw new TailraceError('SINK_REFUSED', `${connection.place} is not empty: a namespace has keys`, {
+          context: { target: connection.place },
+          remedy: 'Empty it, or replace keys of the same name by --existing overwrite.',
+        });
+      after = part.next;
+    } while (after !== undefined);
+  } finally {
+    connection.close();
+  }
 };
 
 const ownTarget = (place: string): TailraceError =>

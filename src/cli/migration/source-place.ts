@@ -7,8 +7,11 @@ import {
   type LogSource,
   makeKeyReader,
   NoLog,
+  RecordReader,
+  type RecordSource,
   ServerConnection,
   ServerNames,
+  ServerRecords,
   type SourceNames,
   tokensOf,
   whileUnreachable,
@@ -46,6 +49,8 @@ export interface SourcePlace extends AsyncDisposable {
   /** What a server calls its run; undefined where it has no name for it. */
   readonly runId: string | undefined;
   readonly keys: KeyReader;
+  /** Its records as they stand in it, for a target of the same format; undefined where they cannot be read. */
+  readonly records: RecordSource | undefined;
   /** The namespaces that are read. */
   readonly namespaces: readonly string[];
   /** Which keys it has. */
@@ -82,6 +87,7 @@ export const openSource = async (options: SourceOptions, signal: AbortSignal): P
     ...opened,
     name: hasLog ? placeOfUrl(url) : `${placeOfUrl(url)} by SCAN`,
     log,
+    records: keys instanceof RecordReader ? new ServerRecords(connection) : undefined,
     names: new ServerNames(connection),
     connection,
     [Symbol.asyncDispose]: async () => {

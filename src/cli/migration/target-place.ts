@@ -1,4 +1,5 @@
 import type { Logger, Sink } from '../../kit/index.js';
+import type { RecordFilter } from '../../migration/index.js';
 import type { ExistingKeys } from './existing-keys.js';
 import type { NamespaceTargets } from './flags.js';
 
@@ -10,6 +11,8 @@ export interface TargetPlace extends AsyncDisposable {
   readonly keepsNumbers: boolean;
   /** True empties the target with the first step. */
   readonly clears: boolean;
+  /** Set where records are copied as they are: which of them the target takes. */
+  readonly filter?: RecordFilter;
   /** Looks at what the target holds before anything is written; the names of keys that are to be left alone. */
   prepare(signal: AbortSignal): Promise<readonly string[]>;
 }
@@ -26,6 +29,8 @@ export interface TargetOptions {
   readonly settings: readonly string[];
   /** What the source calls its run, so that it is not taken for its own target. */
   readonly sourceRunId?: string | undefined;
+  /** Namespaces that keep their names, where records could be copied as they are; undefined where they could not. */
+  readonly rawNamespaces: readonly string[] | undefined;
   readonly logger: Logger;
 }
 

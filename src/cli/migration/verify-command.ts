@@ -1,22 +1,11 @@
 import process from 'node:process';
-import { slotOf } from '../../../sinks/redis/index.js';
-import { TailraceError } from '../../errors/index.js';
-import { ServerConnection, type TargetNodes, Verification } from '../../migration/index.js';
-import { parseRedisUrl } from '../../resp/index.js';
+import { Verification } from '../../migration/index.js';
 import { consoleLogger, formatCount, formatTable, type OutputOptions, Progress } from '../console.js';
 import { ExitCode } from '../exit.js';
 import { onInterrupt, untilInterrupted } from '../interrupt.js';
-import {
-  byDatabase,
-  namespacesOf,
-  resolveNamespaces,
-  sourcePassword,
-  targetPassword,
-  type VerifyFlags,
-} from './flags.js';
-import { openSource, placeOfUrl, type SourcePlace } from './source-place.js';
-import { positionKeyOf } from './target-place.js';
-import { lookAtTarget } from './target-server.js';
+import { openCompared } from './compared-ends.js';
+import { byDatabase, namespacesOf, resolveNamespaces, sourcePassword, type VerifyFlags } from './flags.js';
+import { openSource, type SourcePlace } from './source-place.js';
 
 /** Compares a source and a target. */
 export const verifyCommand = async (flags: VerifyFlags, output: OutputOptions): Promise<void> => {
@@ -56,19 +45,18 @@ export const runVerification = async (
 /** Compares the namespaces that are in one database of the target. */
 const compare = async (
   source: SourcePlace,
-  { database, prefixes }: ReturnType<typeof byDatabase>[number],
+  group: ReturnType<typeof byDatabase>[number],
   flags: VerifyFlags,
   output: OutputOptions,
   interrupted: AbortSignal,
 ): Promise<boolean> => {
   const logger = consoleLogger(output);
-  const target = await openNodes(flags, database, interrupted);
+  using end = await openCompared(source, group, flags, interrupted);
   const verification = new Verification({
     keys: source.keys,
     names: source.names,
-    target,
-    prefixes,
-    ignoredKey: Buffer.from(positionKeyOf(flags.name)),
+    target: end.target,
+    namespaces: Object.keys(group.prefixes),
     ttlToleranceMs: flags.ttlTolerance,
     sample: flags.sample,
     settleMs: flags.settle,
@@ -89,35 +77,10 @@ const compare = async (
     await verification.run(interrupted);
   } finally {
     clearInterval(timer);
-    for (const node of target.nodes) node.close();
   }
   report(verification, output, (performance.now() - startMs) / 1000);
   const { differences, repaired } = verification.status;
   return differences === repaired;
-};
-
-const openNodes = async (
-  flags: VerifyFlags,
-  database: number | undefined,
-  signal: AbortSignal,
-): Promise<TargetNodes> => {
-  if (!/^rediss?:\/\//.test(flags.to))
-    throw new TailraceError('USAGE', `${placeOfUrl(flags.to)} cannot be compared with`, {
-      remedy: 'Write redis://host:port of a Redis, or of a node of a cluster.',
-    });
-  const parsed = { ...parseRedisUrl(flags.to), ...(database === undefined ? {} : { database }) };
-  const password = targetPassword(flags);
-  const address = password === '' ? parsed : { ...parsed, password };
-  const { masters } = await lookAtTarget(address, signal);
-  const nodes = (masters.length === 0 ? [{ ...address, slots: [] }] : masters).map((master) => ({
-    connection: new ServerConnection(master),
-    slots: master.slots,
-  }));
-  const owners = new Map(nodes.flatMap(({ slots }, at) => slots.map((slot): [number, number] => [slot, at])));
-  return {
-    nodes: nodes.map(({ connection }) => connection),
-    nodeOf: (key) => (nodes.length === 1 ? 0 : (owners.get(slotOf(key)) ?? 0)),
-  };
 };
 
 const report = (verification: Verification, output: OutputOptions, seconds: number): void => {

@@ -1,10 +1,12 @@
-import { type Reply, ReplyError } from '../../resp/index.js';
+import { CommandEncoder } from '../../data-model/index.js';
+import { ByteWriter, type Reply, ReplyError } from '../../resp/index.js';
 import { readKey } from '../commands/read-key.js';
 import type { Command } from '../commands/reading.js';
 import { runReadings } from '../commands/run-readings.js';
 import type { KeyImage } from '../key-image.js';
 import { type KeyPlace, keyAt, placeOf } from '../key-place.js';
 import { requireReply, type ServerConnection } from '../server-connection.js';
+import type { ComparedTarget, TargetString } from './compared-target.js';
 
 /** The servers of a target, and which of them has a key. */
 export interface TargetNodes {
@@ -13,19 +15,18 @@ export interface TargetNodes {
   nodeOf(key: Buffer): number;
 }
 
-/** A string of the target: null = no string is there. */
-export interface TargetString {
-  readonly value: Buffer | null;
-  readonly ttlAt: number | undefined;
-}
-
-/** Reads the target's keys, which may have a prefix there. */
-export class TargetKeys {
+/** The keys of a target that is read and written by the commands of a Redis; they may have a prefix there. */
+export class TargetKeys implements ComparedTarget {
   readonly #target: TargetNodes;
   readonly #prefixes: ReadonlyMap<string, Buffer>;
+  readonly #encoder: CommandEncoder;
+  readonly #ownKey: Buffer;
 
-  constructor(target: TargetNodes, prefixes: Readonly<Record<string, string>>) {
+  /** @param ownKey holds the position of the migration; it and those whose names begin so are passed over */
+  constructor(target: TargetNodes, prefixes: Readonly<Record<string, string>>, ownKey: string) {
     this.#target = target;
+    this.#ownKey = Buffer.from(ownKey);
+    this.#encoder = new CommandEncoder({ prefixes });
     this.#prefixes = new Map(Object.entries(prefixes).map(([ns, prefix]) => [ns, Buffer.from(prefix)]));
   }
 
@@ -40,7 +41,10 @@ export class TargetKeys {
     return prefix === undefined || prefix.length === 0 ? key : Buffer.concat([prefix, key]);
   }
 
-  /** Which keys of the source may stand under a name of the target. */
+  isOwn(name: Buffer): boolean {
+    return name.subarray(0, this.#ownKey.length).equals(this.#ownKey);
+  }
+
   placesOf(name: Buffer): KeyPlace[] {
     const places: KeyPlace[] = [];
     for (const [ns, prefix] of this.#prefixes)
@@ -57,7 +61,7 @@ export class TargetKeys {
     if (names.length === 0) return [];
     const isOne = this.#target.nodes.length === 1;
     const [sizes, values] = await Promise.all([
-      this.sizes(signal),
+      this.#sizes(signal),
       isOne ? this.#readAtOnce(names, signal) : this.#callEach(names, (name) => ['GET', name], signal),
     ]);
     const expiries =
@@ -71,8 +75,36 @@ export class TargetKeys {
     });
   }
 
+  async count(signal: AbortSignal): Promise<number> {
+    const { keys } = await this.#sizes(signal);
+    const [own] = await this.#callEach([this.#ownKey], (key) => ['EXISTS', key], signal);
+    return keys - Number(own);
+  }
+
+  async randomNames(count: number, signal: AbortSignal): Promise<Buffer[]> {
+    const { nodes } = this.#target;
+    const node = nodes[Math.floor(Math.random() * nodes.length)];
+    const asks = Array.from({ length: count }, () => ['RANDOMKEY']);
+    const found = await node.callAll(signal, asks);
+    return found.flatMap((name) => (name instanceof Buffer ? [name] : []));
+  }
+
+  async repair(image: KeyImage, signal: AbortSignal): Promise<string | undefined> {
+    const out = new ByteWriter(1024);
+    const name = this.nameOf(image.place);
+    const { ns, key } = keyAt(image.place);
+    const cleared = { seq: 0, index: 0, ns, key, op: 'delete', type: 'key' } as const;
+    const commands = this.#encoder.append(out, { changes: [cleared, ...image.changes] });
+    const [unsupported] = this.#encoder.unsupported;
+    if (unsupported !== undefined) return unsupported.reason;
+    const node = this.#target.nodes[this.#target.nodeOf(name)];
+    const replies = await node.sendEncoded(signal, out.bytes, commands);
+    const failure = replies.find((reply) => reply instanceof ReplyError);
+    return failure instanceof ReplyError ? failure.message : undefined;
+  }
+
   /** How many keys the target has, and how many of them expire; Infinity where a server does not tell. */
-  async sizes(signal: AbortSignal): Promise<{ keys: number; expiring: number }> {
+  async #sizes(signal: AbortSignal): Promise<{ keys: number; expiring: number }> {
     const infos = await Promise.all(this.#target.nodes.map((node) => node.call(signal, 'INFO', 'keyspace')));
     const total = { keys: 0, expiring: 0 };
     for (const info of infos) {
@@ -86,7 +118,6 @@ export class TargetKeys {
     return total;
   }
 
-  /** Images of keys of any type; undefined where a key changed while it was read. */
   async readImages(places: readonly KeyPlace[], signal: AbortSignal): Promise<(KeyImage | undefined)[]> {
     const names = places.map((place) => placeOf('default', this.nameOf(place)));
     const byNode = this.#target.nodes.map((): number[] => []);
@@ -107,11 +138,6 @@ export class TargetKeys {
     return images;
   }
 
-  async has(name: Buffer, signal: AbortSignal): Promise<boolean> {
-    return (await this.#callEach([name], (key) => ['EXISTS', key], signal))[0] === 1;
-  }
-
-  /** Every key's name, page by page; one may come twice. */
   async *scan(signal: AbortSignal): AsyncGenerator<readonly Buffer[]> {
     for (const node of this.#target.nodes) {
       let cursor = '0';
@@ -127,11 +153,6 @@ export class TargetKeys {
         cursor = String(next);
       } while (cursor !== '0');
     }
-  }
-
-  /** Sends commands to the node that has `name`; in order. */
-  async write(name: Buffer, bytes: Uint8Array, commands: number, signal: AbortSignal): Promise<Reply[]> {
-    return await this.#target.nodes[this.#target.nodeOf(name)].sendEncoded(signal, bytes, commands);
   }
 
   async #readAtOnce(names: readonly Buffer[], signal: AbortSignal): Promise<Reply[]> {

@@ -1,25 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Change, CommandEncoder } from '../../data-model/index.js';
+import type { Change } from '../../data-model/index.js';
 import type { Logger } from '../../kit/index.js';
-import { ByteWriter, ReplyError } from '../../resp/index.js';
 import { isGone, type KeyImage } from '../key-image.js';
 import { type KeyPlace, keyAt, placeName, placeOf, placeOfName } from '../key-place.js';
 import type { KeyPart, KeyReader } from '../key-reader.js';
 import { RateLimit, type RateLimits } from '../rate-limit.js';
 import { whileUnreachable } from '../while-unreachable.js';
 import { canonicalValue, differenceOf, isSameExpiry } from './canonical-value.js';
+import type { ComparedTarget } from './compared-target.js';
 import type { SourceNames } from './source-names.js';
-import { TargetKeys, type TargetNodes } from './target-keys.js';
 
 export interface VerificationOptions {
   readonly keys: KeyReader;
   /** Which keys the source has. */
   readonly names: SourceNames;
-  readonly target: TargetNodes;
-  /** What the keys of each namespace start with in the target; others are not looked at. */
-  readonly prefixes: Readonly<Record<string, string>>;
-  /** The key of the target that holds the position; it and those whose names begin so are passed over. */
-  readonly ignoredKey: Buffer;
+  readonly target: ComparedTarget;
+  /** Namespaces of the source that are compared; others are not looked at. */
+  readonly namespaces: readonly string[];
   readonly ttlToleranceMs: number;
   /** Compares so many random keys of each side only; 0 = all. */
   readonly sample: number;
@@ -64,9 +61,9 @@ export class Verification {
   /** The first differences that were found; all are counted. */
   readonly differences: Difference[] = [];
   readonly #options: VerificationOptions;
-  readonly #target: TargetKeys;
+  readonly #target: ComparedTarget;
+  readonly #namespaces: ReadonlySet<string>;
   readonly #rate: RateLimit;
-  readonly #encoder: CommandEncoder;
   readonly #suspects = new Set<string>();
   #sourceKeys = 0;
   #equal = 0;
@@ -78,9 +75,9 @@ export class Verification {
 
   constructor(options: VerificationOptions) {
     this.#options = options;
-    this.#target = new TargetKeys(options.target, options.prefixes);
+    this.#target = options.target;
+    this.#namespaces = new Set(options.namespaces);
     this.#rate = new RateLimit(options.rates ?? { keysPerSecond: 0, bytesPerSecond: 0 });
-    this.#encoder = new CommandEncoder({ prefixes: options.prefixes });
   }
 
   get status(): VerificationStatus {
@@ -101,10 +98,8 @@ export class Verification {
       const before = await this.#newest(signal);
       await this.#compareAll(signal);
       // As many keys as were found equal, and nothing was written meanwhile: then there are no others.
-      const { keys } = await this.#target.sizes(signal);
-      const ignored = await this.#target.has(this.#options.ignoredKey, signal);
-      const isAll =
-        this.#suspects.size === 0 && this.#found === 0 && keys === this.#equal + (ignored ? 1 : 0);
+      const keys = await this.#target.count(signal);
+      const isAll = this.#suspects.size === 0 && this.#found === 0 && keys === this.#equal;
       if (isAll && before === (await this.#newest(signal))) this.#targetKeys = keys;
       else await this.#lookForExtras(signal);
     }
@@ -120,7 +115,7 @@ export class Verification {
       // The next part is read while this one is compared.
       next = after === undefined ? undefined : this.#readPart(after, signal);
       next?.catch(() => undefined); // seen when it is awaited
-      if (part.whole?.isStrings === true && Object.hasOwn(this.#options.prefixes, part.whole.ns))
+      if (part.whole?.isStrings === true && this.#namespaces.has(part.whole.ns))
         await this.#compareStrings(part.whole.changes, signal);
       else await this.#compare(part.images, signal);
       for (const place of part.unsettled) this.#suspect(place);
@@ -143,31 +138,23 @@ export class Verification {
 
   /** Walks the source by names alone, and takes each with the same chance; a Redis picks random keys by itself. */
   async #compareSample(signal: AbortSignal): Promise<void> {
-    const { sample, names, target, keys } = this.#options;
+    const { sample, names, keys } = this.#options;
     const chance = sample / Math.max(1, await names.count(signal));
     for await (const page of names.walk(signal)) {
       const places = page.filter(() => Math.random() < chance);
       if (places.length > 0) await this.#compare((await keys.readKeys(places, false, signal)).images, signal);
     }
-    for (let left = sample; left > 0; left -= sampleKeys) {
-      const asks = Array.from({ length: Math.min(left, sampleKeys) }, () => ['RANDOMKEY']);
-      const node = target.nodes[Math.floor(Math.random() * target.nodes.length)];
-      const found = await node.callAll(signal, asks);
-      await this.#lookUp(
-        found.flatMap((name) => (name instanceof Buffer ? [name] : [])),
-        signal,
-      );
-    }
+    for (let left = sample; left > 0; left -= sampleKeys)
+      await this.#lookUp(await this.#target.randomNames(Math.min(left, sampleKeys), signal), signal);
   }
 
   /** Compares images of the source with the target. */
   async #compare(images: readonly KeyImage[], signal: AbortSignal): Promise<void> {
-    const { prefixes } = this.#options;
     const strings: Change[] = [];
     const others: KeyImage[] = [];
     for (const image of images) {
       const [first] = image.changes;
-      if (!Object.hasOwn(prefixes, first.ns)) continue;
+      if (!this.#namespaces.has(first.ns)) continue;
       if (first.op === 'put' && first.type === 'string') {
         strings.push(first);
         continue;
@@ -221,11 +208,10 @@ export class Verification {
   }
 
   async #lookUp(names: readonly Buffer[], signal: AbortSignal): Promise<void> {
-    const { ignoredKey } = this.#options;
-    const wanted = names.filter((name) => !name.subarray(0, ignoredKey.length).equals(ignoredKey));
+    const wanted = names.filter((name) => !this.#target.isOwn(name));
     this.#targetKeys += wanted.length;
     const plain: KeyPlace[] = [];
-    const several: KeyPlace[][] = [];
+    const several: (readonly KeyPlace[])[] = [];
     for (const name of wanted) {
       const places = this.#target.placesOf(name);
       if (places.length === 1 && keyAt(places[0]).ns === 'default') plain.push(places[0]);
@@ -240,7 +226,7 @@ export class Verification {
   }
 
   /** With several namespaces a name may be of any whose prefix it begins with: it is none's when no place has a key. */
-  async #lookUpSeveral(candidates: readonly KeyPlace[][], signal: AbortSignal): Promise<void> {
+  async #lookUpSeveral(candidates: readonly (readonly KeyPlace[])[], signal: AbortSignal): Promise<void> {
     const { keys } = this.#options;
     const part = await this.#retry(signal, () => keys.readKeys(candidates.flat(), false, signal));
     const gone = new Set(part.images.filter(isGone).map(({ place }) => placeName(place)));
@@ -317,19 +303,10 @@ export class Verification {
 
   /** Writes the source's value in place of the target's; true when the target then has it. */
   async #repair(image: KeyImage, signal: AbortSignal): Promise<boolean> {
-    const out = new ByteWriter(1024);
-    const name = this.#target.nameOf(image.place);
-    const { ns, key } = keyAt(image.place);
-    const cleared = { seq: 0, index: 0, ns, key, op: 'delete', type: 'key' } as const;
-    const commands = this.#encoder.append(out, { changes: [cleared, ...image.changes] });
-    if (this.#encoder.unsupported.length > 0) return false;
-    const replies = await this.#target.write(name, out.bytes, commands, signal);
-    const failure = replies.find((reply) => reply instanceof ReplyError);
-    if (failure === undefined) return true;
-    this.#options.logger.warn('a key could not be repaired', {
-      key: name.toString(),
-      reason: failure instanceof ReplyError ? failure.message : '',
-    });
+    const refusal = await this.#target.repair(image, signal);
+    if (refusal === undefined) return true;
+    const key = keyAt(image.place).key.toString();
+    this.#options.logger.warn('a key could not be repaired', { key, reason: refusal });
     return false;
   }
 

@@ -2,6 +2,7 @@ import { appendRecordsAfter, appendRecordsOf } from '../../data-model/index.js';
 import { WriteBatchBuilder } from '../../write-batch/index.js';
 import type { Connection } from '../connection.js';
 import type { ServerCommand } from '../server-command.js';
+import { rawRecords } from './raw-records-command.js';
 
 /**
  * RECORDS SCAN after [COUNT n] [BYTES n] and RECORDS GET key [key ...]: keys of all namespaces as the store holds them, for
@@ -22,6 +23,7 @@ const records: ServerCommand = {
     const verb = args[1].toString('latin1').toUpperCase();
     if (verb === 'SCAN') scanRecords(connection, args);
     else if (verb === 'GET') getRecords(connection, args);
+    else if (verb === 'RAW') rawRecords(connection, args);
     else connection.reply.error('ERR syntax error');
   },
 };

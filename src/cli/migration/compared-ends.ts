@@ -1,0 +1,61 @@
+import { slotOf } from '../../../sinks/redis/index.js';
+import { TailraceError } from '../../errors/index.js';
+import {
+  type ComparedTarget,
+  RecordFilter,
+  RecordTarget,
+  ServerConnection,
+  TargetKeys,
+} from '../../migration/index.js';
+import { parseRedisUrl } from '../../resp/index.js';
+import { type byDatabase, keepsNamespaces, namespacesOf, targetPassword, type VerifyFlags } from './flags.js';
+import { placeOfUrl, type SourcePlace } from './source-place.js';
+import { positionKeyOf } from './target-place.js';
+import { lookAtTarget } from './target-server.js';
+
+/** A target to compare with, and the connections to it. */
+export interface ComparedEnd extends Disposable {
+  readonly target: ComparedTarget;
+}
+
+/**
+ * The target as it is compared: by records where those were copied as they are, otherwise by commands.
+ * @throws TailraceError `USAGE` | `SINK_UNREACHABLE` | `SINK_REFUSED`
+ */
+export const openCompared = async (
+  { records, namespaces }: SourcePlace,
+  { database, prefixes }: ReturnType<typeof byDatabase>[number],
+  flags: VerifyFlags,
+  signal: AbortSignal,
+): Promise<ComparedEnd> => {
+  if (!/^rediss?:\/\//.test(flags.to))
+    throw new TailraceError('USAGE', `${placeOfUrl(flags.to)} cannot be compared with`, {
+      remedy: 'Write redis://host:port of a Redis, or of a node of a cluster.',
+    });
+  const parsed = { ...parseRedisUrl(flags.to), ...(database === undefined ? {} : { database }) };
+  const password = targetPassword(flags);
+  const address = password === '' ? parsed : { ...parsed, password };
+  const ownKey = positionKeyOf(flags.name);
+  const { kind, masters } = await lookAtTarget(address, signal);
+  if (kind === 'tailrace' && records !== undefined && keepsNamespaces(namespacesOf(flags))) {
+    const connection = new ServerConnection(address);
+    const filter = new RecordFilter({ namespaces, ownKey });
+    const target = new RecordTarget(connection, { source: records, filter, ownKey });
+    return { target, [Symbol.dispose]: () => connection.close() };
+  }
+  const nodes = (masters.length === 0 ? [{ ...address, slots: [] }] : masters).map((master) => ({
+    connection: new ServerConnection(master),
+    slots: master.slots,
+  }));
+  const owners = new Map(nodes.flatMap(({ slots }, at) => slots.map((slot): [number, number] => [slot, at])));
+  const connected = {
+    nodes: nodes.map(({ connection }) => connection),
+    nodeOf: (key: Buffer) => (nodes.length === 1 ? 0 : (owners.get(slotOf(key)) ?? 0)),
+  };
+  return {
+    target: new TargetKeys(connected, prefixes, ownKey),
+    [Symbol.dispose]: () => {
+      for (const { connection } of nodes) connection.close();
+    },
+  };
+};

@@ -1,0 +1,178 @@
+import type { Transaction } from '../../data-model/index.js';
+import { isTailraceError } from '../../errors/index.js';
+import type { Position } from '../../kit/index.js';
+import { FinishLine } from '../finish-line.js';
+import { LogFollower } from '../log-follower.js';
+import {
+  type MigrationOptions,
+  type MigrationPhase,
+  type MigrationStatus,
+  patientRetry,
+} from '../migration-options.js';
+import { RateLimit } from '../rate-limit.js';
+import { StepWriter } from '../step-writer.js';
+import { whileUnreachable } from '../while-unreachable.js';
+import type { RecordFilter } from './record-filter.js';
+import type { RecordPart, RecordSource } from './record-source.js';
+
+export interface RawMigrationOptions extends MigrationOptions {
+  readonly records: RecordSource;
+  readonly filter: RecordFilter;
+  /** True where the target was written before, so that elements of another state may stand under the keys. */
+  readonly purges: boolean;
+}
+
+/**
+ * Copies a store to another of the same format: records as they are, so that every type and encoding is kept. The log is
+ * noted, all records are walked over while they change, and then the log is replayed from there on, whole.
+ *
+ * Why the target ends up the same: each record says all about its own key, whatever stands beside it. A record that
+ * changed since the log was noted is in the log, whose last word on it comes last; one that did not was read as it is.
+ * Until the log has come to the end of the walk, the target is of no one moment.
+ */
+export class RawMigration {
+  readonly #options: RawMigrationOptions;
+  readonly #steps: StepWriter;
+  readonly #rate: RateLimit;
+  readonly #finish: FinishLine;
+  #follower: LogFollower | undefined;
+  #phase: MigrationPhase = 'prepare';
+  #parts = 0;
+  #changes = 0;
+  #reading: Promise<RecordPart> | undefined;
+
+  constructor(options: RawMigrationOptions) {
+    this.#options = options;
+    this.#steps = new StepWriter(options);
+    this.#rate = new RateLimit(options.rates ?? { keysPerSecond: 0, bytesPerSecond: 0 });
+    this.#finish = new FinishLine(options.end);
+  }
+
+  /**
+   * Runs to its end, or until `signal` aborts: then what is being written is finished first.
+   * @throws TailraceError what ended it; run again, it goes on
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    try {
+      const { isNew } = await this.#steps.start(signal);
+      const { source, target, logger } = this.#options;
+      const { log, keys } = this.#steps.current;
+      logger.info(isNew ? 'migration started' : 'migration goes on', {
+        source,
+        target,
+        sequence: log?.sequence ?? 0,
+        keys,
+      });
+      const during = AbortSignal.any([signal, over.signal]);
+      // Of a source that nothing was ever written to, the log alone is all.
+      if (log !== null) await this.#walk(log, during);
+      await this.#follow(log, during);
+      this.#phase = 'done';
+    } catch (error) {
+      if (!signal.aborted || isTailraceError(error, 'SINK_FAILED')) throw error;
+    } finally {
+      over.abort();
+      await this.#reading?.catch(() => undefined);
+    }
+  }
+
+  get position(): Position | null {
+    return this.#steps.current.at;
+  }
+
+  get status(): MigrationStatus {
+    const { keys, bytes, log } = this.#steps.current;
+    const sequence = log?.sequence ?? 0;
+    const lag = Math.max(0, (this.#follower?.latestSequence ?? 0) - sequence);
+    return {
+      phase: this.#phase,
+      keys,
+      bytes,
+      parts: this.#parts,
+      pendingKeys: 0,
+      changes: this.#changes,
+      skippedKeys: 0,
+      sequence,
+      lag,
+    };
+  }
+
+  async #walk(start: Position, signal: AbortSignal): Promise<void> {
+    const { records, filter, purges, logger, source } = this.#options;
+    while (!this.#steps.current.isComplete) {
+      signal.throwIfAborted();
+      this.#phase = 'snapshot';
+      const { place } = this.#steps.current;
+      const part = await (this.#reading ?? this.#read(place, signal));
+      this.#reading = undefined;
+      if (!(await records.whenDurable(part, signal))) {
+        logger.warn('the source was restarted, reading a part again', { source });
+        continue;
+      }
+      // The next part is read while this one is written.
+      if (part.next !== undefined) {
+        this.#reading = this.#read(part.next, signal);
+        this.#reading.catch(() => undefined); // seen when it is awaited
+      }
+      const { bytes, keys, count } = filter.keep(part.batch, purges);
+      if (count > 0) this.#steps.collectBatch(takeWhole(Buffer.from(bytes), start.sequence, 0), 0);
+      await this.#rate.spend(keys, part.batch.length, signal);
+      const coverage = { place: part.next, isComplete: part.next === undefined, pending: [], leftOut: [] };
+      await this.#steps.write(coverage, start, { changes: [], keys, byteLength: bytes.length }, signal);
+    }
+  }
+
+  async #read(after: Buffer | undefined, signal: AbortSignal): Promise<RecordPart> {
+    const { records, logger, retry = patientRetry } = this.#options;
+    const maxBytes = Math.min(partBytes, this.#rate.maxBytes);
+    const part = await whileUnreachable(retry, logger, signal, () =>
+      records.readRecords(after, maxBytes, signal),
+    );
+    this.#parts++;
+    return part;
+  }
+
+  async #follow(start: Position | null, signal: AbortSignal): Promise<void> {
+    const { log, filter } = this.#options;
+    const follower = await LogFollower.open(log, start, signal, takeWhole);
+    this.#follower = follower;
+    this.#phase = 'catch-up';
+    while (!(await this.#finish.isReached(follower, signal))) {
+      signal.throwIfAborted();
+      await follower.pull(signal);
+      const taken = follower.take(Number.POSITIVE_INFINITY, stepBytes);
+      if (taken.length === 0) {
+        this.#phase = 'following';
+        continue;
+      }
+      this.#finish.moved();
+      for (const transaction of taken) {
+        const { bytes, count } = filter.keep(transaction.bytes);
+        this.#changes += count;
+        if (count === 0) continue;
+        const kept = takeWhole(Buffer.from(bytes), transaction.first, transaction.count);
+        this.#steps.collectBatch(kept, transaction.bytes.length);
+      }
+      await this.#steps.write(complete, follower.position, noRecords, signal);
+      if (follower.position !== null) await follower.acknowledge(follower.position);
+      if (this.status.lag === 0) this.#phase = 'following';
+    }
+    await this.#steps.seal(complete, follower.position, signal);
+  }
+}
+
+/** A batch that nobody looks into. */
+const takeWhole = (bytes: Buffer, sequence: number, count: number): Transaction => ({
+  first: sequence,
+  last: sequence + count - 1,
+  count,
+  bytes,
+  changes: [],
+  undecodable: [],
+});
+
+const complete = { place: undefined, isComplete: true, pending: [], leftOut: [] };
+const noRecords = { changes: [], keys: 0, byteLength: 0 };
+const partBytes = 1024 * 1024;
+const stepBytes = 1024 * 1024;

@@ -1,0 +1,29 @@
+import type { KeyImage } from '../key-image.js';
+import type { KeyPlace } from '../key-place.js';
+
+/** A string of the target: null = no string is there. */
+export interface TargetString {
+  readonly value: Buffer | null;
+  readonly ttlAt: number | undefined;
+}
+
+/** A target as a comparison sees it. What it calls a key's name is known to itself alone. */
+export interface ComparedTarget {
+  /** The name of a key of the source. */
+  nameIn(ns: string, key: Buffer): Buffer;
+  /** Which keys of the source may stand under a name. */
+  placesOf(name: Buffer): readonly KeyPlace[];
+  /** True for the names of what the migration keeps there for itself. */
+  isOwn(name: Buffer): boolean;
+  readStrings(names: readonly Buffer[], signal: AbortSignal): Promise<readonly TargetString[]>;
+  /** Images of keys of any type; undefined where a key changed while it was read. */
+  readImages(places: readonly KeyPlace[], signal: AbortSignal): Promise<readonly (KeyImage | undefined)[]>;
+  /** How many keys there are, without the migration's own; Infinity where that cannot be told exactly. */
+  count(signal: AbortSignal): Promise<number>;
+  /** Every name, page by page; one may come twice. */
+  scan(signal: AbortSignal): AsyncIterable<readonly Buffer[]>;
+  /** Up to `count` names by chance. */
+  randomNames(count: number, signal: AbortSignal): Promise<readonly Buffer[]>;
+  /** Replaces what stands under the key by the image; undefined when that was done, otherwise why not. */
+  repair(image: KeyImage, signal: AbortSignal): Promise<string | undefined>;
+}
