@@ -258,6 +258,19 @@ export class Engine implements Store, AsyncDisposable {
     return this.#wal.failure;
   }
 
+  /** Resolves when a write or sync has failed, with the error; stays open otherwise. */
+  whenFailed(): Promise<TailraceError> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (this.#wal.failure === undefined) return;
+        stopListening();
+        resolve(this.#wal.failure);
+      };
+      const stopListening = this.#wal.onDurable(look);
+      look();
+    });
+  }
+
   commit(batch: Uint8Array): Commit {
     this.#requireWritable();
     if (batch.length > this.#maxBatchBytes) throw tooLarge(batch.length, this.#maxBatchBytes);

@@ -27,12 +27,15 @@ export const nodeFiles: Files = {
 
   write: (fd, bytes, position) =>
     new Promise((resolve, reject) => {
-      fs.write(fd, bytes, 0, bytes.length, position, (error, written) => {
-        if (error) reject(error);
-        // libuv retries a short write; when the retry fails too, Node reports the short count without an error.
-        else if (written < bytes.length) reject(new Error(`wrote ${written} of ${bytes.length} bytes`));
-        else resolve();
-      });
+      const writeFrom = (start: number): void =>
+        fs.write(fd, bytes, start, bytes.length - start, position + start, (error, written) => {
+          if (error) reject(error);
+          else if (start + written === bytes.length) resolve();
+          else if (written === 0) reject(new Error(`wrote ${start} of ${bytes.length} bytes`));
+          // Node tells a short write without its reason, which the next one tells.
+          else writeFrom(start + written);
+        });
+      writeFrom(0);
     }),
 
   datasync: (fd) => settle((done) => fs.fdatasync(fd, done)),

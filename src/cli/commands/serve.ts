@@ -63,11 +63,14 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
     sync: flags.sync,
     recovered: `${formatCount(recovery.batches)} batches in ${Math.round(performance.now() - startedAt)} ms`,
   });
-  await new Promise<void>((resolve) => {
+  const stopped = new Promise<void>((resolve) => {
     if (stopping.aborted) resolve();
     else stopping.addEventListener('abort', () => resolve(), { once: true });
   });
+  await Promise.race([stopped, engine.whenFailed()]);
   log.info('stopping', { clients: server.connections, sequence: engine.sequence });
+  // Nothing that a client could be answered is known to be durable any more: whoever supervises the process is told.
+  if (engine.failure !== undefined) throw engine.failure;
 };
 
 const checkpointPolicyOf = (flags: ServeFlags): { checkpointPolicy?: CheckpointPolicyOptions } => {
