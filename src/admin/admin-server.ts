@@ -34,7 +34,7 @@ export class AdminServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #startedMs = performance.now();
 
-  /** @throws TailraceError `FILE_INACCESSIBLE` when the address cannot be listened on */
+  /** @throws TailraceError `CONFIG_INVALID` when the address cannot be listened on */
   static async listen(options: AdminServerOptions): Promise<AdminServer> {
     const server = createServer();
     const { host, port } = options;
@@ -159,7 +159,7 @@ const sendText = (response: ServerResponse, status: number, type: string, text: 
 };
 
 const cannotListen = (host: string, port: number, cause: Error): TailraceError =>
-  new TailraceError('FILE_INACCESSIBLE', `cannot listen on ${host}:${port}: ${cause.message}`, {
+  new TailraceError('CONFIG_INVALID', `cannot listen on ${host}:${port}: ${cause.message}`, {
     context: { host, port },
     remedy: 'Choose a free address in admin.listen; port 0 takes any free port.',
     cause,
