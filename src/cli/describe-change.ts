@@ -16,12 +16,12 @@ const printable = (value: unknown): string => {
   return String(value);
 };
 
-/** Printable ASCII as it is, the rest as \xHH; long strings are cut. */
+/** Printable ASCII as it is, the rest, quotes and backslashes as \xHH; long strings are cut. */
 export const printableBytes = (bytes: Uint8Array): string => {
   let text = '';
   for (const byte of bytes.subarray(0, shownBytes))
     text +=
-      byte >= 0x20 && byte < 0x7f && byte !== 0x5c
+      byte >= 0x20 && byte < 0x7f && byte !== 0x5c && byte !== 0x22
         ? String.fromCharCode(byte)
         : `\\x${byte.toString(16).padStart(2, '0')}`;
   return `"${text}"${bytes.length > shownBytes ? `… (${bytes.length} bytes)` : ''}`;
