@@ -1,7 +1,6 @@
 import type { SinkDefinition } from '../../src/kit/index.js';
 import { WebhookSink, type WebhookSinkOptions } from './webhook-sink.js';
 
-export { signatureOf } from './signature.js';
 export { WebhookSink, type WebhookSinkOptions } from './webhook-sink.js';
 
 const requireHeaders = (value: unknown): void => {

@@ -9,7 +9,7 @@ export { compareBytes, equalBytes, prefixSuccessor } from './compare.js';
 export { crc32c, maskCrc, unmaskCrc } from './crc32c.js';
 export { crc64 } from './crc64.js';
 export { matchesGlob } from './glob.js';
-export { maxSequence, readU32, readU64, writeU32, writeU64 } from './little-endian.js';
+export { readU32, readU64, writeU32, writeU64 } from './little-endian.js';
 export { orderedDoubleBytes, readOrderedDouble, writeOrderedDouble } from './ordered-double.js';
 export { maxVarint32Bytes, readVarint32, readVarint64, varint32Length, writeVarint32 } from './varint.js';
 export { xxh3Low32 } from './xxh3.js';

@@ -1,10 +1,7 @@
 /**
- * Sequence numbers are u64 little-endian on disk and on the wire, `number` inside. 2^53 − 1 writes are
- * centuries away, so a larger one is damage, not history.
+ * Reads a u64 little-endian at `offset`; NaN when it exceeds 2^53 − 1. Sequence numbers are u64 on disk and on the wire,
+ * `number` inside: so many writes are centuries away, so a larger one is damage, not history.
  */
-export const maxSequence = Number.MAX_SAFE_INTEGER;
-
-/** Reads a u64 little-endian at `offset`; NaN when it exceeds 2^53 − 1. */
 export const readU64 = (bytes: Uint8Array, offset: number): number => {
   const low = readU32(bytes, offset);
   const high = readU32(bytes, offset + 4);

@@ -35,7 +35,7 @@ export { readString } from './commands/strings/string-value.js';
 export { type CommandValue, type CommandWord, Database } from './database.js';
 export { Decoder, type DecoderOptions } from './decode/decoder.js';
 export { countChanges, StringPutTransaction } from './decode/string-put-transaction.js';
-export { ColumnFamily, columnFamilyCount } from './encoding/column-family.js';
+export { ColumnFamily } from './encoding/column-family.js';
 export { defaultNamespace, encodeMetadataKey, encodeSubKeyPrefix, namespacePrefix } from './encoding/keys.js';
 export { isAlive, readMetadata } from './encoding/metadata.js';
 export { appendStringPut } from './encoding/string-put.js';

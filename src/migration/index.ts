@@ -1,5 +1,5 @@
 export { DirectoryReader } from './directory-reader.js';
-export { type KeyPlace, keyAt, placeName, placeOf } from './key-place.js';
+export { type KeyPlace, placeName, placeOf } from './key-place.js';
 export type { KeyPart, KeyReader, PartLimit } from './key-reader.js';
 export type { LogSource } from './log-follower.js';
 export { hasPollUpdates, type KeyReaderOptions, makeKeyReader, tokensOf } from './make-key-reader.js';

@@ -3,7 +3,6 @@ export {
   batchCount,
   batchSequence,
   setBatchSequence,
-  stringFieldLength,
   WriteBatchBuilder,
 } from './write-batch-builder.js';
 export { validateWriteBatch, WriteBatchReader } from './write-batch-reader.js';

@@ -1,12 +1,4 @@
-import {
-  maxVarint32Bytes,
-  readU32,
-  readU64,
-  varint32Length,
-  writeU32,
-  writeU64,
-  writeVarint32,
-} from '../bytes/index.js';
+import { maxVarint32Bytes, readU32, readU64, writeU32, writeU64, writeVarint32 } from '../bytes/index.js';
 import { batchHeaderBytes, RecordTag } from './record-kind.js';
 
 /**
@@ -170,9 +162,6 @@ const copyTo = (target: Buffer, at: number, bytes: Uint8Array): number => {
 };
 
 const longestLooped = 32;
-
-/** Bytes that a `str` of this many bytes takes. */
-export const stringFieldLength = (byteLength: number): number => varint32Length(byteLength) + byteLength;
 
 /** The header's sequence number; NaN when it exceeds 2^53 − 1. */
 export const batchSequence = (batch: Uint8Array): number => readU64(batch, 0);

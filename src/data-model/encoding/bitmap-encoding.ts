@@ -5,7 +5,6 @@
  * `1 << (i mod 8)`: the reverse of the order in Redis' strings.
  */
 export const bitmapFragmentBytes = 1024;
-export const bitmapFragmentBits = bitmapFragmentBytes * 8;
 
 /** The sub-key of the fragment that starts at `byteOffset`. Owns what it returns. */
 export const encodeFragmentOffset = (byteOffset: number): Buffer => Buffer.from(String(byteOffset), 'latin1');

@@ -16,6 +16,3 @@ export const ColumnFamily = {
 } as const;
 
 export type ColumnFamily = (typeof ColumnFamily)[keyof typeof ColumnFamily];
-
-/** How many there are: a store of this data model has the ids 0 … columnFamilyCount − 1. */
-export const columnFamilyCount = 7;
