@@ -59,6 +59,8 @@ export interface EngineOptions {
   readonly pageCacheBytes?: number;
   /** Size that the data file may not exceed, in bytes; default: what it can have, 16 TiB. A store whose data no longer fits fails. */
   readonly maxDataBytes?: number;
+  /** Size of memtables from which on they are flushed in a thread of its own, in bytes; default 4 MiB, `Infinity` = never. */
+  readonly threadFromBytes?: number;
   /** For how long the log is kept. */
   readonly retention?: Partial<RetentionOptions>;
   /** Makes checkpoints by itself; absent = none. */
@@ -99,6 +101,8 @@ export const defaultSegmentBytes = 64 * 1024 * 1024;
 export const defaultSyncIntervalMs = 1_000;
 export const defaultMemtableBytes = 64 * 1024 * 1024;
 export const defaultPageCacheBytes = 128 * 1024 * 1024;
+/** A thread costs some 10 MiB of memory: a small store can do without. */
+const defaultThreadFromBytes = 4 * 1024 * 1024;
 export const defaultMaxBatchBytes = 512 * 1024 * 1024;
 
 /**
@@ -165,6 +169,7 @@ export class Engine implements Store, AsyncDisposable {
           memtableBytes: options.memtableBytes ?? defaultMemtableBytes,
           pageCacheBytes: options.pageCacheBytes ?? defaultPageCacheBytes,
           maxDataBytes: options.maxDataBytes ?? Number.POSITIVE_INFINITY,
+          threadFromBytes: options.threadFromBytes ?? defaultThreadFromBytes,
         },
         statesOf(entries),
       );
@@ -175,7 +180,7 @@ export class Engine implements Store, AsyncDisposable {
         await checkpoints.finishLoad(isReadOnly);
         return new Engine(directory, identity, wal, lock, data, checkpoints, options);
       } catch (error) {
-        data.close();
+        await data.close();
         throw error;
       }
     } catch (error) {
@@ -430,7 +435,7 @@ export class Engine implements Store, AsyncDisposable {
     await this.#retention?.close();
     await this.checkpoints.close();
     await this.#wal.close();
-    this.#data.close();
+    await this.#data.close();
   }
 
   #requireFamily(columnFamily: number): void {

@@ -19,6 +19,8 @@ export interface StoreDataOptions {
   readonly memtableBytes: number;
   readonly pageCacheBytes: number;
   readonly maxDataBytes: number;
+  /** Size of frozen memtables from which on they are merged in a thread of its own. */
+  readonly threadFromBytes: number;
 }
 
 /** What a flush needs of the rest of the store. */
@@ -293,9 +295,9 @@ export class StoreData {
     while (this.#flushing !== undefined) await this.#flushing;
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#isClosed = true;
-    this.#layers.trees?.close();
+    await this.#layers.trees?.close();
   }
 
   #flushSoon(): void {
@@ -320,6 +322,7 @@ export class StoreData {
       const trees = this.#layers.trees ?? (await this.#createTrees());
       await runInSlices(oldest.settling(), () => this.#sliceMs);
       await trees.advance(oldest.changes(), oldest.lastSequence, {
+        isInThread: oldest.usedBytes >= this.#options.threadFromBytes,
         sliceMs: () => this.#sliceMs,
         beforeSwitch: () => hooks.syncLog(oldest.lastSequence),
         onSwitch: (state) => {

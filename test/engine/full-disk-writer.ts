@@ -4,11 +4,12 @@ import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 
 // Writes numbers until the system takes no more, with flushes and checkpoints. Prints the last number that was
 // acknowledged, and the code of the error that ended it.
-const [path = '', segmentBytes = '0', last = '0'] = process.argv.slice(2);
+const [path = '', segmentBytes = '0', last = '0', where] = process.argv.slice(2);
 let acknowledged = 0;
 let code: string | undefined;
 try {
   const engine = await Engine.open(path, {
+    ...(where === 'thread' && { threadFromBytes: 0 }),
     segmentBytes: Number(segmentBytes),
     memtableBytes: 60_000,
     pageCacheBytes: 300_000,

@@ -2,8 +2,11 @@ import { Engine } from '../../src/engine/index.js';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 
 // Writes numbers until it is killed, with flushes and checkpoints all the time. Write n has sequence number n. Prints
-// each `n;` once it is durable, `+n;` when a checkpoint at n is, `-n;` before it is deleted.
-const engine = await Engine.open(process.argv[2] as string, {
+// each `n;` once it is durable, `+n;` when a checkpoint at n is, `-n;` before it is deleted. With `thread`, memtables are
+// merged in a thread of its own however small they are.
+const [path = '', where] = process.argv.slice(2);
+const engine = await Engine.open(path, {
+  ...(where === 'thread' && { threadFromBytes: 0 }),
   segmentBytes: 100_000,
   memtableBytes: 60_000,
   pageCacheBytes: 300_000,

@@ -50,7 +50,8 @@ describe('a store under flush', () => {
     const writer = fileURLToPath(new URL('../../dist/test/engine/kill-store-writer.js', import.meta.url));
     const acknowledged = { sequence: 0, checkpoints: new Set<number>() };
     for (let round = 0; round < Number(process.env['KILLS'] ?? 6); round++) {
-      const child = spawn(process.execPath, [writer, directory.path], {
+      const where = round % 2 === 0 ? 'thread' : 'here';
+      const child = spawn(process.execPath, [writer, directory.path, where], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       let output = '';
@@ -159,9 +160,10 @@ describe('a store under flush', () => {
     { what: 'its log, later', blocks: 400, segmentBytes: 1 << 20 },
     { what: 'its data file', blocks: 1_500, segmentBytes: 100_000 },
     { what: 'its data file, later', blocks: 4_000, segmentBytes: 100_000 },
+    { what: 'its data file, from another thread', blocks: 3_000, segmentBytes: 100_000, where: 'thread' },
   ])(
     'fails with a clear error and loses nothing when the system lets $what grow no more',
-    async ({ blocks, segmentBytes }) => {
+    async ({ blocks, segmentBytes, where = 'here' }) => {
       const writer = fileURLToPath(new URL('../../dist/test/engine/full-disk-writer.js', import.meta.url));
       // The limit of the size of files, in blocks of 512 bytes, stands for the end of a disk.
       const { stdout, stderr } = await runProgram('sh', [
@@ -173,6 +175,7 @@ describe('a store under flush', () => {
         directory.path,
         `${segmentBytes}`,
         '8000',
+        where,
       ]);
       expect(stderr).toBe('');
       const { acknowledged, code } = JSON.parse(stdout) as { acknowledged: number; code: string };

@@ -2,7 +2,7 @@
  * What is merged into a tree: keys in order, each with its new value or its deletion, and ranges that are deleted.
  * A range applies to what the tree holds, not to the keys given here: those are newer.
  *
- * Keys and values are borrowed until `next`. A place can be marked and gone back to.
+ * Keys and values are borrowed until `next`; one can go back to a place that was marked up to `changesPerMark` before.
  */
 export interface Changes {
   readonly valid: boolean;
@@ -25,3 +25,6 @@ export interface KeyRange {
   readonly begin: Uint8Array;
   readonly end: Uint8Array;
 }
+
+/** How many changes behind a mark one can go back to it. */
+export const changesPerMark = 64;

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { TailraceError } from '../../errors/index.js';
-import { type Files, inaccessible, replaceFile } from '../../files/index.js';
+import { type Files, inaccessible, nodeFiles, replaceFile } from '../../files/index.js';
 import type { Run } from '../space/index.js';
 import type { RunReader } from './entry-view.js';
 import { readLargeReference, unitsFor } from './large-value.js';
@@ -15,6 +15,13 @@ import {
   superblockUnits,
   unreadable,
 } from './superblock.js';
+
+/** What another thread needs to read and write an open data file: descriptors belong to the process. */
+export interface DataFileHandle {
+  readonly path: string;
+  readonly fd: number;
+  readonly epoch: number;
+}
 
 /**
  * The file `data` of a store. Reads are synchronous, writes are not. One descriptor is kept open for its whole life:
@@ -76,6 +83,17 @@ export class DataFile implements RunReader {
       closeSync(fd);
       throw error;
     }
+  }
+
+  /** The same file in another thread, which must not close it, nor use it when it is closed. */
+  static attach({ path, fd, epoch }: DataFileHandle): DataFile {
+    return new DataFile(path, nodeFiles, fd, epoch, false);
+  }
+
+  /** Of a file that another thread may attach to; undefined when it is not written as files are. */
+  get handle(): DataFileHandle | undefined {
+    const { path, epoch } = this;
+    return this.#files === nodeFiles ? { path, fd: this.#fd, epoch } : undefined;
   }
 
   /** Reads a page into place and checks it. @throws `STORE_CORRUPT` | `STORE_CHANGED` | `FILE_INACCESSIBLE` */

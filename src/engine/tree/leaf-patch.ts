@@ -1,4 +1,4 @@
-import type { Changes } from './changes.js';
+import { type Changes, changesPerMark } from './changes.js';
 import { largeReferenceOf, maxLargeReferenceBytes } from './large-value.js';
 import {
   countOf,
@@ -171,6 +171,6 @@ const putSlot = (bytes: Buffer, base: number, index: number, at: number): void =
   bytes[slot + 1] = at >>> 8;
 };
 
-const maxPatches = 64;
+const maxPatches = changesPerMark;
 /** Both varints, a tail and the slot, at most. */
 const entryOverheadBytes = 3 + 5 + 12 + 2;

@@ -1,11 +1,11 @@
-import type { Run, VersionedSpace } from '../space/index.js';
+import type { Run } from '../space/index.js';
 import type { DataFile } from './data-file.js';
 import type { RunReader } from './entry-view.js';
 import { type LargeReference, unitsFor } from './large-value.js';
 import { pageBytes, sealPage } from './page.js';
 import type { PageCache } from './page-cache.js';
 import { checksumOf, type RunWriter } from './tree-key.js';
-import type { UnitSupply } from './unit-supply.js';
+import type { UnitSource } from './unit-source.js';
 
 /**
  * Where the pages and runs of a new state go: units taken from the space in runs, filled in the order in which pages
@@ -18,8 +18,7 @@ export class PageOutput implements RunReader, RunWriter {
   unit = 0;
   readonly epoch: number;
   readonly #file: DataFile;
-  readonly #space: VersionedSpace;
-  readonly #supply: UnitSupply;
+  readonly #units: UnitSource;
   readonly #cache: PageCache;
   #runStart = 0;
   #runUnits = 0;
@@ -32,10 +31,9 @@ export class PageOutput implements RunReader, RunWriter {
   readonly #spareBuffers: Buffer[] = [];
   #error: unknown;
 
-  constructor(file: DataFile, space: VersionedSpace, supply: UnitSupply, cache: PageCache, epoch: number) {
+  constructor(file: DataFile, units: UnitSource, cache: PageCache, epoch: number) {
     this.#file = file;
-    this.#space = space;
-    this.#supply = supply;
+    this.#units = units;
     this.#cache = cache;
     this.epoch = epoch;
   }
@@ -57,7 +55,7 @@ export class PageOutput implements RunReader, RunWriter {
 
   /** Puts the tail of a key into a run of its own. */
   writeRun(bytes: Uint8Array, start: number, end: number): { unit: number; checksum: number } {
-    const run = this.#supply.take(unitsFor(end - start));
+    const run = this.#units.take(unitsFor(end - start));
     const tail = bytes.subarray(start, end);
     this.#runsInFlight.set(run.start, tail);
     this.#writeInto(run, tail);
@@ -66,7 +64,7 @@ export class PageOutput implements RunReader, RunWriter {
 
   /** Puts a value into a run of its own, or several. */
   writeValue(bytes: Uint8Array, start: number, end: number): LargeReference {
-    const runs = this.#supply.takeSpread(unitsFor(end - start));
+    const runs = this.#units.takeSpread(unitsFor(end - start));
     let from = start;
     for (const run of runs) {
       const to = Math.min(end, from + run.length * pageBytes);
@@ -100,7 +98,7 @@ export class PageOutput implements RunReader, RunWriter {
 
   #nextRun(): void {
     this.#closeRun();
-    const { start, length } = this.#supply.takeUpTo(pagesPerRun);
+    const { start, length } = this.#units.takeUpTo(pagesPerRun);
     for (let i = 0; i < length; i++) this.#cache.drop(start + i);
     this.#runStart = start;
     this.#runUnits = length;
@@ -115,7 +113,7 @@ export class PageOutput implements RunReader, RunWriter {
       void write.then(() => this.#spareBuffers.push(bytes));
     }
     if (this.#usedUnits < this.#runUnits)
-      this.#space.release(this.#runStart + this.#usedUnits, this.#runUnits - this.#usedUnits);
+      this.#units.release(this.#runStart + this.#usedUnits, this.#runUnits - this.#usedUnits);
     this.#runUnits = 0;
     this.#usedUnits = 0;
   }

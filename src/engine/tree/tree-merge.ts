@@ -1,4 +1,3 @@
-import type { VersionedSpace } from '../space/index.js';
 import type { Changes, KeyRange } from './changes.js';
 import type { DataFile } from './data-file.js';
 import { EntryView, wholeKey } from './entry-view.js';
@@ -11,6 +10,7 @@ import type { PageOutput } from './page-output.js';
 import { PageSearch } from './page-search.js';
 import { emptyRoot, type TreeRoot } from './superblock.js';
 import { compareToKey, keyOf, lowestKey, makeKey, type TreeKey } from './tree-key.js';
+import type { UnitSource } from './unit-source.js';
 
 /**
  * Merges changes into one tree. The old tree is not touched: pages that change are written anew and their units
@@ -26,7 +26,7 @@ import { compareToKey, keyOf, lowestKey, makeKey, type TreeKey } from './tree-ke
 export class TreeMerge {
   readonly #file: DataFile;
   readonly #cache: PageCache;
-  readonly #space: VersionedSpace;
+  readonly #units: UnitSource;
   readonly #output: PageOutput;
   readonly #search: PageSearch;
   readonly #patch: LeafPatch;
@@ -39,10 +39,10 @@ export class TreeMerge {
   #entries = 0;
   #largeEntries = 0;
 
-  constructor(file: DataFile, cache: PageCache, space: VersionedSpace, output: PageOutput, changes: Changes) {
+  constructor(file: DataFile, cache: PageCache, units: UnitSource, output: PageOutput, changes: Changes) {
     this.#file = file;
     this.#cache = cache;
-    this.#space = space;
+    this.#units = units;
     this.#output = output;
     this.#search = new PageSearch(output);
     this.#patch = new LeafPatch(this.#search, output);
@@ -77,7 +77,7 @@ export class TreeMerge {
     isLeftmost: boolean,
   ): Generator<undefined, void> {
     const { separators, children } = this.#readBranch(unit);
-    this.#space.release(unit, 1);
+    this.#units.release(unit, 1);
     this.#start(level, low);
     if (isLeftmost) {
       // Keys below the first separator belong here too: it must not stand in the way of those that are added.
@@ -107,7 +107,7 @@ export class TreeMerge {
     const { bytes, base } = this.#readLeaf(unit);
     this.#start(0, low);
     yield* this.#mergeEntries(copyOfPage(bytes, base), high);
-    this.#space.release(unit, 1);
+    this.#units.release(unit, 1);
   }
 
   /** The common case; false when the leaf needs more than patching. */
@@ -116,7 +116,7 @@ export class TreeMerge {
     const { bytes, base, isCached } = this.#readLeaf(unit);
     const result = this.#patch.apply(bytes, base, this.#changes, () => this.#isBelow(high), isCached);
     if (result === 'unfit') return false;
-    if (result === 'patched') this.#space.release(unit, 1);
+    if (result === 'patched') this.#units.release(unit, 1);
     this.#entries += this.#patch.entriesDelta;
     this.#largeEntries += this.#patch.largeDelta;
     this.#builder(1).add(childEntry(low, result === 'patched' ? this.#output.unit : unit));
@@ -233,7 +233,7 @@ export class TreeMerge {
       const { separators, children } = this.#readBranch(unit);
       for (const [i, child] of children.entries()) this.#passOn(level - 1, separators[i], child);
     }
-    this.#space.release(unit, 1);
+    this.#units.release(unit, 1);
   }
 
   /** Releases all pages of a subtree; the runs of its entries too, which `hasRuns` says it may have. */
@@ -249,7 +249,7 @@ export class TreeMerge {
         this.#dropEntry(bytes);
       }
     }
-    this.#space.release(unit, 1);
+    this.#units.release(unit, 1);
     yield;
   }
 
@@ -261,7 +261,7 @@ export class TreeMerge {
     this.#largeEntries--;
     if (isLarge)
       for (const { start, length } of readLargeReference(bytes, valueAt, valueLength).runs)
-        this.#space.release(start, length);
+        this.#units.release(start, length);
     if (tailAt >= 0) this.#releaseRun(u32(bytes, tailAt), u32(bytes, tailAt + 4));
   }
 
@@ -270,7 +270,7 @@ export class TreeMerge {
   }
 
   #releaseRun(unit: number, byteLength: number): void {
-    this.#space.release(unit, unitsFor(byteLength));
+    this.#units.release(unit, unitsFor(byteLength));
   }
 
   /** True when a change or a deleted range lies between the bounds; the changes before `low` are done. */

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { isTailraceError } from '../../errors/index.js';
 import type { Files } from '../../files/index.js';
-import { runInSlices } from '../run-in-slices.js';
 import {
   maxUnits,
   readSpace,
@@ -12,14 +11,14 @@ import {
 } from '../space/index.js';
 import type { Changes } from './changes.js';
 import { DataFile } from './data-file.js';
+import { MergeThread } from './merge-thread/merge-thread.js';
+import { mergeTrees } from './merge-trees.js';
 import { pageBytes } from './page.js';
 import { PageCache } from './page-cache.js';
-import { PageOutput } from './page-output.js';
 import { PageSearch } from './page-search.js';
 import { emptyRoot, type Superblock, superblockUnits, type TreeRoot, unreadable } from './superblock.js';
 import { auditTree } from './tree-audit.js';
 import { TreeCursor } from './tree-cursor.js';
-import { TreeMerge } from './tree-merge.js';
 import { UnitSupply } from './unit-supply.js';
 
 /** One state of the data: all trees at one sequence number. */
@@ -40,6 +39,8 @@ export interface HeldState {
 
 /** How a step to the next state goes along with the rest of the store. */
 export interface AdvanceSteps {
+  /** Merges in a thread of its own where that is possible: for changes that are worth it. */
+  readonly isInThread?: boolean;
   /** How long to work before others get their turn. */
   sliceMs(): number;
   /** Resolves when nothing else stands in the way of the new state's being the newest. */
@@ -78,6 +79,8 @@ export class TreeStore {
   readonly #search: PageSearch;
   #durable: HeldState;
   #isReclaiming = false;
+  /** Started for the first merge that is large enough; null = there can be none. */
+  #thread: MergeThread | null | undefined;
 
   private constructor(
     file: DataFile,
@@ -178,31 +181,27 @@ export class TreeStore {
 
   /**
    * Merges changes, by column family, into the newest state and makes the result durable as the state at `sequence`.
-   * Works in slices and lets others run between them. After an error the store must not be advanced again.
+   * Works in slices, or in a thread of its own, and lets others run meanwhile.
+   * After an error the store must not be advanced again.
    */
   async advance(changes: readonly Changes[], sequence: number, steps: AdvanceSteps): Promise<void> {
     const { state, pin } = this.#durable;
     const epoch = state.epoch + 1;
-    const output = new PageOutput(this.file, this.space, this.#supply, this.cache, epoch);
     this.#trimTail();
     this.#emptyTail();
     try {
-      const roots: TreeRoot[] = [];
-      for (const [family, root] of state.roots.entries()) {
-        const merge = new TreeMerge(this.file, this.cache, this.space, output, changes[family]);
-        roots.push(
-          await runInSlices(
-            merge.run(root),
-            () => steps.sliceMs(),
-            () => output.drain(),
-          ),
-        );
-      }
-      await output.finish();
+      const roots =
+        (steps.isInThread ? await this.#mergeInThread(epoch, state.roots, changes) : undefined) ??
+        (await mergeTrees({
+          file: this.file,
+          cache: this.cache,
+          units: this.#supply,
+          epoch,
+          roots: state.roots,
+          changesOf: (family) => changes[family],
+          sliceMs: () => steps.sliceMs(),
+        }));
       await this.#switchTo({ epoch, sequence, roots }, () => steps.beforeSwitch());
-    } catch (error) {
-      await output.settle();
-      throw error;
     } finally {
       this.space.offerAll();
     }
@@ -212,6 +211,29 @@ export class TreeStore {
     } finally {
       this.release({ state, pin });
     }
+  }
+
+  /** Undefined when there is no thread for it. */
+  async #mergeInThread(
+    epoch: number,
+    roots: readonly TreeRoot[],
+    changes: readonly Changes[],
+  ): Promise<readonly TreeRoot[] | undefined> {
+    const { handle: file } = this.file;
+    if (file === undefined) return undefined;
+    if (this.#thread === undefined) this.#thread = MergeThread.start() ?? null;
+    const merged = await this.#thread?.merge({
+      file,
+      epoch,
+      roots,
+      changes,
+      units: this.#supply,
+      onTaken: ({ start, length }) => {
+        for (let i = 0; i < length; i++) this.cache.drop(start + i);
+      },
+    });
+    this.file.bytesWritten += merged?.bytesWritten ?? 0;
+    return merged?.roots;
   }
 
   /** Frees what released pins held, a bit at a time. */
@@ -309,7 +331,9 @@ export class TreeStore {
       throw unreadable(this.file.path, `${count} units are used, ${this.space.liveUnits} are taken`);
   }
 
-  close(): void {
+  /** Not while `advance` is under way. */
+  async close(): Promise<void> {
+    await this.#thread?.close();
     this.file.close();
   }
 }

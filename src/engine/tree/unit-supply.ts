@@ -2,12 +2,13 @@ import { TailraceError } from '../../errors/index.js';
 import type { Run, VersionedSpace } from '../space/index.js';
 import { maxLargeRuns } from './large-value.js';
 import { pageBytes } from './page.js';
+import type { UnitSource } from './unit-source.js';
 
 /**
  * Takes units for what is written, from the free ones or behind the present end of the data file, which may not
  * become longer than a limit.
  */
-export class UnitSupply {
+export class UnitSupply implements UnitSource {
   readonly #space: VersionedSpace;
   readonly #maxUnits: number;
 
@@ -44,6 +45,10 @@ export class UnitSupply {
     if (start >= 0) return { start, length: units };
     const atEnd = this.#isScattered ? undefined : this.#takeAtEnd(units);
     return atEnd ?? this.#takeShorter(units) ?? this.#takeAtEnd(units) ?? this.#refuse(1);
+  }
+
+  release(start: number, length: number): void {
+    this.#space.release(start, length);
   }
 
   /** Makes sure that so many units are free, side by side or not. @throws `SPACE_EXHAUSTED` */

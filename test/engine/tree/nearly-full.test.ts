@@ -97,7 +97,7 @@ describe('a nearly full data file', () => {
     expect(spread).toBeGreaterThan(10);
     expect(fullest).toBeGreaterThan(0.97);
     expect(statSync(store.file.path).size).toBeLessThanOrEqual(limitBytes);
-    store.close();
+    await store.close();
     ({ store } = await TreeStore.open(directory.path, options, []));
     store.audit();
     const [root] = store.state.roots;
@@ -116,7 +116,7 @@ describe('a nearly full data file', () => {
     await advance(store, [['last', Buffer.from('one')]]);
     store.audit();
     expect(freeUnits(store)).toBeGreaterThan(store.space.units - 20);
-    store.close();
+    await store.close();
   });
 
   it('refuses what no longer fits, with the sizes, and takes it when it may grow', async () => {

@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type KeyRange, TreeStore, type TreeStoreOptions } from '../../../src/engine/tree/index.js';
-import { nodeFiles } from '../../../src/files/index.js';
+import { type Files, nodeFiles } from '../../../src/files/index.js';
 import { throwAwayDirectory } from '../../services/index.js';
 import { SeededRandom } from '../../support/seeded-random.js';
+import { compiled } from './compiled.js';
 import { ListChanges } from './list-changes.js';
 
 let directory: ReturnType<typeof throwAwayDirectory>;
@@ -22,11 +23,13 @@ beforeEach(() => {
 });
 afterEach(() => directory.remove());
 
+let where: { stores: Pick<typeof TreeStore, 'create' | 'open'>; files: Files; isInThread: boolean };
 const openNew = async (): Promise<TreeStore> => {
-  await TreeStore.create(directory.path, options);
+  await where.stores.create(directory.path, { ...options, files: where.files });
   return open();
 };
-const open = async (): Promise<TreeStore> => (await TreeStore.open(directory.path, options, [])).store;
+const open = async (): Promise<TreeStore> =>
+  (await where.stores.open(directory.path, { ...options, files: where.files }, [])).store;
 
 type Model = Map<string, Buffer>;
 const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
@@ -55,7 +58,11 @@ const advance = async (
 ): Promise<void> => {
   const list = [...changes].map(([key, value]) => [Buffer.from(key, 'latin1'), value] as const);
   const all = [new ListChanges(list, ranges), new ListChanges([])];
-  await store.advance(all, ++sequence, { sliceMs: () => 5, beforeSwitch: async () => {} });
+  await store.advance(all, ++sequence, {
+    isInThread: where.isInThread,
+    sliceMs: () => 5,
+    beforeSwitch: async () => {},
+  });
 };
 
 /** Changes a model at random, some keys and values too large for a page, and says what it changed. */
@@ -101,7 +108,14 @@ const randomChanges = (
   return { changes, ranges };
 };
 
-describe('tree store', () => {
+describe.each([
+  { title: 'tree store', here: async () => ({ stores: TreeStore, files: nodeFiles, isInThread: false }) },
+  { title: 'tree store that merges in a thread of its own', here: compiled },
+])('$title', ({ here }) => {
+  beforeEach(async () => {
+    where = await here();
+  });
+
   it('agrees with a plain map through merges of every kind, and uses exactly the units that it refers to', async () => {
     const random = SeededRandom.fromEnvironment('tree model');
     let store = await openNew();
@@ -111,7 +125,7 @@ describe('tree store', () => {
       await advance(store, changes, ranges);
       store.audit();
       if (round % 10 === 9) {
-        store.close();
+        await store.close();
         store = await open();
       }
       const root = store.state.roots[0];
@@ -145,7 +159,7 @@ describe('tree store', () => {
       cursor.seekBefore(target, true);
       expect(key()).toBe(keys.findLast((other) => Buffer.compare(other, target) <= 0)?.toString('latin1'));
     }
-    store.close();
+    await store.close();
   });
 
   it('keeps a held state readable through any churn, and gives back every unit when it is let go', async () => {
@@ -174,6 +188,6 @@ describe('tree store', () => {
     expect(store.space.retainedUnits).toBeLessThan(100);
     expectContent(store, base);
     expect(statSync(store.file.path).size).toBe(store.state.units * 4096);
-    store.close();
+    await store.close();
   });
 });

@@ -1,0 +1,116 @@
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import type { Run } from '../../space/index.js';
+import type { UnitSource } from '../unit-source.js';
+import {
+  type FromMergeThread,
+  type MergeOrder,
+  receivedError,
+  type TakeKind,
+  type ToMergeThread,
+} from './merge-messages.js';
+
+/**
+ * The main thread as the merge thread sees it: who gives orders, changes and units. A merge cannot go on without an
+ * answer, so the thread sleeps until there is one; the main thread never waits for this one.
+ */
+export class MainThread implements UnitSource {
+  readonly #port: MessagePort;
+  readonly #signal: Int32Array;
+  readonly #received: ToMergeThread[] = [];
+  readonly #pages: Run[] = [];
+  #released = new Uint32Array(releasesPerMessage * 2);
+  #releases = 0;
+  #isAsked = false;
+
+  constructor(port: MessagePort, signal: Int32Array, onOrder: (order: MergeOrder) => void) {
+    this.#port = port;
+    this.#signal = signal;
+    port.on('message', (message: ToMergeThread) => {
+      if (message.kind === 'merge') onOrder(message);
+      else this.#received.push(message);
+    });
+  }
+
+  send(message: FromMergeThread): void {
+    this.#port.postMessage(message);
+  }
+
+  /** The next chunk of changes of a column family; undefined when there is none. The one behind it is asked for ahead. */
+  nextChanges(columnFamily: number): Uint8Array | undefined {
+    if (!this.#isAsked) this.send({ kind: 'next', columnFamily });
+    const { chunk } = this.#receive('changes');
+    this.#isAsked = chunk !== undefined;
+    if (this.#isAsked) this.send({ kind: 'next', columnFamily });
+    return chunk;
+  }
+
+  take(units: number): Run {
+    return this.#take('run', units)[0];
+  }
+
+  takeSpread(units: number): readonly Run[] {
+    return this.#take('spread', units);
+  }
+
+  /** Runs for pages are asked for many at a time. */
+  takeUpTo(most: number): Run {
+    const [run] = this.#pages.splice(0, 1);
+    if (run !== undefined) return run;
+    const [first, ...others] = this.#take('pages', most);
+    this.#pages.push(...others);
+    return first;
+  }
+
+  release(start: number, length: number): void {
+    this.#released[this.#releases * 2] = start;
+    this.#released[this.#releases * 2 + 1] = length;
+    if (++this.#releases === releasesPerMessage) this.#sendReleased();
+  }
+
+  /** When a merge is done: gives back what was not used. */
+  settle(): void {
+    for (const { start, length } of this.#pages.splice(0)) this.release(start, length);
+    this.#sendReleased();
+  }
+
+  /** When a merge has failed, nothing that belongs to it may reach the next one. */
+  forget(): void {
+    this.#received.length = 0;
+    this.#pages.length = 0;
+    this.#releases = 0;
+  }
+
+  #take(as: TakeKind, units: number): readonly Run[] {
+    this.send({ kind: 'take', as, units });
+    return this.#receive('units').runs;
+  }
+
+  #sendReleased(): void {
+    this.send({ kind: 'released', runs: this.#released.slice(0, this.#releases * 2) });
+    this.#releases = 0;
+  }
+
+  #receive<Kind extends ToMergeThread['kind']>(kind: Kind): Extract<ToMergeThread, { kind: Kind }> {
+    const isAnswer = (message: ToMergeThread): message is Extract<ToMergeThread, { kind: Kind }> =>
+      message.kind === kind;
+    for (;;) {
+      const seen = Atomics.load(this.#signal, 0);
+      for (let message = this.#receiveNow(); message !== undefined; message = this.#receiveNow())
+        this.#received.push(message);
+      for (const [i, message] of this.#received.entries()) {
+        if (message.kind === 'refused') throw receivedError(message.error);
+        if (!isAnswer(message)) continue;
+        this.#received.splice(i, 1);
+        return message;
+      }
+      Atomics.wait(this.#signal, 0, seen);
+    }
+  }
+
+  #receiveNow(): ToMergeThread | undefined {
+    const received = receiveMessageOnPort(this.#port) as { message: ToMergeThread } | undefined;
+    return received?.message;
+  }
+}
+
+const releasesPerMessage = 512;
