@@ -151,15 +151,7 @@ export class CrashRun implements AsyncDisposable {
       if (Number(await connection.call('GET', key)) < value)
         throw new Error(`the source lost the acknowledged write ${value} of ${key}`);
     connection.close();
-    for (const target of this.#targets)
-      await waitUntil(
-        `${target.name} has reached ${last}`,
-        async () => {
-          this.requireAlive(runner);
-          return (await target.position()) >= last;
-        },
-        300_000,
-      );
+    for (const target of this.#targets) await this.#whenReached(target, last, runner);
     const state = await readState(this.#port);
     const codes = [await runner.stop(), await this.#serve.stop()];
     if (codes.some((code) => code !== 0)) throw new Error(`run and serve ended with ${codes.join(' and ')}`);
@@ -168,6 +160,22 @@ export class CrashRun implements AsyncDisposable {
       await target.verify(truth).catch((cause: unknown) => {
         throw new Error(`${target.name}: ${cause instanceof Error ? cause.message : cause}`, { cause });
       });
+  }
+
+  /** As long as a target gets on it may take its time: after a thousand kills the backlog is long. */
+  async #whenReached(target: CrashTarget, last: number, runner: TailraceProcess): Promise<void> {
+    for (let reached = await target.position(); reached < last; ) {
+      const before = reached;
+      await waitUntil(
+        `${target.name} gets on from ${before} of ${last}`,
+        async () => {
+          this.requireAlive(runner);
+          reached = await target.position();
+          return reached > before;
+        },
+        300_000,
+      );
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

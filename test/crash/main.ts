@@ -33,6 +33,7 @@ const show = (tally: object): string =>
   Object.entries(tally)
     .map(([what, times]) => `${what} ${times}`)
     .join('  ');
+let told = 0;
 try {
   const { tally, commands } = await crash(
     targets,
@@ -40,6 +41,8 @@ try {
     new SeededRandom(Number(values.seed)),
     (soFar) => {
       if (process.stdout.isTTY) process.stdout.write(`\r${show(soFar)} `);
+      else if (soFar.run > told && soFar.run % 100 === 0) console.log(show(soFar));
+      told = soFar.run;
     },
   );
   console.log(`${process.stdout.isTTY ? '\n' : ''}${show(tally)}; ${commands} commands acknowledged`);
