@@ -49,6 +49,7 @@ export class KvrocksSink implements Sink {
   readonly guarantee: 'exactly-once' | 'at-least-once';
   readonly holdsPosition = true;
   readonly takesWholeBatches = true;
+  readonly takesRecords: { readonly ownKey: string };
   readonly #address: RespAddress;
   readonly #key: string;
   readonly #answerTimeoutMs: number;
@@ -63,6 +64,7 @@ export class KvrocksSink implements Sink {
     const address = parseRedisUrl(options.url);
     this.#address = options.password === '' ? address : { ...address, password: options.password };
     this.#key = options.positionKey.replace('{pipeline}', positionOwner(context, 'kvrocks'));
+    this.takesRecords = { ownKey: this.#key };
     this.guarantee = options.delivery;
     this.#answerTimeoutMs = options.answerTimeout ?? defaultAnswerTimeoutMs;
   }

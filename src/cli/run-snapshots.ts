@@ -4,9 +4,15 @@ import type { KvrocksSnapshotOptions } from '../../connectors/kvrocks/index.js';
 import { isTailraceError, TailraceError } from '../errors/index.js';
 import { makeDirectory } from '../files/index.js';
 import type { Logger } from '../kit/index.js';
-import { Migration, StateFile } from '../migration/index.js';
+import {
+  Migration,
+  type MigrationOptions,
+  RawMigration,
+  RecordFilter,
+  StateFile,
+} from '../migration/index.js';
 import type { OffsetsStore, PipelineSink } from '../pipeline/index.js';
-import { openSource } from './migration/source-place.js';
+import { openSource, type SourcePlace } from './migration/source-place.js';
 
 /** What a pipeline's file says of snapshots; `never` of a source that cannot be read by keys. */
 export const snapshotMode = ({ source }: PipelineConfig): KvrocksSnapshotOptions['snapshot'] =>
@@ -38,7 +44,7 @@ export const takeSnapshots = async (
   const directory = resolve(options.snapshotState);
   for (const { name, sink, transform } of sinks) {
     const isAgain = again.includes(name);
-    if (sink.takesWholeBatches === true) throw takesBatches(config, name);
+    if (sink.takesWholeBatches === true && sink.takesRecords === undefined) throw takesBatches(config, name);
     const held = sink.holdsPosition
       ? (await sink.claim(signal)).position
       : await offsets?.load(config.name, name);
@@ -53,7 +59,7 @@ export const takeSnapshots = async (
       { ...options, usesRecords: true, withoutLog: 'refuse', slot: config.name, logger: log },
       signal,
     );
-    const migration = new Migration({
+    const migration = migrationOf(config, name, source, {
       source: source.name,
       target: `${config.name}: ${name}`,
       log: source.log,
@@ -76,9 +82,34 @@ export const takeSnapshots = async (
   }
 };
 
+/** A sink of a store gets records as they are, of every namespace; others get what they mean. */
+const migrationOf = (
+  config: PipelineConfig,
+  name: string,
+  { records }: SourcePlace,
+  options: MigrationOptions,
+): Migration | RawMigration => {
+  const { takesRecords } = options.sink;
+  if (takesRecords === undefined) return new Migration(options);
+  if (records === undefined) throw hasNoRecords(config, name);
+  const filter = new RecordFilter({ ...takesRecords, namespaces: undefined });
+  // What the target holds may be an older state of the same keys.
+  return new RawMigration({ ...options, records, filter, purges: options.clearsTarget === true });
+};
+
 /** Only a sink that holds no position goes on by the state file alone. */
 const isGoingOn = (stateFile: StateFile, holdsPosition: boolean): boolean =>
   !holdsPosition && stateFile.load()?.steps.at(-1)?.isComplete === false;
+
+const hasNoRecords = ({ file, name, source }: PipelineConfig, sink: string): TailraceError =>
+  new TailraceError(
+    'CONFIG_INVALID',
+    `${file}: ${name} cannot give its sink ${sink} a snapshot: ${source.name} has no RECORDS`,
+    {
+      context: { file, sink },
+      remedy: 'Only a tailrace tells its records as they are: use a redis sink, or set snapshot: never.',
+    },
+  );
 
 const takesBatches = ({ file, name }: PipelineConfig, sink: string): TailraceError =>
   new TailraceError(

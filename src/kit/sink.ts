@@ -75,6 +75,11 @@ export interface Sink extends AsyncDisposable {
    */
   readonly preferredCreditBytes?: number;
   /**
+   * Set by one of those that also applies batches which are of no log: the records of a snapshot, put under their keys as
+   * they stand. `ownKey` is the key of the default namespace where it keeps its position, which no record may replace.
+   */
+  readonly takesRecords?: { readonly ownKey: string };
+  /**
    * Connects, fences every earlier claimant of this pipeline and reads the position. Called again after
    * `unknown` or a lost connection: then, if another process has claimed since this one did, it is refused and takes
    * nothing away from that one.

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KvrocksSource } from '../../connectors/kvrocks/index.js';
 import { KvrocksSink } from '../../sinks/kvrocks/index.js';
+import { Decoder } from '../../src/data-model/index.js';
 import { Engine } from '../../src/engine/index.js';
 import {
   type MigrationEnd,
@@ -207,6 +208,11 @@ describe('a migration between stores of one format', () => {
     await source.client.call('HDEL', 'large', 'f0', 'f2', 'f4');
     await using run = openRaw({ restarts: true });
     await run.run(signal);
+    // Whoever follows the target's own log is told in changes, too.
+    const decoder = new Decoder();
+    for (const batch of target.engine.walIterator(0))
+      for (const { key, reason } of decoder.decode(Buffer.from(batch.bytes)).undecodable)
+        expect([String(key), reason]).toEqual(['bloom', expect.stringContaining('Bloom')]);
     expect(await target.client.call('HLEN', 'large')).toBe(await source.client.call('HLEN', 'large'));
     expect(await target.state()).toEqual(await source.state());
   });

@@ -1,8 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Redis } from 'ioredis';
+import { Cluster, type Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { TailraceProcess } from '../crash/tailrace-process.js';
+import { startRedisCluster } from '../services/index.js';
+import { HttpReceiver } from '../support/http-receiver.js';
 import { MigrationEnds } from '../support/migration-ends.js';
 import { waitUntil } from '../support/wait-until.js';
 
@@ -18,14 +20,18 @@ beforeAll(async () => {
 afterAll(() => ends[Symbol.asyncDispose]());
 beforeEach(() => ends.reset());
 
-const open = (name: string, snapshot: string): TailraceProcess => {
+const open = (
+  name: string,
+  snapshot: string,
+  sink = `{ sink: redis, url: "${ends.redis.url}" }`,
+): TailraceProcess => {
   const file = join(ends.directory, `${name}.yaml`);
   writeFileSync(
     file,
     `name: ${name}
 source: { connector: kvrocks, url: "${ends.sourceUrl}", snapshot: ${snapshot} }
 sinks:
-  - { sink: redis, url: "${ends.redis.url}" }
+  - ${sink}
 `,
   );
   return new TailraceProcess(['run', file], ends.directory);
@@ -69,5 +75,84 @@ describe('a pipeline with a snapshot', () => {
     await run.ended();
     expect(run.exitCode, run.said).toBe(0);
     expect(await target.dbsize()).toBe(202);
+  });
+
+  it('fills a Redis Cluster, and empties it of what is gone when it takes a new one', async () => {
+    const cluster = await startRedisCluster();
+    const client = new Cluster(cluster.ports.map((port) => ({ host: '127.0.0.1', port })));
+    const keys = async (): Promise<string[]> =>
+      (await Promise.all(client.nodes('master').map((node) => node.keys('*'))))
+        .flat()
+        .filter((key) => !key.startsWith('tailrace:'));
+    const sink = `{ sink: redis, url: "redis://127.0.0.1:${cluster.ports[0]}", cluster: true }`;
+    const run = open('cluster', 'when-needed', sink);
+    run.start();
+    await waitUntil('the keys are there', async () => {
+      if (run.failure !== undefined) throw new Error(run.failure);
+      return (await keys()).length === 201 && run.said.includes('snapshot done');
+    });
+    expect(await run.stop()).toBe(0);
+    await client.set('gone at the source', 'x');
+    for (const node of client.nodes('master'))
+      for (const key of await node.keys('tailrace:*')) await node.hset(key, 'crc', 1);
+    run.start();
+    await waitUntil('what is gone has gone', async () => {
+      if (run.failure !== undefined) throw new Error(run.failure);
+      return run.said.includes('snapshot done') && !(await keys()).includes('gone at the source');
+    });
+    expect(await run.stop()).toBe(0);
+    expect((await keys()).length).toBe(201);
+    client.disconnect();
+    await cluster.stop();
+  });
+
+  it('gives another store the records as they are, and those of a new one in place of all that it held', async () => {
+    const other = await MigrationEnds.open('run-snapshot-other');
+    await ends.source.call('JSON.SET', 'json', '$', '{"a":1}');
+    const run = open('store', 'when-needed', `{ sink: kvrocks, url: "${other.sourceUrl}" }`);
+    run.start();
+    await waitUntil('the keys are there', async () => {
+      if (run.failure !== undefined) throw new Error(run.failure);
+      return (await other.source.dbsize()) === 203;
+    });
+    await ends.source.hset('h:1', 'more', 'x');
+    await waitUntil('the change is there', async () => (await other.source.hget('h:1', 'more')) === 'x');
+    expect(await run.stop()).toBe(0);
+    expect(await other.source.type('json')).toBe('ReJSON-RL');
+
+    // It has another history, and elements that the source never had.
+    await other.source.hset('h:1', 'foreign', 'x');
+    await other.source.set('gone at the source', 'x');
+    const held = String(await other.source.get('tailrace:store:position')).split(' ');
+    await other.source.set('tailrace:store:position', [...held.slice(0, -1), '12345'].join(' '));
+    run.start();
+    await waitUntil('what is gone has gone', async () => {
+      if (run.failure !== undefined) throw new Error(run.failure);
+      return (await other.source.exists('gone at the source')) === 0;
+    });
+    await ends.source.hset('h:1', 'last', 'x');
+    await waitUntil('the change is there', async () => (await other.source.hget('h:1', 'last')) === 'x');
+    expect(await run.stop()).toBe(0);
+    expect(await other.source.hgetall('h:1')).toEqual(await ends.source.hgetall('h:1'));
+    expect(await other.source.dbsize()).toBe(203);
+    await ends.source.del('json');
+    await ends.source.hdel('h:1', 'more', 'last');
+    await other[Symbol.asyncDispose]();
+  });
+
+  it('calls a webhook with every key first, and then with changes', async () => {
+    await using receiver = await HttpReceiver.open();
+    const run = open('hook', 'initial', `{ sink: webhook, url: "${receiver.url}" }`);
+    run.start();
+    const told = (): Set<string> =>
+      new Set(receiver.requests.flatMap(({ body }) => String(body).match(/"key":"[^"]*"/g) ?? []));
+    await waitUntil('the keys are told', () => {
+      if (run.failure !== undefined) throw new Error(run.failure);
+      return told().size === 201;
+    });
+    await ends.source.set('later', 'x');
+    await waitUntil('the change is told', () => told().has('"key":"later"'));
+    expect(await run.stop()).toBe(0);
+    await ends.source.del('later');
   });
 });

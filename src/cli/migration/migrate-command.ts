@@ -6,6 +6,8 @@ import {
   Migration,
   type MigrationEnd,
   type MigrationOptions,
+  placeName,
+  placeOf,
   RawMigration,
   StateFile,
 } from '../../migration/index.js';
@@ -25,6 +27,7 @@ import { warnOfRetention } from './log-retention.js';
 import { MigrationDisplay } from './migration-display.js';
 import { openTarget } from './open-target.js';
 import { openSource, type SourcePlace } from './source-place.js';
+import { positionKeyOf } from './target-place.js';
 import { runVerification, verifyDefaults } from './verify-command.js';
 
 /** Moves a data set: snapshot, catch up, and follow if asked to. Run again after any end, it goes on. */
@@ -88,7 +91,10 @@ export const runMigration = async (
     clearsTarget: target.clears,
     stateFile,
     namespaces: Object.keys(namespaces),
-    prepareTarget: (signal) => target.prepare(signal),
+    prepareTarget: async (signal) => [
+      ...(await target.prepare(signal)),
+      ...(await earlierPosition(source, flags.name, signal)),
+    ],
     restarts: flags.restart ?? false,
     skipsUnsupported: flags.skipUnsupported ?? false,
     rates: {
@@ -128,6 +134,17 @@ export const runMigration = async (
     if (!(reply instanceof ReplyError)) logger.info('dropped the slot', { slot: flags.name });
   }
   return migration.status.sequence;
+};
+
+/** A source that was itself the target of a migration holds a position, which is not to replace the target's own. */
+const earlierPosition = async (
+  { connection }: SourcePlace,
+  name: string,
+  signal: AbortSignal,
+): Promise<readonly string[]> => {
+  const key = positionKeyOf(name);
+  const isThere = connection !== undefined && (await connection.call(signal, 'EXISTS', key)) === 1;
+  return isThere ? [placeName(placeOf('default', Buffer.from(key)))] : [];
 };
 
 /** What is written meanwhile, and behind an earlier copy, may not be in the target. */

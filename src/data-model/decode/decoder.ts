@@ -311,7 +311,7 @@ export class Decoder {
     }
     if (reader.columnFamily === ColumnFamily.pubsub) return;
     if (reader.columnFamily !== ColumnFamily.metadata) {
-      this.#fail(reader, 'a range of sub-keys is deleted');
+      this.#takeElementsRange(reader, seq, index);
       return;
     }
     const cleared = this.#clearedBy(begin, end);
@@ -321,6 +321,27 @@ export class Decoder {
     }
     this.#memory.clear();
     this.#out.add({ seq, index, ...cleared });
+  }
+
+  /**
+   * All elements of one key, whatever its version: said before a key is written anew where another may have stood. Once for
+   * each column family that may hold some; told once.
+   */
+  #takeElementsRange(reader: WriteBatchReader, seq: number, index: number): void {
+    const [begin, end] = [reader.key(), reader.value()];
+    const keyStart = 1 + begin[0] + (this.#layout.hasSlots ? 2 : 0) + 4;
+    const isOneKey =
+      begin.length >= keyStart &&
+      begin.readUInt32BE(keyStart - 4) === begin.length - keyStart &&
+      prefixSuccessor(begin)?.equals(end) === true;
+    if (!isOneKey) {
+      this.#fail(reader, 'a range of sub-keys is deleted');
+      return;
+    }
+    if (reader.columnFamily !== ColumnFamily.subKeys) return;
+    this.#memory.clear();
+    const ns = this.#namespaceAt(begin, 0);
+    this.#out.add({ seq, index, ns, key: begin.subarray(keyStart), op: 'delete', type: 'key' });
   }
 
   /**

@@ -64,6 +64,8 @@ export class RawMigration {
         sequence: log?.sequence ?? 0,
         keys,
       });
+      if (this.#options.clearsTarget === true && this.#steps.current.step === 0)
+        this.#steps.collectBatch(takeWhole(Buffer.from(this.#options.filter.clear().bytes), 0, 0), 0);
       const during = AbortSignal.any([signal, over.signal]);
       // Of a source that nothing was ever written to, the log alone is all.
       if (log !== null) await this.#walk(log, during);

@@ -9,8 +9,8 @@ import {
 import { RecordKind, WriteBatchBuilder, WriteBatchReader } from '../../write-batch/index.js';
 
 export interface RecordFilterOptions {
-  /** Namespaces whose records are kept, as changes name them. */
-  readonly namespaces: readonly string[];
+  /** Namespaces whose records are kept, as changes name them; undefined = every record, also those of no key. */
+  readonly namespaces: readonly string[] | undefined;
   /** A key of the default namespace that is never touched: the target's own. */
   readonly ownKey: string;
 }
@@ -25,13 +25,13 @@ export interface KeptRecords {
 
 /** Leaves of batches what another store is to have: the keys and sub-keys of some namespaces. */
 export class RecordFilter {
-  readonly #prefixes: readonly Buffer[];
+  readonly #prefixes: readonly Buffer[] | undefined;
   readonly #ownKey: Buffer;
   readonly #out = new WriteBatchBuilder(64 * 1024);
   readonly #reader = new WriteBatchReader();
 
   constructor({ namespaces, ownKey }: RecordFilterOptions) {
-    this.#prefixes = namespaces.map((ns) => namespacePrefix(ns === 'default' ? defaultNamespace : ns));
+    this.#prefixes = namespaces?.map((ns) => namespacePrefix(ns === 'default' ? defaultNamespace : ns));
     this.#ownKey = encodeMetadataKey(namespacePrefix(defaultNamespace), Buffer.from(ownKey));
   }
 
@@ -47,7 +47,7 @@ export class RecordFilter {
     while (reader.next()) {
       const { kind, columnFamily } = reader;
       if (kind === RecordKind.LogData) out.logData(reader.value());
-      if (kind === RecordKind.LogData || !families.has(columnFamily)) continue;
+      if (kind === RecordKind.LogData || !this.#isOfKeys(columnFamily)) continue;
       const key = reader.key();
       if (kind === RecordKind.DeleteRange) this.#deleteRange(columnFamily, key, reader.value());
       else if (this.#isKept(columnFamily, key)) {
@@ -57,6 +57,7 @@ export class RecordFilter {
         if (kind === RecordKind.Put) out.put(columnFamily, key, reader.value());
         else if (kind === RecordKind.Delete) out.delete(columnFamily, key);
         else if (kind === RecordKind.SingleDelete) out.singleDelete(columnFamily, key);
+        else if (kind === RecordKind.Merge) out.merge(columnFamily, key, reader.value());
       }
     }
     return { bytes: out.finish(), count: out.count, keys };
@@ -72,15 +73,28 @@ export class RecordFilter {
     return { bytes: out.finish(), count: out.count, keys: 1 };
   }
 
+  /** What empties the target of all keys but its own. Their elements go key by key, as they are written again. */
+  clear(): KeptRecords {
+    const out = this.#out;
+    out.clear();
+    this.#deleteRange(ColumnFamily.metadata, noBytes, behindAllKeys);
+    return { bytes: out.finish(), count: out.count, keys: 0 };
+  }
+
+  /** What is published, scripts and indexes are not data that is copied by namespaces. */
+  #isOfKeys(columnFamily: number): boolean {
+    return this.#prefixes === undefined || families.has(columnFamily);
+  }
+
   #isKept(columnFamily: number, key: Buffer): boolean {
-    const isNamed = this.#prefixes.some((prefix) => startsWith(key, prefix));
+    const isNamed = this.#prefixes?.some((prefix) => startsWith(key, prefix)) ?? true;
     return isNamed && !(columnFamily === ColumnFamily.metadata && key.equals(this.#ownKey));
   }
 
   /** What of the range lies in the namespaces; FLUSHALL reaches over all of them. The target's own key stays. */
   #deleteRange(columnFamily: number, begin: Buffer, end: Buffer): void {
-    for (const prefix of this.#prefixes) {
-      const last = prefixSuccessor(prefix);
+    for (const prefix of this.#prefixes ?? [noBytes]) {
+      const last = prefix.length === 0 ? undefined : prefixSuccessor(prefix);
       const from = Buffer.compare(begin, prefix) < 0 ? prefix : begin;
       const to = last === undefined || Buffer.compare(end, last) < 0 ? end : last;
       if (Buffer.compare(from, to) >= 0) continue;
@@ -113,6 +127,7 @@ const startsWith = (key: Buffer, prefix: Buffer): boolean =>
   key.length >= prefix.length && key.compare(prefix, 0, prefix.length, 0, prefix.length) === 0;
 
 const elementFamilies = [ColumnFamily.subKeys, ColumnFamily.scores, ColumnFamily.streams];
-/** Those of keys; what is published, scripts and indexes are not data that is copied. */
 const families: ReadonlySet<number> = new Set([ColumnFamily.metadata, ...elementFamilies]);
 const noBytes = Buffer.alloc(0);
+/** A namespace's name has 255 bytes at most, and its length stands before it. */
+const behindAllKeys = Buffer.alloc(257, 0xff);
