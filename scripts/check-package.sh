@@ -4,6 +4,7 @@
 set -euo pipefail
 repository=$(cd "$(dirname "$0")/.." && pwd)
 work=${1:-$(mktemp -d)}
+mkdir -p "$work"
 tarball=$(cd "$repository" && npm pack --silent --pack-destination "$work")
 mkdir -p "$work/app/log"
 cd "$work/app"
