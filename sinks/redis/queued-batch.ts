@@ -6,6 +6,7 @@ import {
   type RespConnection,
   StringPutTransaction,
   type Transaction,
+  WholeKeys,
   writeCommand,
 } from '../../src/kit/index.js';
 import type { BatchCommands, WrittenCommands } from './batch-commands.js';
@@ -111,6 +112,10 @@ export class QueuedBatch {
 const mayFailAtRunTime = (transactions: readonly Transaction[]): boolean => {
   for (const transaction of transactions) {
     if (transaction instanceof StringPutTransaction) continue;
+    if (transaction instanceof WholeKeys) {
+      if (transaction.isStrings) continue;
+      return true;
+    }
     for (const { type } of transaction.changes)
       if (type !== 'string' && type !== 'key' && type !== 'json') return true;
   }

@@ -32,9 +32,10 @@ export {
   wrongArity,
 } from './commands/reply.js';
 export { readString } from './commands/strings/string-value.js';
+export { countChanges } from './count-changes.js';
 export { type CommandValue, type CommandWord, Database } from './database.js';
 export { Decoder, type DecoderOptions } from './decode/decoder.js';
-export { countChanges, StringPutTransaction } from './decode/string-put-transaction.js';
+export { StringPutTransaction } from './decode/string-put-transaction.js';
 export { ColumnFamily } from './encoding/column-family.js';
 export { defaultNamespace, encodeMetadataKey, encodeSubKeyPrefix, namespacePrefix } from './encoding/keys.js';
 export { isAlive, readMetadata } from './encoding/metadata.js';
@@ -43,7 +44,15 @@ export { EventEncoder, type EventSource } from './event/event-encoder.js';
 export { type ParsedEvent, parseEvent } from './event/event-parser.js';
 export { eachExpiry, expiryOf, isPast } from './expiry-of.js';
 export { type GarbageEntry, garbageEntries } from './garbage.js';
-export { appendRecordsAfter, appendRecordsOf, type KeyRecordsPage } from './key-records.js';
+export {
+  appendRecordsAfter,
+  appendRecordsOf,
+  type KeyRecordsPage,
+} from './key-records/append-records.js';
+export { cutRecords, type RecordsRun } from './key-records/cut-records.js';
+export { keyRecordsBatch } from './key-records/key-records-batch.js';
+export { KeyRecordsWriter } from './key-records/key-records-writer.js';
+export { WholeKeys } from './key-records/whole-keys.js';
 export { appendRawRecords, type RawRecordsPage, rawCursorAt } from './raw-records.js';
 export type { RedisCommand } from './redis/command-target.js';
 export { CommandEncoder, toRedisCommands } from './redis/redis-commands.js';

@@ -20,6 +20,7 @@ export {
   type Undecodable,
   type UnsupportedChange,
   type ValueType,
+  WholeKeys,
 } from '../data-model/index.js';
 export { LogFramer } from '../engine/index.js';
 export { type ErrorCode, isTailraceError, TailraceError } from '../errors/index.js';

@@ -2,7 +2,7 @@ import type { Change, Transaction } from '../data-model/index.js';
 import { TailraceError } from '../errors/index.js';
 import type { KeyImage } from './key-image.js';
 import { type KeyPlace, placeName, placeOf } from './key-place.js';
-import type { KeyPart } from './key-reader.js';
+import { joinRuns, type KeyPart, type WholePart } from './key-reader.js';
 
 /** What a snapshot has covered of the source: enough to go on with. */
 export interface CoverageState {
@@ -111,14 +111,15 @@ export class Coverage {
     return lost === noNames ? transaction : { ...transaction, undecodable: [] };
   }
 
-  /** `finish` for a part of which all counts, without looking at its images: the usual case. False when it is not so. */
-  finishWhole(): boolean {
+  /** `finish` for a part that counts as it is, without looking at its images: the usual case. undefined when it does not. */
+  finishWhole(): WholePart | undefined {
     const part = this.#part;
-    if (part?.whole === undefined || part.unsettled.length > 0 || this.#isCleared) return false;
+    if (part?.whole === undefined || part.unsettled.length > 0 || this.#isCleared) return undefined;
     const isSimple = this.#touched.size === 0 && this.#pending.size === 0 && this.#leftOut.size === 0;
-    if (!isSimple || this.#scope.excluded.size > 0 || !this.#isNamed(part.whole.ns)) return false;
+    if (!isSimple || this.#scope.excluded.size > 0) return undefined;
     this.#end(part);
-    return true;
+    if (part.whole.runs.every(({ ns }) => this.#isNamed(ns))) return part.whole;
+    return joinRuns(part.whole.runs.filter(({ ns }) => this.#isNamed(ns)));
   }
 
   /**

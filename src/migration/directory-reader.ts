@@ -3,12 +3,12 @@ import {
   appendRecordsAfter,
   appendRecordsOf,
   ColumnFamily,
-  Decoder,
+  cutRecords,
   isAlive,
+  KeyRecordsWriter,
   readMetadata,
 } from '../data-model/index.js';
 import type { DataReader } from '../engine/index.js';
-import { WriteBatchBuilder } from '../write-batch/index.js';
 import { isGone } from './key-image.js';
 import { type KeyPlace, keyAt, placeOf } from './key-place.js';
 import type { KeyPart, KeyReader, PartLimit } from './key-reader.js';
@@ -26,11 +26,11 @@ export class DirectoryReader implements KeyReader, SourceNames {
   }
 
   async read(after: KeyPlace | undefined, again: readonly KeyPlace[], limit: PartLimit): Promise<KeyPart> {
-    const batch = new WriteBatchBuilder(64 * 1024);
+    const records = new KeyRecordsWriter(64 * 1024);
     const nowMs = Date.now();
-    const { next } = appendRecordsAfter(this.#data, after ?? noBytes, { ...limit, nowMs }, batch);
+    const { next } = appendRecordsAfter(this.#data, after ?? noBytes, { ...limit, nowMs }, records);
     const asked = again.length === 0 ? undefined : { page: this.#ask(again), places: again };
-    return partOfPages(this.#page(next, batch), asked, onlySession);
+    return partOfPages(this.#page(next, records), asked, onlySession);
   }
 
   async readKeys(places: readonly KeyPlace[]): Promise<KeyPart> {
@@ -93,14 +93,15 @@ export class DirectoryReader implements KeyReader, SourceNames {
   }
 
   #ask(places: readonly KeyPlace[]): RecordPage {
-    const batch = new WriteBatchBuilder(4 * 1024);
+    const records = new KeyRecordsWriter(4 * 1024);
     const nowMs = Date.now();
-    for (const place of places) appendRecordsOf(this.#data, place, nowMs, batch);
-    return this.#page(undefined, batch);
+    for (const place of places) appendRecordsOf(this.#data, place, nowMs, records);
+    return this.#page(undefined, records);
   }
 
-  #page(next: KeyPlace | undefined, batch: WriteBatchBuilder): RecordPage {
-    return { sequence: this.#data.sequence, next, read: new Decoder().decode(batch.finish()) };
+  #page(next: KeyPlace | undefined, { bytes }: KeyRecordsWriter): RecordPage {
+    const { sequence } = this.#data;
+    return { sequence, next, runs: cutRecords(bytes, sequence) };
   }
 }
 

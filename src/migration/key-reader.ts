@@ -1,4 +1,4 @@
-import type { Change } from '../data-model/index.js';
+import type { RecordsRun } from '../data-model/index.js';
 import type { KeyImage } from './key-image.js';
 import type { KeyPlace } from './key-place.js';
 
@@ -8,7 +8,7 @@ import type { KeyPlace } from './key-place.js';
  */
 export interface KeyPart {
   readonly images: readonly KeyImage[];
-  /** All images in one, where they are of one namespace and none is unsupported: for those who take all or nothing. */
+  /** The images as they came, where none is unsupported: for those who take all of a namespace or nothing. */
   readonly whole: WholePart | undefined;
   /** The part of the walk: keys from behind the last part's end up to `end` (undefined = to the end of all keys). */
   readonly walk: { readonly end: KeyPlace | undefined } | undefined;
@@ -23,15 +23,18 @@ export interface KeyPart {
   readonly session: number;
 }
 
-/** The images of a part, one after the other, without a seam. */
+/** The images of a part, not cut into keys. */
 export interface WholePart {
-  readonly ns: string;
-  readonly changes: readonly Change[];
+  readonly runs: readonly RecordsRun[];
   readonly keys: number;
   readonly byteLength: number;
-  /** Every change is the put of a string. */
-  readonly isStrings: boolean;
 }
+
+export const joinRuns = (runs: readonly RecordsRun[]): WholePart => ({
+  runs,
+  keys: runs.reduce((total, run) => total + run.keys, 0),
+  byteLength: runs.reduce((total, run) => total + run.byteLength, 0),
+});
 
 export interface PartLimit {
   readonly maxKeys: number;

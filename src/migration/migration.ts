@@ -15,7 +15,7 @@ import {
   patientRetry,
 } from './migration-options.js';
 import { RateLimit } from './rate-limit.js';
-import { type Images, noImages, StepWriter } from './step-writer.js';
+import { type Images, noImages, StepWriter, snapshotOf } from './step-writer.js';
 import { whileUnreachable } from './while-unreachable.js';
 
 /**
@@ -123,7 +123,7 @@ export class Migration {
       const part = await (this.#reading ?? this.#readPart(this.#coverage.place, signal));
       this.#reading = undefined;
       if (!(await this.#reach(part, signal))) continue;
-      const counting = this.#finish(part);
+      const counting = this.#finish();
       // The next part is read while this one is written.
       if (!this.#coverage.isComplete) {
         this.#reading = this.#readPart(this.#coverage.place, signal);
@@ -149,7 +149,7 @@ export class Migration {
         : keys.read(after, pending, limit, signal),
     );
     if (part.walk !== undefined) this.#parts++;
-    const { keys: read, byteLength } = part.whole ?? this.#joined(part.images);
+    const { keys: read, byteLength } = part.whole ?? sizeOf(part.images);
     await this.#rate.spend(read, byteLength, signal);
     return part;
   }
@@ -180,24 +180,21 @@ export class Migration {
     return false;
   }
 
-  /** What counts of the part. */
-  #finish(part: KeyPart): Images {
-    if (part.whole !== undefined && this.#coverage.finishWhole()) return part.whole;
+  /** What counts of the part that has been reached. */
+  #finish(): Images {
+    const whole = this.#coverage.finishWhole();
+    if (whole !== undefined)
+      return { ...whole, transactions: whole.runs.map(({ transaction }) => transaction) };
     const images = this.#coverage.finish();
     for (const image of images) if (image.unsupported !== undefined) this.#skip(image, image.unsupported);
-    return this.#joined(images);
-  }
-
-  /** Images one after the other. */
-  #joined(images: readonly KeyImage[]): Images {
     const changes = images.flatMap((image) => image.changes);
-    const byteLength = images.reduce((total, image) => total + image.byteLength, 0);
-    return { changes, keys: images.filter((image) => !isGone(image)).length, byteLength };
+    const transactions = changes.length === 0 ? [] : [snapshotOf(changes, this.#logFollower.sequence)];
+    return { ...sizeOf(images), transactions };
   }
 
   async #deliver(part: KeyPart, images: Images, signal: AbortSignal): Promise<void> {
     this.#steps.collectImages(images, this.#logFollower.sequence);
-    const isVain = part.walk === undefined && images.changes.length === 0;
+    const isVain = part.walk === undefined && images.transactions.length === 0;
     this.#vainReads = isVain ? this.#vainReads + 1 : 0;
     await this.#writeStep(images, signal);
   }
@@ -260,6 +257,11 @@ export class Migration {
     return this.#follower;
   }
 }
+
+const sizeOf = (images: readonly KeyImage[]): { keys: number; byteLength: number } => ({
+  keys: images.filter((image) => !isGone(image)).length,
+  byteLength: images.reduce((total, image) => total + image.byteLength, 0),
+});
 
 /** Large enough that the syncs of the state file cost little. */
 const defaultPart = { maxKeys: 20_000, maxBytes: 2 * 1024 * 1024 };

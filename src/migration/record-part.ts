@@ -1,15 +1,15 @@
-import type { Transaction } from '../data-model/index.js';
+import type { Change, RecordsRun, Undecodable } from '../data-model/index.js';
 import { goneImage, type KeyImage, unsupportedImage, wholeImage } from './key-image.js';
 import { type KeyPlace, placeName, placeOf } from './key-place.js';
-import type { KeyPart, WholePart } from './key-reader.js';
+import { joinRuns, type KeyPart, type WholePart } from './key-reader.js';
 
-/** Keys as a store holds them, decoded. */
+/** Keys as a store holds them. */
 export interface RecordPage {
   /** The moment of which they are. */
   readonly sequence: number;
   /** The last key of the walk that was looked at; undefined at its end. */
   readonly next: KeyPlace | undefined;
-  readonly read: Transaction;
+  readonly runs: readonly RecordsRun[];
 }
 
 /** A part of the walk, and besides it keys that were asked for; both of nearly the same moment. */
@@ -21,7 +21,7 @@ export const partOfPages = (
   const walk = { end: walked.next };
   if (asked === undefined) return new RecordPart(walked, walk, session);
   return {
-    images: [...withGone(imagesOf(asked.page.read), asked.places), ...imagesOf(walked.read)],
+    images: [...withGone(imagesOf(asked.page.runs), asked.places), ...imagesOf(walked.runs)],
     whole: undefined,
     walk,
     rangeLow: walked.sequence,
@@ -34,11 +34,11 @@ export const partOfPages = (
 
 /** Keys that were asked for alone. */
 export const partOfAsked = (
-  { read, sequence }: RecordPage,
+  { runs, sequence }: RecordPage,
   places: readonly KeyPlace[],
   session: number,
 ): KeyPart => ({
-  images: withGone(imagesOf(read), places),
+  images: withGone(imagesOf(runs), places),
   whole: undefined,
   walk: undefined,
   rangeLow: sequence,
@@ -57,42 +57,37 @@ class RecordPart implements KeyPart {
   readonly high: number;
   readonly unsettled = [];
   readonly session: number;
-  readonly #read: Transaction;
+  readonly #runs: readonly RecordsRun[];
   #images: readonly KeyImage[] | undefined;
 
-  constructor({ sequence, read }: RecordPage, walk: KeyPart['walk'], session: number) {
+  constructor({ sequence, runs }: RecordPage, walk: KeyPart['walk'], session: number) {
     this.walk = walk;
     this.rangeLow = this.low = this.high = sequence;
     this.session = session;
-    this.#read = read;
-    this.whole = wholeOf(read);
+    this.#runs = runs;
+    this.whole = wholeOf(runs);
   }
 
   get images(): readonly KeyImage[] {
-    this.#images ??= imagesOf(this.#read);
+    this.#images ??= imagesOf(this.#runs);
     return this.#images;
   }
 }
 
-/** Each key begins with a delete or, where it is one value, with the put of it. */
-const wholeOf = ({ changes, undecodable, bytes }: Transaction): WholePart | undefined => {
-  if (undecodable.length > 0 || changes.length === 0) return undefined;
-  const { ns } = changes[0];
-  let strings = 0;
-  let keys = 0;
-  for (const change of changes) {
-    if (change.ns !== ns) return undefined;
-    if (change.op === 'put' && change.type === 'string') strings++;
-    else if (change.op === 'put' ? change.type === 'json' : change.op === 'delete' && change.type === 'key')
-      keys++;
-  }
-  const isStrings = strings === changes.length;
-  return { ns, changes, keys: keys + strings, byteLength: bytes.length, isStrings };
-};
+const wholeOf = (runs: readonly RecordsRun[]): WholePart | undefined =>
+  runs.some(({ transaction }) => transaction.undecodable.length > 0) ? undefined : joinRuns(runs);
 
 /** Cuts the changes of a page into those of each key. */
-const imagesOf = ({ changes, undecodable }: Transaction): KeyImage[] => {
+const imagesOf = (runs: readonly RecordsRun[]): KeyImage[] => {
   const images: KeyImage[] = [];
+  for (const { transaction } of runs) {
+    addImages(transaction.changes, images);
+    for (const failure of transaction.undecodable) images.push(imageOfFailure(failure));
+  }
+  return images;
+};
+
+const addImages = (changes: readonly Change[], images: KeyImage[]): void => {
   for (let from = 0; from < changes.length; ) {
     const first = changes[from];
     if (!('key' in first)) throw new RangeError(`a ${first.op} among the records of keys`);
@@ -105,11 +100,11 @@ const imagesOf = ({ changes, undecodable }: Transaction): KeyImage[] => {
     images.push(wholeImage(placeOf(first.ns, first.key), changes.slice(from, to)));
     from = to;
   }
-  for (const { ns, key, reason } of undecodable) {
-    if (ns === undefined || key === undefined) throw new RangeError(`records that cannot be read: ${reason}`);
-    images.push(unsupportedImage(placeOf(ns, key), reason));
-  }
-  return images;
+};
+
+const imageOfFailure = ({ ns, key, reason }: Undecodable): KeyImage => {
+  if (ns === undefined || key === undefined) throw new RangeError(`records that cannot be read: ${reason}`);
+  return unsupportedImage(placeOf(ns, key), reason);
 };
 
 /** Keys that were asked for and have no records are gone. */

@@ -1,4 +1,4 @@
-import { Decoder } from '../data-model/index.js';
+import { cutRecords } from '../data-model/index.js';
 import type { Reply } from '../resp/index.js';
 import type { KeyPlace } from './key-place.js';
 import type { KeyPart, KeyReader, PartLimit } from './key-reader.js';
@@ -47,10 +47,13 @@ export class RecordReader implements KeyReader {
 
   #page(reply: Reply | undefined): RecordPage {
     const answer = requireReply(reply, 'RECORDS', this.#connection.place);
-    const [sequence, next, batch] = Array.isArray(answer) ? answer : [];
-    if (typeof sequence !== 'number' || !(batch instanceof Buffer))
-      throw new RangeError('an answer to RECORDS that has no sequence number and no batch');
-    // A decoder of its own for each page: it must not take one page for the history of another.
-    return { sequence, next: next instanceof Buffer ? next : undefined, read: new Decoder().decode(batch) };
+    const [sequence, next, records] = Array.isArray(answer) ? answer : [];
+    if (typeof sequence !== 'number' || !(records instanceof Buffer))
+      throw new RangeError('an answer to RECORDS that has no sequence number and no records');
+    return {
+      sequence,
+      next: next instanceof Buffer ? next : undefined,
+      runs: cutRecords(records, sequence),
+    };
   }
 }

@@ -1,16 +1,19 @@
-import type { Transaction } from '../data-model/index.js';
+import { type Change, countChanges, type Transaction } from '../data-model/index.js';
 import { TailraceError } from '../errors/index.js';
 import { crc32c, isSamePosition, type Position } from '../kit/index.js';
 import type { CoverageState } from './coverage.js';
-import type { WholePart } from './key-reader.js';
 import { type MigrationOptions, patientRetry } from './migration-options.js';
 import type { MigrationState, MigrationStep } from './state-file.js';
 import { TargetWriter } from './target-writer.js';
 
 /** What is delivered of a part. */
-export type Images = Pick<WholePart, 'changes' | 'keys' | 'byteLength'>;
+export interface Images {
+  readonly transactions: readonly Transaction[];
+  readonly keys: number;
+  readonly byteLength: number;
+}
 
-export const noImages: Images = { changes: [], keys: 0, byteLength: 0 };
+export const noImages: Images = { transactions: [], keys: 0, byteLength: 0 };
 
 /** What a start has found. */
 export interface StartedSteps {
@@ -33,6 +36,8 @@ export class StepWriter {
   /** What goes to the target with the next step. */
   readonly #collected: Transaction[] = [];
   #collectedBytes = 0;
+  /** Changes of images in what was collected. */
+  #collectedImageChanges = 0;
 
   constructor(options: MigrationOptions) {
     this.#options = options;
@@ -87,7 +92,7 @@ export class StepWriter {
   /** Takes along with the next step what the target is to apply. `logBytes` = how much of the log it was. */
   collect(transaction: Transaction, logBytes: number): void {
     this.#collectedBytes += logBytes;
-    if (transaction.changes.length > 0) this.#collected.push(transaction);
+    if (countChanges(transaction) > 0) this.#collected.push(transaction);
   }
 
   /** Takes along a batch that a target of the same format applies as it is. */
@@ -97,14 +102,13 @@ export class StepWriter {
   }
 
   /** Takes along, as of `seq`, what was read of keys. */
-  collectImages({ changes }: Images, seq: number): void {
-    if (changes.length === 0) return;
+  collectImages({ transactions }: Images, seq: number): void {
     const { keepsNumbers = true } = this.#options;
-    const firstIndex = firstImageIndex + this.#current.imageChanges;
-    const numbered = keepsNumbers
-      ? changes.map((change, at) => ({ ...change, seq, index: firstIndex + at }))
-      : changes;
-    this.#collected.push({ ...snapshotFacts(seq), changes: numbered });
+    for (const transaction of transactions) {
+      const first = firstImageIndex + this.#current.imageChanges + this.#collectedImageChanges;
+      this.#collected.push(keepsNumbers ? numbered(transaction, seq, first) : transaction);
+      this.#collectedImageChanges += keepsNumbers ? transaction.changes.length : countChanges(transaction);
+    }
   }
 
   /** With the first step goes what the target holds. */
@@ -112,7 +116,7 @@ export class StepWriter {
     const seq = this.#current.log?.sequence ?? 0;
     const index = firstImageIndex - 1;
     const clear = { seq, index, ns: '', slot: undefined, op: 'clear', type: 'all' } as const;
-    this.#collected.push({ ...snapshotFacts(seq), changes: [clear] });
+    this.#collected.push(snapshotOf([clear], seq));
   }
 
   /** Writes what was collected, with the state that holds behind it, of which `images` are a part. */
@@ -132,13 +136,14 @@ export class StepWriter {
       step,
       log,
       at: isFollowing ? log : snapshotPosition(this.#state.id, step, log),
-      imageChanges: before.imageChanges + images.changes.length,
+      imageChanges: before.imageChanges + this.#collectedImageChanges,
       keys: before.keys + images.keys,
       bytes: before.bytes + images.byteLength,
     };
     const transactions = await this.#transformed(this.#collected.splice(0));
     const byteLength = this.#collectedBytes + images.byteLength;
     this.#collectedBytes = 0;
+    this.#collectedImageChanges = 0;
     const position = after.at;
     if (position === null) {
       // Nothing was ever written at the source: there is nothing to write, and no position to write it at.
@@ -185,15 +190,23 @@ const firstImageIndex = 1_000_000;
 
 const noBytes = Buffer.alloc(0);
 
-/** What transactions have in common that are not of the log. */
-const snapshotFacts = (seq: number): Omit<Transaction, 'changes'> => ({
+/** Changes that are not of the log. */
+export const snapshotOf = (changes: readonly Change[], seq: number): Transaction => ({
   first: seq,
   last: seq,
   count: 0,
   bytes: noBytes,
+  changes,
   undecodable: [],
   isSnapshot: true,
 });
+
+/** With places in the order of all changes, for a target that keeps them. */
+const numbered = ({ changes }: Transaction, seq: number, first: number): Transaction =>
+  snapshotOf(
+    changes.map((change, at) => ({ ...change, seq, index: first + at })),
+    seq,
+  );
 
 const isPlain = ({ pending, leftOut }: CoverageState): boolean =>
   pending.length === 0 && leftOut.length === 0;

@@ -57,8 +57,4 @@ export class StringPutTransaction implements Transaction {
   }
 }
 
-/** How many changes a transaction has, without making them. */
-export const countChanges = (transaction: Transaction): number =>
-  transaction instanceof StringPutTransaction ? 1 : transaction.changes.length;
-
 const none: readonly never[] = [];

@@ -1,5 +1,6 @@
 import type { Change, WholeValuePut } from '../change.js';
 import { StringPutTransaction } from '../decode/string-put-transaction.js';
+import { WholeKeys } from '../key-records/whole-keys.js';
 import { type CommandTarget, commandName } from './command-target.js';
 
 /** Elements in one command that several changes fold into: beyond it the target would be busy too long at a time. */
@@ -68,6 +69,7 @@ export class FoldedSets {
       return transaction.ttlAt === undefined && this.#prefixes.has(transaction.ns)
         ? transaction.valueEnd - transaction.valueStart
         : -1;
+    if (transaction instanceof WholeKeys) return -1; // they fold by themselves
     const { changes } = transaction;
     if (changes.length !== 1) return -1;
     const [change] = changes;

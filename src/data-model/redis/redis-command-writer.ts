@@ -19,6 +19,7 @@ import type {
 import { type CommandName, type CommandTarget, commandName } from './command-target.js';
 import { isPlainSet, maxFolded, maxFoldedBytes, mset } from './folded-sets.js';
 import type { EncodedCommands, RedisMapping, UnsupportedChange } from './redis-mapping.js';
+import { scoreText } from './score-text.js';
 
 /**
  * Says each change in Redis commands. Runs of changes of one kind, op and key are folded into one command:
@@ -425,13 +426,6 @@ const endOfRun = (changes: readonly Change[], from: number, first: Change & { ke
     if (change.key !== key && Buffer.compare(change.key, key) !== 0) break;
   }
   return end;
-};
-
-/** The shortest text that reads back as the same double. */
-const scoreText = (score: number): string => {
-  if (score === Number.POSITIVE_INFINITY) return 'inf';
-  if (score === Number.NEGATIVE_INFINITY) return '-inf';
-  return Object.is(score, -0) ? '-0' : String(score);
 };
 
 const maxExactScore = 2n ** 53n;

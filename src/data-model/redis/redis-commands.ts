@@ -1,9 +1,11 @@
 import type { ByteWriter } from '../../resp/index.js';
 import type { Change } from '../change.js';
+import { WholeKeys } from '../key-records/whole-keys.js';
 import { ArrayCommandTarget, type RedisCommand, RespCommandTarget } from './command-target.js';
 import { FoldedSets } from './folded-sets.js';
 import { RedisCommandWriter } from './redis-command-writer.js';
 import type { EncodedCommands, RedisMapping, UnsupportedChange } from './redis-mapping.js';
+import { WholeKeysWriter } from './whole-keys-writer.js';
 
 /**
  * Writes the Redis commands that bring about a transaction's changes, as RESP, at the end of a buffer.
@@ -17,16 +19,22 @@ import type { EncodedCommands, RedisMapping, UnsupportedChange } from './redis-m
 export class CommandEncoder {
   readonly #writer: RedisCommandWriter;
   readonly #folded: FoldedSets | undefined;
+  readonly #ttlGraceMs: number;
   #last: EncodedCommands = { commands: 0, unsupported: [], flushes: false };
 
   constructor(mapping: RedisMapping = {}) {
     this.#writer = new RedisCommandWriter(mapping);
+    this.#ttlGraceMs = mapping.ttlGraceMs ?? 0;
     this.#folded = mapping.foldSets ? new FoldedSets(this.#writer.prefixes) : undefined;
   }
 
   /** Appends the commands; returns how many. Then `unsupported` and `flushes` tell about this transaction. */
   append(out: ByteWriter, transaction: { readonly changes: readonly Change[] }): number {
-    this.#last = this.#writer.write(transaction.changes, new RespCommandTarget(out));
+    const prefix = transaction instanceof WholeKeys ? this.prefixOf(transaction.ns) : undefined;
+    if (transaction instanceof WholeKeys && prefix !== undefined) {
+      const writer = new WholeKeysWriter(out, prefix, this.#folded !== undefined, this.#ttlGraceMs);
+      this.#last = { commands: writer.write(transaction), unsupported: [], flushes: false };
+    } else this.#last = this.#writer.write(transaction.changes, new RespCommandTarget(out));
     return this.#last.commands;
   }
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Change } from '../../data-model/index.js';
+import type { Change, RecordsRun } from '../../data-model/index.js';
 import type { Logger } from '../../kit/index.js';
 import { isGone, type KeyImage } from '../key-image.js';
 import { type KeyPlace, keyAt, placeName, placeOf, placeOfName } from '../key-place.js';
@@ -115,13 +115,20 @@ export class Verification {
       // The next part is read while this one is compared.
       next = after === undefined ? undefined : this.#readPart(after, signal);
       next?.catch(() => undefined); // seen when it is awaited
-      if (part.whole?.isStrings === true && this.#namespaces.has(part.whole.ns))
-        await this.#compareStrings(part.whole.changes, signal);
+      if (part.whole?.runs.every((run) => this.#isStrings(run)))
+        await this.#compareStrings(
+          part.whole.runs.flatMap(({ transaction }) => transaction.changes),
+          signal,
+        );
       else await this.#compare(part.images, signal);
       for (const place of part.unsettled) this.#suspect(place);
       if (this.#suspects.size > maxSuspects) await this.#settle(signal);
       if (after === undefined) return;
     }
+  }
+
+  #isStrings({ isStrings, ns }: RecordsRun): boolean {
+    return isStrings && this.#namespaces.has(ns);
   }
 
   async #readPart(after: KeyPlace | undefined, signal: AbortSignal): Promise<KeyPart> {

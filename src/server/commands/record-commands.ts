@@ -1,5 +1,4 @@
-import { appendRecordsAfter, appendRecordsOf } from '../../data-model/index.js';
-import { WriteBatchBuilder } from '../../write-batch/index.js';
+import { appendRecordsAfter, appendRecordsOf, KeyRecordsWriter } from '../../data-model/index.js';
 import type { Connection } from '../connection.js';
 import type { ServerCommand } from '../server-command.js';
 import { rawRecords } from './raw-records-command.js';
@@ -10,8 +9,8 @@ import { rawRecords } from './raw-records-command.js';
  * empty `after` begins the walk.
  *
  * Answers three things: the sequence number of the newest write that the records contain (it may not be durable yet), where
- * to go on (nil at the end, and for GET), and the records as one serialized WriteBatch, each key whole, its metadata
- * before its sub-keys. One reply is one moment: the keys in it are exactly as they stood at that sequence number.
+ * to go on (nil at the end, and for GET), and the records as KeyRecordsWriter writes them, each key whole, its metadata
+ * before its elements. One reply is one moment: the keys in it are exactly as they stood at that sequence number.
  */
 const records: ServerCommand = {
   name: 'records',
@@ -46,31 +45,34 @@ const scanRecords = (connection: Connection, args: readonly Buffer[]): void => {
     else maxBytes = Math.min(value, largestBytes);
   }
   const { store, services } = connection.state;
-  const batch = new WriteBatchBuilder(64 * 1024);
+  const page = new KeyRecordsWriter(Math.min(maxBytes, pageBytes) + slackBytes);
   const limit = { maxKeys, maxBytes, nowMs: services.nowMs() };
-  const { next } = appendRecordsAfter(store, args[2], limit, batch);
-  answer(connection, next, batch);
+  const { next } = appendRecordsAfter(store, args[2], limit, page);
+  answer(connection, next, page);
 };
 
 const getRecords = (connection: Connection, args: readonly Buffer[]): void => {
   const { store, services } = connection.state;
-  const batch = new WriteBatchBuilder(4 * 1024);
+  const page = new KeyRecordsWriter(slackBytes);
   const nowMs = services.nowMs();
-  for (const key of args.slice(2)) if (key.length > 0) appendRecordsOf(store, key, nowMs, batch);
-  answer(connection, undefined, batch);
+  for (const key of args.slice(2)) if (key.length > 0) appendRecordsOf(store, key, nowMs, page);
+  answer(connection, undefined, page);
 };
 
-const answer = ({ reply, state }: Connection, next: Buffer | undefined, batch: WriteBatchBuilder): void => {
+const answer = ({ reply, state }: Connection, next: Buffer | undefined, page: KeyRecordsWriter): void => {
   reply.array(3);
   reply.integer(state.store.sequence);
   if (next === undefined) reply.null();
   else reply.bulk(next);
-  reply.bulk(batch.finish());
+  reply.bulk(page.bytes);
 };
 
 const defaultKeys = 1000;
 const largestCount = 100_000;
 const defaultBytes = 1024 * 1024;
 const largestBytes = 64 * 1024 * 1024;
+/** Room for a page as most are asked for; it grows where a key needs more. */
+const pageBytes = 4 * 1024 * 1024;
+const slackBytes = 16 * 1024;
 
 export const recordCommands: readonly ServerCommand[] = [records];

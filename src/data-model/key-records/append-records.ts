@@ -1,0 +1,100 @@
+import { equalBytes, readU64BigEndian } from '../../bytes/index.js';
+import { type DataReader, nowhere } from '../../engine/index.js';
+import { ColumnFamily } from '../encoding/column-family.js';
+import { isAlive, isExpired, isStringAt, readMetadataAt } from '../encoding/metadata.js';
+import { isSingleValueType } from '../encoding/type-number.js';
+import { ElementWalk } from './element-walk.js';
+import type { KeyRecordsWriter } from './key-records-writer.js';
+
+/** A page of a walk over all keys, as records. */
+export interface KeyRecordsPage {
+  /** Metadata key of the last key that was looked at; undefined when the walk is at its end. Owned. */
+  readonly next: Buffer | undefined;
+  readonly keys: number;
+}
+
+/**
+ * Appends the records of the keys behind the metadata key `after` (empty: from the first), of every namespace, until
+ * `maxKeys` keys or `maxBytes` bytes are reached; a key is never cut, so that the last may exceed the bytes. Keys that
+ * do not exist for a reader at `nowMs` are passed over.
+ */
+export const appendRecordsAfter = (
+  reader: DataReader,
+  after: Uint8Array,
+  limit: { readonly maxKeys: number; readonly maxBytes: number; readonly nowMs: number },
+  out: KeyRecordsWriter,
+): KeyRecordsPage => {
+  const begin = after.length === 0 ? after : Buffer.concat([after, Buffer.of(0)]);
+  const iterator = reader.iterate({ columnFamily: ColumnFamily.metadata, begin });
+  const records = new RecordsAppender(reader, limit.nowMs, out);
+  const { place } = records;
+  let keys = 0;
+  try {
+    for (let seen = 1; iterator.valid; iterator.next(), seen++) {
+      iterator.locate(place);
+      if (records.append()) keys++;
+      if (seen < maxSeen && keys < limit.maxKeys && out.byteLength < limit.maxBytes) continue;
+      return { next: Buffer.from(place.keyBytes.subarray(place.keyStart, place.keyEnd)), keys };
+    }
+    return { next: undefined, keys };
+  } finally {
+    iterator.close();
+    records.close();
+  }
+};
+
+/** Appends the records of one key; false when there is no such key at `nowMs`. */
+export const appendRecordsOf = (
+  reader: DataReader,
+  metadataKey: Uint8Array,
+  nowMs: number,
+  out: KeyRecordsWriter,
+): boolean => {
+  const iterator = reader.iterate({ columnFamily: ColumnFamily.metadata, begin: metadataKey });
+  const records = new RecordsAppender(reader, nowMs, out);
+  try {
+    if (!iterator.valid || !equalBytes(iterator.item.key, metadataKey)) return false;
+    iterator.locate(records.place);
+    return records.append();
+  } finally {
+    iterator.close();
+    records.close();
+  }
+};
+
+class RecordsAppender {
+  /** Where the metadata entry lies whose records are appended. */
+  readonly place = nowhere();
+  readonly #elements: ElementWalk;
+  readonly #nowMs: number;
+  readonly #out: KeyRecordsWriter;
+
+  constructor(reader: DataReader, nowMs: number, out: KeyRecordsWriter) {
+    this.#elements = new ElementWalk(reader, out);
+    this.#nowMs = nowMs;
+    this.#out = out;
+  }
+
+  /** False when there is no such key at that time. */
+  append(): boolean {
+    const { keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd } = this.place;
+    if (isStringAt(valueBytes, valueStart, valueEnd)) {
+      if (isExpired(readU64BigEndian(valueBytes, valueStart + 1), this.#nowMs)) return false;
+      this.#out.record(keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd);
+      return true;
+    }
+    const metadata = readMetadataAt(valueBytes, valueStart, valueEnd);
+    if (metadata === undefined || !isAlive(metadata, this.#nowMs)) return false;
+    this.#out.record(keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd);
+    if (!isSingleValueType(metadata.type))
+      this.#elements.append(keyBytes.subarray(keyStart, keyEnd), metadata);
+    return true;
+  }
+
+  close(): void {
+    this.#elements.close();
+  }
+}
+
+/** Keys that are looked at for one page, so that many expired ones do not keep the caller. */
+const maxSeen = 100_000;

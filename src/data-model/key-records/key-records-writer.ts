@@ -1,0 +1,81 @@
+import { maxVarint32Bytes, writeU32, writeVarint32 } from '../../bytes/index.js';
+
+/**
+ * Whole keys as a store holds them, one behind the other: what a page of a walk over all keys consists of.
+ *
+ *   page    := key …
+ *   key     := metadata key str · metadata value str                                   strings, JSON
+ *            | metadata key str · metadata value str · length u32 LE · element …       others; `length` bytes of elements
+ *   element := sub-key str · value str
+ *   str     := length varint32 · bytes
+ *
+ * What all internal keys of a key begin with (namespace, key, version) is told by its metadata, and not repeated. Elements
+ * are of column family 5 where the key is a stream, else of 0, in order; the index of a sorted set by score, which repeats its
+ * members, is left out. Hot: benches `migrate` and `run-memory`.
+ */
+export class KeyRecordsWriter {
+  #bytes: Buffer;
+  #length = 0;
+  /** Where the length of the open key's elements is written in the end. */
+  #lengthAt = 0;
+
+  constructor(capacityBytes: number) {
+    this.#bytes = Buffer.allocUnsafeSlow(capacityBytes);
+  }
+
+  get byteLength(): number {
+    return this.#length;
+  }
+
+  /** Borrowed until more is written. */
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** A record of the key, metadata or element: key and value as they lie elsewhere. */
+  record(
+    keyBytes: Buffer,
+    keyStart: number,
+    keyEnd: number,
+    valueBytes: Buffer,
+    valueStart: number,
+    valueEnd: number,
+  ): void {
+    const needed = this.#length + keyEnd - keyStart + valueEnd - valueStart + 2 * maxVarint32Bytes;
+    if (needed > this.#bytes.length) this.#grow(needed);
+    const bytes = this.#bytes;
+    const at = copyString(bytes, this.#length, keyBytes, keyStart, keyEnd);
+    this.#length = copyString(bytes, at, valueBytes, valueStart, valueEnd);
+  }
+
+  /** Begins the elements of the key whose metadata was written last. */
+  startElements(): void {
+    if (this.#length + 4 > this.#bytes.length) this.#grow(this.#length + 4);
+    this.#lengthAt = this.#length;
+    this.#length += 4;
+  }
+
+  endElements(): void {
+    writeU32(this.#bytes, this.#lengthAt, this.#length - this.#lengthAt - 4);
+  }
+
+  #grow(needed: number): void {
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
+    this.#bytes.copy(grown, 0, 0, this.#length);
+    this.#bytes = grown;
+  }
+}
+
+const copyString = (target: Buffer, offset: number, bytes: Buffer, start: number, end: number): number => {
+  const length = end - start;
+  let at = writeVarint32(target, offset, length);
+  if (length > longestLooped) {
+    bytes.copy(target, at, start, end);
+    return at + length;
+  }
+  for (let i = start; i < end; i++) target[at++] = bytes[i];
+  return at;
+};
+
+/** Up to this length a loop is quicker than a call. */
+const longestLooped = 48;
