@@ -121,7 +121,7 @@ export class RawMigration {
       if (count > 0) this.#steps.collectBatch(takeWhole(Buffer.from(bytes), start.sequence, 0), 0);
       await this.#rate.spend(keys, part.batch.length, signal);
       const coverage = { place: part.next, isComplete: part.next === undefined, pending: [], leftOut: [] };
-      await this.#steps.write(coverage, start, { changes: [], keys, byteLength: bytes.length }, signal);
+      await this.#steps.write(coverage, start, { transactions: [], keys, byteLength: bytes.length }, signal);
     }
   }
 
@@ -175,6 +175,6 @@ const takeWhole = (bytes: Buffer, sequence: number, count: number): Transaction 
 });
 
 const complete = { place: undefined, isComplete: true, pending: [], leftOut: [] };
-const noRecords = { changes: [], keys: 0, byteLength: 0 };
+const noRecords = { transactions: [], keys: 0, byteLength: 0 };
 const partBytes = 1024 * 1024;
 const stepBytes = 1024 * 1024;
