@@ -12,11 +12,12 @@ export const refusalOf = (
   const { arity, server } = entry;
   if (arity > 0 ? args.length !== arity : args.length < -arity)
     return server?.arityError ?? wrongArity(entry.name).text;
-  if (!connection.isAuthenticated && server?.isOpen !== true) return 'NOAUTH Authentication required.';
-  if (!connection.isAdmin && isAdminOnly(entry)) return adminRequired;
+  if (!connection.session.isAuthenticated && server?.isOpen !== true)
+    return 'NOAUTH Authentication required.';
+  if (!connection.session.isAdmin && isAdminOnly(entry)) return adminRequired;
   if (connection.isSubscriber && !connection.reply.isResp3 && server?.isForSubscribers !== true)
     return `ERR Can't execute '${entry.name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`;
-  if (connection.checkpoint !== undefined && isChange(entry))
+  if (connection.session.checkpoint !== undefined && isChange(entry))
     return 'READONLY this connection reads a checkpoint: CHECKPOINT CLOSE ends that';
   return undefined;
 };

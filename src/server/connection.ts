@@ -1,22 +1,15 @@
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks'; // the global one is looked up at each use
-import {
-  CommandContext,
-  type CommandTransaction,
-  defaultNamespace,
-  isPast,
-  keyName,
-} from '../data-model/index.js';
-import type { Snapshot } from '../engine/index.js';
+import type { CommandContext, CommandTransaction } from '../data-model/index.js';
 import { isTailraceError } from '../errors/index.js';
-import { ReplyWriter, RequestParser, unauthenticatedRequestLimits } from '../resp/index.js';
+import { ReplyWriter, RequestParser } from '../resp/index.js';
 import { refusalOf, unknownCommand } from './admission.js';
+import { ClientTransaction } from './client-transaction.js';
 import type { TableEntry } from './command-table.js';
 import { runDataCall } from './data-call.js';
 import { Outbox } from './outbox.js';
-import { runTransaction } from './run-transaction.js';
 import type { ServerState } from './server-state.js';
-import { TransactionQueue } from './transaction-queue.js';
+import { Session } from './session.js';
 import type { PollCursor } from './updates/poll-cursor.js';
 import type { UpdateStream } from './updates/update-stream.js';
 
@@ -42,6 +35,8 @@ export class Connection {
   readonly id: number;
   readonly state: ServerState;
   readonly reply = new ReplyWriter();
+  readonly session: Session;
+  readonly multi = new ClientTransaction(this);
   readonly createdAtMs = Date.now();
   name = '';
   libraryName = '';
@@ -49,38 +44,35 @@ export class Connection {
   /** Date.now() when it last sent something. */
   lastActiveMs = Date.now();
   replies: ReplyMode = 'on';
-  isWatchBroken = false;
   lastCommand = '';
   pollCursor: PollCursor | undefined;
   updateStream: UpdateStream | undefined;
   /** What EXEC is running. */
   transaction: CommandTransaction | undefined;
-  #isAuthenticated = false;
-  #token: string | undefined;
   readonly #socket: Socket;
   readonly #parser: RequestParser;
-  #context: CommandContext;
   readonly #outbox: Outbox;
   #isHeld = false;
   #isClosing = false;
   #linger: NodeJS.Timeout | undefined;
   #lastWrite = 0;
-  #queue: TransactionQueue | undefined;
-  #watchEndMs = Number.POSITIVE_INFINITY;
   #afterwards: (() => void)[] = [];
   #isRunning = false;
   /** performance.now() when the current command started. */
   #clockMs = 0;
   #suspension: Suspension | undefined;
-  #checkpoint: Snapshot | undefined;
 
   constructor(socket: Socket, state: ServerState) {
     this.#socket = socket;
     this.state = state;
     this.id = state.nextClientId++;
     this.#parser = new RequestParser();
-    this.#context = new CommandContext(state.store, state.services);
-    this.logout();
+    this.session = new Session(state, {
+      onLeave: () => state.pubSub.remove(this), // its channels are those of the namespace
+      onLimits: (limits) => {
+        this.#parser.limits = limits;
+      },
+    });
     this.#outbox = new Outbox(socket, state.store, () => this.#sent());
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
@@ -97,70 +89,13 @@ export class Connection {
     return `${this.#socket.localAddress}:${this.#socket.localPort}`;
   }
 
-  /** Whoever has not shown the password or a token may send only what it takes to do so. */
-  get isAuthenticated(): boolean {
-    return this.#isAuthenticated;
-  }
-
-  /** The token by which the client came into its namespace; undefined for the administrator. */
-  get token(): string | undefined {
-    return this.#token;
-  }
-
-  get isAdmin(): boolean {
-    return this.#isAuthenticated && this.#token === undefined;
-  }
-
-  /** Lets the client into a namespace; without a token, into the default one as its administrator. */
-  login(namespace = defaultNamespace, token?: string): void {
-    this.#isAuthenticated = true;
-    this.#token = token;
-    this.#parser.limits = this.state.options.request;
-    if (namespace !== this.namespace) {
-      this.state.pubSub.remove(this); // its channels were those of the other namespace
-      this.#context = this.#contextOf(namespace);
-    }
-  }
-
-  /** As it was at the start. */
-  logout(): void {
-    if (this.#checkpoint !== undefined) this.readAt(undefined);
-    this.login();
-    this.#isAuthenticated = this.state.options.password === '';
-    if (!this.#isAuthenticated) this.#parser.limits = unauthenticatedRequestLimits;
-  }
-
-  /** The checkpoint that its commands read instead of the newest data. */
-  get checkpoint(): Snapshot | undefined {
-    return this.#checkpoint;
-  }
-
-  /** Reads a checkpoint from now on, which is the connection's to close; undefined: the newest data again. */
-  readAt(checkpoint: Snapshot | undefined): void {
-    this.#checkpoint?.close();
-    this.#checkpoint = checkpoint;
-    this.#context = this.#contextOf(this.namespace);
-  }
-
-  #contextOf(namespace: string): CommandContext {
-    return new CommandContext(this.#checkpoint ?? this.state.store, this.state.services, namespace);
-  }
-
   /** What its data commands run on. */
   get context(): CommandContext {
-    return this.#context;
+    return this.session.context;
   }
 
   get namespace(): string {
-    return this.#context.namespace;
-  }
-
-  get isInTransaction(): boolean {
-    return this.#queue !== undefined;
-  }
-
-  get queuedCommands(): number {
-    return this.#queue?.commands.length ?? -1;
+    return this.session.context.namespace;
   }
 
   /** False while EXEC runs the queue: nothing in a transaction waits. */
@@ -256,48 +191,6 @@ export class Connection {
     return true;
   }
 
-  // What the transaction commands do to the connection.
-
-  beginTransaction(): void {
-    this.#queue = new TransactionQueue(this.state.options.request.requestBytes);
-  }
-
-  discardTransaction(): void {
-    this.#queue = undefined;
-    this.unwatch();
-  }
-
-  /** A watched key that expires before EXEC has changed as well, though nobody writes it. */
-  watch(keys: readonly Buffer[]): void {
-    for (const key of keys) {
-      this.state.watches.add(this, keyName(this.namespace, key));
-      const expireMs = this.#context.findAny(key)?.expireMs ?? 0;
-      if (expireMs !== 0) this.#watchEndMs = Math.min(this.#watchEndMs, expireMs);
-    }
-  }
-
-  unwatch(): void {
-    this.state.watches.remove(this);
-    this.isWatchBroken = false;
-    this.#watchEndMs = Number.POSITIVE_INFINITY;
-  }
-
-  /** EXEC: runs what is queued, unless a command was refused or a watched key has changed. */
-  executeTransaction(): void {
-    const queue = this.#queue;
-    const isWatchBroken = this.isWatchBroken || isPast(this.#watchEndMs, this.state.services.nowMs());
-    this.discardTransaction();
-    if (queue === undefined || queue.isBroken) {
-      this.reply.error('EXECABORT Transaction discarded because of previous errors.');
-      return;
-    }
-    if (isWatchBroken) {
-      this.reply.nullArray();
-      return;
-    }
-    runTransaction(this, queue);
-  }
-
   /** Commits a batch of this client, or adds it to its transaction; the reply waits until it is durable. */
   commit(batch: Buffer): void {
     if (this.transaction !== undefined) this.transaction.batch.append(batch);
@@ -388,8 +281,10 @@ export class Connection {
       return;
     }
     this.lastCommand = entry.name;
-    if (this.#queue !== undefined && entry.server?.isTransactional !== true) {
-      this.#enqueue(this.#queue, entry, args);
+    if (this.multi.isOpen && entry.server?.isTransactional !== true) {
+      const fault = this.multi.enqueue(entry, args);
+      if (fault === undefined) this.reply.simple('QUEUED');
+      else this.#refuse(fault);
       return;
     }
     if (state.monitor.isActive) state.monitor.show(this, entry.name, args);
@@ -437,16 +332,9 @@ export class Connection {
     if (this.replies === 'skip') this.replies = 'on';
   }
 
-  #enqueue(queue: TransactionQueue, entry: TableEntry, args: readonly Buffer[]): void {
-    if (entry.server?.isRefusedInMulti)
-      this.#refuse(`ERR ${entry.name.toUpperCase()} is not allowed in MULTI`);
-    else if (queue.push({ entry, args })) this.reply.simple('QUEUED');
-    else this.#refuse('ERR the transaction is larger than a request may be');
-  }
-
   /** An error of the request: inside MULTI it spoils the transaction. */
   #refuse(text: string): void {
-    this.#queue?.break();
+    this.multi.spoil();
     this.reply.error(text);
   }
 
@@ -479,12 +367,12 @@ export class Connection {
   #forget(): void {
     clearTimeout(this.#linger);
     this.#cancelWait();
-    this.#checkpoint?.close();
+    this.session.close();
     this.pollCursor?.close();
     this.updateStream?.close();
     this.state.pubSub.remove(this);
     this.state.monitor.remove(this);
-    this.unwatch();
+    this.multi.unwatch();
     this.state.counters.receivedBytes += this.receivedBytes;
     this.state.counters.sentBytes += this.sentBytes;
     this.state.connections.delete(this);

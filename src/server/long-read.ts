@@ -8,7 +8,7 @@ import { writeReply } from './reply-encoding.js';
  */
 export const runLongRead = (connection: Connection, command: DataCommand, args: readonly Buffer[]): void => {
   const { state, namespace } = connection;
-  const snapshot = connection.checkpoint === undefined ? state.store.snapshot() : undefined;
+  const snapshot = connection.session.checkpoint === undefined ? state.store.snapshot() : undefined;
   const context = new CommandContext(snapshot ?? connection.context.reader, state.services, namespace);
   const owned = args.map((arg) => Buffer.from(arg));
   const steps = command.steps?.(context, owned);

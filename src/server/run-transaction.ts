@@ -6,7 +6,11 @@ import type { TransactionQueue } from './transaction-queue.js';
 /** Runs queued commands as one batch: all or nothing, seen by nobody in between. Nothing in it waits. */
 export const runTransaction = (connection: Connection, queue: TransactionQueue): void => {
   const { state, namespace, reply } = connection;
-  const transaction = new CommandTransaction(connection.checkpoint ?? state.store, state.services, namespace);
+  const transaction = new CommandTransaction(
+    connection.session.checkpoint ?? state.store,
+    state.services,
+    namespace,
+  );
   reply.array(queue.commands.length);
   connection.transaction = transaction;
   try {

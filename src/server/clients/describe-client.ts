@@ -15,7 +15,7 @@ export const describeClient = (client: Connection): string => {
     ['namespace', client.namespace],
     ['db', 0],
     ['sub', client.state.pubSub.countOf(client)],
-    ['multi', client.queuedCommands],
+    ['multi', client.multi.queuedCommands],
     ['qbuf', client.queryBytes],
     ['obl', client.unsentBytes],
     ['cmd', client.lastCommand],
@@ -30,7 +30,7 @@ export const describeClient = (client: Connection): string => {
 const flagsOf = (client: Connection): string => {
   const flags = [
     client.isWaiting ? 'b' : '',
-    client.isInTransaction ? 'x' : '',
+    client.multi.isOpen ? 'x' : '',
     client.isSubscriber ? 'P' : '',
     client.state.monitor.has(client) ? 'O' : '',
     client.updateStream === undefined ? '' : 'S',

@@ -31,12 +31,12 @@ const checkpoint: ServerCommand = {
     const action = words[0].toLowerCase();
     if (action === 'open' && words.length === 2) {
       const opened = store.checkpoints.show(words[1]);
-      connection.readAt(store.checkpoints.open(words[1]));
+      connection.session.readAt(store.checkpoints.open(words[1]));
       reply.bulkText(JSON.stringify(opened));
       return;
     }
     if (action === 'close' && words.length === 1) {
-      connection.readAt(undefined);
+      connection.session.readAt(undefined);
       reply.ok();
       return;
     }

@@ -23,7 +23,7 @@ const client: ServerCommand = {
       connection.reply.error(`ERR unknown subcommand '${word}'. Try CLIENT HELP.`);
     } else if (args.length < subcommand.words[0] || args.length > subcommand.words[1]) {
       connection.reply.error(`ERR wrong number of arguments for 'client|${word.toLowerCase()}' command`);
-    } else if (subcommand.isAdmin && !connection.isAdmin) {
+    } else if (subcommand.isAdmin && !connection.session.isAdmin) {
       connection.reply.error(adminRequired);
     } else subcommand.run(connection, args);
   },
@@ -62,7 +62,7 @@ const list = (connection: Connection, args: readonly Buffer[]): void => {
 /** The administrator sees all clients, others those of their own namespace. */
 const visibleTo = (connection: Connection): Connection[] =>
   [...connection.state.connections].filter(
-    (other) => connection.isAdmin || other.namespace === connection.namespace,
+    (other) => connection.session.isAdmin || other.namespace === connection.namespace,
   );
 
 const unblock = ({ state, reply }: Connection, args: readonly Buffer[]): void => {

@@ -102,7 +102,7 @@ const hello: ServerCommand = {
         return;
       }
     }
-    if (!connection.isAuthenticated) {
+    if (!connection.session.isAuthenticated) {
       reply.error(
         'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time',
       );
@@ -133,14 +133,14 @@ const reset: ServerCommand = {
   isOpen: true,
   isTransactional: true,
   run: (connection) => {
-    connection.discardTransaction();
+    connection.multi.discard();
     connection.state.pubSub.remove(connection);
     connection.state.monitor.remove(connection);
     connection.updateStream?.close();
     connection.updateStream = undefined;
     connection.name = '';
     connection.replies = 'on';
-    connection.logout();
+    connection.session.logout();
     connection.reply.isResp3 = false;
     connection.reply.simple('RESET');
   },
@@ -161,12 +161,12 @@ const authenticate = (connection: Connection, secret: Buffer, user?: Buffer): bo
   if (user !== undefined && user.toString() !== 'default') return false;
   const { options, namespaces } = connection.state;
   if (options.password !== '' && isSameSecret(secret, options.password)) {
-    connection.login();
+    connection.session.login();
     return true;
   }
   const entry = namespaces.entries().find(([, token]) => isSameSecret(secret, token));
   if (entry === undefined || options.password === '') return false;
-  connection.login(...entry);
+  connection.session.login(...entry);
   return true;
 };
 

@@ -17,7 +17,7 @@ const namespace: ServerCommand = {
       reply.bulkText(connection.namespace);
       return;
     }
-    if (!connection.isAdmin) {
+    if (!connection.session.isAdmin) {
       reply.error(adminRequired);
     } else if (
       (word === 'get' && args.length === 3 && name === '*') ||
@@ -54,7 +54,8 @@ const answer = (
     return;
   }
   for (const other of state.connections)
-    if (other.token !== undefined && other.namespace === name && other.token !== token) other.end();
+    if (other.session.token !== undefined && other.namespace === name && other.session.token !== token)
+      other.end();
   reply.ok();
 };
 

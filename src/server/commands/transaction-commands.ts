@@ -6,11 +6,11 @@ const multi: ServerCommand = {
   flags: ['fast'],
   isTransactional: true,
   run: (connection) => {
-    if (connection.isInTransaction) {
+    if (connection.multi.isOpen) {
       connection.reply.error('ERR MULTI calls can not be nested');
       return;
     }
-    connection.beginTransaction();
+    connection.multi.begin();
     connection.reply.ok();
   },
 };
@@ -21,7 +21,7 @@ const exec: ServerCommand = {
   flags: [],
   isTransactional: true,
   run: (connection) => {
-    if (connection.isInTransaction) connection.executeTransaction();
+    if (connection.multi.isOpen) connection.multi.execute();
     else connection.reply.error('ERR EXEC without MULTI');
   },
 };
@@ -32,11 +32,11 @@ const discard: ServerCommand = {
   flags: ['fast'],
   isTransactional: true,
   run: (connection) => {
-    if (!connection.isInTransaction) {
+    if (!connection.multi.isOpen) {
       connection.reply.error('ERR DISCARD without MULTI');
       return;
     }
-    connection.discardTransaction();
+    connection.multi.discard();
     connection.reply.ok();
   },
 };
@@ -48,11 +48,11 @@ const watch: ServerCommand = {
   keys: { first: 1, last: -1, step: 1 },
   isTransactional: true,
   run: (connection, args) => {
-    if (connection.isInTransaction) {
+    if (connection.multi.isOpen) {
       connection.reply.error('ERR WATCH inside MULTI is not allowed');
       return;
     }
-    connection.watch(args.slice(1));
+    connection.multi.watch(args.slice(1));
     connection.reply.ok();
   },
 };
@@ -62,7 +62,7 @@ const unwatch: ServerCommand = {
   arity: 1,
   flags: ['fast'],
   run: (connection) => {
-    connection.unwatch();
+    connection.multi.unwatch();
     connection.reply.ok();
   },
 };
