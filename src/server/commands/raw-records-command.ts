@@ -19,7 +19,7 @@ export const rawRecords = (connection: Connection, args: readonly Buffer[]): voi
     reply.error('ERR value is not an integer or out of range');
     return;
   }
-  const store = connection.checkpoint ?? state.store;
+  const store = connection.session.checkpoint ?? state.store;
   const batch = new WriteBatchBuilder(64 * 1024);
   const limit = { maxBytes: Math.min(maxBytes, largestBytes), nowMs: state.services.nowMs() };
   const { next } = appendRawRecords(store, args[2], limit, batch);
