@@ -10,6 +10,7 @@ import {
   makeDirectory,
   nodeFiles,
   type PluginContext,
+  type Position,
   ProcessLock,
   type Sink,
   type SinkBatch,
@@ -131,6 +132,18 @@ export class FileSink implements Sink {
         // After a failed write or sync nothing about the files is known any more; only a new start reads the truth.
         return { kind: 'fatal', error: inaccessible(this.#path, cause) };
       }
+    });
+  }
+
+  async readPosition(): Promise<Position | null> {
+    return readLastEntry(this.#journal.path)?.position ?? null;
+  }
+
+  setPosition(position: Position | null, claim: Claim): Promise<void> {
+    return this.#inTurn(async () => {
+      const { epoch } = claim;
+      await this.#journal.append({ segment: this.#segment, dataBytes: this.#dataBytes, epoch, position });
+      this.#claim = { epoch, position };
     });
   }
 

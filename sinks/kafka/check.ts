@@ -1,7 +1,7 @@
 import type { Finding, Logger } from '../../src/kit/index.js';
 import { KafkaCluster, type TopicDescription } from './cluster.js';
 import { Outbox, Topic } from './outbox.js';
-import { PositionTopic } from './position-topic.js';
+import { type HeldPosition, PositionTopic } from './position-topic.js';
 import { asSinkError } from './refusal.js';
 import type { KafkaSinkSettings } from './settings.js';
 import { configOf } from './topics.js';
@@ -67,18 +67,31 @@ const checkTopic = async (
   return { status: 'fail', detail: `${topic} is not there`, remedy };
 };
 
+/**
+ * What the position topic holds, for whoever looks without claiming; undefined without it. A commit is answered before
+ * it shows: with a time to wait, everything that was written before is seen.
+ */
+export const lookAtPosition = async (
+  cluster: KafkaCluster,
+  name: string,
+  owner: string,
+  settleTimeoutMs?: number,
+): Promise<HeldPosition | undefined> => {
+  const description = (await cluster.describeTopics([name])).get(name);
+  if (description === undefined) return undefined;
+  const topic = new Topic(name, description.leaders, 0, new Outbox(false));
+  const positions = new PositionTopic(cluster, name, owner);
+  return settleTimeoutMs === undefined
+    ? await positions.readNow(topic)
+    : await positions.readSettled(topic, settleTimeoutMs);
+};
+
 const checkPosition = async (
   cluster: KafkaCluster,
   name: string,
   owner: string,
 ): Promise<Omit<Finding, 'name'>> => {
-  const description = (await cluster.describeTopics([name])).get(name);
-  const held =
-    description === undefined
-      ? undefined
-      : await new PositionTopic(cluster, name, owner).readNow(
-          new Topic(name, description.leaders, 0, new Outbox(false)),
-        );
+  const held = await lookAtPosition(cluster, name, owner);
   const detail =
     held === undefined
       ? `${owner} is free`

@@ -5,13 +5,12 @@ import {
   isSamePosition,
   type PluginContext,
   type Position,
-  type Rejection,
   type Sink,
   type SinkBatch,
   TailraceError,
   type WriteOutcome,
 } from '../../src/kit/index.js';
-import { checkKafka } from './check.js';
+import { checkKafka, lookAtPosition } from './check.js';
 import { KafkaCluster } from './cluster.js';
 import type { KafkaSinkOptions } from './kafka-options.js';
 import { Outbox, type Topic } from './outbox.js';
@@ -107,6 +106,41 @@ export class KafkaSink implements Sink {
     }
   }
 
+  async readPosition(signal: AbortSignal): Promise<Position | null> {
+    if (!this.holdsPosition) return null;
+    const { cluster: options, positionTopic, owner } = this.#settings;
+    const cluster = new KafkaCluster(options, this.#context.log);
+    const stop = (): void => cluster.close(new Error('reading the position was given up'));
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      await cluster.connect();
+      return (await lookAtPosition(cluster, positionTopic, owner, this.#settleTimeoutMs))?.position ?? null;
+    } catch (error) {
+      throw asSinkError(error, this.#place);
+    } finally {
+      signal.removeEventListener('abort', stop);
+      cluster.close();
+    }
+  }
+
+  /** A transaction of nothing but the position: fenced as every other. */
+  async setPosition(position: Position | null, { epoch }: Claim): Promise<void> {
+    const session = this.#session;
+    try {
+      if (session?.held === undefined) throw new Error('the sink is not connected');
+      this.#addPosition(session, position, epoch);
+      await session.commit();
+      this.#held = { epoch, position };
+    } catch (error) {
+      if (isRefused(error, 'fenced') && session?.held !== undefined)
+        await this.#requireNoSuccessor(session.held.positions, session.held.topic);
+      throw asSinkError(error, this.#place);
+    } finally {
+      session?.topics.outbox.clear();
+    }
+  }
+
   check(signal: AbortSignal): Promise<readonly Finding[]> {
     return checkKafka(this.#settings, this.#context.log, signal);
   }
@@ -154,28 +188,16 @@ export class KafkaSink implements Sink {
       await topics.require(prepared.missing);
       prepared = this.#writer.prepare(batch, topics);
     }
-    if (prepared.rejections.length > 0) return this.#poison(prepared.rejections);
+    if (prepared.rejections.length > 0) return { kind: 'poison', rejections: prepared.rejections };
     this.#addPosition(session, batch.position);
     try {
       await session.commit();
     } catch (error) {
       if (!(error instanceof ProduceRefused)) throw error;
-      const outcome = await judgeRefused(error, batch, this.#writer, session.topics, this.#place);
-      return outcome.kind === 'poison' ? this.#poison(outcome.rejections) : outcome;
+      return await judgeRefused(error, batch, this.#writer, session.topics, this.#place);
     }
     this.#held = { epoch: this.#held.epoch, position: batch.position };
     return { kind: 'durable' };
-  }
-
-  /** Of a whole batch no change can be left out. */
-  #poison(rejections: readonly Rejection[]): WriteOutcome {
-    if (!this.takesWholeBatches) return { kind: 'poison', rejections };
-    const error = new TailraceError(
-      'SINK_POISON',
-      `a batch cannot be written to ${this.#place}: ${rejections[0]?.reason}`,
-      { context: { sink: this.#place }, remedy: 'Mend that, or write events instead of batches.' },
-    );
-    return { kind: 'fatal', error };
   }
 
   #addPosition({ held }: Session, position: Position | null, epoch = this.#held.epoch): void {

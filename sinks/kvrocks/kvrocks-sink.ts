@@ -2,16 +2,20 @@ import { randomUUID } from 'node:crypto';
 import {
   appendStringPut,
   type Claim,
+  defaultLargestWordBytes,
   encodeCommand,
   type Finding,
   isSamePosition,
   type PluginContext,
+  type Position,
   parseRedisUrl,
   positionOwner,
+  type Rejection,
   type Reply,
   ReplyError,
   type RespAddress,
   RespConnection,
+  readLargestWord,
   type Sink,
   type SinkBatch,
   TailraceError,
@@ -59,6 +63,7 @@ export class KvrocksSink implements Sink {
   /** Which claims are of this sink. */
   readonly #token = randomUUID();
   #lastEpoch = 0;
+  #largestWordBytes = defaultLargestWordBytes;
 
   constructor(options: KvrocksSinkOptions, context: PluginContext) {
     const address = parseRedisUrl(options.url);
@@ -74,15 +79,15 @@ export class KvrocksSink implements Sink {
     try {
       const connection = await this.#connect(signal);
       this.#connection = connection;
-      const found = await connection.call('GET', this.#key);
-      if (found instanceof ReplyError) throw found;
-      const text = found instanceof Buffer ? found.toString() : '';
-      const held = text === '' ? { epoch: 0, owner: '', position: null } : decodeClaim(this.#key, text);
+      this.#largestWordBytes = await readLargestWord(connection);
+      const found = await this.#readHeld(connection);
+      const held = found ?? { epoch: 0, owner: '', position: null };
       // To claim again may not take the target away from somebody who has claimed since.
       const isOvertaken = this.#lastEpoch > 0 && held.epoch > this.#lastEpoch && held.owner !== this.#token;
       if (isOvertaken) throw this.#overtaken();
       const claim = { epoch: held.epoch + 1, owner: this.#token, position: held.position };
-      const reply = await this.#apply(connection, [], Buffer.from(text), claim);
+      const expected = found === undefined ? Buffer.alloc(0) : encodeClaim(found);
+      const reply = await this.#apply(connection, [], expected, claim);
       if (reply instanceof ReplyError) throw this.#claimRefused(reply);
       if (reply !== 1) throw new Error('another process claimed it at the same time');
       this.#held = claim;
@@ -100,6 +105,8 @@ export class KvrocksSink implements Sink {
       return { kind: 'unknown', error: connection?.error ?? new Error('the sink is not connected') };
     if (claim.epoch !== this.#held.epoch || !isSamePosition(batch.previous, this.#held.position))
       return { kind: 'fenced', error: this.#moved() };
+    const tooLarge = this.#tooLarge(batch);
+    if (tooLarge !== undefined) return tooLarge;
     const next = { epoch: claim.epoch, owner: this.#token, position: batch.position };
     let reply: Reply;
     try {
@@ -115,13 +122,36 @@ export class KvrocksSink implements Sink {
     return { kind: 'durable' };
   }
 
+  async readPosition(signal: AbortSignal): Promise<Position | null> {
+    let connection: RespConnection | undefined;
+    try {
+      connection = await this.#connect(signal);
+      return (await this.#readHeld(connection))?.position ?? null;
+    } catch (error) {
+      throw asSinkError(error, this.#place);
+    } finally {
+      connection?.close();
+    }
+  }
+
+  async setPosition(position: Position | null, claim: Claim): Promise<void> {
+    try {
+      if (this.#connection === undefined) throw new Error('the sink is not connected');
+      const next = { epoch: claim.epoch, owner: this.#token, position };
+      const reply = await this.#apply(this.#connection, [], encodeClaim(this.#held), next);
+      if (reply instanceof ReplyError) throw reply;
+      if (reply !== 1) throw this.#overtaken();
+      this.#held = next;
+    } catch (error) {
+      throw asSinkError(error, this.#place);
+    }
+  }
+
   async check(signal: AbortSignal): Promise<readonly Finding[]> {
     let connection: RespConnection | undefined;
     try {
       connection = await this.#connect(signal);
-      const found = await connection.call('GET', this.#key);
-      if (found instanceof ReplyError) throw found;
-      const held = found instanceof Buffer ? decodeClaim(this.#key, found.toString()) : undefined;
+      const held = await this.#readHeld(connection);
       const detail =
         held === undefined
           ? `${this.#key} is free`
@@ -146,6 +176,13 @@ export class KvrocksSink implements Sink {
     return RespConnection.open(this.#address, { signal, answerTimeoutMs: this.#answerTimeoutMs });
   }
 
+  /** What the position key holds; undefined when there is none. */
+  async #readHeld(connection: RespConnection): Promise<HeldClaim | undefined> {
+    const found = await connection.call('GET', this.#key);
+    if (found instanceof ReplyError) throw found;
+    return found instanceof Buffer ? decodeClaim(this.#key, found.toString()) : undefined;
+  }
+
   /** Applies batches and the position in one. Answers 1, or 0 when the position key does not hold `expected`. */
   async #apply(
     connection: RespConnection,
@@ -163,6 +200,30 @@ export class KvrocksSink implements Sink {
     const [reply] = await connection.send(command, 1);
     // Kvrocks answers OK or a number, as its version likes; a condition that failed is always 0.
     return reply instanceof ReplyError || reply === 0 ? reply : 1;
+  }
+
+  /** At a longer word the target would hang up, each time anew. */
+  #tooLarge({ transactions }: SinkBatch): WriteOutcome | undefined {
+    const limit = this.#largestWordBytes - positionRecordBytes - 2 * this.#key.length;
+    let total = 0;
+    const rejections: Rejection[] = [];
+    for (const [transaction, { bytes }] of transactions.entries()) {
+      total += bytes.length + noteRecordBytes;
+      if (bytes.length + noteRecordBytes <= limit) continue;
+      const reason = `its batch has ${bytes.length} bytes, and the target takes ${this.#largestWordBytes} in one piece (proto-max-bulk-len)`;
+      rejections.push({ transaction, change: 0, reason });
+    }
+    if (rejections.length > 0) return { kind: 'poison', rejections };
+    if (total <= limit) return undefined;
+    const error = new TailraceError(
+      'SINK_FAILED',
+      `${this.#place} takes ${limit} bytes, a write has ${total}`,
+      {
+        context: { sink: this.#place, limit, actual: total },
+        remedy: 'Raise proto-max-bulk-len of the target, or lower limits.batchBytes below it.',
+      },
+    );
+    return { kind: 'fatal', error };
   }
 
   #refused(reply: ReplyError): WriteOutcome {
@@ -224,4 +285,7 @@ export class KvrocksSink implements Sink {
 }
 
 const defaultAnswerTimeoutMs = 60_000;
+/** More than what stands around the records of a batch, and than the record of the position without its key. */
+const noteRecordBytes = 16;
+const positionRecordBytes = 256;
 const noNote = Buffer.alloc(0);

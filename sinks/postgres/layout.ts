@@ -8,6 +8,8 @@ export interface Layout {
   readonly target: string;
   /** The tables that are written to. */
   readonly tables: readonly TableName[];
+  /** True when no other pipeline, and no other sink of this one, may write to these tables. */
+  readonly isExclusive?: boolean;
   /** Makes or checks the tables, once for each connection. @throws TailraceError `SINK_REFUSED` */
   prepare(connection: Connection): Promise<void>;
   /** What changes become in these tables; nothing is sent yet. */

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { escapeLiteral } from 'pg';
 import { type Claim, type Position, TailraceError } from '../../src/kit/index.js';
 import type { Connection } from './connection.js';
-import { quotedTable, type TableName } from './identifier.js';
+import { quotedTable, shownTable, type TableName } from './identifier.js';
+import type { Layout } from './layout.js';
 import { sqlStateOf } from './refusal.js';
 import { ensureTable } from './table-schema.js';
 
@@ -17,16 +18,23 @@ import { ensureTable } from './table-schema.js';
  */
 export class PositionTable {
   readonly table: TableName;
-  readonly #owner: string;
+  /** Whose position it is: a pipeline, or one sink of it. */
+  readonly owner: string;
   readonly #target: string;
+  readonly #isExclusive: boolean;
   readonly #claimant = randomUUID();
   /** Of the row, as of the claim. */
   #id = 0;
 
-  constructor(schema: string, owner: string, target: string) {
+  constructor(
+    schema: string,
+    owner: string,
+    { target, isExclusive = false }: Pick<Layout, 'target' | 'isExclusive'>,
+  ) {
     this.table = { schema, name: 'positions' };
-    this.#owner = owner;
+    this.owner = owner;
     this.#target = target;
+    this.#isExclusive = isExclusive;
   }
 
   async prepare(connection: Connection): Promise<void> {
@@ -63,13 +71,15 @@ export class PositionTable {
           ON CONFLICT (pipeline, target) DO UPDATE SET epoch = GREATEST(held.epoch, $3) + 1, claimant = $4
           WHERE $3 = 0 OR held.epoch <= $3 OR held.claimant = $4
           RETURNING id, epoch, sequence, count, crc`,
-          [this.#owner, this.#target, held, this.#claimant],
+          [this.owner, this.#target, held, this.#claimant],
         );
         await connection.query('COMMIT');
         const [row] = rows;
-        if (row === undefined) throw claimedByAnother(this.#owner);
+        if (row === undefined) throw claimedByAnother(this.owner);
         this.#id = Number(row.id);
-        return claimOf(row);
+        const claim = claimOf(row);
+        if (this.#isExclusive) await this.#requireNoOther(connection, claim);
+        return claim;
       } catch (error) {
         if (connection.loss !== undefined) throw error;
         await connection.rollback();
@@ -83,12 +93,13 @@ export class PositionTable {
    * The statement that moves the position within the open transaction. It fails with `overtaken` when another process has
    * claimed, or moved it. Whole numbers alone, so that it needs no parameters and can go ahead of others.
    */
-  advance(epoch: number, previous: Position | null, position: Position): string {
+  advance(epoch: number, previous: Position | null, position: Position | null): string {
     const is = (column: string, value: number | undefined): string =>
-      `${column} IS NOT DISTINCT FROM ${value === undefined ? 'NULL' : whole(value)}`;
+      `${column} IS NOT DISTINCT FROM ${wholeOrNull(value)}`;
     return `DO ${escapeLiteral(`BEGIN
       UPDATE ${quotedTable(this.table)}
-      SET sequence = ${whole(position.sequence)}, count = ${whole(position.count)}, crc = ${whole(position.crc)},
+      SET sequence = ${wholeOrNull(position?.sequence)}, count = ${wholeOrNull(position?.count)},
+        crc = ${wholeOrNull(position?.crc)},
         written_at = clock_timestamp()
       WHERE id = ${whole(this.#id)} AND epoch = ${whole(epoch)} AND ${is('sequence', previous?.sequence)}
         AND ${is('count', previous?.count)} AND ${is('crc', previous?.crc)};
@@ -100,24 +111,44 @@ export class PositionTable {
   async touch(connection: Connection): Promise<void> {
     await connection.query(
       `UPDATE ${quotedTable(this.table)} SET written_at = clock_timestamp() WHERE pipeline = $1 AND target = $2`,
-      [this.#owner, this.#target],
+      [this.owner, this.#target],
     );
   }
 
   /** What stands in the row, for whoever looks without claiming; undefined when there is none, or no such table. */
-  async look(connection: Connection): Promise<string | undefined> {
+  async look(connection: Connection): Promise<Claim | undefined> {
     const name = quotedTable(this.table);
     const { rows: tables } = await connection.query<{ isThere: boolean }>(
       'SELECT to_regclass($1) IS NOT NULL AS "isThere"',
       [name],
     );
     if (!tables[0].isThere) return undefined;
-    const { rows } = await connection.query<Pick<PositionRow, 'sequence'>>(
-      `SELECT sequence FROM ${name} WHERE pipeline = $1 AND target = $2`,
-      [this.#owner, this.#target],
+    const { rows } = await connection.query<PositionRow>(
+      `SELECT id, epoch, sequence, count, crc FROM ${name} WHERE pipeline = $1 AND target = $2`,
+      [this.owner, this.#target],
     );
     const [row] = rows;
-    return row === undefined ? undefined : `${this.#owner} is at sequence number ${row.sequence ?? 0}`;
+    return row === undefined ? undefined : claimOf(row);
+  }
+
+  /**
+   * Tables of which nobody else knows what they hold are one owner's: the one that has a position there. Of several that
+   * come for the first time at once none is, and each takes its claim back.
+   */
+  async #requireNoOther(connection: Connection, { position }: Claim): Promise<void> {
+    const table = quotedTable(this.table);
+    const { rows } = await connection.query<{ pipeline: string }>(
+      `SELECT pipeline FROM ${table} WHERE target = $1 AND pipeline <> $2 AND (sequence IS NOT NULL OR $3)`,
+      [this.#target, this.owner, position === null],
+    );
+    const [other] = rows;
+    if (other === undefined) return;
+    const { pipeline } = other;
+    if (position === null) await connection.query(`DELETE FROM ${table} WHERE id = $1`, [this.#id]);
+    throw new TailraceError('SINK_REFUSED', `the ${this.#target} belongs to pipeline ${pipeline}`, {
+      context: { pipeline: this.owner, owner: pipeline },
+      remedy: `Give this one a schema of its own. If ${pipeline} is gone for good, empty the tables and delete its row of ${shownTable(this.table)}.`,
+    });
   }
 
   /** The row's xmax is the transaction that holds it, and that transaction's own lock names its session. */
@@ -127,11 +158,11 @@ export class PositionTable {
         `SELECT pg_terminate_backend(l.pid) FROM ${quotedTable(this.table)} p
         JOIN pg_locks l ON l.locktype = 'transactionid' AND l.transactionid = p.xmax AND l.granted
         WHERE p.pipeline = $1 AND p.target = $2`,
-        [this.#owner, this.#target],
+        [this.owner, this.#target],
       );
     } catch {
       throw new TailraceError('SINK_UNREACHABLE', 'another session holds the position and may not be ended', {
-        context: { pipeline: this.#owner },
+        context: { pipeline: this.owner },
         remedy: 'Connect as the same user as the process before, or end its session (pg_terminate_backend).',
         cause,
       });
@@ -143,6 +174,8 @@ const whole = (value: number): string => {
   if (Number.isSafeInteger(value)) return String(value);
   throw new TailraceError('INTERNAL', `${value} is no whole number`);
 };
+
+const wholeOrNull = (value: number | undefined): string => (value === undefined ? 'NULL' : whole(value));
 
 interface PositionRow {
   readonly id: string;

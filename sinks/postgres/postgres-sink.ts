@@ -3,6 +3,7 @@ import {
   type Finding,
   isSamePosition,
   type PluginContext,
+  type Position,
   positionOwner,
   type Sink,
   type SinkBatch,
@@ -64,7 +65,7 @@ export class PostgresSink implements Sink {
   constructor(options: PostgresSinkOptions, layout: Layout, context: PluginContext) {
     this.#options = options;
     this.#layout = layout;
-    this.#positions = new PositionTable(options.schema, positionOwner(context, 'postgres'), layout.target);
+    this.#positions = new PositionTable(options.schema, positionOwner(context, 'postgres'), layout);
     this.#place = placeOf(options.connection.url);
     this.#commits = new CommitSync(options.syncIntervalMs, () => this.#syncCommits());
   }
@@ -115,6 +116,33 @@ export class PostgresSink implements Sink {
     this.#prepared = { transactions, encoded: this.#layout.encode(transactions) };
   }
 
+  async readPosition(signal: AbortSignal): Promise<Position | null> {
+    let connection: Connection | undefined;
+    try {
+      connection = await Connection.open(this.#options.connection, signal);
+      return (await this.#positions.look(connection))?.position ?? null;
+    } catch (error) {
+      throw asSinkError(error, this.#place);
+    } finally {
+      await connection?.close();
+    }
+  }
+
+  async setPosition(position: Position | null, claim: Claim): Promise<void> {
+    try {
+      if (this.#connection === undefined) throw new Error('the sink is not connected');
+      await this.#connection.query(this.#positions.advance(claim.epoch, claim.position, position));
+      this.#held = { epoch: claim.epoch, position };
+    } catch (error) {
+      if (sqlStateOf(error) !== overtaken) throw asSinkError(error, this.#place);
+      throw new TailraceError('SINK_FENCED', this.#moved().message, {
+        context: { sink: this.#place },
+        remedy: 'Stop whatever runs the pipeline, and do it again.',
+        cause: error,
+      });
+    }
+  }
+
   async check(signal: AbortSignal): Promise<readonly Finding[]> {
     let connection: Connection | undefined;
     try {
@@ -122,10 +150,10 @@ export class PostgresSink implements Sink {
       const tables = [this.#positions.table, ...this.#layout.tables];
       const findings = await checkDatabase(connection, this.#place, tables);
       if (findings.some(({ status }) => status === 'fail')) return findings;
-      const position = await this.#positions.look(connection);
-      return position === undefined
-        ? findings
-        : [...findings, { name: 'position', status: 'ok', detail: position }];
+      const held = await this.#positions.look(connection);
+      if (held === undefined) return findings;
+      const detail = `${this.#positions.owner} is at sequence number ${held.position?.sequence ?? 0}`;
+      return [...findings, { name: 'position', status: 'ok', detail }];
     } catch (error) {
       const { message, remedy } = asSinkError(error, this.#place);
       return [{ name: 'connection', status: 'fail', detail: message, remedy }];

@@ -1,9 +1,9 @@
 import { type ByteWriter, CommandEncoder, type Rejection, type Transaction } from '../../src/kit/index.js';
 import { type CommandPlace, placeOfCommand } from './command-places.js';
 import { DatabaseCommands } from './database-commands.js';
-import { rejectTooLarge } from './largest-word.js';
 import { type NamespaceTargets, prefixesOf } from './namespace-targets.js';
 import type { SentReplies } from './sent-replies.js';
+import { rejectTooLarge } from './too-large.js';
 
 /** The commands of a batch, between MULTI and EXEC. They begin and end in the connection's own database. */
 export interface BatchCommands {

@@ -56,6 +56,15 @@ export class ControlKey {
     writeCommand(out, ['HSET', this.name, ...words]);
   }
 
+  /** 5 replies, behind an arm; EXEC's, the third last, is null when the key was touched since. */
+  writeOnlyPosition(out: ByteWriter, epoch: number, position: Position | null): void {
+    writeCommand(out, ['MULTI']);
+    if (position === null) writeCommand(out, ['HDEL', this.name, 'sequence', 'count', 'crc']);
+    else this.writePosition(out, epoch, position);
+    writeCommand(out, ['EXEC']);
+    this.writeArm(out);
+  }
+
   /** 1 reply: makes the commands between here and `writeErrorCount` accountable. */
   writeErrorMark(out: ByteWriter): void {
     writeCommand(out, ['EVAL', markErrors, 1, this.name]);

@@ -8,9 +8,9 @@ import {
 } from '../../src/kit/index.js';
 import type { BatchCommands, WrittenCommands } from './batch-commands.js';
 import { type CommandPlace, placeOfCommand } from './command-places.js';
-import { rejectTooLarge } from './largest-word.js';
 import { type NamespaceTargets, prefixesOf } from './namespace-targets.js';
 import type { SentReplies } from './sent-replies.js';
+import { rejectTooLarge } from './too-large.js';
 
 /** Changes of one transaction that go to one database, and the commands that carry them out. */
 interface Run {

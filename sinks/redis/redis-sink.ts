@@ -1,6 +1,7 @@
 import {
   ByteWriter,
   type Claim,
+  defaultLargestWordBytes,
   type Finding,
   isSamePosition,
   type PluginContext,
@@ -12,6 +13,7 @@ import {
   ReplyError,
   type RespAddress,
   RespConnection,
+  readLargestWord,
   type Sink,
   type SinkBatch,
   TailraceError,
@@ -22,9 +24,8 @@ import { type BatchCommands, batchCommands } from './batch-commands.js';
 import { checkRedis, requireDatabases } from './check-redis.js';
 import type { CommandPlace } from './command-places.js';
 import { ControlKey } from './control-key.js';
-import { defaultLargestWordBytes, readLargestWord } from './largest-word.js';
 import type { NamespaceTargets } from './namespace-targets.js';
-import { Ownership } from './ownership.js';
+import { Ownership, overtaken } from './ownership.js';
 import { type Execution, QueuedBatch } from './queued-batch.js';
 import { asSinkError, refusalKind } from './refusal.js';
 
@@ -143,6 +144,34 @@ export class RedisSink implements Sink {
       databases: this.#commands.databases,
       home: this.#address.database ?? 0,
     });
+  }
+
+  async readPosition(signal: AbortSignal): Promise<Position | null> {
+    let connection: RespConnection | undefined;
+    try {
+      connection = await this.#connect(signal);
+      const out = new ByteWriter(256);
+      this.#control.writeArm(out);
+      const replies = await connection.send(out.take(), 2);
+      return this.#control.read(replies[1]).position;
+    } catch (error) {
+      throw asSinkError(error, this.#place);
+    } finally {
+      connection?.close();
+    }
+  }
+
+  async setPosition(position: Position | null, claim: Claim): Promise<void> {
+    try {
+      if (this.#connection === undefined) throw new Error('the sink is not connected');
+      const out = new ByteWriter(512);
+      this.#control.writeOnlyPosition(out, claim.epoch, position);
+      const executed = (await this.#connection.send(out.take(), 5)).at(-3);
+      if (executed instanceof ReplyError) throw executed;
+      if (executed === null) throw overtaken(`${this.#control.name} on ${this.#place}`);
+    } catch (error) {
+      throw asSinkError(error, this.#place);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

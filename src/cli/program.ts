@@ -262,7 +262,7 @@ const addOffsetsCommands = (program: Command): void => {
   const offsets = program
     .command('offsets')
     .description(
-      'positions of sinks that cannot hold theirs, in the store that --config FILE names; other sinks hold the truth themselves',
+      'positions: in the store that --config FILE names, and in the sinks of FILE that hold theirs themselves',
     )
     .addOption(
       new Option('--store <kind>', 'without a file: where')
@@ -284,7 +284,7 @@ const addOffsetsCommands = (program: Command): void => {
     .description('write all positions as lines of JSON')
     .action(async (_options: object, command: Command) => {
       const { exportOffsets } = await import('./commands/offsets.js');
-      await exportOffsets(command.optsWithGlobals());
+      await exportOffsets(command.optsWithGlobals(), outputOf(command));
     });
   offsets
     .command('set [pipeline] [sink] [position]')

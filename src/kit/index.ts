@@ -48,6 +48,7 @@ export { CalmWarning } from './calm-warning.js';
 export { withDeadline } from './deadline.js';
 export type { Finding } from './finding.js';
 export { ContiguityCheck, isSamePosition, positionOf, requireSameHistory } from './history.js';
+export { defaultLargestWordBytes, readLargestWord } from './largest-word.js';
 export {
   type Logger,
   type PluginContext,

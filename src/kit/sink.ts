@@ -27,7 +27,10 @@ export interface Claim {
   readonly position: Position | null;
 }
 
-/** A change that the target refuses for good: transaction and change index within the sink batch, and why. */
+/**
+ * A change that the target refuses for good: transaction and change index within the sink batch, and why. A sink that
+ * takes whole batches refuses the transaction as a whole; the change is then 0.
+ */
 export interface Rejection {
   readonly transaction: number;
   readonly change: number;
@@ -93,6 +96,18 @@ export interface Sink extends AsyncDisposable {
    * something else is written, the outcome was not what one hoped for, or nothing follows, the sink drops it again.
    */
   prepare?(transactions: readonly Transaction[]): void;
+  /**
+   * The position that the target holds, read without claiming it, so that whoever runs the pipeline is not disturbed. Of
+   * sinks that hold their position; for `tailrace offsets`.
+   * @throws what `claim` throws
+   */
+  readPosition?(signal: AbortSignal): Promise<Position | null>;
+  /**
+   * Puts another position into the target in place of what the claim found, and leaves the data as it is; null: as if
+   * nothing had ever been written. Nothing is written by this sink afterwards. For `tailrace offsets set` and `reset`.
+   * @throws TailraceError `SINK_FENCED` when another process has claimed meanwhile; what `claim` throws
+   */
+  setPosition?(position: Position | null, claim: Claim, signal: AbortSignal): Promise<void>;
   /**
    * Looks whether the target can be reached and would take what is written: version, permissions, settings. Changes
    * nothing and fences nobody. For `tailrace doctor`; on a sink that is never claimed.

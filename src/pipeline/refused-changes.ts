@@ -1,6 +1,6 @@
 import type { Logger, Rejection, SinkBatch, Transaction } from '../kit/index.js';
 import type { DeadLetterTarget } from './dead-letters/dead-letters.js';
-import { failed, poisoned } from './sink-errors.js';
+import { failed, poisoned, poisonedWhole } from './sink-errors.js';
 
 /** What to do with a change that can never be delivered. */
 export type ErrorPolicy = 'fail' | 'skip' | 'dead-letter';
@@ -10,6 +10,8 @@ export interface RefusalOptions {
   /** Name of the sink within the pipeline. */
   readonly sink: string;
   readonly poison: ErrorPolicy;
+  /** The sink takes transactions whole: none can be left without some of its changes. */
+  readonly takesWholeBatches: boolean;
   readonly deadLetters?: DeadLetterTarget;
   readonly log: Logger;
 }
@@ -22,29 +24,33 @@ export interface RefusalOptions {
 export const withoutRefused = async (
   batch: SinkBatch,
   rejections: readonly Rejection[],
-  { pipeline, sink, poison, deadLetters, log }: RefusalOptions,
+  { pipeline, sink, poison, takesWholeBatches, deadLetters, log }: RefusalOptions,
 ): Promise<SinkBatch> => {
   const [first] = rejections;
   if (first === undefined) throw failed(sink, new Error('the sink rejected a batch without naming a change'));
   if (poison === 'fail')
-    throw poisoned(sink, batch.transactions[first.transaction], first, rejections.length);
+    throw takesWholeBatches
+      ? poisonedWhole(sink, batch.transactions[first.transaction], first)
+      : poisoned(sink, batch.transactions[first.transaction], first, rejections.length);
   if (poison === 'dead-letter')
     await deadLetters?.add(
-      rejections.map(({ transaction, change, reason }) => ({
-        pipeline,
-        sink,
-        sequence: batch.transactions[transaction].changes[change].seq,
-        code: 'SINK_POISON',
-        reason,
-        transaction: batch.transactions[transaction],
-        change: batch.transactions[transaction].changes[change],
-      })),
+      rejections.map(({ transaction: at, change: place, reason }) => {
+        const transaction = batch.transactions[at];
+        const letter = { pipeline, sink, code: 'SINK_POISON', reason, transaction };
+        if (takesWholeBatches) return { ...letter, sequence: transaction.first };
+        const change = transaction.changes[place];
+        return { ...letter, sequence: change.seq, change };
+      }),
     );
   log.warn(poison === 'skip' ? 'changes skipped that the sink refuses' : 'changes sent to the dead letters', {
     sink,
-    changes: rejections.length,
+    [takesWholeBatches ? 'batches' : 'changes']: rejections.length,
     reason: first.reason,
   });
+  if (takesWholeBatches) {
+    const refused = new Set(rejections.map(({ transaction }) => transaction));
+    return { ...batch, transactions: batch.transactions.filter((_, at) => !refused.has(at)) };
+  }
   const refusedOf = new Map<number, Set<number>>();
   for (const { transaction, change } of rejections)
     refusedOf.set(transaction, (refusedOf.get(transaction) ?? new Set()).add(change));

@@ -37,3 +37,14 @@ export const poisoned = (
     },
   );
 };
+
+/** The same of a sink that takes whole batches. */
+export const poisonedWhole = (
+  sink: string,
+  { first, last }: Transaction,
+  { reason }: Rejection,
+): TailraceError =>
+  new TailraceError('SINK_POISON', `sink ${sink} refuses the batch ${first} to ${last}: ${reason}`, {
+    context: { sink, sequence: first },
+    remedy: 'Mend the target, or set errors.poison to skip or dead-letter.',
+  });

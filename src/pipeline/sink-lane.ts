@@ -234,7 +234,11 @@ export class SinkLane {
         case 'fatal':
           throw failed(this.name, outcome.error);
         case 'poison':
-          batch = await withoutRefused(batch, outcome.rejections, { ...this.#options, sink: this.name });
+          batch = await withoutRefused(batch, outcome.rejections, {
+            ...this.#options,
+            sink: this.name,
+            takesWholeBatches: this.sink.takesWholeBatches === true,
+          });
           this.rejectedChanges += outcome.rejections.length;
           continue;
         case 'retryable':

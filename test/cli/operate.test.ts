@@ -233,16 +233,24 @@ sinks: [{ sink: webhook, url: "${receiver.url}", timeout: 10m }]\noffsets: { pat
     expect(fine.stdout).toContain('is at sequence number 3');
     expect(existsSync(path('looked.ndjson'))).toBe(false);
     const show = async () => (await tailrace('offsets', 'show', '-c', good)).stdout;
-    expect(await show()).toMatch(/looked +file +held by the sink +in the sink/);
+    expect(await show()).toMatch(/looked +file +none +in the sink/);
     const ended = path('ended.yaml');
     writeFileSync(
       ended,
       readFileSync(good, 'utf8').replace('engine', 'wal').replace(' }', ', follow: false }'),
     );
     expect((await tailrace('run', ended)).status).toBe(0);
-    expect(await show()).toMatch(
-      /looked +file +.*looked\.ndjson\.position is at sequence number 3 +in the sink/,
+    expect(await show()).toMatch(/looked +file +3:1:[0-9a-f]{8} +in the sink/);
+    const exported = write('held.ndjson', (await tailrace('offsets', 'export', '-c', good)).stdout);
+    expect((await tailrace('offsets', 'reset', 'looked', '-c', good)).stdout).toMatch(
+      /^forgot looked file at 3:1:/,
     );
+    expect(await show()).toMatch(/looked +file +none +in the sink/);
+    expect((await tailrace('offsets', 'set', '--from', exported, '-c', good)).stdout).toMatch(
+      /^set looked file to 3:1:[0-9a-f]{8} \(was none\)/,
+    );
+    expect((await tailrace('run', ended)).status).toBe(0);
+    expect(keysIn('looked.ndjson')).toHaveLength(3);
     const bad = write(
       'bad-doctor.yaml',
       `name: sick

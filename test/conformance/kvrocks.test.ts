@@ -2,11 +2,13 @@ import { afterAll, beforeAll } from 'vitest';
 import { KvrocksSink } from '../../sinks/kvrocks/index.js';
 import { Engine } from '../../src/engine/index.js';
 import { sinkConformance } from '../../src/kit/conformance/index.js';
-import { RespConnection } from '../../src/resp/index.js';
+import { defaultRequestLimits, RespConnection } from '../../src/resp/index.js';
 import { Server } from '../../src/server/index.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { silentContext } from '../support/silent-context.js';
 
+// More than what the suite writes at once.
+const largestWordBytes = 16 * 1024 * 1024;
 let directory: ReturnType<typeof throwAwayDirectory>;
 let engine: Engine;
 let server: Server;
@@ -15,7 +17,10 @@ let client: RespConnection;
 beforeAll(async () => {
   directory = throwAwayDirectory('kvrocks-sink');
   engine = await Engine.open(directory.path, { sync: 'none' });
-  server = await Server.listen(engine, { port: 0 });
+  server = await Server.listen(engine, {
+    port: 0,
+    request: { ...defaultRequestLimits, bulkBytes: largestWordBytes },
+  });
   client = await RespConnection.open({ host: '127.0.0.1', port: server.port });
 });
 afterAll(async () => {
@@ -45,6 +50,7 @@ sinkConformance('kvrocks', {
     return state;
   },
   fencing: 'epoch',
+  refusable: { key: Buffer.from('too large'), value: Buffer.alloc(largestWordBytes, 'x') },
   stall: async () => {
     await client.call('CLIENT', 'PAUSE', '600000', 'WRITE');
     return () => client.call('CLIENT', 'UNPAUSE');

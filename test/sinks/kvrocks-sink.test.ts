@@ -201,19 +201,6 @@ describe('the kvrocks sink', () => {
     expect(String(await target.client.call('GET', 'a'))).toBe('1');
   });
 
-  it('does not take the target back from a successor by claiming again', async () => {
-    const sink = open();
-    const claim = await sink.claim(signal);
-    // Its own claims never stand in its way.
-    const again = await sink.claim(signal);
-    expect(again.epoch).toBeGreaterThan(claim.epoch);
-    const successor = open();
-    const taken = await successor.claim(signal);
-    await expect(sink.claim(signal)).rejects.toMatchObject({ code: 'SINK_FENCED' });
-    commands.run('SET', 'a', '1');
-    expect(await successor.write(await batches.take(), taken)).toEqual({ kind: 'durable' });
-  });
-
   it('checks a target without claiming it', async () => {
     const sink = open();
     expect(await sink.check(signal)).toMatchObject([

@@ -54,6 +54,30 @@ describe('the mirror in a Postgres', () => {
   const rows = async (statement: string): Promise<unknown[]> =>
     (await database.query<Record<string, unknown>>(statement)).rows.map((row) => Object.values(row));
 
+  it('keeps a second pipeline out of its schema, whoever comes first', async () => {
+    const other = (pipeline: string) =>
+      makePostgresSink(
+        {
+          ...{ url: service.url, password: '', mode: 'mirror', schema: 'mirror', table: '', tables: [] },
+          ...{ keys: 'text', values: 'text', sync: 'interval', writeTimeout: 10_000 },
+        },
+        pluginContext(pipeline),
+      );
+    const refused = { code: 'SINK_REFUSED', message: expect.stringContaining('belongs to pipeline') };
+    await using first = open();
+    await using second = other('second');
+    await first.claim(signal);
+    await expect(second.claim(signal)).rejects.toMatchObject(refused);
+    // The refused one left nothing behind that would keep the owner out.
+    const claim = await first.claim(signal);
+    commands.run('SET', 'a', '1');
+    expect(await first.write(await batches.take(), claim, signal)).toMatchObject({ kind: 'accepted' });
+    await expect(second.claim(signal)).rejects.toMatchObject(refused);
+    await first.claim(signal);
+    await database.query('DELETE FROM mirror.positions');
+    expect((await second.claim(signal)).position).toBeNull();
+  });
+
   it.each([0, 0.05])(
     'holds what a real Kvrocks held after 12,000 random commands, when the decoder restarts %f of the time',
     async (restarts) => {

@@ -366,19 +366,6 @@ describe('the redis sink of a cluster', () => {
     expect(await (await find('a')).get('a')).toBe('1');
   });
 
-  it('does not take the target back from a successor by claiming again', async () => {
-    const sink = open();
-    const claim = await sink.claim(signal);
-    // Its own claims never stand in its way.
-    const again = await sink.claim(signal);
-    expect(again.epoch).toBeGreaterThan(claim.epoch);
-    const successor = open();
-    const taken = await successor.claim(signal);
-    await expect(sink.claim(signal)).rejects.toMatchObject({ code: 'SINK_FENCED' });
-    commands.run('SET', 'a', '1');
-    expect(await successor.write(await batches.take(), taken, signal)).toEqual({ kind: 'durable' });
-  });
-
   it('is refused by a Redis that is no cluster', async () => {
     await expect(open({ urls: [calm.url] }).claim(signal)).rejects.toMatchObject({ code: 'SINK_REFUSED' });
   });

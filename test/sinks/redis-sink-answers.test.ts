@@ -227,19 +227,6 @@ describe('the redis sink', () => {
       expect(outcome.error).toMatchObject({ remedy: expect.stringContaining(remedy) });
   });
 
-  it('does not take the target back from a successor by claiming again', async () => {
-    const sink = open();
-    const claim = await sink.claim(signal);
-    // Its own claims never stand in its way.
-    const again = await sink.claim(signal);
-    expect(again.epoch).toBeGreaterThan(claim.epoch);
-    const successor = open();
-    const taken = await successor.claim(signal);
-    await expect(sink.claim(signal)).rejects.toMatchObject({ code: 'SINK_FENCED' });
-    commands.run('SET', 'a', '1');
-    expect(await successor.write(await batches.take(), taken)).toEqual({ kind: 'durable' });
-  });
-
   it('gives up a server that is silent for too long', async () => {
     const claiming = new ClaimAnswers();
     await using server = await ScriptedServer.open(

@@ -42,6 +42,7 @@ interface Merge {
  * itself at the first batch of each connection, when it holds the position's row.
  */
 export class Mirror implements Layout {
+  readonly isExclusive = true;
   readonly target: string;
   readonly #options: MirrorOptions;
   readonly #elements: ReadonlyMap<ValueType, ElementTable>;

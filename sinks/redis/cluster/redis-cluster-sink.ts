@@ -1,6 +1,7 @@
 import {
   type Claim,
   CommandEncoder,
+  defaultLargestWordBytes,
   type Finding,
   isSamePosition,
   type PluginContext,
@@ -12,22 +13,23 @@ import {
   type Reply,
   ReplyError,
   type RespAddress,
+  readLargestWord,
   type Sink,
   type SinkBatch,
   TailraceError,
   type WriteOutcome,
 } from '../../../src/kit/index.js';
 import { readControlState } from '../control-key.js';
-import { defaultLargestWordBytes, readLargestWord, rejectTooLarge } from '../largest-word.js';
 import { type NamespaceTargets, prefixesOf, requireOneDatabase } from '../namespace-targets.js';
 import { Ownership, overtaken } from '../ownership.js';
 import { asSinkError, refusalKind } from '../refusal.js';
+import { rejectTooLarge } from '../too-large.js';
 import { checkCluster } from './check-cluster.js';
 import { ClusterNodes } from './cluster-nodes.js';
 import { slotOf, tagOfSlot } from './hash-slot.js';
 import { clearedField, readRoot } from './root-key.js';
 import { scanKeys } from './scan-keys.js';
-import { applyToSlot, claimRoot, claimSlot, setRoot } from './scripts.js';
+import { applyToSlot, claimRoot, claimSlot, forgetRoot, setRoot } from './scripts.js';
 import { type CallWord, requireCallable, type SlotCall, SlotCalls, unspeakable } from './slot-calls.js';
 import { type ClearedNamespace, dealOut, type SlotGroup } from './slot-groups.js';
 import { SlotLedger } from './slot-ledger.js';
@@ -132,6 +134,41 @@ export class RedisClusterSink implements Sink {
     }
   }
 
+  async readPosition(signal: AbortSignal): Promise<Position | null> {
+    try {
+      await this.#nodes.refresh(signal);
+      const master = await this.#nodes.connection(this.#nodes.masterOf(this.#rootSlot), signal);
+      return readRoot(this.#root, await master.call('HGETALL', this.#root)).position;
+    } catch (error) {
+      throw asSinkError(error, this.#nodes.place);
+    } finally {
+      if (!this.#isConnected) this.#nodes.close();
+    }
+  }
+
+  /**
+   * Every slot gets the position, then the root. One that is cut off in its middle leaves them apart, as a crash in a
+   * write does, and is to be done again.
+   */
+  async setPosition(position: Position | null, claim: Claim, signal: AbortSignal): Promise<void> {
+    try {
+      if (position === null) {
+        const words = [forgetRoot.sha, 1, this.#root, claim.epoch];
+        if ((await this.#calls.call(this.#rootSlot, words, signal)) !== 1) throw this.#overtaken();
+        return;
+      }
+      const calls = this.#ledger.usedSlots.map(
+        (slot): SlotCall => ({ slot, words: this.#slotWords(slot, [], position) }),
+      );
+      const refused = await this.#apply(calls, position, signal);
+      if (refused?.kind === 'fenced') throw this.#overtaken();
+      if (refused !== undefined && 'error' in refused) throw refused.error;
+      if (!(await this.#setRoot(claim.epoch, positionFields(position), signal))) throw this.#overtaken();
+    } catch (error) {
+      throw asSinkError(error, this.#nodes.place);
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     // A batch that is cut off in its middle is mended by the next claim, but one that can be finished should be.
     const timer = new AbortController();
@@ -144,8 +181,7 @@ export class RedisClusterSink implements Sink {
     const { token, lastEpoch } = this.#ownership;
     const words = [claimRoot.sha, 1, this.#root, token, lastEpoch];
     const reply = await this.#calls.call(this.#rootSlot, words, signal);
-    if (reply instanceof ReplyError && reply.code === 'OVERTAKEN')
-      throw overtaken(`${this.#root} on ${this.#nodes.place}`);
+    if (reply instanceof ReplyError && reply.code === 'OVERTAKEN') throw this.#overtaken();
     const root = readRoot(this.#root, reply);
     this.#ownership.claimed(root.epoch);
     const ledger = new SlotLedger(root.used);
@@ -425,6 +461,10 @@ export class RedisClusterSink implements Sink {
         remedy: `Someone else writes keys there: HGET ${key} failure says which; mend the key, then HDEL ${key} failed; or clear the target and reset the position.`,
       },
     );
+  }
+
+  #overtaken(): TailraceError {
+    return overtaken(`${this.#root} on ${this.#nodes.place}`);
   }
 
   #moved(): Error {

@@ -30,6 +30,11 @@ if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], unpack(ARGV, 2))
 return 1`);
 
+/** KEYS: the root key. ARGV: epoch. Removes it if the epoch still stands, and with it the slots' keys' worth; answers 1, else 0. */
+export const forgetRoot = script(`
+if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])`);
+
 /**
  * KEYS: a slot's key. ARGV: epoch, the root's birth. Takes the slot over; answers what it holds, or an error to one who
  * came late. What is older than the root is left from a pipeline that was reset, and goes.
@@ -66,4 +71,4 @@ end
 if failed > 0 then redis.call('HSET', KEYS[1], 'failed', failed, 'failure', first) end
 return failed`);
 
-export const scripts: readonly Script[] = [claimRoot, setRoot, claimSlot, applyToSlot];
+export const scripts: readonly Script[] = [claimRoot, setRoot, forgetRoot, claimSlot, applyToSlot];

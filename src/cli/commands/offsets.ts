@@ -1,14 +1,13 @@
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
-import { requirePipelines } from '../../../config/index.js';
-import { TailraceError } from '../../errors/index.js';
+import type { PipelineConfig } from '../../../config/index.js';
+import { isTailraceError, TailraceError } from '../../errors/index.js';
 import { inaccessible } from '../../files/index.js';
-import type { Logger, Position } from '../../kit/index.js';
+import type { Position } from '../../kit/index.js';
 import type { OffsetsStore, StoredOffset } from '../../pipeline/index.js';
 import { consoleLogger, formatTable, type OutputOptions } from '../console.js';
-import { registryFor } from '../load-plugins.js';
+import { lookAtHolders, pipelinesOf, setHeldPosition } from '../held-positions.js';
 import { type OffsetsPlace, openOffsets } from '../open-offsets.js';
-import { makeSink } from '../run-pipelines.js';
 
 /** Which store a command works on: that of a pipeline file, or one described by flags. */
 export interface OffsetsFlags {
@@ -22,7 +21,19 @@ export interface OffsetsFlags {
 /** Lists the stored positions, and of the sinks in a pipeline file that hold their own what these say. */
 export const showOffsets = async (flags: OffsetsFlags, output: OutputOptions): Promise<void> => {
   const offsets = await withStore(flags, (store) => store.list());
-  const held = await heldBySinks(flags, consoleLogger(output));
+  const held: { pipeline: string; sink: string; position: Position | null; error?: string }[] = [];
+  await lookAtHolders(
+    await pipelinesOf(flags.config),
+    consoleLogger(output),
+    async (pipeline, sink, read) => {
+      try {
+        held.push({ pipeline, sink, position: await read() });
+      } catch (error) {
+        if (!isTailraceError(error)) throw error;
+        held.push({ pipeline, sink, position: null, error: error.message });
+      }
+    },
+  );
   if (output.isJson) {
     process.stdout.write(`${JSON.stringify([...offsets, ...held])}\n`);
     return;
@@ -33,7 +44,8 @@ export const showOffsets = async (flags: OffsetsFlags, output: OutputOptions): P
     formatPosition(position),
     new Date(storedAtMs).toISOString(),
   ]);
-  rows.push(...held.map(({ pipeline, sink, inSink }) => [pipeline, sink, inSink, 'in the sink']));
+  for (const { pipeline, sink, position, error } of held)
+    rows.push([pipeline, sink, error ?? formatPosition(position), 'in the sink']);
   process.stdout.write(
     rows.length === 0
       ? 'no positions stored\n'
@@ -41,55 +53,36 @@ export const showOffsets = async (flags: OffsetsFlags, output: OutputOptions): P
   );
 };
 
-interface HeldBySink {
-  readonly pipeline: string;
-  readonly sink: string;
-  /** What the sink says of its position. */
-  readonly inSink: string;
-}
-
-/** Asked without claiming anything: whoever runs the pipeline is not disturbed. */
-const heldBySinks = async (flags: OffsetsFlags, log: Logger): Promise<HeldBySink[]> => {
-  if (flags.config === undefined || flags.config.length === 0) return [];
-  const held: HeldBySink[] = [];
-  const { signal } = new AbortController();
-  for (const { name: pipeline, sinks } of requirePipelines(flags.config, await registryFor(flags.config)))
-    for (const chosen of sinks) {
-      const { name } = chosen;
-      await using sink = await makeSink(chosen, { pipeline, sink: name, log });
-      if (!sink.holdsPosition) continue;
-      const findings = (await sink.check?.(signal)) ?? [];
-      const telling =
-        findings.find((finding) => finding.name === 'position') ??
-        findings.find(({ status }) => status === 'fail');
-      held.push({ pipeline, sink: name, inSink: telling?.detail ?? 'held by the sink' });
-    }
-  return held;
+/** All positions as JSON lines, which `offsets set --from` reads; those that sinks of a pipeline file hold as well. */
+export const exportOffsets = async (flags: OffsetsFlags, output: OutputOptions): Promise<void> => {
+  const offsets = [...(await withStore(flags, (store) => store.list()))];
+  await lookAtHolders(
+    await pipelinesOf(flags.config),
+    consoleLogger(output),
+    async (pipeline, sink, read) => {
+      const position = await read();
+      if (position !== null) offsets.push({ pipeline, sink, position, storedAtMs: Date.now() });
+    },
+  );
+  for (const offset of offsets) process.stdout.write(`${JSON.stringify(offset)}\n`);
 };
 
-/** All positions as JSON lines, which `offsets set --from` reads. */
-export const exportOffsets = async (flags: OffsetsFlags): Promise<void> => {
-  for (const offset of await withStore(flags, (store) => store.list()))
-    process.stdout.write(`${JSON.stringify(offset)}\n`);
-};
-
-/** Stores a position, or all of an export. */
+/** Stores a position, or all of an export, where it is kept: in the sink, if that holds its own, or in the store. */
 export const setOffsets = async (
   flags: OffsetsFlags,
   wanted: { pipeline?: string; sink?: string; position?: string; from?: string },
   output: OutputOptions,
 ): Promise<void> => {
   const offsets = wanted.from === undefined ? [namedOffset(wanted)] : readExport(wanted.from);
-  if (wanted.from === undefined) await requireReader(flags, offsets[0], consoleLogger(output));
-  const before = await withStore(flags, async (store) => {
-    const known: (Position | null)[] = [];
-    for (const { pipeline, sink, position } of offsets)
-      await whileOwned(store, pipeline, async () => {
-        known.push(await store.load(pipeline, sink));
-        await store.save(pipeline, sink, position);
-      });
-    return known;
-  });
+  const pipelines = await pipelinesOf(flags.config);
+  if (wanted.from === undefined) requireReader(pipelines, offsets[0]);
+  const log = consoleLogger(output);
+  const before: (Position | null)[] = [];
+  for (const { pipeline, sink, position } of offsets) {
+    const config = pipelines.find(({ name }) => name === pipeline);
+    const held = config && (await setHeldPosition(config, sink, position, log));
+    before.push(held === undefined ? await store(flags, { pipeline, sink, position }) : held.before);
+  }
   if (output.isJson) process.stdout.write(`${JSON.stringify({ set: offsets })}\n`);
   else
     for (const [at, { pipeline, sink, position }] of offsets.entries())
@@ -98,20 +91,45 @@ export const setOffsets = async (
       );
 };
 
-/** Forgets positions, and says which. */
+/** Stores a position, and gives the one before. */
+const store = (
+  flags: OffsetsFlags,
+  { pipeline, sink, position }: Pick<StoredOffset, 'pipeline' | 'sink' | 'position'>,
+): Promise<Position | null> =>
+  withStore(flags, (offsets) =>
+    whileOwned(offsets, pipeline, async () => {
+      const before = await offsets.load(pipeline, sink);
+      await offsets.save(pipeline, sink, position);
+      return before;
+    }),
+  );
+
+/** Forgets positions, in the store and in the sinks that hold theirs, and says which. */
 export const resetOffsets = async (
   flags: OffsetsFlags,
   pipeline: string,
   sink: string | undefined,
   output: OutputOptions,
 ): Promise<void> => {
-  const doomed = await withStore(flags, (store) =>
-    whileOwned(store, pipeline, async () => {
-      const all = await store.list(pipeline);
-      await store.reset(pipeline, sink);
-      return all.filter((offset) => sink === undefined || offset.sink === sink);
-    }),
+  const doomed: { pipeline: string; sink: string; position: Position | null }[] = await withStore(
+    flags,
+    async (offsets) => {
+      const stored = async (): Promise<StoredOffset[]> =>
+        (await offsets.list(pipeline)).filter((offset) => sink === undefined || offset.sink === sink);
+      if ((await stored()).length === 0) return [];
+      return await whileOwned(offsets, pipeline, async () => {
+        const found = await stored();
+        await offsets.reset(pipeline, sink);
+        return found;
+      });
+    },
   );
+  const config = (await pipelinesOf(flags.config)).find(({ name }) => name === pipeline);
+  for (const { name } of config?.sinks ?? []) {
+    if (config === undefined || (sink !== undefined && sink !== name)) continue;
+    const held = await setHeldPosition(config, name, null, consoleLogger(output));
+    if (held !== undefined) doomed.push({ pipeline, sink: name, position: held.before });
+  }
   if (doomed.length === 0)
     throw new TailraceError(
       'USAGE',
@@ -134,10 +152,8 @@ const withStore = async <Result>(
   return await work(store);
 };
 
-const placeOf = async ({ config = [], store, path, url = '', name }: OffsetsFlags): Promise<OffsetsPlace> => {
-  const [first, ...others] = requirePipelines(config, await registryFor(config)).map(
-    ({ offsets }) => offsets,
-  );
+const placeOf = async ({ config, store, path, url = '', name }: OffsetsFlags): Promise<OffsetsPlace> => {
+  const [first, ...others] = (await pipelinesOf(config)).map(({ offsets }) => offsets);
   if (first === undefined) return { store, path, url, name, lease: defaultLeaseMs };
   if (others.some((other) => JSON.stringify(other) !== JSON.stringify(first)))
     throw new TailraceError('USAGE', 'these pipelines keep their positions in different places', {
@@ -177,22 +193,11 @@ const namedOffset = ({
 };
 
 /** With a pipeline file, refuses a position that no sink of it would ever read. */
-const requireReader = async (
-  { config = [] }: OffsetsFlags,
-  { pipeline, sink }: StoredOffset,
-  log: Logger,
-): Promise<void> => {
-  if (config.length === 0) return;
-  const pipelines = requirePipelines(config, await registryFor(config));
+const requireReader = (pipelines: readonly PipelineConfig[], { pipeline, sink }: StoredOffset): void => {
+  if (pipelines.length === 0) return;
   const sinks = pipelines.find(({ name }) => name === pipeline)?.sinks;
   if (sinks === undefined) throw unknownName('pipeline', pipeline, pipelines);
-  const part = sinks.find(({ name }) => name === sink);
-  if (part === undefined) throw unknownName(`sink of ${pipeline}`, sink, sinks);
-  await using made = await makeSink(part, { pipeline, sink, log });
-  if (made.holdsPosition)
-    throw new TailraceError('USAGE', `the sink ${sink} of ${pipeline} holds its position itself`, {
-      remedy: 'Its position goes with its data, and can only be changed at the target: see docs/sinks.md.',
-    });
+  if (!sinks.some(({ name }) => name === sink)) throw unknownName(`sink of ${pipeline}`, sink, sinks);
 };
 
 const unknownName = (

@@ -209,11 +209,11 @@ describe('the kafka sink', () => {
       batch.transactions.map(({ bytes }) => ({ key: null, partition: 0, value: bytes })),
     );
 
-    // Nothing can be left out of a batch, so no policy could go on without a part of it.
+    // Nothing can be left out of a batch: it is refused whole.
     commands.run('SET', 'huge', 'x'.repeat(1_100_000));
     expect(await raw.write(await batches.take())).toMatchObject({
-      kind: 'fatal',
-      error: { code: 'SINK_POISON', message: expect.stringContaining('max.message.bytes') },
+      kind: 'poison',
+      rejections: [{ transaction: 0, change: 0, reason: expect.stringContaining('max.message.bytes') }],
     });
   });
 
