@@ -10,13 +10,9 @@ import {
 } from './document.js';
 import { type PipelineSettings, pipelineSchema, type SinkSettings, sinkSchema } from './pipeline-schema.js';
 import { formatProblem, type Problem, suggest } from './problem.js';
-import { isFaulty, readSection, type SchemaSection } from './section.js';
-import {
-  type RouteSettings,
-  routeSchema,
-  type TransformSettings,
-  transformSchemas,
-} from './transform-schema.js';
+import { readTransforms } from './read-transforms.js';
+import { isFaulty, listOf, readSection, type SchemaSection } from './section.js';
+import { type RouteSettings, routeSchema, type TransformSettings } from './transform-schema.js';
 
 /** Sources and sinks by name. Their options are checked by their own schemas. */
 export interface Registry {
@@ -229,17 +225,6 @@ const readSink = (
   return { ...chosen, ...settings, name: settings.name || chosen.name, transforms };
 };
 
-const readTransforms = (
-  located: Located | undefined,
-  file: string,
-  path: string,
-  problems: Problem[],
-): TransformSettings[] =>
-  listOf(located, path, file, problems).flatMap((item, i) => {
-    const transform = readTransform(item, { file, path: `${path}[${i}]`, place: item.place }, problems);
-    return transform === undefined ? [] : [transform];
-  });
-
 const requireSinks = (
   { to }: RouteSettings,
   sinks: readonly ChosenSink[],
@@ -302,45 +287,6 @@ const readChosen = <Definition extends { readonly name: string; readonly schema:
     .trimEnd()
     .replace(/:$/, '');
   return { name: definition.name, definition, options, place: text };
-};
-
-const readTransform = (
-  located: Located,
-  where: { file: string; path: string; place: Place },
-  problems: Problem[],
-): TransformSettings | undefined => {
-  const { file, path } = where;
-  const known = Object.keys(transformSchemas);
-  const names = located.kind === 'map' ? [...located.entries.keys()] : [];
-  const [name] = names;
-  if (located.kind !== 'map' || names.length !== 1 || !isTransformName(name)) {
-    const hint = name === undefined || isTransformName(name) ? '' : suggest(name, known);
-    const message = `must be a map with one transform: ${known.join(', ')}${hint}`;
-    problems.push({ file, ...located.place, path, message });
-    return undefined;
-  }
-  const options = readSection(
-    transformSchemas[name] as SchemaSection,
-    located.entries.get(name)?.value,
-    { ...where, path: `${path}.${name}` },
-    problems,
-  );
-  return { kind: name, ...options } as unknown as TransformSettings;
-};
-
-const isTransformName = (name: string): name is keyof typeof transformSchemas =>
-  Object.hasOwn(transformSchemas, name);
-
-const listOf = (
-  located: Located | undefined,
-  path: string,
-  file: string,
-  problems: Problem[],
-): readonly Located[] => {
-  if (located === undefined) return [];
-  if (located.kind === 'list') return located.items;
-  problems.push({ file, ...located.place, path, message: 'must be a list' });
-  return [];
 };
 
 /** Sinks of the same kind get distinct names, `file`, `file-2` …, unless the file names them. */

@@ -66,6 +66,19 @@ export const readSection = (
 export const isFaulty = (located: Located | undefined): boolean =>
   located?.kind === 'scalar' && located.isFaulty === true;
 
+/** The items of a list that may be absent; anything else is a problem. */
+export const listOf = (
+  located: Located | undefined,
+  path: string,
+  file: string,
+  problems: Problem[],
+): readonly Located[] => {
+  if (located === undefined) return [];
+  if (located.kind === 'list') return located.items;
+  problems.push({ file, ...located.place, path, message: 'must be a list' });
+  return [];
+};
+
 /** Lets convict coerce and validate one value. */
 const checkLeaf = (
   leaf: SchemaLeaf,

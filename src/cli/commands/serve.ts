@@ -9,7 +9,7 @@ import { Server, type TlsFiles } from '../../server/index.js';
 import { consoleLogger, formatCount, type OutputOptions } from '../console.js';
 import { onInterrupt } from '../interrupt.js';
 import { parseListenAddress } from '../listen-address.js';
-import type { ServeFlags } from '../program.js';
+import type { ServeFlags } from '../serve-program.js';
 import { noteServer } from '../server-file.js';
 
 /** Serves a store until the process is told to stop. */

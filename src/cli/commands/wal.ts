@@ -4,7 +4,7 @@ import { TailraceError } from '../../errors/index.js';
 import { RecordKind, WriteBatchReader } from '../../write-batch/index.js';
 import { formatBytes, formatCount, formatTable, type OutputOptions } from '../console.js';
 import { printableBytes } from '../describe-change.js';
-import type { DumpFlags } from '../program.js';
+import type { DumpFlags } from '../wal-program.js';
 import { writeOut } from '../write-out.js';
 
 /** Lists log files. */
