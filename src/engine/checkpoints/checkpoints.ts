@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { TailraceError } from '../../errors/index.js';
 import type { Files } from '../../files/index.js';
 import type { Snapshot } from '../engine-api.js';
 import type { StoreData } from '../store-data.js';
@@ -7,7 +6,9 @@ import type { HeldState, TreeState } from '../tree/index.js';
 import { type Checkpoint, type CheckpointEntry, type CheckpointInfo, isExpired } from './checkpoint.js';
 import type { CheckpointCatalog } from './checkpoint-catalog.js';
 import { type Exported, exportState } from './checkpoint-export.js';
+import { expired, missing, nameTaken, notOlder, notWritten, readOnly } from './checkpoint-faults.js';
 import { findCheckpoint } from './checkpoint-reference.js';
+import { lifetimeFrom, requireLifetime } from './lifetime.js';
 import { type Restored, restoreState } from './restore.js';
 
 export interface CreateOptions {
@@ -419,70 +420,4 @@ const publicPart = (entry: CheckpointEntry): Checkpoint => {
   return fields;
 };
 
-const lifetimeFrom = (
-  nowMs: number,
-  lifetimeMs: number | null,
-): { expires: string | null; lifetimeMs: number | null } => ({
-  expires: lifetimeMs === null ? null : new Date(nowMs + lifetimeMs).toISOString(),
-  lifetimeMs,
-});
-
-const requireLifetime = (lifetimeMs: number | undefined): void => {
-  if (lifetimeMs === undefined || (lifetimeMs >= minLifetimeMs && lifetimeMs <= maxLifetimeMs)) return;
-  throw new TailraceError(
-    'LIMIT_EXCEEDED',
-    `a lifetime of ${lifetimeMs} ms is not between 1 s and 100 years`,
-    {
-      context: { lifetimeMs },
-      remedy: 'Choose a lifetime in between, or none.',
-    },
-  );
-};
-
 const reapMs = 10_000;
-const minLifetimeMs = 1_000;
-const maxLifetimeMs = 100 * 365.25 * 24 * 3_600_000;
-
-const expired = ({ id, expires }: Checkpoint): TailraceError =>
-  new TailraceError('CHECKPOINT_EXPIRED', `checkpoint ${id} expired at ${expires}`, {
-    context: { id },
-    remedy: 'Make a new one, with a longer lifetime or none.',
-  });
-
-const nameTaken = ({ id, name }: Checkpoint): TailraceError =>
-  new TailraceError('CHECKPOINT_NAME_TAKEN', `checkpoint ${id} has the name ${name}`, {
-    context: { id, name: name ?? '' },
-    remedy: 'Choose another name, delete that one, or replace it.',
-  });
-
-const missing = ({ id, sequence }: Checkpoint): TailraceError =>
-  new TailraceError(
-    'STORE_CORRUPT',
-    `the data of checkpoint ${id} at sequence number ${sequence} is not there`,
-    {
-      context: { id, sequence },
-      remedy:
-        'Log files, the data file and the file CHECKPOINTS belong together: restore them from one backup.',
-    },
-  );
-
-const readOnly = (): TailraceError =>
-  new TailraceError(
-    'STORE_READ_ONLY',
-    'checkpoints cannot be changed in a store that is opened for reading only',
-    {
-      remedy: 'Open the store without isReadOnly, or ask the server that has it open.',
-    },
-  );
-
-const notOlder = (base: Checkpoint, checkpoint: Checkpoint): TailraceError =>
-  new TailraceError('CHECKPOINT_IN_USE', `checkpoint ${base.id} is not older than ${checkpoint.id}`, {
-    context: { base: base.id, id: checkpoint.id },
-    remedy: 'Take an older checkpoint as the base.',
-  });
-
-const notWritten = ({ id }: Checkpoint): TailraceError =>
-  new TailraceError('CHECKPOINT_IN_USE', `checkpoint ${id} is not wholly in the data file yet`, {
-    context: { id },
-    remedy: 'Open the store for writing: it is written then.',
-  });

@@ -3,11 +3,10 @@ import { isTailraceError } from '../../errors/index.js';
 import type { Files } from '../../files/index.js';
 import {
   maxUnits,
-  readSpace,
-  SpaceMap,
+  type SpaceMap,
   type SpaceMapLocation,
   type SpacePin,
-  VersionedSpace,
+  type VersionedSpace,
 } from '../space/index.js';
 import type { Changes } from './changes.js';
 import { DataFile } from './data-file.js';
@@ -16,7 +15,8 @@ import { mergeTrees } from './merge-trees.js';
 import { pageBytes } from './page.js';
 import { PageCache } from './page-cache.js';
 import { PageSearch } from './page-search.js';
-import { emptyRoot, type Superblock, superblockUnits, type TreeRoot, unreadable } from './superblock.js';
+import { requireFitting, restoreSpace } from './restore-space.js';
+import { emptyRoot, superblockUnits, type TreeRoot, unreadable } from './superblock.js';
 import { auditTree } from './tree-audit.js';
 import { TreeCursor } from './tree-cursor.js';
 import { UnitSupply } from './unit-supply.js';
@@ -341,34 +341,3 @@ export class TreeStore {
 const reclaimPages = 16;
 /** Free units that stay at the end, at least: they are needed again soon. */
 const spareTailUnits = 256;
-
-const restoreSpace = (
-  file: DataFile,
-  superblock: Superblock,
-  older: readonly TreeState[],
-): { space: VersionedSpace; map: SpaceMap; pins: SpacePin[] } => {
-  const options = { unitBytes: pageBytes };
-  if (superblock.space !== undefined)
-    return readSpace(
-      options,
-      (unit, byteLength) => file.readUnits(unit, byteLength),
-      superblock.space,
-      older.flatMap(({ space }) => space ?? []),
-    );
-  const space = new VersionedSpace(superblockUnits, options);
-  space.allocate(superblockUnits);
-  return { space, map: new SpaceMap(space), pins: [] };
-};
-
-const requireFitting = (file: DataFile, superblock: Superblock, options: TreeStoreOptions): void => {
-  if (superblock.storeId !== options.storeId)
-    throw unreadable(
-      file.path,
-      `the data file belongs to store ${superblock.storeId}, the directory to ${options.storeId}`,
-    );
-  if (superblock.roots.length !== options.columnFamilies)
-    throw unreadable(
-      file.path,
-      `the data file has ${superblock.roots.length} column families, this version ${options.columnFamilies}`,
-    );
-};
