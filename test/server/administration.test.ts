@@ -194,12 +194,45 @@ describe('the server under watch', () => {
     expect(await ask('COMMAND', 'GETKEYS', 'XREAD', 'STREAMS', 's', 't', '0', '0')).toEqual(['s', 't']);
     expect(await ask('COMMAND', 'GETKEYS', 'PING', 'x')).toBe('ERR The command has no key arguments');
     expect(await ask('COMMAND', 'LIST', 'FILTERBY', 'PATTERN', 'bzpop*')).toEqual(['bzpopmin', 'bzpopmax']);
-    expect(await ask('COMMAND', 'DOCS', 'hget', 'ping')).toEqual([
+    const key = ['name', 'key', 'type', 'key'];
+    expect(await ask('COMMAND', 'DOCS', 'hget', 'echo')).toEqual([
       'hget',
-      ['summary', 'Reads data: 2 arguments', 'since', '1.0.0', 'group', 'hash'],
-      'ping',
-      ['summary', 'Asks the server: at least 0 arguments', 'since', '1.0.0', 'group', 'server'],
+      [
+        ...['summary', 'Reads data: 2 arguments', 'since', '1.0.0', 'group', 'hash'],
+        ...['arguments', [key, ['name', 'field', 'type', 'string']]],
+      ],
+      'echo',
+      [
+        ...['summary', 'Asks the server: 1 argument', 'since', '1.0.0', 'group', 'server'],
+        ...['arguments', [['name', 'arg', 'type', 'string']]],
+      ],
     ]);
+    const [, zadd] = (await ask('COMMAND', 'DOCS', 'zadd')) as [string, unknown[]];
+    expect(zadd.at(-1)).toEqual([
+      key,
+      [
+        ...['name', 'nx-or-xx', 'type', 'oneof', 'flags', ['optional']],
+        ...[
+          'arguments',
+          ['nx', 'xx'].map((name) => ['name', name, 'type', 'pure-token', 'token', name.toUpperCase()]),
+        ],
+      ],
+      [
+        ...['name', 'gt-or-lt', 'type', 'oneof', 'flags', ['optional']],
+        ...[
+          'arguments',
+          ['gt', 'lt'].map((name) => ['name', name, 'type', 'pure-token', 'token', name.toUpperCase()]),
+        ],
+      ],
+      ['name', 'ch', 'type', 'pure-token', 'token', 'CH', 'flags', ['optional']],
+      ['name', 'incr', 'type', 'pure-token', 'token', 'INCR', 'flags', ['optional']],
+      [
+        ...['name', 'score', 'type', 'block', 'flags', ['multiple']],
+        ...['arguments', ['score', 'member'].map((name) => ['name', name, 'type', 'string'])],
+      ],
+    ]);
+    const [, del] = (await ask('COMMAND', 'DOCS', 'del')) as [string, unknown[]];
+    expect(del.at(-1)).toEqual([key, [...key, 'flags', ['optional', 'multiple']]]);
     const info = String(await ask('INFO'));
     for (const name of [
       'tailrace_version',

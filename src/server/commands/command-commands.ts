@@ -3,6 +3,7 @@ import { dataCommandGroups, keysOfCall } from '../../data-model/index.js';
 import type { ReplyWriter } from '../../resp/index.js';
 import type { CommandTable, TableEntry } from '../command-table.js';
 import type { ServerCommand } from '../server-command.js';
+import { argumentsOf, writeArguments } from './command-arguments.js';
 
 /** COMMAND · COUNT · INFO [name …] · LIST [FILTERBY PATTERN glob] · DOCS [name …] · GETKEYS command … */
 const command: ServerCommand = {
@@ -63,7 +64,7 @@ const writeNames = (reply: ReplyWriter, commands: CommandTable, filter: readonly
   for (const name of names) reply.bulkText(name);
 };
 
-/** What redis-cli completes names from, and shows by HELP. */
+/** What redis-cli completes names from, and shows as hints and by HELP. */
 const writeDocs = (reply: ReplyWriter, entries: readonly (TableEntry | undefined)[]): void => {
   const known = entries.filter((entry) => entry !== undefined);
   reply.map(known.length);
@@ -75,11 +76,15 @@ const writeDocs = (reply: ReplyWriter, entries: readonly (TableEntry | undefined
       since: '1.0.0',
       group: dataCommandGroups.get(name) ?? 'server',
     };
-    reply.map(Object.keys(facts).length);
+    const docs = argumentsOf(entry);
+    reply.map(Object.keys(facts).length + (docs.length > 0 ? 1 : 0));
     for (const [fact, text] of Object.entries(facts)) {
       reply.bulkText(fact);
       reply.bulkText(text);
     }
+    if (docs.length === 0) continue;
+    reply.bulkText('arguments');
+    writeArguments(reply, docs);
   }
 };
 
