@@ -66,7 +66,7 @@ export class Progress {
   show(line: string): void {
     if (!this.#isShown) return;
     if (this.#isLive) {
-      process.stderr.write(`\r\x1b[2K${line.slice(0, (process.stderr.columns ?? 120) - 1)}`);
+      process.stderr.write(`\r\x1b[2K${line.slice(0, (process.stderr.columns || 120) - 1)}`);
       hasLiveLine = true;
       return;
     }

@@ -24,6 +24,7 @@ export class TailraceProcess {
   #child: ChildProcess | undefined;
   #isExpectedToEnd = false;
   #output = '';
+  #told = '';
 
   constructor(parameters: readonly string[], cwd: string) {
     this.#parameters = parameters;
@@ -34,9 +35,13 @@ export class TailraceProcess {
     this.#isExpectedToEnd = false;
     const child = spawn(process.execPath, [program, ...this.#parameters], {
       cwd: this.#cwd,
-      stdio: ['ignore', 'ignore', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#output = '';
+    this.#told = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      this.#told = (this.#told + chunk.toString()).slice(-4000);
+    });
     child.stderr.on('data', (chunk: Buffer) => {
       this.#output = (this.#output + chunk.toString()).slice(-4000);
     });
@@ -68,6 +73,11 @@ export class TailraceProcess {
     return this.#output;
   }
 
+  /** The last of what it wrote to standard output since it was started. */
+  get told(): string {
+    return this.#told;
+  }
+
   /** What it ended with; undefined while it runs, null when a signal ended it. */
   get exitCode(): number | null | undefined {
     return this.#child?.exitCode;
@@ -85,6 +95,11 @@ export class TailraceProcess {
   /** Asks it to stop; resolves to its exit code. */
   stop(): Promise<number | null> {
     return this.#end('SIGTERM');
+  }
+
+  /** As Ctrl-C does. */
+  interrupt(): Promise<number | null> {
+    return this.#end('SIGINT');
   }
 
   kill(): Promise<number | null> {

@@ -10,6 +10,7 @@ export class MigrationDisplay {
   readonly #followsChanges: boolean;
   #phase = '';
   #before: { atMs: number; keys: number; changes: number } | undefined;
+  #keysPerSecond = 0;
   #timer: NodeJS.Timeout | undefined;
   #emittedMs = 0;
 
@@ -46,7 +47,10 @@ export class MigrationDisplay {
     const seconds = this.#before === undefined ? 0 : (now - this.#before.atMs) / 1000;
     const rate = (count: number, before: number): number =>
       seconds > 0 ? Math.round((count - before) / seconds) : 0;
-    const keysPerSecond = rate(status.keys, this.#before?.keys ?? 0);
+    const rateNow = rate(status.keys, this.#before?.keys ?? 0);
+    // Parts come in jumps: what is left is told by the average of the last seconds.
+    this.#keysPerSecond = this.#keysPerSecond === 0 ? rateNow : 0.9 * this.#keysPerSecond + 0.1 * rateNow;
+    const keysPerSecond = Math.round(this.#keysPerSecond);
     const changesPerSecond = rate(status.changes, this.#before?.changes ?? 0);
     this.#before = { atMs: now, keys: status.keys, changes: status.changes };
     if (status.phase !== this.#phase) {

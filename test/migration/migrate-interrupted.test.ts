@@ -1,0 +1,150 @@
+import { spawn } from 'node:child_process';
+import process from 'node:process';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { TailraceProcess } from '../crash/tailrace-process.js';
+import { MigrationEnds } from '../support/migration-ends.js';
+import { ScriptedServer } from '../support/scripted-server.js';
+import { waitUntil } from '../support/wait-until.js';
+
+const keys = 3_000;
+let ends: MigrationEnds;
+beforeAll(async () => {
+  ends = await MigrationEnds.open('migrate-interrupted');
+  await Promise.all(Array.from({ length: keys }, (_, at) => ends.source.rpush(`list:${at}`, 'a', `${at}`)));
+});
+afterAll(() => ends[Symbol.asyncDispose]());
+beforeEach(() => ends.reset());
+
+/** So many commands of a name, and bytes of all its answers, has the source counted. */
+const callsOf = async (name: string): Promise<number> => {
+  const calls = new RegExp(`^cmdstat_${name}:calls=(\\d+)`, 'm').exec(await ends.source.info('commandstats'));
+  return Number(calls?.[1] ?? 0);
+};
+
+const migrate = (...words: readonly string[]): TailraceProcess =>
+  new TailraceProcess([...ends.words(ends.sourceUrl, ends.redis.url, 'migrate'), ...words], ends.directory);
+
+const hasCopied = (count: number): Promise<void> =>
+  waitUntil(`${count} keys are there`, async () => (await ends.target.dbsize()) > count);
+
+const expectSame = async (count = keys): Promise<void> => {
+  // The lists would be longer had anything been pushed twice.
+  expect(await ends.target.dbsize()).toBe(count + 1);
+  for (const at of [0, 1, 700, keys - 1])
+    expect(await ends.target.lrange(`list:${at}`, 0, -1)).toEqual(
+      await ends.source.lrange(`list:${at}`, 0, -1),
+    );
+};
+
+describe('migrate, interrupted', () => {
+  it('reads at most one part twice, as the source itself counts', async () => {
+    // In parts of 100 keys.
+    const slow = ['--max-keys-per-second', '1000'];
+    const before = await callsOf('records');
+    const migrator = migrate(...slow);
+    migrator.start();
+    for (const copied of [400, 1_200]) {
+      await hasCopied(copied);
+      await migrator.killAndRestart();
+    }
+    await migrator.ended();
+    expect(migrator.exitCode, migrator.said).toBe(0);
+    // Each start asks once whether there is RECORDS; each kill may lose the part under way and that which is read ahead.
+    const parts = keys / 100 + 1;
+    const starts = 3;
+    const kills = 2;
+    expect((await callsOf('records')) - before).toBeLessThanOrEqual(parts + starts + 2 * kills);
+    await expectSame();
+  });
+
+  it('by SIGINT in the snapshot, behind it, and while it follows, ends as told and goes on', async () => {
+    const slow = ['--max-keys-per-second', '1500'];
+    const inSnapshot = migrate(...slow);
+    inSnapshot.start();
+    await hasCopied(300);
+    expect(await inSnapshot.interrupt()).toBe(130);
+    expect(await ends.target.dbsize()).toBeLessThan(keys);
+
+    const follower = migrate('--follow', '--json');
+    follower.start();
+    await waitUntil('it goes on and follows', () => follower.told.includes('"phase":"following"'));
+    expect(follower.said).toContain('migration goes on');
+    await ends.source.rpush('list:700', 'later');
+    await waitUntil('the change is there', async () => (await ends.target.llen('list:700')) === 3);
+    // To end what follows is no failure.
+    expect(await follower.interrupt()).toBe(0);
+    await ends.source.rpush('list:1', 'unseen');
+
+    const last = migrate();
+    last.start();
+    await last.ended();
+    expect(last.exitCode, last.said).toBe(0);
+    expect(last.said).toContain('migration goes on');
+    await expectSame();
+  });
+
+  it('by SIGINT before it has begun, leaves nothing behind', async () => {
+    await using silent = await ScriptedServer.open(() => undefined);
+    const waiting = new TailraceProcess(ends.words(silent.url, ends.redis.url, 'migrate'), ends.directory);
+    waiting.start();
+    await waitUntil('it asks', () => silent.commands.length > 0);
+    expect(await waiting.interrupt()).toBe(130);
+    expect(await ends.target.dbsize()).toBe(0);
+  });
+
+  it('shows one line that changes on a terminal, and lines by themselves elsewhere', async () => {
+    const words = ['bin/tailrace.js', ...ends.words(ends.sourceUrl, ends.redis.url, 'migrate')];
+    const command = [process.execPath, ...words, '--max-keys-per-second', '2000'].join(' ');
+    const child = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    let shown = '';
+    child.stdout.on('data', (bytes: Buffer) => {
+      shown += bytes.toString();
+    });
+    expect(await new Promise((resolve) => child.once('close', resolve))).toBe(0);
+    const lines = shown.split('\r\x1b[2K').filter((line) => line.startsWith('snapshot'));
+    expect(lines.length).toBeGreaterThan(2);
+    expect(lines.some((line) => /\[=+ *\] \d+% .* keys .*\/s .*about \d+ s left$/.test(line))).toBe(true);
+    expect(lines.every((line) => !line.includes('\n'))).toBe(true);
+    expect(shown.trimEnd()).toMatch(/done .*3,000 keys .* lag 0$/);
+
+    await ends.reset();
+    const plain = await ends.run('migrate');
+    expect(plain.stderr.includes('\r') || plain.stderr.includes('\x1b')).toBe(false);
+    expect(plain.stderr).toMatch(/\ndone .*3,000 keys .* lag 0\n$/);
+    expect(plain.stdout).toBe('');
+  });
+
+  it('tells its events as JSON, whose names and numbers are these', async () => {
+    const told = await ends.run('migrate', '--json');
+    const events = told.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    for (const event of events) {
+      expect(['phase', 'progress']).toContain(event.event);
+      expect(['prepare', 'snapshot', 'catch-up', 'following', 'done']).toContain(event.phase);
+      for (const name of numbersOfEvents) expect(event[name], name).toEqual(expect.any(Number));
+    }
+    expect(events.at(-1)).toMatchObject({
+      event: 'progress',
+      phase: 'done',
+      followsChanges: true,
+      keys,
+      totalKeys: keys,
+      pendingKeys: 0,
+      skippedKeys: 0,
+      lag: 0,
+    });
+  });
+});
+
+const numbersOfEvents = [
+  'keys',
+  'bytes',
+  'parts',
+  'pendingKeys',
+  'changes',
+  'skippedKeys',
+  'sequence',
+  'lag',
+] as const;
