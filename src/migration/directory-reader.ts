@@ -19,14 +19,19 @@ import type { SourceNames } from './verify/source-names.js';
 export class DirectoryReader implements KeyReader, SourceNames {
   readonly readsEveryNamespace = true;
   readonly #data: DataReader;
+  readonly #largestKeyBytes: number | undefined;
 
-  /** @param data stays its owner's */
-  constructor(data: DataReader) {
+  /**
+   * @param data stays its owner's
+   * @param largestKeyBytes keys of more bytes are not read, and told as unsupported; default: none is
+   */
+  constructor(data: DataReader, largestKeyBytes?: number) {
     this.#data = data;
+    this.#largestKeyBytes = largestKeyBytes;
   }
 
   async read(after: KeyPlace | undefined, again: readonly KeyPlace[], limit: PartLimit): Promise<KeyPart> {
-    const records = new KeyRecordsWriter(64 * 1024);
+    const records = new KeyRecordsWriter(64 * 1024, this.#largestKeyBytes);
     const nowMs = Date.now();
     const { next } = appendRecordsAfter(this.#data, after ?? noBytes, { ...limit, nowMs }, records);
     const asked = again.length === 0 ? undefined : { page: this.#ask(again), places: again };
@@ -93,15 +98,15 @@ export class DirectoryReader implements KeyReader, SourceNames {
   }
 
   #ask(places: readonly KeyPlace[]): RecordPage {
-    const records = new KeyRecordsWriter(4 * 1024);
+    const records = new KeyRecordsWriter(4 * 1024, this.#largestKeyBytes);
     const nowMs = Date.now();
     for (const place of places) appendRecordsOf(this.#data, place, nowMs, records);
     return this.#page(undefined, records);
   }
 
-  #page(next: KeyPlace | undefined, { bytes }: KeyRecordsWriter): RecordPage {
+  #page(next: KeyPlace | undefined, { bytes, leftOut }: KeyRecordsWriter): RecordPage {
     const { sequence } = this.#data;
-    return { sequence, next, runs: cutRecords(bytes, sequence) };
+    return { sequence, next, runs: cutRecords(bytes, sequence), leftOut };
   }
 }
 

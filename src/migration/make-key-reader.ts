@@ -13,6 +13,8 @@ export interface KeyReaderOptions {
   readonly usesRecords?: boolean;
   /** False reads them one by one without a look at the sequence number: nothing is put in order with a log. */
   readonly hasLog?: boolean;
+  /** Keys of more bytes are not read, and told as unsupported; default: none is. */
+  readonly largestKeyBytes?: number | undefined;
   /** Default: the default namespace alone. */
   readonly namespaces?: readonly string[] | undefined;
 }
@@ -33,18 +35,21 @@ export const makeKeyReader = async (
   ]);
   if (records instanceof ReplyError && /^(NOAUTH|WRONGPASS|NOPERM)\b/.test(records.message))
     requireReply(records, 'RECORDS', connection.place);
-  const { namespaces = ['default'] } = options;
+  const { namespaces = ['default'], largestKeyBytes } = options;
   const isDefaultAlone = namespaces.every((ns) => ns === 'default');
   const tokens = isDefaultAlone ? new Map<string, string>() : await tokensOf(connection, signal);
   const unknown = namespaces.find((ns) => ns !== 'default' && !tokens.has(ns));
   if (unknown !== undefined) throw noNamespace(connection.place, unknown, [...tokens.keys()]);
-  if (options.usesRecords !== false && Array.isArray(records)) return new RecordReader(connection);
+  if (options.usesRecords !== false && Array.isArray(records))
+    return new RecordReader(connection, largestKeyBytes);
   const question =
     options.hasLog === false ? undefined : await sequenceQuestion(connection, sequence, signal);
   const readerOf = (ns: string): CommandReader | ScanReader => {
     const token = tokens.get(ns);
     const own = token === undefined ? connection : connection.by(token);
-    return question === undefined ? new ScanReader(own, ns) : new CommandReader(own, question, ns);
+    return question === undefined
+      ? new ScanReader(own, ns, largestKeyBytes)
+      : new CommandReader(own, question, ns, largestKeyBytes);
   };
   if (isDefaultAlone) return readerOf('default');
   return new NamespacesReader(namespaces.map((ns) => ({ ns, reader: readerOf(ns) })));

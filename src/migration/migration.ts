@@ -15,6 +15,7 @@ import {
   patientRetry,
 } from './migration-options.js';
 import { RateLimit } from './rate-limit.js';
+import { tooLarge } from './record-part.js';
 import { type Images, noImages, StepWriter, snapshotOf } from './step-writer.js';
 import { whileUnreachable } from './while-unreachable.js';
 
@@ -239,6 +240,11 @@ export class Migration {
 
   #skip(image: KeyImage, reason: string): void {
     const key = JSON.stringify(keyAt(image.place).key.toString());
+    if (this.#options.skipsUnsupported !== true && reason === tooLarge)
+      throw new TailraceError('LIMIT_EXCEEDED', `the key ${key} cannot be copied: ${reason}`, {
+        context: { key },
+        remedy: 'Raise --max-key-bytes, which costs memory, or leave such keys out with --skip-unsupported.',
+      });
     if (this.#options.skipsUnsupported !== true)
       throw new TailraceError('DECODE_UNSUPPORTED', `the key ${key} cannot be copied: ${reason}`, {
         context: { key },

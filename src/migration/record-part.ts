@@ -10,6 +10,8 @@ export interface RecordPage {
   /** The last key of the walk that was looked at; undefined at its end. */
   readonly next: KeyPlace | undefined;
   readonly runs: readonly RecordsRun[];
+  /** Keys that were left out, since they are too large. */
+  readonly leftOut: readonly KeyPlace[];
 }
 
 /** A part of the walk, and besides it keys that were asked for; both of nearly the same moment. */
@@ -21,7 +23,7 @@ export const partOfPages = (
   const walk = { end: walked.next };
   if (asked === undefined) return new RecordPart(walked, walk, session);
   return {
-    images: [...withGone(imagesOf(asked.page.runs), asked.places), ...imagesOf(walked.runs)],
+    images: [...withGone(imagesOf(asked.page), asked.places), ...imagesOf(walked)],
     whole: undefined,
     walk,
     rangeLow: walked.sequence,
@@ -33,17 +35,13 @@ export const partOfPages = (
 };
 
 /** Keys that were asked for alone. */
-export const partOfAsked = (
-  { runs, sequence }: RecordPage,
-  places: readonly KeyPlace[],
-  session: number,
-): KeyPart => ({
-  images: withGone(imagesOf(runs), places),
+export const partOfAsked = (page: RecordPage, places: readonly KeyPlace[], session: number): KeyPart => ({
+  images: withGone(imagesOf(page), places),
   whole: undefined,
   walk: undefined,
-  rangeLow: sequence,
-  low: sequence,
-  high: sequence,
+  rangeLow: page.sequence,
+  low: page.sequence,
+  high: page.sequence,
   unsettled: [],
   session,
 });
@@ -57,29 +55,31 @@ class RecordPart implements KeyPart {
   readonly high: number;
   readonly unsettled = [];
   readonly session: number;
-  readonly #runs: readonly RecordsRun[];
+  readonly #page: RecordPage;
   #images: readonly KeyImage[] | undefined;
 
-  constructor({ sequence, runs }: RecordPage, walk: KeyPart['walk'], session: number) {
+  constructor(page: RecordPage, walk: KeyPart['walk'], session: number) {
     this.walk = walk;
-    this.rangeLow = this.low = this.high = sequence;
+    this.rangeLow = this.low = this.high = page.sequence;
     this.session = session;
-    this.#runs = runs;
-    this.whole = wholeOf(runs);
+    this.#page = page;
+    this.whole = wholeOf(page);
   }
 
   get images(): readonly KeyImage[] {
-    this.#images ??= imagesOf(this.#runs);
+    this.#images ??= imagesOf(this.#page);
     return this.#images;
   }
 }
 
-const wholeOf = (runs: readonly RecordsRun[]): WholePart | undefined =>
-  runs.some(({ transaction }) => transaction.undecodable.length > 0) ? undefined : joinRuns(runs);
+const wholeOf = ({ runs, leftOut }: RecordPage): WholePart | undefined =>
+  leftOut.length > 0 || runs.some(({ transaction }) => transaction.undecodable.length > 0)
+    ? undefined
+    : joinRuns(runs);
 
 /** Cuts the changes of a page into those of each key. */
-const imagesOf = (runs: readonly RecordsRun[]): KeyImage[] => {
-  const images: KeyImage[] = [];
+const imagesOf = ({ runs, leftOut }: RecordPage): KeyImage[] => {
+  const images: KeyImage[] = leftOut.map((place) => unsupportedImage(place, tooLarge));
   for (const { transaction } of runs) {
     addImages(transaction.changes, images);
     for (const failure of transaction.undecodable) images.push(imageOfFailure(failure));
@@ -106,6 +106,9 @@ const imageOfFailure = ({ ns, key, reason }: Undecodable): KeyImage => {
   if (ns === undefined || key === undefined) throw new RangeError(`records that cannot be read: ${reason}`);
   return unsupportedImage(placeOf(ns, key), reason);
 };
+
+/** Why a key cannot be copied. */
+export const tooLarge = 'it has more bytes than --max-key-bytes allows';
 
 /** Keys that were asked for and have no records are gone. */
 const withGone = (images: readonly KeyImage[], asked: readonly KeyPlace[]): readonly KeyImage[] => {

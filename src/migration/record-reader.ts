@@ -12,9 +12,12 @@ import { requireReply, type ServerConnection } from './server-connection.js';
 export class RecordReader implements KeyReader {
   readonly readsEveryNamespace = true;
   readonly #connection: ServerConnection;
+  readonly #largestKeyBytes: number | undefined;
 
-  constructor(connection: ServerConnection) {
+  /** @param largestKeyBytes keys of more bytes are not read, and told as unsupported; default: none is */
+  constructor(connection: ServerConnection, largestKeyBytes?: number) {
     this.#connection = connection;
+    this.#largestKeyBytes = largestKeyBytes;
   }
 
   async read(
@@ -23,8 +26,18 @@ export class RecordReader implements KeyReader {
     limit: PartLimit,
     signal: AbortSignal,
   ): Promise<KeyPart> {
-    const scan = ['RECORDS', 'SCAN', after ?? '', 'COUNT', limit.maxKeys, 'BYTES', limit.maxBytes];
-    const commands = again.length === 0 ? [scan] : [['RECORDS', 'GET', ...again], scan];
+    const largest = this.#largestKeyBytes === undefined ? [] : ['LARGEST', this.#largestKeyBytes];
+    const scan = [
+      'RECORDS',
+      'SCAN',
+      after ?? '',
+      'COUNT',
+      limit.maxKeys,
+      'BYTES',
+      limit.maxBytes,
+      ...largest,
+    ];
+    const commands = again.length === 0 ? [scan] : [this.#get(again), scan];
     const replies = await this.#connection.callAll(signal, commands);
     const { session } = this.#connection;
     const walked = this.#page(replies.at(-1));
@@ -33,7 +46,7 @@ export class RecordReader implements KeyReader {
   }
 
   async readKeys(places: readonly KeyPlace[], _isExact: boolean, signal: AbortSignal): Promise<KeyPart> {
-    const page = this.#page(await this.#connection.call(signal, 'RECORDS', 'GET', ...places));
+    const page = this.#page(await this.#connection.call(signal, ...this.#get(places)));
     return partOfAsked(page, places, this.#connection.session);
   }
 
@@ -45,15 +58,21 @@ export class RecordReader implements KeyReader {
     this.#connection.close();
   }
 
+  #get(places: readonly KeyPlace[]): (string | number | Buffer)[] {
+    const largest = this.#largestKeyBytes;
+    return largest === undefined ? ['RECORDS', 'GET', ...places] : ['RECORDS', 'GETUPTO', largest, ...places];
+  }
+
   #page(reply: Reply | undefined): RecordPage {
     const answer = requireReply(reply, 'RECORDS', this.#connection.place);
-    const [sequence, next, records] = Array.isArray(answer) ? answer : [];
+    const [sequence, next, records, leftOut] = Array.isArray(answer) ? answer : [];
     if (typeof sequence !== 'number' || !(records instanceof Buffer))
       throw new RangeError('an answer to RECORDS that has no sequence number and no records');
     return {
       sequence,
       next: next instanceof Buffer ? next : undefined,
       runs: cutRecords(records, sequence),
+      leftOut: Array.isArray(leftOut) ? leftOut.flatMap((key) => (key instanceof Buffer ? [key] : [])) : [],
     };
   }
 }

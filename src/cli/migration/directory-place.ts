@@ -21,7 +21,11 @@ export const directoryOf = (url: string): string | undefined =>
  */
 export const openDirectory = async (
   path: string,
-  { scratch, namespaces: wanted = ['default'] }: Pick<SourceOptions, 'scratch' | 'namespaces'>,
+  {
+    scratch,
+    largestKeyBytes,
+    namespaces: wanted = ['default'],
+  }: Pick<SourceOptions, 'scratch' | 'namespaces' | 'largestKeyBytes'>,
 ): Promise<SourcePlace> => {
   const directory = existsSync(join(path, 'CURRENT')) ? path : join(path, 'db');
   if (!existsSync(join(directory, 'CURRENT')))
@@ -32,7 +36,7 @@ export const openDirectory = async (
     scratch === undefined ? {} : { scratch },
   );
   const log = new SnapshotLog(directory, snapshot);
-  const keys = new DirectoryReader(snapshot);
+  const keys = new DirectoryReader(snapshot, largestKeyBytes);
   return {
     name: `dir:${path}`,
     log,

@@ -40,6 +40,8 @@ export interface MigrateFlags extends EndsFlags {
   readonly restart?: boolean;
   readonly existing: ExistingKeys;
   readonly skipUnsupported?: boolean;
+  /** 0 = no limit. */
+  readonly maxKeyBytes: number;
   readonly maxKeysPerSecond: number;
   readonly maxMbPerSecond: number;
   readonly records: boolean;

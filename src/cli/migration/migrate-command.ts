@@ -58,6 +58,7 @@ export const runMigration = async (
       usesRecords: flags.records,
       withoutLog: flags.once && end.kind === 'caught-up' ? 'copy' : 'refuse',
       slot: flags.name,
+      largestKeyBytes: flags.maxKeyBytes === 0 ? undefined : flags.maxKeyBytes,
       scratch: flags.scratch,
       namespaces: Object.keys(wanted),
       logger,

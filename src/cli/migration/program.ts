@@ -136,6 +136,12 @@ const withMigrateOptions = (command: Command): Command =>
     )
     .option('--restart', 'start over, whatever state there is')
     .option('--skip-unsupported', 'leave out, and count, keys that cannot be copied')
+    .option(
+      '--max-key-bytes <bytes>',
+      'a key of more cannot be copied, since it is held in memory as a whole; 0 = no limit',
+      limit,
+      128 * 1024 * 1024,
+    )
     .option('--max-keys-per-second <count>', 'limit on what is read of the source', limit, 0)
     .option('--max-mb-per-second <count>', 'limit on what is read of the source', limit, 0)
     .option(

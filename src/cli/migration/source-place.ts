@@ -32,6 +32,8 @@ export interface SourceOptions {
    * only `read` it, for a comparison. A server that has it is read in the same way by all.
    */
   readonly withoutLog: 'refuse' | 'copy' | 'read';
+  /** Keys of more bytes are not read, and told as unsupported; default: none is. */
+  readonly largestKeyBytes?: number | undefined;
   /** Name of the slot for which a tailrace keeps its log; none when nothing is followed. */
   readonly slot?: string;
   /** Where a directory's unmerged writes are put in order; default: the system's directory for temporary files. */

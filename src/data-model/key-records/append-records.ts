@@ -78,16 +78,20 @@ class RecordsAppender {
   /** False when there is no such key at that time. */
   append(): boolean {
     const { keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd } = this.place;
+    const out = this.#out;
+    out.startKey();
     if (isStringAt(valueBytes, valueStart, valueEnd)) {
       if (isExpired(readU64BigEndian(valueBytes, valueStart + 1), this.#nowMs)) return false;
-      this.#out.record(keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd);
+      out.record(keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd);
+      if (out.isKeyTooLarge) out.leaveOut(keyBytes.subarray(keyStart, keyEnd));
       return true;
     }
     const metadata = readMetadataAt(valueBytes, valueStart, valueEnd);
     if (metadata === undefined || !isAlive(metadata, this.#nowMs)) return false;
-    this.#out.record(keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd);
-    if (!isSingleValueType(metadata.type))
-      this.#elements.append(keyBytes.subarray(keyStart, keyEnd), metadata);
+    const key = keyBytes.subarray(keyStart, keyEnd);
+    out.record(keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd);
+    if (!isSingleValueType(metadata.type)) this.#elements.append(key, metadata);
+    if (out.isKeyTooLarge) out.leaveOut(key);
     return true;
   }
 

@@ -41,6 +41,7 @@ export class ElementWalk {
       const { keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd } = place;
       if (end !== undefined && compareAt(keyBytes, keyStart, keyEnd, end) >= 0) break;
       out.record(keyBytes, keyStart + prefix.length, keyEnd, valueBytes, valueStart, valueEnd);
+      if (out.isKeyTooLarge) break;
     }
     out.endElements();
   }

@@ -18,9 +18,16 @@ export class KeyRecordsWriter {
   #length = 0;
   /** Where the length of the open key's elements is written in the end. */
   #lengthAt = 0;
+  /** Where the last key begins. */
+  #keyAt = 0;
+  readonly #largestKeyBytes: number;
+  /** Metadata keys of those that have more bytes than a key may have; owned. */
+  readonly leftOut: Buffer[] = [];
 
-  constructor(capacityBytes: number) {
+  /** @param largestKeyBytes a key of more is left out; default: none is */
+  constructor(capacityBytes: number, largestKeyBytes: number = Number.POSITIVE_INFINITY) {
     this.#bytes = Buffer.allocUnsafeSlow(capacityBytes);
+    this.#largestKeyBytes = largestKeyBytes;
   }
 
   get byteLength(): number {
@@ -30,6 +37,22 @@ export class KeyRecordsWriter {
   /** Borrowed until more is written. */
   get bytes(): Buffer {
     return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** Begins a key, whose records follow. */
+  startKey(): void {
+    this.#keyAt = this.#length;
+  }
+
+  /** True when what was written of the key is more than a key may have: no more of it is wanted. */
+  get isKeyTooLarge(): boolean {
+    return this.#length - this.#keyAt > this.#largestKeyBytes;
+  }
+
+  /** Takes back what was written of the key. @param metadataKey is copied */
+  leaveOut(metadataKey: Uint8Array): void {
+    this.#length = this.#keyAt;
+    this.leftOut.push(Buffer.from(metadataKey));
   }
 
   /** A record of the key, metadata or element: key and value as they lie elsewhere. */

@@ -24,6 +24,7 @@ export class CommandReader implements KeyReader {
   readonly #ns: string;
   readonly #connection: ServerConnection;
   readonly #sequence: SequenceQuestion;
+  readonly #largestKeyBytes: number;
   /** Keys of the walk that were scanned and not yet read, in order, and the sequence number before their scan. */
   #scanned: KeyPlace[] = [];
   #scannedLow = 0;
@@ -35,8 +36,17 @@ export class CommandReader implements KeyReader {
   /** Follows the size of the keys, so that a part has about the bytes that are wanted. */
   #partKeys = 64;
 
-  /** @param connection by which the keys of namespace `ns` are seen */
-  constructor(connection: ServerConnection, sequence: SequenceQuestion, ns = 'default') {
+  /**
+   * @param connection by which the keys of namespace `ns` are seen
+   * @param largestKeyBytes keys of more bytes are told as unsupported as soon as so much of them was read
+   */
+  constructor(
+    connection: ServerConnection,
+    sequence: SequenceQuestion,
+    ns = 'default',
+    largestKeyBytes: number = Number.POSITIVE_INFINITY,
+  ) {
+    this.#largestKeyBytes = largestKeyBytes;
     this.#ns = ns;
     this.#connection = connection;
     this.#sequence = sequence;
@@ -121,7 +131,7 @@ export class CommandReader implements KeyReader {
       low = this.#readSequence(sequence);
       return replies;
     };
-    const readings = places.map((place) => readKey(place, pageElements));
+    const readings = places.map((place) => readKey(place, pageElements, this.#largestKeyBytes));
     const images = await runReadings(readings, send);
     const high = this.#readSequence(await this.#connection.call(signal, ...this.#sequence.command));
     return this.#partOf(places, images, low ?? high, high);
@@ -138,7 +148,7 @@ export class CommandReader implements KeyReader {
       return await this.#connection.callAll(signal, commands);
     };
     await runReadings(
-      places.map((place) => readKey(place, Number.POSITIVE_INFINITY)),
+      places.map((place) => readKey(place, Number.POSITIVE_INFINITY, this.#largestKeyBytes)),
       note,
     );
     const replies = await this.#connection.callAll(signal, [
@@ -151,7 +161,7 @@ export class CommandReader implements KeyReader {
     const [sequence, ...values] = Array.isArray(executed) ? executed : [];
     const known = new Map(noted.map((command, at) => [commandText(command), values[at]]));
     const images: (KeyImage | undefined)[] = places.map((place) => {
-      const reading = readKey(place, Number.POSITIVE_INFINITY);
+      const reading = readKey(place, Number.POSITIVE_INFINITY, this.#largestKeyBytes);
       let step = reading.next([]);
       while (step.done !== true) {
         const answers = step.value.map((command) => known.get(commandText(command)));

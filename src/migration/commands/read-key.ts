@@ -2,19 +2,29 @@ import type { Change } from '../../data-model/index.js';
 import { ReplyError } from '../../resp/index.js';
 import { goneImage, unsupportedImage, wholeImage } from '../key-image.js';
 import { type KeyPlace, keyAt } from '../key-place.js';
+import { tooLarge } from '../record-part.js';
 import { readStream } from './read-stream.js';
 import {
+  ByteBudget,
   buffersOf,
   type Command,
   failed,
   type KeyFacts,
   type KeyReading,
   largestCount,
+  type ReadLimits,
   type ValueReading,
 } from './reading.js';
 
-/** @param pageElements of a collection that are asked for at once; Infinity = all */
-export function* readKey(place: KeyPlace, pageElements: number): KeyReading {
+/**
+ * @param pageElements of a collection that are asked for at once; Infinity = all
+ * @param largestBytes a key of which more was read is given up, as unsupported
+ */
+export function* readKey(
+  place: KeyPlace,
+  pageElements: number,
+  largestBytes: number = Number.POSITIVE_INFINITY,
+): KeyReading {
   const { ns, key } = keyAt(place);
   const [type, expiry] = yield [
     ['TYPE', key],
@@ -30,7 +40,8 @@ export function* readKey(place: KeyPlace, pageElements: number): KeyReading {
   if (type === 'none' || ttlAt === -2) return goneImage(place);
   const facts: KeyFacts = { seq: 0, index: 0, ns, key };
   const expires = ttlAt === undefined || ttlAt < 0 ? undefined : ttlAt;
-  const value = yield* readValue(facts, String(type), expires, pageElements);
+  const budget = new ByteBudget(largestBytes);
+  const value = yield* readValue(facts, String(type), expires, { pageElements, budget });
   if (value === undefined) return undefined;
   if (typeof value === 'string') return unsupportedImage(place, value);
   return wholeImage(place, value);
@@ -40,10 +51,10 @@ function* readValue(
   facts: KeyFacts,
   type: string,
   ttlAt: number | undefined,
-  pageElements: number,
+  limits: ReadLimits,
 ): ValueReading {
-  if (type === 'string' || type === 'ReJSON-RL') return yield* readWhole(facts, type, ttlAt);
-  const value = yield* readElements(facts, type, pageElements);
+  if (type === 'string' || type === 'ReJSON-RL') return yield* readWhole(facts, type, ttlAt, limits);
+  const value = yield* readElements(facts, type, limits);
   if (!Array.isArray(value)) return value;
   const expiry: Change[] =
     ttlAt === undefined
@@ -52,7 +63,16 @@ function* readValue(
   return [{ ...facts, op: 'delete', type: 'key' }, ...value, ...expiry];
 }
 
-function* readWhole(facts: KeyFacts, type: string, ttlAt: number | undefined): ValueReading {
+function* readWhole(
+  facts: KeyFacts,
+  type: string,
+  ttlAt: number | undefined,
+  { budget }: ReadLimits,
+): ValueReading {
+  if (budget.isLimited && type === 'string') {
+    const [length] = yield [['STRLEN', facts.key]];
+    if (typeof length === 'number' && !budget.take(length)) return tooLarge;
+  }
   const [value] = yield [[type === 'string' ? 'GET' : 'JSON.GET', facts.key]];
   if (value instanceof ReplyError) return failed(value);
   if (!(value instanceof Buffer)) return undefined;
@@ -60,11 +80,11 @@ function* readWhole(facts: KeyFacts, type: string, ttlAt: number | undefined): V
 }
 
 /** Hot: a spread for each element would take longer than all the rest; measured by bench `migrate`. */
-function* readElements(facts: KeyFacts, type: string, pageElements: number): ValueReading {
+function* readElements(facts: KeyFacts, type: string, limits: ReadLimits): ValueReading {
   const { seq, index, ns, key } = facts;
   switch (type) {
     case 'hash':
-      return yield* readScanned(facts, 'HSCAN', pageElements, (items) =>
+      return yield* readScanned(facts, 'HSCAN', limits, (items) =>
         pairs(items).map(([field, value]) => ({
           seq,
           index,
@@ -77,12 +97,12 @@ function* readElements(facts: KeyFacts, type: string, pageElements: number): Val
         })),
       );
     case 'set':
-      return yield* readScanned(facts, 'SSCAN', pageElements, (items) =>
+      return yield* readScanned(facts, 'SSCAN', limits, (items) =>
         items.map((member) => ({ seq, index, ns, key, op: 'put', type: 'set', member })),
       );
     case 'zset':
       return yield* readRanges(
-        pageElements,
+        limits,
         (from, to) => ['ZRANGE', key, from, to, 'WITHSCORES'],
         2,
         (items) =>
@@ -99,7 +119,7 @@ function* readElements(facts: KeyFacts, type: string, pageElements: number): Val
       );
     case 'list':
       return yield* readRanges(
-        pageElements,
+        limits,
         (from, to) => ['LRANGE', key, from, to],
         1,
         (items) =>
@@ -107,7 +127,7 @@ function* readElements(facts: KeyFacts, type: string, pageElements: number): Val
       );
     case 'sortedint':
       return yield* readRanges(
-        pageElements,
+        limits,
         (from, to) => ['SIRANGE', key, from, to < 0 ? largestCount : to - from + 1],
         1,
         (items) => items.map((id) => ({ ...facts, op: 'put', type: 'sortedint', id: BigInt(String(id)) })),
@@ -119,7 +139,7 @@ function* readElements(facts: KeyFacts, type: string, pageElements: number): Val
       return [{ ...facts, op: 'put', type: 'bitmap', offset: 0, value, size: undefined }];
     }
     case 'stream':
-      return yield* readStream(facts, pageElements);
+      return yield* readStream(facts, limits);
     default:
       return `a ${type} cannot be read over the network`;
   }
@@ -129,7 +149,7 @@ function* readElements(facts: KeyFacts, type: string, pageElements: number): Val
 function* readScanned(
   { key }: KeyFacts,
   command: string,
-  pageElements: number,
+  { pageElements, budget }: ReadLimits,
   tell: (items: readonly Buffer[]) => readonly Change[],
 ): ValueReading {
   const changes: Change[] = [];
@@ -140,7 +160,9 @@ function* readScanned(
     if (reply instanceof ReplyError) return failed(reply);
     const [next, items] = Array.isArray(reply) ? reply : [];
     if (!Array.isArray(items)) return undefined;
-    for (const change of tell(buffersOf(items))) changes.push(change);
+    const read = buffersOf(items);
+    if (!budget.takeAll(read)) return tooLarge;
+    for (const change of tell(read)) changes.push(change);
     cursor = String(next);
   } while (cursor !== '0');
   return changes.length === 0 ? undefined : changes;
@@ -148,7 +170,7 @@ function* readScanned(
 
 /** Elements by their rank: pages until one is not full. */
 function* readRanges(
-  pageElements: number,
+  { pageElements, budget }: ReadLimits,
   ask: (from: number, to: number) => Command,
   wordsPerElement: number,
   tell: (items: readonly Buffer[]) => readonly Change[],
@@ -159,7 +181,9 @@ function* readRanges(
     const [reply] = yield [ask(from, isUnlimited ? -1 : from + pageElements - 1)];
     if (reply instanceof ReplyError) return failed(reply);
     if (!Array.isArray(reply)) return undefined;
-    for (const change of tell(buffersOf(reply))) changes.push(change);
+    const read = buffersOf(reply);
+    if (!budget.takeAll(read)) return tooLarge;
+    for (const change of tell(read)) changes.push(change);
     if (isUnlimited || reply.length < pageElements * wordsPerElement) break;
   }
   return changes.length === 0 ? undefined : changes;

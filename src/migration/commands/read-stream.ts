@@ -1,11 +1,13 @@
 import type { Change } from '../../data-model/index.js';
 import { type Reply, ReplyError } from '../../resp/index.js';
+import { tooLarge } from '../record-part.js';
 import {
   buffersOf,
   type Command,
   failed,
   type KeyFacts,
   largestCount,
+  type ReadLimits,
   type ValueReading,
 } from './reading.js';
 
@@ -13,7 +15,7 @@ import {
  * A stream: its entries by id, then its last id and counters, then its groups with their consumers and pending entries, as
  * the commands that set them.
  */
-export function* readStream(facts: KeyFacts, pageElements: number): ValueReading {
+export function* readStream(facts: KeyFacts, { pageElements, budget }: ReadLimits): ValueReading {
   const { key } = facts;
   const count = Math.min(pageElements, largestCount);
   const changes: Change[] = [];
@@ -28,7 +30,9 @@ export function* readStream(facts: KeyFacts, pageElements: number): ValueReading
     for (const entry of reply) {
       const [id, fields] = Array.isArray(entry) ? entry : [];
       if (!Array.isArray(fields)) return undefined;
-      changes.push({ ...facts, op: 'put', type: 'stream', id: String(id), fields: buffersOf(fields) });
+      const read = buffersOf(fields);
+      if (!budget.takeAll(read)) return tooLarge;
+      changes.push({ ...facts, op: 'put', type: 'stream', id: String(id), fields: read });
       start = `(${String(id)}`;
     }
     if (reply.length < count) break;

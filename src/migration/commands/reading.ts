@@ -17,6 +17,37 @@ export type ValueReading = Generator<
   readonly Reply[]
 >;
 
+/** How a value is read. */
+export interface ReadLimits {
+  /** Elements that are asked for at once; Infinity = all. */
+  readonly pageElements: number;
+  readonly budget: ByteBudget;
+}
+
+/** How many bytes of a key may be read. */
+export class ByteBudget {
+  readonly isLimited: boolean;
+  #left: number;
+
+  constructor(bytes: number) {
+    this.isLimited = bytes !== Number.POSITIVE_INFINITY;
+    this.#left = bytes;
+  }
+
+  /** False when that is more than there was left. */
+  take(bytes: number): boolean {
+    this.#left -= bytes;
+    return this.#left >= 0;
+  }
+
+  takeAll(parts: readonly Buffer[]): boolean {
+    if (!this.isLimited) return true;
+    let bytes = 0;
+    for (const part of parts) bytes += part.length;
+    return this.take(bytes);
+  }
+}
+
 /** What all changes of one key have in common. */
 export interface KeyFacts {
   readonly seq: number;

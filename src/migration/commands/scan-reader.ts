@@ -18,11 +18,14 @@ export class ScanReader implements KeyReader {
   /** Follows the size of the keys, so that a part has about the bytes that are wanted. */
   #pageKeys = 64;
 
-  /** @param connection by which the keys of namespace `ns` are seen */
-  constructor(connection: ServerConnection, ns = 'default') {
+  /**
+   * @param connection by which the keys of namespace `ns` are seen
+   * @param largestKeyBytes keys of more bytes are told as unsupported
+   */
+  constructor(connection: ServerConnection, ns = 'default', largestKeyBytes?: number) {
     this.#ns = ns;
     this.#connection = connection;
-    this.#values = new CommandReader(connection, noSequence, ns);
+    this.#values = new CommandReader(connection, noSequence, ns, largestKeyBytes);
   }
 
   get session(): number {

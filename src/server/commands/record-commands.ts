@@ -4,13 +4,13 @@ import type { ServerCommand } from '../server-command.js';
 import { rawRecords } from './raw-records-command.js';
 
 /**
- * RECORDS SCAN after [COUNT n] [BYTES n] and RECORDS GET key [key ...]: keys of all namespaces as the store holds them, for
+ * RECORDS SCAN after [COUNT n] [BYTES n] [LARGEST n], RECORDS GET key [key ...] and RECORDS GETUPTO largest key [key ...]: keys of all namespaces as the store holds them, for
  * copying a data set while it is written to. `after` and `key` are metadata keys (`ns_len | namespace | user key`); an
  * empty `after` begins the walk.
  *
  * Answers three things: the sequence number of the newest write that the records contain (it may not be durable yet), where
  * to go on (nil at the end, and for GET), and the records as KeyRecordsWriter writes them, each key whole, its metadata
- * before its elements. One reply is one moment: the keys in it are exactly as they stood at that sequence number.
+ * before its elements. With LARGEST a fourth: the metadata keys of those that have more bytes, which are left out. One reply is one moment: the keys in it are exactly as they stood at that sequence number.
  */
 const records: ServerCommand = {
   name: 'records',
@@ -21,7 +21,8 @@ const records: ServerCommand = {
   run: (connection, args) => {
     const verb = args[1].toString('latin1').toUpperCase();
     if (verb === 'SCAN') scanRecords(connection, args);
-    else if (verb === 'GET') getRecords(connection, args);
+    else if (verb === 'GET') getRecords(connection, args.slice(2));
+    else if (verb === 'GETUPTO') getRecords(connection, args.slice(3), Number(args[2].toString('latin1')));
     else if (verb === 'RAW') rawRecords(connection, args);
     else connection.reply.error('ERR syntax error');
   },
@@ -30,10 +31,11 @@ const records: ServerCommand = {
 const scanRecords = (connection: Connection, args: readonly Buffer[]): void => {
   let maxKeys = defaultKeys;
   let maxBytes = defaultBytes;
+  let largestKeyBytes: number | undefined;
   for (let at = 3; at < args.length; at += 2) {
     const word = args[at].toString('latin1').toUpperCase();
     const value = Number(args[at + 1]?.toString('latin1') ?? Number.NaN);
-    if (word !== 'COUNT' && word !== 'BYTES') {
+    if (word !== 'COUNT' && word !== 'BYTES' && word !== 'LARGEST') {
       connection.reply.error('ERR syntax error');
       return;
     }
@@ -42,29 +44,42 @@ const scanRecords = (connection: Connection, args: readonly Buffer[]): void => {
       return;
     }
     if (word === 'COUNT') maxKeys = Math.min(value, largestCount);
+    else if (word === 'LARGEST') largestKeyBytes = value;
     else maxBytes = Math.min(value, largestBytes);
   }
   const { store, services } = connection.state;
-  const page = new KeyRecordsWriter(Math.min(maxBytes, pageBytes) + slackBytes);
+  const page = new KeyRecordsWriter(Math.min(maxBytes, pageBytes) + slackBytes, largestKeyBytes);
   const limit = { maxKeys, maxBytes, nowMs: services.nowMs() };
   const { next } = appendRecordsAfter(store, args[2], limit, page);
-  answer(connection, next, page);
+  answer(connection, next, page, largestKeyBytes !== undefined);
 };
 
-const getRecords = (connection: Connection, args: readonly Buffer[]): void => {
+const getRecords = (connection: Connection, keys: readonly Buffer[], largestKeyBytes?: number): void => {
+  if (Number.isNaN(largestKeyBytes)) {
+    connection.reply.error('ERR value is not an integer or out of range');
+    return;
+  }
   const { store, services } = connection.state;
-  const page = new KeyRecordsWriter(slackBytes);
+  const page = new KeyRecordsWriter(slackBytes, largestKeyBytes);
   const nowMs = services.nowMs();
-  for (const key of args.slice(2)) if (key.length > 0) appendRecordsOf(store, key, nowMs, page);
-  answer(connection, undefined, page);
+  for (const key of keys) if (key.length > 0) appendRecordsOf(store, key, nowMs, page);
+  answer(connection, undefined, page, largestKeyBytes !== undefined);
 };
 
-const answer = ({ reply, state }: Connection, next: Buffer | undefined, page: KeyRecordsWriter): void => {
-  reply.array(3);
+const answer = (
+  { reply, state }: Connection,
+  next: Buffer | undefined,
+  page: KeyRecordsWriter,
+  tellsLeftOut: boolean,
+): void => {
+  reply.array(tellsLeftOut ? 4 : 3);
   reply.integer(state.store.sequence);
   if (next === undefined) reply.null();
   else reply.bulk(next);
   reply.bulk(page.bytes);
+  if (!tellsLeftOut) return;
+  reply.array(page.leftOut.length);
+  for (const key of page.leftOut) reply.bulk(key);
 };
 
 const defaultKeys = 1000;
