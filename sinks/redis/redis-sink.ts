@@ -80,7 +80,8 @@ export class RedisSink implements Sink {
   #connection: RespConnection | undefined;
   /** What is queued at the server, or on its way there, for the next write. */
   #ahead: QueuedBatch | undefined;
-  #isExecuting = false;
+  /** While it is not known what the connection carries next: nothing may be sent ahead then. */
+  #isDeciding = false;
   /** What the control key holds, as of the claim or the last write. */
   #held: Claim = { epoch: 0, position: null };
   #countsErrors = false;
@@ -99,6 +100,7 @@ export class RedisSink implements Sink {
 
   async claim(signal: AbortSignal): Promise<Claim> {
     this.#disconnect();
+    this.#isDeciding = true;
     try {
       const connection = await this.#connect(signal);
       this.#connection = connection;
@@ -109,6 +111,8 @@ export class RedisSink implements Sink {
     } catch (error) {
       this.#disconnect();
       throw asSinkError(error, this.#place);
+    } finally {
+      this.#isDeciding = false;
     }
   }
 
@@ -117,6 +121,7 @@ export class RedisSink implements Sink {
     // Nothing was sent on a connection that was lost before this write; claiming again finds out where we stand.
     if (connection === undefined || connection.error !== undefined)
       return { kind: 'unknown', error: connection?.error ?? new Error('the sink is not connected') };
+    this.#isDeciding = true;
     try {
       if (this.#ahead !== undefined && this.#ahead.transactions !== batch.transactions)
         await this.#dropAhead();
@@ -126,13 +131,15 @@ export class RedisSink implements Sink {
     } catch (error) {
       this.#disconnect();
       return { kind: 'unknown', error: error instanceof Error ? error : new Error(String(error)) };
+    } finally {
+      this.#isDeciding = false;
     }
   }
 
   prepare(transactions: readonly Transaction[]): void {
     const connection = this.#connection;
-    if (!this.#isExecuting || this.#ahead !== undefined || connection?.error !== undefined) return;
-    if (connection === undefined) return;
+    if (this.#isDeciding || connection === undefined || connection.error !== undefined) return;
+    if (this.#ahead !== undefined) return;
     this.#ahead = this.#queue(connection, transactions);
     this.#ahead.sendAhead();
   }
@@ -206,12 +213,12 @@ export class RedisSink implements Sink {
     const { rejections } = queued;
     if (rejections.length > 0)
       return this.#isStillOurs(await queued.discard()) ? { kind: 'poison', rejections } : this.#fenced();
-    this.#isExecuting = true;
+    this.#isDeciding = false;
     try {
       const execution = await queued.execute(this.#held.epoch, batch.position);
       return await this.#outcome(connection, batch, queued, execution);
     } finally {
-      this.#isExecuting = false;
+      this.#isDeciding = true;
     }
   }
 
@@ -241,7 +248,7 @@ export class RedisSink implements Sink {
     queued: QueuedBatch,
     execution: Execution,
   ): Promise<WriteOutcome> {
-    this.#isExecuting = false;
+    this.#isDeciding = true;
     const { executed, fields } = execution;
     if (executed === null) return this.#fenced();
     if (!Array.isArray(executed)) return await this.#refused(queued, execution);

@@ -91,8 +91,8 @@ export interface Sink extends AsyncDisposable {
   claim(signal: AbortSignal): Promise<Claim>;
   write(batch: SinkBatch, claim: Claim, signal: AbortSignal): Promise<WriteOutcome>;
   /**
-   * Told, while a write is under way, what the next one will bring, so that the target need not wait for it: a sink may
-   * send as much of it as takes no effect by itself. Usually `write` follows with the same array of transactions; when
+   * Told, while a write is under way or before the next one may begin, what that one will bring, so that the target need not
+   * wait for it: a sink may send as much of it as takes no effect by itself. Usually `write` follows with the same array of transactions; when
    * something else is written, the outcome was not what one hoped for, or nothing follows, the sink drops it again.
    */
   prepare?(transactions: readonly Transaction[]): void;

@@ -151,7 +151,13 @@ export class StepWriter {
       await stateFile.save({ ...this.#state, steps: [this.#current] });
       return;
     }
-    if (!isFollowing) await stateFile.save({ ...this.#state, steps: [before, after] });
+    if (!isFollowing) {
+      const saving = stateFile.save({ ...this.#state, steps: [before, after] });
+      saving.catch(() => undefined); // seen when it is awaited
+      // Until the state is on disk the target gets what takes no effect by itself.
+      sink.prepare?.(transactions);
+      await saving;
+    }
     await this.#writer.write(transactions, position, byteLength, signal);
     this.#current = after;
     if (!sink.holdsPosition) await stateFile.save({ ...this.#state, steps: [after] });
