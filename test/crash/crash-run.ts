@@ -99,7 +99,7 @@ export class CrashRun implements AsyncDisposable {
     const random = this.#random;
     const at = random.below(this.#targets.length);
     const target = this.#targets[at];
-    const proxy = this.#proxies[at];
+    const proxy = this.#proxies[at] ?? (target.proxies && random.pick(target.proxies));
     const kind = random.next();
     if (kind < 0.15) {
       this.tally.serve++;

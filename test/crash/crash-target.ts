@@ -1,3 +1,4 @@
+import type { TcpProxy } from '../support/tcp-proxy.js';
 import type { SourceTruth } from './source-truth.js';
 
 /**
@@ -11,6 +12,8 @@ export interface CrashTarget extends AsyncDisposable {
   readonly port: number | undefined;
   /** Where that proxy must listen, for a server that tells its clients where to connect; default: anywhere. */
   readonly proxyPort?: number;
+  /** Proxies that stand before a target of several servers, which owns them; `port` is then undefined. */
+  readonly proxies?: readonly TcpProxy[];
   /**
    * How a second process is kept out: `epoch`, it takes over; `lock`, it is refused while the first lives;
    * `none`, it is not.

@@ -4,8 +4,8 @@ import { crash } from './crash-run.js';
 import type { CrashTarget } from './crash-target.js';
 import { crashTargets } from './targets/index.js';
 
-/** How often the runner is killed, among other faults: few, for the sake of time. KILLS=1000 is the long setting. */
-const kills = Number(process.env['KILLS'] ?? 15);
+/** How often the runner, which has a pipeline for each sink, is killed, among other faults. KILLS=1000 is the long setting. */
+const kills = Number(process.env['KILLS'] ?? 30);
 
 it(`every sink holds exactly what the source holds after ${kills} kills of the runner, and faults of all else`, {
   timeout: kills * 20_000 + 600_000,
