@@ -17,12 +17,24 @@ export class PageSearch {
 
   /** First entry of a leaf whose key is not less than the given one; the count of entries when all are less. */
   lowerBound(bytes: Uint8Array, base: number, key: Uint8Array, start: number, end: number, from = 0): number {
-    this.isFound = false;
-    let high = countOf(bytes, base);
+    const count = countOf(bytes, base);
     const order = comparePrefix(bytes, base, key, start, end);
-    if (order !== 0) return order < 0 ? 0 : high;
-    const rest = start + prefixLengthOf(bytes, base);
-    let low = from;
+    this.isFound = false;
+    if (order !== 0) return order < 0 ? 0 : count;
+    return this.lowerBoundWithin(bytes, base, key, start + prefixLengthOf(bytes, base), end, from, count);
+  }
+
+  /** The same among entries of a leaf whose prefix the key has: entries before `low` are less, from `high` on not less. */
+  lowerBoundWithin(
+    bytes: Uint8Array,
+    base: number,
+    key: Uint8Array,
+    rest: number,
+    end: number,
+    low: number,
+    high: number,
+  ): number {
+    this.isFound = false;
     while (low < high) {
       const middle = (low + high) >>> 1;
       const difference = this.#compare(bytes, base + entryAt(bytes, base, middle), true, key, rest, end);
@@ -42,9 +54,19 @@ export class PageSearch {
     const count = countOf(bytes, base);
     const order = comparePrefix(bytes, base, key, start, end);
     if (order !== 0) return order < 0 ? 0 : count - 1;
-    const rest = start + prefixLengthOf(bytes, base);
-    let low = 0;
-    let high = count;
+    return this.childWithin(bytes, base, key, start + prefixLengthOf(bytes, base), end, 0, count);
+  }
+
+  /** The same in a branch whose prefix the key has: separators before `low` are not greater, from `high` on they are. */
+  childWithin(
+    bytes: Uint8Array,
+    base: number,
+    key: Uint8Array,
+    rest: number,
+    end: number,
+    low: number,
+    high: number,
+  ): number {
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (this.#compare(bytes, base + entryAt(bytes, base, middle), false, key, rest, end) >= 0)

@@ -14,11 +14,11 @@ import { MergeThread } from './merge-thread/merge-thread.js';
 import { mergeTrees } from './merge-trees.js';
 import { pageBytes } from './page.js';
 import { PageCache } from './page-cache.js';
-import { PageSearch } from './page-search.js';
 import { requireFitting, restoreSpace } from './restore-space.js';
 import { emptyRoot, superblockUnits, type TreeRoot, unreadable } from './superblock.js';
 import { auditTree } from './tree-audit.js';
 import { TreeCursor } from './tree-cursor.js';
+import { TreeDescent } from './tree-descent.js';
 import { UnitSupply } from './unit-supply.js';
 
 /** One state of the data: all trees at one sequence number. */
@@ -76,7 +76,7 @@ export class TreeStore {
   readonly #options: TreeStoreOptions;
   readonly #map: SpaceMap;
   readonly #supply: UnitSupply;
-  readonly #search: PageSearch;
+  readonly #descent: TreeDescent;
   #durable: HeldState;
   #isReclaiming = false;
   /** Started for the first merge that is large enough; null = there can be none. */
@@ -95,7 +95,7 @@ export class TreeStore {
     this.#map = map;
     this.#supply = new UnitSupply(space, Math.min(maxUnits, Math.floor(options.maxDataBytes / pageBytes)));
     this.#options = options;
-    this.#search = new PageSearch(file);
+    this.#descent = new TreeDescent(this.cache, file);
     this.#durable = { state, pin: space.pin() };
   }
 
@@ -155,20 +155,15 @@ export class TreeStore {
 
   /** The value of a key, or undefined. Owned by the caller. Hot: bench `engine-store`. */
   get(root: TreeRoot, key: Uint8Array): Buffer | undefined {
-    let { unit } = root;
-    if (unit === 0) return undefined;
+    if (root.unit === 0) return undefined;
     const cache = this.cache;
-    const search = this.#search;
-    for (let level = root.level; level > 0; level--) {
-      cache.fetch(unit);
-      const place = search.childFor(cache.bytes, cache.base, key, 0, key.length);
-      unit = search.childAt(cache.bytes, cache.base, place);
-    }
-    cache.fetch(unit);
-    const { bytes, base } = cache;
-    search.lowerBound(bytes, base, key, 0, key.length);
-    if (!search.isFound) return undefined;
-    const { isLarge, valueAt, valueLength } = search.entry;
+    const descent = this.#descent;
+    descent.begin(root, key);
+    for (let level = root.level; level > 0; level--) descent.toChild();
+    descent.findInLeaf();
+    if (!descent.isFound) return undefined;
+    const { bytes } = cache;
+    const { isLarge, valueAt, valueLength } = descent.entry;
     if (isLarge) return this.file.readLarge(bytes, valueAt, valueLength);
     const value = Buffer.allocUnsafe(valueLength);
     bytes.copy(value, 0, valueAt, valueAt + valueLength);
