@@ -19,8 +19,12 @@ export class LayeredIterator implements DataIterator {
   #layers: Layers;
   /** One per layer, the newest first. */
   #cursors: LayerCursor[] = [];
+  /** The last of them, when there is a tree. */
+  #tree: TreeCursor | undefined;
   /** The cursor whose key the item has. */
   #winner: LayerCursor | undefined;
+  /** The winner when nothing else can have a say until the data changes: a tree that no memtable adds to. */
+  #alone: TreeCursor | undefined;
   /** Made when it is asked for. */
   #item: DataItem | undefined;
 
@@ -52,6 +56,12 @@ export class LayeredIterator implements DataIterator {
 
   next(): void {
     if (this.#winner === undefined) return;
+    if (this.#alone !== undefined && !this.#hasChanged()) {
+      this.#item = undefined;
+      this.#step(this.#alone);
+      if (!this.#alone.valid || this.#isOutside(this.#alone)) this.#winner = undefined;
+      return;
+    }
     this.#follow(this.#winner);
     this.#stepPast(this.#winner);
     this.#settle();
@@ -73,6 +83,7 @@ export class LayeredIterator implements DataIterator {
 
   close(): void {
     this.#item = undefined;
+    this.#alone = undefined;
     this.#winner = undefined;
     this.#cursors = [];
   }
@@ -96,7 +107,8 @@ export class LayeredIterator implements DataIterator {
         this.#cursors.push(new MemtableCursor(table, this.#sequence));
     }
     const root = this.#layers.rootOf(columnFamily);
-    if (trees !== undefined && root.unit !== 0) this.#cursors.push(trees.cursor(root));
+    this.#tree = trees === undefined || root.unit === 0 ? undefined : trees.cursor(root);
+    if (this.#tree !== undefined) this.#cursors.push(this.#tree);
   }
 
   #toStart(cursor: LayerCursor): void {
@@ -113,9 +125,9 @@ export class LayeredIterator implements DataIterator {
 
   /** Takes up what has changed; the cursors then stand at the winner's key again, or next to where it was. */
   #follow(winner: LayerCursor | undefined): void {
+    if (!this.#hasChanged()) return;
     const layers = this.#current();
     const isOutdated = layers !== this.#layers;
-    if (!isOutdated && !this.#cursors.some((cursor) => cursor.isStale)) return;
     // The winner's own copy: seeking it changes the bytes.
     const key =
       winner === undefined
@@ -162,27 +174,44 @@ export class LayeredIterator implements DataIterator {
 
   /** Makes the next key that the reader sees, from where the cursors stand, the item. */
   #settle(): void {
-    const { begin, end } = this.#range;
     this.#item = undefined;
     this.#winner = undefined;
+    this.#alone = undefined;
     for (;;) {
       const at = this.#nearest();
       if (at < 0) return;
       const cursor = this.#cursors[at];
-      const { keyBytes, keyStart, keyEnd } = cursor;
-      if (this.#isReverse) {
-        if (begin !== undefined && compareWith(begin, keyBytes, keyStart, keyEnd) > 0) return;
-      } else if (end !== undefined && compareWith(end, keyBytes, keyStart, keyEnd) <= 0) {
-        return;
-      }
+      if (this.#isOutside(cursor)) return;
       if (at > 0 && this.#leaveDeletedRange(at)) continue;
       if (cursor.isDeleted) {
         this.#stepPast(cursor);
         continue;
       }
       this.#winner = cursor;
+      if (cursor === this.#tree && this.#isTreeAlone()) this.#alone = this.#tree;
       return;
     }
+  }
+
+  #isOutside({ keyBytes, keyStart, keyEnd }: LayerCursor): boolean {
+    const { begin, end } = this.#range;
+    return this.#isReverse
+      ? begin !== undefined && compareWith(begin, keyBytes, keyStart, keyEnd) > 0
+      : end !== undefined && compareWith(end, keyBytes, keyStart, keyEnd) <= 0;
+  }
+
+  /** True when no memtable has a key or a deletion where the tree's cursor has still to come. */
+  #isTreeAlone(): boolean {
+    for (const cursor of this.#cursors) if (cursor !== this.#tree && cursor.valid) return false;
+    const { columnFamily } = this.#range;
+    return this.#layers.groups.every(({ tables }) => tables[columnFamily].deletedRanges.isEmpty);
+  }
+
+  /** True when the data or the layers are not what the cursors were sought in. */
+  #hasChanged(): boolean {
+    if (this.#current() !== this.#layers) return true;
+    for (const cursor of this.#cursors) if (cursor.isStale) return true;
+    return false;
   }
 
   /** The cursor with the next key, the newest of those that have the same; -1 when none is valid. */

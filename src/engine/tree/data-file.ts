@@ -100,6 +100,11 @@ export class DataFile implements RunReader {
   readPage(unit: number, into: Buffer, at: number): void {
     if (this.#readAt(into, at, pageBytes, unit) < pageBytes)
       throw this.#damaged(unit, 'the file ends before the page');
+    this.checkPage(unit, into, at);
+  }
+
+  /** Checks a page that was read with others. @throws `STORE_CORRUPT` | `STORE_CHANGED` */
+  checkPage(unit: number, into: Buffer, at: number): void {
     const fault = pageFault(into, at, { unit, epoch: this.epoch });
     if (fault !== undefined) throw this.#damaged(unit, fault);
   }

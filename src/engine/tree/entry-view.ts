@@ -1,5 +1,6 @@
 import { largeReferenceLength } from './large-value.js';
 import {
+  entryAt,
   pageBytes,
   pageHeaderBytes,
   prefixLengthOf,
@@ -58,6 +59,13 @@ export class EntryView {
     return this.suffixEnd + tailBytes;
   }
 }
+
+/** The unit of a branch page's child. */
+export const childAt = (bytes: Uint8Array, base: number, index: number): number => {
+  const at = base + entryAt(bytes, base, index);
+  const key = varintAt(bytes, at);
+  return u32(bytes, at + varintLength(key) + (key >>> 1) + ((key & 1) === 0 ? 0 : tailBytes));
+};
 
 /** Reads bytes that lie in runs of their own. */
 export interface RunReader {

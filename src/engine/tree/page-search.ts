@@ -1,5 +1,5 @@
 import { EntryView, type RunReader, readTail } from './entry-view.js';
-import { countOf, entryAt, pageHeaderBytes, prefixLengthOf, u32, varintAt, varintLength } from './page.js';
+import { countOf, entryAt, pageHeaderBytes, prefixLengthOf, varintAt, varintLength } from './page.js';
 
 /**
  * Finds keys in pages. The results lie in fields, so that a lookup allocates nothing. Hot: bench `engine-store`.
@@ -74,11 +74,6 @@ export class PageSearch {
       else high = middle;
     }
     return Math.max(0, low - 1);
-  }
-
-  childAt(bytes: Uint8Array, base: number, index: number): number {
-    this.entry.readBranch(bytes, base, index);
-    return u32(bytes, this.entry.valueAt);
   }
 
   /** Orders the key, from `at` on, against the suffix and tail of the entry at a place. */

@@ -1,8 +1,8 @@
 import type { BranchIndexes } from './branch-indexes.js';
-import type { EntryView, RunReader } from './entry-view.js';
+import { childAt, type EntryView, type RunReader } from './entry-view.js';
 import { headOf } from './key-head.js';
 import { LeafHeads } from './leaf-heads.js';
-import { pageHeaderBytes, prefixLengthOf } from './page.js';
+import { maxInlineKeyBytes, pageHeaderBytes, prefixLengthOf } from './page.js';
 import { headsAt, type PageCache } from './page-cache.js';
 import { PageSearch } from './page-search.js';
 import type { TreeRoot } from './superblock.js';
@@ -52,7 +52,7 @@ export class TreeDescent {
     if (!cache.useBranch(this.#frame)) {
       const { bytes, base } = cache;
       this.place = this.#search.childFor(bytes, base, this.#key, 0, this.#key.length);
-      this.unit = this.#search.childAt(bytes, base, this.place);
+      this.unit = childAt(bytes, base, this.place);
       this.#frame = cache.fetch(this.unit);
       return;
     }
@@ -77,7 +77,7 @@ export class TreeDescent {
     const order = compareToPrefix(key, this.#shared, bytes, base + pageHeaderBytes, prefixLength);
     if (order !== 0) return this.#search.lowerBound(bytes, base, key, 0, key.length);
     const heads = this.#heads;
-    heads.search(words, at, headOf(key, prefixLength, key.length));
+    heads.search(words, at, headOf(key, prefixLength, Math.min(key.length, maxInlineKeyBytes)));
     return this.#search.lowerBoundWithin(bytes, base, key, prefixLength, key.length, heads.low, heads.high);
   }
 
@@ -86,7 +86,7 @@ export class TreeDescent {
     const { count, prefixLength } = branches;
     const order = compareToPrefix(key, this.#shared, branches.bytes, branches.prefixAt, prefixLength);
     if (order !== 0) return order < 0 ? 0 : count - 1;
-    branches.search(headOf(key, prefixLength, key.length));
+    branches.search(headOf(key, prefixLength, Math.min(key.length, maxInlineKeyBytes)));
     const { from, to } = branches;
     let place = from - 1;
     if (from < to) {

@@ -1,6 +1,6 @@
 import type { Changes, KeyRange } from './changes.js';
 import type { DataFile } from './data-file.js';
-import { EntryView, wholeKey } from './entry-view.js';
+import { childAt, EntryView, wholeKey } from './entry-view.js';
 import { largeReferenceOf, readLargeReference, unitsFor } from './large-value.js';
 import { isLargeValue, LeafPatch } from './leaf-patch.js';
 import { countOf, pageBytes, u32 } from './page.js';
@@ -320,7 +320,7 @@ export class TreeMerge {
     for (let level = root.level; level > 0; level--) {
       this.#cache.fetch(unit);
       const { bytes, base } = this.#cache;
-      unit = this.#search.childAt(bytes, base, isLast ? countOf(bytes, base) - 1 : 0);
+      unit = childAt(bytes, base, isLast ? countOf(bytes, base) - 1 : 0);
     }
     this.#cache.fetch(unit);
     const { bytes, base } = this.#cache;

@@ -171,7 +171,7 @@ export class TreeStore {
   }
 
   cursor(root: TreeRoot): TreeCursor {
-    return new TreeCursor(root, this.file, this.cache);
+    return new TreeCursor(root, this.file, this.cache, this.#descent);
   }
 
   /**

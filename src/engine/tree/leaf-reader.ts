@@ -1,0 +1,77 @@
+import type { DataFile } from './data-file.js';
+import { childAt } from './entry-view.js';
+import { countOf, pageBytes } from './page.js';
+import type { PageCache } from './page-cache.js';
+
+/**
+ * Brings leaves into memory of a cursor's own, for it to hand out views. A walk reads them past the cache, so that a
+ * long one does not drive out what others use, and, the longer it lasts, the more at once where they lie side by side.
+ */
+export class LeafReader {
+  /** The leaf: in these bytes from `base` on. They are never written again. */
+  bytes: Buffer = noBytes;
+  base = 0;
+  /** How many leaves a walk may read at once by now. */
+  mostAtOnce = 1;
+  readonly #file: DataFile;
+  readonly #cache: PageCache;
+  /** What was read, and the units that it is of. */
+  #read: Buffer = noBytes;
+  #firstUnit = 0;
+  #units = 0;
+  /** Memory for leaves that are copied from the cache, and how much of it is used. */
+  #copies: Buffer = noBytes;
+  #copied = 0;
+
+  constructor(file: DataFile, cache: PageCache) {
+    this.#file = file;
+    this.#cache = cache;
+  }
+
+  /** Takes the leaf that the cache points at. */
+  copyFromCache(): void {
+    if (this.#copied === this.#copies.length) {
+      this.#copies = Buffer.allocUnsafeSlow(this.mostAtOnce * pageBytes);
+      this.#copied = 0;
+      this.#walkOn();
+    }
+    const { bytes, base } = this.#cache;
+    bytes.copy(this.#copies, this.#copied, base, base + pageBytes);
+    this.bytes = this.#copies;
+    this.base = this.#copied;
+    this.#copied += pageBytes;
+  }
+
+  /** Takes the leaf in a unit, which is the first of `adjacent` that will be wanted. @throws `STORE_CORRUPT` */
+  take(unit: number, adjacent: number): void {
+    if (unit < this.#firstUnit || unit >= this.#firstUnit + this.#units) {
+      if (this.#cache.peek(unit)) {
+        this.copyFromCache();
+        return;
+      }
+      this.#read = this.#file.readUnits(unit, adjacent * pageBytes);
+      this.#firstUnit = unit;
+      this.#units = adjacent;
+      this.#walkOn();
+    }
+    this.bytes = this.#read;
+    this.base = (unit - this.#firstUnit) * pageBytes;
+    this.#file.checkPage(unit, this.bytes, this.base);
+  }
+
+  #walkOn(): void {
+    this.mostAtOnce = Math.min(mostLeavesAtOnce, this.mostAtOnce * 2);
+  }
+}
+
+/** From the child at a place of a branch page: how many children lie in units that follow each other, at most `most`. */
+export const adjacentChildren = (bytes: Uint8Array, base: number, place: number, most: number): number => {
+  const end = Math.min(most, countOf(bytes, base) - place);
+  const unit = childAt(bytes, base, place);
+  let count = 1;
+  while (count < end && childAt(bytes, base, place + count) === unit + count) count++;
+  return count;
+};
+
+const mostLeavesAtOnce = 16;
+const noBytes = Buffer.alloc(0);
