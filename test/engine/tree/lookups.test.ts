@@ -93,5 +93,5 @@ for (const [kind, makeKey] of Object.entries(kinds))
         for (let time = 0; time < 3; time++) expectLookups(store, model);
       }
       store.audit();
-      store.close();
+      await store.close();
     });
