@@ -2,11 +2,14 @@
  * Byte strings off the JavaScript heap: slots of rounded sizes in large chunks, with a free list a size class, so
  * that overwriting values for ever takes no more memory than the live ones do.
  *
- * A slot's address counts 8-byte steps through the chunks, which fits 32 bits up to 32 GiB. A string that is larger
+ * A slot's address counts 8-byte steps through the chunks, which fits 31 bits up to 16 GiB. A string that is larger
  * than the largest class has a chunk of its own, over as many address ranges as it needs.
  */
 export class Arena {
   readonly #chunks: (Buffer | undefined)[] = [];
+  /** The same memory. */
+  readonly #words: (Int32Array | undefined)[] = [];
+  readonly #doubles: (Float64Array | undefined)[] = [];
   readonly #freeSlots: number[][] = slotBytes.map(() => []);
   /** Address ranges of released own chunks, by how many ranges they span. */
   readonly #freeRanges = new Map<number, number[]>();
@@ -34,7 +37,7 @@ export class Arena {
     const reused = this.#freeSlots[sizeClass].pop();
     if (reused !== undefined) return reused;
     if (this.#openOffset + size > chunkBytes) this.#openNextChunk();
-    const address = (this.#openChunk * chunkBytes + this.#openOffset) / addressStep;
+    const address = addressOf(this.#openChunk, this.#openOffset);
     this.#openOffset += size;
     return address;
   }
@@ -47,9 +50,9 @@ export class Arena {
       this.#freeSlots[sizeClass].push(address);
       return;
     }
-    const index = (address * addressStep) / chunkBytes;
+    const index = address >>> chunkBits;
     const size = this.#chunks[index]?.length ?? 0;
-    this.#chunks[index] = undefined;
+    this.#setChunk(index, undefined);
     this.#usedBytes -= size;
     this.#reservedBytes -= size;
     const span = Math.ceil(length / chunkBytes);
@@ -82,11 +85,23 @@ export class Arena {
   }
 
   chunkOf(address: number): Buffer {
-    return this.#chunks[Math.floor((address * addressStep) / chunkBytes)] as Buffer;
+    return this.#chunks[address >>> chunkBits] as Buffer;
+  }
+
+  /** The chunk of an address as words of 4 bytes. */
+  wordsOf(address: number): Int32Array {
+    return this.#words[address >>> chunkBits] as Int32Array;
+  }
+
+  /** The chunk of an address as doubles. */
+  doublesOf(address: number): Float64Array {
+    return this.#doubles[address >>> chunkBits] as Float64Array;
   }
 
   clear(): void {
     this.#chunks.length = 0;
+    this.#words.length = 0;
+    this.#doubles.length = 0;
     for (const slots of this.#freeSlots) slots.length = 0;
     this.#freeRanges.clear();
     this.#openChunk = -1;
@@ -100,37 +115,43 @@ export class Arena {
     for (let rest = chunkBytes - this.#openOffset; this.#openChunk >= 0 && rest >= slotBytes[0]; ) {
       let sizeClass = slotBytes.length - 1;
       while (slotBytes[sizeClass] > rest) sizeClass--;
-      this.#freeSlots[sizeClass].push((this.#openChunk * chunkBytes + chunkBytes - rest) / addressStep);
+      this.#freeSlots[sizeClass].push(addressOf(this.#openChunk, chunkBytes - rest));
       rest -= slotBytes[sizeClass];
     }
     this.#openChunk = this.#chunks.length;
-    this.#chunks.push(Buffer.allocUnsafeSlow(chunkBytes));
+    this.#setChunk(this.#openChunk, Buffer.allocUnsafeSlow(chunkBytes));
     this.#reservedBytes += chunkBytes;
     this.#openOffset = 0;
   }
 
   #allocateOwnChunk(length: number): number {
     const span = Math.ceil(length / chunkBytes);
-    const chunk = Buffer.allocUnsafeSlow(length);
-    this.#usedBytes += length;
-    this.#reservedBytes += length;
-    const reused = this.#freeRanges.get(span)?.pop();
-    if (reused !== undefined) {
-      this.#chunks[reused] = chunk;
-      return (reused * chunkBytes) / addressStep;
-    }
-    const index = this.#chunks.length;
-    this.#chunks.push(chunk);
-    for (let i = 1; i < span; i++) this.#chunks.push(undefined);
-    return (index * chunkBytes) / addressStep;
+    const chunk = Buffer.allocUnsafeSlow(Math.ceil(length / addressStep) * addressStep);
+    this.#usedBytes += chunk.length;
+    this.#reservedBytes += chunk.length;
+    const index = this.#freeRanges.get(span)?.pop() ?? this.#chunks.length;
+    this.#setChunk(index, chunk);
+    for (let i = this.#chunks.length; i < index + span; i++) this.#setChunk(i, undefined);
+    return addressOf(index, 0);
+  }
+
+  #setChunk(index: number, chunk: Buffer | undefined): void {
+    this.#chunks[index] = chunk;
+    this.#words[index] = chunk && new Int32Array(chunk.buffer);
+    this.#doubles[index] = chunk && new Float64Array(chunk.buffer);
   }
 }
 
 /** Offset of an address within its chunk. */
-export const offsetOf = (address: number): number => (address * addressStep) % chunkBytes;
+export const offsetOf = (address: number): number => (address & chunkMask) << 3;
 
-const addressStep = 8;
-const chunkBytes = 1 << 20;
+const addressOf = (chunk: number, offset: number): number => (chunk << chunkBits) + (offset >>> 3);
+
+export const addressStep = 8;
+/** Steps in a chunk, as a power of two. */
+const chunkBits = 17;
+const chunkMask = (1 << chunkBits) - 1;
+const chunkBytes = addressStep << chunkBits;
 const largestSlotBytes = 64 * 1024;
 /** Up to this length a loop is quicker than a view and a copy of it. */
 const longestLooped = 48;

@@ -3,7 +3,7 @@ import { Arena, offsetOf } from './arena.js';
 import { DeletedRanges } from './deleted-ranges.js';
 import { NodeOrder } from './node-order.js';
 import { hashKey, NodeSlots } from './node-slots.js';
-import { NodeTable, noAddress, recordBytes } from './node-table.js';
+import { NodeTable, noAddress } from './node-table.js';
 import { OrderedPlace } from './ordered-index.js';
 
 /** An older value of a key that an open snapshot may still read. */
@@ -78,14 +78,12 @@ export class Memtable {
 
   /** Bytes that keys, values and their places take. */
   get usedBytes(): number {
-    return this.#arena.usedBytes + this.#slots.count * (recordBytes + indexBytesPerNode);
+    return this.#arena.usedBytes + this.#slots.count * indexBytesPerNode;
   }
 
   /** Memory in bytes: what is reserved, not only what is used. */
   get byteLength(): number {
-    return (
-      this.#arena.reservedBytes + this.#order.byteLength + this.#slots.byteLength + this.#nodes.byteLength
-    );
+    return this.#arena.reservedBytes + this.#order.byteLength + this.#slots.byteLength;
   }
 
   put(
@@ -333,7 +331,6 @@ export class Memtable {
   #clear(): void {
     this.#arena.clear();
     this.#order.clear();
-    this.#nodes.clear();
     this.#slots.clear();
     this.#deletedCount = 0;
     this.#history.clear();
