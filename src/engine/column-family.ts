@@ -1,3 +1,5 @@
+import { TailraceError } from '../errors/index.js';
+
 /** The column families of a store, by id, as Kvrocks numbers and names them. */
 export const ColumnFamily = {
   Default: 0,
@@ -18,3 +20,9 @@ export const columnFamilyNames: readonly string[] = [
   'stream',
   'search',
 ];
+
+export const unknownFamily = (id: number): TailraceError =>
+  new TailraceError('COLUMN_FAMILY_UNKNOWN', `column family ${id} does not exist`, {
+    context: { columnFamily: id },
+    remedy: `The store has the column families 0 to ${columnFamilyNames.length - 1}.`,
+  });

@@ -1,22 +1,10 @@
 import { join, resolve } from 'node:path';
 import { TailraceError } from '../errors/index.js';
-import {
-  describeHolder,
-  type Files,
-  type LockHolder,
-  makeDirectory,
-  nodeFiles,
-  ProcessLock,
-} from '../files/index.js';
-import { RecordKind, setBatchSequence, WriteBatchReader } from '../write-batch/index.js';
-import {
-  CheckpointCatalog,
-  CheckpointPolicy,
-  type CheckpointPolicyOptions,
-  Checkpoints,
-  statesOf,
-} from './checkpoints/index.js';
-import { columnFamilyNames } from './column-family.js';
+import { describeHolder, type LockHolder, makeDirectory, nodeFiles, ProcessLock } from '../files/index.js';
+import { setBatchSequence } from '../write-batch/index.js';
+import { CheckedBatch } from './checked-batch.js';
+import { CheckpointCatalog, CheckpointPolicy, Checkpoints, statesOf } from './checkpoints/index.js';
+import { columnFamilyNames, unknownFamily } from './column-family.js';
 import type {
   Commit,
   DataIterator,
@@ -26,84 +14,21 @@ import type {
   SyncMode,
   WalIterator,
 } from './engine-api.js';
-import { openBesideWriter } from './open-beside-writer.js';
 import {
-  ConsumerSlots,
-  defaultRetention,
-  LogRetention,
-  type RetentionOptions,
-  type RetentionState,
-} from './retention/index.js';
+  defaultMaxBatchBytes,
+  defaultMemtableBytes,
+  defaultPageCacheBytes,
+  defaultThreadFromBytes,
+  type EngineOptions,
+} from './engine-options.js';
+import { type EngineStats, statsOf } from './engine-stats.js';
+import { openBesideWriter } from './open-beside-writer.js';
+import { openLog } from './open-log.js';
+import { ConsumerSlots, defaultRetention, LogRetention, type RetentionState } from './retention/index.js';
 import { SequenceTimes } from './sequence-times.js';
 import { StoreData } from './store-data.js';
 import { openIdentity, requireOwnDirectory, type StoreIdentity } from './store-identity.js';
-import { LiveWalIterator, type Recovery, Wal } from './wal/index.js';
-
-export interface EngineOptions {
-  /** When a write counts as done; default `always`. */
-  readonly sync?: SyncMode;
-  /** Time between syncs in mode `interval`, in ms; default 1000. */
-  readonly syncIntervalMs?: number;
-  /** Size at which a log segment is finished, in bytes; default 64 MiB. */
-  readonly segmentBytes?: number;
-  /**
-   * Opens a store for reading beside its writer: takes no lock, changes nothing, sees what was on disk at open. A read
-   * throws `STORE_CHANGED` when the writer has meanwhile used a page again that it needs.
-   */
-  readonly isReadOnly?: boolean;
-  /** Largest batch that `commit` takes, in bytes; default 512 MiB. */
-  readonly maxBatchBytes?: number;
-  /** Size of the memtables at which they are flushed to the data file, in bytes; default 64 MiB. Twice that is used at most times. */
-  readonly memtableBytes?: number;
-  /** Memory for pages of the data file, in bytes, used as needed; default 128 MiB. */
-  readonly pageCacheBytes?: number;
-  /** Size that the data file may not exceed, in bytes; default: what it can have, 16 TiB. A store whose data no longer fits fails. */
-  readonly maxDataBytes?: number;
-  /** Size of memtables from which on they are flushed in a thread of its own, in bytes; default 4 MiB, `Infinity` = never. */
-  readonly threadFromBytes?: number;
-  /** For how long the log is kept. */
-  readonly retention?: Partial<RetentionOptions>;
-  /** Makes checkpoints by itself; absent = none. */
-  readonly checkpointPolicy?: CheckpointPolicyOptions;
-  /** The clock, for the lifetimes of checkpoints; default `Date.now`. */
-  readonly nowMs?: () => number;
-  /** How files are written; tests make it fail. */
-  readonly files?: Files;
-}
-
-/** Sizes and numbers of an open store. */
-export interface EngineStats {
-  readonly sequence: number;
-  readonly durableSequence: number;
-  readonly firstLogSequence: number;
-  readonly logSegments: number;
-  readonly logBytes: number;
-  readonly pendingBytes: number;
-  readonly snapshots: number;
-  /** Last sequence number in the data file: the log behind it is replayed at open. */
-  readonly flushedSequence: number;
-  /** Size of the data file; how much of it is used by the newest state, and by older ones that are held. */
-  readonly dataBytes: number;
-  readonly liveBytes: number;
-  readonly retainedBytes: number;
-  /** Keys by column family name, garbage that reading rules hide included. */
-  readonly keys: Readonly<Record<string, number>>;
-  /** Memory outside the JavaScript heap, by owner. */
-  readonly memoryBytes: {
-    readonly memtable: number;
-    readonly logBuffer: number;
-    readonly pageCache: number;
-    readonly space: number;
-  };
-}
-
-export const defaultSegmentBytes = 64 * 1024 * 1024;
-export const defaultSyncIntervalMs = 1_000;
-export const defaultMemtableBytes = 64 * 1024 * 1024;
-export const defaultPageCacheBytes = 128 * 1024 * 1024;
-/** A thread costs some 10 MiB of memory: a small store can do without. */
-const defaultThreadFromBytes = 4 * 1024 * 1024;
-export const defaultMaxBatchBytes = 512 * 1024 * 1024;
+import { LiveWalIterator, type Recovery, type Wal } from './wal/index.js';
 
 /**
  * The embedded store: a write-ahead log in RocksDB's format, the newest data in memory, all older data in trees in a
@@ -123,7 +48,7 @@ export class Engine implements Store, AsyncDisposable {
   readonly #lock: ProcessLock | undefined;
   readonly #isReadOnly: boolean;
   readonly #maxBatchBytes: number;
-  readonly #reader = new WriteBatchReader();
+  readonly #batch = new CheckedBatch();
   readonly #data: StoreData;
   /** The named, durable views of this store. */
   readonly checkpoints: Checkpoints;
@@ -282,12 +207,13 @@ export class Engine implements Store, AsyncDisposable {
     const bytes = Buffer.isBuffer(batch)
       ? batch
       : Buffer.from(batch.buffer, batch.byteOffset, batch.byteLength);
-    const count = requireApplicable(this.#reader, bytes);
+    const checked = this.#batch;
+    checked.read(bytes);
     const first = this.#sequence + 1;
     setBatchSequence(bytes, first);
     this.#wal.append(bytes);
-    this.#sequence += count;
-    this.#data.apply(this.#reader, bytes);
+    this.#sequence += checked.count;
+    this.#data.apply(checked, first);
     this.#data.freezeIfFull(this.#sequence);
     this.#times.note(this.#sequence);
     return { first, last: this.#sequence };
@@ -388,29 +314,7 @@ export class Engine implements Store, AsyncDisposable {
   }
 
   stats(): EngineStats {
-    const { segments } = this.#wal;
-    const space = this.#data.trees?.space;
-    const unitBytes = space?.unitBytes ?? 0;
-    return {
-      sequence: this.#sequence,
-      durableSequence: this.#wal.durableSequence,
-      firstLogSequence: this.#wal.firstSequence,
-      logSegments: segments.length,
-      logBytes: segments.reduce((total, segment) => total + segment.durableBytes, 0),
-      pendingBytes: this.#wal.pendingBytes,
-      snapshots: this.#data.openSnapshots,
-      flushedSequence: this.#data.flushedSequence,
-      dataBytes: (space?.units ?? 0) * unitBytes,
-      liveBytes: (space?.liveUnits ?? 0) * unitBytes,
-      retainedBytes: (space?.retainedUnits ?? 0) * unitBytes,
-      keys: Object.fromEntries(columnFamilyNames.map((name, id) => [name, this.#data.entriesOf(id)])),
-      memoryBytes: {
-        memtable: this.#data.memtableBytes,
-        logBuffer: this.#wal.pendingBytes,
-        pageCache: this.#data.trees?.cache.byteLength ?? 0,
-        space: space?.byteLength ?? 0,
-      },
-    };
+    return statsOf(this.#wal, this.#data, this.#sequence);
   }
 
   /** Makes everything durable and releases the directory. Idempotent; waits for what is in flight. */
@@ -454,90 +358,10 @@ export class Engine implements Store, AsyncDisposable {
   }
 }
 
-/** Checks every record before anything is written; returns how many sequence numbers the batch takes. */
-const requireApplicable = (reader: WriteBatchReader, batch: Buffer): number => {
-  reader.reset(batch, 0, batch.length);
-  while (reader.next()) {
-    if (reader.columnFamily >= columnFamilyNames.length) throw unknownFamily(reader.columnFamily);
-    if (reader.kind > RecordKind.DeleteRange && reader.kind !== RecordKind.LogData)
-      throw inapplicable(reader);
-  }
-  return reader.count;
-};
-
-/** Opens the log and replays what the data file does not hold. */
-const openLog = async (
-  directory: string,
-  data: StoreData,
-  checkpoints: Checkpoints,
-  files: Files,
-  options: EngineOptions,
-): Promise<Wal> => {
-  const flushed = data.flushedSequence;
-  const reader = new WriteBatchReader();
-  let expected = flushed + 1;
-  const wal = await Wal.open(
-    directory,
-    {
-      sync: options.sync ?? 'always',
-      syncIntervalMs: options.syncIntervalMs ?? defaultSyncIntervalMs,
-      segmentBytes: options.segmentBytes ?? defaultSegmentBytes,
-      isReadOnly: options.isReadOnly ?? false,
-      files,
-      replayAfter: flushed,
-    },
-    (bytes, sequence) => {
-      if (expected !== sequence) throw beginsLater(directory, expected, sequence);
-      expected = sequence + requireApplicable(reader, bytes);
-      data.apply(reader, bytes);
-      checkpoints.onReplayed(expected - 1);
-      data.freezeIfFull(expected - 1);
-    },
-  );
-  if (wal.nextSequence <= flushed) {
-    await wal.close();
-    throw endsBefore(directory, flushed, wal.nextSequence - 1);
-  }
-  return wal;
-};
-
-const beginsLater = (directory: string, expected: number, found: number): TailraceError =>
-  new TailraceError(
-    'WAL_GAP',
-    `the log in ${directory} goes on at sequence number ${found}, the data ends before ${expected}`,
-    {
-      context: { file: directory, expected, found },
-      remedy: 'Log files, or the data file, are missing: restore them from a backup.',
-    },
-  );
-
-const endsBefore = (directory: string, expected: number, found: number): TailraceError =>
-  new TailraceError(
-    'WAL_GAP',
-    `the log in ${directory} ends at sequence number ${found}, but the data file holds ${expected}`,
-    {
-      context: { file: directory, expected, found },
-      remedy: 'The newest log files are missing: restore them from a backup.',
-    },
-  );
-
 const locked = (directory: string, holder: LockHolder | undefined): TailraceError =>
   new TailraceError('STORE_LOCKED', `${directory} is in use by ${describeHolder(holder)}`, {
     context: { directory, ...(holder === undefined ? {} : { pid: holder.pid, host: holder.host }) },
     remedy: 'Stop that process, or use its server instead of the directory.',
-  });
-
-const unknownFamily = (id: number): TailraceError =>
-  new TailraceError('COLUMN_FAMILY_UNKNOWN', `column family ${id} does not exist`, {
-    context: { columnFamily: id },
-    remedy: `The store has the column families 0 to ${columnFamilyNames.length - 1}.`,
-  });
-
-const inapplicable = (reader: WriteBatchReader): TailraceError =>
-  new TailraceError('BATCH_RECORD_UNKNOWN', 'the batch has a record that a store of this kind cannot apply', {
-    context: { kind: reader.kind, columnFamily: reader.columnFamily },
-    remedy:
-      'Merge operands, blob references, wide columns, timed puts and two-phase markers are not supported.',
   });
 
 const tooLarge = (actual: number, limit: number): TailraceError =>

@@ -11,7 +11,7 @@ export {
   type Restored,
 } from './checkpoints/index.js';
 export { ColumnFamily, columnFamilyNames } from './column-family.js';
-export { Engine, type EngineOptions, type EngineStats } from './engine.js';
+export { Engine } from './engine.js';
 export {
   type Commit,
   type DataItem,
@@ -27,6 +27,8 @@ export {
   type WalBatch,
   type WalIterator,
 } from './engine-api.js';
+export type { EngineOptions } from './engine-options.js';
+export type { EngineStats } from './engine-stats.js';
 export {
   type HeapDump,
   HeapProfiler,

@@ -1,7 +1,7 @@
 import { compareBytes } from '../bytes/index.js';
 import { TailraceError } from '../errors/index.js';
 import type { Files } from '../files/index.js';
-import { RecordKind, type WriteBatchReader } from '../write-batch/index.js';
+import type { CheckedBatch } from './checked-batch.js';
 import { columnFamilyNames } from './column-family.js';
 import type { DataIterator, DataRange, Snapshot } from './engine-api.js';
 import { LayeredIterator } from './layered-iterator.js';
@@ -123,30 +123,10 @@ export class StoreData {
     });
   }
 
-  /** Applies a batch whose records are known to be applicable. */
-  apply(reader: WriteBatchReader, batch: Buffer): void {
-    const { tables } = this.#layers.groups[0];
-    reader.reset(batch, 0, batch.length);
-    const { sequence } = reader;
-    while (reader.next()) {
-      const table = tables[reader.columnFamily];
-      const at = sequence + reader.index;
-      switch (reader.kind) {
-        case RecordKind.Put:
-          table.put(batch, reader.keyStart, reader.keyEnd, reader.valueStart, reader.valueEnd, at);
-          break;
-        case RecordKind.Delete:
-        case RecordKind.SingleDelete:
-          table.delete(batch, reader.keyStart, reader.keyEnd, at);
-          break;
-        case RecordKind.DeleteRange:
-          table.deleteRange(reader.key(), reader.value(), at);
-          break;
-        default:
-          break; // LogData changes nothing; no other kind is applicable
-      }
-    }
-    this.#appliedBytes += batch.length;
+  /** Applies a batch whose first record has this sequence number. */
+  apply(batch: CheckedBatch, sequence: number): void {
+    batch.applyTo(this.#layers.groups[0].tables, sequence);
+    this.#appliedBytes += batch.bytes.length;
   }
 
   /** Freezes the memtables when they have reached their limit; `sequence` is the last one applied. */
