@@ -20,6 +20,7 @@ export interface ServeFlags {
   readonly walKeep: number;
   readonly walMax: number;
   readonly expire: 'lazy' | 'active';
+  readonly compactEvery: number;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly tlsCa?: string;
@@ -77,6 +78,12 @@ export const addServeCommand = (program: Command): void => {
       )
         .choices(['lazy', 'active'])
         .default('lazy'),
+    )
+    .option(
+      '--compact-every <seconds>',
+      'drop what deleted and expired collections left behind so often; 0 = only by the command COMPACT',
+      wholeNumber,
+      86_400,
     )
     .option('--tls-cert <file>', 'serve by TLS with this certificate (PEM)')
     .option('--tls-key <file>', 'private key of the certificate (PEM)')

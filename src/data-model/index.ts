@@ -43,7 +43,7 @@ export { appendStringPut } from './encoding/string-put.js';
 export { EventEncoder, type EventSource } from './event/event-encoder.js';
 export { type ParsedEvent, parseEvent } from './event/event-parser.js';
 export { eachExpiry, expiryOf, isPast } from './expiry-of.js';
-export { type GarbageEntry, garbageEntries } from './garbage.js';
+export { type GarbageRange, garbageOfExpiry, garbageOfSubKeys } from './garbage.js';
 export {
   appendRecordsAfter,
   appendRecordsOf,

@@ -290,6 +290,16 @@ export class Engine implements Store, AsyncDisposable {
     };
   }
 
+  /**
+   * Drops the keys from `begin` up to, not including, `end`, which no reader may miss, without a record in the log:
+   * nobody who follows it learns of this. Durable with the next flush; after a crash before it they are there again.
+   */
+  discard(columnFamily: number, begin: Uint8Array, end: Uint8Array): void {
+    this.#requireWritable();
+    this.#requireFamily(columnFamily);
+    this.#data.discard(columnFamily, begin, end, this.#sequence);
+  }
+
   /** Writes what is in memory to the data file, so that the next open has nothing to replay. */
   async flush(): Promise<void> {
     this.#requireWritable();

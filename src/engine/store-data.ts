@@ -129,6 +129,11 @@ export class StoreData {
     this.#appliedBytes += batch.bytes.length;
   }
 
+  /** Deletes a range without a batch; `sequence` is the last one applied. */
+  discard(columnFamily: number, begin: Uint8Array, end: Uint8Array, sequence: number): void {
+    this.#layers.groups[0].tables[columnFamily].deleteRange(begin, end, sequence);
+  }
+
   /** Freezes the memtables when they have reached their limit; `sequence` is the last one applied. */
   freezeIfFull(sequence: number): void {
     const { memtableBytes, isReadOnly } = this.#options;

@@ -2,6 +2,7 @@ import { type DataCommand, dataCommands } from '../data-model/index.js';
 import { checkpointCommands } from './commands/checkpoint-commands.js';
 import { clientCommands } from './commands/client-commands.js';
 import { commandCommands } from './commands/command-commands.js';
+import { compactCommands } from './commands/compact-command.js';
 import { compatibilityCommands } from './commands/compatibility-commands.js';
 import { configCommands } from './commands/config-commands.js';
 import { connectionCommands } from './commands/connection-commands.js';
@@ -97,6 +98,7 @@ const serverCommands: readonly (readonly ServerCommand[])[] = [
   recordCommands,
   logCommands,
   memoryCommands,
+  compactCommands,
   checkpointCommands,
   slotCommands,
   namespaceCommands,

@@ -35,6 +35,8 @@ export interface ServerOptions {
   readonly tls: TlsFiles | undefined;
   /** `lazy`: an expired key is no longer seen, as in Kvrocks; `active`: it is also deleted in the log. */
   readonly expire: 'lazy' | 'active';
+  /** Drops what nobody can see any more so often, beside the commands; 0 = only by COMPACT. */
+  readonly compactEverySeconds: number;
   /** Replies wait until what they tell is durable; writes always do. */
   readonly areReadsDurable: boolean;
   /** KPROFILE MEMORY DUMP writes into this directory or below it; empty = `profiles` in the store's directory. */
@@ -63,6 +65,7 @@ export const defaultServerOptions: ServerOptions = {
   namespacesFile: undefined,
   tls: undefined,
   expire: 'lazy',
+  compactEverySeconds: 24 * 60 * 60,
   areReadsDurable: true,
   dumpDirectory: '',
   restoreDirectory: '',

@@ -8,6 +8,7 @@ import { ClientPause } from './clients/client-pause.js';
 import { Monitor } from './clients/monitor.js';
 import { SlowLog } from './clients/slow-log.js';
 import { CommandTable } from './command-table.js';
+import { Compaction } from './compaction.js';
 import type { Connection } from './connection.js';
 import { ActiveExpiry } from './expiry/active-expiry.js';
 import { KeyWatch } from './key-watch.js';
@@ -31,6 +32,8 @@ export class ServerState {
   readonly slowLog = new SlowLog();
   /** Set when expired keys are deleted in the log. */
   readonly expiry: ActiveExpiry | undefined;
+  /** Undefined for a store that is no engine. */
+  readonly compaction: Compaction | undefined;
   readonly startedAtMs = Date.now();
   /** Tells this server from any other, and from itself before a restart. */
   readonly runId = randomBytes(20).toString('hex');
@@ -46,6 +49,8 @@ export class ServerState {
     closedForOutput: 0,
     closedIdle: 0,
   };
+  /** Whether batches came that another store had made. */
+  hasTakenBatches = false;
   nextClientId = 1;
 
   constructor(store: Store, services: CommandServices, options: ServerOptions) {
@@ -55,6 +60,17 @@ export class ServerState {
     const root = options.dumpDirectory || (store instanceof Engine ? join(store.directory, 'profiles') : '.');
     this.heapProfiler = new HeapProfiler({ root });
     this.expiry = options.expire === 'active' ? new ActiveExpiry(this) : undefined;
+    this.compaction =
+      store instanceof Engine
+        ? new Compaction(store, {
+            everyMs: options.compactEverySeconds * 1000,
+            // What active expiry has not come to yet must still find its way into the log. And a key that has expired here
+            // may be given more time by a batch that another store made long ago.
+            dropsExpired: () => this.options.expire === 'lazy' && !this.hasTakenBatches,
+            nowMs: () => services.nowMs(),
+            onDefect: (error) => options.onDefect(error, 'compaction'),
+          })
+        : undefined;
     this.namespaces = new Namespaces(options.namespacesFile);
   }
 

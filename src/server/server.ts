@@ -81,7 +81,8 @@ export class Server implements AsyncDisposable {
       clearInterval(this.#idleTimer);
       this.#state.pause.end();
       this.#state.expiry?.[Symbol.dispose]();
-      this.#tcp.close(() => resolve());
+      const compaction = this.#state.compaction?.stop();
+      this.#tcp.close(() => resolve(compaction));
       for (const connection of this.#state.connections) connection.end();
       this.#state.heapProfiler.disable();
     });

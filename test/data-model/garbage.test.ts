@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { CommandContext, commandServices } from '../../src/data-model/commands/command-context.js';
 import { dataCommands } from '../../src/data-model/commands/command-table.js';
 import { readInternalKey } from '../../src/data-model/encoding/keys.js';
-import { garbageEntries } from '../../src/data-model/garbage.js';
+import { garbageOfExpiry, garbageOfSubKeys } from '../../src/data-model/garbage.js';
+import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { MemoryStore } from '../support/memory-store.js';
 
 const nowMs = 1_700_000_000_000;
@@ -19,10 +20,13 @@ const storeAfter = (...commands: readonly string[]): MemoryStore => {
   return store;
 };
 
+/** Column family and user key of each incarnation, with its elements. */
 const garbageOf = (store: MemoryStore, atMs = nowMs): string[] =>
-  [...garbageEntries(store, atMs)].map(({ columnFamily, key }) => {
-    const parts = readInternalKey(key);
-    return `${columnFamily} ${parts?.userKey} ${parts?.subKey.subarray(-1)}`;
+  [...garbageOfSubKeys(store, () => atMs)].flat().map(({ columnFamily, begin, end }) => {
+    const elements = [...store.iterate({ columnFamily, begin, end })].map(({ key }) =>
+      readInternalKey(key)?.subKey.subarray(-1).toString('latin1'),
+    );
+    return `${columnFamily} ${readInternalKey(begin)?.userKey} ${elements.join(' ')}`;
   });
 
 describe('garbage', () => {
@@ -40,12 +44,29 @@ describe('garbage', () => {
   });
 
   it('is what an overwriting string leaves behind', () => {
-    expect(garbageOf(storeAfter('SADD s a b', 'SET s text'))).toEqual(['0 s a', '0 s b']);
+    expect(garbageOf(storeAfter('SADD s a b', 'SET s text'))).toEqual(['0 s a b']);
   });
 
   it('is what belongs to an expired key, once it has expired', () => {
     const store = storeAfter('HSET h a 1', 'EXPIRE h 10');
     expect(garbageOf(store, nowMs + 10_000)).toEqual([]);
     expect(garbageOf(store, nowMs + 10_001)).toEqual(['0 h a']);
+  });
+
+  it('spares what belongs to a key that it cannot read', () => {
+    const store = storeAfter('SADD s a');
+    const batch = new WriteBatchBuilder();
+    for (const { key } of [...store.iterate({ columnFamily: 1 })]) batch.put(1, key, Buffer.of(0xff, 1));
+    store.commit(batch.finish());
+    expect(garbageOf(store)).toEqual([]);
+  });
+
+  it('is the metadata of keys that have expired', () => {
+    const store = storeAfter('SET s v', 'SET t v', 'EXPIRE t 10', 'HSET h a 1', 'EXPIRE h 20');
+    const expiredAt = (atMs: number): string[] =>
+      [...garbageOfExpiry(store, () => atMs)].flat().map(({ begin }) => begin.subarray(-1).toString());
+    expect(expiredAt(nowMs + 10_000)).toEqual([]);
+    expect(expiredAt(nowMs + 10_001)).toEqual(['t']);
+    expect(expiredAt(nowMs + 20_001)).toEqual(['h', 't']);
   });
 });

@@ -46,6 +46,7 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
     maxClients: flags.maxclients,
     idleTimeoutSeconds: flags.timeout,
     expire: flags.expire,
+    compactEverySeconds: flags.compactEvery,
     namespacesFile: join(engine.directory, 'NAMESPACES'),
     tls: readTls(flags),
     onShutdown: () => asked.abort(),

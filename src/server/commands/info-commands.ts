@@ -120,6 +120,9 @@ const sections: Readonly<Record<string, (state: ServerState) => Lines>> = {
     const stats = state.store instanceof Engine ? state.store.stats() : undefined;
     return [
       ['loading', 0],
+      ['compaction_in_progress', state.compaction?.isRunning === true ? 1 : 0],
+      ['last_compaction_dropped', state.compaction?.last?.dropped ?? 0],
+      ['last_compaction_seconds', Math.round((state.compaction?.last?.tookMs ?? 0) / 1000)],
       ['log_segments', stats?.logSegments ?? 0],
       ['log_bytes', stats?.logBytes ?? 0],
       ['log_first_sequence', stats?.firstLogSequence ?? 0],

@@ -106,6 +106,7 @@ const applyBatch: ServerCommand = {
         connection.reply.integer(0);
         return;
       }
+      connection.state.hasTakenBatches = true;
       connection.commit(bytes);
       connection.reply.integer(1);
     } catch (error) {
