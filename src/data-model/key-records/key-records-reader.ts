@@ -20,6 +20,8 @@ export class KeyRecordsReader {
   valueStart = 0;
   valueEnd = 0;
   readonly #cursor: { bytes: Buffer; offset: number; end: number };
+  /** Of the string that was read last. */
+  #stringStart = 0;
 
   constructor(bytes: Buffer, start = 0, end = bytes.length) {
     this.bytes = bytes;
@@ -56,8 +58,6 @@ export class KeyRecordsReader {
     this.valueStart = this.#stringStart;
     return true;
   }
-
-  #stringStart = 0;
 
   /** Where the string at the cursor ends, which goes behind it. */
   #string(limit: number): number {

@@ -11,7 +11,7 @@ import { maxVarint32Bytes, writeU32, writeVarint32 } from '../../bytes/index.js'
  *
  * What all internal keys of a key begin with (namespace, key, version) is told by its metadata, and not repeated. Elements
  * are of column family 5 where the key is a stream, else of 0, in order; the index of a sorted set by score, which repeats its
- * members, is left out. Hot: benches `migrate` and `run-memory`.
+ * members, is left out. Hot: bench `migrate`.
  */
 export class KeyRecordsWriter {
   #bytes: Buffer;
