@@ -42,6 +42,7 @@ describe('what is known of hot keys', () => {
     const database = new Database(store);
     const endings = [
       ['DEL', 'list'],
+      ['DEL', 'list', 'list'],
       ['SET', 'list', 'text'],
       ['FLUSHDB'],
       ['FLUSHALL'],

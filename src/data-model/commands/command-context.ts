@@ -139,6 +139,8 @@ export class CommandContext {
     const metadata = value === undefined ? undefined : readMetadata(value);
     if (metadata === undefined || this.#knownKeys === undefined || isSingleValueType(metadata.type))
       return metadata;
+    // The command may be changing this very key, as the second of DEL key key finds it.
+    if (this.batch.count > 0) return metadata;
     const { sequence } = this.reader;
     return this.#knownKeys.learn(sequence, this.namespace, this.prefix, userKey, metadata) ?? metadata;
   }
