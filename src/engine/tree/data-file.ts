@@ -34,15 +34,16 @@ export class DataFile implements RunReader {
   bytesWritten = 0;
   readonly #files: Files;
   readonly #fd: number;
-  readonly #isReadOnly: boolean;
+  /** When the file had been written last, before anything of it was read; undefined = its writer is this process. */
+  readonly #unchangedSinceMs: number | undefined;
   #isOpen = true;
 
-  private constructor(path: string, files: Files, fd: number, epoch: number, isReadOnly: boolean) {
+  private constructor(path: string, files: Files, fd: number, epoch: number, unchangedSinceMs?: number) {
     this.path = path;
     this.#files = files;
     this.#fd = fd;
     this.epoch = epoch;
-    this.#isReadOnly = isReadOnly;
+    this.#unchangedSinceMs = unchangedSinceMs;
   }
 
   /** Where the data file of a store's directory is. */
@@ -71,6 +72,7 @@ export class DataFile implements RunReader {
       throw inaccessible(path, cause);
     }
     try {
+      const { mtimeMs } = fstatSync(fd);
       const superblock = superblockOf(fd, path);
       const { size } = fstatSync(fd);
       if (size < superblock.units * pageBytes)
@@ -78,7 +80,8 @@ export class DataFile implements RunReader {
           path,
           `the file has ${size} bytes, its superblock says ${superblock.units * pageBytes}: it was cut or copied in part`,
         );
-      return { file: new DataFile(path, files, fd, superblock.epoch, isReadOnly), superblock };
+      const file = new DataFile(path, files, fd, superblock.epoch, isReadOnly ? mtimeMs : undefined);
+      return { file, superblock };
     } catch (error) {
       closeSync(fd);
       throw error;
@@ -87,7 +90,7 @@ export class DataFile implements RunReader {
 
   /** The same file in another thread, which must not close it, nor use it when it is closed. */
   static attach({ path, fd, epoch }: DataFileHandle): DataFile {
-    return new DataFile(path, nodeFiles, fd, epoch, false);
+    return new DataFile(path, nodeFiles, fd, epoch);
   }
 
   /** Of a file that another thread may attach to; undefined when it is not written as files are. */
@@ -159,10 +162,16 @@ export class DataFile implements RunReader {
     this.#isOpen = false;
   }
 
-  /** What a reader beside the writer finds wrong is no damage when the writer has gone on to newer states. */
+  /** What a reader beside the writer finds wrong is no damage when the writer has written meanwhile. */
   #damaged(unit: number, reason: string): TailraceError {
-    if (this.#isReadOnly && superblockOf(this.#fd, this.path).epoch > this.epoch) return changed(this.path);
-    return damagedPage(this.path, unit, reason);
+    return this.#wasWrittenByOther() ? changed(this.path) : damagedPage(this.path, unit, reason);
+  }
+
+  /** A newer state shows it; and a checkpoint's pages are written over before one, when it has just been deleted. */
+  #wasWrittenByOther(): boolean {
+    if (this.#unchangedSinceMs === undefined) return false;
+    if (superblockOf(this.#fd, this.path).epoch > this.epoch) return true;
+    return fstatSync(this.#fd).mtimeMs !== this.#unchangedSinceMs;
   }
 
   #readRuns(runs: readonly Run[], byteLength: number, checksum: number): Buffer {
