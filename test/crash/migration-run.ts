@@ -75,7 +75,8 @@ export const crashMigration = async (
     await Promise.all(writers);
     const { commands } = written;
     const said = await cutover.ended();
-    if (cutover.exitCode !== 0) throw new Error(`cutover ended with ${cutover.exitCode}:\n${said}`);
+    if (cutover.exitCode !== 0)
+      throw new Error(`cutover ended with ${cutover.exitCode}:\n${said}${cutover.told}`);
     const keys = await requireSame(url, ports);
     return { migratorKills: migrator.kills, sourceKills, commands, keys };
   } finally {
