@@ -52,7 +52,11 @@ const randomStore = (random: SeededRandom): MemoryStore => {
   client.run('HSET', 'large hash', ...fields.flatMap((field) => [field, 'v']));
   client.run('RPUSH', 'large list', ...fields);
   client.run('ZADD', 'large sorted set', ...fields.flatMap((field, at) => [`${at / 8 - 100}`, field]));
-  client.run('PEXPIREAT', 'large sorted set', '4000000000123');
+  client.run('HSET', 'passing hash', 'f', 'v');
+  client.run('SADD', 'passing set', 'm');
+  client.run('RPUSH', 'passing list', 'e', 'e');
+  for (const key of ['large sorted set', 'passing hash', 'passing set', 'passing list'])
+    client.run('PEXPIREAT', key, '4000000000123');
   for (let at = 0; at < 30; at++) {
     client.run('SADD', 'x'.repeat(random.below(40)) + at, ...fields.slice(0, 1 + random.below(5)));
     client.run(
