@@ -65,7 +65,7 @@ export const postgresSinkBench: Bench = {
     'SETs of 100 B from the log into a Postgres, exactly once, against psql \\copy and an upsert by hand',
   run: async ({ isQuick }) => {
     ensurePrograms(['psql']);
-    const count = isQuick ? 50_000 : 300_000;
+    const count = isQuick ? 50_000 : 1_000_000;
     const directory = mkdtempSync(join(tmpdir(), 'tailrace-bench-'));
     const service = await startPostgres();
     const database = new pg.Client(service.url);
