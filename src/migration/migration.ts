@@ -204,7 +204,10 @@ export class Migration {
     const follower = this.#logFollower;
     await follower.pull(signal);
     const transactions = follower.take(Number.POSITIVE_INFINITY, stepBytes);
-    if (transactions.length === 0) return;
+    if (transactions.length === 0) {
+      this.#steps.requireOwned();
+      return;
+    }
     this.#end.moved();
     this.#collect(transactions);
     await this.#writeStep(noImages, signal);

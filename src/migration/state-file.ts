@@ -1,7 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { TailraceError } from '../errors/index.js';
-import { inaccessible, nodeFiles, type Position, replaceFile } from '../kit/index.js';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isTailraceError, TailraceError } from '../errors/index.js';
+import { describeHolder, inaccessible, nodeFiles, ProcessLock, replaceFile } from '../files/index.js';
+import type { Position } from '../kit/index.js';
 import type { CoverageState } from './coverage.js';
 import { placeName, placeOfName } from './key-place.js';
 
@@ -19,6 +21,7 @@ export interface MigrationStep extends CoverageState {
 }
 
 export interface MigrationState {
+  /** Another one for each process, so that no two of them give the same position to different steps. */
   readonly id: number;
   readonly source: string;
   readonly target: string;
@@ -33,9 +36,14 @@ export interface MigrationState {
  * The state of a migration in a file, so that it goes on after any crash with what was done. Replaced as a whole, synced,
  * before each write to the target. The names of keys that are left alone, which may be many and never change, stand in a
  * file beside it, one in base64 a line, which is written before.
+ *
+ * The file has one owner: the process that took it last. An earlier one that still runs finds another file than it has
+ * left there and saves nothing more. Each change is made under a lock that lives as long as the change does.
  */
 export class StateFile {
   readonly path: string;
+  /** What tells the file as this process has left it from any other; undefined = there was none. */
+  #own: string | undefined;
 
   constructor(path: string) {
     this.path = path;
@@ -92,7 +100,70 @@ export class StateFile {
     await this.#replace(this.#excludedPath, `${names.map(encodeName).join('\n')}\n`);
   }
 
-  async save(state: MigrationState): Promise<void> {
+  /** Makes this process the owner, whatever the file held. @throws TailraceError `STORE_LOCKED` | `FILE_INACCESSIBLE` */
+  begin(state: MigrationState): Promise<void> {
+    return this.#alone(() => this.#write(state));
+  }
+
+  /**
+   * Makes this process the owner of what an earlier one has left, which goes on under the number `id`.
+   * @throws TailraceError `HISTORY_MISMATCH` | `OFFSETS_CORRUPT` | `STORE_LOCKED` | `FILE_INACCESSIBLE`
+   */
+  takeOver(id: number): Promise<MigrationState> {
+    return this.#alone(async () => {
+      const stored = this.load();
+      if (stored === undefined)
+        throw new TailraceError('HISTORY_MISMATCH', `${this.path} was removed while the migration began`, {
+          context: { file: this.path },
+          remedy: 'Put it back, or start over with --restart.',
+        });
+      const state = { ...stored, id };
+      await this.#write(state);
+      return state;
+    });
+  }
+
+  /** @throws TailraceError `SINK_FENCED` when another process has taken the file over; `STORE_LOCKED` | `FILE_INACCESSIBLE` */
+  save(state: MigrationState): Promise<void> {
+    return this.#alone(() => {
+      this.requireOwned();
+      return this.#write(state);
+    });
+  }
+
+  /** @throws TailraceError `SINK_FENCED` when another process has taken the file over */
+  requireOwned(): void {
+    if (markOf(this.path) === this.#own) return;
+    const what = existsSync(this.path) ? 'another process took over the migration of' : 'somebody removed';
+    throw new TailraceError('SINK_FENCED', `${what} ${this.path}`, {
+      context: { file: this.path },
+      remedy: 'Let the other process go on, if there is one; this one has stopped and changes nothing more.',
+    });
+  }
+
+  /** Does what no other process may do meanwhile. */
+  async #alone<T>(change: () => Promise<T>): Promise<T> {
+    const lock = await this.#lock();
+    try {
+      return await change();
+    } finally {
+      lock.release();
+    }
+  }
+
+  async #lock(): Promise<ProcessLock> {
+    const until = performance.now() + lockPatienceMs;
+    for (;;) {
+      try {
+        return await ProcessLock.acquire(`${this.path}.lock`, (holder) => this.#busy(describeHolder(holder)));
+      } catch (error) {
+        if (!isTailraceError(error, 'STORE_LOCKED') || performance.now() > until) throw error;
+        await delay(lockIntervalMs);
+      }
+    }
+  }
+
+  async #write(state: MigrationState): Promise<void> {
     const file: FileForm = {
       version,
       ...state,
@@ -104,6 +175,7 @@ export class StateFile {
       })),
     };
     await this.#replace(this.path, `${JSON.stringify(file)}\n`);
+    this.#own = markOf(this.path);
   }
 
   async #replace(path: string, text: string): Promise<void> {
@@ -114,12 +186,29 @@ export class StateFile {
     }
   }
 
+  #busy(holder: string): TailraceError {
+    return new TailraceError('STORE_LOCKED', `${this.path} is being written by ${holder}`, {
+      context: { file: this.path },
+      remedy: 'If that process was stopped, let it go on, or end it.',
+    });
+  }
+
   get #excludedPath(): string {
     return `${this.path}.excluded`;
   }
 }
 
 const version = 1;
+
+/** How long another process may take for one change of the file. */
+const lockPatienceMs = 30_000;
+const lockIntervalMs = 5;
+
+/** Every replacement makes another file, at another time. */
+const markOf = (path: string): string | undefined => {
+  const file = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return file && `${file.ino}:${file.mtimeNs}`;
+};
 
 /** As it stands in the file: bytes in base64. */
 interface FileForm extends Omit<MigrationState, 'steps'> {

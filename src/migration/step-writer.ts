@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { type Change, countChanges, type Transaction } from '../data-model/index.js';
 import { TailraceError } from '../errors/index.js';
 import { crc32c, isSamePosition, type Position } from '../kit/index.js';
@@ -67,26 +68,40 @@ export class StepWriter {
    * @throws TailraceError `USAGE` | `HISTORY_MISMATCH` | `OFFSETS_CORRUPT`, and what the claim throws
    */
   async start(signal: AbortSignal): Promise<StartedSteps> {
-    const { stateFile, restarts, log, source, target, prepareTarget } = this.#options;
-    const stored = restarts ? undefined : stateFile.load();
-    if (stored !== undefined && (stored.source !== source || stored.target !== target))
-      throw otherMigration(stateFile.path, stored);
+    const { stateFile, restarts, source, target, prepareTarget } = this.#options;
+    const found = restarts ? undefined : stateFile.load();
+    if (found !== undefined && (found.source !== source || found.target !== target))
+      throw otherMigration(stateFile.path, found);
     // What the target holds is looked at before the claim writes its first key there.
-    const excluded =
-      stored === undefined ? ((await prepareTarget?.(signal)) ?? []) : stateFile.loadExcluded();
-    const held = await this.#writer.claim(signal, stored?.steps.at(-1)?.at ?? null);
-    if (stored !== undefined) {
-      this.#state = stored;
-      this.#current = this.#stepAt(stored, held);
-      return { excluded, isNew: false };
-    }
+    const excluded = found === undefined ? ((await prepareTarget?.(signal)) ?? []) : stateFile.loadExcluded();
+    const held = await this.#writer.claim(signal);
+    if (found === undefined) await this.#begin(held, excluded, signal);
+    else await this.#goOn(held);
+    return { excluded, isNew: found === undefined };
+  }
+
+  async #begin(held: Position | null, excluded: readonly string[], signal: AbortSignal): Promise<void> {
+    const { stateFile, restarts, log, source, target } = this.#options;
     if (held !== null && !restarts) throw lostState(target, stateFile.path);
     const newest = await log.newestPosition(signal);
-    this.#state = { id: Date.now() % 2 ** 32, source, target, steps: [] };
     this.#current = firstStep(held, newest);
+    this.#state = { id: randomId(), source, target, steps: [] };
     await stateFile.saveExcluded(excluded);
-    await stateFile.save({ ...this.#state, steps: [this.#current] });
-    return { excluded, isNew: true };
+    await stateFile.begin({ ...this.#state, steps: [this.#current] });
+  }
+
+  /** Only now that the target is claimed: an earlier process may have gone on with its steps until then. */
+  async #goOn(held: Position | null): Promise<void> {
+    const { stateFile, sink } = this.#options;
+    this.#state = await stateFile.takeOver(randomId());
+    const last = this.#state.steps.at(-1)?.at ?? null;
+    this.#current = this.#stepAt(this.#state, sink.holdsPosition ? held : last);
+    this.#writer.startAt(this.#current.at);
+  }
+
+  /** @throws TailraceError `SINK_FENCED` when another process goes on with the migration */
+  requireOwned(): void {
+    this.#options.stateFile.requireOwned();
   }
 
   /** Takes along with the next step what the target is to apply. `logBytes` = how much of the log it was. */
@@ -151,7 +166,8 @@ export class StepWriter {
       await stateFile.save({ ...this.#state, steps: [this.#current] });
       return;
     }
-    if (!isFollowing) {
+    if (isFollowing) this.requireOwned();
+    else {
       const saving = stateFile.save({ ...this.#state, steps: [before, after] });
       saving.catch(() => undefined); // seen when it is awaited
       // Until the state is on disk the target gets what takes no effect by itself.
@@ -195,6 +211,8 @@ export class StepWriter {
 const firstImageIndex = 1_000_000;
 
 const noBytes = Buffer.alloc(0);
+
+const randomId = (): number => randomInt(2 ** 32);
 
 /** Changes that are not of the log. */
 export const snapshotOf = (changes: readonly Change[], seq: number): Transaction => ({

@@ -35,6 +35,11 @@ export class TargetWriter {
     return this.#position;
   }
 
+  /** For a sink that holds no position: where it stands. */
+  startAt(position: Position | null): void {
+    this.#position = position;
+  }
+
   /** Fences whoever wrote before, and reads the target's position; for a sink that holds none, `stored` is taken. */
   async claim(signal: AbortSignal, stored: Position | null = null): Promise<Position | null> {
     const backoff = new Backoff(this.#options.retry, systemTiming);

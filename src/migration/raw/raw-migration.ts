@@ -145,6 +145,7 @@ export class RawMigration {
       await follower.pull(signal);
       const taken = follower.take(Number.POSITIVE_INFINITY, stepBytes);
       if (taken.length === 0) {
+        this.#steps.requireOwned();
         this.#phase = 'following';
         continue;
       }
