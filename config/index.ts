@@ -11,5 +11,5 @@ export {
   requirePipelines,
 } from './load.js';
 export { type PipelineSettings, pipelineSchema } from './pipeline-schema.js';
-export { formatProblem, type Problem } from './problem.js';
+export { type FilePlace, formatProblem, type Problem } from './problem.js';
 export type { FilterSettings, RouteSettings, TransformSettings } from './transform-schema.js';

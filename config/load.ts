@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { TailraceError } from '../src/errors/index.js';
 import type { SinkDefinition, SourceDefinition } from '../src/kit/index.js';
+import { requireSoleTargets, requireUniqueNames } from './apart.js';
 import {
   type Located,
   type Place,
@@ -9,7 +10,7 @@ import {
   type Surroundings,
 } from './document.js';
 import { type PipelineSettings, pipelineSchema, type SinkSettings, sinkSchema } from './pipeline-schema.js';
-import { formatProblem, type Problem, suggest } from './problem.js';
+import { type FilePlace, formatProblem, type Problem, suggest } from './problem.js';
 import { readTransforms } from './read-transforms.js';
 import { isFaulty, listOf, readSection, type SchemaSection } from './section.js';
 import { type RouteSettings, routeSchema, type TransformSettings } from './transform-schema.js';
@@ -26,8 +27,8 @@ export interface Chosen<Definition> {
   readonly name: string;
   readonly definition: Definition;
   readonly options: unknown;
-  /** `file:line:column path` of where the file asks for it, for errors that only its making finds. */
-  readonly place: string;
+  /** Where the file asks for it, for errors that only its making finds. */
+  readonly place: FilePlace;
 }
 
 /** A sink with what every sink has. */
@@ -76,6 +77,7 @@ export const loadPipelines = (
     pipelines.push(...readPipelines(text, file, registry, surroundings, problems));
   }
   requireUniqueNames(pipelines, problems);
+  requireSoleTargets(pipelines, problems);
   problems.sort(
     (a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column,
   );
@@ -283,10 +285,7 @@ const readChosen = <Definition extends { readonly name: string; readonly schema:
     word,
     ...others,
   ]);
-  const text = formatProblem({ file, ...place, path, message: '' })
-    .trimEnd()
-    .replace(/:$/, '');
-  return { name: definition.name, definition, options, place: text };
+  return { name: definition.name, definition, options, place: { file, ...place, path } };
 };
 
 /** Sinks of the same kind get distinct names, `file`, `file-2` …, unless the file names them. */
@@ -305,21 +304,6 @@ const namedApart = (
     taken.add(name);
     return [{ ...sink, name }];
   });
-};
-
-const requireUniqueNames = (pipelines: readonly PipelineConfig[], problems: Problem[]): void => {
-  const seen = new Map<string, string>();
-  for (const { name, file, place } of pipelines) {
-    const other = seen.get(name);
-    if (other !== undefined && name)
-      problems.push({
-        file,
-        ...place,
-        path: 'name',
-        message: `the name ${JSON.stringify(name)} is taken by another pipeline in ${other}`,
-      });
-    seen.set(name, file);
-  }
 };
 
 const unreadable = (error: unknown): string => {

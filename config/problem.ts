@@ -1,10 +1,14 @@
-/** Something wrong in a configuration file, and where. Lines and columns count from 1. */
-export interface Problem {
+/** Where a value stands in a configuration file. Lines and columns count from 1. */
+export interface FilePlace {
   readonly file: string;
   readonly line: number;
   readonly column: number;
   /** Path of the value, such as `sinks[0].url`; empty for the file as a whole. */
   readonly path: string;
+}
+
+/** Something wrong in a configuration file, and where. */
+export interface Problem extends FilePlace {
   readonly message: string;
 }
 

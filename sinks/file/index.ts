@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { SinkDefinition } from '../../src/kit/index.js';
 import { FileSink, type FileSinkOptions } from './file-sink.js';
 
@@ -45,4 +46,5 @@ export const fileSink: SinkDefinition<FileSinkOptions> = {
     sync: { doc: 'sync the file at each commit', format: Boolean, default: true },
   },
   create: (options, context) => new FileSink(options, context),
+  soleTarget: ({ path }) => resolve(path),
 };

@@ -70,4 +70,5 @@ export const postgresSink: SinkDefinition<PostgresOptions> = {
     const { makePostgresSink } = await import('./make-sink.js');
     return makePostgresSink(options, context);
   },
+  soleTarget: ({ url, mode, schema }) => (mode === 'mirror' ? `${url} ${schema}` : undefined),
 };

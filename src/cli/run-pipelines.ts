@@ -1,4 +1,4 @@
-import type { ChosenSink, PipelineConfig } from '../../config/index.js';
+import { type ChosenSink, type FilePlace, formatProblem, type PipelineConfig } from '../../config/index.js';
 import { isTailraceError, TailraceError } from '../errors/index.js';
 import { Decoder, type Logger, type PluginContext, type Sink, type Source } from '../kit/index.js';
 import {
@@ -104,10 +104,10 @@ export const makeSource = (chosen: PipelineConfig['source'], context: PluginCont
   }
 };
 
-const withPlace = (error: unknown, place: string): unknown => {
+const withPlace = (error: unknown, place: FilePlace): unknown => {
   if (!isTailraceError(error, 'CONFIG_INVALID')) return error;
   const { code, message, context, remedy } = error;
-  return new TailraceError(code, `${place}: ${message}`, { context, remedy, cause: error });
+  return new TailraceError(code, formatProblem({ ...place, message }), { context, remedy, cause: error });
 };
 
 /** Runs the pipeline, before it (and with `when-needed` again) a snapshot of what the source holds. */

@@ -60,4 +60,9 @@ export interface SinkDefinition<Options> {
   readonly schema: Schema<Options>;
   /** Made at once, or when its code has been loaded: a sink that takes much of it loads it only here. */
   create(options: Options, context: PluginContext): Sink | Promise<Sink>;
+  /**
+   * What of the target such a sink must have to itself, such as a file: two sinks of the files that run together are
+   * refused when they name the same. Compared, never shown.
+   */
+  soleTarget?(options: Options): string | undefined;
 }

@@ -91,6 +91,27 @@ describe('pipeline files', () => {
     ]);
   });
 
+  it('refuse two sinks that write to one file, or into the schema of one mirror, wherever they stand', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'tailrace-config-'));
+    const write = (name: string, sinks: string): string => {
+      const file = join(directory, `${name}.yaml`);
+      writeFileSync(file, `name: ${name}\nsource: { connector: wal, path: a }\n${sinks}\n`);
+      return file;
+    };
+    const mirror = '{ sink: postgres, mode: mirror, url: "postgres://app:secret@h/db"';
+    const a = write('a', `sinks: [{ sink: file, path: x/../out }, { sink: file, path: other }, ${mirror} }]`);
+    const b = write('b', `sinks: [{ sink: file, path: ./out }, ${mirror} }, ${mirror}, schema: second }]`);
+    const c = write('c', 'sinks: [{ sink: stdout }]\ndeadLetters: { sink: { sink: file, path: other } }');
+    const { problems } = loadPipelines([a, b, c], builtIn);
+    rmSync(directory, { recursive: true });
+    const own = 'give each a place of its own';
+    expect(problems.map((problem) => formatProblem(problem).replaceAll(`${directory}/`, ''))).toEqual([
+      `b.yaml:3:9 sinks[0]: writes to the same place as the file sink at a.yaml:3:9 sinks[0]: ${own}`,
+      `b.yaml:3:38 sinks[1]: writes to the same place as the postgres sink at a.yaml:3:70 sinks[2]: ${own}`,
+      `c.yaml:4:22 deadLetters.sink: writes to the same place as the file sink at a.yaml:3:41 sinks[1]: ${own}`,
+    ]);
+  });
+
   it('report every problem at once, each with its line and a suggestion', () => {
     const { shown } = load(`nam: orders
 source:

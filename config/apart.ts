@@ -1,0 +1,37 @@
+import type { PipelineConfig } from './load.js';
+import { formatProblem, type Problem } from './problem.js';
+
+/** Positions are kept under the name of a pipeline, so two may not have the same. */
+export const requireUniqueNames = (pipelines: readonly PipelineConfig[], problems: Problem[]): void => {
+  const seen = new Map<string, string>();
+  for (const { name, file, place } of pipelines) {
+    const other = seen.get(name);
+    if (other !== undefined && name)
+      problems.push({
+        file,
+        ...place,
+        path: 'name',
+        message: `the name ${JSON.stringify(name)} is taken by another pipeline in ${other}`,
+      });
+    seen.set(name, file);
+  }
+};
+
+/** No two sinks may write to what each needs to itself, such as a file; those that take dead letters among them. */
+export const requireSoleTargets = (pipelines: readonly PipelineConfig[], problems: Problem[]): void => {
+  const taken = new Map<string, string>();
+  for (const { sinks, deadLetterSink } of pipelines)
+    for (const { definition, options, place } of [...sinks, ...(deadLetterSink ? [deadLetterSink] : [])]) {
+      if (problems.some(({ file, path }) => file === place.file && path.startsWith(place.path))) continue;
+      const target = definition.soleTarget?.(options);
+      if (target === undefined) continue;
+      const key = `${definition.name} ${target}`;
+      const other = taken.get(key);
+      if (other === undefined) taken.set(key, formatProblem({ ...place, message: '' }).replace(/: $/, ''));
+      else
+        problems.push({
+          ...place,
+          message: `writes to the same place as the ${definition.name} sink at ${other}: give each a place of its own`,
+        });
+    }
+};
