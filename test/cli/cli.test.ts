@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { Database } from '../../src/data-model/index.js';
 import { Engine } from '../../src/engine/index.js';
 import { encodeCommand } from '../../src/resp/index.js';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
@@ -193,17 +194,26 @@ describe('command line', () => {
     expect(lines).toEqual(Array.from({ length: lines.length }, (_, i) => i + 1));
   });
 
-  it('ends quietly when the reader of its output goes away', async () => {
-    const child = spawn('bash', [
-      '-c',
-      `'${process.execPath}' '${program}' wal dump '${logDirectory()}' | head -1; echo "\${PIPESTATUS[0]}"`,
-    ]);
-    let output = '';
-    let errors = '';
-    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
-    await new Promise((resolve) => child.once('close', resolve));
-    expect([output.trim().split('\n').at(-1), errors]).toEqual(['0', '']);
+  it('ends quietly when the reader of its output goes away, also while there is nothing to write', async () => {
+    const log = logDirectory();
+    for (const parameters of [`wal dump '${log}'`, `tail '${log}'`]) {
+      const { stdout, stderr } = await runProgram('bash', [
+        '-c',
+        `'${process.execPath}' '${program}' ${parameters} | head -1; echo "\${PIPESTATUS[0]}"`,
+      ]);
+      expect([parameters, stdout.trim().split('\n').at(-1)]).toEqual([parameters, '0']);
+      expect(stderr.split('\n').filter((line) => !line.includes('cannot be decoded'))).toEqual(['']);
+    }
+  });
+
+  it('ends when the reader of its output goes away long after the last change', async () => {
+    const folder = path('few');
+    await using engine = await Engine.open(folder);
+    await new Database(engine).call('SET', 'k', 'v');
+    const tail = `'${process.execPath}' '${program}' tail '${folder}'`;
+    // The reader goes when it has the line, and everything that was written with it.
+    const { stdout } = await runProgram('bash', ['-c', `${tail} | head -1; echo "\${PIPESTATUS[0]}"`]);
+    expect(stdout).toMatch(/^1 .*\n0\n$/);
   });
 
   it('shows the whole line at work in the demo', async () => {

@@ -18,11 +18,12 @@ import { consoleLogger, type OutputOptions } from '../console.js';
 import { describeChange } from '../describe-change.js';
 import { onInterrupt } from '../interrupt.js';
 import type { TailFlags } from '../program.js';
+import { onReaderGone } from '../reader-gone.js';
 import { writeOut } from '../write-out.js';
 
 /** Prints the changes of a source, decoded, without any configuration. */
 export const tailCommand = async (place: string, flags: TailFlags, output: OutputOptions): Promise<void> => {
-  const interrupted = onInterrupt();
+  const interrupted = AbortSignal.any([onInterrupt(), await onReaderGone()]);
   const log = consoleLogger(output);
   await using source = openSource(place, flags, output);
   const from = parseFrom(flags.from);
