@@ -8,7 +8,7 @@ export {
 } from './change.js';
 export { parseInteger } from './commands/arguments.js';
 export { CommandContext, type CommandServices, commandServices } from './commands/command-context.js';
-export { dataCommandGroups, dataCommands } from './commands/command-table.js';
+export { dataCommands } from './commands/command-table.js';
 export { CommandTransaction } from './commands/command-transaction.js';
 export {
   type DataCommand,

@@ -198,13 +198,13 @@ describe('the server under watch', () => {
     expect(await ask('COMMAND', 'DOCS', 'hget', 'echo')).toEqual([
       'hget',
       [
-        ...['summary', 'Reads data: 2 arguments', 'since', '1.0.0', 'group', 'hash'],
+        ...['summary', 'Reads a field', 'since', '2.0.0', 'group', 'hash', 'complexity', 'O(1)'],
         ...['arguments', [key, ['name', 'field', 'type', 'string']]],
       ],
       'echo',
       [
-        ...['summary', 'Asks the server: 1 argument', 'since', '1.0.0', 'group', 'server'],
-        ...['arguments', [['name', 'arg', 'type', 'string']]],
+        ...['summary', 'Answers its argument', 'since', '1.0.0', 'group', 'connection', 'complexity', 'O(1)'],
+        ...['arguments', [['name', 'message', 'type', 'string']]],
       ],
     ]);
     const [, zadd] = (await ask('COMMAND', 'DOCS', 'zadd')) as [string, unknown[]];
@@ -228,11 +228,19 @@ describe('the server under watch', () => {
       ['name', 'incr', 'type', 'pure-token', 'token', 'INCR', 'flags', ['optional']],
       [
         ...['name', 'score', 'type', 'block', 'flags', ['multiple']],
-        ...['arguments', ['score', 'member'].map((name) => ['name', name, 'type', 'string'])],
+        ...[
+          'arguments',
+          [
+            ['name', 'score', 'type', 'double'],
+            ['name', 'member', 'type', 'string'],
+          ],
+        ],
       ],
     ]);
     const [, del] = (await ask('COMMAND', 'DOCS', 'del')) as [string, unknown[]];
-    expect(del.at(-1)).toEqual([key, [...key, 'flags', ['optional', 'multiple']]]);
+    expect(del.at(-1)).toEqual([[...key, 'flags', ['multiple']]]);
+    const [, clients] = (await ask('COMMAND', 'DOCS', 'client')) as [string, unknown[]];
+    expect(clients.at(-1)).toEqual(expect.arrayContaining(['client|list', 'client|kill']));
     const info = String(await ask('INFO'));
     for (const name of [
       'tailrace_version',

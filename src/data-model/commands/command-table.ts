@@ -14,31 +14,24 @@ import { streamCommands } from './streams/index.js';
 import { stringCommands } from './strings/index.js';
 import { zsetCommands } from './zsets/index.js';
 
-/** The groups in which Redis' documentation has the commands, and its modules. */
-const groups = {
-  generic: [...keyCommands, ...dumpCommands],
-  string: stringCommands,
-  hash: hashCommands,
-  list: listCommands,
-  set: setTypeCommands,
-  'sorted-set': zsetCommands,
-  bitmap: bitmapCommands,
-  stream: streamCommands,
-  json: jsonCommands,
-  hyperloglog: hyperLogLogCommands,
-  geo: geoCommands,
-  'sorted-int': sortedIntCommands,
-  bf: bloomCommands,
-} as const satisfies Record<string, readonly DataCommand[]>;
-
 /** Every command on data, by name in lower case. */
 export const dataCommands: ReadonlyMap<string, DataCommand> = new Map(
-  Object.values(groups)
+  [
+    keyCommands,
+    dumpCommands,
+    stringCommands,
+    hashCommands,
+    listCommands,
+    setTypeCommands,
+    zsetCommands,
+    bitmapCommands,
+    streamCommands,
+    jsonCommands,
+    hyperLogLogCommands,
+    geoCommands,
+    sortedIntCommands,
+    bloomCommands,
+  ]
     .flat()
     .map((command) => [command.name, command]),
-);
-
-/** The group of a command on data, by its name in lower case. */
-export const dataCommandGroups: ReadonlyMap<string, string> = new Map(
-  Object.entries(groups).flatMap(([group, commands]) => commands.map(({ name }) => [name, group] as const)),
 );

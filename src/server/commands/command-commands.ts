@@ -1,9 +1,9 @@
 import { matchesGlob } from '../../bytes/index.js';
-import { dataCommandGroups, keysOfCall } from '../../data-model/index.js';
+import { keysOfCall } from '../../data-model/index.js';
 import type { ReplyWriter } from '../../resp/index.js';
+import { commandDocs, subcommandsOf, writeDoc } from '../command-docs/index.js';
 import type { CommandTable, TableEntry } from '../command-table.js';
 import type { ServerCommand } from '../server-command.js';
-import { argumentsOf, writeArguments } from './command-arguments.js';
 
 /** COMMAND · COUNT · INFO [name …] · LIST [FILTERBY PATTERN glob] · DOCS [name …] · GETKEYS command … */
 const command: ServerCommand = {
@@ -19,7 +19,11 @@ const command: ServerCommand = {
     else if (word === 'count' && args.length === 2) reply.integer(commands.entries.length);
     else if (word === 'info') writeInfos(reply, named());
     else if (word === 'list') writeNames(reply, commands, args.slice(2));
-    else if (word === 'docs') writeDocs(reply, named());
+    else if (word === 'docs')
+      writeDocs(
+        reply,
+        args.length > 2 ? args.slice(2).map(String) : commands.entries.map(({ name }) => name),
+      );
     else if (word === 'getkeys' && args.length < 4)
       reply.error("ERR wrong number of arguments for 'command|getkeys' command");
     else if (word === 'getkeys') writeKeys(reply, commands, args.slice(2));
@@ -64,35 +68,11 @@ const writeNames = (reply: ReplyWriter, commands: CommandTable, filter: readonly
   for (const name of names) reply.bulkText(name);
 };
 
-/** What redis-cli completes names from, and shows as hints and by HELP. */
-const writeDocs = (reply: ReplyWriter, entries: readonly (TableEntry | undefined)[]): void => {
-  const known = entries.filter((entry) => entry !== undefined);
+/** What redis-cli completes names from, and shows as hints and by HELP. Subcommands are named as in `client|list`. */
+const writeDocs = (reply: ReplyWriter, names: readonly string[]): void => {
+  const known = names.flatMap((name) => commandDocs.get(name.toLowerCase().replace('|', ' ')) ?? []);
   reply.map(known.length);
-  for (const entry of known) {
-    const { name } = entry;
-    reply.bulkText(name);
-    const facts = {
-      summary: summaryOf(entry),
-      since: '1.0.0',
-      group: dataCommandGroups.get(name) ?? 'server',
-    };
-    const docs = argumentsOf(entry);
-    reply.map(Object.keys(facts).length + (docs.length > 0 ? 1 : 0));
-    for (const [fact, text] of Object.entries(facts)) {
-      reply.bulkText(fact);
-      reply.bulkText(text);
-    }
-    if (docs.length === 0) continue;
-    reply.bulkText('arguments');
-    writeArguments(reply, docs);
-  }
-};
-
-const summaryOf = ({ arity, data }: TableEntry): string => {
-  const least = Math.abs(arity) - 1;
-  const count = least === 1 ? '1 argument' : `${least} arguments`;
-  const what = data === undefined ? 'Asks the server' : data.isWrite ? 'Changes data' : 'Reads data';
-  return `${what}: ${arity < 0 ? `at least ${count}` : arity === 1 ? 'no arguments' : count}`;
+  for (const doc of known) writeDoc(reply, doc, subcommandsOf(doc.name));
 };
 
 const writeKeys = (reply: ReplyWriter, commands: CommandTable, args: readonly Buffer[]): void => {
