@@ -1,6 +1,6 @@
 import { type AdministeredPipeline, AdminServer, PipelineMetrics } from '../admin/index.js';
+import { packageVersion } from '../files/index.js';
 import type { Logger } from '../kit/index.js';
-import { packageVersion } from '../server/index.js';
 import type { ListenAddress } from './listen-address.js';
 
 /** Listens on each address, for all pipelines; `owned` gets the servers. */

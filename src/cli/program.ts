@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { packageVersion } from '../server/index.js';
+import { packageVersion } from '../files/index.js';
 import { addCheckpointCommands } from './checkpoints/program.js';
 import { logLevels } from './console.js';
 import { addDeadLetterCommands } from './dead-letters-program.js';

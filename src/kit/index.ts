@@ -44,6 +44,7 @@ export {
   writeCommand,
 } from '../resp/index.js';
 export { batchCount, batchHeaderBytes, batchSequence, WriteBatchBuilder } from '../write-batch/index.js';
+export { Backoff, type RetryOptions, systemTiming, type Timing } from './backoff.js';
 export { CalmWarning } from './calm-warning.js';
 export { withDeadline } from './deadline.js';
 export type { Finding } from './finding.js';

@@ -1,5 +1,5 @@
-import type { Logger, Sink } from '../kit/index.js';
-import type { RetryOptions, TransactionTransform } from '../pipeline/index.js';
+import type { Logger, RetryOptions, Sink } from '../kit/index.js';
+import type { TransactionTransform } from '../pipeline/index.js';
 import type { KeyReader } from './key-reader.js';
 import type { LogSource } from './log-follower.js';
 import type { RateLimits } from './rate-limit.js';

@@ -1,7 +1,6 @@
 import type { Transaction } from '../data-model/index.js';
 import { isTailraceError, TailraceError } from '../errors/index.js';
-import type { Position } from '../kit/index.js';
-import type { RetryOptions } from '../pipeline/index.js';
+import type { Position, RetryOptions } from '../kit/index.js';
 import { Coverage, type CoverageState } from './coverage.js';
 import { FinishLine } from './finish-line.js';
 import { isGone, type KeyImage } from './key-image.js';

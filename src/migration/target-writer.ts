@@ -1,14 +1,16 @@
 import { isTailraceError, TailraceError } from '../errors/index.js';
 import {
+  Backoff,
   type Claim,
   isSamePosition,
   type Logger,
   type Position,
+  type RetryOptions,
   type Sink,
   type SinkBatch,
+  systemTiming,
   type Transaction,
 } from '../kit/index.js';
-import { Backoff, type RetryOptions, systemTiming } from '../pipeline/index.js';
 
 export interface TargetWriterOptions {
   readonly name: string;

@@ -1,6 +1,5 @@
 import { isTailraceError } from '../errors/index.js';
-import type { Logger } from '../kit/index.js';
-import { Backoff, type RetryOptions, systemTiming } from '../pipeline/index.js';
+import { Backoff, type Logger, type RetryOptions, systemTiming } from '../kit/index.js';
 
 /** Runs `work` again, after growing pauses, as long as it ends with `SOURCE_UNREACHABLE` and it is not time to give up. */
 export const whileUnreachable = async <Result>(

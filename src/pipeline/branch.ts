@@ -8,9 +8,9 @@ import {
   type Source,
   type StartPoint,
   TailraceError,
+  type Timing,
   type Transaction,
 } from '../kit/index.js';
-import type { Timing } from './backoff.js';
 import type { Chunk, ChunkGroup } from './chunk.js';
 import { type BatchLimit, commitGroups } from './commit-groups.js';
 import { CreditGate } from './credit-gate.js';

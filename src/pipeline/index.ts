@@ -1,4 +1,3 @@
-export { Backoff, type RetryOptions, systemTiming, type Timing } from './backoff.js';
 export type { Stage, TransactionDecoder, TransactionTransform } from './branch.js';
 export {
   type ChangePredicate,

@@ -5,11 +5,13 @@ import {
   type Position,
   type Pulled,
   type Retention,
+  type RetryOptions,
   type Sink,
   type Source,
+  systemTiming,
   TailraceError,
+  type Timing,
 } from '../kit/index.js';
-import { type RetryOptions, systemTiming, type Timing } from './backoff.js';
 import { Branch, type Stage, type TransactionDecoder, type TransactionTransform } from './branch.js';
 import { type ChangePredicate, filterTransaction } from './change-filter.js';
 import type { BatchLimit } from './commit-groups.js';

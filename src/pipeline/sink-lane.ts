@@ -1,5 +1,6 @@
 import { TailraceError } from '../errors/index.js';
 import {
+  Backoff,
   CalmWarning,
   type Claim,
   countChanges,
@@ -8,12 +9,13 @@ import {
   type Logger,
   type Position,
   positionOf,
+  type RetryOptions,
   type Sink,
   type SinkBatch,
+  type Timing,
   type Transaction,
   type WriteOutcome,
 } from '../kit/index.js';
-import { Backoff, type RetryOptions, type Timing } from './backoff.js';
 import type { ChunkGroup } from './chunk.js';
 import type { DeadLetterTarget } from './dead-letters/dead-letters.js';
 import type { OffsetsStore } from './offsets/offsets-store.js';

@@ -13,6 +13,7 @@ import {
   type SinkBatch,
   type Source,
   type SourceBatch,
+  type Timing,
 } from '../../src/kit/index.js';
 import {
   compileFilter,
@@ -20,7 +21,6 @@ import {
   FileOffsetsStore,
   Pipeline,
   type PipelineOptions,
-  type Timing,
 } from '../../src/pipeline/index.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { ListSource } from '../support/list-source.js';

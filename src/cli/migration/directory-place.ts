@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { WalSource } from '../../../connectors/wal/index.js';
 import { columnFamilyNames, LogDirectoryReader } from '../../engine/index.js';
@@ -9,10 +9,6 @@ import { DirectoryReader, DirectoryRecords, type LogSource } from '../../migrati
 import { RocksdbSnapshot } from '../../rocksdb/index.js';
 import { batchCount } from '../../write-batch/index.js';
 import type { SourceOptions, SourcePlace } from './source-place.js';
-
-/** `dir:PATH`: the data directory of a Kvrocks, or its `db` folder; undefined for another address. */
-export const directoryOf = (url: string): string | undefined =>
-  url.startsWith('dir:') ? resolve(url.slice(4).replace(/^\/\/(?=\/)/, '')) : undefined;
 
 /**
  * The data directory of a Kvrocks as a source: its keys as of one sequence number, and its log files from there on. It is

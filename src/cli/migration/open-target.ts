@@ -1,5 +1,4 @@
 import { openFile } from './file-target.js';
-import { openOther } from './other-target.js';
 import { openServer } from './server-target.js';
 import type { TargetOptions, TargetPlace } from './target-place.js';
 
@@ -8,5 +7,7 @@ export const openTarget = async (options: TargetOptions, signal: AbortSignal): P
   const { url } = options;
   if (/^rediss?:\/\//.test(url)) return await openServer(options, signal);
   if (/\.(ndjson|resp)$/.test(url)) return openFile(options);
-  return openOther(options);
+  // Loads every sink and the schema of configurations, which the others need not wait for.
+  const { openOther } = await import('./other-target.js');
+  return await openOther(options);
 };

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { KvrocksSource } from '../../../connectors/kvrocks/index.js';
 import { TailraceError } from '../../errors/index.js';
 import type { Logger } from '../../kit/index.js';
@@ -17,7 +18,6 @@ import {
   whileUnreachable,
 } from '../../migration/index.js';
 import { parseRedisUrl } from '../../resp/index.js';
-import { directoryOf, openDirectory } from './directory-place.js';
 import { runIdOf } from './target-server.js';
 
 export interface SourceOptions {
@@ -65,7 +65,11 @@ export interface SourcePlace extends AsyncDisposable {
 export const openSource = async (options: SourceOptions, signal: AbortSignal): Promise<SourcePlace> => {
   const { url, password, logger } = options;
   const directory = directoryOf(url);
-  if (directory !== undefined) return await openDirectory(directory, options);
+  if (directory !== undefined) {
+    // Loads the reader of RocksDB, which a server as the source need not wait for.
+    const { openDirectory } = await import('./directory-place.js');
+    return await openDirectory(directory, options);
+  }
   const address = parseRedisUrl(url);
   const connection = new ServerConnection(password === '' ? address : { ...address, password });
   const { namespaces: wanted = ['default'] } = options;
@@ -99,6 +103,10 @@ export const openSource = async (options: SourceOptions, signal: AbortSignal): P
     },
   };
 };
+
+/** `dir:PATH`: the data directory of a Kvrocks, or its `db` folder; undefined for another address. */
+const directoryOf = (url: string): string | undefined =>
+  url.startsWith('dir:') ? resolve(url.slice(4).replace(/^\/\/(?=\/)/, '')) : undefined;
 
 const followLog = ({ url, password, slot, logger }: SourceOptions): LogSource =>
   new KvrocksSource(

@@ -1,15 +1,17 @@
 import {
+  Backoff,
   type Claim,
   Decoder,
   isSamePosition,
   type Position,
   positionOf,
   type Sink,
+  systemTiming,
   TailraceError,
+  type Timing,
   type Transaction,
   WriteBatchBuilder,
 } from '../../kit/index.js';
-import { Backoff, systemTiming, type Timing } from '../backoff.js';
 import { type DeadLetter, type DeadLetterTarget, type StoredLetter, storedLetter } from './dead-letters.js';
 
 /**

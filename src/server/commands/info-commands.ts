@@ -1,7 +1,8 @@
 import process from 'node:process';
 import { Engine } from '../../engine/index.js';
+import { packageVersion } from '../../files/index.js';
 import { memoryOwners } from '../memory-owners.js';
-import { packageVersion, redisVersion } from '../package-version.js';
+import { redisVersion } from '../redis-version.js';
 import type { ServerCommand } from '../server-command.js';
 import type { ServerState } from '../server-state.js';
 

@@ -6,9 +6,3 @@ export const packageVersion = (): string => {
   while (!existsSync(place)) place = new URL('../package.json', place);
   return (JSON.parse(readFileSync(place, 'utf8')) as { version: string }).version;
 };
-
-/**
- * The Redis whose commands are spoken here: clients ask for it to learn which words they may use, and some refuse to
- * work with an old one.
- */
-export const redisVersion = '7.0.0';
