@@ -102,6 +102,10 @@ export const formatTable = (
 
 export const formatCount = (value: number): string => value.toLocaleString('en-US');
 
+/** `1 key`, `2,000 keys`. */
+export const counted = (value: number, one: string, several = `${one}s`): string =>
+  `${formatCount(value)} ${value === 1 ? one : several}`;
+
 export const formatBytes = (bytes: number): string => {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   let value = bytes;

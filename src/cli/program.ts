@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { packageVersion } from '../files/index.js';
+import { addBenchCommand } from './bench/bench-program.js';
 import { addCheckpointCommands } from './checkpoints/program.js';
 import { logLevels } from './console.js';
 import { addDeadLetterCommands } from './dead-letters-program.js';
@@ -131,6 +132,8 @@ Examples:
       const { demoCommand } = await import('./commands/demo.js');
       await demoCommand(options, outputOf(command));
     });
+
+  addBenchCommand(program);
 
   return program;
 };

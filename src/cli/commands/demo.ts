@@ -3,17 +3,26 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
-import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EngineSource } from '../../../connectors/engine/index.js';
 import { FileSink } from '../../../sinks/file/index.js';
 import { Engine } from '../../engine/index.js';
 import { TailraceError } from '../../errors/index.js';
 import { Decoder } from '../../kit/index.js';
 import { Pipeline, type PipelineStatus } from '../../pipeline/index.js';
-import { consoleLogger, formatBytes, formatCount, type OutputOptions, Progress } from '../console.js';
-import { readCapturedBatches, WorkloadGenerator } from '../demo-workload.js';
+import { readCapturedBatches } from '../captured-batches.js';
+import {
+  consoleLogger,
+  counted,
+  formatBytes,
+  formatCount,
+  type OutputOptions,
+  Progress,
+} from '../console.js';
 import { onInterrupt } from '../interrupt.js';
 import type { DemoFlags } from '../program.js';
+import { ShopWorkload } from '../shop-workload.js';
+import { untilDelivered } from '../until-delivered.js';
 
 /**
  * Shows the whole line at work: writes to an embedded store, its log, the pipeline, a file of change events. Writing
@@ -59,7 +68,7 @@ export const demoCommand = async (flags: DemoFlags, output: OutputOptions): Prom
     engine.commit(batch);
     if (at % 500 === 499) await engine.whenDurable(engine.sequence);
   }
-  const workload = new WorkloadGenerator(engine, flags.seed);
+  const workload = new ShopWorkload(engine, flags.seed);
   for (let written = 0; written < flags.changes && !interrupted.aborted; ) {
     for (let i = 0; i < 500 && written < flags.changes; i++) written += workload.writeOne();
     await engine.whenDurable(engine.sequence);
@@ -67,14 +76,7 @@ export const demoCommand = async (flags: DemoFlags, output: OutputOptions): Prom
     await nextTurn();
   }
   const writtenMs = performance.now() - startedAt;
-  while (
-    !interrupted.aborted &&
-    (pipeline.status().sinks[0].position?.sequence ?? 0) < engine.durableSequence
-  ) {
-    if (pipeline.status().state === 'failed') break;
-    show();
-    await delay(10);
-  }
+  await untilDelivered(pipeline, engine, interrupted, show);
   finished.abort();
   await delivering;
   const elapsedMs = performance.now() - startedAt;
@@ -110,16 +112,14 @@ export const demoCommand = async (flags: DemoFlags, output: OutputOptions): Prom
   }
   say('');
   say(
-    `written    ${formatCount(engine.sequence)} sequence numbers in ${formatCount(captured.length)} batches captured from a real Kvrocks`,
+    `written    ${formatCount(engine.sequence)} sequence numbers in ${counted(captured.length, 'batch', 'batches')} captured from a real Kvrocks`,
   );
   say(`           and a generated workload (seed ${flags.seed}), in ${(writtenMs / 1000).toFixed(1)} s`);
   say(
     `delivered  ${formatCount(checked.events)} change events (${formatBytes(checked.bytes)}), each once and in order: checked`,
   );
   if (status.undecodableChanges > 0)
-    say(
-      `skipped    ${formatCount(status.undecodableChanges)} changes that have no decoding, counted and logged`,
-    );
+    say(`skipped    ${counted(status.undecodableChanges, 'change')} without a decoding, counted and logged`);
   say(`rate       ${formatCount(facts.changesPerSecond)} changes/s from the write to the synced file`);
   say(`files      ${filePath}`);
   say(`           ${storePath}`);
@@ -131,7 +131,7 @@ export const demoCommand = async (flags: DemoFlags, output: OutputOptions): Prom
 
 const progressLine = (engine: Engine, status: PipelineStatus, elapsedMs: number): string => {
   const rate = Math.round((status.sinks[0].writtenChanges * 1000) / Math.max(1, elapsedMs));
-  return `written ${formatCount(engine.sequence)}  delivered ${formatCount(status.sinks[0].writtenChanges)} changes  ${formatCount(rate)}/s  lag ${formatCount(Math.max(0, engine.durableSequence - (status.sinks[0].position?.sequence ?? 0)))}`;
+  return `written ${formatCount(engine.sequence)}  delivered ${counted(status.sinks[0].writtenChanges, 'change')}  ${formatCount(rate)}/s  lag ${formatCount(Math.max(0, engine.durableSequence - (status.sinks[0].position?.sequence ?? 0)))}`;
 };
 
 /** Reads the file back: how many events, and whether each stands behind the one before. */

@@ -2,7 +2,7 @@ import process from 'node:process';
 import { type PipelineConfig, requirePipelines } from '../../../config/index.js';
 import { isTailraceError } from '../../errors/index.js';
 import type { Finding, Logger } from '../../kit/index.js';
-import { consoleLogger, formatTable, type OutputOptions } from '../console.js';
+import { consoleLogger, counted, formatTable, type OutputOptions } from '../console.js';
 import { ExitCode } from '../exit.js';
 import { registryFor } from '../load-plugins.js';
 import { openDeadLetters } from '../open-dead-letters.js';
@@ -63,7 +63,7 @@ const examine = async (config: PipelineConfig, log: Logger): Promise<PlacedFindi
       placed('offsets', async () => {
         await using store = openOffsets(offsets);
         const stored = await store.list(config.name);
-        const detail = `${offsets.store}, ${stored.length} positions of this pipeline`;
+        const detail = `${offsets.store}, ${counted(stored.length, 'position')} of this pipeline`;
         return [{ name: 'positions', status: 'ok', detail }];
       }),
     );
@@ -86,7 +86,7 @@ const examine = async (config: PipelineConfig, log: Logger): Promise<PlacedFindi
             : {
                 name: 'letters',
                 status: 'warn',
-                detail: `${letters.length} are not settled`,
+                detail: `${counted(letters.length, 'letter')} not settled`,
                 remedy: 'See `tailrace dead-letters list`.',
               },
         ];

@@ -4,7 +4,7 @@ import type { PipelineMetrics } from '../../admin/index.js';
 import type { Logger } from '../../kit/index.js';
 import type { PipelineOptions, PipelineStatus } from '../../pipeline/index.js';
 import { listenAdmin } from '../admin-listener.js';
-import { consoleLogger, formatCount, type OutputOptions, Progress } from '../console.js';
+import { consoleLogger, counted, formatCount, type OutputOptions, Progress } from '../console.js';
 import { onInterrupt } from '../interrupt.js';
 import { parseListenAddress } from '../listen-address.js';
 import { registryFor } from '../load-plugins.js';
@@ -109,7 +109,7 @@ const showProgress = async (
       beforeMs = now;
       const lag = Math.max(...all.flatMap((status) => status.sinks.map((sink) => sink.lag)));
       progress.show(
-        `${formatCount(changes)} changes  ${formatCount(Math.round(rate))}/s  lag ${formatCount(lag)}`,
+        `${counted(changes, 'change')}  ${formatCount(Math.round(rate))}/s  lag ${formatCount(lag)}`,
       );
     }
   } catch (error) {

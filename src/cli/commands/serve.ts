@@ -6,7 +6,7 @@ import { TailraceError } from '../../errors/index.js';
 import { inaccessible } from '../../files/index.js';
 import type { Logger } from '../../kit/index.js';
 import { Server, type TlsFiles } from '../../server/index.js';
-import { consoleLogger, formatCount, type OutputOptions } from '../console.js';
+import { consoleLogger, counted, type OutputOptions } from '../console.js';
 import { onInterrupt } from '../interrupt.js';
 import { parseListenAddress } from '../listen-address.js';
 import type { ServeFlags } from '../serve-program.js';
@@ -62,7 +62,7 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
     directory: engine.directory,
     sequence: engine.sequence,
     sync: flags.sync,
-    recovered: `${formatCount(recovery.batches)} batches in ${Math.round(performance.now() - startedAt)} ms`,
+    recovered: `${counted(recovery.batches, 'batch', 'batches')} in ${Math.round(performance.now() - startedAt)} ms`,
   });
   const stopped = new Promise<void>((resolve) => {
     if (stopping.aborted) resolve();

@@ -2,7 +2,7 @@ import process from 'node:process';
 import { columnFamilyNames, LogDirectoryReader, readSlots, summariseLog } from '../../engine/index.js';
 import { TailraceError } from '../../errors/index.js';
 import { RecordKind, WriteBatchReader } from '../../write-batch/index.js';
-import { formatBytes, formatCount, formatTable, type OutputOptions } from '../console.js';
+import { counted, formatBytes, formatCount, formatTable, type OutputOptions } from '../console.js';
 import { printableBytes } from '../describe-change.js';
 import type { DumpFlags } from '../wal-program.js';
 import { writeOut } from '../write-out.js';
@@ -55,7 +55,9 @@ export const verifyLog = (directory: string, output: OutputOptions): void => {
     process.stdout.write(
       `${segment.path}: torn end of ${segment.tornBytes} bytes (${segment.tornReason ?? ''})\n`,
     );
-  process.stdout.write(`${segments.length} files, ${formatCount(batches)} batches, every checksum is good\n`);
+  process.stdout.write(
+    `${counted(segments.length, 'file')}, ${counted(batches, 'batch', 'batches')}, every checksum is good\n`,
+  );
 };
 
 /** Prints records, one a line. */

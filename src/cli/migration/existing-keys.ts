@@ -1,6 +1,8 @@
 import { TailraceError } from '../../errors/index.js';
 import { placeName, placeOf, ServerConnection } from '../../migration/index.js';
 import type { Reply, RespAddress } from '../../resp/index.js';
+import { counted } from '../console.js';
+import { scanKeys } from '../scan-keys.js';
 import { byDatabase, type NamespaceTargets } from './flags.js';
 
 /** What to do when the target already holds keys. */
@@ -25,7 +27,7 @@ export const lookAtExisting = async (
   for (const { address, prefixes } of groups) {
     const connection = new ServerConnection(address);
     try {
-      for await (const key of scanKeys(connection, signal)) {
+      for await (const key of keysOf(connection, signal)) {
         if (key.toString('latin1').startsWith(positionKey)) continue;
         if (existing === 'refuse')
           throw notEmpty(connection.place, key, await connection.call(signal, 'DBSIZE'));
@@ -43,16 +45,8 @@ export const lookAtExisting = async (
   return found;
 };
 
-async function* scanKeys(connection: ServerConnection, signal: AbortSignal): AsyncGenerator<Buffer> {
-  let cursor = '0';
-  do {
-    const reply = await connection.call(signal, 'SCAN', cursor, 'COUNT', 1000);
-    const [next, keys] = Array.isArray(reply) ? reply : [];
-    if (!Array.isArray(keys))
-      throw new TailraceError('SINK_REFUSED', `${connection.place} refuses SCAN: ${reply}`);
-    for (const key of keys) if (key instanceof Buffer) yield key;
-    cursor = String(next);
-  } while (cursor !== '0');
+async function* keysOf(connection: ServerConnection, signal: AbortSignal): AsyncGenerator<Buffer> {
+  for await (const keys of scanKeys(connection, signal)) yield* keys;
 }
 
 /** Keys that may be left alone: their names are held in memory and in the state file. */
@@ -61,7 +55,7 @@ const maxSkipped = 1_000_000;
 const notEmpty = (place: string, key: Buffer, size: Reply): TailraceError =>
   new TailraceError(
     'SINK_REFUSED',
-    `${place} is not empty: it holds ${size} keys, ${JSON.stringify(key.toString())} among them`,
+    `${place} is not empty: it holds ${counted(Number(size), 'key')}, ${JSON.stringify(key.toString())} among them`,
     {
       context: { target: place },
       remedy:

@@ -1,6 +1,6 @@
 import process from 'node:process';
 import type { MigrationStatus } from '../../migration/index.js';
-import { formatBytes, formatCount, type OutputOptions, Progress } from '../console.js';
+import { counted, formatBytes, formatCount, type OutputOptions, Progress } from '../console.js';
 
 /** Shows how a migration gets on: a bar on a terminal, plain lines now and then elsewhere, events with `--json`. */
 export class MigrationDisplay {
@@ -74,7 +74,7 @@ export class MigrationDisplay {
       const filled = Math.round(share * barWidth);
       parts.push(`[${'='.repeat(filled)}${' '.repeat(barWidth - filled)}] ${Math.floor(share * 100)}%`);
     }
-    parts.push(`${formatCount(status.keys)} keys`, formatBytes(status.bytes));
+    parts.push(counted(status.keys, 'key'), formatBytes(status.bytes));
     if (status.phase === 'snapshot') {
       parts.push(`${formatCount(keysPerSecond)}/s`);
       if (total !== undefined && keysPerSecond > 0 && total > status.keys)
@@ -82,7 +82,7 @@ export class MigrationDisplay {
     } else if (!this.#followsChanges) {
       parts.push('changes are not followed');
     } else if (status.phase !== 'prepare') {
-      parts.push(`${formatCount(status.changes)} changes`, `${formatCount(changesPerSecond)}/s`);
+      parts.push(counted(status.changes, 'change'), `${formatCount(changesPerSecond)}/s`);
       const lagSeconds = changesPerSecond > 0 ? ` (${(status.lag / changesPerSecond).toFixed(1)} s)` : '';
       parts.push(`lag ${formatCount(status.lag)}${status.lag > 0 ? lagSeconds : ''}`);
     }

@@ -1,6 +1,13 @@
 import process from 'node:process';
 import { Verification } from '../../migration/index.js';
-import { consoleLogger, formatCount, formatTable, type OutputOptions, Progress } from '../console.js';
+import {
+  consoleLogger,
+  counted,
+  formatCount,
+  formatTable,
+  type OutputOptions,
+  Progress,
+} from '../console.js';
 import { ExitCode } from '../exit.js';
 import { onInterrupt, untilInterrupted } from '../interrupt.js';
 import { openCompared } from './compared-ends.js';
@@ -70,7 +77,7 @@ const compare = async (
     const { sourceKeys, targetKeys, suspects } = verification.status;
     const rate = Math.round(((sourceKeys + targetKeys) * 1000) / (performance.now() - startMs));
     progress.show(
-      `compared ${formatCount(sourceKeys)} keys, looked up ${formatCount(targetKeys)}  ${formatCount(rate)}/s  ${formatCount(suspects)} to look at again`,
+      `compared ${counted(sourceKeys, 'key')}, looked up ${formatCount(targetKeys)}  ${formatCount(rate)}/s  ${formatCount(suspects)} to look at again`,
     );
   }, 250);
   try {
@@ -92,7 +99,7 @@ const report = (verification: Verification, output: OutputOptions, seconds: numb
   }
   const rate = formatCount(Math.round((status.sourceKeys + status.targetKeys) / seconds));
   const lines = [
-    `compared ${formatCount(status.sourceKeys)} keys of the source and looked up ${formatCount(status.targetKeys)} of the target in ${seconds.toFixed(1)} s (${rate}/s)`,
+    `compared ${counted(status.sourceKeys, 'key')} of the source and looked up ${formatCount(status.targetKeys)} of the target in ${seconds.toFixed(1)} s (${rate}/s)`,
   ];
   if (differences.length > 0) {
     const rows = differences
@@ -107,10 +114,10 @@ const report = (verification: Verification, output: OutputOptions, seconds: numb
   }
   const left = status.differences - status.repaired;
   const counts = [
-    `${formatCount(status.differences)} differences`,
+    counted(status.differences, 'difference'),
     ...(status.repaired > 0 ? [`${formatCount(status.repaired)} repaired`] : []),
-    ...(status.unsettled > 0 ? [`${formatCount(status.unsettled)} keys changed all the time`] : []),
-    ...(status.unsupported > 0 ? [`${formatCount(status.unsupported)} keys cannot be read`] : []),
+    ...(status.unsettled > 0 ? [`${counted(status.unsettled, 'key')} changed all the time`] : []),
+    ...(status.unsupported > 0 ? [`${counted(status.unsupported, 'key')} cannot be read`] : []),
   ];
   lines.push(`${left === 0 ? 'the same' : 'DIFFERENT'}: ${counts.join(', ')}`);
   process.stdout.write(`${lines.join('\n')}\n`);

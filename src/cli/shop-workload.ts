@@ -1,22 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
 import { CommandContext, commandServices, type DataCommand, dataCommands } from '../data-model/index.js';
 import type { Store } from '../engine/index.js';
 
-/** The batches of a history of commands over all common types, captured from a real Kvrocks. */
-export const readCapturedBatches = async (): Promise<Buffer[]> => {
-  const url = new URL('../../../test/fixtures/kvrocks/history-a.batches.hex.gz', import.meta.url);
-  const text = await promisify(gunzip)(await readFile(url));
-  return text
-    .toString('latin1')
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => Buffer.from(line, 'hex'));
-};
-
 /** A shop's writes: sessions that come and go, carts that fill, orders, counters. The same for the same seed. */
-export class WorkloadGenerator {
+export class ShopWorkload {
   readonly #store: Store;
   readonly #context: CommandContext;
   #state: number;
