@@ -24,7 +24,7 @@ import {
 } from '../../src/kit/index.js';
 import { checkServer } from './check.js';
 import { type PolledUpdates, readPolledUpdates } from './polled-updates.js';
-import { lostNewest, meaningOf } from './refusal.js';
+import { lostNewest, meaningOf, misplaced } from './refusal.js';
 
 export interface KvrocksSourceOptions {
   /** redis://[user:password@]host:port, or rediss:// */
@@ -85,9 +85,31 @@ export class KvrocksSource implements Source {
     this.#address = options.password === '' ? address : { ...address, password: options.password };
   }
 
-  /** The newest batch that the source has; null when nothing was ever written. */
+  /**
+   * The newest batch that the source has; null when nothing was ever written. A tailrace keeps its log from there on, as soon
+   * as this resolves.
+   */
   newestPosition(signal: AbortSignal): Promise<Position | null> {
-    return this.#retry(signal, async () => this.#findLatest(await this.#connect(signal), signal));
+    return this.#retry(signal, async () => {
+      const connection = await this.#connect(signal);
+      return await this.#hold(await this.#findLatest(connection, signal), connection, signal);
+    });
+  }
+
+  /**
+   * The batch that ends with a sequence number, such as that of a checkpoint; null for 0. As of `newestPosition`, the log is
+   * kept from there on, also where the slot stood further on.
+   * @throws TailraceError `WAL_PURGED` when the log no longer has it
+   */
+  positionAt(sequence: number, signal: AbortSignal): Promise<Position | null> {
+    return this.#retry(signal, async () => {
+      const connection = await this.#connect(signal);
+      const found = sequence === 0 ? null : await this.#findBatch(connection, sequence, signal);
+      const { slot } = this.#options;
+      if (slot !== undefined && this.#waits)
+        await this.#answer(connection.call('SLOT', 'DROP', slot), signal);
+      return await this.#hold(found, connection, signal);
+    });
   }
 
   async open(start: StartPoint, signal: AbortSignal): Promise<void> {
@@ -99,9 +121,9 @@ export class KvrocksSource implements Source {
     await this.#retry(signal, async () => {
       const connection = await this.#connect(signal);
       if (start.kind === 'latest') this.#position = await this.#findLatest(connection, signal);
+      await this.#hold(this.#position, connection, signal);
     });
     this.#received = this.#position?.sequence ?? 0;
-    this.#acknowledged = this.#received;
     this.#check = new ContiguityCheck(this.#received + 1);
   }
 
@@ -261,6 +283,18 @@ export class KvrocksSource implements Source {
     return connection;
   }
 
+  /** From now on the log is kept behind `position`. Gives it back. */
+  async #hold(
+    position: Position | null,
+    connection: RespConnection,
+    signal: AbortSignal,
+  ): Promise<Position | null> {
+    this.#acknowledged = position?.sequence ?? 0;
+    this.#hasSlot = false;
+    await this.#registerSlot(connection, signal);
+    return position;
+  }
+
   /** Once for each connection: another server may have taken the place of the last. */
   async #registerSlot(connection: RespConnection, signal: AbortSignal): Promise<void> {
     const { slot } = this.#options;
@@ -299,13 +333,25 @@ export class KvrocksSource implements Source {
 
   /** The newest batch: polled without STRICT, a sequence number inside of a batch brings the whole batch. */
   async #findLatest(connection: RespConnection, signal: AbortSignal): Promise<Position | null> {
-    const ask = async (after: number): Promise<PolledUpdates> =>
-      this.#read(await this.#answer(connection.call('POLLUPDATES', after, 'MAX', 2), signal), after);
-    const { latestSequence } = await ask(0);
+    const { latestSequence } = await this.#pollLoosely(connection, 0, signal);
     if (latestSequence === 0) return null;
-    const newest = (await ask(latestSequence - 1)).batches.find((batch) => batch.count > 0);
+    const { batches } = await this.#pollLoosely(connection, latestSequence - 1, signal);
+    const newest = batches.find((batch) => batch.count > 0);
     if (newest === undefined) throw new Error(`${this.#place} does not give its newest batch`);
     return positionOf(newest);
+  }
+
+  async #findBatch(connection: RespConnection, sequence: number, signal: AbortSignal): Promise<Position> {
+    const { batches } = await this.#pollLoosely(connection, sequence - 1, signal);
+    const found = batches.find((batch) => batch.count > 0);
+    if (found === undefined) throw lostNewest(this.#place, sequence);
+    const position = positionOf(found);
+    if (position.sequence === sequence) return position;
+    throw misplaced(this.#place, sequence, found.sequence);
+  }
+
+  async #pollLoosely(connection: RespConnection, after: number, signal: AbortSignal): Promise<PolledUpdates> {
+    return this.#read(await this.#answer(connection.call('POLLUPDATES', after, 'MAX', 2), signal), after);
   }
 
   /** The answer, unless it takes too long or the signal aborts. */

@@ -36,7 +36,8 @@ export const lostNewest = (place: string, wanted: number): TailraceError =>
     },
   );
 
-const misplaced = (place: string, wanted: number, first: number): TailraceError =>
+/** The batch at a sequence number is another than the one that was polled for. */
+export const misplaced = (place: string, wanted: number, first: number): TailraceError =>
   first > wanted
     ? new TailraceError(
         'WAL_PURGED',

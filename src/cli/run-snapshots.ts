@@ -71,6 +71,8 @@ export const takeSnapshots = async (
       restarts: isLost || (!isBegun && (isAgain || !isGoingOn(stateFile, sink.holdsPosition))),
       clearsTarget: isAgain || isLost,
       skipsUnsupported: config.errors.undecodable !== 'fail',
+      // Other sinks may be further behind.
+      releasesLog: false,
       end: { kind: 'caught-up' },
       logger: log,
     });

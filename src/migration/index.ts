@@ -1,3 +1,4 @@
+export { CheckpointReader } from './checkpoint-reader.js';
 export { DirectoryReader } from './directory-reader.js';
 export { type KeyPlace, placeName, placeOf } from './key-place.js';
 export type { KeyPart, KeyReader, PartLimit } from './key-reader.js';
@@ -12,6 +13,7 @@ export { RecordFilter } from './raw/record-filter.js';
 export { DirectoryRecords, type RecordSource, ServerRecords } from './raw/record-source.js';
 export { RecordReader } from './record-reader.js';
 export { ServerConnection } from './server-connection.js';
+export { connectAt, createCheckpoint, type SourceCheckpoint, showCheckpoint } from './source-checkpoint.js';
 export { StateFile } from './state-file.js';
 export type { ComparedTarget } from './verify/compared-target.js';
 export { RecordTarget } from './verify/record-target.js';

@@ -7,6 +7,11 @@ export interface LogSource extends Source {
   newestPosition(signal: AbortSignal): Promise<Position | null>;
 }
 
+interface FollowOptions {
+  readonly readBatch?: ReadBatch;
+  readonly releasesLog?: boolean | undefined;
+}
+
 /** Makes a transaction of a batch. */
 export type ReadBatch = (bytes: Buffer, sequence: number, count: number) => Transaction;
 
@@ -17,6 +22,7 @@ export type ReadBatch = (bytes: Buffer, sequence: number, count: number) => Tran
 export class LogFollower {
   readonly #source: LogSource;
   readonly #readBatch: ReadBatch;
+  readonly #releasesLog: boolean;
   #held: SourceBatch[] = [];
   #pulling: Promise<void> | undefined;
   #position: Position | null;
@@ -25,21 +31,27 @@ export class LogFollower {
 
   /**
    * @param start the last batch that was handled; null = none ever
-   * @param readBatch what is made of each batch; default: it is decoded
+   * @param options `readBatch`: what is made of each batch; default: it is decoded. `releasesLog`: false where others tell
+   *   the source what it may forget
    */
   static async open(
     source: LogSource,
     start: Position | null,
     signal: AbortSignal,
-    readBatch: ReadBatch = decoding(),
+    options: FollowOptions = {},
   ): Promise<LogFollower> {
     await source.open(start === null ? { kind: 'beginning' } : { kind: 'after', position: start }, signal);
-    return new LogFollower(source, start, readBatch);
+    return new LogFollower(source, start, options);
   }
 
-  private constructor(source: LogSource, start: Position | null, readBatch: ReadBatch) {
+  private constructor(
+    source: LogSource,
+    start: Position | null,
+    { readBatch = decoding(), releasesLog = true }: FollowOptions,
+  ) {
     this.#source = source;
     this.#readBatch = readBatch;
+    this.#releasesLog = releasesLog;
     this.#position = start;
     this.latestSequence = start?.sequence ?? 0;
   }
@@ -84,12 +96,12 @@ export class LogFollower {
     return taken;
   }
 
-  /** Everything up to `position` is safe in the target: the source need not keep it for us any more. */
-  async acknowledge(position: Position): Promise<void> {
+  /** Everything up to `position` is safe in the target: the source need not keep it for us, but what comes behind. */
+  async acknowledge(position: Position | null): Promise<void> {
     const now = performance.now();
     if (now - this.#acknowledgedAtMs < acknowledgeIntervalMs) return;
     this.#acknowledgedAtMs = now;
-    await this.#source.acknowledge(position);
+    await this.#source.acknowledge(this.#releasesLog ? (position ?? nothing) : nothing);
   }
 
   async #pull(signal: AbortSignal): Promise<void> {
@@ -105,6 +117,9 @@ const decoding = (): ReadBatch => {
   const decoder = new Decoder();
   return (bytes) => decoder.decode(bytes);
 };
+
+/** Lets go of nothing; but the source hears that somebody is there. */
+const nothing: Position = { sequence: 0, count: 0, crc: 0 };
 
 const acknowledgeIntervalMs = 1_000;
 const pullBatches = 1_000;

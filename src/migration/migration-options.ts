@@ -30,6 +30,10 @@ export interface MigrationOptions {
   /** Says `clear` before the first key, so that what the target holds and the source does not disappears. */
   readonly clearsTarget?: boolean;
   readonly end: MigrationEnd;
+  /** False: others follow the log by the same slot, who tell the source what it may forget. Default true. */
+  readonly releasesLog?: boolean | undefined;
+  /** Called when every key was read and is in the target, before the log is caught up with. */
+  readonly onCopied?: (signal: AbortSignal) => Promise<void>;
   readonly skipsUnsupported?: boolean;
   /** False for a target that keeps no sequence numbers, such as a Redis: then images need not be given theirs. */
   readonly keepsNumbers?: boolean;

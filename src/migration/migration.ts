@@ -94,7 +94,8 @@ export class Migration {
     const { current } = this.#steps;
     this.#coverage = this.#makeCoverage(excluded);
     if (clearsTarget && current.step === 0) this.#steps.collectClear();
-    this.#follower = await LogFollower.open(log, current.log, signal);
+    const { releasesLog } = this.#options;
+    this.#follower = await LogFollower.open(log, current.log, signal, { releasesLog });
     this.#options.logger.info(isNew ? 'migration started' : 'migration goes on', {
       source,
       target,
@@ -130,6 +131,7 @@ export class Migration {
         this.#reading.catch(() => undefined); // seen when it is awaited
       }
       await this.#deliver(part, counting, signal);
+      if (part.walk !== undefined && this.#coverage.isComplete) await this.#options.onCopied?.(signal);
     }
     await this.#steps.seal(this.#coverage.state, this.#logFollower.position, signal);
   }
@@ -224,7 +226,7 @@ export class Migration {
   async #writeStep(images: Images, signal: AbortSignal): Promise<void> {
     const { position } = this.#logFollower;
     await this.#steps.write(this.#coverage.state, position, images, signal);
-    if (position !== null) await this.#logFollower.acknowledge(position);
+    await this.#logFollower.acknowledge(position);
   }
 
   async #isDone(signal: AbortSignal): Promise<boolean> {

@@ -14,10 +14,13 @@ export class ServerConnection {
   readonly #address: RespAddress;
   #connection: RespConnection | undefined;
   #opening: Promise<RespConnection> | undefined;
+  readonly #greet: ((connection: RespConnection) => Promise<void>) | undefined;
   #session = 0;
 
-  constructor(address: RespAddress) {
+  /** @param greet is done on each new connection before anything else is sent; what it throws is thrown by the call */
+  constructor(address: RespAddress, greet?: (connection: RespConnection) => Promise<void>) {
     this.#address = address;
+    this.#greet = greet;
   }
 
   get place(): string {
@@ -75,21 +78,22 @@ export class ServerConnection {
     } catch (cause) {
       this.close();
       signal.throwIfAborted();
-      throw new TailraceError(
-        'SOURCE_UNREACHABLE',
-        `lost ${this.place}: ${cause instanceof Error ? cause.message : String(cause)}`,
-        {
-          context: { server: this.place },
-          remedy: 'Check that the server is running; started again, it goes on where it stands.',
-          cause,
-        },
-      );
+      throw this.#lost(cause);
     }
   }
 
   close(): void {
     this.#connection?.close();
     this.#connection = undefined;
+  }
+
+  #lost(cause: unknown): TailraceError {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return new TailraceError('SOURCE_UNREACHABLE', `lost ${this.place}: ${reason}`, {
+      context: { server: this.place },
+      remedy: 'Check that the server is running; started again, it goes on where it stands.',
+      cause,
+    });
   }
 
   /** Several calls may come at once: they share the connection that the first one opens. */
@@ -105,6 +109,12 @@ export class ServerConnection {
 
   async #connect(signal: AbortSignal): Promise<RespConnection> {
     const connection = await RespConnection.open(this.#address, { signal });
+    try {
+      await this.#greet?.(connection);
+    } catch (error) {
+      connection.close();
+      throw isTailraceError(error) ? error : this.#lost(error);
+    }
     this.#connection = connection;
     this.#session++;
     return connection;

@@ -87,6 +87,43 @@ describe('CHECKPOINT', () => {
     reader.disconnect();
   });
 
+  it('lets RECORDS of a connection that has one open read it, page by page, as of its moment', async () => {
+    for (let at = 0; at < 50; at++) await client.rpush(`listed:${at}`, 'a', 'b');
+    const made = await asked<Checkpoint>('CREATE', 'NAME', 'walked');
+    const [now, then] = [new Redis(server.port), new Redis(server.port)];
+    await then.call('CHECKPOINT', 'OPEN', 'walked');
+    const key = Buffer.from('\u000b__namespacelisted:7', 'latin1');
+    const walk = async (reader: Redis, ...words: readonly string[]): Promise<unknown[]> => {
+      const pages: unknown[] = [];
+      for (let after: Buffer | null = Buffer.alloc(0); after !== null; ) {
+        const reply = (await reader.callBuffer('RECORDS', [words[0], after, ...words.slice(1)])) as unknown[];
+        pages.push(reply[0], reply[2]);
+        after = reply[1] as Buffer | null;
+      }
+      return pages;
+    };
+    const asks: readonly ((reader: Redis) => Promise<unknown[]>)[] = [
+      (reader) => walk(reader, 'SCAN', 'COUNT', '20'),
+      (reader) => walk(reader, 'RAW', 'BYTES', '500'),
+      (reader) => reader.callBuffer('RECORDS', ['GET', key]) as Promise<unknown[]>,
+      (reader) => reader.callBuffer('RECORDS', ['GETUPTO', '1000', key]) as Promise<unknown[]>,
+    ];
+    for (const ask of asks) {
+      await client.del('listed:8');
+      await client.rpush('listed:7', 'c');
+      const before = await ask(then);
+      await client.rpush('listed:7', 'd');
+      await client.rpush('listed:8', 'd');
+      expect(await ask(then)).toEqual(before);
+      expect(await ask(now)).not.toEqual(before);
+      expect(before[0]).toBe(made.sequence);
+    }
+    now.disconnect();
+    then.disconnect();
+    await asked('DELETE', 'walked');
+    await client.del(...Array.from({ length: 50 }, (_, at) => `listed:${at}`));
+  });
+
   it('opens one for a connection, which then reads it and writes nothing until it closes it', async () => {
     await client.set('key', 'then');
     await client.hset('hash', 'field', 'then');

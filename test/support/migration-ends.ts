@@ -2,7 +2,7 @@ import { existsSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { Redis } from 'ioredis';
-import { Engine } from '../../src/engine/index.js';
+import { Engine, type EngineOptions } from '../../src/engine/index.js';
 import { Server } from '../../src/server/index.js';
 import { type RedisService, startRedis, throwAwayDirectory } from '../services/index.js';
 import { type ProgramResult, runProgram } from './run-program.js';
@@ -20,7 +20,7 @@ export class MigrationEnds implements AsyncDisposable {
   readonly source: Redis;
   readonly target: Redis;
   readonly #password: string;
-  readonly #engine: Engine;
+  readonly engine: Engine;
   readonly #remove: () => void;
 
   /** @param password that the source demands; none when empty */
@@ -28,10 +28,11 @@ export class MigrationEnds implements AsyncDisposable {
     name: string,
     password = '',
     redisSettings: readonly string[] = [],
+    engineOptions: EngineOptions = {},
   ): Promise<MigrationEnds> {
     const directory = throwAwayDirectory(name);
     const redis = await startRedis(redisSettings);
-    const engine = await Engine.open(join(directory.path, 'store'), { sync: 'none' });
+    const engine = await Engine.open(join(directory.path, 'store'), { sync: 'none', ...engineOptions });
     const server = await Server.listen(engine, { port: 0, ...(password === '' ? {} : { password }) });
     return new MigrationEnds(directory, redis, engine, server, password);
   }
@@ -47,7 +48,7 @@ export class MigrationEnds implements AsyncDisposable {
     this.#remove = directory.remove;
     this.redis = redis;
     this.server = server;
-    this.#engine = engine;
+    this.engine = engine;
     this.#password = password;
     this.source = new Redis(server.port, password === '' ? {} : { password });
     this.target = new Redis(redis.port);
@@ -86,7 +87,7 @@ export class MigrationEnds implements AsyncDisposable {
     this.source.disconnect();
     this.target.disconnect();
     await this.server.close();
-    await this.#engine.close();
+    await this.engine.close();
     await this.redis.stop();
     this.#remove();
   }

@@ -38,6 +38,8 @@ export interface MigrateFlags extends EndsFlags {
   readonly once?: boolean;
   readonly verify?: boolean;
   readonly restart?: boolean;
+  /** true: one that is made for it. */
+  readonly checkpoint?: string | true;
   readonly existing: ExistingKeys;
   readonly skipUnsupported?: boolean;
   /** 0 = no limit. */

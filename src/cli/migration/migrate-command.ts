@@ -15,6 +15,7 @@ import { ReplyError } from '../../resp/index.js';
 import { consoleLogger, type OutputOptions } from '../console.js';
 import { ExitCode } from '../exit.js';
 import { onInterrupt, untilInterrupted } from '../interrupt.js';
+import { wishFor } from './checkpoint-place.js';
 import {
   keepsNamespaces,
   type MigrateFlags,
@@ -51,6 +52,7 @@ export const runMigration = async (
 ): Promise<number> => {
   const logger = consoleLogger(output);
   const wanted = namespacesOf(flags);
+  const stateFile = new StateFile(resolve(flags.state));
   await using source = await openSource(
     {
       url: flags.from,
@@ -61,6 +63,7 @@ export const runMigration = async (
       largestKeyBytes: flags.maxKeyBytes === 0 ? undefined : flags.maxKeyBytes,
       scratch: flags.scratch,
       namespaces: Object.keys(wanted),
+      checkpoint: wishFor(flags, stateFile),
       logger,
     },
     interrupted,
@@ -80,7 +83,6 @@ export const runMigration = async (
     },
     interrupted,
   );
-  const stateFile = new StateFile(resolve(flags.state));
   if (!source.hasLog) warnOfPlainCopy(stateFile, source, flags, logger);
   const options: MigrationOptions = {
     source: source.name,
@@ -103,6 +105,7 @@ export const runMigration = async (
       bytesPerSecond: flags.maxMbPerSecond * 1_000_000,
     },
     end,
+    ...(source.onCopied === undefined ? {} : { onCopied: source.onCopied }),
     logger,
   };
   const migration =

@@ -16,6 +16,10 @@ export const addMigrationCommands = (
       '--once',
       'end when the target has caught up (the default); said so, a source without POLLUPDATES is copied key by key',
     )
+    .option(
+      '--checkpoint [name]',
+      'read the keys of a checkpoint of a tailrace, all as of one moment; without a name one is made for it, and deleted behind it',
+    )
     .option('--follow', 'go on delivering writes until told to stop')
     .option('--verify', 'compare everything when the end is reached; exit code 3 when something differs')
     .addHelpText(

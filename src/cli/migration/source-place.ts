@@ -18,6 +18,7 @@ import {
   whileUnreachable,
 } from '../../migration/index.js';
 import { parseRedisUrl } from '../../resp/index.js';
+import { type CheckpointWish, openCheckpoint } from './checkpoint-place.js';
 import { runIdOf } from './target-server.js';
 
 export interface SourceOptions {
@@ -38,6 +39,8 @@ export interface SourceOptions {
   readonly slot?: string;
   /** Where a directory's unmerged writes are put in order; default: the system's directory for temporary files. */
   readonly scratch?: string | undefined;
+  /** Reads the keys of a checkpoint. */
+  readonly checkpoint?: CheckpointWish | undefined;
   readonly logger: Logger;
 }
 
@@ -59,6 +62,8 @@ export interface SourcePlace extends AsyncDisposable {
   readonly names: SourceNames;
   /** To ask the server other things; a directory has none. */
   readonly connection: ServerConnection | undefined;
+  /** All keys are copied: lets go of what held them. */
+  readonly onCopied?: (signal: AbortSignal) => Promise<void>;
 }
 
 /** Connects to a source, and finds out which way of reading keys it has. */
@@ -66,12 +71,14 @@ export const openSource = async (options: SourceOptions, signal: AbortSignal): P
   const { url, password, logger } = options;
   const directory = directoryOf(url);
   if (directory !== undefined) {
+    if (options.checkpoint !== undefined) throw noCheckpoints(placeOfUrl(url));
     // Loads the reader of RocksDB, which a server as the source need not wait for.
     const { openDirectory } = await import('./directory-place.js');
     return await openDirectory(directory, options);
   }
   const address = parseRedisUrl(url);
-  const connection = new ServerConnection(password === '' ? address : { ...address, password });
+  const addressed = password === '' ? address : { ...address, password };
+  const connection = new ServerConnection(addressed);
   const { namespaces: wanted = ['default'] } = options;
   const opened = await whileUnreachable(startRetry, logger, signal, async () => {
     const namespaces = wanted.includes('*')
@@ -89,7 +96,7 @@ export const openSource = async (options: SourceOptions, signal: AbortSignal): P
   });
   const { keys, hasLog } = opened;
   const log = hasLog ? followLog(options) : new NoLog();
-  return {
+  const place: SourcePlace = {
     ...opened,
     name: hasLog ? placeOfUrl(url) : `${placeOfUrl(url)} by SCAN`,
     log,
@@ -102,13 +109,36 @@ export const openSource = async (options: SourceOptions, signal: AbortSignal): P
       await log[Symbol.asyncDispose]();
     },
   };
+  const { checkpoint: wish } = options;
+  if (wish === undefined) return place;
+  try {
+    if (!(keys instanceof RecordReader) || !(log instanceof KvrocksSource)) throw noCheckpoints(place.name);
+    const { largestKeyBytes } = options;
+    const ends = { address: addressed, connection, keys, log, largestKeyBytes, logger };
+    const checkpoint = await openCheckpoint(wish, ends, signal);
+    if (checkpoint === undefined) return place;
+    return {
+      ...place,
+      keys: checkpoint.keys,
+      records: checkpoint.records,
+      log: checkpoint.log,
+      onCopied: (during) => checkpoint.release(during),
+      [Symbol.asyncDispose]: async () => {
+        await checkpoint[Symbol.asyncDispose]();
+        await place[Symbol.asyncDispose]();
+      },
+    };
+  } catch (error) {
+    await place[Symbol.asyncDispose]();
+    throw error;
+  }
 };
 
 /** `dir:PATH`: the data directory of a Kvrocks, or its `db` folder; undefined for another address. */
 const directoryOf = (url: string): string | undefined =>
   url.startsWith('dir:') ? resolve(url.slice(4).replace(/^\/\/(?=\/)/, '')) : undefined;
 
-const followLog = ({ url, password, slot, logger }: SourceOptions): LogSource =>
+const followLog = ({ url, password, slot, logger }: SourceOptions): KvrocksSource =>
   new KvrocksSource(
     {
       url,
@@ -121,6 +151,12 @@ const followLog = ({ url, password, slot, logger }: SourceOptions): LogSource =>
     },
     { pipeline: 'migrate', log: logger },
   );
+
+const noCheckpoints = (place: string): TailraceError =>
+  new TailraceError('USAGE', `the keys of ${place} cannot be read at a checkpoint`, {
+    context: { source: place },
+    remedy: 'Leave --checkpoint out: only a tailrace has them, and they are read by RECORDS.',
+  });
 
 const noLog = (place: string): TailraceError =>
   new TailraceError('SOURCE_UNSUPPORTED', `${place} has no POLLUPDATES, by which changes are followed`, {

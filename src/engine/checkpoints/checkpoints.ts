@@ -297,12 +297,15 @@ export class Checkpoints {
     }
   }
 
-  /** The live checkpoints that hold the log, each with the first sequence number that it wants. */
+  /**
+   * The live checkpoints that hold the log, each with the first sequence number that it wants: that of its last batch, by
+   * which a consumer that goes on from the checkpoint knows the history again.
+   */
   get logHolds(): readonly { readonly name: string; readonly from: number }[] {
     const now = this.#nowMs();
     return [...this.#entries.values()]
       .filter(({ entry }) => entry.holdsLog && !isExpired(entry, now))
-      .map(({ entry }) => ({ name: entry.name ?? entry.id, from: entry.sequence + 1 }));
+      .map(({ entry }) => ({ name: entry.name ?? entry.id, from: Math.max(1, entry.sequence) }));
   }
 
   /** Removes the checkpoints that have expired; returns how many. */

@@ -67,9 +67,15 @@ export class RawMigration {
       if (this.#options.clearsTarget === true && this.#steps.current.step === 0)
         this.#steps.collectBatch(takeWhole(Buffer.from(this.#options.filter.clear().bytes), 0, 0), 0);
       const during = AbortSignal.any([signal, over.signal]);
+      // Before the walk, so that the source keeps its log from here on.
+      const follower = await LogFollower.open(this.#options.log, log, during, {
+        readBatch: takeWhole,
+        releasesLog: this.#options.releasesLog,
+      });
+      this.#follower = follower;
       // Of a source that nothing was ever written to, the log alone is all.
-      if (log !== null) await this.#walk(log, during);
-      await this.#follow(log, during);
+      if (log !== null) await this.#walk(log, follower, during);
+      await this.#follow(follower, during);
       this.#phase = 'done';
     } catch (error) {
       if (!signal.aborted || isTailraceError(error, 'SINK_FAILED')) throw error;
@@ -100,7 +106,7 @@ export class RawMigration {
     };
   }
 
-  async #walk(start: Position, signal: AbortSignal): Promise<void> {
+  async #walk(start: Position, follower: LogFollower, signal: AbortSignal): Promise<void> {
     const { records, filter, purges, logger, source } = this.#options;
     while (!this.#steps.current.isComplete) {
       signal.throwIfAborted();
@@ -122,6 +128,8 @@ export class RawMigration {
       await this.#rate.spend(keys, part.batch.length, signal);
       const coverage = { place: part.next, isComplete: part.next === undefined, pending: [], leftOut: [] };
       await this.#steps.write(coverage, start, { transactions: [], keys, byteLength: bytes.length }, signal);
+      await follower.acknowledge(start);
+      if (part.next === undefined) await this.#options.onCopied?.(signal);
     }
   }
 
@@ -135,10 +143,8 @@ export class RawMigration {
     return part;
   }
 
-  async #follow(start: Position | null, signal: AbortSignal): Promise<void> {
-    const { log, filter } = this.#options;
-    const follower = await LogFollower.open(log, start, signal, takeWhole);
-    this.#follower = follower;
+  async #follow(follower: LogFollower, signal: AbortSignal): Promise<void> {
+    const { filter } = this.#options;
     this.#phase = 'catch-up';
     while (!(await this.#finish.isReached(follower, signal))) {
       signal.throwIfAborted();
@@ -158,7 +164,7 @@ export class RawMigration {
         this.#steps.collectBatch(kept, transaction.bytes.length);
       }
       await this.#steps.write(complete, follower.position, noRecords, signal);
-      if (follower.position !== null) await follower.acknowledge(follower.position);
+      await follower.acknowledge(follower.position);
       if (this.status.lag === 0) this.#phase = 'following';
     }
     await this.#steps.seal(complete, follower.position, signal);

@@ -1,16 +1,19 @@
 import { appendRecordsAfter, appendRecordsOf, KeyRecordsWriter } from '../../data-model/index.js';
+import type { DataReader } from '../../engine/index.js';
 import type { Connection } from '../connection.js';
 import type { ServerCommand } from '../server-command.js';
 import { rawRecords } from './raw-records-command.js';
 
 /**
- * RECORDS SCAN after [COUNT n] [BYTES n] [LARGEST n], RECORDS GET key [key ...] and RECORDS GETUPTO largest key [key ...]: keys of all namespaces as the store holds them, for
- * copying a data set while it is written to. `after` and `key` are metadata keys (`ns_len | namespace | user key`); an
- * empty `after` begins the walk.
+ * RECORDS SCAN after [COUNT n] [BYTES n] [LARGEST n], RECORDS GET key [key ...] and RECORDS GETUPTO largest key [key ...]:
+ * keys of all namespaces as the store holds them, for copying a data set while it is written to. `after` and `key` are
+ * metadata keys (`ns_len | namespace | user key`); an empty `after` begins the walk. Behind CHECKPOINT OPEN all of them, and
+ * RECORDS RAW, read the checkpoint: every reply is then of the same moment.
  *
  * Answers three things: the sequence number of the newest write that the records contain (it may not be durable yet), where
  * to go on (nil at the end, and for GET), and the records as KeyRecordsWriter writes them, each key whole, its metadata
- * before its elements. With LARGEST a fourth: the metadata keys of those that have more bytes, which are left out. One reply is one moment: the keys in it are exactly as they stood at that sequence number.
+ * before its elements. With LARGEST a fourth: the metadata keys of those that have more bytes, which are left out. One
+ * reply is one moment: the keys in it are exactly as they stood at that sequence number.
  */
 const records: ServerCommand = {
   name: 'records',
@@ -47,7 +50,8 @@ const scanRecords = (connection: Connection, args: readonly Buffer[]): void => {
     else if (word === 'LARGEST') largestKeyBytes = value;
     else maxBytes = Math.min(value, largestBytes);
   }
-  const { store, services } = connection.state;
+  const { services } = connection.state;
+  const store = readStore(connection);
   const page = new KeyRecordsWriter(Math.min(maxBytes, pageBytes) + slackBytes, largestKeyBytes);
   const limit = { maxKeys, maxBytes, nowMs: services.nowMs() };
   const { next } = appendRecordsAfter(store, args[2], limit, page);
@@ -59,21 +63,26 @@ const getRecords = (connection: Connection, keys: readonly Buffer[], largestKeyB
     connection.reply.error('ERR value is not an integer or out of range');
     return;
   }
-  const { store, services } = connection.state;
+  const { services } = connection.state;
+  const store = readStore(connection);
   const page = new KeyRecordsWriter(slackBytes, largestKeyBytes);
   const nowMs = services.nowMs();
   for (const key of keys) if (key.length > 0) appendRecordsOf(store, key, nowMs, page);
   answer(connection, undefined, page, largestKeyBytes !== undefined);
 };
 
+/** What is read: the newest data, or behind CHECKPOINT OPEN those of the checkpoint, as of its sequence number. */
+const readStore = ({ session, state }: Connection): DataReader => session.checkpoint ?? state.store;
+
 const answer = (
-  { reply, state }: Connection,
+  connection: Connection,
   next: Buffer | undefined,
   page: KeyRecordsWriter,
   tellsLeftOut: boolean,
 ): void => {
+  const { reply } = connection;
   reply.array(tellsLeftOut ? 4 : 3);
-  reply.integer(state.store.sequence);
+  reply.integer(readStore(connection).sequence);
   if (next === undefined) reply.null();
   else reply.bulk(next);
   reply.bulk(page.bytes);

@@ -24,7 +24,7 @@ const slot: ServerCommand = {
     const name = args[2]?.toString() ?? '';
     const sequence = sequenceOf(args[3], word === 'create' ? store.durableSequence : undefined);
     if (word === 'create' && (args.length === 3 || args.length === 4) && sequence !== undefined) {
-      replyWhen(connection, 'slot', store.slots.register(name, sequence), ({ acknowledged }) =>
+      replyWhen(connection, 'slot', register(store, name, sequence), ({ acknowledged }) =>
         reply.integer(acknowledged),
       );
     } else if (word === 'ack' && args.length === 4 && sequence !== undefined) {
@@ -42,6 +42,14 @@ const slot: ServerCommand = {
       reply.error('ERR syntax: SLOT CREATE name [sequence|LATEST], ACK name sequence, DROP name, LIST');
     }
   },
+};
+
+/** A slot whose changes are gone would hold nothing: whoever comes for it again gets all that is left. */
+const register = async (store: Engine, name: string, sequence: number): Promise<ConsumerSlot> => {
+  const slot = await store.slots.register(name, sequence);
+  if (store.retention?.lostSlots.includes(name) !== true) return slot;
+  store.slots.acknowledge(name, store.stats().firstLogSequence - 1);
+  return await store.slots.register(name, sequence);
 };
 
 /** Without an argument the beginning; undefined when it is no sequence number. */

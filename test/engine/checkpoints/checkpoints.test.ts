@@ -224,7 +224,7 @@ describe('checkpoints', () => {
     expect(() => engine.checkpoints.show('weekly')).toThrow(
       expect.objectContaining({ code: 'CHECKPOINT_NOT_FOUND' }),
     );
-    expect(engine.checkpoints.logHolds).toEqual([{ name: 'nightly', from: second.sequence + 1 }]);
+    expect(engine.checkpoints.logHolds).toEqual([{ name: 'nightly', from: second.sequence }]);
     await expect(
       engine.checkpoints.create({ name: 'nightly', ifNameExists: 'refuse' }),
     ).rejects.toMatchObject({
