@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { packageVersion } from '../files/index.js';
 import { addBenchCommand } from './bench/bench-program.js';
 import { addCheckpointCommands } from './checkpoints/program.js';
+import { addCompletionCommand } from './completion/completion-program.js';
 import { logLevels } from './console.js';
 import { addDeadLetterCommands } from './dead-letters-program.js';
 import { addMigrationCommands } from './migration/program.js';
@@ -134,6 +135,7 @@ Examples:
     });
 
   addBenchCommand(program);
+  addCompletionCommand(program);
 
   return program;
 };
