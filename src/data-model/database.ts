@@ -149,6 +149,7 @@ const toValue = <Bytes>(reply: Reply, read: (bytes: Buffer) => Bytes): CommandVa
     case 'set':
       return reply.members.map((member) => toValue(member, read));
     case 'map':
+    case 'table':
       return new Map(pairsOf(reply.entries, read));
     case 'pairs':
       return pairsOf(reply.items, read);

@@ -1,4 +1,5 @@
 import { type DataCommand, dataCommands } from '../data-model/index.js';
+import { helpOf, isHelp } from './command-docs/index.js';
 import { checkpointCommands } from './commands/checkpoint-commands.js';
 import { clientCommands } from './commands/client-commands.js';
 import { commandCommands } from './commands/command-commands.js';
@@ -14,6 +15,7 @@ import { slotCommands } from './commands/slot-commands.js';
 import { slowLogCommands } from './commands/slow-log-commands.js';
 import { transactionCommands } from './commands/transaction-commands.js';
 import { pubSubCommands } from './pubsub/pubsub-commands.js';
+import { writeReply } from './reply-encoding.js';
 import type { ServerCommand } from './server-command.js';
 import { logCommands } from './updates/log-commands.js';
 
@@ -37,16 +39,15 @@ export class CommandTable {
   #last: { readonly spelling: Buffer; readonly entry: TableEntry } | undefined;
 
   constructor() {
-    for (const data of dataCommands.values())
-      this.#byName.set(data.name, { name: data.name, arity: data.arity, data, calls: 0, microseconds: 0 });
-    for (const server of serverCommands.flat())
-      this.#byName.set(server.name, {
-        name: server.name,
-        arity: server.arity,
-        server,
-        calls: 0,
-        microseconds: 0,
-      });
+    for (const command of dataCommands.values()) this.#add(command, { data: withDataHelp(command) });
+    for (const command of serverCommands.flat()) this.#add(command, { server: withHelp(command) });
+  }
+
+  #add(
+    { name, arity }: { readonly name: string; readonly arity: number },
+    command: Pick<TableEntry, 'data' | 'server'>,
+  ): void {
+    this.#byName.set(name, { name, arity, ...command, calls: 0, microseconds: 0 });
   }
 
   /** All commands; names in lower case. */
@@ -79,6 +80,25 @@ export class CommandTable {
     return entry;
   }
 }
+
+/** Commands with subcommands answer HELP. */
+const withHelp = (command: ServerCommand): ServerCommand => {
+  const lines = helpOf(command.name);
+  if (lines === undefined) return command;
+  return {
+    ...command,
+    run: (connection, args) => {
+      if (isHelp(args)) writeReply(connection.reply, lines);
+      else command.run(connection, args);
+    },
+  };
+};
+
+const withDataHelp = (command: DataCommand): DataCommand => {
+  const lines = helpOf(command.name);
+  if (lines === undefined) return command;
+  return { ...command, run: (context, args) => (isHelp(args) ? lines : command.run(context, args)) };
+};
 
 /** For names: a call of Buffer's own comparison costs more. */
 const isEqual = (left: Buffer, right: Buffer): boolean => {

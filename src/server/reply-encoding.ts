@@ -30,10 +30,12 @@ const writeComposite = (writer: ReplyWriter, reply: Exclude<Reply, number | bigi
   } else if (reply.kind === 'nullArray') {
     writer.nullArray();
   } else if (reply.kind === 'double') {
-    writer.double(doubleText(reply.value));
+    writer.double(reply.text ?? doubleText(reply.value));
   } else if (reply.kind === 'map') {
     writer.map(reply.entries.length / 2);
     for (const item of reply.entries) writeReply(writer, item);
+  } else if (reply.kind === 'table') {
+    writeTable(writer, reply.entries);
   } else if (reply.kind === 'set') {
     writer.set(reply.members.length);
     for (const item of reply.members) writeReply(writer, item);
@@ -54,6 +56,17 @@ const writePairs = (writer: ReplyWriter, items: readonly Reply[]): void => {
     writer.array(2);
     writeReply(writer, items[i]);
     writeReply(writer, items[i + 1]);
+  }
+};
+
+/** key, value, key, value …: an array of pairs in RESP2, a map in RESP3. */
+const writeTable = (writer: ReplyWriter, entries: readonly Reply[]): void => {
+  if (writer.isResp3) writer.map(entries.length / 2);
+  else writer.array(entries.length / 2);
+  for (let i = 0; i < entries.length; i += 2) {
+    if (!writer.isResp3) writer.array(2);
+    writeReply(writer, entries[i]);
+    writeReply(writer, entries[i + 1]);
   }
 };
 

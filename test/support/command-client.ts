@@ -45,9 +45,13 @@ export const plainReply = (reply: Reply): unknown => {
   if (typeof reply !== 'object' || reply === null) return reply;
   if ('kind' in reply) {
     if (reply.kind === 'map') return reply.entries.map(plainReply);
+    if (reply.kind === 'table')
+      return Array.from({ length: reply.entries.length / 2 }, (_, i) =>
+        reply.entries.slice(2 * i, 2 * i + 2).map(plainReply),
+      );
     if (reply.kind === 'set') return reply.members.map(plainReply);
     if (reply.kind === 'pairs') return reply.items.map(plainReply);
-    return reply.kind === 'double' ? doubleText(reply.value) : null;
+    return reply.kind === 'double' ? (reply.text ?? doubleText(reply.value)) : null;
   }
   return reply.map(plainReply);
 };

@@ -336,9 +336,12 @@ const sorts: readonly Maker[] = [
 ];
 
 const place = (random: SeededRandom): string => `p${random.below(30)}`;
-/** Not beyond the 90th degree: a search that crosses the 180th finds what lies there, in Redis it does not. */
+/**
+ * Not beyond the 90th degree: a search that crosses the 180th finds what lies there, in Redis it does not. With
+ * decimals enough that no two places are the same: which of them is among the nearest is chance.
+ */
 const coordinate = (random: SeededRandom, limit: number): string =>
-  ((random.next() * 2 - 1) * random.pick([limit, limit / 10])).toFixed(random.below(7));
+  ((random.next() * 2 - 1) * random.pick([limit, limit / 10])).toFixed(4 + random.below(3));
 const unit = (random: SeededRandom): string => random.pick(['m', 'km', 'ft', 'MI']);
 const area = (random: SeededRandom): string[] =>
   random.pick([

@@ -31,6 +31,13 @@ export const parseInt64 = (bytes: Uint8Array): number | bigint | undefined => {
   return value >= minInt64 && value <= maxInt64 ? value : undefined;
 };
 
+/** A signed 64-bit number, or the nearest to it that `number` holds: for places and counts, of which none is so large. */
+export const parseClamped = (bytes: Uint8Array): number | undefined => {
+  const value = parseInt64(bytes);
+  if (typeof value !== 'bigint') return value;
+  return value < 0n ? Number.MIN_SAFE_INTEGER : Number.MAX_SAFE_INTEGER;
+};
+
 /** The sum when it fits 64 bits; undefined on overflow. */
 export const addInt64 = (a: number | bigint, b: number | bigint): number | bigint | undefined => {
   if (typeof a === 'number' && typeof b === 'number') {
@@ -71,7 +78,10 @@ export const parseDouble = (bytes: Uint8Array): number | undefined => {
   if (plain !== undefined) return plain;
   if (bytes.length === 0 || bytes.length > maxDoubleBytes) return undefined;
   const text = Buffer.from(bytes).toString('latin1');
-  if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return Number(text);
+  if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) {
+    const value = Number(text);
+    return Number.isFinite(value) ? value : undefined; // too large: only the word is infinity
+  }
   const infinity = /^([+-]?)inf(inity)?$/i.exec(text);
   if (infinity === null) return undefined;
   return infinity[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;

@@ -1,11 +1,8 @@
-import { optionWord, parseInteger } from './arguments.js';
+import { optionWord, parseClamped } from './arguments.js';
 import { ErrorReply, invalidExpire, refusal } from './reply.js';
 
-/**
- * Expiry times beyond this are refused, so that adding the clock never leaves the exact numbers; it is
- * 100,000 years.
- */
-const maxExpireMs = 100_000 * 365 * 86_400_000;
+/** Expiry times beyond this are refused: the exact numbers end there, in 285,000 years. */
+const maxExpireMs = Number.MAX_SAFE_INTEGER;
 
 /** A time to live or a time, turned into ms since the epoch; never 0, which means "never". */
 export const absoluteExpiry = (amount: number, isSeconds: boolean, baseMs: number): number | undefined => {
@@ -27,7 +24,7 @@ export const expiryOfOption = (
   nowMs: number,
 ): number | ErrorReply => {
   if (amount === undefined) return refusal.syntax;
-  const value = parseInteger(amount);
+  const value = parseClamped(amount);
   if (value === undefined) return refusal.notInteger;
   if (value < 1) return refusal.outOfRange;
   const expireMs = absoluteExpiry(value, word === 'EX' || word === 'EXAT', word.endsWith('AT') ? 0 : nowMs);
@@ -41,7 +38,7 @@ export const expiryOfCommand = (
   isSeconds: boolean,
   nowMs: number,
 ): number | ErrorReply => {
-  const value = parseInteger(amount);
+  const value = parseClamped(amount);
   if (value === undefined) return refusal.notInteger;
   if (value < 1) return invalidExpire(command);
   return absoluteExpiry(value, isSeconds, nowMs) ?? invalidExpire(command);

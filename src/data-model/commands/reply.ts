@@ -5,8 +5,9 @@
  *   Buffer              a bulk string                      null      no value
  *   array               an array of replies
  *   { kind: 'nullArray' }              no array: `*-1` in RESP2, null in RESP3
- *   { kind: 'double', value }          bulk string in RESP2, double in RESP3
+ *   { kind: 'double', value, text? }   bulk string in RESP2, double in RESP3; `text` where the usual one does not do
  *   { kind: 'map', entries }           key, value, key, value …: flat in RESP2, a map in RESP3
+ *   { kind: 'table', entries }         key, value, key, value …: an array of pairs in RESP2, a map in RESP3
  *   { kind: 'set', members }           an array in RESP2, a set in RESP3
  *   { kind: 'pairs', items }           a, b, a, b …: flat in RESP2, an array of pairs in RESP3
  *   { kind: 'error', text }            code word and message, such as `WRONGTYPE Operation …`
@@ -23,6 +24,7 @@ export type Reply =
   | NullArrayReply
   | DoubleReply
   | MapReply
+  | TableReply
   | SetReply
   | PairsReply
   | ErrorReply;
@@ -34,10 +36,16 @@ export interface NullArrayReply {
 export interface DoubleReply {
   readonly kind: 'double';
   readonly value: number;
+  readonly text?: string;
 }
 
 export interface MapReply {
   readonly kind: 'map';
+  readonly entries: readonly Reply[];
+}
+
+export interface TableReply {
+  readonly kind: 'table';
   readonly entries: readonly Reply[];
 }
 
@@ -64,8 +72,10 @@ export class ErrorReply {
 export const ok = 'OK';
 export const nullArray: NullArrayReply = { kind: 'nullArray' };
 
-export const doubleReply = (value: number): DoubleReply => ({ kind: 'double', value });
+export const doubleReply = (value: number, text?: string): DoubleReply =>
+  text === undefined ? { kind: 'double', value } : { kind: 'double', value, text };
 export const mapReply = (entries: readonly Reply[]): MapReply => ({ kind: 'map', entries });
+export const tableReply = (entries: readonly Reply[]): TableReply => ({ kind: 'table', entries });
 export const setReply = (members: readonly Reply[]): SetReply => ({ kind: 'set', members });
 export const pairsReply = (items: readonly Reply[]): PairsReply => ({ kind: 'pairs', items });
 
@@ -101,6 +111,7 @@ export const ownReply = (reply: Reply): Reply => {
   if (Buffer.isBuffer(reply)) return Buffer.from(reply);
   if ('kind' in reply) {
     if (reply.kind === 'map') return { kind: 'map', entries: reply.entries.map(ownReply) };
+    if (reply.kind === 'table') return { kind: 'table', entries: reply.entries.map(ownReply) };
     if (reply.kind === 'set') return { kind: 'set', members: reply.members.map(ownReply) };
     if (reply.kind === 'pairs') return { kind: 'pairs', items: reply.items.map(ownReply) };
     return reply;

@@ -17,8 +17,9 @@ export interface ScanOptions {
 
 const defaultCount = 10;
 
-/** Parses `[MATCH pattern] [COUNT n] [TYPE type] [NOVALUES]` from `args[from]` on. */
+/** Parses `[MATCH pattern] [COUNT n] [TYPE type] [NOVALUES]` from `args[from]` on; the cursor stands before it. */
 export const parseScanOptions = (args: readonly Buffer[], from: number): ScanOptions | ErrorReply => {
+  if (cursorNumber(args[from - 1] as Buffer) === undefined) return refusal.invalidCursor;
   let glob = anyText;
   let count = defaultCount;
   let type: string | undefined;
@@ -43,14 +44,19 @@ export const parseScanOptions = (args: readonly Buffer[], from: number): ScanOpt
   return type === undefined ? { glob, count, hasNoValues } : { glob, count, type, hasNoValues };
 };
 
+const cursorNumber = (cursor: Uint8Array): number | undefined => {
+  const number = parseInteger(cursor);
+  return number === undefined || number < 0 ? undefined : number;
+};
+
 /** Where a walk of the keys under `prefix` is to begin for a client's cursor; undefined for a bad cursor. */
 export const scanStart = (
   context: CommandContext,
   cursor: Uint8Array,
   prefix: Buffer,
 ): Buffer | undefined => {
-  const number = parseInteger(cursor);
-  if (number === undefined || number < 0) return undefined;
+  const number = cursorNumber(cursor);
+  if (number === undefined) return undefined;
   if (number === 0) return prefix;
   const place = context.services.cursors.placeOf(number);
   // A cursor of another key's walk would be a place outside; there nothing follows.

@@ -140,12 +140,10 @@ xgroup create | 5.0.0 | O(1) | Makes a group | key group id|$ [MKSTREAM] [ENTRIE
 xgroup createconsumer | 6.2.0 | O(1) | Makes a consumer of a group | key group consumer
 xgroup delconsumer | 5.0.0 | O(N), N pending | Deletes a consumer with what is pending for it | key group consumer
 xgroup destroy | 5.0.0 | O(N), N records of the group | Deletes a group | key group
-xgroup help | 5.0.0 | O(1) | Lists the subcommands |
 xgroup setid | 5.0.0 | O(1) | Sets what a group has last been given | key group id|$ [ENTRIESREAD entries-read]
 xinfo | 5.0.0 | O(1) | Tells of streams and groups |
 xinfo consumers | 5.0.0 | O(N), N consumers | Tells of the consumers of a group | key group
 xinfo groups | 5.0.0 | O(N), N groups | Tells of the groups of a stream | key
-xinfo help | 5.0.0 | O(1) | Lists the subcommands |
 xinfo stream | 5.0.0 | O(1), O(N) with FULL | Tells of a stream, with FULL also its entries, groups and consumers | key [FULL [COUNT count]]
 xlen | 5.0.0 | O(1) | Counts the entries | key
 xpending | 5.0.0 | O(N), N answered | Tells of the entries that a group still owes an acknowledgement | key group [[IDLE min-idle-time] start end count [consumer]]

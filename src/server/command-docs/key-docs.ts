@@ -16,7 +16,6 @@ move | 1.0.0 | O(1) | Refused: there is one database | key db
 object | 2.2.3 | O(1) | Tells what Redis would tell of how a key is kept |
 object encoding | 2.2.3 | O(1) | Names the encoding that Redis has for such a value | key
 object freq | 4.0.0 | O(1) | Refused: accesses are not counted | key
-object help | 6.2.0 | O(1) | Lists the subcommands |
 object idletime | 2.2.3 | O(1) | Always 0: accesses are not recorded | key
 object refcount | 2.2.3 | O(1) | Always 1 for a key that exists | key
 persist | 2.2.0 | O(1) | Takes the expiry from a key | key

@@ -11,7 +11,6 @@ auth | 1.0.0 | O(N), N namespaces | Authenticates with the password, or the toke
 client | 2.4.0 | O(1) | Tells of connections and governs them |
 client getname | 2.6.9 | O(1) | Tells the name of this connection |
 client getredir | 6.0.0 | O(1) | Always -1: there is no tracking |
-client help | 5.0.0 | O(1) | Lists the subcommands |
 client id | 5.0.0 | O(1) | Tells the number of this connection |
 client info | 6.2.0 | O(1) | Tells of this connection |
 client kill | 2.4.0 | O(N), N connections | Closes connections, by their address or by filters | ip:port|([ID client-id] [TYPE NORMAL|MASTER|SLAVE|REPLICA|PUBSUB] [USER username] [ADDR ip:port] [LADDR ip:port] [SKIPME yes|no])
@@ -46,7 +45,6 @@ command info | 2.8.13 | O(N), N commands | Tells of some commands | [command-nam
 command list | 7.0.0 | O(N), N commands | Lists the names of the commands | [FILTERBY PATTERN pattern]
 config | 2.0.0 | O(N), N settings | Reads and changes settings while the server runs |
 config get | 2.0.0 | O(N), N settings | Reads the settings whose names match | pattern…
-config help | 5.0.0 | O(N), N settings | Lists the settings |
 config resetstat | 2.0.0 | O(N), N commands | Counts calls from 0 again |
 config rewrite | 2.8.0 | O(1) | Refused: there is no config file |
 config set | 2.0.0 | O(N), N settings | Changes settings, all or none | (parameter value)…
@@ -70,7 +68,6 @@ role | 2.8.12 | O(1) | Tells that this is the master, and its sequence number |
 shutdown | 1.0.0 | O(1) | Stops the server; what was answered is kept | [NOSAVE|SAVE]
 slowlog | 2.2.12 | O(1) | Tells which commands took long |
 slowlog get | 2.2.12 | O(N), N answered | Tells of the newest slow commands | [count]
-slowlog help | 6.2.0 | O(1) | Lists the subcommands |
 slowlog len | 2.2.12 | O(1) | Counts the slow commands that are kept |
 slowlog reset | 2.2.12 | O(N), N kept | Forgets the slow commands |
 time | 2.6.0 | O(1) | Tells the server's time: seconds, and microseconds of the second |
@@ -117,7 +114,6 @@ psubscribe | 2.0.0 | O(N), N patterns | Listens to the channels that match patte
 publish | 2.0.0 | O(N+M), N listeners, M patterns | Sends a message to a channel, through the log | channel message
 pubsub | 2.8.0 | O(N), N channels | Tells of channels and who listens |
 pubsub channels | 2.8.0 | O(N), N channels | Lists the channels that somebody listens to | [pattern]
-pubsub help | 6.2.0 | O(1) | Lists the subcommands |
 pubsub numpat | 2.8.0 | O(1) | Counts the patterns that somebody listens to |
 pubsub numsub | 2.8.0 | O(N), N channels | Counts the listeners of channels | [channel…]
 pubsub shardchannels | 7.0.0 | O(N), N channels | Lists the shard channels that somebody listens to | [pattern]

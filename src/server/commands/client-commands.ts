@@ -132,12 +132,6 @@ const trackingInfo = ({ reply }: Connection): void => {
   reply.array(0);
 };
 
-const help = ({ reply }: Connection): void => {
-  const lines = ['CLIENT <subcommand> [<arg> …]. Subcommands are:', ...subcommands.keys()];
-  reply.array(lines.length);
-  for (const line of lines) reply.simple(line.toUpperCase());
-};
-
 const any = Number.POSITIVE_INFINITY;
 
 const subcommands: ReadonlyMap<string, Subcommand> = new Map<string, Subcommand>([
@@ -177,7 +171,6 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map<string, Subcommand>
   ['no-touch', { words: [3, 3], run: acceptSwitch }],
   ['getredir', { words: [2, 2], run: ({ reply }) => reply.integer(-1) }],
   ['trackinginfo', { words: [2, 2], run: trackingInfo }],
-  ['help', { words: [2, 2], run: help }],
 ]);
 
 export const clientCommands: readonly ServerCommand[] = [client];

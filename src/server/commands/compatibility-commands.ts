@@ -45,19 +45,26 @@ const acl = answers('acl', -2, (connection, args) => {
 /** OBJECT ENCODING | REFCOUNT | IDLETIME | FREQ key */
 const object: ServerCommand = {
   name: 'object',
-  arity: 3,
+  arity: -2,
   flags: ['readonly'],
   keys: { first: 2, last: 2, step: 1 },
   run: (connection, args) => {
     const { reply } = connection;
+    const word = args[1].toString('latin1').toLowerCase();
+    if (!['encoding', 'refcount', 'idletime', 'freq'].includes(word)) {
+      reply.error(`ERR unknown subcommand '${args[1].toString()}'. Try OBJECT HELP.`);
+      return;
+    }
+    if (args.length !== 3) {
+      reply.error(`ERR wrong number of arguments for 'object|${word}' command`);
+      return;
+    }
     const type = typeOf(connection, args[2]);
     if (type === undefined) reply.null();
-    else if (isWord(args[1], 'encoding')) reply.bulkText(encodings[type]);
-    else if (isWord(args[1], 'refcount')) reply.integer(1);
-    else if (isWord(args[1], 'idletime')) reply.integer(0);
-    else if (isWord(args[1], 'freq'))
-      reply.error('ERR An LFU maxmemory policy is not selected, access frequency not tracked.');
-    else reply.error(`ERR unknown subcommand '${args[1].toString()}'. Try OBJECT HELP.`);
+    else if (word === 'encoding') reply.bulkText(encodings[type]);
+    else if (word === 'refcount') reply.integer(1);
+    else if (word === 'idletime') reply.integer(0);
+    else reply.error('ERR An LFU maxmemory policy is not selected, access frequency not tracked.');
   },
 };
 

@@ -39,13 +39,6 @@ const config: ServerCommand = {
         entry.microseconds = 0;
       }
       reply.ok();
-    } else if (word === 'help' && args.length === 2) {
-      const lines = [
-        'CONFIG <subcommand> …: GET pattern …, SET name value …, RESETSTAT.',
-        ...settings.keys(),
-      ];
-      reply.array(lines.length);
-      for (const line of lines) reply.simple(line);
     } else if (word === 'rewrite' && args.length === 2) {
       reply.error('ERR the server runs without a config file: its settings are the flags of serve');
     } else {

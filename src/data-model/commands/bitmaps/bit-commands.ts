@@ -1,5 +1,5 @@
 import { encodeLogData, LogCommand } from '../../encoding/log-data.js';
-import { optionWord, parseInteger } from '../arguments.js';
+import { optionWord, parseClamped, parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand, writeCommand } from '../data-command.js';
 import { ErrorReply, type Reply, refusal } from '../reply.js';
@@ -77,8 +77,8 @@ interface BitRange {
 const parseBitRange = (args: readonly Buffer[], at: number, length: number): BitRange | ErrorReply => {
   const unitWord = args[at + 2] === undefined ? 'BYTE' : optionWord(args[at + 2] as Buffer);
   if (args.length > at + 3 || (unitWord !== 'BYTE' && unitWord !== 'BIT')) return refusal.syntax;
-  const start = args[at] === undefined ? 0 : parseInteger(args[at] as Buffer);
-  const end = args[at + 1] === undefined ? -1 : parseInteger(args[at + 1] as Buffer);
+  const start = args[at] === undefined ? 0 : parseClamped(args[at] as Buffer);
+  const end = args[at + 1] === undefined ? -1 : parseClamped(args[at + 1] as Buffer);
   if (start === undefined || end === undefined) return refusal.notInteger;
   const isBits = unitWord === 'BIT';
   const units = isBits ? length * 8 : length;

@@ -1,5 +1,5 @@
 import { optionWord, parseDouble } from '../arguments.js';
-import { ErrorReply, type Reply, refusal } from '../reply.js';
+import { doubleReply, ErrorReply, type Reply, refusal } from '../reply.js';
 import { type GeoPoint, isOnMap } from './geohash.js';
 
 /** Meters in M, KM, FT, MI; undefined for another word. */
@@ -34,9 +34,8 @@ export const distanceText = (distance: number): Buffer => Buffer.from(distance.t
 
 /** Longitude and latitude with up to 17 decimals. */
 export const coordinateReply = ({ longitude, latitude }: GeoPoint): Reply => [
-  coordinateText(longitude),
-  coordinateText(latitude),
+  doubleReply(longitude, coordinateText(longitude)),
+  doubleReply(latitude, coordinateText(latitude)),
 ];
 
-const coordinateText = (degrees: number): Buffer =>
-  Buffer.from(degrees.toFixed(17).replace(/\.?0+$/, ''), 'latin1');
+const coordinateText = (degrees: number): string => degrees.toFixed(17).replace(/\.?0+$/, '');

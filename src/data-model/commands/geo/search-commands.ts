@@ -1,4 +1,4 @@
-import { optionWord, parseDouble, parseInteger } from '../arguments.js';
+import { optionWord, parseClamped, parseDouble } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand, twoKeys, writeCommand } from '../data-command.js';
 import { ErrorReply, type Reply, refusal } from '../reply.js';
@@ -44,7 +44,8 @@ const badUnit = new ErrorReply('ERR unsupported unit provided. please use M, KM,
 const parseLength = (amount: Buffer | undefined, unitMeters: number, what: string): number | ErrorReply => {
   const value = amount === undefined ? undefined : parseDouble(amount);
   if (value === undefined) return new ErrorReply(`ERR need numeric ${what}`);
-  return value < 0 ? new ErrorReply(`ERR ${what} cannot be negative`) : value * unitMeters;
+  if (value >= 0) return value * unitMeters;
+  return new ErrorReply(`ERR ${what === 'radius' ? what : 'height or width'} cannot be negative`);
 };
 
 /** Parses the options that all forms share from `args[from]` on; `isSearch`: those of GEOSEARCH as well. */
@@ -64,7 +65,7 @@ const parseOptions = (
     else if (word === 'ANY' && query.count > 0) query.isAny = true;
     else if (word === 'STOREDIST' && form.storesAlways) query.storesDistance = true;
     else if (word === 'COUNT' && i + 1 < args.length) {
-      const count = parseInteger(args[++i] as Buffer);
+      const count = parseClamped(args[++i] as Buffer);
       if (count === undefined) return refusal.notInteger;
       if (count <= 0) return new ErrorReply('ERR COUNT must be > 0');
       query.count = count;
@@ -86,7 +87,11 @@ const parseOptions = (
       i = unitAt;
     } else return refusal.syntax;
   }
-  return undefined;
+  if (query.target === undefined || !(query.hasCoordinates || query.hasDistance || query.hasHash))
+    return undefined;
+  return new ErrorReply(
+    `ERR STORE option in ${String(args[0]).toUpperCase()} is not compatible with WITHDIST, WITHHASH and WITHCOORD options`,
+  );
 };
 
 /** Sets the area and the unit; one length is a radius, two are width and height. */

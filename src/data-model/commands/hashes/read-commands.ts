@@ -1,5 +1,5 @@
 import { ColumnFamily } from '../../encoding/column-family.js';
-import { optionWord, parseInteger } from '../arguments.js';
+import { optionWord, parseClamped, parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand } from '../data-command.js';
 import { chooseEntries, maxRepeats } from '../random-choice.js';
@@ -76,7 +76,7 @@ const hrangebylex = (context: CommandContext, args: readonly Buffer[]): Reply =>
     const word = optionWord(args[i] as Buffer);
     if (word === 'REV') isReverse = true;
     else if (word === 'LIMIT' && i + 2 < args.length) {
-      const [skipped, wanted] = [parseInteger(args[++i] as Buffer), parseInteger(args[++i] as Buffer)];
+      const [skipped, wanted] = [parseClamped(args[++i] as Buffer), parseClamped(args[++i] as Buffer)];
       if (skipped === undefined || wanted === undefined) return refusal.notInteger;
       offset = skipped;
       count = wanted;

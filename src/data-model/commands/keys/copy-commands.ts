@@ -8,7 +8,7 @@ import { encodeScoreKey, readScore } from '../../encoding/zset-encoding.js';
 import { optionWord, parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, twoKeys, writeCommand } from '../data-command.js';
-import { ok, type Reply, refusal } from '../reply.js';
+import { ErrorReply, ok, type Reply, refusal } from '../reply.js';
 
 /**
  * Puts all of `from` again under `to`: the metadata, then every sub-key. The copy has a version of its own, so
@@ -51,7 +51,7 @@ const rename =
     return keepsExisting ? 1 : ok;
   };
 
-/** `COPY from to [DB n] [REPLACE]`. There is one keyspace a namespace; any database number names it. */
+/** `COPY from to [DB n] [REPLACE]`. There is one database, 0. */
 const copy = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const from = args[1] as Buffer;
   const to = args[2] as Buffer;
@@ -60,7 +60,9 @@ const copy = (context: CommandContext, args: readonly Buffer[]): Reply => {
     const word = optionWord(args[i] as Buffer);
     if (word === 'REPLACE') replaces = true;
     else if (word === 'DB' && i + 1 < args.length) {
-      if (parseInteger(args[++i] as Buffer) === undefined) return refusal.notInteger;
+      const index = parseInteger(args[++i] as Buffer);
+      if (index === undefined) return refusal.notInteger;
+      if (index !== 0) return noSuchDatabase;
     } else return refusal.syntax;
   }
   if (from.equals(to)) return refusal.sameKey;
@@ -77,6 +79,8 @@ const move = (context: CommandContext, args: readonly Buffer[]): Reply => {
   if (parseInteger(args[2] as Buffer) === undefined) return refusal.notInteger;
   return context.findAny(args[1] as Buffer) === undefined ? 0 : 1;
 };
+
+const noSuchDatabase = new ErrorReply('ERR DB index is out of range');
 
 const noBytes = Buffer.alloc(0);
 

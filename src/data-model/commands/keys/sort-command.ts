@@ -1,7 +1,7 @@
 import { ColumnFamily } from '../../encoding/column-family.js';
 import { encodeLogData, LogCommand } from '../../encoding/log-data.js';
 import { readScoreKey } from '../../encoding/zset-encoding.js';
-import { optionWord, parseDouble, parseInteger } from '../arguments.js';
+import { optionWord, parseClamped, parseDouble } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand, writeCommand } from '../data-command.js';
 import { findHash, readField } from '../hashes/hash-value.js';
@@ -36,8 +36,8 @@ const parseSortOptions = (args: readonly Buffer[], mayStore: boolean): SortOptio
     else if (word === 'DESC') isDescending = true;
     else if (word === 'ALPHA') isAlpha = true;
     else if (word === 'LIMIT' && i + 2 < args.length) {
-      const from = parseInteger(args[++i] as Buffer);
-      const wanted = parseInteger(args[++i] as Buffer);
+      const from = parseClamped(args[++i] as Buffer);
+      const wanted = parseClamped(args[++i] as Buffer);
       if (from === undefined || wanted === undefined) return refusal.notInteger;
       offset = Math.max(0, from);
       count = wanted;

@@ -1,12 +1,12 @@
 import { encodeLogData, LogCommand } from '../../encoding/log-data.js';
-import { optionWord, parseInteger } from '../arguments.js';
+import { optionWord, parseClamped } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, writeCommand } from '../data-command.js';
 import { ErrorReply, ok, type Reply, refusal } from '../reply.js';
 import { findList, type ListValue } from './list-value.js';
 
 const lset = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const index = parseInteger(args[2] as Buffer);
+  const index = parseClamped(args[2] as Buffer);
   if (index === undefined) return refusal.notInteger;
   const list = findList(context, args[1] as Buffer);
   if (list === undefined) return refusal.noSuchKey;
@@ -52,7 +52,7 @@ const linsert = (context: CommandContext, args: readonly Buffer[]): Reply => {
 
 /** `LREM key count element`: the shorter side closes the gaps; the places that fall free at its end are deleted. */
 const lrem = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const count = parseInteger(args[2] as Buffer);
+  const count = parseClamped(args[2] as Buffer);
   if (count === undefined) return refusal.notInteger;
   const element = args[3] as Buffer;
   const list = findList(context, args[1] as Buffer);
@@ -108,8 +108,8 @@ const positionsOf = (list: ListValue, element: Buffer, limit: number): number[] 
 
 /** `LTRIM key start stop` */
 const ltrim = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const start = parseInteger(args[2] as Buffer);
-  const stop = parseInteger(args[3] as Buffer);
+  const start = parseClamped(args[2] as Buffer);
+  const stop = parseClamped(args[3] as Buffer);
   if (start === undefined || stop === undefined) return refusal.notInteger;
   const list = findList(context, args[1] as Buffer);
   if (list === undefined) return ok;

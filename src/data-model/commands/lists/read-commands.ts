@@ -1,4 +1,4 @@
-import { optionWord, parseInteger } from '../arguments.js';
+import { optionWord, parseClamped } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand } from '../data-command.js';
 import { ErrorReply, type Reply, refusal } from '../reply.js';
@@ -10,7 +10,7 @@ const llen = (context: CommandContext, args: readonly Buffer[]): Reply => {
 };
 
 const lindex = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const index = parseInteger(args[2] as Buffer);
+  const index = parseClamped(args[2] as Buffer);
   if (index === undefined) return refusal.notInteger;
   const list = findList(context, args[1] as Buffer);
   if (list === undefined) return null;
@@ -20,8 +20,8 @@ const lindex = (context: CommandContext, args: readonly Buffer[]): Reply => {
 };
 
 const lrange = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const start = parseInteger(args[2] as Buffer);
-  const stop = parseInteger(args[3] as Buffer);
+  const start = parseClamped(args[2] as Buffer);
+  const stop = parseClamped(args[3] as Buffer);
   if (start === undefined || stop === undefined) return refusal.notInteger;
   const list = findList(context, args[1] as Buffer);
   if (list === undefined) return [];
@@ -58,7 +58,7 @@ const parsePositionSearch = (args: readonly Buffer[]): PositionSearch | ErrorRep
   let maxLength = 0;
   for (let i = 3; i < args.length; i += 2) {
     const word = optionWord(args[i] as Buffer);
-    const amount = args[i + 1] === undefined ? undefined : parseInteger(args[i + 1] as Buffer);
+    const amount = args[i + 1] === undefined ? undefined : parseClamped(args[i + 1] as Buffer);
     if (args[i + 1] === undefined) return refusal.syntax;
     if (amount === undefined) return refusal.notInteger;
     if (word === 'RANK') {

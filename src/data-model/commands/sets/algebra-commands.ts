@@ -1,4 +1,4 @@
-import { optionWord, parseInteger } from '../arguments.js';
+import { optionWord, parseClamped, parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { allKeys, type DataCommand, numberedKeys, readCommand, writeCommand } from '../data-command.js';
 import { ErrorReply, type Reply, refusal, setReply } from '../reply.js';
@@ -74,7 +74,7 @@ const sintercard = (context: CommandContext, args: readonly Buffer[]): Reply => 
   let limit = 0;
   if (options.length > 0) {
     if (options.length !== 2 || optionWord(options[0] as Buffer) !== 'LIMIT') return refusal.syntax;
-    const wanted = parseInteger(options[1] as Buffer);
+    const wanted = parseClamped(options[1] as Buffer);
     if (wanted === undefined || wanted < 0) return new ErrorReply("ERR LIMIT can't be negative");
     limit = wanted;
   }

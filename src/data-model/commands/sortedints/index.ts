@@ -3,7 +3,7 @@ import { ColumnFamily } from '../../encoding/column-family.js';
 import { encodeInternalKey } from '../../encoding/keys.js';
 import { encodeLogData } from '../../encoding/log-data.js';
 import type { Metadata } from '../../encoding/metadata.js';
-import { optionWord, parseInteger } from '../arguments.js';
+import { optionWord, parseClamped } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand, writeCommand } from '../data-command.js';
 import { ErrorReply, type Reply, refusal } from '../reply.js';
@@ -88,8 +88,8 @@ const siexists = (context: CommandContext, args: readonly Buffer[]): Reply => {
 const range =
   (isReverse: boolean) =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
-    const offset = parseInteger(args[2] as Buffer);
-    const limit = parseInteger(args[3] as Buffer);
+    const offset = parseClamped(args[2] as Buffer);
+    const limit = parseClamped(args[3] as Buffer);
     if (offset === undefined || limit === undefined || offset < 0) return refusal.notInteger;
     if (args.length !== 4 && args.length !== 6) return refusal.syntax;
     const cursor = args.length === 6 ? parseId(args[5] as Buffer) : undefined;
@@ -136,7 +136,7 @@ const rangeByValue =
     let count = -1;
     if (args.length > 4) {
       if (args.length !== 7 || optionWord(args[4] as Buffer) !== 'LIMIT') return refusal.syntax;
-      const [skipped, wanted] = [parseInteger(args[5] as Buffer), parseInteger(args[6] as Buffer)];
+      const [skipped, wanted] = [parseClamped(args[5] as Buffer), parseClamped(args[6] as Buffer)];
       if (skipped === undefined || wanted === undefined) return refusal.notInteger;
       offset = skipped;
       count = wanted;

@@ -1,6 +1,6 @@
 import { encodeLogData } from '../../encoding/log-data.js';
 import { compareStreamIds, type StreamId } from '../../encoding/stream-encoding.js';
-import { optionWord, parseInteger } from '../arguments.js';
+import { optionWord, parseClamped, parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand, writeCommand } from '../data-command.js';
 import { ErrorReply, nullArray, ok, type Reply, refusal, wrongArity } from '../reply.js';
@@ -72,7 +72,7 @@ const range =
     let count = Number.POSITIVE_INFINITY;
     if (args.length > 4) {
       if (args.length !== 6 || optionWord(args[4] as Buffer) !== 'COUNT') return refusal.syntax;
-      const wanted = parseInteger(args[5] as Buffer);
+      const wanted = parseClamped(args[5] as Buffer);
       if (wanted === undefined) return refusal.notInteger;
       count = wanted;
     }
@@ -139,11 +139,17 @@ const xsetid = (context: CommandContext, args: readonly Buffer[]): Reply => {
       if (maxDeletedId === undefined) return invalidId;
     } else return refusal.syntax;
   }
+  if (maxDeletedId !== undefined && compareStreamIds(lastGeneratedId, maxDeletedId) < 0)
+    return new ErrorReply('ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id');
   const stream = findStream(context, args[1] as Buffer);
   if (stream === undefined) return refusal.noSuchKey;
   if (stream instanceof ErrorReply) return stream;
   if (stream.length > 0 && compareStreamIds(lastGeneratedId, stream.state.lastId) < 0)
     return new ErrorReply('ERR The ID specified in XSETID is smaller than the target stream top item');
+  if (entriesAdded !== undefined && entriesAdded < BigInt(stream.length))
+    return new ErrorReply(
+      'ERR The entries_added specified in XSETID is smaller than the target stream length',
+    );
   context.batch.logData(setIdNote);
   stream.state = {
     ...stream.state,

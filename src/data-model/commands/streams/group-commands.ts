@@ -133,21 +133,24 @@ const existingGroup = (context: CommandContext, args: readonly Buffer[]): Stream
   );
 };
 
-const subcommands = new Map<string, { readonly least: number; readonly run: DataCommand['run'] }>([
-  ['CREATE', { least: 5, run: create }],
-  ['SETID', { least: 5, run: setId }],
-  ['DESTROY', { least: 4, run: destroy }],
-  ['CREATECONSUMER', { least: 5, run: createConsumer }],
-  ['DELCONSUMER', { least: 5, run: deleteConsumer }],
-]);
+/** With the least and the largest number of words that each takes, its own and XGROUP among them. */
+const subcommands: ReadonlyMap<string, readonly [run: DataCommand['run'], least: number, most: number]> =
+  new Map<string, readonly [DataCommand['run'], number, number]>([
+    ['CREATE', [create, 5, 8]],
+    ['SETID', [setId, 5, 7]],
+    ['DESTROY', [destroy, 4, 4]],
+    ['CREATECONSUMER', [createConsumer, 5, 5]],
+    ['DELCONSUMER', [deleteConsumer, 5, 5]],
+  ]);
 
 const xgroup = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const word = optionWord(args[1] as Buffer);
   const subcommand = subcommands.get(word);
   if (subcommand === undefined)
     return new ErrorReply(`ERR unknown subcommand '${args[1]}'. Try XGROUP HELP.`);
-  if (args.length < subcommand.least) return wrongArity(`xgroup|${word.toLowerCase()}`);
-  return subcommand.run(context, args);
+  const [run, least, most] = subcommand;
+  if (args.length < least || args.length > most) return wrongArity(`xgroup|${word.toLowerCase()}`);
+  return run(context, args);
 };
 
 /** `XACK key group id [id …]` */

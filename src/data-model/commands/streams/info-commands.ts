@@ -1,29 +1,81 @@
 import { compareStreamIds, largestStreamId, smallestStreamId } from '../../encoding/stream-encoding.js';
-import { optionWord } from '../arguments.js';
+import { optionWord, parseClamped } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, type KeyPositions, readCommand } from '../data-command.js';
 import { ErrorReply, mapReply, type Reply, refusal, wrongArity } from '../reply.js';
-import { findGroup, groupsOf, type StreamGroup } from './stream-group.js';
+import { findGroup, groupsOf, type PendingEntry, type StreamGroup } from './stream-group.js';
 import { nextStreamId } from './stream-id.js';
 import { entryReply, findStream, idReply, type StreamValue } from './stream-value.js';
 
 const word = (text: string): Buffer => Buffer.from(text);
 
 const streamInfo = (stream: StreamValue): Reply => {
-  const { state } = stream;
   const edge = (isLast: boolean): Reply => {
     const [entry] = stream.range(smallestStreamId, largestStreamId, isLast, 1);
     return entry === undefined ? null : entryReply(entry);
   };
   return mapReply([
-    ...[word('length'), stream.length],
-    ...[word('last-generated-id'), idReply(state.lastGeneratedId)],
-    ...[word('max-deleted-entry-id'), idReply(state.maxDeletedId)],
-    ...[word('entries-added'), Number(state.entriesAdded)],
-    ...[word('recorded-first-entry-id'), idReply(state.recordedFirstId)],
-    ...[word('groups'), Number(state.groupCount)],
+    ...stateOf(stream),
+    ...[word('groups'), Number(stream.state.groupCount)],
     ...[word('first-entry'), edge(false)],
     ...[word('last-entry'), edge(true)],
+  ]);
+};
+
+const stateOf = ({ state, length }: StreamValue): Reply[] => [
+  ...[word('length'), length],
+  ...[word('last-generated-id'), idReply(state.lastGeneratedId)],
+  ...[word('max-deleted-entry-id'), idReply(state.maxDeletedId)],
+  ...[word('entries-added'), Number(state.entriesAdded)],
+  ...[word('recorded-first-entry-id'), idReply(state.recordedFirstId)],
+];
+
+/** At most `count` entries, and as many pending ones of each group and consumer; 0 = all. */
+const fullStreamInfo = (stream: StreamValue, count: number): Reply => {
+  const most = count === 0 ? Number.POSITIVE_INFINITY : count;
+  return mapReply([
+    ...stateOf(stream),
+    ...[word('entries'), stream.range(smallestStreamId, largestStreamId, false, most).map(entryReply)],
+    ...[word('groups'), groupsOf(stream).map((group) => fullGroupInfo(group, most))],
+  ]);
+};
+
+const fullGroupInfo = (group: StreamGroup, most: number): Reply => {
+  const pending: PendingEntry[] = [];
+  group.forEachPending(smallestStreamId, (entry) => pending.push(entry));
+  const consumers = group.consumers().map(({ name, state }) => {
+    const own = pending.filter(({ consumer }) => consumer.equals(name));
+    return mapReply([
+      ...[word('name'), name],
+      ...[word('seen-time'), state.lastSeenMs],
+      ...[word('active-time'), state.lastActiveMs],
+      ...[word('pel-count'), own.length],
+      ...[
+        word('pel'),
+        own
+          .slice(0, most)
+          .map(({ id, deliveredMs, deliveryCount }) => [idReply(id), deliveredMs, deliveryCount]),
+      ],
+    ]);
+  });
+  return mapReply([
+    ...[word('name'), group.name],
+    ...[word('last-delivered-id'), idReply(group.state.lastDeliveredId)],
+    ...[word('entries-read'), entriesReadOf(group)],
+    ...[word('lag'), lagOf(group)],
+    ...[word('pel-count'), pending.length],
+    ...[
+      word('pel'),
+      pending
+        .slice(0, most)
+        .map(({ id, consumer, deliveredMs, deliveryCount }) => [
+          idReply(id),
+          consumer,
+          deliveredMs,
+          deliveryCount,
+        ]),
+    ],
+    ...[word('consumers'), consumers],
   ]);
 };
 
@@ -33,9 +85,12 @@ const groupInfo = (group: StreamGroup): Reply =>
     ...[word('consumers'), group.state.consumerCount],
     ...[word('pending'), group.state.pendingCount],
     ...[word('last-delivered-id'), idReply(group.state.lastDeliveredId)],
-    ...[word('entries-read'), group.state.entriesRead < 0n ? null : Number(group.state.entriesRead)],
+    ...[word('entries-read'), entriesReadOf(group)],
     ...[word('lag'), lagOf(group)],
   ]);
+
+const entriesReadOf = ({ state }: StreamGroup): number | null =>
+  state.entriesRead < 0n ? null : Number(state.entriesRead);
 
 /** Entries that the group has not been given, counted. */
 const lagOf = ({ stream, state }: StreamGroup): number => {
@@ -60,18 +115,45 @@ const consumersInfo = (context: CommandContext, group: StreamGroup): Reply => {
     );
 };
 
-/** `XINFO STREAM key`, `XINFO GROUPS key`, `XINFO CONSUMERS key group` */
+/** Parses `FULL [COUNT n]` from `args[3]` on: how many entries to show, 0 = all; undefined without it. */
+const parseFull = (args: readonly Buffer[]): number | undefined | ErrorReply => {
+  if (args.length === 3) return undefined;
+  const [full, word] = args.slice(3, 5).map(optionWord);
+  if (full !== 'FULL' || (args.length > 4 && (word !== 'COUNT' || args.length !== 6)))
+    return new ErrorReply(
+      `ERR unknown subcommand or wrong number of arguments for '${args[1]}'. Try XINFO HELP.`,
+    );
+  if (args.length === 4) return defaultFullCount;
+  const count = parseClamped(args[5] as Buffer);
+  if (count === undefined) return refusal.notInteger;
+  return count < 0 ? defaultFullCount : count;
+};
+
+const defaultFullCount = 10;
+
+/** The fewest and the most words of each, its own and XINFO among them. */
+const wordCounts: Readonly<Record<string, readonly [least: number, most: number]>> = {
+  STREAM: [3, 6],
+  GROUPS: [3, 3],
+  CONSUMERS: [4, 4],
+};
+
+/** `XINFO STREAM key [FULL [COUNT n]]`, `XINFO GROUPS key`, `XINFO CONSUMERS key group` */
 const xinfo = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const subcommand = optionWord(args[1] as Buffer);
-  const key = args[2];
-  if (!['STREAM', 'GROUPS', 'CONSUMERS'].includes(subcommand))
-    return new ErrorReply(`ERR unknown subcommand '${args[1]}'. Try XINFO HELP.`);
-  if (key === undefined || args.length !== (subcommand === 'CONSUMERS' ? 4 : 3))
+  const words = wordCounts[subcommand];
+  if (words === undefined) return new ErrorReply(`ERR unknown subcommand '${args[1]}'. Try XINFO HELP.`);
+  if (args.length < words[0] || args.length > words[1])
     return wrongArity(`xinfo|${subcommand.toLowerCase()}`);
+  const key = args[2] as Buffer;
   const stream = findStream(context, key);
   if (stream === undefined) return refusal.noSuchKey;
   if (stream instanceof ErrorReply) return stream;
-  if (subcommand === 'STREAM') return streamInfo(stream);
+  if (subcommand === 'STREAM') {
+    const count = parseFull(args);
+    if (count instanceof ErrorReply) return count;
+    return count === undefined ? streamInfo(stream) : fullStreamInfo(stream, count);
+  }
   if (subcommand === 'GROUPS') return groupsOf(stream).map(groupInfo);
   const group = findGroup(context, key, args[3] as Buffer);
   return group instanceof ErrorReply ? group : consumersInfo(context, group);

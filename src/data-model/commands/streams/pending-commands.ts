@@ -1,5 +1,5 @@
 import { compareStreamIds, type StreamId } from '../../encoding/stream-encoding.js';
-import { optionWord, parseInteger } from '../arguments.js';
+import { optionWord, parseClamped, parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand, writeCommand } from '../data-command.js';
 import { ErrorReply, nullArray, type Reply, refusal } from '../reply.js';
@@ -16,11 +16,11 @@ const xpending = (context: CommandContext, args: readonly Buffer[]): Reply => {
   if (args.length === 3) return summary(group);
   const hasIdle = optionWord(args[3] as Buffer) === 'IDLE';
   const at = hasIdle ? 5 : 3;
-  const idleMs = hasIdle && args[4] !== undefined ? parseInteger(args[4]) : 0;
+  const idleMs = hasIdle && args[4] !== undefined ? parseClamped(args[4]) : 0;
   if (args.length < at + 3 || args.length > at + 4) return refusal.syntax;
   const first = parseRangeEnd(args[at] as Buffer, true);
   const last = parseRangeEnd(args[at + 1] as Buffer, false);
-  const count = parseInteger(args[at + 2] as Buffer);
+  const count = parseClamped(args[at + 2] as Buffer);
   if (first instanceof ErrorReply) return first;
   if (last instanceof ErrorReply) return last;
   if (count === undefined || idleMs === undefined) return refusal.notInteger;

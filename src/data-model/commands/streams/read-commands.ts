@@ -1,8 +1,8 @@
 import { largestStreamId, type StreamId } from '../../encoding/stream-encoding.js';
-import { optionWord, parseInteger } from '../arguments.js';
+import { optionWord, parseClamped } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, noKeys, type Wait } from '../data-command.js';
-import { ErrorReply, nullArray, type Reply, refusal } from '../reply.js';
+import { ErrorReply, nullArray, type Reply, refusal, tableReply } from '../reply.js';
 import { findGroupOf, type StreamGroup } from './stream-group.js';
 import { invalidId, nextStreamId, parseStreamId } from './stream-id.js';
 import { entryReply, findStream, idReply, type StreamValue, streamNote } from './stream-value.js';
@@ -44,8 +44,11 @@ const parseReadQuery = (args: readonly Buffer[]): ReadQuery | ErrorReply => {
       group = args[++i];
       consumer = args[++i];
     } else if ((word === 'COUNT' || word === 'BLOCK') && i + 1 < args.length) {
-      const amount = parseInteger(args[++i] as Buffer);
-      if (amount === undefined) return refusal.notInteger;
+      const amount = parseClamped(args[++i] as Buffer);
+      if (amount === undefined)
+        return word === 'COUNT'
+          ? refusal.notInteger
+          : new ErrorReply('ERR timeout is not an integer or out of range');
       if (word === 'BLOCK' && amount < 0) return new ErrorReply('ERR timeout is negative');
       if (word === 'BLOCK') blockMs = amount;
       else if (amount > 0) count = amount;
@@ -67,9 +70,9 @@ const xread = (context: CommandContext, args: readonly Buffer[]): Reply => {
     const first = nextStreamId(after);
     if (stream === undefined || first === undefined) continue;
     const entries = stream.range(first, largestStreamId, false, query.count);
-    if (entries.length > 0) replies.push([Buffer.from(key), entries.map(entryReply)]);
+    if (entries.length > 0) replies.push(Buffer.from(key), entries.map(entryReply));
   }
-  return replies.length === 0 ? nullArray : replies;
+  return replies.length === 0 ? nullArray : tableReply(replies);
 };
 
 /** `$`: what is there now has been read. */
@@ -109,9 +112,9 @@ const xreadgroup = (context: CommandContext, args: readonly Buffer[]): Reply => 
       start === undefined
         ? readNew(context, group, consumer, query)
         : readHistory(context, group, consumer, start, query.count);
-    if (reply !== undefined) replies.push([Buffer.from(group.stream.key), reply]);
+    if (reply !== undefined) replies.push(Buffer.from(group.stream.key), reply);
   }
-  return replies.length === 0 ? nullArray : replies;
+  return replies.length === 0 ? nullArray : tableReply(replies);
 };
 
 /** Delivers entries that no consumer has had; undefined when there are none. */

@@ -4,7 +4,7 @@ import {
   type StreamId,
   smallestStreamId,
 } from '../../encoding/stream-encoding.js';
-import { optionWord, parseInteger } from '../arguments.js';
+import { optionWord, parseClamped } from '../arguments.js';
 import { ErrorReply, refusal } from '../reply.js';
 import { invalidId, parseStreamId, previousStreamId } from './stream-id.js';
 import type { StreamValue } from './stream-value.js';
@@ -32,7 +32,7 @@ export const parseTrim = (
   if (threshold === undefined) return refusal.syntax;
   let limit = Number.POSITIVE_INFINITY;
   if (next + 1 < args.length && optionWord(args[next] as Buffer) === 'LIMIT') {
-    const wanted = parseInteger(args[next + 1] as Buffer);
+    const wanted = parseClamped(args[next + 1] as Buffer);
     if (wanted === undefined || wanted < 0) return new ErrorReply('ERR The LIMIT argument must be >= 0.');
     if (!isApproximate)
       return new ErrorReply('ERR syntax error, LIMIT cannot be used without the special ~ option');
@@ -43,7 +43,7 @@ export const parseTrim = (
     const minId = parseStreamId(threshold, 0n);
     return minId === undefined ? invalidId : { trim: { by: 'id', minId, limit }, next };
   }
-  const maxLength = parseInteger(threshold);
+  const maxLength = parseClamped(threshold);
   if (maxLength === undefined) return refusal.notInteger;
   if (maxLength < 0) return new ErrorReply('ERR The MAXLEN argument must be >= 0.');
   return { trim: { by: 'length', maxLength, limit }, next };

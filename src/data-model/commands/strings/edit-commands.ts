@@ -1,4 +1,4 @@
-import { parseInteger } from '../arguments.js';
+import { parseClamped } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand, writeCommand } from '../data-command.js';
 import { ErrorReply, type Reply, refusal } from '../reply.js';
@@ -25,8 +25,8 @@ const strlen = (context: CommandContext, args: readonly Buffer[]): Reply => {
 };
 
 const getrange = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const start = parseInteger(args[2] as Buffer);
-  const end = parseInteger(args[3] as Buffer);
+  const start = parseClamped(args[2] as Buffer);
+  const end = parseClamped(args[3] as Buffer);
   if (start === undefined || end === undefined) return refusal.notInteger;
   const value = readString(context, args[1] as Buffer);
   if (value instanceof ErrorReply) return value;
@@ -39,7 +39,7 @@ const getrange = (context: CommandContext, args: readonly Buffer[]): Reply => {
 const setrange = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const key = args[1] as Buffer;
   const patch = args[3] as Buffer;
-  const offset = parseInteger(args[2] as Buffer);
+  const offset = parseClamped(args[2] as Buffer);
   if (offset === undefined) return refusal.notInteger;
   if (offset < 0) return refusal.offsetOutOfRange;
   const old = context.find(key, 'string');

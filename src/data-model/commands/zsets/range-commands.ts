@@ -1,4 +1,4 @@
-import { optionWord, parseInteger } from '../arguments.js';
+import { optionWord, parseClamped } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand, twoKeys, writeCommand } from '../data-command.js';
 import { ErrorReply, type Reply, refusal } from '../reply.js';
@@ -31,8 +31,8 @@ export const parseRange = (
   isSwapped: boolean,
 ): ZsetRange | ErrorReply => {
   if (by === 'rank') {
-    const start = parseInteger(first);
-    const stop = parseInteger(second);
+    const start = parseClamped(first);
+    const stop = parseClamped(second);
     return start === undefined || stop === undefined ? refusal.notInteger : { by, start, stop };
   }
   const [low, high] = isSwapped ? [second, first] : [first, second];
@@ -60,8 +60,8 @@ const parseQuery = (
     const word = optionWord(args[i] as Buffer);
     if (word === 'WITHSCORES') hasScores = true;
     else if (word === 'LIMIT' && i + 2 < args.length) {
-      const offset = parseInteger(args[++i] as Buffer);
-      const count = parseInteger(args[++i] as Buffer);
+      const offset = parseClamped(args[++i] as Buffer);
+      const count = parseClamped(args[++i] as Buffer);
       if (offset === undefined || count === undefined) return refusal.notInteger;
       limit = { offset, count };
     } else if (preset === undefined && word === 'BYSCORE') by = 'score';
