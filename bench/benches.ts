@@ -13,12 +13,14 @@ import { runMemory } from './run-memory.js';
 import { followBench, pollUpdatesBench, serverBench, serverMemoryBench } from './server.js';
 import { sinkLatencyBench } from './sink-latency.js';
 import { spaceBench } from './space/space.js';
+import { storeMemory } from './store-memory.js';
 import { walDecode } from './wal-decode.js';
 
 /** Every benchmark, in the order of the data's way. */
 export const benches: readonly Bench[] = [
   engineWrite,
   engineStore,
+  storeMemory,
   walDecode,
   spaceBench,
   serverBench,

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Engine, nowhere } from '../src/engine/index.js';
+import { Engine } from '../src/engine/index.js';
 import { atMost, type Bench, type BenchResult, result, seconds } from './harness.js';
 import {
   type Contender,
@@ -15,6 +15,7 @@ import {
   measureWrites,
   openLevel,
   openLmdb,
+  scanRate,
   type WriteFigures,
   warmRate,
 } from './store/contender.js';
@@ -27,19 +28,6 @@ const compareWrites = (own: WriteFigures, peer: string, its: WriteFigures, targe
   result('random insert in batches of 100', own.fill, 'puts/s', peer, its.fill, target),
   result('random update in batches of 100', own.update, 'puts/s', peer, its.update, target),
 ];
-
-const scanRate = async (engine: Engine, count: number): Promise<number> => {
-  let seen = 0;
-  const scanned = await seconds(() => {
-    const place = nowhere();
-    for (const iterator = engine.iterate({ columnFamily: 0 }); iterator.valid; iterator.next()) {
-      iterator.locate(place);
-      if (place.keyEnd - place.keyStart === 16 && place.valueEnd > place.valueStart) seen++;
-    }
-  });
-  if (seen !== count) throw new Error(`the scan saw ${seen} of ${count} records`);
-  return seen / scanned;
-};
 
 /** Makes ten checkpoints while a writer writes as fast as it can. */
 const makeCheckpoints = async (store: EngineContender): Promise<BenchResult[]> => {
@@ -163,7 +151,7 @@ const mostKeysOfPeers = 10_000_000;
 export const engineStore: Bench = {
   name: 'engine-store',
   summary:
-    'random writes, reads and scans of 10 M keys of 16 + 100 B (--keys 100000000: of as many), memory limit 512 MiB',
+    'random writes, reads and scans of 10 M keys of 16 + 100 B (--keys COUNT: of as many), memory limit 512 MiB',
   run: async ({ isQuick, keys }) => {
     const directory = mkdtempSync(join(tmpdir(), 'tailrace-bench-'));
     const count = keys ?? (isQuick ? 200_000 : 10_000_000);

@@ -16,7 +16,7 @@ export interface BenchResult {
 export interface BenchOptions {
   /** A tenth of the work, to see that a bench runs; its figures are not to be quoted. */
   readonly isQuick: boolean;
-  /** Of `engine-store`: how many keys, instead of 10 M. */
+  /** Of `engine-store` and `store-memory`: how many keys, instead of 10 M. */
   readonly keys: number | undefined;
 }
 

@@ -1,5 +1,5 @@
 import { ClassicLevel } from 'classic-level';
-import type { Engine } from '../../src/engine/index.js';
+import { type Engine, nowhere } from '../../src/engine/index.js';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { seconds } from '../harness.js';
 import { writtenBytes } from './process-figures.js';
@@ -116,6 +116,20 @@ export const measureWrites = async (contender: Contender, count: number): Promis
  */
 export const warmRate = (contender: Contender, count: number): Promise<number> =>
   getRate(contender, count, Math.min(count, 32_000));
+
+/** Records a second of a scan of all, keys and values. */
+export const scanRate = async (engine: Engine, count: number): Promise<number> => {
+  let seen = 0;
+  const scanned = await seconds(() => {
+    const place = nowhere();
+    for (const iterator = engine.iterate({ columnFamily: 0 }); iterator.valid; iterator.next()) {
+      iterator.locate(place);
+      if (place.keyEnd - place.keyStart === 16 && place.valueEnd > place.valueStart) seen++;
+    }
+  });
+  if (seen !== count) throw new Error(`the scan saw ${seen} of ${count} records`);
+  return seen / scanned;
+};
 
 /** Reads of keys from everywhere, most of them not in the cache. */
 export const coldRate = (contender: Contender, count: number): Promise<number> =>

@@ -6,5 +6,8 @@ const fieldOf = (file: string, pattern: RegExp): number =>
 /** Resident memory of this process, in bytes. */
 export const residentBytes = (): number => fieldOf('/proc/self/status', /VmRSS:\s+(\d+) kB/) * 1024;
 
+/** The most that this process has ever had in memory, in bytes. */
+export const peakResidentBytes = (): number => fieldOf('/proc/self/status', /VmHWM:\s+(\d+) kB/) * 1024;
+
 /** Bytes that this process has given to the system to write, whatever became of them. */
 export const writtenBytes = (): number => fieldOf('/proc/self/io', /wchar: (\d+)/);
