@@ -106,7 +106,7 @@ export class DirectoryReader implements KeyReader, SourceNames {
 
   #page(next: KeyPlace | undefined, { bytes, leftOut }: KeyRecordsWriter): RecordPage {
     const { sequence } = this.#data;
-    return { sequence, next, runs: cutRecords(bytes, sequence), leftOut };
+    return { sequence, next, runs: cutRecords(bytes, sequence), leftOut, isDurable: true };
   }
 }
 

@@ -19,6 +19,8 @@ export interface KeyPart {
   readonly high: number;
   /** Keys that changed while they were read, so that there is no image of them although they may exist. */
   readonly unsettled: readonly KeyPlace[];
+  /** True when everything in it was durable at the source when it was read; default: that is not known. */
+  readonly isDurable?: boolean;
   /** Which connection it was read by. */
   readonly session: number;
 }
@@ -40,6 +42,8 @@ export interface PartLimit {
   readonly maxKeys: number;
   /** A soft limit. */
   readonly maxBytes: number;
+  /** True when the reads are paced: then nothing is read before it is asked for. */
+  readonly isPaced?: boolean;
 }
 
 /**

@@ -114,6 +114,14 @@ export class Migration {
   }
 
   async #copy(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#copyParts(signal);
+    } finally {
+      await this.#steps.whenWritten();
+    }
+  }
+
+  async #copyParts(signal: AbortSignal): Promise<void> {
     while (!(await this.#isDone(signal))) {
       signal.throwIfAborted();
       this.#showPhase();
@@ -131,9 +139,15 @@ export class Migration {
         this.#reading.catch(() => undefined); // seen when it is awaited
       }
       await this.#deliver(part, counting, signal);
-      if (part.walk !== undefined && this.#coverage.isComplete) await this.#options.onCopied?.(signal);
+      if (part.walk !== undefined && this.#coverage.isComplete) await this.#tellCopied(signal);
     }
     await this.#steps.seal(this.#coverage.state, this.#logFollower.position, signal);
+  }
+
+  /** Every key has been read, and is in the target. */
+  async #tellCopied(signal: AbortSignal): Promise<void> {
+    await this.#steps.whenWritten();
+    await this.#options.onCopied?.(signal);
   }
 
   /** Reads a part: the next of the walk with pending keys besides, or pending keys alone. */
@@ -143,6 +157,7 @@ export class Migration {
     const limit = {
       maxKeys: Math.min(maxKeys, this.#rate.maxKeys),
       maxBytes: Math.min(maxBytes, this.#rate.maxBytes),
+      isPaced: this.#rate.isLimited,
     };
     const { keys } = this.#options;
     const part = await whileUnreachable(this.#retry, this.#options.logger, signal, () =>
@@ -211,7 +226,9 @@ export class Migration {
     }
     this.#end.moved();
     this.#collect(transactions);
-    await this.#writeStep(noImages, signal);
+    await this.#steps.write(this.#coverage.state, follower.position, noImages, signal);
+    await this.#steps.whenWritten();
+    await follower.acknowledge(this.#steps.current.log);
   }
 
   #collect(transactions: readonly Transaction[]): void {
@@ -224,14 +241,14 @@ export class Migration {
 
   /** Writes what was collected, with the state that holds behind it. */
   async #writeStep(images: Images, signal: AbortSignal): Promise<void> {
-    const { position } = this.#logFollower;
-    await this.#steps.write(this.#coverage.state, position, images, signal);
-    await this.#logFollower.acknowledge(position);
+    await this.#steps.write(this.#coverage.state, this.#logFollower.position, images, signal);
+    await this.#logFollower.acknowledge(this.#steps.current.log);
   }
 
   async #isDone(signal: AbortSignal): Promise<boolean> {
-    const isCovered = this.#coverage.isComplete && this.#coverage.pending.size === 0;
-    return isCovered && (await this.#end.isReached(this.#logFollower, signal));
+    if (!this.#coverage.isComplete || this.#coverage.pending.size > 0) return false;
+    await this.#steps.whenWritten();
+    return await this.#end.isReached(this.#logFollower, signal);
   }
 
   #showPhase(): void {
@@ -273,8 +290,8 @@ const sizeOf = (images: readonly KeyImage[]): { keys: number; byteLength: number
   byteLength: images.reduce((total, image) => total + image.byteLength, 0),
 });
 
-/** Large enough that the syncs of the state file cost little. */
-const defaultPart = { maxKeys: 20_000, maxBytes: 2 * 1024 * 1024 };
+/** Large enough that the syncs of the state file cost little, small enough to read some ahead of what is written. */
+const defaultPart = { maxKeys: 20_000, maxBytes: 1024 * 1024 };
 /** Pending keys that are read at once. */
 const maxPendingRead = 500;
 /** So often are keys that change all the time read beside the writers; then the writers wait for the read. */

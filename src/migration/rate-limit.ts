@@ -16,6 +16,10 @@ export class RateLimit {
     this.#limits = limits;
   }
 
+  get isLimited(): boolean {
+    return this.#limits.keysPerSecond > 0 || this.#limits.bytesPerSecond > 0;
+  }
+
   /** At most so many keys should be asked for at once, so that pauses stay short. */
   get maxKeys(): number {
     const { keysPerSecond } = this.#limits;

@@ -12,6 +12,8 @@ export interface RecordPage {
   readonly runs: readonly RecordsRun[];
   /** Keys that were left out, since they are too large. */
   readonly leftOut: readonly KeyPlace[];
+  /** True when everything in it was durable when it was read: a restart of the source takes nothing of it back. */
+  readonly isDurable: boolean;
 }
 
 /** A part of the walk, and besides it keys that were asked for; both of nearly the same moment. */
@@ -30,6 +32,7 @@ export const partOfPages = (
     low: asked.page.sequence,
     high: walked.sequence,
     unsettled: [],
+    isDurable: walked.isDurable && asked.page.isDurable,
     session,
   };
 };
@@ -43,6 +46,7 @@ export const partOfAsked = (page: RecordPage, places: readonly KeyPlace[], sessi
   low: page.sequence,
   high: page.sequence,
   unsettled: [],
+  isDurable: page.isDurable,
   session,
 });
 
@@ -54,6 +58,7 @@ class RecordPart implements KeyPart {
   readonly low: number;
   readonly high: number;
   readonly unsettled = [];
+  readonly isDurable: boolean;
   readonly session: number;
   readonly #page: RecordPage;
   #images: readonly KeyImage[] | undefined;
@@ -61,6 +66,7 @@ class RecordPart implements KeyPart {
   constructor(page: RecordPage, walk: KeyPart['walk'], session: number) {
     this.walk = walk;
     this.rangeLow = this.low = this.high = page.sequence;
+    this.isDurable = page.isDurable;
     this.session = session;
     this.#page = page;
     this.whole = wholeOf(page);

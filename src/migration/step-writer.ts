@@ -26,14 +26,21 @@ export interface StartedSteps {
 
 /**
  * Writes the steps of a migration to the target, so that whoever starts again knows which was the last: before each step
- * the state file gets the state before it and the one behind it; the step and its position are one transaction in the
- * target; and after a crash the target's position says which of the two holds.
+ * the state file gets the state behind it beside those that the target may be in; the step and its position are one
+ * transaction in the target; and after a crash the target's position says which of them holds.
+ *
+ * One step is under way while the next is collected, encoded and, as far as it takes no effect by itself, sent.
  */
 export class StepWriter {
   readonly #options: MigrationOptions;
   readonly #writer: TargetWriter;
   #state: MigrationState;
+  /** The last step that the target has taken. */
   #current: MigrationStep;
+  /** The last one that was given to it. */
+  #given: MigrationStep;
+  /** That one, while it is under way; rejects when the target did not take it. */
+  #writing: Promise<void> | undefined;
   /** What goes to the target with the next step. */
   readonly #collected: Transaction[] = [];
   #collectedBytes = 0;
@@ -49,13 +56,18 @@ export class StepWriter {
       skipsRefused: skipsUnsupported,
       log: logger,
     });
-    this.#current = firstStep(null, null);
+    this.#current = this.#given = firstStep(null, null);
     this.#state = { id: 0, source: options.source, target, steps: [] };
   }
 
   /** The last step that the target has taken. */
   get current(): MigrationStep {
     return this.#current;
+  }
+
+  /** The last step that was given to be written: the next one begins where it ends. */
+  get given(): MigrationStep {
+    return this.#given;
   }
 
   /** Bytes of the log in what was collected. */
@@ -84,7 +96,7 @@ export class StepWriter {
     const { stateFile, restarts, log, source, target } = this.#options;
     if (held !== null && !restarts) throw lostState(target, stateFile.path);
     const newest = await log.newestPosition(signal);
-    this.#current = firstStep(held, newest);
+    this.#current = this.#given = firstStep(held, newest);
     this.#state = { id: randomId(), source, target, steps: [] };
     await stateFile.saveExcluded(excluded);
     await stateFile.begin({ ...this.#state, steps: [this.#current] });
@@ -95,7 +107,7 @@ export class StepWriter {
     const { stateFile, sink } = this.#options;
     this.#state = await stateFile.takeOver(randomId());
     const last = this.#state.steps.at(-1)?.at ?? null;
-    this.#current = this.#stepAt(this.#state, sink.holdsPosition ? held : last);
+    this.#current = this.#given = this.#stepAt(this.#state, sink.holdsPosition ? held : last);
     this.#writer.startAt(this.#current.at);
   }
 
@@ -120,7 +132,7 @@ export class StepWriter {
   collectImages({ transactions }: Images, seq: number): void {
     const { keepsNumbers = true } = this.#options;
     for (const transaction of transactions) {
-      const first = firstImageIndex + this.#current.imageChanges + this.#collectedImageChanges;
+      const first = firstImageIndex + this.#given.imageChanges + this.#collectedImageChanges;
       this.#collected.push(keepsNumbers ? numbered(transaction, seq, first) : transaction);
       this.#collectedImageChanges += keepsNumbers ? transaction.changes.length : countChanges(transaction);
     }
@@ -128,13 +140,16 @@ export class StepWriter {
 
   /** With the first step goes what the target holds. */
   collectClear(): void {
-    const seq = this.#current.log?.sequence ?? 0;
+    const seq = this.#given.log?.sequence ?? 0;
     const index = firstImageIndex - 1;
     const clear = { seq, index, ns: '', slot: undefined, op: 'clear', type: 'all' } as const;
     this.#collected.push(snapshotOf([clear], seq));
   }
 
-  /** Writes what was collected, with the state that holds behind it, of which `images` are a part. */
+  /**
+   * Writes what was collected, with the state that holds behind it, of which `images` are a part. Resolves when it is under
+   * way, the target having taken every step before it.
+   */
   async write(
     coverage: CoverageState,
     log: Position | null,
@@ -142,7 +157,7 @@ export class StepWriter {
     signal: AbortSignal,
   ): Promise<void> {
     const { stateFile, sink } = this.#options;
-    const before = this.#current;
+    const before = this.#given;
     // Then the position alone says everything.
     const isFollowing = before.isComplete && log !== null && [before, coverage].every(isPlain);
     const step = before.step + 1;
@@ -162,27 +177,53 @@ export class StepWriter {
     const position = after.at;
     if (position === null) {
       // Nothing was ever written at the source: there is nothing to write, and no position to write it at.
-      this.#current = { ...after, at: before.at };
+      await this.whenWritten();
+      this.#current = this.#given = { ...after, at: before.at };
       await stateFile.save({ ...this.#state, steps: [this.#current] });
       return;
     }
-    if (isFollowing) this.requireOwned();
+    // A target without a position of its own could not tell which step holds: there each is saved when it is taken.
+    if (isFollowing || !sink.holdsPosition) this.requireOwned();
     else {
-      const saving = stateFile.save({ ...this.#state, steps: [before, after] });
+      const possible = before === this.#current ? [before] : [this.#current, before];
+      const saving = stateFile.save({ ...this.#state, steps: [...possible, after] });
       saving.catch(() => undefined); // seen when it is awaited
       // Until the state is on disk the target gets what takes no effect by itself.
       sink.prepare?.(transactions);
       await saving;
     }
+    await this.whenWritten();
+    this.#given = after;
+    this.#writing = this.#write(transactions, position, byteLength, signal);
+    this.#writing.catch(() => undefined); // seen when it is awaited
+    if (!sink.holdsPosition) await this.whenWritten();
+  }
+
+  /** Waits until the target has taken every step that was given to it. */
+  async whenWritten(): Promise<void> {
+    await this.#writing;
+    this.#writing = undefined;
+  }
+
+  async #write(
+    transactions: readonly Transaction[],
+    position: Position,
+    byteLength: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { stateFile, sink } = this.#options;
+    const step = this.#given;
     await this.#writer.write(transactions, position, byteLength, signal);
-    this.#current = after;
-    if (!sink.holdsPosition) await stateFile.save({ ...this.#state, steps: [after] });
+    this.#current = step;
+    if (!sink.holdsPosition) await stateFile.save({ ...this.#state, steps: [step] });
   }
 
   /** Leaves the target at a position of the log itself, from where any pipeline can go on. */
   async seal(coverage: CoverageState, log: Position | null, signal: AbortSignal): Promise<void> {
+    await this.whenWritten();
     if (log === null || isSamePosition(this.#current.at, log)) return;
     await this.write(coverage, log, noImages, signal);
+    await this.whenWritten();
     await this.#options.stateFile.save({ ...this.#state, steps: [this.#current] });
   }
 

@@ -74,8 +74,12 @@ export class RawMigration {
       });
       this.#follower = follower;
       // Of a source that nothing was ever written to, the log alone is all.
-      if (log !== null) await this.#walk(log, follower, during);
-      await this.#follow(follower, during);
+      try {
+        if (log !== null) await this.#walk(log, follower, during);
+        await this.#follow(follower, during);
+      } finally {
+        await this.#steps.whenWritten();
+      }
       this.#phase = 'done';
     } catch (error) {
       if (!signal.aborted || isTailraceError(error, 'SINK_FAILED')) throw error;
@@ -108,10 +112,10 @@ export class RawMigration {
 
   async #walk(start: Position, follower: LogFollower, signal: AbortSignal): Promise<void> {
     const { records, filter, purges, logger, source } = this.#options;
-    while (!this.#steps.current.isComplete) {
+    while (!this.#steps.given.isComplete) {
       signal.throwIfAborted();
       this.#phase = 'snapshot';
-      const { place } = this.#steps.current;
+      const { place } = this.#steps.given;
       const part = await (this.#reading ?? this.#read(place, signal));
       this.#reading = undefined;
       if (!(await records.whenDurable(part, signal))) {
@@ -129,7 +133,9 @@ export class RawMigration {
       const coverage = { place: part.next, isComplete: part.next === undefined, pending: [], leftOut: [] };
       await this.#steps.write(coverage, start, { transactions: [], keys, byteLength: bytes.length }, signal);
       await follower.acknowledge(start);
-      if (part.next === undefined) await this.#options.onCopied?.(signal);
+      if (part.next !== undefined) continue;
+      await this.#steps.whenWritten();
+      await this.#options.onCopied?.(signal);
     }
   }
 
@@ -146,6 +152,7 @@ export class RawMigration {
   async #follow(follower: LogFollower, signal: AbortSignal): Promise<void> {
     const { filter } = this.#options;
     this.#phase = 'catch-up';
+    await this.#steps.whenWritten();
     while (!(await this.#finish.isReached(follower, signal))) {
       signal.throwIfAborted();
       await follower.pull(signal);
@@ -164,6 +171,7 @@ export class RawMigration {
         this.#steps.collectBatch(kept, transaction.bytes.length);
       }
       await this.#steps.write(complete, follower.position, noRecords, signal);
+      await this.#steps.whenWritten();
       await follower.acknowledge(follower.position);
       if (this.status.lag === 0) this.#phase = 'following';
     }

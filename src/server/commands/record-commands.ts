@@ -5,25 +5,32 @@ import type { ServerCommand } from '../server-command.js';
 import { rawRecords } from './raw-records-command.js';
 
 /**
- * RECORDS SCAN after [COUNT n] [BYTES n] [LARGEST n], RECORDS GET key [key ...] and RECORDS GETUPTO largest key [key ...]:
- * keys of all namespaces as the store holds them, for copying a data set while it is written to. `after` and `key` are
- * metadata keys (`ns_len | namespace | user key`); an empty `after` begins the walk. Behind CHECKPOINT OPEN all of them, and
- * RECORDS RAW, read the checkpoint: every reply is then of the same moment.
+ * Keys of all namespaces as the store holds them, for copying a data set while it is written to:
  *
- * Answers three things: the sequence number of the newest write that the records contain (it may not be durable yet), where
- * to go on (nil at the end, and for GET), and the records as KeyRecordsWriter writes them, each key whole, its metadata
- * before its elements. With LARGEST a fourth: the metadata keys of those that have more bytes, which are left out. One
- * reply is one moment: the keys in it are exactly as they stood at that sequence number.
+ *   RECORDS SCAN after [COUNT n] [BYTES n] [LARGEST n]    the keys behind `after`; an empty one begins the walk
+ *   RECORDS NEXT [COUNT n] [BYTES n] [LARGEST n]          those behind the page before on this connection, so that a client
+ *                                                         asks for a page before it has seen where that begins
+ *   RECORDS GET key [key ...]                             these keys
+ *   RECORDS GETUPTO largest key [key ...]
+ *
+ * `after` and `key` are metadata keys (`ns_len | namespace | user key`). Behind CHECKPOINT OPEN all of them, and RECORDS RAW,
+ * read the checkpoint: every reply is then of the same moment. Answers five things: the sequence number of the
+ * newest write that the records contain; where to go on (nil at the end, and for GET); the records as KeyRecordsWriter
+ * writes them, each key whole, its metadata before its elements; the metadata keys of those with more bytes than `largest`,
+ * which are left out; and the sequence number of the newest write that is durable. One reply is one moment: the keys in it
+ * are exactly as they stood at the first of the two numbers.
  */
 const records: ServerCommand = {
   name: 'records',
-  arity: -3,
+  arity: -2,
   flags: ['readonly'],
   isAdmin: true,
   isRefusedInMulti: true,
   run: (connection, args) => {
     const verb = args[1].toString('latin1').toUpperCase();
-    if (verb === 'SCAN') scanRecords(connection, args);
+    if (verb === 'NEXT') scanOn(connection, args.slice(2));
+    else if (args.length < 3) connection.reply.error("ERR wrong number of arguments for 'records' command");
+    else if (verb === 'SCAN') scanRecords(connection, args[2], args.slice(3));
     else if (verb === 'GET') getRecords(connection, args.slice(2));
     else if (verb === 'GETUPTO') getRecords(connection, args.slice(3), Number(args[2].toString('latin1')));
     else if (verb === 'RAW') rawRecords(connection, args);
@@ -31,13 +38,23 @@ const records: ServerCommand = {
   },
 };
 
-const scanRecords = (connection: Connection, args: readonly Buffer[]): void => {
+/** Where the walk of each connection stands; undefined = at its end. */
+const walks = new WeakMap<Connection, { readonly next: Buffer | undefined }>();
+
+const scanOn = (connection: Connection, options: readonly Buffer[]): void => {
+  const walk = walks.get(connection);
+  if (walk === undefined) connection.reply.error('ERR no RECORDS SCAN to go on from on this connection');
+  else if (walk.next === undefined) answer(connection, undefined, new KeyRecordsWriter(0));
+  else scanRecords(connection, walk.next, options);
+};
+
+const scanRecords = (connection: Connection, after: Buffer, options: readonly Buffer[]): void => {
   let maxKeys = defaultKeys;
   let maxBytes = defaultBytes;
   let largestKeyBytes: number | undefined;
-  for (let at = 3; at < args.length; at += 2) {
-    const word = args[at].toString('latin1').toUpperCase();
-    const value = Number(args[at + 1]?.toString('latin1') ?? Number.NaN);
+  for (let at = 0; at < options.length; at += 2) {
+    const word = options[at].toString('latin1').toUpperCase();
+    const value = Number(options[at + 1]?.toString('latin1') ?? Number.NaN);
     if (word !== 'COUNT' && word !== 'BYTES' && word !== 'LARGEST') {
       connection.reply.error('ERR syntax error');
       return;
@@ -54,8 +71,9 @@ const scanRecords = (connection: Connection, args: readonly Buffer[]): void => {
   const store = readStore(connection);
   const page = new KeyRecordsWriter(Math.min(maxBytes, pageBytes) + slackBytes, largestKeyBytes);
   const limit = { maxKeys, maxBytes, nowMs: services.nowMs() };
-  const { next } = appendRecordsAfter(store, args[2], limit, page);
-  answer(connection, next, page, largestKeyBytes !== undefined);
+  const { next } = appendRecordsAfter(store, after, limit, page);
+  walks.set(connection, { next });
+  answer(connection, next, page);
 };
 
 const getRecords = (connection: Connection, keys: readonly Buffer[], largestKeyBytes?: number): void => {
@@ -68,27 +86,22 @@ const getRecords = (connection: Connection, keys: readonly Buffer[], largestKeyB
   const page = new KeyRecordsWriter(slackBytes, largestKeyBytes);
   const nowMs = services.nowMs();
   for (const key of keys) if (key.length > 0) appendRecordsOf(store, key, nowMs, page);
-  answer(connection, undefined, page, largestKeyBytes !== undefined);
+  answer(connection, undefined, page);
 };
 
 /** What is read: the newest data, or behind CHECKPOINT OPEN those of the checkpoint, as of its sequence number. */
 const readStore = ({ session, state }: Connection): DataReader => session.checkpoint ?? state.store;
 
-const answer = (
-  connection: Connection,
-  next: Buffer | undefined,
-  page: KeyRecordsWriter,
-  tellsLeftOut: boolean,
-): void => {
-  const { reply } = connection;
-  reply.array(tellsLeftOut ? 4 : 3);
+const answer = (connection: Connection, next: Buffer | undefined, page: KeyRecordsWriter): void => {
+  const { reply, state } = connection;
+  reply.array(5);
   reply.integer(readStore(connection).sequence);
   if (next === undefined) reply.null();
   else reply.bulk(next);
   reply.bulk(page.bytes);
-  if (!tellsLeftOut) return;
   reply.array(page.leftOut.length);
   for (const key of page.leftOut) reply.bulk(key);
+  reply.integer(state.store.durableSequence);
 };
 
 const defaultKeys = 1000;
