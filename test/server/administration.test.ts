@@ -263,6 +263,24 @@ describe('what tools ask of any Redis', () => {
     expect(await ask('OBJECT', 'ENCODING', 'asked')).toBe('hashtable');
     expect(await ask('OBJECT', 'ENCODING', 'nosuch')).toBeNull();
     expect(await ask('WAIT', 1, 100)).toBe(0);
+    expect(await ask('WAIT', 'x', 100)).toBe('ERR value is not an integer or out of range');
+    expect(await ask('SHUTDOWN', 'NOSUCH')).toBe('ERR syntax error');
+    expect(await ask('SHUTDOWN', 'ABORT')).toBe('ERR No shutdown in progress.');
+    expect(await ask('REPLICAOF', 'NO', 'ONE')).toBe('OK');
+    expect(await ask('REPLICAOF', 'localhost', 6379)).toMatch(/^ERR there is no replication/);
+    expect(await ask('BGSAVE')).toMatch(/^ERR what was answered is in the log already/);
+    expect(await ask('CLIENT', 'TRACKING', 'OFF')).toBe('OK');
+    expect(await ask('CLIENT', 'TRACKING', 'ON')).toBe('ERR client-side caching is not supported');
+    expect(await ask('CLIENT', 'LIST', 'ID', 'x')).toBe('ERR Invalid client ID');
+    expect(await ask('CLIENT', 'PAUSE', -1)).toBe('ERR timeout is negative');
+    expect(await ask('CONFIG', 'GET', 'maxmemory*')).toEqual([
+      ...['maxmemory', '0', 'maxmemory-policy', 'noeviction'],
+    ]);
+    expect(await ask('CONFIG', 'SET', 'timeout', 0, 'timeout', 1)).toMatch(/ - duplicate parameter$/);
+    expect(await ask('MEMORY', 'USAGE', 'asked', 'SAMPLES', 'x')).toBe('ERR syntax error');
+    expect(await ask('OBJECT', 'HELP')).toContain('ENCODING key');
+    expect(await ask('XINFO', 'HELP')).toContain('GROUPS key');
+    expect(await ask('COMMAND', 'GETKEYS', 'MEMORY', 'USAGE', 'asked')).toEqual(['asked']);
     expect(await ask('MODULE', 'LIST')).toEqual([]);
     expect(await ask('ACL', 'WHOAMI')).toBe('default');
     expect(await ask('EVAL', 'return 1', 0)).toMatch(/^ERR Lua scripts and functions are not supported/);

@@ -12,7 +12,8 @@ expire | 1.0.0 | O(1) | Lets a key expire after some seconds | key seconds [NX|X
 expireat | 1.2.0 | O(1) | Lets a key expire at a time in seconds | key unix-time-seconds [NX|XX|GT|LT]
 expiretime | 7.0.0 | O(1) | Tells when a key expires, in seconds | key
 keys | 1.0.0 | O(N), N keys of the store | Lists the keys that match a pattern | pattern
-move | 1.0.0 | O(1) | Refused: there is one database | key db
+migrate | 2.6.0 | O(1) | Refused: see tailrace migrate, DUMP and RESTORE |
+move | 1.0.0 | O(1) | Tells whether a key exists: there is one database | key db
 object | 2.2.3 | O(1) | Tells what Redis would tell of how a key is kept |
 object encoding | 2.2.3 | O(1) | Names the encoding that Redis has for such a value | key
 object freq | 4.0.0 | O(1) | Refused: accesses are not counted | key

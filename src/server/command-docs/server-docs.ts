@@ -21,6 +21,7 @@ client pause | 3.0.0 | O(1) | Holds back the commands of clients, or their write
 client reply | 3.2.0 | O(1) | Lets commands go unanswered | ON|OFF|SKIP
 client setinfo | 7.2.0 | O(1) | Tells what library uses this connection | (LIB-NAME libname)|(LIB-VER libver)
 client setname | 2.6.9 | O(1) | Names this connection | connection-name
+client tracking | 6.0.0 | O(1) | Accepts OFF: nothing is tracked | ON|OFF
 client trackinginfo | 6.2.0 | O(1) | Tells that nothing is tracked |
 client unblock | 5.0.0 | O(1) | Ends the waiting of another connection | client-id [TIMEOUT|ERROR]
 client unpause | 6.2.0 | O(N), N connections held back | Ends CLIENT PAUSE |
@@ -37,6 +38,8 @@ select | 1.0.0 | O(1) | Accepts database 0, the only one | index
     `
 acl | 6.0.0 | O(1) | Refused but for WHOAMI: there are no users but namespaces |
 acl whoami | 6.0.0 | O(1) | Names the user: default |
+bgrewriteaof | 1.0.0 | O(1) | Refused: what was answered is in the log |
+bgsave | 1.0.0 | O(1) | Refused: what was answered is in the log |
 command | 2.8.13 | O(N), N commands | Tells of all commands |
 command count | 2.8.13 | O(1) | Counts the commands |
 command docs | 7.0.0 | O(N), N commands | Tells what commands do and take | [command-name…]
@@ -48,6 +51,7 @@ config get | 2.0.0 | O(N), N settings | Reads the settings whose names match | p
 config resetstat | 2.0.0 | O(N), N commands | Counts calls from 0 again |
 config rewrite | 2.8.0 | O(1) | Refused: there is no config file |
 config set | 2.0.0 | O(N), N settings | Changes settings, all or none | (parameter value)…
+debug | 1.0.0 | O(1) | Refused to everybody |
 dbsize | 1.0.0 | O(N), N keys of the store | Counts the keys |
 flushall | 1.0.0 | O(1) | Deletes the keys of all namespaces, by one record | [ASYNC|SYNC]
 flushdb | 1.0.0 | O(1) | Deletes the keys of this namespace, by one record | [ASYNC|SYNC]
@@ -65,11 +69,15 @@ module | 4.0.0 | O(1) | Refused but for LIST: there are no modules |
 module list | 4.0.0 | O(1) | Always empty |
 monitor | 1.0.0 | O(1) | Shows every command from now on |
 role | 2.8.12 | O(1) | Tells that this is the master, and its sequence number |
-shutdown | 1.0.0 | O(1) | Stops the server; what was answered is kept | [NOSAVE|SAVE]
+replicaof | 5.0.0 | O(1) | Accepts NO ONE: there is no replication | host port
+save | 1.0.0 | O(1) | Refused: what was answered is in the log |
+shutdown | 1.0.0 | O(1) | Stops the server; what was answered is kept | [NOSAVE|SAVE] [NOW] [FORCE]
+slaveof | 1.0.0 | O(1) | Accepts NO ONE, as REPLICAOF | host port
 slowlog | 2.2.12 | O(1) | Tells which commands took long |
 slowlog get | 2.2.12 | O(N), N answered | Tells of the newest slow commands | [count]
 slowlog len | 2.2.12 | O(1) | Counts the slow commands that are kept |
 slowlog reset | 2.2.12 | O(N), N kept | Forgets the slow commands |
+swapdb | 4.0.0 | O(1) | Refused: there is one database |
 time | 2.6.0 | O(1) | Tells the server's time: seconds, and microseconds of the second |
 
 checkpoint | ${own} | O(1) | Makes, shows and opens durable views of the store; answers in JSON |
@@ -157,6 +165,7 @@ script | 2.6.0 | O(1) | Refused: there is no Lua |
   ...docsOf(
     'cluster',
     `
+asking | 3.0.0 | O(1) | Refused: this is one server |
 cluster | 3.0.0 | O(1) | Refused: this is one server |
 readonly | 3.0.0 | O(1) | Refused: this is one server |
 readwrite | 3.0.0 | O(1) | Refused: this is one server |

@@ -46,8 +46,12 @@ const kill = (connection: Connection, args: readonly Buffer[]): void => {
 
 const list = (connection: Connection, args: readonly Buffer[]): void => {
   const { reply } = connection;
-  const isByIds = args[2]?.toString('latin1').toUpperCase() === 'ID';
+  const isByIds = args.length > 3 && args[2].toString('latin1').toUpperCase() === 'ID';
   const ids = isByIds ? new Set(args.slice(3).map((id) => id.toString('latin1'))) : undefined;
+  if (ids !== undefined && ![...ids].every((id) => /^[1-9]\d*$/.test(id))) {
+    reply.error('ERR Invalid client ID');
+    return;
+  }
   const filter = isByIds ? parseClientFilter([]) : parseClientFilter(args.slice(2), false);
   if (typeof filter === 'string') {
     reply.error(filter);
@@ -81,7 +85,9 @@ const unblock = ({ state, reply }: Connection, args: readonly Buffer[]): void =>
 const pause = ({ state, reply }: Connection, args: readonly Buffer[]): void => {
   const time = args[2].toString('latin1');
   const mode = args[3]?.toString('latin1').toUpperCase() ?? 'ALL';
-  if (!/^\d{1,15}$/.test(time)) {
+  if (/^-\d{1,15}$/.test(time)) {
+    reply.error('ERR timeout is negative');
+  } else if (!/^\d{1,15}$/.test(time)) {
     reply.error('ERR timeout is not an integer or out of range');
   } else if (mode !== 'ALL' && mode !== 'WRITE') {
     reply.error('ERR CLIENT PAUSE mode must be WRITE or ALL');
@@ -118,6 +124,14 @@ const setInfo = (connection: Connection, args: readonly Buffer[]): void => {
 /** Nothing is evicted here, and nothing is touched by reading. */
 const acceptSwitch = ({ reply }: Connection, args: readonly Buffer[]): void => {
   if (/^(on|off)$/i.test(args[2].toString('latin1'))) reply.ok();
+  else reply.error('ERR syntax error');
+};
+
+/** Nothing is tracked, which may be asked for. */
+const tracking = ({ reply }: Connection, args: readonly Buffer[]): void => {
+  const word = args[2].toString('latin1').toUpperCase();
+  if (word === 'OFF' && args.length === 3) reply.ok();
+  else if (word === 'ON') reply.error('ERR client-side caching is not supported');
   else reply.error('ERR syntax error');
 };
 
@@ -170,6 +184,7 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map<string, Subcommand>
   ['no-evict', { words: [3, 3], run: acceptSwitch }],
   ['no-touch', { words: [3, 3], run: acceptSwitch }],
   ['getredir', { words: [2, 2], run: ({ reply }) => reply.integer(-1) }],
+  ['tracking', { words: [3, any], run: tracking }],
   ['trackinginfo', { words: [2, 2], run: trackingInfo }],
 ]);
 

@@ -16,7 +16,9 @@ const command: ServerCommand = {
     const named = (): readonly (TableEntry | undefined)[] =>
       args.length > 2 ? args.slice(2).map((name) => commands.find(name)) : commands.entries;
     if (word === undefined) writeInfos(reply, commands.entries);
-    else if (word === 'count' && args.length === 2) reply.integer(commands.entries.length);
+    else if (word === 'count' && args.length > 2)
+      reply.error("ERR wrong number of arguments for 'command|count' command");
+    else if (word === 'count') reply.integer(commands.entries.length);
     else if (word === 'info') writeInfos(reply, named());
     else if (word === 'list') writeNames(reply, commands, args.slice(2));
     else if (word === 'docs')
@@ -56,6 +58,10 @@ const writeInfo = (reply: ReplyWriter, entry: TableEntry): void => {
 
 const writeNames = (reply: ReplyWriter, commands: CommandTable, filter: readonly Buffer[]): void => {
   const [by, kind] = filter.map((word) => word.toString('latin1').toUpperCase());
+  if (by === 'FILTERBY' && filter.length === 3 && (kind === 'MODULE' || kind === 'ACLCAT')) {
+    reply.array(0); // there are neither
+    return;
+  }
   if (filter.length !== 0 && (filter.length !== 3 || by !== 'FILTERBY' || kind !== 'PATTERN')) {
     reply.error('ERR syntax error');
     return;

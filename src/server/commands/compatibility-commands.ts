@@ -1,4 +1,4 @@
-import { CommandContext, type ValueType } from '../../data-model/index.js';
+import { CommandContext, parseInteger, type ValueType } from '../../data-model/index.js';
 import type { Connection } from '../connection.js';
 import type { ServerCommand } from '../server-command.js';
 
@@ -14,10 +14,24 @@ const refuses = (name: string, text: string): ServerCommand =>
   answers(name, -1, ({ reply }) => reply.error(text));
 
 const noScripts = 'ERR Lua scripts and functions are not supported: use MULTI and EXEC with WATCH';
+const noSnapshotFiles = 'ERR what was answered is in the log already: see CHECKPOINT for backups';
 const noCluster = 'ERR Cluster mode is not enabled';
 
 /** There are no replicas to wait for. */
-const wait = answers('wait', 3, ({ reply }) => reply.integer(0));
+const wait = answers('wait', 3, ({ reply }, args) => {
+  const timeoutMs = parseInteger(args[2]);
+  if (parseInteger(args[1]) === undefined) reply.error('ERR value is not an integer or out of range');
+  else if (timeoutMs === undefined) reply.error('ERR timeout is not an integer or out of range');
+  else if (timeoutMs < 0) reply.error('ERR timeout is negative');
+  else reply.integer(0);
+});
+
+/** REPLICAOF NO ONE is what this server is. */
+const replicaOf = (name: string): ServerCommand =>
+  answers(name, 3, ({ reply }, args) => {
+    if (isWord(args[1], 'no') && isWord(args[2], 'one')) reply.ok();
+    else reply.error('ERR there is no replication: follow another store with migrate or a pipeline');
+  });
 
 const lastSave = answers('lastsave', 1, ({ reply, state }) =>
   reply.integer(Math.floor(state.startedAtMs / 1000)),
@@ -33,7 +47,9 @@ const latency = answers('latency', -2, ({ reply }, args) => {
   const word = args[1].toString('latin1').toLowerCase();
   if (word === 'latest' || word === 'history') reply.array(0);
   else if (word === 'reset') reply.integer(0);
-  else reply.error('ERR latency events are not sampled: see SLOWLOG');
+  else if (word === 'doctor' || word === 'graph' || word === 'histogram')
+    reply.error('ERR latency events are not sampled: see SLOWLOG');
+  else reply.error(`ERR unknown subcommand '${args[1].toString()}'. Try LATENCY HELP.`);
 });
 
 const acl = answers('acl', -2, (connection, args) => {
@@ -86,16 +102,21 @@ const encodings: Readonly<Record<ValueType, string>> = {
   hyperloglog: 'raw',
 };
 
-/** SHUTDOWN [NOSAVE | SAVE]: everything acknowledged is kept in either case. */
+const shutdownWords = new Set(['nosave', 'save', 'now', 'force']);
+
+/** SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE]: everything acknowledged is kept in either case. */
 const shutdown: ServerCommand = {
   name: 'shutdown',
   arity: -1,
   flags: ['admin'],
   isAdmin: true,
   isRefusedInMulti: true,
-  run: (connection) => {
+  run: (connection, args) => {
     const { onShutdown } = connection.state.options;
-    if (onShutdown === undefined)
+    const words = args.slice(1).map((arg) => arg.toString('latin1').toLowerCase());
+    if (words.length === 1 && words[0] === 'abort') connection.reply.error('ERR No shutdown in progress.');
+    else if (!words.every((word) => shutdownWords.has(word))) connection.reply.error('ERR syntax error');
+    else if (onShutdown === undefined)
       connection.reply.error('ERR the server is part of a program that does not stop for its clients');
     else onShutdown();
   },
@@ -114,5 +135,10 @@ export const compatibilityCommands: readonly ServerCommand[] = [
   ...['eval', 'eval_ro', 'evalsha', 'evalsha_ro', 'script', 'fcall', 'fcall_ro', 'function'].map((name) =>
     refuses(name, noScripts),
   ),
-  ...['cluster', 'readonly', 'readwrite'].map((name) => refuses(name, noCluster)),
+  ...['cluster', 'readonly', 'readwrite', 'asking'].map((name) => refuses(name, noCluster)),
+  ...['replicaof', 'slaveof'].map(replicaOf),
+  ...['save', 'bgsave', 'bgrewriteaof'].map((name) => refuses(name, noSnapshotFiles)),
+  refuses('swapdb', 'ERR there is one database: use namespaces'),
+  refuses('migrate', 'ERR keys are moved by tailrace migrate, or by DUMP and RESTORE'),
+  refuses('debug', 'ERR DEBUG command not allowed'),
 ];

@@ -54,13 +54,18 @@ const config: ServerCommand = {
 /** All or none: what was set before a refusal is set back. */
 const setAll = (state: ServerState, words: readonly string[]): string | undefined => {
   const before = { ...state.options };
+  const seen = new Set<string>();
   for (let i = 0; i < words.length; i += 2) {
     const name = words[i].toLowerCase();
     const setting = settings.get(name);
     if (setting === undefined)
       return `ERR Unknown option or number of arguments for CONFIG SET - '${words[i]}'`;
-    const reason =
-      setting.write === undefined ? "can't set immutable config" : setting.write(state, words[i + 1]);
+    const reason = seen.has(name)
+      ? 'duplicate parameter'
+      : setting.write === undefined
+        ? "can't set immutable config"
+        : setting.write(state, words[i + 1]);
+    seen.add(name);
     if (reason === undefined) continue;
     Object.assign(state.options, before);
     return `ERR CONFIG SET failed (possibly related to argument '${name}') - ${reason}`;
@@ -98,7 +103,11 @@ const settings: ReadonlyMap<string, Setting> = new Map<string, Setting>([
   ['appendonly', fixed('no')],
   ['bind', { read: ({ options }) => options.host }],
   ['databases', fixed('1')],
+  ['dir', { read: ({ store }) => (store instanceof Engine ? store.directory : '') }],
   ['maxclients', numberSetting('maxClients', 1)],
+  ['maxmemory', fixed('0')],
+  ['maxmemory-policy', fixed('noeviction')],
+  ['notify-keyspace-events', fixed('')],
   ['output-soft-limit-bytes', numberSetting('softOutputBytes', leastOutputBytes)],
   ['output-hard-limit-bytes', numberSetting('hardOutputBytes', leastOutputBytes)],
   ['port', { read: ({ options }) => String(options.port) }],

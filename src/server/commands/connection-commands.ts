@@ -98,7 +98,7 @@ const hello: ServerCommand = {
       } else if (word === 'SETNAME' && i + 1 < args.length) {
         if (!setClientName(connection, args[++i])) return;
       } else {
-        reply.error('ERR syntax error');
+        reply.error(`ERR Syntax error in HELLO option '${args[i].toString('latin1')}'`);
         return;
       }
     }

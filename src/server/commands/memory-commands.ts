@@ -54,9 +54,12 @@ const memory: ServerCommand = {
   name: 'memory',
   arity: -2,
   flags: ['readonly'],
+  keys: { first: 2, last: 2, step: 1 },
   run: ({ state, reply, namespace }, args) => {
     const action = args[1].toString('latin1').toLowerCase();
-    if (action === 'usage' && (args.length === 3 || args.length === 5)) {
+    if (action === 'usage' && args.length > 3 && !isSamples(args.slice(3))) {
+      reply.error('ERR syntax error');
+    } else if (action === 'usage' && args.length >= 3) {
       const bytes = storedBytes(state.store, namespace, args[2], state.services.nowMs());
       if (bytes === undefined) reply.null();
       else reply.integer(bytes);
@@ -70,10 +73,20 @@ const memory: ServerCommand = {
     } else if (action === 'doctor' && args.length === 2) {
       reply.verbatim(diagnosis(state));
     } else {
-      reply.error('ERR unknown subcommand or wrong number of arguments. Try MEMORY USAGE key|STATS|DOCTOR.');
+      reply.error(
+        ['usage', 'stats', 'doctor'].includes(action)
+          ? `ERR wrong number of arguments for 'memory|${action}' command`
+          : `ERR unknown subcommand '${args[1].toString('latin1')}'. Try MEMORY HELP.`,
+      );
     }
   },
 };
+
+/** SAMPLES n, which is not needed: all elements are looked at. */
+const isSamples = (words: readonly Buffer[]): boolean =>
+  words.length === 2 &&
+  words[0].toString('latin1').toUpperCase() === 'SAMPLES' &&
+  /^\d+$/.test(words[1].toString('latin1'));
 
 const memoryFigures = (state: ServerState): Record<string, number> => {
   const { rss, heapTotal, heapUsed, external, arrayBuffers } = process.memoryUsage();

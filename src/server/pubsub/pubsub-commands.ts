@@ -75,7 +75,13 @@ const pubSub: ServerCommand = {
     } else if (word === 'numpat' && args.length === 2) {
       reply.integer(state.pubSub.patterns(namespace));
     } else {
-      reply.error(`ERR unknown subcommand or wrong number of arguments for '${word}'. Try PUBSUB HELP.`);
+      const isKnown = ['channels', 'numpat', 'shardchannels'].includes(word);
+      const text = args[1].toString('latin1');
+      reply.error(
+        isKnown
+          ? `ERR unknown subcommand or wrong number of arguments for '${text}'. Try PUBSUB HELP.`
+          : `ERR unknown subcommand '${text}'. Try PUBSUB HELP.`,
+      );
     }
   },
 };
