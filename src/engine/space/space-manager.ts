@@ -166,6 +166,10 @@ export class SpaceManager {
     const end = bit + length;
     if (end < 32 && bit > 0 && start + length <= this.#units && length > 0) {
       // Most runs lie inside one word, and what they join does too: no other word is looked at.
+      // The index is asked first, for a run that joins nothing: so both wait for memory at the same time.
+      const region = start >>> this.#regionShift;
+      const sizeClass = this.#classOf[Math.min(length, this.#overLong)];
+      const isKnown = this.#index.has(sizeClass, region);
       const at = start >>> 5;
       const before = words[at];
       const mask = ((1 << length) - 1) << bit;
@@ -178,7 +182,7 @@ export class SpaceManager {
         words[at] = after;
         this.#freeUnits += length;
         const run = joinedBefore + length + joinedBehind;
-        this.#addRun(start - joinedBefore, run);
+        if (run !== length || !isKnown) this.#index.add(this.#classOf[Math.min(run, this.#overLong)], region);
         return;
       }
     }
@@ -320,10 +324,15 @@ export class SpaceManager {
       const region = this.#index.lowestRegion(length);
       let at = region << wordShift;
       const end = Math.min(at + (1 << wordShift), words.length - spareWords);
-      let previous = at > 0 ? words[at - 1] : 0;
+      // The word before stands in another cache line, and matters only when the first unit is free.
+      let previous = (words[at] & 1) !== 0 && at > 0 ? words[at - 1] : 0;
       let chosen = -1;
       for (; at < end; at++) {
         const word = words[at];
+        if (word === 0) {
+          previous = 0;
+          continue;
+        }
         const ahead = skip === 0 ? previous : words[at + skip - 1];
         const starts = word & ~((word << 1) | (previous >>> 31));
         previous = word;
