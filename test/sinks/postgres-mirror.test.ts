@@ -1,64 +1,37 @@
-import pg from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { PostgresOptions } from '../../sinks/postgres/index.js';
 import { makePostgresSink } from '../../sinks/postgres/make-sink.js';
-import { Engine } from '../../src/engine/index.js';
 import { batchCount, batchSequence, Decoder, type Position, positionOf } from '../../src/kit/index.js';
 import { readHistoryBatches, readHistoryState } from '../data-model/captured-history.js';
-import { type PostgresService, startPostgres, throwAwayDirectory } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
 import { readMirrorState } from '../support/mirror-state.js';
 import { SeededRandom } from '../support/seeded-random.js';
-import { pluginContext, SinkBatches } from '../support/sink-batches.js';
+import { pluginContext } from '../support/sink-batches.js';
+import { TestPostgres } from '../support/test-postgres.js';
+import { TestSource } from '../support/test-source.js';
 
 const { signal } = new AbortController();
 
 describe('the mirror in a Postgres', () => {
-  let service: PostgresService;
-  let database: pg.Client;
-  let engine: Engine;
-  let commands: CommandRunner;
-  let batches: SinkBatches;
-  let directory: ReturnType<typeof throwAwayDirectory>;
-
-  beforeAll(async () => {
-    service = await startPostgres();
-    database = new pg.Client(service.url);
-    await database.connect();
-  });
-  afterAll(async () => {
-    await database.end();
-    await service.stop();
-  });
-  beforeEach(async () => {
-    await database.query('DROP SCHEMA IF EXISTS mirror CASCADE');
-    directory = throwAwayDirectory('mirror');
-    engine = await Engine.open(directory.path, { sync: 'none' });
-    commands = new CommandRunner(engine);
-    batches = new SinkBatches(engine);
-  });
-  afterEach(async () => {
-    await engine.close();
-    directory.remove();
-  });
+  const postgres = new TestPostgres('DROP SCHEMA IF EXISTS mirror CASCADE');
+  const source = new TestSource();
 
   const open = (options: Partial<PostgresOptions> = {}) =>
     makePostgresSink(
       {
-        ...{ url: service.url, password: '', mode: 'mirror', schema: 'mirror', table: '', tables: [] },
+        ...{ url: postgres.url, password: '', mode: 'mirror', schema: 'mirror', table: '', tables: [] },
         ...{ keys: 'text', values: 'text', sync: 'interval', writeTimeout: 10_000 },
         ...options,
       },
       pluginContext(),
     );
-  const rows = async (statement: string): Promise<unknown[]> =>
-    (await database.query<Record<string, unknown>>(statement)).rows.map((row) => Object.values(row));
+  const rows = (statement: string): Promise<unknown[]> => postgres.rows(statement);
 
   it('keeps a second pipeline out of its schema, whoever comes first', async () => {
     const other = (pipeline: string) =>
       makePostgresSink(
         {
-          ...{ url: service.url, password: '', mode: 'mirror', schema: 'mirror', table: '', tables: [] },
+          ...{ url: postgres.url, password: '', mode: 'mirror', schema: 'mirror', table: '', tables: [] },
           ...{ keys: 'text', values: 'text', sync: 'interval', writeTimeout: 10_000 },
         },
         pluginContext(pipeline),
@@ -70,11 +43,11 @@ describe('the mirror in a Postgres', () => {
     await expect(second.claim(signal)).rejects.toMatchObject(refused);
     // The refused one left nothing behind that would keep the owner out.
     const claim = await first.claim(signal);
-    commands.run('SET', 'a', '1');
-    expect(await first.write(await batches.take(), claim, signal)).toMatchObject({ kind: 'accepted' });
+    source.run('SET', 'a', '1');
+    expect(await first.write(await source.take(), claim, signal)).toMatchObject({ kind: 'accepted' });
     await expect(second.claim(signal)).rejects.toMatchObject(refused);
     await first.claim(signal);
-    await database.query('DELETE FROM mirror.positions');
+    await postgres.client.query('DELETE FROM mirror.positions');
     expect((await second.claim(signal)).position).toBeNull();
   });
 
@@ -103,7 +76,7 @@ describe('the mirror in a Postgres', () => {
         from = to;
       }
       const expected = readHistoryState();
-      const actual = await readMirrorState(database, 'mirror');
+      const actual = await readMirrorState(postgres.client, 'mirror');
       for (const [key, { type, pexpireat, value }] of actual) {
         const wanted = expected.get(key);
         // Expired keys go from Kvrocks in silence; in the mirror they stand with their expiry.
@@ -125,20 +98,20 @@ describe('the mirror in a Postgres', () => {
   it('folds a batch to what it leads to, whatever the types were on the way', async () => {
     await using sink = open();
     const claim = await sink.claim(signal);
-    commands.run('SET', 'a', 'string');
-    commands.run('HSET', 'h', 'f', '1', 'g', '2');
-    commands.run('RPUSH', 'l', '1', '2', '3');
-    commands.run('EXPIRE', 'h', 100_000);
-    await sink.write(await batches.take(), claim, signal);
-    commands.run('DEL', 'a');
-    commands.run('SADD', 'a', 'now a set');
-    commands.run('SET', 'h', 'now a string');
-    commands.run('LPOP', 'l');
-    commands.run('LPUSH', 'l', '0');
-    commands.run('LSET', 'l', -1, 'last');
-    commands.run('ZADD', 'z', '1.5', 'm');
-    commands.run('ZREM', 'z', 'm');
-    await sink.write(await batches.take(), claim, signal);
+    source.run('SET', 'a', 'string');
+    source.run('HSET', 'h', 'f', '1', 'g', '2');
+    source.run('RPUSH', 'l', '1', '2', '3');
+    source.run('EXPIRE', 'h', 100_000);
+    await sink.write(await source.take(), claim, signal);
+    source.run('DEL', 'a');
+    source.run('SADD', 'a', 'now a set');
+    source.run('SET', 'h', 'now a string');
+    source.run('LPOP', 'l');
+    source.run('LPUSH', 'l', '0');
+    source.run('LSET', 'l', -1, 'last');
+    source.run('ZADD', 'z', '1.5', 'm');
+    source.run('ZREM', 'z', 'm');
+    await sink.write(await source.take(), claim, signal);
     expect(await rows('SELECT key, value, expires_at FROM mirror.strings')).toEqual([
       ['h', 'now a string', null],
     ]);
@@ -161,13 +134,13 @@ describe('the mirror in a Postgres', () => {
     const groups = `SELECT key, group_name, last_ms || '-' || last_seq FROM mirror.stream_groups ORDER BY 1, 2`;
     const consumers = 'SELECT group_name, consumer FROM mirror.stream_consumers ORDER BY 1, 2';
     const pending = `SELECT group_name, ms || '-' || seq, consumer, deliveries::int FROM mirror.stream_pending ORDER BY 1, ms, seq`;
-    for (const id of ['1-0', '2-0', '3-0']) commands.run('XADD', 's', id, 'f', 'v');
-    commands.run('XGROUP', 'CREATE', 's', 'g', '0');
-    commands.run('XGROUP', 'CREATE', 's', 'other', '$');
-    commands.run('XGROUP', 'CREATECONSUMER', 's', 'other', 'idle');
-    commands.run('XREADGROUP', 'GROUP', 'g', 'ann', 'COUNT', 2, 'STREAMS', 's', '>');
-    commands.run('XREADGROUP', 'GROUP', 'g', 'bob', 'STREAMS', 's', '>');
-    await sink.write(await batches.take(), claim, signal);
+    for (const id of ['1-0', '2-0', '3-0']) source.run('XADD', 's', id, 'f', 'v');
+    source.run('XGROUP', 'CREATE', 's', 'g', '0');
+    source.run('XGROUP', 'CREATE', 's', 'other', '$');
+    source.run('XGROUP', 'CREATECONSUMER', 's', 'other', 'idle');
+    source.run('XREADGROUP', 'GROUP', 'g', 'ann', 'COUNT', 2, 'STREAMS', 's', '>');
+    source.run('XREADGROUP', 'GROUP', 'g', 'bob', 'STREAMS', 's', '>');
+    await sink.write(await source.take(), claim, signal);
     expect(await rows(groups)).toMatchObject([
       ['s', 'g', '3-0'],
       ['s', 'other', '3-0'],
@@ -182,32 +155,32 @@ describe('the mirror in a Postgres', () => {
       ['g', '2-0', 'ann', 1],
       ['g', '3-0', 'bob', 1],
     ]);
-    commands.run('XACK', 's', 'g', '1-0');
-    commands.run('XCLAIM', 's', 'g', 'bob', 0, '2-0');
-    commands.run('XGROUP', 'DELCONSUMER', 's', 'g', 'ann');
-    commands.run('XGROUP', 'SETID', 's', 'g', '2-0');
-    commands.run('XGROUP', 'DESTROY', 's', 'other');
-    await sink.write(await batches.take(), claim, signal);
+    source.run('XACK', 's', 'g', '1-0');
+    source.run('XCLAIM', 's', 'g', 'bob', 0, '2-0');
+    source.run('XGROUP', 'DELCONSUMER', 's', 'g', 'ann');
+    source.run('XGROUP', 'SETID', 's', 'g', '2-0');
+    source.run('XGROUP', 'DESTROY', 's', 'other');
+    await sink.write(await source.take(), claim, signal);
     expect(await rows(groups)).toMatchObject([['s', 'g', '2-0']]);
     expect(await rows(consumers)).toEqual([['g', 'bob']]);
     expect(await rows(pending)).toEqual([
       ['g', '2-0', 'bob', 2],
       ['g', '3-0', 'bob', 1],
     ]);
-    commands.run('XGROUP', 'DESTROY', 's', 'g');
-    commands.run('XGROUP', 'CREATE', 's', 'g', '1-0');
-    await sink.write(await batches.take(), claim, signal);
+    source.run('XGROUP', 'DESTROY', 's', 'g');
+    source.run('XGROUP', 'CREATE', 's', 'g', '1-0');
+    await sink.write(await source.take(), claim, signal);
     expect([await rows(groups), await rows(consumers), await rows(pending)]).toMatchObject([
       [['s', 'g', '1-0']],
       [],
       [],
     ]);
-    commands.run('DEL', 's');
-    commands.run('XADD', 's', '9-0', 'f', 'v');
-    await sink.write(await batches.take(), claim, signal);
+    source.run('DEL', 's');
+    source.run('XADD', 's', '9-0', 'f', 'v');
+    await sink.write(await source.take(), claim, signal);
     expect(await rows(groups)).toEqual([]);
-    commands.run('XGROUP', 'CREATE', 's', Buffer.from([0xff]), '0');
-    expect(await sink.write(await batches.take(), claim, signal)).toMatchObject({
+    source.run('XGROUP', 'CREATE', 's', Buffer.from([0xff]), '0');
+    expect(await sink.write(await source.take(), claim, signal)).toMatchObject({
       kind: 'poison',
       rejections: [{ reason: expect.stringContaining('the name of a group or consumer is no text') }],
     });
@@ -216,21 +189,21 @@ describe('the mirror in a Postgres', () => {
   it('changes an expiry alone, of strings and of collections', async () => {
     await using sink = open();
     const claim = await sink.claim(signal);
-    commands.run('SET', 's', 'v');
-    commands.run('HSET', 'h', 'f', 'v');
-    await sink.write(await batches.take(), claim, signal);
-    commands.run('PEXPIREAT', 's', 4_000_000_000_123);
-    commands.run('PEXPIREAT', 'h', 4_000_000_000_456);
-    await sink.write(await batches.take(), claim, signal);
+    source.run('SET', 's', 'v');
+    source.run('HSET', 'h', 'f', 'v');
+    await sink.write(await source.take(), claim, signal);
+    source.run('PEXPIREAT', 's', 4_000_000_000_123);
+    source.run('PEXPIREAT', 'h', 4_000_000_000_456);
+    await sink.write(await source.take(), claim, signal);
     const expiries = `SELECT key, extract(epoch FROM expires_at)::text FROM mirror.strings
       UNION ALL SELECT key, extract(epoch FROM expires_at)::text FROM mirror.collections`;
     expect(await rows(expiries)).toEqual([
       ['s', '4000000000.123000'],
       ['h', '4000000000.456000'],
     ]);
-    commands.run('PERSIST', 's');
-    commands.run('PERSIST', 'h');
-    await sink.write(await batches.take(), claim, signal);
+    source.run('PERSIST', 's');
+    source.run('PERSIST', 'h');
+    await sink.write(await source.take(), claim, signal);
     expect(await rows(expiries)).toEqual([
       ['s', null],
       ['h', null],
@@ -240,16 +213,16 @@ describe('the mirror in a Postgres', () => {
   it('empties the namespace that is cleared, and no other', async () => {
     await using sink = open();
     const claim = await sink.claim(signal);
-    const others = new CommandRunner(engine, 'others');
-    for (const runner of [commands, others]) {
+    const others = new CommandRunner(source.engine, 'others');
+    for (const runner of [source, others]) {
       runner.run('SET', 's', 'v');
       runner.run('RPUSH', 'l', 'v');
     }
-    await sink.write(await batches.take(), claim, signal);
-    commands.run('SET', 'late', 'v');
-    commands.run('FLUSHDB');
-    commands.run('HSET', 'h', 'f', 'after');
-    await sink.write(await batches.take(), claim, signal);
+    await sink.write(await source.take(), claim, signal);
+    source.run('SET', 'late', 'v');
+    source.run('FLUSHDB');
+    source.run('HSET', 'h', 'f', 'after');
+    await sink.write(await source.take(), claim, signal);
     expect(
       await rows('SELECT ns, key FROM mirror.strings UNION ALL SELECT ns, key FROM mirror.lists'),
     ).toEqual([
@@ -263,13 +236,13 @@ describe('the mirror in a Postgres', () => {
   });
 
   it('knows what is in the tables when it starts on them', async () => {
-    commands.run('HSET', 'k', 'f', 'v');
+    source.run('HSET', 'k', 'f', 'v');
     const first = open();
-    await first.write(await batches.take(), await first.claim(signal), signal);
+    await first.write(await source.take(), await first.claim(signal), signal);
     await first[Symbol.asyncDispose]();
-    commands.run('SET', 'k', 'v');
+    source.run('SET', 'k', 'v');
     await using second = open();
-    await second.write(await batches.take(), await second.claim(signal), signal);
+    await second.write(await source.take(), await second.claim(signal), signal);
     expect(await rows('SELECT key FROM mirror.hashes UNION ALL SELECT key FROM mirror.collections')).toEqual(
       [],
     );
@@ -279,12 +252,12 @@ describe('the mirror in a Postgres', () => {
   it('names what its tables cannot hold', async () => {
     await using sink = open();
     const claim = await sink.claim(signal);
-    commands.run('SET', 'fine', 'v');
-    commands.run('SET', Buffer.from([0xff]), 'v');
-    commands.run('HSET', 'h', 'f', Buffer.from('with \0'));
-    commands.run('SADD', 's', Buffer.alloc(3_000, 'x'));
-    commands.run('JSON.SET', 'j', '$', '"\\u0000"');
-    const batch = await batches.take();
+    source.run('SET', 'fine', 'v');
+    source.run('SET', Buffer.from([0xff]), 'v');
+    source.run('HSET', 'h', 'f', Buffer.from('with \0'));
+    source.run('SADD', 's', Buffer.alloc(3_000, 'x'));
+    source.run('JSON.SET', 'j', '$', '"\\u0000"');
+    const batch = await source.take();
     const outcome = await sink.write(batch, claim, signal);
     if (outcome.kind !== 'poison') throw new Error(outcome.kind);
     expect(outcome.rejections.map(({ transaction, reason }) => [transaction, reason])).toEqual([

@@ -1,92 +1,64 @@
-import pg from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { PostgresOptions } from '../../sinks/postgres/index.js';
 import { makePostgresSink } from '../../sinks/postgres/make-sink.js';
-import { Engine } from '../../src/engine/index.js';
 import { isTailraceError, type Sink, type SinkBatch, type TailraceError } from '../../src/kit/index.js';
-import { freePort, type PostgresService, startPostgres, throwAwayDirectory } from '../services/index.js';
-import { CommandRunner } from '../support/command-runner.js';
-import { pluginContext, SinkBatches } from '../support/sink-batches.js';
+import { freePort } from '../services/index.js';
+import { pluginContext } from '../support/sink-batches.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
+import { TestPostgres } from '../support/test-postgres.js';
+import { TestSource } from '../support/test-source.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const { signal } = new AbortController();
 
 describe('the postgres sink', () => {
-  let service: PostgresService;
-  let database: pg.Client;
-  let engine: Engine;
-  let commands: CommandRunner;
-  let batches: SinkBatches;
-  let directory: ReturnType<typeof throwAwayDirectory>;
-  const sinks: Sink[] = [];
+  const postgres = new TestPostgres('DROP SCHEMA IF EXISTS tailrace CASCADE');
+  const source = new TestSource();
 
-  beforeAll(async () => {
-    service = await startPostgres();
-    database = new pg.Client(service.url);
-    await database.connect();
-    await database.query(`CREATE ROLE writer LOGIN PASSWORD 'secret'`);
-  });
-  afterAll(async () => {
-    await database.end();
-    await service.stop();
-  });
-  beforeEach(async () => {
-    await database.query('DROP SCHEMA IF EXISTS tailrace CASCADE');
-    directory = throwAwayDirectory('postgres-sink');
-    engine = await Engine.open(directory.path, { sync: 'none' });
-    commands = new CommandRunner(engine);
-    batches = new SinkBatches(engine);
-  });
-  afterEach(async () => {
-    for (const sink of sinks.splice(0)) await sink[Symbol.asyncDispose]();
-    await engine.close();
-    directory.remove();
-  });
+  beforeAll(() => postgres.client.query(`CREATE ROLE writer LOGIN PASSWORD 'secret'`));
 
   const open = (options: Partial<PostgresOptions> = {}): Sink => {
-    const sink = makePostgresSink(
-      {
-        ...{
-          url: service.url,
-          password: '',
-          mode: 'changelog',
-          schema: 'tailrace',
-          table: 'changes',
-          tables: [],
+    return source.own(
+      makePostgresSink(
+        {
+          ...{
+            url: postgres.url,
+            password: '',
+            mode: 'changelog',
+            schema: 'tailrace',
+            table: 'changes',
+            tables: [],
+          },
+          ...{ keys: 'text', values: 'text', sync: 'always', writeTimeout: 10_000 },
+          ...options,
         },
-        ...{ keys: 'text', values: 'text', sync: 'always', writeTimeout: 10_000 },
-        ...options,
-      },
-      pluginContext(),
+        pluginContext(),
+      ),
     );
-    sinks.push(sink);
-    return sink;
   };
-  const rows = async (statement: string): Promise<unknown[]> =>
-    (await database.query<Record<string, unknown>>(statement)).rows.map((row) => Object.values(row));
+  const rows = (statement: string): Promise<unknown[]> => postgres.rows(statement);
   const errorOf = async (claiming: Promise<unknown>): Promise<TailraceError> => {
     const error: unknown = await claiming.catch((caught: unknown) => caught);
     if (!isTailraceError(error)) throw new Error(`not refused: ${String(error)}`);
     return error;
   };
   const someBatch = async (key = 'k'): Promise<SinkBatch> => {
-    commands.run('SET', key, 'v');
-    commands.run('RPUSH', 'l', key);
-    return await batches.take();
+    source.run('SET', key, 'v');
+    source.run('RPUSH', 'l', key);
+    return await source.take();
   };
 
   it('keeps each change as a row, with what it has in typed columns', async () => {
     const sink = open();
     const claim = await sink.claim(signal);
-    commands.run('SET', 's', 'v', 'PXAT', 4_000_000_000_123);
-    commands.run('HSET', 'h', 'f', 'ü');
-    commands.run('ZADD', 'z', '1.5', 'm');
-    commands.run('RPUSH', 'l', 'a');
-    commands.run('LPOP', 'l');
-    commands.run('XADD', 'x', '5-1', 'name', 'Ada');
-    commands.run('SETBIT', 'b', 7, 1);
-    expect(await sink.write(await batches.take(), claim, signal)).toEqual({ kind: 'durable' });
+    source.run('SET', 's', 'v', 'PXAT', 4_000_000_000_123);
+    source.run('HSET', 'h', 'f', 'ü');
+    source.run('ZADD', 'z', '1.5', 'm');
+    source.run('RPUSH', 'l', 'a');
+    source.run('LPOP', 'l');
+    source.run('XADD', 'x', '5-1', 'name', 'Ada');
+    source.run('SETBIT', 'b', 7, 1);
+    expect(await sink.write(await source.take(), claim, signal)).toEqual({ kind: 'durable' });
     const told = await rows(
       `SELECT op, type, key, field, value, score, extract(epoch FROM ttl_at)::text, details
       FROM tailrace.changes WHERE type <> 'key' ORDER BY tx_first, index`,
@@ -112,8 +84,8 @@ describe('the postgres sink', () => {
         ['', ''],
         ['large', value],
       ])
-        commands.run('SET', key, content);
-      const batch = await batches.take();
+        source.run('SET', key, content);
+      const batch = await source.take();
       // The same changes again, as the decoder tells them of batches with more in them.
       const further = batch.transactions.map((one) => ({
         ...{ first: one.first + 100, last: one.last + 100, count: 1, bytes: one.bytes, undecodable: [] },
@@ -133,7 +105,7 @@ describe('the postgres sink', () => {
     ['COMMIT was carried out', true],
     ['nothing was', false],
   ])('does not guess when the connection is lost: the next claim tells that %s', async (_, isCommitted) => {
-    await using proxy = await TcpProxy.open(service.port);
+    await using proxy = await TcpProxy.open(postgres.service.port);
     const sink = open({ url: `postgres://postgres@127.0.0.1:${proxy.port}/postgres` });
     const claim = await sink.claim(signal);
     const batch = await someBatch();
@@ -163,7 +135,7 @@ describe('the postgres sink', () => {
   });
 
   it('gives up a write that does not end, and the connection with it', async () => {
-    await using proxy = await TcpProxy.open(service.port);
+    await using proxy = await TcpProxy.open(postgres.service.port);
     const sink = open({ url: `postgres://postgres@127.0.0.1:${proxy.port}/postgres`, writeTimeout: 300 });
     const claim = await sink.claim(signal);
     proxy.stall();
@@ -171,10 +143,10 @@ describe('the postgres sink', () => {
   });
 
   it('takes over from a process that stands in the middle of a transaction, and undoes what it had done', async () => {
-    await using proxy = await TcpProxy.open(service.port);
+    await using proxy = await TcpProxy.open(postgres.service.port);
     const first = open({ url: `postgres://postgres@127.0.0.1:${proxy.port}/postgres` });
     const claim = await first.claim(signal);
-    commands.run('SET', 'large', Buffer.alloc(200_000, 'x'));
+    source.run('SET', 'large', Buffer.alloc(200_000, 'x'));
     const batch = await someBatch();
     proxy.stallAfter(100_000); // in the middle of the rows: it holds the position's row, and is heard of no more
     const writing = first.write(batch, claim, signal);
@@ -200,12 +172,12 @@ describe('the postgres sink', () => {
     const sink = open();
     const claim = await sink.claim(signal);
     await sink[Symbol.asyncDispose]();
-    await database.query(`ALTER ROLE postgres SET lock_timeout = '100ms'`);
+    await postgres.client.query(`ALTER ROLE postgres SET lock_timeout = '100ms'`);
     const again = await sink.claim(signal);
-    await database.query('BEGIN; LOCK TABLE tailrace.changes');
+    await postgres.client.query('BEGIN; LOCK TABLE tailrace.changes');
     const batch = await someBatch();
     expect((await sink.write(batch, again, signal)).kind).toBe('retryable');
-    await database.query('ROLLBACK; ALTER ROLE postgres RESET lock_timeout');
+    await postgres.client.query('ROLLBACK; ALTER ROLE postgres RESET lock_timeout');
     expect(await sink.write(batch, again, signal)).toEqual({ kind: 'durable' });
     expect(again.epoch).toBe(claim.epoch + 1);
   });
@@ -213,7 +185,7 @@ describe('the postgres sink', () => {
   it('claims again after an administrator ended its session', async () => {
     const sink = open();
     const claim = await sink.claim(signal);
-    await database.query(
+    await postgres.client.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'tailrace%'`,
     );
     const batch = await someBatch();
@@ -239,10 +211,10 @@ describe('the postgres sink', () => {
   it('names what is no text, and what is too large for a row', async () => {
     const sink = open();
     const claim = await sink.claim(signal);
-    commands.run('SET', 'a', Buffer.from([0xc3, 0x28]));
-    commands.run('SET', Buffer.from('nul\0'), 'v');
-    commands.run('SET', 'large', 'v');
-    const batch = await batches.take();
+    source.run('SET', 'a', Buffer.from([0xc3, 0x28]));
+    source.run('SET', Buffer.from('nul\0'), 'v');
+    source.run('SET', 'large', 'v');
+    const batch = await source.take();
     const [{ changes }] = batch.transactions.slice(2);
     const large = { ...changes[0], value: Buffer.allocUnsafeSlow(0x4000_0000) };
     const transactions = batch.transactions.map((transaction, at) =>
@@ -264,7 +236,7 @@ describe('the postgres sink', () => {
   });
 
   it('ends at once when the password or the database is wrong, and does not show the password', async () => {
-    const address = `127.0.0.1:${service.port}`;
+    const address = `127.0.0.1:${postgres.service.port}`;
     const noDatabase = await errorOf(open({ url: `postgres://postgres@${address}/nowhere` }).claim(signal));
     expect([noDatabase.code, noDatabase.message]).toEqual([
       'SINK_REFUSED',
@@ -275,16 +247,16 @@ describe('the postgres sink', () => {
   });
 
   it('says which right is missing, and what an administrator may run', async () => {
-    const url = `postgres://writer@127.0.0.1:${service.port}/postgres`;
+    const url = `postgres://writer@127.0.0.1:${postgres.service.port}/postgres`;
     const first = await errorOf(open({ url, password: 'secret' }).claim(signal));
     expect([first.code, first.remedy]).toEqual([
       'SINK_REFUSED',
       expect.stringContaining('CREATE TABLE "tailrace"'),
     ]);
-    await database.query('CREATE SCHEMA tailrace; GRANT ALL ON SCHEMA tailrace TO writer');
+    await postgres.client.query('CREATE SCHEMA tailrace; GRANT ALL ON SCHEMA tailrace TO writer');
     const sink = open({ url, password: 'secret' });
     const claim = await sink.claim(signal);
-    await database.query('ALTER TABLE tailrace.changes OWNER TO postgres');
+    await postgres.client.query('ALTER TABLE tailrace.changes OWNER TO postgres');
     const outcome = await sink.write(await someBatch(), claim, signal);
     if (outcome.kind !== 'fatal') throw new Error(outcome.kind);
     expect(isTailraceError(outcome.error, 'SINK_REFUSED')).toBe(true);
@@ -297,7 +269,7 @@ describe('the postgres sink', () => {
     );
     expect(error.code).toBe('SINK_UNREACHABLE');
     const stop = new AbortController();
-    await using proxy = await TcpProxy.open(service.port);
+    await using proxy = await TcpProxy.open(postgres.service.port);
     proxy.stall();
     const claiming = open({ url: `postgres://postgres@127.0.0.1:${proxy.port}/postgres` }).claim(stop.signal);
     stop.abort();
@@ -308,14 +280,14 @@ describe('the postgres sink', () => {
     const sink = open();
     const batch = await someBatch();
     await sink.write(batch, await sink.claim(signal), signal);
-    await database.query('DELETE FROM tailrace.positions');
+    await postgres.client.query('DELETE FROM tailrace.positions');
     const outcome = await sink.write(batch, await sink.claim(signal), signal);
     if (outcome.kind !== 'fatal') throw new Error(outcome.kind);
     expect(isTailraceError(outcome.error, 'HISTORY_MISMATCH')).toBe(true);
   });
 
   it('is looked at by the doctor without being claimed', async () => {
-    const url = `postgres://writer@127.0.0.1:${service.port}/postgres`;
+    const url = `postgres://writer@127.0.0.1:${postgres.service.port}/postgres`;
     const told = async (options: Partial<PostgresOptions>) =>
       (await open(options).check?.(signal))?.map(
         ({ name, status, detail }) => `${status} ${name}: ${detail}`,
@@ -333,7 +305,7 @@ describe('the postgres sink', () => {
       'ok permissions: tailrace.changes can be written',
       expect.stringMatching(/^ok position: .* is at sequence number 0$/),
     ]);
-    await database.query('GRANT USAGE ON SCHEMA tailrace TO writer');
+    await postgres.client.query('GRANT USAGE ON SCHEMA tailrace TO writer');
     expect((await told({ url }))?.at(-1)).toBe(
       'fail permissions: tailrace.changes may not be written by the user',
     );
@@ -349,6 +321,6 @@ describe('the postgres sink', () => {
     const claim = await sink.claim(signal);
     expect(await sink.write(await someBatch(), claim, signal)).toEqual({ kind: 'durable' });
     expect(await rows(`SELECT count(*) > 1 FROM "tail""race; DROP"."ch'anges"`)).toEqual([[true]]);
-    await database.query('DROP SCHEMA "tail""race; DROP" CASCADE');
+    await postgres.client.query('DROP SCHEMA "tail""race; DROP" CASCADE');
   });
 });

@@ -1,12 +1,10 @@
-import pg from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type MappingOptions, postgresSink } from '../../sinks/postgres/index.js';
 import { makePostgresSink } from '../../sinks/postgres/make-sink.js';
-import { Engine } from '../../src/engine/index.js';
 import { isTailraceError } from '../../src/kit/index.js';
-import { type PostgresService, startPostgres, throwAwayDirectory } from '../services/index.js';
-import { CommandRunner } from '../support/command-runner.js';
-import { pluginContext, SinkBatches } from '../support/sink-batches.js';
+import { pluginContext } from '../support/sink-batches.js';
+import { TestPostgres } from '../support/test-postgres.js';
+import { TestSource } from '../support/test-source.js';
 
 const { signal } = new AbortController();
 const users: MappingOptions = {
@@ -18,79 +16,42 @@ const users: MappingOptions = {
 };
 
 describe('hashes as rows of tables', () => {
-  let service: PostgresService;
-  let database: pg.Client;
-  let engine: Engine;
-  let commands: CommandRunner;
-  let batches: SinkBatches;
-  let directory: ReturnType<typeof throwAwayDirectory>;
-
-  beforeAll(async () => {
-    service = await startPostgres();
-    database = new pg.Client(service.url);
-    await database.connect();
-  });
-  afterAll(async () => {
-    await database.end();
-    await service.stop();
-  });
-  beforeEach(async () => {
-    await database.query(
-      'DROP SCHEMA IF EXISTS tailrace CASCADE; DROP TABLE IF EXISTS users, orders CASCADE',
-    );
-    directory = throwAwayDirectory('table');
-    engine = await Engine.open(directory.path, { sync: 'none' });
-    commands = new CommandRunner(engine);
-    batches = new SinkBatches(engine);
-  });
-  afterEach(async () => {
-    await engine.close();
-    directory.remove();
-  });
+  const postgres = new TestPostgres(
+    'DROP SCHEMA IF EXISTS tailrace CASCADE; DROP TABLE IF EXISTS users, orders CASCADE',
+  );
+  const source = new TestSource();
 
   const open = (...tables: MappingOptions[]) =>
     makePostgresSink(
       {
-        ...{ url: service.url, password: '', mode: 'table', schema: 'tailrace', table: '', tables },
+        ...{ url: postgres.url, password: '', mode: 'table', schema: 'tailrace', table: '', tables },
         ...{ keys: 'text', values: 'text', sync: 'always', writeTimeout: 10_000 },
       },
       pluginContext(),
     );
-  const rows = async (statement: string): Promise<unknown[]> =>
-    (await database.query<Record<string, unknown>>(statement)).rows.map((row) => Object.values(row));
+  const rows = (statement: string): Promise<unknown[]> => postgres.rows(statement);
   const people = () => rows('SELECT id, name, age FROM users ORDER BY id');
 
   it('inserts, updates the columns that changed, and deletes', async () => {
     await using sink = open(users);
     const claim = await sink.claim(signal);
-    commands.run(
-      'HSET',
-      'user:1',
-      'name',
-      'Ada',
-      'age',
-      36,
-      'joined at',
-      '2024-05-06T07:08:09Z',
-      'other',
-      'x',
-    );
-    commands.run('HSET', 'user:2', 'name', 'Bob');
-    commands.run('HSET', 'elsewhere:3', 'name', 'nobody');
-    expect(await sink.write(await batches.take(), claim, signal)).toEqual({ kind: 'durable' });
+    source.run('HSET', 'user:1', 'name', 'Ada', 'age', 36, 'joined at', '2024-05-06T07:08:09Z', 'other', 'x');
+    source.run('HSET', 'user:2', 'name', 'Bob');
+    source.run('HSET', 'elsewhere:3', 'name', 'nobody');
+    expect(await sink.write(await source.take(), claim, signal)).toEqual({ kind: 'durable' });
     expect(await people()).toEqual([
       ['1', 'Ada', 36],
       ['2', 'Bob', null],
     ]);
     expect(await rows("SELECT joined AT TIME ZONE 'UTC' FROM users WHERE id = 1")).toHaveLength(1);
 
-    commands.run('HSET', 'user:1', 'age', 37);
-    commands.run('HDEL', 'user:1', 'joined at');
-    commands.run('HSET', 'user:2', 'age', 5);
-    commands.run('DEL', 'user:2');
-    commands.run('HSET', 'user:3', 'name', 'Cem');
-    commands.run('PEXPIREAT', 'user:3', 4_000_000_000_000);
-    await sink.write(await batches.take(), claim, signal);
+    source.run('HSET', 'user:1', 'age', 37);
+    source.run('HDEL', 'user:1', 'joined at');
+    source.run('HSET', 'user:2', 'age', 5);
+    source.run('DEL', 'user:2');
+    source.run('HSET', 'user:3', 'name', 'Cem');
+    source.run('PEXPIREAT', 'user:3', 4_000_000_000_000);
+    await sink.write(await source.take(), claim, signal);
     expect(await people()).toEqual([
       ['1', 'Ada', 37],
       ['3', 'Cem', null],
@@ -102,18 +63,18 @@ describe('hashes as rows of tables', () => {
       [null, '4000000000'],
     ]);
 
-    commands.run('DEL', 'user:1');
-    commands.run('HSET', 'user:1', 'age', 1); // anew: the name is gone
-    commands.run('SET', 'user:3', 'no hash any more');
-    await sink.write(await batches.take(), claim, signal);
+    source.run('DEL', 'user:1');
+    source.run('HSET', 'user:1', 'age', 1); // anew: the name is gone
+    source.run('SET', 'user:3', 'no hash any more');
+    await sink.write(await source.take(), claim, signal);
     expect(await people()).toEqual([['1', null, 1]]);
-    commands.run('FLUSHDB');
-    await sink.write(await batches.take(), claim, signal);
+    source.run('FLUSHDB');
+    await sink.write(await source.take(), claim, signal);
     expect(await people()).toEqual([]);
   });
 
   it('writes to a table of the user, with its own types and defaults', async () => {
-    await database.query(
+    await postgres.client.query(
       `CREATE TABLE orders (shop varchar(20), number bigint, total numeric(10,2), paid boolean, noted timestamptz DEFAULT now(),
       PRIMARY KEY (shop, number))`,
     );
@@ -124,22 +85,22 @@ describe('hashes as rows of tables', () => {
       columns: { total: 'numeric', paid: 'boolean' },
     });
     const claim = await sink.claim(signal);
-    commands.run('HSET', 'rue:order:7', 'total', '12.345', 'paid', 'yes');
-    await sink.write(await batches.take(), claim, signal);
+    source.run('HSET', 'rue:order:7', 'total', '12.345', 'paid', 'yes');
+    await sink.write(await source.take(), claim, signal);
     expect(await rows('SELECT shop, number, total, paid, noted IS NOT NULL FROM orders')).toEqual([
       ['rue', '7', '12.35', true, true],
     ]);
   });
 
   it('refuses a table without the columns or the unique key, at the claim', async () => {
-    await database.query(
+    await postgres.client.query(
       'CREATE TABLE users (id bigint, name text, age integer, joined timestamptz, expires_at timestamptz)',
     );
     const withoutKey: unknown = await open(users)
       .claim(signal)
       .catch((error: unknown) => error);
     expect(isTailraceError(withoutKey, 'SINK_REFUSED')).toBe(true);
-    await database.query('ALTER TABLE users ADD PRIMARY KEY (id), DROP COLUMN age');
+    await postgres.client.query('ALTER TABLE users ADD PRIMARY KEY (id), DROP COLUMN age');
     const withoutColumn: unknown = await open(users)
       .claim(signal)
       .catch((error: unknown) => error);
@@ -148,19 +109,19 @@ describe('hashes as rows of tables', () => {
   });
 
   it('names the changes that no row can hold, those too that only the constraints of the table refuse', async () => {
-    await database.query(
+    await postgres.client.query(
       `CREATE TABLE users (id bigint PRIMARY KEY, name text UNIQUE, age integer CHECK (age < 200), joined timestamptz,
       expires_at timestamptz)`,
     );
     await using sink = open(users);
     const claim = await sink.claim(signal);
-    commands.run('HSET', 'user:1', 'name', 'Ada', 'age', 36);
-    commands.run('HSET', 'user:01', 'name', 'twin');
-    commands.run('HSET', 'user:2', 'age', 'old');
-    commands.run('HSET', 'user:3', 'age', 3_000_000_000);
-    commands.run('HSET', 'user:4', 'name', 'Methuselah', 'age', 969);
-    commands.run('HSET', 'user:5', 'name', 'Eve');
-    const batch = await batches.take();
+    source.run('HSET', 'user:1', 'name', 'Ada', 'age', 36);
+    source.run('HSET', 'user:01', 'name', 'twin');
+    source.run('HSET', 'user:2', 'age', 'old');
+    source.run('HSET', 'user:3', 'age', 3_000_000_000);
+    source.run('HSET', 'user:4', 'name', 'Methuselah', 'age', 969);
+    source.run('HSET', 'user:5', 'name', 'Eve');
+    const batch = await source.take();
     const outcome = await sink.write(batch, claim, signal);
     if (outcome.kind !== 'poison') throw new Error(outcome.kind);
     expect(outcome.rejections.map(({ transaction, reason }) => [transaction, reason])).toEqual([

@@ -1,20 +1,19 @@
 import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { slotOf, tagOfSlot } from '../../sinks/redis/cluster/hash-slot.js';
 import { RedisClusterSink, type RedisClusterSinkOptions, RedisSink } from '../../sinks/redis/index.js';
-import { Engine } from '../../src/engine/index.js';
 import { parseRedisUrl, RespConnection } from '../../src/kit/index.js';
 import {
   type RedisClusterService,
   type RedisService,
   startRedis,
   startRedisCluster,
-  throwAwayDirectory,
 } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
 import { type RedisKeyState, readRedisState } from '../support/redis-state.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { pluginContext, SinkBatches } from '../support/sink-batches.js';
+import { TestSource } from '../support/test-source.js';
 
 const root = 'tailrace:orders:position';
 const signal = new AbortController().signal;
@@ -45,14 +44,10 @@ describe('the slots of a cluster', () => {
 });
 
 describe('the redis sink of a cluster', () => {
+  const source = new TestSource();
   let service: RedisClusterService;
   let nodes: Redis[];
   let calm: RedisService;
-  let engine: Engine;
-  let commands: CommandRunner;
-  let batches: SinkBatches;
-  let directory: ReturnType<typeof throwAwayDirectory>;
-  const sinks: (RedisClusterSink | RedisSink)[] = [];
 
   beforeAll(async () => {
     service = await startRedisCluster();
@@ -66,30 +61,21 @@ describe('the redis sink of a cluster', () => {
   });
   beforeEach(async () => {
     for (const node of nodes) await node.flushall();
-    directory = throwAwayDirectory('sink');
-    engine = await Engine.open(directory.path, { sync: 'none' });
-    commands = new CommandRunner(engine);
-    batches = new SinkBatches(engine);
-  });
-  afterEach(async () => {
-    for (const sink of sinks.splice(0)) await sink[Symbol.asyncDispose]();
-    await engine.close();
-    directory.remove();
   });
 
   const open = (options: Partial<RedisClusterSinkOptions> = {}): RedisClusterSink => {
-    const sink = new RedisClusterSink(
-      {
-        urls: [`redis://127.0.0.1:${service.ports[0]}`],
-        password: '',
-        positionKey: 'tailrace:{pipeline}:position',
-        namespaces: { default: '' },
-        ...options,
-      },
-      pluginContext(),
+    return source.own(
+      new RedisClusterSink(
+        {
+          urls: [`redis://127.0.0.1:${service.ports[0]}`],
+          password: '',
+          positionKey: 'tailrace:{pipeline}:position',
+          namespaces: { default: '' },
+          ...options,
+        },
+        pluginContext(),
+      ),
     );
-    sinks.push(sink);
-    return sink;
   };
 
   const stateOf = async (ports: readonly number[]): Promise<[string, RedisKeyState][]> => {
@@ -131,20 +117,20 @@ describe('the redis sink of a cluster', () => {
       const key = random.below(30);
       const word = `v${random.below(1000)}`;
       const makers: readonly (() => unknown)[] = [
-        () => commands.run('SET', `string ${key}`, word),
-        () => commands.run('SET', `short ${key}`, word, 'EX', 100_000 + key),
-        () => commands.run('MSET', `string ${key}`, word, `string ${key + 1}`, word),
-        () => commands.run('HSET', `hash ${key}`, `f${random.below(9)}`, word, 'g', word),
-        () => commands.run('HDEL', `hash ${key}`, `f${random.below(9)}`),
-        () => commands.run('RPUSH', `list ${key}`, word, word),
-        () => commands.run('LPOP', `list ${key}`),
-        () => commands.run('ZADD', `zset ${key}`, random.below(50) / 4, word),
-        () => commands.run('SADD', `set ${key}`, word),
-        () => commands.run('XADD', `stream ${key}`, `${i + 1}-1`, 'field', word),
-        () => commands.run('SETBIT', `bits ${key}`, random.below(20_000), 1),
-        () => commands.run('PFADD', `hll ${key}`, word),
-        () => commands.run('EXPIRE', `hash ${key}`, 50_000),
-        () => commands.run('DEL', random.pick([`list ${key}`, `hash ${key}`, `string ${key}`])),
+        () => source.run('SET', `string ${key}`, word),
+        () => source.run('SET', `short ${key}`, word, 'EX', 100_000 + key),
+        () => source.run('MSET', `string ${key}`, word, `string ${key + 1}`, word),
+        () => source.run('HSET', `hash ${key}`, `f${random.below(9)}`, word, 'g', word),
+        () => source.run('HDEL', `hash ${key}`, `f${random.below(9)}`),
+        () => source.run('RPUSH', `list ${key}`, word, word),
+        () => source.run('LPOP', `list ${key}`),
+        () => source.run('ZADD', `zset ${key}`, random.below(50) / 4, word),
+        () => source.run('SADD', `set ${key}`, word),
+        () => source.run('XADD', `stream ${key}`, `${i + 1}-1`, 'field', word),
+        () => source.run('SETBIT', `bits ${key}`, random.below(20_000), 1),
+        () => source.run('PFADD', `hll ${key}`, word),
+        () => source.run('EXPIRE', `hash ${key}`, 50_000),
+        () => source.run('DEL', random.pick([`list ${key}`, `hash ${key}`, `string ${key}`])),
       ];
       makers[random.below(makers.length)]?.();
     }
@@ -154,10 +140,10 @@ describe('the redis sink of a cluster', () => {
       { url: calm.url, password: '', positionKey: 'tailrace:p', namespaces: { default: '' } },
       pluginContext(),
     );
-    sinks.push(reference);
+    source.own(reference);
     const referenceClaim = await reference.claim(signal);
     while (true) {
-      const batch = await batches.take(1 + random.below(120)).catch(() => undefined);
+      const batch = await source.take(1 + random.below(120)).catch(() => undefined);
       if (batch === undefined) break;
       expect(await sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
       expect(await reference.write(batch, referenceClaim)).toEqual({ kind: 'durable' });
@@ -168,11 +154,11 @@ describe('the redis sink of a cluster', () => {
   it('resumes slot by slot after a crash in the middle of a batch, pushes included', async () => {
     const sink = open();
     const claim = await sink.claim(signal);
-    for (const key of ['a', 'b', 'c', 'd', 'e']) commands.run('RPUSH', key, '1');
-    const first = await batches.take();
+    for (const key of ['a', 'b', 'c', 'd', 'e']) source.run('RPUSH', key, '1');
+    const first = await source.take();
     expect(await sink.write(first, claim, signal)).toEqual({ kind: 'durable' });
-    for (const key of ['a', 'b', 'c', 'd', 'e']) commands.run('RPUSH', key, '2');
-    const second = await batches.take();
+    for (const key of ['a', 'b', 'c', 'd', 'e']) source.run('RPUSH', key, '2');
+    const second = await source.take();
     const stuck = await find('a');
     // One master takes nothing more, as if the process had died between the masters.
     await stuck.config('SET', 'maxmemory', '1');
@@ -187,7 +173,7 @@ describe('the redis sink of a cluster', () => {
     expect(taken.position).toEqual(first.position);
     expect((await sink.write(second, claim, signal)).kind).toBe('fenced');
     // Cut differently this time.
-    const cut = new SinkBatches(engine);
+    const cut = new SinkBatches(source.engine);
     await cut.take(5);
     const [one, two] = [await cut.take(2), await cut.take()];
     expect(await successor.write(one, taken, signal)).toEqual({ kind: 'durable' });
@@ -199,17 +185,17 @@ describe('the redis sink of a cluster', () => {
     const sink = open();
     const claim = await sink.claim(signal);
     const keys = Array.from({ length: 12 }, (_, i) => `list ${i}`);
-    for (const key of keys) commands.run('RPUSH', key, '1');
-    const first = await batches.take();
+    for (const key of keys) source.run('RPUSH', key, '1');
+    const first = await source.take();
     expect(await sink.write(first, claim, signal)).toEqual({ kind: 'durable' });
     const loser = await find('list 0');
     const kept = await dump(loser);
-    for (const key of keys) commands.run('RPUSH', key, '2');
-    const second = await batches.take();
+    for (const key of keys) source.run('RPUSH', key, '2');
+    const second = await source.take();
     expect(await sink.write(second, claim, signal)).toEqual({ kind: 'durable' });
     // A master without any part of a batch is not mistaken for one that is behind.
-    commands.run('RPUSH', 'list 0', '3');
-    const third = await batches.take();
+    source.run('RPUSH', 'list 0', '3');
+    const third = await source.take();
     expect(await sink.write(third, claim, signal)).toEqual({ kind: 'durable' });
     expect((await open().claim(signal)).position).toEqual(third.position);
 
@@ -232,18 +218,18 @@ describe('the redis sink of a cluster', () => {
   it('notices while it runs that a master lost its newest writes', async () => {
     const sink = open();
     const claim = await sink.claim(signal);
-    commands.run('RPUSH', 'l', '1');
-    const first = await batches.take();
+    source.run('RPUSH', 'l', '1');
+    const first = await source.take();
     expect(await sink.write(first, claim, signal)).toEqual({ kind: 'durable' });
     const loser = await find('l');
     const kept = await dump(loser);
-    commands.run('RPUSH', 'l', '2');
-    const second = await batches.take();
+    source.run('RPUSH', 'l', '2');
+    const second = await source.take();
     expect(await sink.write(second, claim, signal)).toEqual({ kind: 'durable' });
     await loser.flushall();
     for (const [key, bytes] of kept) await loser.restore(key, 0, bytes);
-    commands.run('RPUSH', 'l', '3');
-    const third = await batches.take();
+    source.run('RPUSH', 'l', '3');
+    const third = await source.take();
     expect((await sink.write(third, claim, signal)).kind).toBe('unknown');
     const again = await sink.claim(signal);
     expect(again.position).toEqual(first.position);
@@ -255,8 +241,8 @@ describe('the redis sink of a cluster', () => {
   it('waits for a slot that is being moved, and follows it', async () => {
     const sink = open();
     const claim = await sink.claim(signal);
-    commands.run('RPUSH', 'moving', '1');
-    expect(await sink.write(await batches.take(), claim, signal)).toEqual({ kind: 'durable' });
+    source.run('RPUSH', 'moving', '1');
+    expect(await sink.write(await source.take(), claim, signal)).toEqual({ kind: 'durable' });
     const slot = slotOf(Buffer.from('moving'));
     const from = await masterOf(slot);
     const to = nodes.find((node) => node !== from) ?? from;
@@ -266,9 +252,9 @@ describe('the redis sink of a cluster', () => {
     await from.cluster('SETSLOT', slot, 'MIGRATING', String(toId));
     const port = service.ports[nodes.indexOf(to)] ?? 0;
     await from.migrate('127.0.0.1', port, 'moving', 0, 1000);
-    commands.run('RPUSH', 'moving', '2');
-    commands.run('RPUSH', 'staying', '2');
-    const batch = await batches.take();
+    source.run('RPUSH', 'moving', '2');
+    source.run('RPUSH', 'staying', '2');
+    const batch = await source.take();
     const refused = await sink.write(batch, claim, signal);
     expect(refused).toMatchObject({
       kind: 'retryable',
@@ -280,8 +266,8 @@ describe('the redis sink of a cluster', () => {
     expect(await sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
     expect(await to.lrange('moving', 0, -1)).toEqual(['1', '2']);
     expect(await (await find('staying')).llen('staying')).toBe(1);
-    commands.run('RPUSH', 'moving', '3');
-    expect(await sink.write(await batches.take(), claim, signal)).toEqual({ kind: 'durable' });
+    source.run('RPUSH', 'moving', '3');
+    expect(await sink.write(await source.take(), claim, signal)).toEqual({ kind: 'durable' });
     expect(await to.lrange('moving', 0, -1)).toEqual(['1', '2', '3']);
   });
 
@@ -289,10 +275,10 @@ describe('the redis sink of a cluster', () => {
     const sink = open();
     const claim = await sink.claim(signal);
     await (await find('theirs')).set('theirs', 'a string');
-    commands.run('SET', 'ours', '1');
-    commands.run('HSET', 'theirs', 'f', 'v');
-    commands.run('HSET', 'theirs', 'g', 'v');
-    const batch = await batches.take();
+    source.run('SET', 'ours', '1');
+    source.run('HSET', 'theirs', 'f', 'v');
+    source.run('HSET', 'theirs', 'g', 'v');
+    const batch = await source.take();
     // The first use of a key deletes what may be left of it; a later one does not.
     const slot = slotOf(Buffer.from('theirs'));
     const late = {
@@ -321,12 +307,12 @@ describe('the redis sink of a cluster', () => {
   it('carries a FLUSHALL to every master, and what was written behind it stays', async () => {
     const sink = open();
     const claim = await sink.claim(signal);
-    for (let i = 0; i < 50; i++) commands.run('SET', `old ${i}`, '1');
-    expect(await sink.write(await batches.take(), claim, signal)).toEqual({ kind: 'durable' });
-    commands.run('SET', 'gone', '1');
-    commands.run('FLUSHDB');
-    commands.run('SET', 'new', '2');
-    const batch = await batches.take();
+    for (let i = 0; i < 50; i++) source.run('SET', `old ${i}`, '1');
+    expect(await sink.write(await source.take(), claim, signal)).toEqual({ kind: 'durable' });
+    source.run('SET', 'gone', '1');
+    source.run('FLUSHDB');
+    source.run('SET', 'new', '2');
+    const batch = await source.take();
     expect(await sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
     expect((await stateOf(service.ports)).map(([key]) => key)).toEqual(['new']);
     expect((await open().claim(signal)).position).toEqual(batch.position);
@@ -335,15 +321,15 @@ describe('the redis sink of a cluster', () => {
   it('clears only the prefix of a namespace', async () => {
     const sink = open({ namespaces: { default: '', other: 'other:*' } });
     const claim = await sink.claim(signal);
-    const other = new CommandRunner(engine, 'other');
+    const other = new CommandRunner(source.engine, 'other');
     for (let i = 0; i < 20; i++) {
-      commands.run('SET', `other:x${i}`, '1');
+      source.run('SET', `other:x${i}`, '1');
       other.run('SET', `y${i}`, '1');
     }
-    expect(await sink.write(await batches.take(), claim, signal)).toEqual({ kind: 'durable' });
+    expect(await sink.write(await source.take(), claim, signal)).toEqual({ kind: 'durable' });
     expect(await stateOf(service.ports)).toHaveLength(40);
     other.run('FLUSHDB');
-    expect(await sink.write(await batches.take(), claim, signal)).toEqual({ kind: 'durable' });
+    expect(await sink.write(await source.take(), claim, signal)).toEqual({ kind: 'durable' });
     expect((await stateOf(service.ports)).map(([key]) => key).every((key) => key.startsWith('other:x'))).toBe(
       true,
     );
@@ -353,8 +339,8 @@ describe('the redis sink of a cluster', () => {
   it('starts anew when its root key was deleted, whatever the slots remember', async () => {
     const sink = open();
     const claim = await sink.claim(signal);
-    commands.run('SET', 'a', '1');
-    const batch = await batches.take();
+    source.run('SET', 'a', '1');
+    const batch = await source.take();
     expect(await sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
     await (await find(root)).del(root);
     await (await find('a')).del('a');
@@ -373,17 +359,17 @@ describe('the redis sink of a cluster', () => {
   it('survives the loss of its connections and of the scripts', async () => {
     const sink = open();
     let claim = await sink.claim(signal);
-    commands.run('RPUSH', 'l', '1');
-    expect(await sink.write(await batches.take(), claim, signal)).toEqual({ kind: 'durable' });
+    source.run('RPUSH', 'l', '1');
+    expect(await sink.write(await source.take(), claim, signal)).toEqual({ kind: 'durable' });
     for (const node of nodes) await node.script('FLUSH');
-    commands.run('RPUSH', 'l', '2');
-    const batch = await batches.take();
+    source.run('RPUSH', 'l', '2');
+    const batch = await source.take();
     expect((await sink.write(batch, claim, signal)).kind).toBe('unknown');
     claim = await sink.claim(signal);
     expect(await sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
     for (const node of nodes) await node.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-    commands.run('RPUSH', 'l', '3');
-    const last = await batches.take();
+    source.run('RPUSH', 'l', '3');
+    const last = await source.take();
     const { kind } = await sink.write(last, claim, signal);
     if (kind !== 'durable') {
       expect(kind).toBe('unknown');

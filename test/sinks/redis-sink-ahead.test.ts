@@ -1,63 +1,34 @@
-import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { RedisSink, type RedisSinkOptions } from '../../sinks/redis/index.js';
-import { Engine } from '../../src/engine/index.js';
 import type { SinkBatch } from '../../src/kit/index.js';
-import { type RedisService, startRedis, throwAwayDirectory } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
-import { pluginContext, SinkBatches } from '../support/sink-batches.js';
+import { pluginContext } from '../support/sink-batches.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
+import { TestRedis } from '../support/test-redis.js';
+import { TestSource } from '../support/test-source.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const signal = new AbortController().signal;
 
 describe('the redis sink, told of the next write while one is under way', () => {
-  let service: RedisService;
-  let redis: Redis;
-  let engine: Engine;
-  let commands: CommandRunner;
-  let batches: SinkBatches;
-  let directory: ReturnType<typeof throwAwayDirectory>;
-  const sinks: RedisSink[] = [];
-
-  beforeAll(async () => {
-    service = await startRedis();
-    redis = new Redis(service.port);
-  });
-  afterAll(async () => {
-    redis.disconnect();
-    await service.stop();
-  });
-  beforeEach(async () => {
-    await redis.flushall();
-    directory = throwAwayDirectory('sink');
-    engine = await Engine.open(directory.path, { sync: 'none' });
-    commands = new CommandRunner(engine);
-    batches = new SinkBatches(engine);
-  });
-  afterEach(async () => {
-    for (const sink of sinks.splice(0)) await sink[Symbol.asyncDispose]();
-    await engine.close();
-    directory.remove();
-  });
+  const redis = new TestRedis();
+  const source = new TestSource();
 
   const open = (options: Partial<RedisSinkOptions> = {}): RedisSink => {
-    const defaults = { url: service.url, password: '', positionKey: 'position', namespaces: { default: '' } };
-    const sink = new RedisSink({ ...defaults, ...options }, pluginContext());
-    sinks.push(sink);
-    return sink;
+    const defaults = { url: redis.url, password: '', positionKey: 'position', namespaces: { default: '' } };
+    return source.own(new RedisSink({ ...defaults, ...options }, pluginContext()));
   };
 
   const pushed = async (...words: readonly string[]): Promise<SinkBatch> => {
-    commands.run('RPUSH', 'l', ...words);
-    return await batches.take();
+    source.run('RPUSH', 'l', ...words);
+    return await source.take();
   };
 
-  const list = (): Promise<string[]> => redis.lrange('l', 0, -1);
+  const list = (): Promise<string[]> => redis.client.lrange('l', 0, -1);
 
   /** How many commands connections have queued in a MULTI. */
   const queuedCommands = async (): Promise<number> => {
-    const clients = String(await redis.client('LIST'));
+    const clients = String(await redis.client.client('LIST'));
     return [...clients.matchAll(/ multi=(\d+)/g)].reduce((total, [, count]) => total + Number(count), 0);
   };
 
@@ -80,7 +51,7 @@ describe('the redis sink, told of the next write while one is under way', () => 
   });
 
   it('does not hear of it before anything is written, or behind a lost connection', async () => {
-    await using proxy = await TcpProxy.open(service.port);
+    await using proxy = await TcpProxy.open(redis.port);
     const sink = open({ url: `redis://127.0.0.1:${proxy.port}` });
     const first = await pushed('a');
     const second = await pushed('b');
@@ -116,11 +87,11 @@ describe('the redis sink, told of the next write while one is under way', () => 
     const claim = await sink.claim(signal);
     const first = await pushed('a');
     const second = await pushed('b');
-    await redis.config('SET', 'maxmemory', '1');
+    await redis.client.config('SET', 'maxmemory', '1');
     const writing = sink.write(first, claim);
     sink.prepare(second.transactions);
     expect((await writing).kind).toBe('retryable');
-    await redis.config('SET', 'maxmemory', '0');
+    await redis.client.config('SET', 'maxmemory', '0');
     expect(await queuedCommands()).toBe(0);
     expect(await sink.write(first, claim)).toEqual({ kind: 'durable' });
     expect(await sink.write(second, claim)).toEqual({ kind: 'durable' });
@@ -131,8 +102,8 @@ describe('the redis sink, told of the next write while one is under way', () => 
     const sink = open();
     const claim = await sink.claim(signal);
     const first = await pushed('a');
-    new CommandRunner(engine, 'unnamed').run('SET', 'k', 'v');
-    const rejected = await batches.take();
+    new CommandRunner(source.engine, 'unnamed').run('SET', 'k', 'v');
+    const rejected = await source.take();
     const writing = sink.write(first, claim);
     sink.prepare(rejected.transactions);
     expect(await writing).toEqual({ kind: 'durable' });
@@ -143,14 +114,14 @@ describe('the redis sink, told of the next write while one is under way', () => 
     const transactions = rejected.transactions.map((transaction) => ({ ...transaction, changes: [] }));
     expect(await sink.write({ ...rejected, transactions }, claim)).toEqual({ kind: 'durable' });
 
-    await redis.set('l', 'by someone else');
+    await redis.client.set('l', 'by someone else');
     const third = await pushed('c');
     const failing = sink.write(second, claim);
     sink.prepare(third.transactions);
     expect(await failing).toMatchObject({ kind: 'fatal', error: { code: 'SINK_FAILED' } });
-    expect(await redis.hget('position', 'failure')).toMatch(/push list of key "l" .*WRONGTYPE/);
+    expect(await redis.client.hget('position', 'failure')).toMatch(/push list of key "l" .*WRONGTYPE/);
     expect(await queuedCommands()).toBe(0);
-    expect(await redis.get('l')).toBe('by someone else');
+    expect(await redis.client.get('l')).toBe('by someone else');
   });
 
   it('changes nothing by it when another process has claimed meanwhile', async () => {

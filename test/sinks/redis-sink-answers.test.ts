@@ -1,11 +1,12 @@
 import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { RedisClusterSink, RedisSink, type RedisSinkOptions } from '../../sinks/redis/index.js';
-import { Engine } from '../../src/engine/index.js';
-import { type RedisService, startRedis, startRedisCluster, throwAwayDirectory } from '../services/index.js';
+import { startRedis, startRedisCluster } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
 import { ScriptedServer } from '../support/scripted-server.js';
-import { pluginContext, SinkBatches } from '../support/sink-batches.js';
+import { pluginContext } from '../support/sink-batches.js';
+import { TestRedis } from '../support/test-redis.js';
+import { TestSource } from '../support/test-source.js';
 
 const signal = new AbortController().signal;
 
@@ -28,47 +29,19 @@ class ClaimAnswers {
 }
 
 describe('the redis sink', () => {
-  let service: RedisService;
-  let redis: Redis;
-  let engine: Engine;
-  let commands: CommandRunner;
-  let batches: SinkBatches;
-  let directory: ReturnType<typeof throwAwayDirectory>;
-  const sinks: RedisSink[] = [];
-
-  beforeAll(async () => {
-    service = await startRedis(['--appendonly', 'yes']);
-    redis = new Redis(service.port);
-  });
-  afterAll(async () => {
-    redis.disconnect();
-    await service.stop();
-  });
-  beforeEach(async () => {
-    await redis.flushall();
-    directory = throwAwayDirectory('sink');
-    engine = await Engine.open(directory.path, { sync: 'none' });
-    commands = new CommandRunner(engine);
-    batches = new SinkBatches(engine);
-  });
-  afterEach(async () => {
-    for (const sink of sinks.splice(0)) await sink[Symbol.asyncDispose]();
-    await engine.close();
-    directory.remove();
-  });
+  const redis = new TestRedis(['--appendonly', 'yes']);
+  const source = new TestSource();
 
   const open = (options: Partial<RedisSinkOptions> = {}): RedisSink => {
-    const defaults = { url: service.url, password: '', positionKey: 'position', namespaces: { default: '' } };
-    const sink = new RedisSink({ ...defaults, ...options }, pluginContext());
-    sinks.push(sink);
-    return sink;
+    const defaults = { url: redis.url, password: '', positionKey: 'position', namespaces: { default: '' } };
+    return source.own(new RedisSink({ ...defaults, ...options }, pluginContext()));
   };
 
   const inDatabase = async <Result>(
     database: number,
     work: (client: Redis) => Promise<Result>,
   ): Promise<Result> => {
-    const client = new Redis(service.port, { db: database });
+    const client = new Redis(redis.port, { db: database });
     try {
       return await work(client);
     } finally {
@@ -79,17 +52,19 @@ describe('the redis sink', () => {
   it('puts namespaces into databases of their own, the position beside them', async () => {
     const sink = open({ namespaces: { default: '', orders: 3, carts: 'carts:', users: 4 } });
     const claim = await sink.claim(signal);
-    const [orders, carts, users] = ['orders', 'carts', 'users'].map((ns) => new CommandRunner(engine, ns));
+    const [orders, carts, users] = ['orders', 'carts', 'users'].map(
+      (ns) => new CommandRunner(source.engine, ns),
+    );
     for (let i = 0; i < 20; i++) {
-      commands.run('SET', `k${i}`, 'default');
+      source.run('SET', `k${i}`, 'default');
       orders.run('RPUSH', `k${i}`, 'o', 'o');
       carts.run('HSET', `k${i}`, 'f', 'c');
       if (i % 3 === 0) users.run('SADD', `k${i}`, 'u');
     }
-    const batch = await batches.take();
+    const batch = await source.take();
     expect(await sink.write(batch, claim)).toEqual({ kind: 'durable' });
-    expect(await redis.dbsize()).toBe(41);
-    expect(await redis.hget('carts:k7', 'f')).toBe('c');
+    expect(await redis.client.dbsize()).toBe(41);
+    expect(await redis.client.hget('carts:k7', 'f')).toBe('c');
     expect(await inDatabase(3, (client) => client.lrange('k7', 0, -1))).toEqual(['o', 'o']);
     expect(await inDatabase(4, (client) => client.dbsize())).toBe(7);
     expect((await open().claim(signal)).position).toEqual(batch.position);
@@ -98,13 +73,13 @@ describe('the redis sink', () => {
     const taken = await again.claim(signal);
     orders.run('FLUSHDB');
     orders.run('SET', 'only', '1');
-    expect(await again.write(await batches.take(), taken)).toEqual({ kind: 'durable' });
+    expect(await again.write(await source.take(), taken)).toEqual({ kind: 'durable' });
     expect(await inDatabase(3, (client) => client.keys('*'))).toEqual(['only']);
-    expect(await redis.dbsize()).toBe(41);
+    expect(await redis.client.dbsize()).toBe(41);
     orders.run('FLUSHALL');
-    const last = await batches.take();
+    const last = await source.take();
     expect(await again.write(last, taken)).toEqual({ kind: 'durable' });
-    expect(await redis.keys('*')).toEqual(['position']);
+    expect(await redis.client.keys('*')).toEqual(['position']);
     expect(await inDatabase(4, (client) => client.dbsize())).toBe(0);
     expect((await open().claim(signal)).position).toEqual(last.position);
   });
@@ -116,9 +91,9 @@ describe('the redis sink', () => {
         const positionKey = `position of ${orders}`;
         const sink = open({ url: small.url, positionKey, namespaces: { default: '', orders } });
         const claim = await sink.claim(signal);
-        const start = engine.sequence;
-        commands.run('SET', 'a', '1');
-        new CommandRunner(engine, 'orders').run(
+        const start = source.engine.sequence;
+        source.run('SET', 'a', '1');
+        new CommandRunner(source.engine, 'orders').run(
           'HSET',
           `h${orders}`,
           'f',
@@ -126,9 +101,9 @@ describe('the redis sink', () => {
           'g',
           '2',
         );
-        commands.run('SET', 'b', Buffer.alloc(1024 * 1024 + 1));
-        commands.run('SET', 'c', Buffer.alloc(1024 * 1024));
-        const batch = { ...(await batches.take()), previous: claim.position };
+        source.run('SET', 'b', Buffer.alloc(1024 * 1024 + 1));
+        source.run('SET', 'c', Buffer.alloc(1024 * 1024));
+        const batch = { ...(await source.take()), previous: claim.position };
         const large = batch.transactions[1].changes.findIndex(
           (change) => 'field' in change && `${change.field}` === 'f',
         );
@@ -164,12 +139,12 @@ describe('the redis sink', () => {
     try {
       const sink = open({ url: bare.url, namespaces: { default: '', orders: 3 } });
       const claim = await sink.claim(signal);
-      const orders = new CommandRunner(engine, 'orders');
-      commands.run('SET', 'a', '1');
+      const orders = new CommandRunner(source.engine, 'orders');
+      source.run('SET', 'a', '1');
       orders.run('SET', 'a', '1');
       orders.run('ZADD', 'z', '1', 'm', '2', 'n');
-      new CommandRunner(engine, 'unknown').run('SET', 'a', '1');
-      const batch = await batches.take();
+      new CommandRunner(source.engine, 'unknown').run('SET', 'a', '1');
+      const batch = await source.take();
       const known = { ...batch, transactions: batch.transactions.slice(0, 3) };
       expect(await sink.write(batch, claim)).toMatchObject({
         kind: 'poison',
@@ -220,8 +195,8 @@ describe('the redis sink', () => {
     );
     const sink = open({ url: server.url });
     const claim = await sink.claim(signal);
-    commands.run('SET', 'a', '1');
-    const outcome = await sink.write(await batches.take(), claim);
+    source.run('SET', 'a', '1');
+    const outcome = await sink.write(await source.take(), claim);
     expect(outcome.kind).toBe(kind);
     if (outcome.kind === 'retryable' || outcome.kind === 'fatal')
       expect(outcome.error).toMatchObject({ remedy: expect.stringContaining(remedy) });
@@ -234,8 +209,8 @@ describe('the redis sink', () => {
     );
     const sink = open({ url: server.url, answerTimeout: 100 });
     const claim = await sink.claim(signal);
-    commands.run('SET', 'a', '1');
-    expect(await sink.write(await batches.take(), claim)).toMatchObject({
+    source.run('SET', 'a', '1');
+    expect(await sink.write(await source.take(), claim)).toMatchObject({
       kind: 'unknown',
       error: { message: expect.stringContaining('no answer within 100 ms') },
     });
@@ -248,10 +223,10 @@ describe('the redis sink', () => {
       { name: 'version', status: 'ok' },
       { name: 'position', status: 'ok', detail: expect.stringContaining('free') },
     ]);
-    expect(await redis.dbsize()).toBe(0);
-    await redis.replicaof('127.0.0.1', '1');
-    await redis.config('SET', 'maxmemory', '1gb');
-    await redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    expect(await redis.client.dbsize()).toBe(0);
+    await redis.client.replicaof('127.0.0.1', '1');
+    await redis.client.config('SET', 'maxmemory', '1gb');
+    await redis.client.config('SET', 'maxmemory-policy', 'allkeys-lru');
     try {
       const failing = (await sink.check(signal)).filter(({ status }) => status !== 'ok');
       expect(failing).toMatchObject([
@@ -259,9 +234,9 @@ describe('the redis sink', () => {
         { name: 'eviction', status: 'warn' },
       ]);
     } finally {
-      await redis.replicaof('NO', 'ONE');
-      await redis.config('SET', 'maxmemory-policy', 'noeviction');
-      await redis.config('SET', 'maxmemory', '0');
+      await redis.client.replicaof('NO', 'ONE');
+      await redis.client.config('SET', 'maxmemory-policy', 'noeviction');
+      await redis.client.config('SET', 'maxmemory', '0');
     }
     expect(await open({ url: 'redis://127.0.0.1:1' }).check(signal)).toMatchObject([
       { name: 'connection', status: 'fail', remedy: expect.stringContaining('address') },

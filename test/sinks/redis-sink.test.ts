@@ -1,96 +1,70 @@
-import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { RedisSink, type RedisSinkOptions } from '../../sinks/redis/index.js';
-import { Engine } from '../../src/engine/index.js';
-import { type RedisService, startRedis, throwAwayDirectory } from '../services/index.js';
+import { startRedis } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
-import { pluginContext, SinkBatches } from '../support/sink-batches.js';
+import { pluginContext } from '../support/sink-batches.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
+import { TestRedis } from '../support/test-redis.js';
+import { TestSource } from '../support/test-source.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const controlKey = 'tailrace:orders:position';
 const signal = new AbortController().signal;
 
 describe('the redis sink', () => {
-  let service: RedisService;
-  let redis: Redis;
-  let engine: Engine;
-  let commands: CommandRunner;
-  let batches: SinkBatches;
-  let directory: ReturnType<typeof throwAwayDirectory>;
-  const sinks: RedisSink[] = [];
-
-  beforeAll(async () => {
-    service = await startRedis();
-    redis = new Redis(service.port);
-  });
-  afterAll(async () => {
-    redis.disconnect();
-    await service.stop();
-  });
-  beforeEach(async () => {
-    await redis.flushall();
-    directory = throwAwayDirectory('sink');
-    engine = await Engine.open(directory.path, { sync: 'none' });
-    commands = new CommandRunner(engine);
-    batches = new SinkBatches(engine);
-  });
-  afterEach(async () => {
-    for (const sink of sinks.splice(0)) await sink[Symbol.asyncDispose]();
-    await engine.close();
-    directory.remove();
-  });
+  const redis = new TestRedis();
+  const source = new TestSource();
 
   const open = (options: Partial<RedisSinkOptions> = {}): RedisSink => {
-    const sink = new RedisSink(
-      {
-        url: service.url,
-        password: '',
-        positionKey: 'tailrace:{pipeline}:position',
-        namespaces: { default: '' },
-        ...options,
-      },
-      pluginContext(),
+    return source.own(
+      new RedisSink(
+        {
+          url: redis.url,
+          password: '',
+          positionKey: 'tailrace:{pipeline}:position',
+          namespaces: { default: '' },
+          ...options,
+        },
+        pluginContext(),
+      ),
     );
-    sinks.push(sink);
-    return sink;
   };
 
   it('writes changes and position together, and a new claim finds the position', async () => {
     const sink = open();
     const claim = await sink.claim(signal);
     expect(claim).toEqual({ epoch: 1, position: null });
-    commands.run('SET', 'a', '1');
-    commands.run('HSET', 'h', 'f', 'v');
-    commands.run('RPUSH', 'l', 'x', 'y');
-    const first = await batches.take();
+    source.run('SET', 'a', '1');
+    source.run('HSET', 'h', 'f', 'v');
+    source.run('RPUSH', 'l', 'x', 'y');
+    const first = await source.take();
     expect(await sink.write(first, claim)).toEqual({ kind: 'durable' });
-    commands.run('RPUSH', 'l', 'z');
-    const second = await batches.take();
+    source.run('RPUSH', 'l', 'z');
+    const second = await source.take();
     expect(await sink.write(second, claim)).toEqual({ kind: 'durable' });
 
-    expect(await redis.get('a')).toBe('1');
-    expect(await redis.hgetall('h')).toEqual({ f: 'v' });
-    expect(await redis.lrange('l', 0, -1)).toEqual(['x', 'y', 'z']);
+    expect(await redis.client.get('a')).toBe('1');
+    expect(await redis.client.hgetall('h')).toEqual({ f: 'v' });
+    expect(await redis.client.lrange('l', 0, -1)).toEqual(['x', 'y', 'z']);
     expect(await open().claim(signal)).toEqual({ epoch: 2, position: second.position });
   });
 
   it('keeps a position of its own for each sink of a pipeline in the same Redis', async () => {
     const sink = open();
     const claim = await sink.claim(signal);
-    const options = { url: service.url, password: '', positionKey: 'tailrace:{pipeline}:position' };
+    const options = { url: redis.url, password: '', positionKey: 'tailrace:{pipeline}:position' };
     const other = new RedisSink(
       { ...options, namespaces: { default: 'copy:' } },
       { ...pluginContext(), sink: 'other' },
     );
-    sinks.push(other);
+    source.own(other);
     const otherClaim = await other.claim(signal);
-    commands.run('SET', 'a', '1');
-    const batch = await batches.take();
+    source.run('SET', 'a', '1');
+    const batch = await source.take();
     expect(await sink.write(batch, claim)).toEqual({ kind: 'durable' });
     expect(await other.write(batch, otherClaim)).toEqual({ kind: 'durable' });
-    expect(await redis.mget('a', 'copy:a')).toEqual(['1', '1']);
-    expect((await redis.keys('tailrace:*')).sort()).toEqual([
+    expect(await redis.client.mget('a', 'copy:a')).toEqual(['1', '1']);
+    expect((await redis.client.keys('tailrace:*')).sort()).toEqual([
       'tailrace:orders.other:position',
       'tailrace:orders:position',
     ]);
@@ -99,13 +73,13 @@ describe('the redis sink', () => {
   it('keeps the position when the batch flushes the database', async () => {
     const sink = open();
     const claim = await sink.claim(signal);
-    commands.run('HSET', 'old', 'f', 'v');
-    expect(await sink.write(await batches.take(), claim)).toEqual({ kind: 'durable' });
-    commands.run('FLUSHDB');
-    commands.run('HSET', 'new', 'f', 'v');
-    const batch = await batches.take();
+    source.run('HSET', 'old', 'f', 'v');
+    expect(await sink.write(await source.take(), claim)).toEqual({ kind: 'durable' });
+    source.run('FLUSHDB');
+    source.run('HSET', 'new', 'f', 'v');
+    const batch = await source.take();
     expect(await sink.write(batch, claim)).toEqual({ kind: 'durable' });
-    expect((await redis.keys('*')).sort()).toEqual(['new', controlKey]);
+    expect((await redis.client.keys('*')).sort()).toEqual(['new', controlKey]);
     expect((await open().claim(signal)).position).toEqual(batch.position);
   });
 
@@ -114,74 +88,74 @@ describe('the redis sink', () => {
     const zombieClaim = await zombie.claim(signal);
     const successor = open();
     const claim = await successor.claim(signal);
-    commands.run('RPUSH', 'l', 'once');
-    const batch = await batches.take();
+    source.run('RPUSH', 'l', 'once');
+    const batch = await source.take();
     expect((await zombie.write(batch, zombieClaim)).kind).toBe('fenced');
-    expect(await redis.exists('l')).toBe(0);
+    expect(await redis.client.exists('l')).toBe(0);
     expect(await successor.write(batch, claim)).toEqual({ kind: 'durable' });
     expect((await zombie.write(batch, zombieClaim)).kind).toBe('fenced');
-    expect(await redis.lrange('l', 0, -1)).toEqual(['once']);
+    expect(await redis.client.lrange('l', 0, -1)).toEqual(['once']);
   });
 
   it('refuses a batch that does not follow what it holds, and a claim that is not its last', async () => {
     const sink = open();
     const old = await sink.claim(signal);
     const claim = await sink.claim(signal);
-    commands.run('SET', 'a', '1');
-    const first = await batches.take();
-    commands.run('SET', 'a', '2');
-    const second = await batches.take();
+    source.run('SET', 'a', '1');
+    const first = await source.take();
+    source.run('SET', 'a', '2');
+    const second = await source.take();
     expect((await sink.write(first, old)).kind).toBe('fenced');
     expect((await sink.write(second, claim)).kind).toBe('fenced');
-    expect(await redis.exists('a')).toBe(0);
+    expect(await redis.client.exists('a')).toBe(0);
     expect(await sink.write(first, claim)).toEqual({ kind: 'durable' });
   });
 
   it('stops at a key of another type, names it, and is not claimed again before it is mended', async () => {
     const sink = open();
     const claim = await sink.claim(signal);
-    await redis.set('taken', 'by someone else');
-    commands.run('RPUSH', 'l', 'x');
-    commands.run('HSET', 'taken', 'f', 'v');
-    const outcome = await sink.write(await batches.take(), claim);
+    await redis.client.set('taken', 'by someone else');
+    source.run('RPUSH', 'l', 'x');
+    source.run('HSET', 'taken', 'f', 'v');
+    const outcome = await sink.write(await source.take(), claim);
     // Where a hash begins anew the old key is deleted first; a field that is added to it later fails.
     expect(outcome.kind).toBe('durable');
-    await redis.set('taken', 'by someone else');
-    commands.run('RPUSH', 'l', 'y');
-    commands.run('HSET', 'taken', 'g', 'w');
-    const failed = await sink.write(await batches.take(), claim);
+    await redis.client.set('taken', 'by someone else');
+    source.run('RPUSH', 'l', 'y');
+    source.run('HSET', 'taken', 'g', 'w');
+    const failed = await sink.write(await source.take(), claim);
     expect(failed).toMatchObject({ kind: 'fatal', error: { code: 'SINK_FAILED' } });
     const text = /put hash of key "taken" at sequence number \d+: WRONGTYPE/;
     expect(failed.kind === 'fatal' && failed.error.message).toMatch(text);
-    expect(await redis.lrange('l', 0, -1)).toEqual(['x', 'y']);
+    expect(await redis.client.lrange('l', 0, -1)).toEqual(['x', 'y']);
     await expect(open().claim(signal)).rejects.toMatchObject({
       code: 'SINK_FAILED',
       message: expect.stringMatching(text),
     });
-    await redis.del('taken');
-    await redis.hset('taken', 'f', 'v', 'g', 'w');
-    await redis.hdel(controlKey, 'failed');
+    await redis.client.del('taken');
+    await redis.client.hset('taken', 'f', 'v', 'g', 'w');
+    await redis.client.hdel(controlKey, 'failed');
     const next = open();
     const nextClaim = await next.claim(signal);
-    commands.run('RPUSH', 'l', 'z');
-    expect(await next.write(await batches.take(), nextClaim)).toEqual({ kind: 'durable' });
-    expect(await redis.lrange('l', 0, -1)).toEqual(['x', 'y', 'z']);
+    source.run('RPUSH', 'l', 'z');
+    expect(await next.write(await source.take(), nextClaim)).toEqual({ kind: 'durable' });
+    expect(await redis.client.lrange('l', 0, -1)).toEqual(['x', 'y', 'z']);
   });
 
   it('finds a command that failed although the process died before it read the reply', async () => {
-    await using proxy = await TcpProxy.open(service.port);
+    await using proxy = await TcpProxy.open(redis.port);
     const sink = open({ url: `redis://127.0.0.1:${proxy.port}` });
     const claim = await sink.claim(signal);
-    commands.run('HSET', 'taken', 'f', 'v');
-    await sink.write(await batches.take(), claim);
-    await redis.set('taken', 'by someone else');
-    commands.run('HSET', 'taken', 'g', 'w');
-    const batch = await batches.take();
+    source.run('HSET', 'taken', 'f', 'v');
+    await sink.write(await source.take(), claim);
+    await redis.client.set('taken', 'by someone else');
+    source.run('HSET', 'taken', 'g', 'w');
+    const batch = await source.take();
     proxy.holdReplies();
     const outcome = sink.write(batch, claim);
     await waitUntil(
       'the batch is in the target',
-      async () => (await redis.hget(controlKey, 'sequence')) === String(batch.position.sequence),
+      async () => (await redis.client.hget(controlKey, 'sequence')) === String(batch.position.sequence),
     );
     proxy.cut();
     expect((await outcome).kind).toBe('unknown');
@@ -192,21 +166,21 @@ describe('the redis sink', () => {
   });
 
   it('tells the truth after a connection that was lost before, and one lost behind EXEC', async () => {
-    await using proxy = await TcpProxy.open(service.port);
+    await using proxy = await TcpProxy.open(redis.port);
     const sink = open({ url: `redis://127.0.0.1:${proxy.port}` });
     const claim = await sink.claim(signal);
-    commands.run('RPUSH', 'l', 'x');
-    const first = await batches.take();
+    source.run('RPUSH', 'l', 'x');
+    const first = await source.take();
     proxy.cut();
     expect((await sink.write(first, claim)).kind).toBe('unknown');
     expect(await sink.claim(signal)).toEqual({ epoch: 2, position: null });
     expect(await sink.write(first, { epoch: 2, position: null })).toEqual({ kind: 'durable' });
 
-    commands.run('RPUSH', 'l', 'y');
-    const second = await batches.take();
+    source.run('RPUSH', 'l', 'y');
+    const second = await source.take();
     proxy.holdReplies();
     const outcome = sink.write(second, { epoch: 2, position: null });
-    await waitUntil('the batch is in the target', async () => (await redis.llen('l')) === 2);
+    await waitUntil('the batch is in the target', async () => (await redis.client.llen('l')) === 2);
     proxy.cut();
     expect((await outcome).kind).toBe('unknown');
     proxy.releaseReplies();
@@ -216,43 +190,43 @@ describe('the redis sink', () => {
   it('ends with an unknown outcome when the server kills its connection', async () => {
     const sink = open();
     const claim = await sink.claim(signal);
-    commands.run('SET', 'a', '1');
-    const batch = await batches.take();
+    source.run('SET', 'a', '1');
+    const batch = await source.take();
     const outcome = sink.write(batch, claim);
-    await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await redis.client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
     const { kind } = await outcome;
     const held = await sink.claim(signal);
     // Either the write was first, or the kill; the position says which.
     if (held.position === null) {
       expect(kind).toBe('unknown');
-      expect(await redis.exists('a')).toBe(0);
-    } else expect(await redis.get('a')).toBe('1');
+      expect(await redis.client.exists('a')).toBe(0);
+    } else expect(await redis.client.get('a')).toBe('1');
   });
 
   it('may try again on the same connection when the server was out of memory', async () => {
     const sink = open();
     const claim = await sink.claim(signal);
-    commands.run('SET', 'a', 'x'.repeat(1000));
-    const batch = await batches.take();
-    await redis.config('SET', 'maxmemory', '1');
+    source.run('SET', 'a', 'x'.repeat(1000));
+    const batch = await source.take();
+    await redis.client.config('SET', 'maxmemory', '1');
     try {
       expect(await sink.write(batch, claim)).toMatchObject({
         kind: 'retryable',
         error: { message: expect.stringContaining('OOM') },
       });
     } finally {
-      await redis.config('SET', 'maxmemory', '0');
+      await redis.client.config('SET', 'maxmemory', '0');
     }
-    expect(await redis.exists('a')).toBe(0);
+    expect(await redis.client.exists('a')).toBe(0);
     expect(await sink.write(batch, claim)).toEqual({ kind: 'durable' });
   });
 
   it('applies nothing on a server that became a replica, and cannot claim it', async () => {
     const sink = open();
     const claim = await sink.claim(signal);
-    commands.run('SET', 'a', '1');
-    const batch = await batches.take();
-    await redis.replicaof('127.0.0.1', '1');
+    source.run('SET', 'a', '1');
+    const batch = await source.take();
+    await redis.client.replicaof('127.0.0.1', '1');
     try {
       expect(await sink.write(batch, claim)).toMatchObject({
         kind: 'unknown',
@@ -263,7 +237,7 @@ describe('the redis sink', () => {
         message: expect.stringContaining('READONLY'),
       });
     } finally {
-      await redis.replicaof('NO', 'ONE');
+      await redis.client.replicaof('NO', 'ONE');
     }
     const again = await sink.claim(signal);
     expect(again.position).toBeNull();
@@ -273,37 +247,37 @@ describe('the redis sink', () => {
   it('rejects the changes of a namespace that has no place, applies nothing, and takes the rest', async () => {
     const sink = open({ namespaces: { default: '', known: 'known:' } });
     const claim = await sink.claim(signal);
-    commands.run('SET', 'a', '1');
-    new CommandRunner(engine, 'known').run('SET', 'b', '2');
-    new CommandRunner(engine, 'other').run('SET', 'c', '3');
-    const batch = await batches.take();
+    source.run('SET', 'a', '1');
+    new CommandRunner(source.engine, 'known').run('SET', 'b', '2');
+    new CommandRunner(source.engine, 'other').run('SET', 'c', '3');
+    const batch = await source.take();
     expect(await sink.write(batch, claim)).toMatchObject({
       kind: 'poison',
       rejections: [{ transaction: 2, change: 0, reason: expect.stringContaining('other') }],
     });
-    expect(await redis.exists('a', 'known:b')).toBe(0);
+    expect(await redis.client.exists('a', 'known:b')).toBe(0);
     const kept = batch.transactions.slice(0, 2);
     expect(await sink.write({ ...batch, transactions: kept }, claim)).toEqual({ kind: 'durable' });
-    expect(await redis.mget('a', 'known:b')).toEqual(['1', '2']);
+    expect(await redis.client.mget('a', 'known:b')).toEqual(['1', '2']);
   });
 
   it('is refused with a wrong password, or without the right to write', async () => {
-    await redis.acl('SETUSER', 'limited', 'on', '>secret', '~*', '+@all', '-set');
+    await redis.client.acl('SETUSER', 'limited', 'on', '>secret', '~*', '+@all', '-set');
     try {
-      const place = service.url.replace('redis://', '');
+      const place = redis.url.replace('redis://', '');
       await expect(open({ url: `redis://limited:wrong@${place}` }).claim(signal)).rejects.toMatchObject({
         code: 'SINK_REFUSED',
       });
       const sink = open({ url: `redis://limited@${place}`, password: 'secret' });
       const claim = await sink.claim(signal);
-      commands.run('SET', 'a', '1');
-      expect(await sink.write(await batches.take(), claim)).toMatchObject({
+      source.run('SET', 'a', '1');
+      expect(await sink.write(await source.take(), claim)).toMatchObject({
         kind: 'fatal',
         error: { code: 'SINK_REFUSED' },
       });
-      expect(await redis.exists('a')).toBe(0);
+      expect(await redis.client.exists('a')).toBe(0);
     } finally {
-      await redis.acl('DELUSER', 'limited');
+      await redis.client.acl('DELUSER', 'limited');
     }
   });
 
@@ -312,11 +286,11 @@ describe('the redis sink', () => {
     try {
       const sink = open({ url: bare.url });
       const claim = await sink.claim(signal);
-      commands.run('SET', 'a', '1');
-      commands.run('MSET', 'b', '2', 'c', '3');
-      commands.run('RPUSH', 'l', 'x', 'y');
-      commands.run('SET', 'd', '4');
-      const batch = await batches.take();
+      source.run('SET', 'a', '1');
+      source.run('MSET', 'b', '2', 'c', '3');
+      source.run('RPUSH', 'l', 'x', 'y');
+      source.run('SET', 'd', '4');
+      const batch = await source.take();
       expect(await sink.write(batch, claim)).toMatchObject({
         kind: 'poison',
         // Change 0 deletes the key: it begins anew.
@@ -334,10 +308,10 @@ describe('the redis sink', () => {
   });
 
   it('does not take a position that somebody has spoilt for no position', async () => {
-    await redis.hset(controlKey, { epoch: 1, sequence: 'seven', count: 1, crc: 2 });
+    await redis.client.hset(controlKey, { epoch: 1, sequence: 'seven', count: 1, crc: 2 });
     await expect(open().claim(signal)).rejects.toMatchObject({ code: 'OFFSETS_CORRUPT' });
-    await redis.del(controlKey);
-    await redis.set(controlKey, 'not a hash');
+    await redis.client.del(controlKey);
+    await redis.client.set(controlKey, 'not a hash');
     await expect(open().claim(signal)).rejects.toMatchObject({ code: 'SINK_REFUSED' });
   });
 
@@ -345,10 +319,10 @@ describe('the redis sink', () => {
     const sink = open();
     const claim = await sink.claim(signal);
     const large = Buffer.alloc(3 * 1024 * 1024, 0x0a);
-    commands.run('SET', 'large', large);
-    for (let i = 0; i < 5_000; i++) commands.run('RPUSH', 'l', String(i));
-    expect(await sink.write(await batches.take(), claim)).toEqual({ kind: 'durable' });
-    expect((await redis.getBuffer('large'))?.equals(large)).toBe(true);
-    expect(await redis.lrange('l', 0, -1)).toEqual(Array.from({ length: 5_000 }, (_, i) => String(i)));
+    source.run('SET', 'large', large);
+    for (let i = 0; i < 5_000; i++) source.run('RPUSH', 'l', String(i));
+    expect(await sink.write(await source.take(), claim)).toEqual({ kind: 'durable' });
+    expect((await redis.client.getBuffer('large'))?.equals(large)).toBe(true);
+    expect(await redis.client.lrange('l', 0, -1)).toEqual(Array.from({ length: 5_000 }, (_, i) => String(i)));
   });
 });

@@ -3,14 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import { CompressionCodecs, CompressionTypes, Kafka, logLevel } from 'kafkajs';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { KafkaCluster } from '../../../sinks/kafka/cluster.js';
 import type { KafkaSinkOptions } from '../../../sinks/kafka/index.js';
 import { KafkaSink } from '../../../sinks/kafka/kafka-sink.js';
 import { Outbox } from '../../../sinks/kafka/outbox.js';
 import { Producer } from '../../../sinks/kafka/producer.js';
 import { TopicDirectory } from '../../../sinks/kafka/topics.js';
-import { Engine } from '../../../src/engine/index.js';
 import {
   type Claim,
   isSamePosition,
@@ -19,29 +18,25 @@ import {
   type SinkBatch,
   type WriteOutcome,
 } from '../../../src/kit/index.js';
-import { freePort, type KafkaService, startKafka, throwAwayDirectory } from '../../services/index.js';
-import { CommandRunner } from '../../support/command-runner.js';
+import { freePort, type KafkaService, startKafka } from '../../services/index.js';
 import { Api, KafkaMeddler, type Meddling } from '../../support/kafka-meddler.js';
 import { kafkaOptions } from '../../support/kafka-options.js';
 import { KafkaReader, type ReadRecord } from '../../support/kafka-reader.js';
-import { pluginContext, SinkBatches } from '../../support/sink-batches.js';
+import { pluginContext } from '../../support/sink-batches.js';
+import { TestSource } from '../../support/test-source.js';
 import { waitUntil } from '../../support/wait-until.js';
 
 const { signal } = new AbortController();
 
 describe('the kafka sink', () => {
+  const source = new TestSource();
   let kafka: KafkaService;
   let reader: KafkaReader;
   let meddler: KafkaMeddler;
-  let engine: Engine;
-  let commands: CommandRunner;
-  let batches: SinkBatches;
-  let directory: ReturnType<typeof throwAwayDirectory>;
   /** Each test has a pipeline, and so topics, of its own. */
   let run = 0;
   let pipeline = '';
   let topic = '';
-  const sinks: KafkaSink[] = [];
 
   beforeAll(async () => {
     const meddledPort = await freePort();
@@ -60,23 +55,12 @@ describe('the kafka sink', () => {
   beforeEach(async () => {
     pipeline = `p${run++}`;
     topic = `cdc.${pipeline}`;
-    directory = throwAwayDirectory('kafka-sink');
-    engine = await Engine.open(directory.path, { sync: 'none' });
-    commands = new CommandRunner(engine);
-    batches = new SinkBatches(engine);
-  });
-  afterEach(async () => {
-    for (const sink of sinks.splice(0)) await sink[Symbol.asyncDispose]();
-    await engine.close();
-    directory.remove();
   });
 
   const open = (options: Partial<KafkaSinkOptions> = {}): KafkaSink => {
     const topics = { create: true, partitions: 4, replication: 1, config: {} };
     const given = { brokers: kafka.brokers, topic: 'cdc.{pipeline}', topics, ...options };
-    const sink = new KafkaSink(kafkaOptions(given), pluginContext(pipeline));
-    sinks.push(sink);
-    return sink;
+    return source.own(new KafkaSink(kafkaOptions(given), pluginContext(pipeline)));
   };
   const claimed = async (
     options: Partial<KafkaSinkOptions> = {},
@@ -97,8 +81,8 @@ describe('the kafka sink', () => {
   };
   const meddled = (): Partial<KafkaSinkOptions> => ({ brokers: [`127.0.0.1:${meddler.port}`] });
   const setKeys = async (prefix: string, count: number): Promise<SinkBatch> => {
-    for (let i = 0; i < count; i++) commands.run('SET', `${prefix}${i}`, i);
-    return batches.take();
+    for (let i = 0; i < count; i++) source.run('SET', `${prefix}${i}`, i);
+    return source.take();
   };
   /** The keys of all records, in the order of the source. */
   const keysOf = (records: readonly ReadRecord[]): string[] =>
@@ -132,9 +116,9 @@ describe('the kafka sink', () => {
 
   it("puts each key where Kafka's own producer puts it, in order", async () => {
     const { write } = await claimed({ topics: { create: true, partitions: 6, replication: 1, config: {} } });
-    commands.run('SET', 'schlüssel', 1);
-    for (let i = 0; i < 40; i++) commands.run('RPUSH', `list ${i % 20}`, i);
-    await write(await batches.take());
+    source.run('SET', 'schlüssel', 1);
+    for (let i = 0; i < 40; i++) source.run('RPUSH', `list ${i % 20}`, i);
+    await write(await source.take());
     const ours = new Map<string, number>();
     const lastOf = new Map<string, number>();
     for (const { key, partition, value } of await reader.read(topic)) {
@@ -165,10 +149,10 @@ describe('the kafka sink', () => {
       headers: { position: '{position}', op: '{op}' },
       compression: 'gzip',
     });
-    commands.run('SET', 'user:1', 'ada');
-    commands.run('DEL', 'user:1');
-    commands.run('HSET', 'order/n:7:8', 'total', '42');
-    await write(await batches.take());
+    source.run('SET', 'user:1', 'ada');
+    source.run('DEL', 'user:1');
+    source.run('HSET', 'order/n:7:8', 'total', '42');
+    await write(await source.take());
     const users = await reader.read(`${pipeline}.user`);
     expect(users.map(({ key, value }) => [key?.toString(), value === null])).toEqual([
       ['default/1', false],
@@ -181,8 +165,8 @@ describe('the kafka sink', () => {
     const orders = await reader.read(`${pipeline}.order_n`);
     expect(orders.map(({ key }) => key?.toString())).toEqual(orders.map(() => 'default/7:8'));
 
-    commands.run('SET', 'nopattern', 1);
-    const outcome = await write(await batches.take());
+    source.run('SET', 'nopattern', 1);
+    const outcome = await write(await source.take());
     expect(outcome).toMatchObject({
       kind: 'poison',
       rejections: [{ transaction: 0, change: 0, reason: expect.stringContaining('{entity}:{id}') }],
@@ -196,9 +180,9 @@ describe('the kafka sink', () => {
       topic: '{pipeline}.batches',
       ...{ transactionalId: 'raw.{pipeline}', positionTopic: 'raw.{pipeline}' },
     });
-    commands.run('SET', 'k', 'v');
-    commands.run('HSET', 'h', 'f', '1', 'g', '2');
-    const batch = await batches.take();
+    source.run('SET', 'k', 'v');
+    source.run('HSET', 'h', 'f', '1', 'g', '2');
+    const batch = await source.take();
     await redis.write(batch);
     await raw.write(batch);
     const values = (await reader.read(`${pipeline}.commands`)).map(({ value }) => value?.toString());
@@ -210,8 +194,8 @@ describe('the kafka sink', () => {
     );
 
     // Nothing can be left out of a batch: it is refused whole.
-    commands.run('SET', 'huge', 'x'.repeat(1_100_000));
-    expect(await raw.write(await batches.take())).toMatchObject({
+    source.run('SET', 'huge', 'x'.repeat(1_100_000));
+    expect(await raw.write(await source.take())).toMatchObject({
       kind: 'poison',
       rejections: [{ transaction: 0, change: 0, reason: expect.stringContaining('max.message.bytes') }],
     });
@@ -220,17 +204,17 @@ describe('the kafka sink', () => {
   it('splits what does not fit into one record batch, and keeps it one transaction', async () => {
     const topics = { create: true, partitions: 1, replication: 1, config: { 'max.message.bytes': '20000' } };
     const { write } = await claimed({ topics });
-    for (let i = 0; i < 100; i++) commands.run('SET', `large${i}`, 'x'.repeat(5_000));
-    expect(await write(await batches.take())).toEqual({ kind: 'durable' });
+    for (let i = 0; i < 100; i++) source.run('SET', `large${i}`, 'x'.repeat(5_000));
+    expect(await write(await source.take())).toEqual({ kind: 'durable' });
     expect(keysOf(await reader.read(topic))).toEqual(names('large', 100));
   });
 
   it('names a record that is over the limit of its topic as poison, and takes the rest', async () => {
     const topics = { create: true, partitions: 2, replication: 1, config: { 'max.message.bytes': '2000' } };
     const { write } = await claimed({ topics });
-    commands.run('SET', 'small', 'x');
-    commands.run('SET', 'huge', 'x'.repeat(3_000));
-    const batch = await batches.take();
+    source.run('SET', 'small', 'x');
+    source.run('SET', 'huge', 'x'.repeat(3_000));
+    const batch = await source.take();
     const outcome = await write(batch);
     expect(outcome).toMatchObject({
       kind: 'poison',
@@ -245,11 +229,11 @@ describe('the kafka sink', () => {
   it('lets a compressed record be as large as its topic takes it compressed', async () => {
     const topics = { create: true, partitions: 1, replication: 1, config: { 'max.message.bytes': '2000' } };
     const { write } = await claimed({ topics, compression: 'gzip' });
-    commands.run('SET', 'compressible', 'x'.repeat(10_000));
-    expect((await write(await batches.take())).kind).toBe('durable');
+    source.run('SET', 'compressible', 'x'.repeat(10_000));
+    expect((await write(await source.take())).kind).toBe('durable');
     expect(keysOf(await reader.read(topic))).toEqual(['compressible']);
-    commands.run('SET', 'noise', randomBytes(5_000));
-    const noise = await batches.take();
+    source.run('SET', 'noise', randomBytes(5_000));
+    const noise = await source.take();
     expect(await write(noise)).toMatchObject({ kind: 'poison', rejections: [{ transaction: 0 }] });
   });
 
@@ -271,8 +255,8 @@ describe('the kafka sink', () => {
     const { write } = await claimed();
     await write(await setKeys('a', 10));
     await reader.configure(topic, { 'max.message.bytes': '2000' });
-    for (let i = 0; i < 8; i++) commands.run('SET', `b${i}`, i === 5 ? 'x'.repeat(3_000) : 'x');
-    let batch = await batches.take();
+    for (let i = 0; i < 8; i++) source.run('SET', `b${i}`, i === 5 ? 'x'.repeat(3_000) : 'x');
+    let batch = await source.take();
     let outcome = await write(batch);
     for (let tries = 0; outcome.kind !== 'durable' && tries < 10; tries++) {
       if (outcome.kind === 'poison') {
@@ -296,9 +280,9 @@ describe('the kafka sink', () => {
   it('refuses changes without a key for a compacted topic', async () => {
     const topics = { create: true, partitions: 1, replication: 1, config: { 'cleanup.policy': 'compact' } };
     const { write } = await claimed({ topics });
-    commands.run('SET', 'k', 1);
-    commands.run('FLUSHDB');
-    const batch = await batches.take();
+    source.run('SET', 'k', 1);
+    source.run('FLUSHDB');
+    const batch = await source.take();
     const flush = batch.transactions.findIndex(({ changes }) => changes.some(({ op }) => op === 'clear'));
     expect(await write(batch)).toMatchObject({
       kind: 'poison',
@@ -427,23 +411,13 @@ describe('the kafka sink', () => {
     expect(keysOf(await reader.read(topic))).toEqual([...names('a', 5), ...names('b', 5)]);
   });
 
-  it('gives way to a successor, and does not take the pipeline back by claiming again', async () => {
-    const old = await claimed();
-    await old.write(await setKeys('a', 5));
-    const successor = await claimed();
-    const batch = await setKeys('b', 5);
-    expect(await old.write(batch)).toMatchObject({ kind: 'fenced', error: { code: 'SINK_FENCED' } });
-    await expect(old.sink.claim(signal)).rejects.toMatchObject({ code: 'SINK_FENCED' });
-    expect((await successor.write(batch)).kind).toBe('durable');
-  });
-
   it('keeps the positions of two sinks of one pipeline apart', async () => {
     const { write } = await claimed();
     const batch = await setKeys('a', 3);
     await write(batch);
     const options = kafkaOptions({ brokers: kafka.brokers, topic: 'copy.{pipeline}' });
     const second = new KafkaSink(options, { ...pluginContext(pipeline), sink: 'kafka-2' });
-    sinks.push(second);
+    source.own(second);
     const claim = await second.claim(signal);
     expect(claim.position).toBeNull();
     expect((await second.write(batch, claim, signal)).kind).toBe('durable');
