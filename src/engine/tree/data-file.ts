@@ -106,6 +106,12 @@ export class DataFile implements RunReader {
     this.checkPage(unit, into, at);
   }
 
+  /** Reads pages that lie side by side: each is to be checked before it is used. @throws `STORE_CORRUPT` | `FILE_INACCESSIBLE` */
+  readPages(unit: number, count: number, into: Buffer): void {
+    if (this.#readAt(into, 0, count * pageBytes, unit) < count * pageBytes)
+      throw this.#damaged(unit, `the file ends before ${count} pages are read`);
+  }
+
   /** Checks a page that was read with others. @throws `STORE_CORRUPT` | `STORE_CHANGED` */
   checkPage(unit: number, into: Buffer, at: number): void {
     const fault = pageFault(into, at, { unit, epoch: this.epoch });

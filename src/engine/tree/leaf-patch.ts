@@ -30,6 +30,10 @@ export class LeafPatch {
   readonly #output: PageOutput;
   readonly #at = new Int32Array(maxPatches);
   readonly #isFound = new Uint8Array(maxPatches);
+  /** Where in the page the values lie that are found. */
+  readonly #valueAt = new Int32Array(maxPatches);
+  /** True when each change puts a value in place of one of the same length. */
+  #isSameShape = false;
 
   constructor(search: PageSearch, output: PageOutput) {
     this.#search = search;
@@ -54,7 +58,8 @@ export class LeafPatch {
       return patches < 0 ? 'unfit' : 'unchanged';
     }
     changes.reset(mark);
-    this.#write(bytes, base, changes, patches, isWanted);
+    if (this.#isSameShape) this.#overwrite(bytes, base, changes, patches, isWanted);
+    else this.#write(bytes, base, changes, patches, isWanted);
     return 'patched';
   }
 
@@ -68,6 +73,7 @@ export class LeafPatch {
     let hasEffect = false;
     this.entriesDelta = 0;
     this.largeDelta = 0;
+    this.#isSameShape = true;
     const { entry } = this.#search;
     for (; changes.valid && isBelow(); changes.next()) {
       const { keyBytes, keyStart, keyEnd } = changes;
@@ -80,7 +86,10 @@ export class LeafPatch {
         size -= entry.end - base - entryAt(bytes, base, at) + 2;
         this.entriesDelta--;
         hasEffect = true;
+        this.#valueAt[patches] = entry.valueAt - base;
       }
+      if (changes.isDeleted || !isFound || entry.valueLength !== changes.valueEnd - changes.valueStart)
+        this.#isSameShape = false;
       if (!changes.isDeleted) {
         const suffixLength = keyEnd - keyStart - prefixLength;
         const valueLength = changes.valueEnd - changes.valueStart;
@@ -98,6 +107,22 @@ export class LeafPatch {
     if (!hasEffect) return 0;
     const isScant = size < pageBytes / 4 && this.entriesDelta < 0;
     return size > pageBytes || isScant || oldCount + this.entriesDelta === 0 ? -1 : patches;
+  }
+
+  #overwrite(bytes: Buffer, base: number, changes: Changes, patches: number, isWanted: boolean): void {
+    const output = this.#output;
+    output.begin();
+    const { bytes: page, base: pageBase } = output;
+    bytes.copy(page, pageBase, base, base + pageBytes);
+    for (let i = 0; i < patches; i++, changes.next())
+      putValue(page, pageBase + this.#valueAt[i], changes.valueBytes, changes.valueStart, changes.valueEnd);
+    output.seal(
+      0,
+      countOf(page, pageBase),
+      prefixLengthOf(page, pageBase),
+      entriesEndOf(page, pageBase),
+      isWanted,
+    );
   }
 
   #write(bytes: Buffer, base: number, changes: Changes, patches: number, isWanted: boolean): void {
@@ -142,8 +167,7 @@ export class LeafPatch {
       page.set(reference, at);
       return at + reference.length;
     }
-    if (valueLength > 64) page.set(valueBytes.subarray(valueStart, valueEnd), at);
-    else for (let i = 0; i < valueLength; i++) page[at + i] = valueBytes[valueStart + i];
+    putValue(page, at, valueBytes, valueStart, valueEnd);
     return at + valueLength;
   }
 }
@@ -165,6 +189,11 @@ const hasPrefix = (
   return true;
 };
 
+const putValue = (page: Buffer, at: number, bytes: Uint8Array, start: number, end: number): void => {
+  if (end - start > longestLooped) page.set(bytes.subarray(start, end), at);
+  else for (let i = start; i < end; i++) page[at++] = bytes[i];
+};
+
 const putSlot = (bytes: Buffer, base: number, index: number, at: number): void => {
   const slot = base + pageBytes - 2 * (index + 1);
   bytes[slot] = at;
@@ -172,5 +201,7 @@ const putSlot = (bytes: Buffer, base: number, index: number, at: number): void =
 };
 
 const maxPatches = changesPerMark;
+/** Up to this length a loop is quicker than a view and a copy of it. */
+const longestLooped = 128;
 /** Both varints, a tail and the slot, at most. */
 const entryOverheadBytes = 3 + 5 + 12 + 2;

@@ -1,8 +1,10 @@
+import { BranchPatch } from './branch-patch.js';
 import type { Changes, KeyRange } from './changes.js';
 import type { DataFile } from './data-file.js';
 import { childAt, EntryView, wholeKey } from './entry-view.js';
 import { largeReferenceOf, readLargeReference, unitsFor } from './large-value.js';
 import { isLargeValue, LeafPatch } from './leaf-patch.js';
+import { LeafWindow } from './leaf-window.js';
 import { countOf, pageBytes, u32 } from './page.js';
 import { childEntry, PageBuilder, type PendingEntry } from './page-builder.js';
 import type { PageCache } from './page-cache.js';
@@ -17,22 +19,24 @@ import type { UnitSource } from './unit-source.js';
  * released; all others become part of the new tree as they are.
  *
  * The old tree is walked in key order. A subtree that no change falls into is passed on by its root page. A leaf with
- * changes is patched, or its entries go with the changes into the builder of the lowest level, whose pages go into
+ * changes is patched, and so is a branch as long as each of its children becomes one page again; or its entries go with the changes into the builder of the lowest level, whose pages go into
  * the builder above it, and so on. Before a subtree is passed on, the builders below it are finished; should little
  * have gathered there, the next page is taken in as well, so that pages do not stay scant where much is deleted.
  *
  * `run` is a generator that yields after every page, so that whoever drives it can pause.
  */
 export class TreeMerge {
-  readonly #file: DataFile;
   readonly #cache: PageCache;
   readonly #units: UnitSource;
   readonly #output: PageOutput;
   readonly #search: PageSearch;
   readonly #patch: LeafPatch;
   readonly #builders: PageBuilder[] = [];
+  readonly #branches: BranchPatch[] = [];
+  /** The branches that are being patched, from the root on. */
+  readonly #open: OpenBranch[] = [];
   readonly #entry = new EntryView();
-  readonly #scratch = Buffer.allocUnsafeSlow(pageBytes);
+  readonly #window: LeafWindow;
   #changes: Changes;
   /** The first range that ends behind the place reached. */
   #range = 0;
@@ -40,7 +44,7 @@ export class TreeMerge {
   #largeEntries = 0;
 
   constructor(file: DataFile, cache: PageCache, units: UnitSource, output: PageOutput, changes: Changes) {
-    this.#file = file;
+    this.#window = new LeafWindow(file, cache);
     this.#cache = cache;
     this.#units = units;
     this.#output = output;
@@ -64,63 +68,141 @@ export class TreeMerge {
     } else if (root.level === 0) {
       yield* this.#mergeLeaf(root.unit, lowestKey, undefined);
     } else {
-      yield* this.#mergeBranch(root.unit, root.level, lowestKey, undefined, true);
+      const unit = yield* this.#mergeBranch(root.unit, root.level, lowestKey, undefined, true);
+      if (unit !== undefined)
+        return { unit, level: root.level, entries: this.#entries, largeEntries: this.#largeEntries };
     }
     return this.#finish();
   }
 
+  /** The unit of the page that takes its place; undefined when what has become of it is in the builders. */
   *#mergeBranch(
     unit: number,
     level: number,
     low: TreeKey,
     high: TreeKey | undefined,
     isLeftmost: boolean,
-  ): Generator<undefined, void> {
-    const { separators, children } = this.#readBranch(unit);
-    this.#units.release(unit, 1);
-    this.#start(level, low);
-    if (isLeftmost) {
-      // Keys below the first separator belong here too: it must not stand in the way of those that are added.
-      this.#dropKey(separators[0]);
-      separators[0] = lowestKey;
+  ): Generator<undefined, number | undefined> {
+    const page = this.#branch(level);
+    this.#cache.fetch(unit);
+    page.read(this.#cache.bytes, this.#cache.base);
+    const branch: OpenBranch = { page, unit, level, low, high, isLeftmost, place: 0 };
+    this.#open.push(branch);
+    if (this.#isPatchable(branch)) yield* this.#patchBranch(branch);
+    else this.#closeBranches();
+    if (this.#open.at(-1) !== branch) {
+      yield* this.#rebuildBranch(branch);
+      return undefined;
     }
-    for (let i = 0; i < children.length; i++) {
-      const childHigh = separators[i + 1] ?? high;
-      if (!this.#isTouched(separators[i], childHigh)) {
-        this.#passOn(level - 1, separators[i], children[i]);
+    this.#open.pop();
+    if (!page.isChanged) return unit;
+    this.#units.release(unit, 1);
+    return page.write();
+  }
+
+  #isPatchable({ page, level, isLeftmost }: OpenBranch): boolean {
+    // Keys below the first separator belong to the leftmost child: it must not stand in the way of those that are added.
+    if (this.#changes.ranges.length > 0 || (isLeftmost && !page.isFirstLowest)) return false;
+    return this.#builders.slice(0, level + 1).every(({ isEmpty }) => isEmpty);
+  }
+
+  /** Goes as far as the children become one page each; beyond that, the branch is no longer open. */
+  *#patchBranch(branch: OpenBranch): Generator<undefined, void> {
+    const { page, level, high, isLeftmost } = branch;
+    const isBelow = (): boolean => {
+      const next = branch.place + 1;
+      return next < page.count ? page.isBefore(next, this.#changes) : this.#isBelow(high);
+    };
+    for (; branch.place < page.count && this.#changes.valid; branch.place++) {
+      if (!isBelow()) continue;
+      const { place } = branch;
+      const child = page.child(place);
+      const replacement =
+        level === 1
+          ? this.#patchLeaf(child, isBelow, branch)
+          : yield* this.#mergeBranch(
+              child,
+              level - 1,
+              page.separator(place),
+              place + 1 < page.count ? page.separator(place + 1) : high,
+              isLeftmost && place === 0,
+            );
+      if (replacement === undefined) {
+        if (level === 1) this.#closeBranches();
+        else branch.place++; // done, by the builders
+        return;
+      }
+      page.replace(place, replacement);
+      yield;
+    }
+  }
+
+  /** Gives up patching: what was done of the open branches goes into the builders, from the root on. */
+  #closeBranches(): void {
+    for (const { page, unit, level, low, place } of this.#open.splice(0)) {
+      this.#units.release(unit, 1);
+      this.#start(level, low);
+      for (let i = 0; i < place; i++) this.#builder(level).add(childEntry(page.separator(i), page.child(i)));
+    }
+  }
+
+  /** The general case: from the place reached on. */
+  *#rebuildBranch({ page, level, high, isLeftmost, ...branch }: OpenBranch): Generator<undefined, void> {
+    for (let i = branch.place; i < page.count; i++) {
+      const child = page.child(i);
+      let low = page.separator(i);
+      if (isLeftmost && i === 0) {
+        this.#dropKey(low);
+        low = lowestKey;
+      }
+      const childHigh = i + 1 < page.count ? page.separator(i + 1) : high;
+      if (!this.#isTouched(low, childHigh)) {
+        this.#passOn(level - 1, low, child);
         continue;
       }
-      if (this.#isCovered(separators[i], childHigh)) {
-        yield* this.#dropTree(children[i], level - 1, true);
-        yield* this.#addChanges(separators[i], childHigh);
+      if (this.#isCovered(low, childHigh)) {
+        yield* this.#dropTree(child, level - 1, true);
+        yield* this.#addChanges(low, childHigh);
       } else if (level === 1) {
-        yield* this.#mergeLeaf(children[i], separators[i], childHigh);
+        yield* this.#mergeLeaf(child, low, childHigh, { page, place: i });
       } else {
-        yield* this.#mergeBranch(children[i], level - 1, separators[i], childHigh, isLeftmost && i === 0);
+        const unit = yield* this.#mergeBranch(child, level - 1, low, childHigh, isLeftmost && i === 0);
+        if (unit !== undefined) this.#builder(level).add(childEntry(low, unit));
       }
       yield;
     }
   }
 
-  *#mergeLeaf(unit: number, low: TreeKey, high: TreeKey | undefined): Generator<undefined, void> {
-    if (this.#patchLeaf(unit, low, high)) return;
-    const { bytes, base } = this.#readLeaf(unit);
+  *#mergeLeaf(
+    unit: number,
+    low: TreeKey,
+    high: TreeKey | undefined,
+    parent?: LeafParent,
+  ): Generator<undefined, void> {
+    if (this.#builder(0).isEmpty && !this.#rangeBeginsBelow(high)) {
+      const patched = this.#patchLeaf(unit, () => this.#isBelow(high), parent);
+      if (patched !== undefined) {
+        this.#builder(1).add(childEntry(low, patched));
+        return;
+      }
+    }
+    this.#readLeaf(unit, parent);
     this.#start(0, low);
-    yield* this.#mergeEntries(copyOfPage(bytes, base), high);
+    yield* this.#mergeEntries(copyOfPage(this.#window.bytes, this.#window.base), high);
     this.#units.release(unit, 1);
   }
 
-  /** The common case; false when the leaf needs more than patching. */
-  #patchLeaf(unit: number, low: TreeKey, high: TreeKey | undefined): boolean {
-    if (!this.#builder(0).isEmpty || this.#rangeBeginsBelow(high)) return false;
-    const { bytes, base, isCached } = this.#readLeaf(unit);
-    const result = this.#patch.apply(bytes, base, this.#changes, () => this.#isBelow(high), isCached);
-    if (result === 'unfit') return false;
-    if (result === 'patched') this.#units.release(unit, 1);
+  /** The common case: the unit of the page that takes the leaf's place; undefined when it needs more than patching. */
+  #patchLeaf(unit: number, isBelow: () => boolean, parent?: LeafParent): number | undefined {
+    this.#readLeaf(unit, parent);
+    const { bytes, base, isCached } = this.#window;
+    const result = this.#patch.apply(bytes, base, this.#changes, isBelow, isCached);
+    if (result === 'unfit') return undefined;
     this.#entries += this.#patch.entriesDelta;
     this.#largeEntries += this.#patch.largeDelta;
-    this.#builder(1).add(childEntry(low, result === 'patched' ? this.#output.unit : unit));
-    return true;
+    if (result === 'unchanged') return unit;
+    this.#units.release(unit, 1);
+    return this.#output.unit;
   }
 
   /** The general case: each entry of the page and each change below `high`, in order. The page is the caller's. */
@@ -215,8 +297,8 @@ export class TreeMerge {
   /** Takes the entries of an unchanged page into the builder of its level. */
   #takeIn(level: number, unit: number): void {
     if (level === 0) {
-      const { bytes, base } = this.#readLeaf(unit);
-      const page = copyOfPage(bytes, base);
+      this.#readLeaf(unit);
+      const page = copyOfPage(this.#window.bytes, this.#window.base);
       const entry = this.#entry;
       for (let i = 0; i < countOf(page, 0); i++) {
         entry.readLeaf(page, 0, i);
@@ -243,7 +325,8 @@ export class TreeMerge {
       for (const separator of separators) this.#dropKey(separator);
       for (const child of children) yield* this.#dropTree(child, level - 1, hasRuns);
     } else if (hasRuns) {
-      const { bytes, base } = this.#readLeaf(unit);
+      this.#readLeaf(unit);
+      const { bytes, base } = this.#window;
       for (let i = 0; i < countOf(bytes, base); i++) {
         this.#entry.readLeaf(bytes, base, i);
         this.#dropEntry(bytes);
@@ -350,11 +433,15 @@ export class TreeMerge {
     return { separators, children };
   }
 
-  /** A leaf where it is in memory, or read past the cache: a merge must not drive out what readers use. */
-  #readLeaf(unit: number): { bytes: Buffer; base: number; isCached: boolean } {
-    if (this.#cache.peek(unit)) return { bytes: this.#cache.bytes, base: this.#cache.base, isCached: true };
-    this.#file.readPage(unit, this.#scratch, 0);
-    return { bytes: this.#scratch, base: 0, isCached: false };
+  /** Takes a leaf into the window, with those behind it where its parent is given. */
+  #readLeaf(unit: number, parent?: LeafParent): void {
+    this.#window.take(unit, (most) => parent?.page.adjacent(parent.place, most) ?? 1);
+  }
+
+  #branch(level: number): BranchPatch {
+    while (this.#branches.length <= level)
+      this.#branches.push(new BranchPatch(this.#branches.length, this.#search, this.#output));
+    return this.#branches[level];
   }
 
   /** The next page of a level begins at `low`, unless entries that belong before it have gathered. */
@@ -396,6 +483,21 @@ export class TreeMerge {
     for (const builder of this.#builders) this.#dropKey(builder.startAt(undefined));
   }
 }
+
+/** A branch that is being patched. */
+interface OpenBranch {
+  readonly page: BranchPatch;
+  readonly unit: number;
+  readonly level: number;
+  readonly low: TreeKey;
+  readonly high: TreeKey | undefined;
+  readonly isLeftmost: boolean;
+  /** The child at hand: those before it are done. */
+  place: number;
+}
+
+/** Where a leaf is found. */
+type LeafParent = Pick<OpenBranch, 'page' | 'place'>;
 
 /** Changes that are added without a pause. */
 const changesPerStep = 64;
