@@ -105,6 +105,7 @@ export class Engine implements Store, AsyncDisposable {
         await checkpoints.finishLoad(isReadOnly);
         return new Engine(directory, identity, wal, lock, data, checkpoints, options);
       } catch (error) {
+        await catalog.close();
         await data.close();
         throw error;
       }

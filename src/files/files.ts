@@ -54,16 +54,12 @@ export const nodeFiles: Files = {
   },
 };
 
-/**
- * Puts `content` in place of `path` so that after any crash the file holds the old content or the new, and the new one
- * only when `beforehand` has resolved: what must be durable first can be made so meanwhile.
- */
+/** Puts `content` in place of `path` so that after any crash the file holds the old content or the new. */
 export const replaceFile = async (
   files: Files,
   directory: string,
   path: string,
   content: Uint8Array,
-  beforehand?: Promise<void>,
 ): Promise<void> => {
   const temporary = `${path}.tmp`;
   const fd = await files.open(temporary, 'w');
@@ -73,7 +69,6 @@ export const replaceFile = async (
   } finally {
     await files.close(fd);
   }
-  await beforehand;
   await files.rename(temporary, path);
   await files.syncDirectory(directory);
 };

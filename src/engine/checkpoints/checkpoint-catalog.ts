@@ -8,8 +8,10 @@ import type { TreeState } from '../tree/index.js';
 import type { CheckpointEntry } from './checkpoint.js';
 
 /**
- * The file `CHECKPOINTS`: all checkpoints of a store, replaced as a whole with each change, so that after a crash it
- * is the old list or the new one. Two lines: JSON, then the CRC-32 (hex) of the first.
+ * The file `CHECKPOINTS`: all checkpoints of a store. It has two halves, each of which holds a list: a line of JSON, its
+ * CRC-32 (hex) on the next one, and spaces. The list with the higher number is the newest; each new one is written over
+ * the older half, so that after a crash the file holds the old list or the new. Nothing about the file itself changes
+ * then, and making a list durable does not wait for what else the file system has to write.
  *
  * It stands beside the data file, not in it, so that a checkpoint can be made while a flush is under way.
  */
@@ -18,6 +20,11 @@ export class CheckpointCatalog {
   readonly #directory: string;
   readonly #files: Files;
   #writing: Promise<void> = Promise.resolve();
+  #number = 0;
+  #halfBytes = 0;
+  /** The half that the next list goes to. */
+  #nextHalf = 0;
+  #fd: number | undefined;
 
   constructor(directory: string, files: Files) {
     this.#directory = directory;
@@ -28,34 +35,90 @@ export class CheckpointCatalog {
   /** What the file holds; nothing when there is none. @throws `STORE_CORRUPT` | `FILE_INACCESSIBLE` */
   read(): CheckpointEntry[] {
     if (!existsSync(this.#path)) return [];
-    let text: string;
+    let bytes: Buffer;
     try {
-      text = readFileSync(this.#path, 'utf8');
+      bytes = readFileSync(this.#path);
     } catch (cause) {
       throw inaccessible(this.#path, cause);
     }
-    const [line = '', checksum] = text.split('\n');
-    if (crc32(line).toString(16) !== checksum) throw this.#damaged('its checksum is wrong');
-    const { format, checkpoints } = JSON.parse(line) as { format: number; checkpoints: CheckpointEntry[] };
-    if (format !== catalogFormat) throw otherFormat(this.#path, format, catalogFormat);
-    return checkpoints;
+    this.#halfBytes = Math.floor(bytes.length / 2);
+    const lists = [bytes, bytes.subarray(this.#halfBytes)].map((half) => this.#listIn(half));
+    const newest = (lists[1]?.number ?? -1) > (lists[0]?.number ?? -1) ? 1 : 0;
+    const list = lists[newest];
+    if (list === undefined) throw this.#damaged('its checksum is wrong');
+    this.#number = list.number;
+    this.#nextHalf = 1 - newest;
+    return list.checkpoints;
+  }
+
+  /** Makes the file ready for lists to be written to it, when it has been read. @throws `FILE_INACCESSIBLE` */
+  async open(entries: readonly CheckpointEntry[]): Promise<void> {
+    try {
+      if (this.#halfBytes < leastHalfBytes) {
+        await this.#replace(listOf(++this.#number, entries));
+        return;
+      }
+      this.#fd = await this.#files.open(this.#path, 'r+');
+      // What was read may not be durable: the writer may have been killed before it was.
+      await this.#files.datasync(this.#fd);
+    } catch (cause) {
+      throw inaccessible(this.#path, cause);
+    }
   }
 
   /** Makes a list durable, after those that are being written, and after `beforehand`. */
   write(entries: readonly CheckpointEntry[], beforehand: Promise<void> = Promise.resolve()): Promise<void> {
-    const line = JSON.stringify({ format: catalogFormat, checkpoints: entries });
-    const content = Buffer.from(`${line}\n${crc32(line).toString(16)}\n`);
+    const list = listOf(++this.#number, entries);
     beforehand.catch(() => {}); // it may fail before its turn comes, when whoever asked is told
-    const write = this.#writing.then(() =>
-      replaceFile(this.#files, this.#directory, this.#path, content, beforehand),
-    );
+    const write = this.#writing.then(async () => {
+      await beforehand;
+      await this.#write(list);
+    });
     this.#writing = write.catch(() => {}); // who asked for the write is told; the next one is tried all the same
     return write;
   }
 
-  /** Resolves when nothing is being written. */
-  whenWritten(): Promise<void> {
-    return this.#writing;
+  /** Waits for what is being written. */
+  async close(): Promise<void> {
+    await this.#writing;
+    await this.#closeFile();
+  }
+
+  async #write(list: Buffer): Promise<void> {
+    if (this.#fd === undefined || list.length > this.#halfBytes) {
+      await this.#replace(list);
+      return;
+    }
+    await this.#files.write(this.#fd, padded(list, this.#halfBytes), this.#nextHalf * this.#halfBytes);
+    await this.#files.datasync(this.#fd);
+    this.#nextHalf = 1 - this.#nextHalf;
+  }
+
+  /** Makes the file anew, with room for twice as much. */
+  async #replace(list: Buffer): Promise<void> {
+    await this.#closeFile();
+    this.#halfBytes = Math.max(
+      leastHalfBytes,
+      Math.ceil((2 * list.length) / leastHalfBytes) * leastHalfBytes,
+    );
+    await replaceFile(this.#files, this.#directory, this.#path, padded(list, 2 * this.#halfBytes));
+    this.#fd = await this.#files.open(this.#path, 'r+');
+    this.#nextHalf = 1;
+  }
+
+  async #closeFile(): Promise<void> {
+    const fd = this.#fd;
+    this.#fd = undefined;
+    if (fd !== undefined) await this.#files.close(fd);
+  }
+
+  /** The list that a part of the file begins with; undefined when it is not whole. */
+  #listIn(bytes: Buffer): List | undefined {
+    const [line = '', checksum] = bytes.toString('utf8').split('\n', 2);
+    if (crc32(line).toString(16) !== checksum) return undefined;
+    const list = JSON.parse(line) as List;
+    if (list.format !== catalogFormat) throw otherFormat(this.#path, list.format, catalogFormat);
+    return list;
   }
 
   #damaged(reason: string): TailraceError {
@@ -73,4 +136,23 @@ export const statesOf = (entries: readonly CheckpointEntry[]): TreeState[] => {
   return [...byEpoch.values()].sort((a, b) => a.epoch - b.epoch);
 };
 
-const catalogFormat = 1;
+interface List {
+  readonly format: number;
+  readonly number: number;
+  readonly checkpoints: CheckpointEntry[];
+}
+
+const listOf = (number: number, checkpoints: readonly CheckpointEntry[]): Buffer => {
+  const line = JSON.stringify({ format: catalogFormat, number, checkpoints });
+  return Buffer.from(`${line}\n${crc32(line).toString(16)}\n`);
+};
+
+const padded = (list: Buffer, byteLength: number): Buffer => {
+  const bytes = Buffer.alloc(byteLength, ' ');
+  list.copy(bytes);
+  return bytes;
+};
+
+const catalogFormat = 2;
+/** Whole pages of any file system, so that writing one half leaves the other alone. */
+const leastHalfBytes = 16 * 1024;

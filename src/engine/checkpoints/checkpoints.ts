@@ -133,8 +133,10 @@ export class Checkpoints {
       this.#settle(checkpoint, trees.state);
       hasSettled = true;
     }
+    if (isReadOnly) return;
+    await this.#catalog.open([...this.#entries.values()].map(({ entry }) => entry));
     // Before the trees move on: a checkpoint that is not in them must still be in the log.
-    if (hasSettled && !isReadOnly) await this.#write();
+    if (hasSettled) await this.#write();
   }
 
   /** From now on checkpoints can be made, and expired ones are removed. */
@@ -322,7 +324,7 @@ export class Checkpoints {
   /** Stops reaping, and waits for what is being written. Idempotent. */
   async close(): Promise<void> {
     clearInterval(this.#reaper);
-    await this.#catalog.whenWritten();
+    await this.#catalog.close();
   }
 
   /** A checkpoint of the newest data: what is in memory is frozen, and flushed in the background. */

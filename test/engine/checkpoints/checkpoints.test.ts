@@ -406,7 +406,12 @@ describe('checkpoints', () => {
     await engine.close();
     const catalog = join(store(), 'CHECKPOINTS');
     const content = readFileSync(catalog, 'utf8');
-    writeFileSync(catalog, content.replace('"generation":1', '"generation":2'));
+    writeFileSync(
+      catalog,
+      content
+        .replaceAll('"generation":1', '"generation":2')
+        .replaceAll('"checkpoints":[]', '"checkpoints": []'),
+    );
     await expect(open()).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
     writeFileSync(catalog, content);
     expect(existsSync(join(store(), 'data'))).toBe(true);

@@ -1,0 +1,82 @@
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { CheckpointEntry } from '../../../src/engine/checkpoints/checkpoint.js';
+import { CheckpointCatalog } from '../../../src/engine/checkpoints/checkpoint-catalog.js';
+import { nodeFiles } from '../../../src/files/index.js';
+import { throwAwayDirectory } from '../../services/index.js';
+
+let directory: ReturnType<typeof throwAwayDirectory>;
+beforeEach(() => {
+  directory = throwAwayDirectory('catalog');
+});
+afterEach(() => directory.remove());
+
+const checkpoints = (count: number): CheckpointEntry[] =>
+  Array.from({ length: count }, (_, i) => ({
+    id: `id-${i}`,
+    name: `the ${i}th`,
+    sequence: i,
+    created: '2026-01-01T00:00:00.000Z',
+    expires: null,
+    lifetimeMs: null,
+    generation: 1,
+    holdsLog: false,
+    labels: {},
+    creator: 'api',
+  }));
+const path = (): string => join(directory.path, 'CHECKPOINTS');
+const read = (): CheckpointEntry[] => new CheckpointCatalog(directory.path, nodeFiles).read();
+const opened = async (): Promise<CheckpointCatalog> => {
+  const catalog = new CheckpointCatalog(directory.path, nodeFiles);
+  await catalog.open(catalog.read());
+  return catalog;
+};
+const halvesOf = (bytes: Buffer): Buffer[] => [
+  bytes.subarray(0, bytes.length / 2),
+  bytes.subarray(bytes.length / 2),
+];
+
+describe('the list of checkpoints', () => {
+  it('is what was written last, however often it is opened, grows and shrinks', async () => {
+    for (const count of [0, 1, 3, 400, 2, 401, 5_000, 0, 7]) {
+      const catalog = await opened();
+      for (let i = 0; i < 3; i++) await catalog.write(checkpoints(count + i));
+      await catalog.close();
+      expect(read()).toEqual(checkpoints(count + 2));
+    }
+  });
+
+  it('is the one before when the newest was written in part, whatever part', async () => {
+    const catalog = await opened();
+    await catalog.write(checkpoints(2));
+    const before = readFileSync(path());
+    await catalog.write(checkpoints(3));
+    await catalog.close();
+    const after = readFileSync(path());
+    expect(after.length).toBe(before.length);
+    const changed = halvesOf(before).findIndex((half, i) => !half.equals(halvesOf(after)[i]));
+    const start = (changed * after.length) / 2;
+    const end = start + Buffer.byteLength(halvesOf(after)[changed].toString().trimEnd());
+    for (let cut = start; cut < end; cut += 13) {
+      writeFileSync(path(), Buffer.concat([after.subarray(0, cut), before.subarray(cut)]));
+      expect(read()).toEqual(checkpoints(2));
+    }
+    writeFileSync(path(), after);
+    expect(read()).toEqual(checkpoints(3));
+    const again = await opened();
+    await again.write(checkpoints(4));
+    await again.close();
+    expect(read()).toEqual(checkpoints(4));
+    expect(statSync(path()).size).toBe(after.length);
+  });
+
+  it('is refused when neither half is whole', async () => {
+    const catalog = await opened();
+    await catalog.write(checkpoints(2));
+    await catalog.close();
+    const damaged = readFileSync(path(), 'latin1').replaceAll('"format"', '"Format"');
+    writeFileSync(path(), damaged, 'latin1');
+    expect(read).toThrow(expect.objectContaining({ code: 'STORE_CORRUPT' }));
+  });
+});
