@@ -11,7 +11,13 @@ import {
 import { assembleTransform } from './assemble-transforms.js';
 import { openDeadLetters } from './open-dead-letters.js';
 import { openOffsets } from './open-offsets.js';
-import { needsSnapshot, type SnapshotRun, snapshotMode, takeSnapshots } from './run-snapshots.js';
+import {
+  needsSnapshot,
+  requireSnapshots,
+  type SnapshotRun,
+  snapshotMode,
+  takeSnapshots,
+} from './run-snapshots.js';
 
 /** A pipeline and all that it owns, ready to run. */
 export interface AssembledPipeline extends AsyncDisposable {
@@ -36,6 +42,7 @@ export const assemble = async (
       throw cannotTransform(config, chosen.name);
     if (config.source.definition.makeDecoder !== undefined && sink.takesWholeBatches === true)
       throw hasNoBatches(config, chosen.name);
+    requireSnapshots(config, chosen.name, sink);
     sinks.push({
       name: chosen.name,
       sink,

@@ -3,7 +3,7 @@ import type { PipelineConfig } from '../../config/index.js';
 import type { KvrocksSnapshotOptions } from '../../connectors/kvrocks/index.js';
 import { isTailraceError, TailraceError } from '../errors/index.js';
 import { makeDirectory } from '../files/index.js';
-import type { Logger } from '../kit/index.js';
+import type { Logger, Sink } from '../kit/index.js';
 import {
   Migration,
   type MigrationOptions,
@@ -23,6 +23,12 @@ export const needsSnapshot = (error: unknown): boolean =>
   ['WAL_PURGED', 'WAL_GAP', 'HISTORY_MISMATCH', 'WAL_SEQUENCE_AHEAD'].some(
     (code) => isTailraceError(error) && error.code === code,
   );
+
+/** @throws TailraceError `CONFIG_INVALID` for a sink that is to have a snapshot and takes none */
+export const requireSnapshots = (config: PipelineConfig, name: string, sink: Sink): void => {
+  const isTaken = sink.takesWholeBatches !== true || sink.takesRecords !== undefined;
+  if (snapshotMode(config) !== 'never' && !isTaken) throw takesBatches(config, name);
+};
 
 export interface SnapshotRun {
   readonly config: PipelineConfig;
@@ -44,7 +50,6 @@ export const takeSnapshots = async (
   const directory = resolve(options.snapshotState);
   for (const { name, sink, transform } of sinks) {
     const isAgain = again.includes(name);
-    if (sink.takesWholeBatches === true && sink.takesRecords === undefined) throw takesBatches(config, name);
     const held = sink.holdsPosition
       ? (await sink.claim(signal)).position
       : await offsets?.load(config.name, name);
@@ -116,9 +121,9 @@ const hasNoRecords = ({ file, name, source }: PipelineConfig, sink: string): Tai
 const takesBatches = ({ file, name }: PipelineConfig, sink: string): TailraceError =>
   new TailraceError(
     'CONFIG_INVALID',
-    `${file}: sink ${sink} of ${name} takes whole batches, which a snapshot has not`,
+    `${file}: sink ${sink} of ${name} takes whole batches of the log, so it cannot be given a snapshot`,
     {
       context: { file, sink },
-      remedy: 'Use `tailrace migrate` for it, or set snapshot: never.',
+      remedy: 'Set snapshot: never, or write change events instead of batches (format, value).',
     },
   );
