@@ -14,7 +14,7 @@ export const addMigrationCommands = (
   )
     .option(
       '--once',
-      'end when the target has caught up (the default); said so, a source without POLLUPDATES is copied key by key',
+      'end when the target has caught up, as without --follow; must be said for a source without POLLUPDATES, which is copied key by key, without what changes meanwhile',
     )
     .option(
       '--checkpoint [name]',
