@@ -58,6 +58,7 @@ export {
   type SourceDefinition,
 } from './plugin.js';
 export type { Position, StartPoint } from './position.js';
+export { SequenceClock } from './sequence-clock.js';
 export type { Claim, Guarantee, Rejection, Sink, SinkBatch, WriteOutcome } from './sink.js';
 export type { Pulled, PullLimit, Retention, Source, SourceBatch } from './source.js';
 export type { Transform, TransformContext } from './transform.js';

@@ -1,5 +1,12 @@
 import type { Transaction } from '../data-model/index.js';
-import { Decoder, type Position, positionOf, type Source, type SourceBatch } from '../kit/index.js';
+import {
+  Decoder,
+  type Position,
+  positionOf,
+  SequenceClock,
+  type Source,
+  type SourceBatch,
+} from '../kit/index.js';
 
 /** A source whose newest batch can be asked for: where a snapshot begins. */
 export interface LogSource extends Source {
@@ -27,6 +34,7 @@ export class LogFollower {
   #pulling: Promise<void> | undefined;
   #position: Position | null;
   latestSequence = 0;
+  readonly #clock = new SequenceClock();
   #acknowledgedAtMs = Number.NEGATIVE_INFINITY;
 
   /**
@@ -63,6 +71,11 @@ export class LogFollower {
 
   get sequence(): number {
     return this.#position?.sequence ?? 0;
+  }
+
+  /** For how long the source has had something behind `sequence`, in ms. */
+  lagMs(sequence: number): number {
+    return Math.round(this.#clock.lagMs(sequence, performance.now()));
   }
 
   get isIdle(): boolean {
@@ -108,6 +121,7 @@ export class LogFollower {
     const pulled = await this.#source.pull({ maxBatches: pullBatches, maxBytes: pullBytes }, signal);
     if (pulled === null) return;
     this.latestSequence = Math.max(pulled.latestSequence, this.sequence);
+    this.#clock.note(this.latestSequence, performance.now());
     this.#held = [...pulled.batches];
   }
 }

@@ -62,6 +62,8 @@ export interface MigrationStatus {
   readonly sequence: number;
   /** Sequence numbers between the source's newest and the target. */
   readonly lag: number;
+  /** For how long there has been something at the source that the target does not have; 0 = it has the newest. */
+  readonly lagMs: number;
 }
 
 /** Until the operator ends it, with pauses that grow to seconds. */

@@ -74,7 +74,8 @@ export class Migration {
   }
 
   get status(): MigrationStatus {
-    const sequence = this.#follower?.sequence ?? 0;
+    // Not what was taken of the log, but what the target has.
+    const sequence = this.#steps.current.log?.sequence ?? 0;
     return {
       phase: this.#phase,
       keys: this.#steps.current.keys,
@@ -85,6 +86,7 @@ export class Migration {
       skippedKeys: this.#skippedKeys,
       sequence,
       lag: Math.max(0, (this.#follower?.latestSequence ?? 0) - sequence),
+      lagMs: this.#follower?.lagMs(sequence) ?? 0,
     };
   }
 

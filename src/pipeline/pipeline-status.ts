@@ -1,6 +1,5 @@
-import type { Guarantee, Position, Retention } from '../kit/index.js';
+import type { Guarantee, Position, Retention, SequenceClock } from '../kit/index.js';
 import type { Branch, BranchState } from './branch.js';
-import type { SequenceClock } from './sequence-clock.js';
 import type { SinkErrorKind } from './sink-lane.js';
 
 export type PipelineState = 'starting' | 'running' | 'paused' | 'draining' | 'stopped' | 'failed';

@@ -6,6 +6,7 @@ import {
   type Pulled,
   type Retention,
   type RetryOptions,
+  SequenceClock,
   type Sink,
   type Source,
   systemTiming,
@@ -19,7 +20,6 @@ import type { DeadLetterTarget } from './dead-letters/dead-letters.js';
 import type { OffsetsStore } from './offsets/offsets-store.js';
 import { type PipelineState, type PipelineStatus, statusOf } from './pipeline-status.js';
 import type { ErrorPolicy } from './refused-changes.js';
-import { SequenceClock } from './sequence-clock.js';
 import { SharedSource } from './shared-source.js';
 import { SinkLane } from './sink-lane.js';
 

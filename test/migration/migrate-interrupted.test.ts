@@ -147,4 +147,5 @@ const numbersOfEvents = [
   'skippedKeys',
   'sequence',
   'lag',
+  'lagMs',
 ] as const;

@@ -78,19 +78,25 @@ export class MigrationDisplay {
     if (status.phase === 'snapshot') {
       parts.push(`${formatCount(keysPerSecond)}/s`);
       if (total !== undefined && keysPerSecond > 0 && total > status.keys)
-        parts.push(`about ${Math.ceil((total - status.keys) / keysPerSecond)} s left`);
+        parts.push(`about ${formatWait((total - status.keys) / keysPerSecond)} left`);
     } else if (!this.#followsChanges) {
       parts.push('changes are not followed');
     } else if (status.phase !== 'prepare') {
       parts.push(counted(status.changes, 'change'), `${formatCount(changesPerSecond)}/s`);
-      const lagSeconds = changesPerSecond > 0 ? ` (${(status.lag / changesPerSecond).toFixed(1)} s)` : '';
-      parts.push(`lag ${formatCount(status.lag)}${status.lag > 0 ? lagSeconds : ''}`);
+      const lagSeconds = status.lag > 0 ? ` (${(status.lagMs / 1000).toFixed(1)} s)` : '';
+      parts.push(`lag ${formatCount(status.lag)}${lagSeconds}`);
     }
     if (status.pendingKeys > 0) parts.push(`${formatCount(status.pendingKeys)} to read again`);
     if (status.skippedKeys > 0) parts.push(`${formatCount(status.skippedKeys)} left out`);
     return parts.join('  ');
   }
 }
+
+const formatWait = (seconds: number): string => {
+  if (seconds < 120) return `${Math.ceil(seconds)} s`;
+  const minutes = Math.ceil(seconds / 60);
+  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+};
 
 const intervalMs = 250;
 const eventIntervalMs = 1_000;

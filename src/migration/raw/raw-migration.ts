@@ -107,6 +107,7 @@ export class RawMigration {
       skippedKeys: 0,
       sequence,
       lag,
+      lagMs: this.#follower?.lagMs(sequence) ?? 0,
     };
   }
 
