@@ -48,7 +48,7 @@ export const statsOf = (wal: Wal, data: StoreData, sequence: number): EngineStat
     memoryBytes: {
       memtable: data.memtableBytes,
       logBuffer: wal.pendingBytes,
-      pageCache: data.trees?.cache.byteLength ?? 0,
+      pageCache: data.trees?.cacheByteLength ?? 0,
       space: space?.byteLength ?? 0,
     },
   };

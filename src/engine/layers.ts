@@ -1,3 +1,4 @@
+import { hashKey } from './key-hash.js';
 import type { MemtableGroup } from './memtable/index.js';
 import { emptyRoot, type TreeRoot, type TreeState, type TreeStore } from './tree/index.js';
 
@@ -22,13 +23,14 @@ export class Layers {
 
   /** What a reader at `sequence` finds for a key. Borrowed until the next write. */
   get(columnFamily: number, key: Uint8Array, sequence: number): Buffer | undefined {
+    const hash = hashKey(key, 0, key.length);
     for (const group of this.groups) {
-      const found = group.tables[columnFamily].find(key, sequence);
+      const found = group.tables[columnFamily].find(key, hash, sequence);
       if (found === 'deleted') return undefined;
       if (found !== undefined) return found;
     }
     const root = this.rootOf(columnFamily);
-    return root.unit === 0 ? undefined : this.trees?.get(root, key);
+    return root.unit === 0 ? undefined : this.trees?.get(root, key, hash);
   }
 
   rootOf(columnFamily: number): TreeRoot {

@@ -1,8 +1,9 @@
 import { compareBytes } from '../../bytes/index.js';
+import { hashKey } from '../key-hash.js';
 import { Arena, offsetOf } from './arena.js';
 import { DeletedRanges } from './deleted-ranges.js';
 import { NodeOrder } from './node-order.js';
-import { hashKey, NodeSlots } from './node-slots.js';
+import { NodeSlots } from './node-slots.js';
 import { NodeTable, noAddress } from './node-table.js';
 import { OrderedPlace } from './ordered-index.js';
 
@@ -156,10 +157,10 @@ export class Memtable {
     for (const node of doomed) this.#deleteNode(node, sequence, false);
   }
 
-  /** What a reader at `sequence` sees of a key. Borrowed until the next write. */
-  find(key: Uint8Array, sequence: number): Found {
+  /** What a reader at `sequence` sees of a key, whose hash is given. Borrowed until the next write. */
+  find(key: Uint8Array, hash: number, sequence: number): Found {
     if (this.#slots.count > 0) {
-      const node = this.#slots.find(hashKey(key, 0, key.length), key, 0, key.length);
+      const node = this.#slots.find(hash, key, 0, key.length);
       const found = node < 0 ? undefined : this.valueAt(node, sequence);
       if (found !== undefined) return found;
     }

@@ -29,7 +29,12 @@ export class EntryView {
   end = 0;
 
   readLeaf(bytes: Uint8Array, base: number, index: number): void {
-    let at = base + u16(bytes, base + pageBytes - 2 * (index + 1));
+    this.readLeafAt(bytes, base + u16(bytes, base + pageBytes - 2 * (index + 1)));
+  }
+
+  /** Reads the entry of a leaf that begins at a place. */
+  readLeafAt(bytes: Uint8Array, start: number): void {
+    let at = start;
     const key = varintAt(bytes, at);
     at += varintLength(key);
     const value = varintAt(bytes, at);

@@ -62,6 +62,17 @@ export class PageCache {
     return frame;
   }
 
+  /** Points at a page if it is still in the frame where it was. */
+  refetch(unit: number, frame: number): boolean {
+    const at = frame * recordWords;
+    const records = this.#records;
+    if (records[at] !== unit) return false;
+    this.hits++;
+    if ((records[at + flagsField] & isRecent) === 0) records[at + flagsField] |= isRecent;
+    this.#pointAt(frame);
+    return true;
+  }
+
   /** Points at a page if it is in memory. */
   peek(unit: number): boolean {
     const frame = this.#find(unit);

@@ -15,10 +15,13 @@ export class TreeDescent {
   /** Where it stands: the unit of the page, after `toChild` also which child of its branch page it is. */
   unit = 0;
   place = 0;
+  /** The frame of the page cache that the page is in. */
+  frame = 0;
+  /** After `findInLeaf`: whether the leaf was searched before, since it is in the cache. */
+  isHot = false;
   readonly #cache: PageCache;
   readonly #search: PageSearch;
   readonly #heads = new LeafHeads();
-  #frame = 0;
   #key: Uint8Array = noBytes;
   /** Bytes that the key is known to share with all keys that may be in the page. */
   #shared = 0;
@@ -43,17 +46,17 @@ export class TreeDescent {
     this.#key = key;
     this.#shared = 0;
     this.unit = root.unit;
-    this.#frame = this.#cache.fetch(root.unit);
+    this.frame = this.#cache.fetch(root.unit);
   }
 
   /** From a branch page to the child that the key belongs to. The cache points at the child then. */
   toChild(): void {
     const cache = this.#cache;
-    if (!cache.useBranch(this.#frame)) {
+    if (!cache.useBranch(this.frame)) {
       const { bytes, base } = cache;
       this.place = this.#search.childFor(bytes, base, this.#key, 0, this.#key.length);
       this.unit = childAt(bytes, base, this.place);
-      this.#frame = cache.fetch(this.unit);
+      this.frame = cache.fetch(this.unit);
       return;
     }
     const { branches } = cache;
@@ -61,8 +64,8 @@ export class TreeDescent {
     const guess = branches.frameAt(place);
     this.place = place;
     this.unit = branches.unitAt(place);
-    this.#frame = cache.fetch(this.unit, guess);
-    if (this.#frame !== guess) branches.noteFrame(place, this.#frame);
+    this.frame = cache.fetch(this.unit, guess);
+    if (this.frame !== guess) branches.noteFrame(place, this.frame);
   }
 
   /** First entry of the leaf whose key is not less; the count of entries when all are less. */
@@ -70,9 +73,10 @@ export class TreeDescent {
     const cache = this.#cache;
     const { bytes, base } = cache;
     const key = this.#key;
-    const words = cache.headsIn(this.#frame);
+    const words = cache.headsIn(this.frame);
+    this.isHot = words !== undefined;
     if (words === undefined) return this.#search.lowerBound(bytes, base, key, 0, key.length);
-    const at = headsAt(this.#frame);
+    const at = headsAt(this.frame);
     const prefixLength = words[at] & 0xffff;
     const order = compareToPrefix(key, this.#shared, bytes, base + pageHeaderBytes, prefixLength);
     if (order !== 0) return this.#search.lowerBound(bytes, base, key, 0, key.length);

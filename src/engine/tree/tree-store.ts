@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { isTailraceError } from '../../errors/index.js';
 import type { Files } from '../../files/index.js';
+import { hashKey } from '../key-hash.js';
 import {
   maxUnits,
   type SpaceMap,
@@ -10,6 +11,7 @@ import {
 } from '../space/index.js';
 import type { Changes } from './changes.js';
 import { DataFile } from './data-file.js';
+import { KeyHints } from './key-hints.js';
 import { MergeThread } from './merge-thread/merge-thread.js';
 import { mergeTrees } from './merge-trees.js';
 import { pageBytes } from './page.js';
@@ -19,6 +21,7 @@ import { emptyRoot, superblockUnits, type TreeRoot, unreadable } from './superbl
 import { auditTree } from './tree-audit.js';
 import { TreeCursor } from './tree-cursor.js';
 import { TreeDescent } from './tree-descent.js';
+import { TreeLookup } from './tree-lookup.js';
 import { UnitSupply } from './unit-supply.js';
 
 /** One state of the data: all trees at one sequence number. */
@@ -77,6 +80,8 @@ export class TreeStore {
   readonly #map: SpaceMap;
   readonly #supply: UnitSupply;
   readonly #descent: TreeDescent;
+  readonly #hints: KeyHints;
+  readonly #lookup: TreeLookup;
   #durable: HeldState;
   #isReclaiming = false;
   /** Started for the first merge that is large enough; null = there can be none. */
@@ -96,6 +101,8 @@ export class TreeStore {
     this.#supply = new UnitSupply(space, Math.min(maxUnits, Math.floor(options.maxDataBytes / pageBytes)));
     this.#options = options;
     this.#descent = new TreeDescent(this.cache, file);
+    this.#hints = new KeyHints(options.pageCacheBytes);
+    this.#lookup = new TreeLookup(this.cache, this.#descent, this.#hints);
     this.#durable = { state, pin: space.pin() };
   }
 
@@ -137,6 +144,11 @@ export class TreeStore {
     }
   }
 
+  /** Memory of the page cache and what belongs to it. */
+  get cacheByteLength(): number {
+    return this.cache.byteLength + this.#hints.byteLength;
+  }
+
   /** The newest durable state. */
   get state(): TreeState {
     return this.#durable.state;
@@ -153,17 +165,13 @@ export class TreeStore {
     this.#reclaimSoon();
   }
 
-  /** The value of a key, or undefined. Owned by the caller. Hot: bench `engine-store`. */
-  get(root: TreeRoot, key: Uint8Array): Buffer | undefined {
+  /** The value of a key, or undefined; `hash` is its `hashKey`. Owned by the caller. Hot: bench `engine-store`. */
+  get(root: TreeRoot, key: Uint8Array, hash = hashKey(key, 0, key.length)): Buffer | undefined {
     if (root.unit === 0) return undefined;
-    const cache = this.cache;
-    const descent = this.#descent;
-    descent.begin(root, key);
-    for (let level = root.level; level > 0; level--) descent.toChild();
-    descent.findInLeaf();
-    if (!descent.isFound) return undefined;
-    const { bytes } = cache;
-    const { isLarge, valueAt, valueLength } = descent.entry;
+    const entry = this.#lookup.find(root, key, hash);
+    if (entry === undefined) return undefined;
+    const { bytes } = this.cache;
+    const { isLarge, valueAt, valueLength } = entry;
     if (isLarge) return this.file.readLarge(bytes, valueAt, valueLength);
     const value = Buffer.allocUnsafe(valueLength);
     bytes.copy(value, 0, valueAt, valueAt + valueLength);
@@ -259,6 +267,7 @@ export class TreeStore {
     const state: TreeState = { ...next, units, space };
     await this.file.writeSuperblock({ ...state, storeId: this.#options.storeId });
     this.#map.commit();
+    this.#hints.clear(); // a new root may be where an old one was
     this.#durable = { state, pin: plan.pin };
     // Only now: the state before was longer.
     await this.file.shrinkTo(units);
