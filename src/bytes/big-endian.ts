@@ -11,8 +11,9 @@ export const readU64BigEndian = (bytes: Uint8Array, offset: number): number => {
 
 /** Writes `value` (0 … 2^53 − 1); returns the offset behind it. */
 export const writeU64BigEndian = (target: Uint8Array, offset: number, value: number): number => {
-  writeU32BigEndian(target, offset, Math.floor(value / 0x1_0000_0000));
-  return writeU32BigEndian(target, offset + 4, value % 0x1_0000_0000);
+  const high = Math.floor(value / 0x1_0000_0000);
+  writeU32BigEndian(target, offset, high);
+  return writeU32BigEndian(target, offset + 4, value - high * 0x1_0000_0000); // quicker than a remainder of doubles
 };
 
 export const readU32BigEndian = (bytes: Uint8Array, offset: number): number =>

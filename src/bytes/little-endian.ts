@@ -9,8 +9,9 @@ export const readU64 = (bytes: Uint8Array, offset: number): number => {
 };
 
 export const writeU64 = (target: Uint8Array, offset: number, value: number): void => {
-  writeU32(target, offset, value % 0x1_0000_0000);
-  writeU32(target, offset + 4, Math.floor(value / 0x1_0000_0000));
+  const high = Math.floor(value / 0x1_0000_0000);
+  writeU32(target, offset, value - high * 0x1_0000_0000); // quicker than a remainder of doubles
+  writeU32(target, offset + 4, high);
 };
 
 export const readU32 = (bytes: Uint8Array, offset: number): number =>

@@ -138,6 +138,8 @@ export class Engine implements Store, AsyncDisposable {
       isReadOnly: this.#isReadOnly,
     });
     if (this.#isReadOnly) return;
+    // Once for all commits that are written together: the clock costs as much as a small commit.
+    wal.onDurable(() => this.#times.note(this.#sequence));
     this.#retention = new LogRetention(
       wal,
       new ConsumerSlots(directory, options.files ?? nodeFiles),
@@ -145,7 +147,7 @@ export class Engine implements Store, AsyncDisposable {
         get flushedSequence() {
           return data.flushedSequence;
         },
-        sequenceAt: (timeMs) => this.#times.sequenceAt(timeMs),
+        sequenceAt: (timeMs) => this.sequenceAt(timeMs),
         checkpointHolds: () => checkpoints.logHolds.map((hold) => ({ holder: 'checkpoint', ...hold })),
       },
       { ...defaultRetention, ...options.retention },
@@ -216,7 +218,6 @@ export class Engine implements Store, AsyncDisposable {
     this.#sequence += checked.count;
     this.#data.apply(checked, first);
     this.#data.freezeIfFull(this.#sequence);
-    this.#times.note(this.#sequence);
     return { first, last: this.#sequence };
   }
 
@@ -250,6 +251,7 @@ export class Engine implements Store, AsyncDisposable {
    * more when it is long ago.
    */
   sequenceAt(timeMs: number): number {
+    if (!this.#isReadOnly) this.#times.note(this.#sequence);
     return this.#times.sequenceAt(timeMs);
   }
 

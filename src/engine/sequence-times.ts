@@ -19,7 +19,7 @@ export class SequenceTimes {
   readonly #maxEntries: number;
   readonly #nowMs: () => number;
   #entries: { readonly timeMs: number; readonly sequence: number }[];
-  /** The last commit. */
+  /** When everything up to `#sequence` was known to have been committed. */
   #timeMs: number;
   #sequence: number;
   #failure: Error | undefined;
@@ -57,7 +57,10 @@ export class SequenceTimes {
     return this.#failure;
   }
 
-  /** Notes a commit up to `sequence`. Cheap: a look at the clock, and a write of 16 bytes a second at most. */
+  /**
+   * Notes that everything up to `sequence` has been committed. A look at the clock, and a write of 16 bytes a second at
+   * most: for a group of commits, not for each.
+   */
   note(sequence: number): void {
     const last = this.#entries.at(-1);
     if (last === undefined || this.#timeMs - last.timeMs >= intervalMs) this.#record();

@@ -3,7 +3,10 @@ import type { TableEntry } from './command-table.js';
 import { adminRequired } from './commands/namespace-commands.js';
 import type { Connection } from './connection.js';
 
-/** Why a command is refused before it runs or is queued, as Redis and Kvrocks say it; undefined when it may. */
+/**
+ * Why a command is refused before it runs or is queued, as Redis and Kvrocks say it; undefined when it may.
+ * Hot: bench `server`.
+ */
 export const refusalOf = (
   connection: Connection,
   entry: TableEntry,
@@ -12,6 +15,7 @@ export const refusalOf = (
   const { arity, server } = entry;
   if (arity > 0 ? args.length !== arity : args.length < -arity)
     return server?.arityError ?? wrongArity(entry.name).text;
+  if (connection.session.mayAll && connection.state.pubSub.isEmpty) return undefined;
   if (!connection.session.isAuthenticated && server?.isOpen !== true)
     return 'NOAUTH Authentication required.';
   if (!connection.session.isAdmin && isAdminOnly(entry)) return adminRequired;

@@ -25,6 +25,8 @@ export interface TableEntry {
   readonly arity: number;
   readonly data?: DataCommand;
   readonly server?: ServerCommand;
+  /** What a call does is no more than a few microseconds' work, whatever the data. */
+  readonly isQuick: boolean;
   calls: number;
   /** Spent in all calls. */
   microseconds: number;
@@ -47,7 +49,7 @@ export class CommandTable {
     { name, arity }: { readonly name: string; readonly arity: number },
     command: Pick<TableEntry, 'data' | 'server'>,
   ): void {
-    this.#byName.set(name, { name, arity, ...command, calls: 0, microseconds: 0 });
+    this.#byName.set(name, { name, arity, ...command, isQuick: quickCommands.has(name), calls: 0, microseconds: 0 });
   }
 
   /** All commands; names in lower case. */
@@ -99,6 +101,15 @@ const withDataHelp = (command: DataCommand): DataCommand => {
   if (lines === undefined) return command;
   return { ...command, run: (context, args) => (isHelp(args) ? lines : command.run(context, args)) };
 };
+
+/** Commands on one element of one key. Of those that take more, few are ever sent many of. */
+const quickCommands: ReadonlySet<string> = new Set(
+  (
+    'get set setnx setex psetex append strlen incr decr incrby decrby incrbyfloat exists type ttl pttl expire pexpire ' +
+    'lpush rpush lpushx rpushx lpop rpop llen sadd srem sismember scard hset hsetnx hget hdel hexists hlen hincrby ' +
+    'hincrbyfloat zadd zincrby zrem zscore zcard getbit setbit pfadd ping'
+  ).split(' '),
+);
 
 /** For names: a call of Buffer's own comparison costs more. */
 const isEqual = (left: Buffer, right: Buffer): boolean => {

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
-import { performance } from 'node:perf_hooks'; // the global one is looked up at each use
 import type { CommandContext, CommandTransaction } from '../data-model/index.js';
 import { isTailraceError } from '../errors/index.js';
 import { ReplyWriter, RequestParser } from '../resp/index.js';
 import { refusalOf, unknownCommand } from './admission.js';
+import { CallClock } from './call-clock.js';
 import { ClientTransaction } from './client-transaction.js';
 import type { TableEntry } from './command-table.js';
 import { runDataCall } from './data-call.js';
@@ -58,8 +58,7 @@ export class Connection {
   #lastWrite = 0;
   #afterwards: (() => void)[] = [];
   #isRunning = false;
-  /** performance.now() when the current command started. */
-  #clockMs = 0;
+  readonly #clock = new CallClock();
   #suspension: Suspension | undefined;
 
   constructor(socket: Socket, state: ServerState) {
@@ -73,7 +72,7 @@ export class Connection {
         this.#parser.limits = limits;
       },
     });
-    this.#outbox = new Outbox(socket, state.store, () => this.#sent());
+    this.#outbox = new Outbox(socket, state.departures, () => this.#sent());
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('drain', () => this.#resume());
@@ -208,8 +207,9 @@ export class Connection {
   /** Runs the commands that have arrived, as long as the client takes their replies and none of them waits. */
   #run(): void {
     this.#isRunning = true;
-    this.#clockMs = performance.now();
+    this.#clock.start();
     this.#runCommands();
+    this.#clock.stop();
     this.#isRunning = false;
   }
 
@@ -288,6 +288,7 @@ export class Connection {
       return;
     }
     if (state.monitor.isActive) state.monitor.show(this, entry.name, args);
+    this.#clock.begins(entry);
     try {
       if (entry.data !== undefined) runDataCall(this, entry.data, args);
       else entry.server?.run(this, args);
@@ -300,14 +301,9 @@ export class Connection {
     state.blocked.serve();
   }
 
-  /** A look at the clock costs, so the end of one command is the start of the next. */
   #account(entry: TableEntry, args: readonly Buffer[]): void {
-    const nowMs = performance.now();
-    const microseconds = (nowMs - this.#clockMs) * 1000;
-    this.#clockMs = nowMs;
-    entry.calls++;
-    entry.microseconds += microseconds;
     const { slowLogMicroseconds, slowLogLength } = this.state.options;
+    const microseconds = this.#clock.ended(entry, slowLogMicroseconds);
     if (slowLogMicroseconds >= 0 && microseconds >= slowLogMicroseconds)
       this.state.slowLog.add(args, Math.round(microseconds), this.address, this.name, slowLogLength);
   }
@@ -316,7 +312,7 @@ export class Connection {
   #postpone(args: readonly Buffer[]): void {
     const owned = args.map((arg) => Buffer.from(arg));
     const resume = (): void => {
-      this.#clockMs = performance.now();
+      this.#clock.start();
       this.#execute(owned);
     };
     this.suspend({ cancel: this.state.pause.wait(() => this.release(resume)) });

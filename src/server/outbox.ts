@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Store } from '../engine/index.js';
+import type { Departures } from './departures.js';
 
 /**
  * Replies on their way out, in order: each leaves when what it tells of is durable. Whether a client takes them is
@@ -7,16 +7,16 @@ import type { Store } from '../engine/index.js';
  */
 export class Outbox {
   readonly #socket: Socket;
-  readonly #store: Store;
+  readonly #departures: Departures;
   readonly #onSent: () => void;
   #waiting: { readonly bytes: Buffer; readonly sequence: number }[] = [];
   #waitingBytes = 0;
-  #isSending = false;
+  #isDeparting = false;
 
   /** `onSent` is called when replies that had to wait have left. */
-  constructor(socket: Socket, store: Store, onSent: () => void) {
+  constructor(socket: Socket, departures: Departures, onSent: () => void) {
     this.#socket = socket;
-    this.#store = store;
+    this.#departures = departures;
     this.#onSent = onSent;
   }
 
@@ -30,30 +30,42 @@ export class Outbox {
 
   /** Takes over bytes that tell of writes up to `sequence`. */
   push(bytes: Buffer, sequence: number): void {
-    if (this.isEmpty && sequence <= this.#store.durableSequence) {
+    if (this.isEmpty && sequence <= this.#departures.durableSequence) {
       this.#socket.write(bytes);
       return;
     }
     this.#waiting.push({ bytes, sequence });
     this.#waitingBytes += bytes.length;
-    // A write whose durability is unknown is never answered: a failed store closes the connection.
-    if (!this.#isSending) this.#send().catch(() => this.#socket.destroy());
+    if (this.#isDeparting) return;
+    this.#isDeparting = true;
+    this.#departures.add(this);
   }
 
-  async #send(): Promise<void> {
-    this.#isSending = true;
-    while (this.#waiting.length > 0) {
-      await this.#store.whenDurable(this.#waiting[0].sequence);
-      const durable = this.#store.durableSequence;
-      let sent = 0;
-      while (sent < this.#waiting.length && this.#waiting[sent].sequence <= durable) {
-        const { bytes } = this.#waiting[sent++];
-        this.#waitingBytes -= bytes.length;
-        this.#socket.write(bytes);
-      }
-      this.#waiting.splice(0, sent);
+  /** What the first reply tells of; there is one while this outbox waits to depart. */
+  get firstSequence(): number {
+    return this.#waiting[0].sequence;
+  }
+
+  /** Sends the replies that tell of nothing behind `durable`. True when none is left. */
+  depart(durable: number): boolean {
+    let sent = 0;
+    while (sent < this.#waiting.length && this.#waiting[sent].sequence <= durable) {
+      const { bytes } = this.#waiting[sent++];
+      this.#waitingBytes -= bytes.length;
+      this.#socket.write(bytes);
     }
-    this.#isSending = false;
+    if (sent < this.#waiting.length) {
+      this.#waiting.splice(0, sent);
+      return false;
+    }
+    this.#waiting.length = 0;
+    this.#isDeparting = false;
     this.#onSent();
+    return true;
+  }
+
+  /** A write whose durability is unknown is never answered: a failed store closes the connection. */
+  fail(): void {
+    this.#socket.destroy();
   }
 }

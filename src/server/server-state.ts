@@ -10,6 +10,7 @@ import { SlowLog } from './clients/slow-log.js';
 import { CommandTable } from './command-table.js';
 import { Compaction } from './compaction.js';
 import type { Connection } from './connection.js';
+import { Departures } from './departures.js';
 import { ActiveExpiry } from './expiry/active-expiry.js';
 import { KeyWatch } from './key-watch.js';
 import { Namespaces } from './namespaces.js';
@@ -24,6 +25,7 @@ export class ServerState {
   readonly connections = new Set<Connection>();
   readonly watches = new KeyWatch();
   readonly blocked = new BlockedCalls();
+  readonly departures: Departures;
   readonly heapProfiler: HeapProfiler;
   readonly pubSub = new PubSub();
   readonly namespaces: Namespaces;
@@ -55,6 +57,7 @@ export class ServerState {
 
   constructor(store: Store, services: CommandServices, options: ServerOptions) {
     this.store = store;
+    this.departures = new Departures(store);
     this.services = services;
     this.options = { ...options };
     const root = options.dumpDirectory || (store instanceof Engine ? join(store.directory, 'profiles') : '.');

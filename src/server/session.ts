@@ -16,6 +16,8 @@ export class Session {
   readonly #events: SessionEvents;
   #isAuthenticated = false;
   #token: string | undefined;
+  /** The administrator, reading the newest data: what nearly every session is. */
+  #mayAll = false;
   #checkpoint: Snapshot | undefined;
   #context: CommandContext;
 
@@ -40,6 +42,11 @@ export class Session {
     return this.#isAuthenticated && this.#token === undefined;
   }
 
+  /** True when there is nothing that it may not do. Hot: asked before each command. */
+  get mayAll(): boolean {
+    return this.#mayAll;
+  }
+
   /** What its data commands run on. */
   get context(): CommandContext {
     return this.#context;
@@ -50,6 +57,7 @@ export class Session {
     this.#isAuthenticated = true;
     this.#token = token;
     this.#events.onLimits(this.#state.options.request);
+    this.#weigh();
     if (namespace === this.#context.namespace) return;
     this.#events.onLeave();
     this.#context = this.#contextOf(namespace);
@@ -60,6 +68,7 @@ export class Session {
     if (this.#checkpoint !== undefined) this.readAt(undefined);
     this.login();
     this.#isAuthenticated = this.#state.options.password === '';
+    this.#weigh();
     if (!this.#isAuthenticated) this.#events.onLimits(unauthenticatedRequestLimits);
   }
 
@@ -72,11 +81,16 @@ export class Session {
   readAt(checkpoint: Snapshot | undefined): void {
     this.#checkpoint?.close();
     this.#checkpoint = checkpoint;
+    this.#weigh();
     this.#context = this.#contextOf(this.#context.namespace);
   }
 
   close(): void {
     this.#checkpoint?.close();
+  }
+
+  #weigh(): void {
+    this.#mayAll = this.isAdmin && this.#checkpoint === undefined;
   }
 
   #contextOf(namespace: string): CommandContext {

@@ -74,8 +74,13 @@ export class PubSub {
     return names === undefined ? 0 : names.channel.size + names.pattern.size;
   }
 
+  /** Most of the time nobody subscribes. */
+  get isEmpty(): boolean {
+    return this.#namesOf.size === 0;
+  }
+
   isSubscriber(connection: Connection): boolean {
-    if (this.#namesOf.size === 0) return false; // asked before each command
+    if (this.isEmpty) return false; // asked before each command
     return this.countOf(connection) > 0 || (this.#namesOf.get(connection)?.shard.size ?? 0) > 0;
   }
 
