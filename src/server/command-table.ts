@@ -49,7 +49,14 @@ export class CommandTable {
     { name, arity }: { readonly name: string; readonly arity: number },
     command: Pick<TableEntry, 'data' | 'server'>,
   ): void {
-    this.#byName.set(name, { name, arity, ...command, isQuick: quickCommands.has(name), calls: 0, microseconds: 0 });
+    this.#byName.set(name, {
+      name,
+      arity,
+      ...command,
+      isQuick: quickCommands.has(name),
+      calls: 0,
+      microseconds: 0,
+    });
   }
 
   /** All commands; names in lower case. */
