@@ -11,6 +11,20 @@ export const compareBytes = (a: Uint8Array, b: Uint8Array): number => {
 export const equalBytes = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && compareBytes(a, b) === 0;
 
+/** True when the bytes from `start` to `end` begin with what `prefix` has from `from` on. */
+export const startsWithAt = (
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  prefix: Uint8Array,
+  from: number,
+): boolean => {
+  const length = prefix.length - from;
+  if (end - start < length) return false;
+  for (let i = 0; i < length; i++) if (bytes[start + i] !== prefix[from + i]) return false;
+  return true;
+};
+
 /**
  * The smallest byte string greater than every string that starts with `prefix`, or undefined when there is
  * none (the prefix is empty or all 0xFF). Owns what it returns.

@@ -5,7 +5,7 @@ export {
   writeU64BigEndian,
 } from './big-endian.js';
 export type { ByteCursor } from './byte-cursor.js';
-export { compareBytes, equalBytes, prefixSuccessor } from './compare.js';
+export { compareBytes, equalBytes, prefixSuccessor, startsWithAt } from './compare.js';
 export { crc32c, maskCrc, unmaskCrc } from './crc32c.js';
 export { crc64 } from './crc64.js';
 export { matchesGlob } from './glob.js';

@@ -39,6 +39,24 @@ export interface ItemPlace {
 export interface DataIterator extends StoreIterator<DataItem, Uint8Array> {
   /** Tells where the item lies, without a view of it: for walks of millions. Borrowed as the item is. */
   locate(place: ItemPlace): void;
+  /**
+   * Gives `target` the items from here on whose keys begin with `prefix`, without that, and stands behind them; or behind
+   * the first that `target` answers false to. Forward walks without an end alone. Absent where it gains nothing.
+   */
+  copyRun?(prefix: Uint8Array, target: RecordTarget): void;
+}
+
+/** Takes items as they lie in memory, borrowed while it does. */
+export interface RecordTarget {
+  /** False when no more is wanted. */
+  record(
+    keyBytes: Buffer,
+    keyStart: number,
+    keyEnd: number,
+    valueBytes: Buffer,
+    valueStart: number,
+    valueEnd: number,
+  ): boolean;
 }
 
 export const nowhere = (): ItemPlace => ({

@@ -21,6 +21,7 @@ export {
   type ItemPlace,
   locateItem,
   nowhere,
+  type RecordTarget,
   type Snapshot,
   type Store,
   type SyncMode,

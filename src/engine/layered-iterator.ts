@@ -1,5 +1,12 @@
-import { compareBytes } from '../bytes/index.js';
-import type { DataItem, DataIterator, DataRange, ItemPlace } from './engine-api.js';
+import { compareBytes, startsWithAt } from '../bytes/index.js';
+import {
+  type DataItem,
+  type DataIterator,
+  type DataRange,
+  type ItemPlace,
+  nowhere,
+  type RecordTarget,
+} from './engine-api.js';
 import type { Layers } from './layers.js';
 import { MemtableCursor } from './memtable/index.js';
 import type { TreeCursor } from './tree/index.js';
@@ -27,6 +34,7 @@ export class LayeredIterator implements DataIterator {
   #alone: TreeCursor | undefined;
   /** Made when it is asked for. */
   #item: DataItem | undefined;
+  readonly #place = nowhere();
 
   constructor(current: () => Layers, range: DataRange, sequence: number) {
     this.#current = current;
@@ -65,6 +73,30 @@ export class LayeredIterator implements DataIterator {
     this.#follow(this.#winner);
     this.#stepPast(this.#winner);
     this.#settle();
+  }
+
+  copyRun(prefix: Uint8Array, target: RecordTarget): void {
+    const place = this.#place;
+    while (this.#winner !== undefined && beginsWith(this.#winner, prefix)) {
+      if (this.#isAloneIn(prefix)) {
+        const isWanted = this.#winner.copyRun(prefix, target);
+        this.#settle();
+        if (!isWanted) return;
+        continue;
+      }
+      this.locate(place);
+      const { keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd } = place;
+      const isWanted = target.record(
+        keyBytes,
+        keyStart + prefix.length,
+        keyEnd,
+        valueBytes,
+        valueStart,
+        valueEnd,
+      );
+      this.next();
+      if (!isWanted) return;
+    }
   }
 
   seek(target: Uint8Array): void {
@@ -207,6 +239,15 @@ export class LayeredIterator implements DataIterator {
     return this.#layers.groups.every(({ tables }) => tables[columnFamily].deletedRanges.isEmpty);
   }
 
+  /** True when no other layer has a key or a deletion among the keys that begin so: then none of them need be compared. */
+  #isAloneIn(prefix: Uint8Array): boolean {
+    if (this.#isReverse || this.#range.end !== undefined || this.#hasChanged()) return false;
+    for (const cursor of this.#cursors)
+      if (cursor !== this.#winner && cursor.valid && beginsWith(cursor, prefix)) return false;
+    const { columnFamily } = this.#range;
+    return this.#layers.groups.every(({ tables }) => tables[columnFamily].deletedRanges.isEmpty);
+  }
+
   /** True when the data or the layers are not what the cursors were sought in. */
   #hasChanged(): boolean {
     if (this.#current() !== this.#layers) return true;
@@ -249,6 +290,9 @@ export class LayeredIterator implements DataIterator {
     return false;
   }
 }
+
+const beginsWith = ({ keyBytes, keyStart, keyEnd }: LayerCursor, prefix: Uint8Array): boolean =>
+  startsWithAt(keyBytes, keyStart, keyEnd, prefix, 0);
 
 /** Orders a cursor's key against other bytes. */
 const compareKeys = (cursor: LayerCursor, bytes: Uint8Array, start: number, end: number): number => {

@@ -35,15 +35,20 @@ export class ElementWalk {
     const family = metadata.type === 'stream' ? ColumnFamily.streams : ColumnFamily.subKeys;
     const { begin, end } = rangeOf(prefix, metadata);
     const iterator = this.#iteratorAt(family, metadataKey.length, begin);
+    if (metadata.type !== 'list' && iterator.copyRun !== undefined) iterator.copyRun(prefix, out);
+    else this.#copyRange(iterator, prefix.length, end);
+    out.endElements();
+  }
+
+  #copyRange(iterator: DataIterator, prefixLength: number, end: Buffer | undefined): void {
     const place = this.#place;
     for (; iterator.valid; iterator.next()) {
       iterator.locate(place);
       const { keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd } = place;
       if (end !== undefined && compareAt(keyBytes, keyStart, keyEnd, end) >= 0) break;
-      out.record(keyBytes, keyStart + prefix.length, keyEnd, valueBytes, valueStart, valueEnd);
-      if (out.isKeyTooLarge) break;
+      if (!this.#out.record(keyBytes, keyStart + prefixLength, keyEnd, valueBytes, valueStart, valueEnd))
+        break;
     }
-    out.endElements();
   }
 
   close(): void {

@@ -1,4 +1,5 @@
 import { maxVarint32Bytes, writeU32, writeVarint32 } from '../../bytes/index.js';
+import type { RecordTarget } from '../../engine/index.js';
 
 /**
  * Whole keys as a store holds them, one behind the other: what a page of a walk over all keys consists of.
@@ -13,7 +14,7 @@ import { maxVarint32Bytes, writeU32, writeVarint32 } from '../../bytes/index.js'
  * are of column family 5 where the key is a stream, else of 0, in order; the index of a sorted set by score, which repeats its
  * members, is left out. Hot: bench `migrate`.
  */
-export class KeyRecordsWriter {
+export class KeyRecordsWriter implements RecordTarget {
   #bytes: Buffer;
   #length = 0;
   /** Where the length of the open key's elements is written in the end. */
@@ -55,7 +56,7 @@ export class KeyRecordsWriter {
     this.leftOut.push(Buffer.from(metadataKey));
   }
 
-  /** A record of the key, metadata or element: key and value as they lie elsewhere. */
+  /** A record of the key, metadata or element: key and value as they lie elsewhere. False when the key is too large. */
   record(
     keyBytes: Buffer,
     keyStart: number,
@@ -63,12 +64,13 @@ export class KeyRecordsWriter {
     valueBytes: Buffer,
     valueStart: number,
     valueEnd: number,
-  ): void {
+  ): boolean {
     const needed = this.#length + keyEnd - keyStart + valueEnd - valueStart + 2 * maxVarint32Bytes;
     if (needed > this.#bytes.length) this.#grow(needed);
     const bytes = this.#bytes;
     const at = copyString(bytes, this.#length, keyBytes, keyStart, keyEnd);
     this.#length = copyString(bytes, at, valueBytes, valueStart, valueEnd);
+    return !this.isKeyTooLarge;
   }
 
   /** Begins the elements of the key whose metadata was written last. */

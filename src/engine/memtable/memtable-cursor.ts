@@ -1,5 +1,5 @@
-import { equalBytes } from '../../bytes/index.js';
-import type { ItemPlace } from '../engine-api.js';
+import { equalBytes, startsWithAt } from '../../bytes/index.js';
+import type { ItemPlace, RecordTarget } from '../engine-api.js';
 import type { Memtable, NodeView } from './memtable.js';
 import { OrderedPlace } from './ordered-index.js';
 
@@ -96,6 +96,31 @@ export class MemtableCursor {
     place.valueBytes = view.valueBytes;
     place.valueStart = view.valueStart;
     place.valueEnd = view.valueEnd;
+  }
+
+  /** As DataIterator says, of this memtable alone. False when no more is wanted. */
+  copyRun(prefix: Uint8Array, target: RecordTarget): boolean {
+    const table = this.#table;
+    const view = this.#view;
+    let isWanted = true;
+    for (let node = this.#place.id; node >= 0 && isWanted; node = this.#place.id) {
+      if (table.locate(node, this.#sequence, view)) {
+        const { keyBytes, keyStart, keyEnd } = view;
+        if (!startsWithAt(keyBytes, keyStart, keyEnd, prefix, 0)) break;
+        if (!view.isDeleted)
+          isWanted = target.record(
+            keyBytes,
+            keyStart + prefix.length,
+            keyEnd,
+            view.valueBytes,
+            view.valueStart,
+            view.valueEnd,
+          );
+      }
+      table.step(this.#place, false);
+    }
+    this.#settle(false);
+    return isWanted;
   }
 
   /** Moves on to the first key from the place on that the reader sees. */

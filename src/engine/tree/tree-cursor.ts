@@ -1,4 +1,5 @@
-import type { ItemPlace } from '../engine-api.js';
+import { startsWithAt } from '../../bytes/index.js';
+import { type ItemPlace, nowhere, type RecordTarget } from '../engine-api.js';
 import type { DataFile } from './data-file.js';
 import { childAt, EntryView, readTail } from './entry-view.js';
 import { adjacentChildren, LeafReader } from './leaf-reader.js';
@@ -25,6 +26,7 @@ export class TreeCursor {
   readonly #descent: TreeDescent;
   readonly #entry = new EntryView();
   readonly #leaves: LeafReader;
+  readonly #place = nowhere();
   #leaf: Buffer = noBytes;
   #base = 0;
   /** The branch page of each level above the leaves, and the place in it. */
@@ -100,6 +102,51 @@ export class TreeCursor {
     place.valueBytes = isLarge ? this.#file.readLarge(this.#leaf, valueAt, valueLength) : this.#leaf;
     place.valueStart = isLarge ? 0 : valueAt;
     place.valueEnd = place.valueStart + valueLength;
+  }
+
+  /** As DataIterator says, of this tree alone. False when no more is wanted. */
+  copyRun(prefix: Uint8Array, target: RecordTarget): boolean {
+    while (this.valid && startsWithAt(this.keyBytes, this.keyStart, this.keyEnd, prefix, 0)) {
+      const isWanted =
+        this.#prefixLength <= prefix.length
+          ? this.#copyInLeaf(prefix, target)
+          : this.#copyWhole(prefix.length, target);
+      if (!isWanted) return false;
+    }
+    return true;
+  }
+
+  /** Copies what the leaf has from here on, without making keys: the end of the prefix stands in each entry. */
+  #copyInLeaf(prefix: Uint8Array, target: RecordTarget): boolean {
+    const entry = this.#entry;
+    const leaf = this.#leaf;
+    const known = this.#prefixLength;
+    const rest = prefix.length - known;
+    for (; this.#index < this.#count; this.#index++) {
+      entry.readLeaf(leaf, this.#base, this.#index);
+      const { suffixStart, suffixEnd, valueAt } = entry;
+      const isPlain = !entry.isLarge && entry.tailAt < 0;
+      if (!isPlain || !startsWithAt(leaf, suffixStart, suffixEnd, prefix, known)) {
+        this.#read();
+        if (isPlain || !startsWithAt(this.keyBytes, this.keyStart, this.keyEnd, prefix, 0)) return true;
+        return this.#copyWhole(prefix.length, target);
+      }
+      if (!target.record(leaf, suffixStart + rest, suffixEnd, leaf, valueAt, valueAt + entry.valueLength)) {
+        this.next();
+        return false;
+      }
+    }
+    this.#enterNextLeaf(false);
+    return true;
+  }
+
+  /** Copies the entry where it stands, and goes to the next one. */
+  #copyWhole(prefixLength: number, target: RecordTarget): boolean {
+    const place = this.#place;
+    this.locate(place);
+    const { keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd } = place;
+    this.next();
+    return target.record(keyBytes, keyStart + prefixLength, keyEnd, valueBytes, valueStart, valueEnd);
   }
 
   /** Goes to the leaf where a key belongs, and to its place there. */
