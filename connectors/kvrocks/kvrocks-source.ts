@@ -81,8 +81,7 @@ export class KvrocksSource implements Source {
   constructor(options: KvrocksSourceOptions, context: PluginContext) {
     this.#options = options;
     this.#log = context.log;
-    const address = parseRedisUrl(options.url);
-    this.#address = options.password === '' ? address : { ...address, password: options.password };
+    this.#address = parseRedisUrl(options.url, options.password);
   }
 
   /**

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import {
   appendStringPut,
   type Claim,
@@ -6,15 +5,16 @@ import {
   encodeCommand,
   type Finding,
   isSamePosition,
+  Ownership,
+  overtaken,
   type PluginContext,
   type Position,
-  parseRedisUrl,
   positionOwner,
   type Rejection,
   type Reply,
   ReplyError,
-  type RespAddress,
-  RespConnection,
+  type RespConnection,
+  RespServer,
   readLargestWord,
   type Sink,
   type SinkBatch,
@@ -54,44 +54,37 @@ export class KvrocksSink implements Sink {
   readonly holdsPosition = true;
   readonly takesWholeBatches = true;
   readonly takesRecords: { readonly ownKey: string };
-  readonly #address: RespAddress;
+  readonly #server: RespServer;
   readonly #key: string;
-  readonly #answerTimeoutMs: number;
   readonly #builder = new WriteBatchBuilder(64 * 1024);
   #connection: RespConnection | undefined;
   #held: HeldClaim = { epoch: 0, owner: '', position: null };
-  /** Which claims are of this sink. */
-  readonly #token = randomUUID();
-  #lastEpoch = 0;
+  readonly #ownership = new Ownership();
   #largestWordBytes = defaultLargestWordBytes;
 
   constructor(options: KvrocksSinkOptions, context: PluginContext) {
-    const address = parseRedisUrl(options.url);
-    this.#address = options.password === '' ? address : { ...address, password: options.password };
+    this.#server = new RespServer(options.url, options.password, options.answerTimeout);
     this.#key = options.positionKey.replace('{pipeline}', positionOwner(context, 'kvrocks'));
     this.takesRecords = { ownKey: this.#key };
     this.guarantee = options.delivery;
-    this.#answerTimeoutMs = options.answerTimeout ?? defaultAnswerTimeoutMs;
   }
 
   async claim(signal: AbortSignal): Promise<Claim> {
     this.#disconnect();
     try {
-      const connection = await this.#connect(signal);
+      const connection = await this.#server.connect(signal);
       this.#connection = connection;
       this.#largestWordBytes = await readLargestWord(connection);
       const found = await this.#readHeld(connection);
       const held = found ?? { epoch: 0, owner: '', position: null };
-      // To claim again may not take the target away from somebody who has claimed since.
-      const isOvertaken = this.#lastEpoch > 0 && held.epoch > this.#lastEpoch && held.owner !== this.#token;
-      if (isOvertaken) throw this.#overtaken();
-      const claim = { epoch: held.epoch + 1, owner: this.#token, position: held.position };
+      this.#ownership.requireNotOvertaken(held, `${this.#key} on ${this.#place}`);
+      const claim = { epoch: held.epoch + 1, owner: this.#ownership.token, position: held.position };
       const expected = found === undefined ? Buffer.alloc(0) : encodeClaim(found);
       const reply = await this.#apply(connection, [], expected, claim);
       if (reply instanceof ReplyError) throw this.#claimRefused(reply);
       if (reply !== 1) throw new Error('another process claimed it at the same time');
       this.#held = claim;
-      this.#lastEpoch = claim.epoch;
+      this.#ownership.claimed(claim.epoch);
       return claim;
     } catch (error) {
       this.#disconnect();
@@ -107,7 +100,7 @@ export class KvrocksSink implements Sink {
       return { kind: 'fenced', error: this.#moved() };
     const tooLarge = this.#tooLarge(batch);
     if (tooLarge !== undefined) return tooLarge;
-    const next = { epoch: claim.epoch, owner: this.#token, position: batch.position };
+    const next = { epoch: claim.epoch, owner: this.#ownership.token, position: batch.position };
     let reply: Reply;
     try {
       const parts = batch.transactions.map(({ bytes }) => bytes);
@@ -123,24 +116,21 @@ export class KvrocksSink implements Sink {
   }
 
   async readPosition(signal: AbortSignal): Promise<Position | null> {
-    let connection: RespConnection | undefined;
     try {
-      connection = await this.#connect(signal);
-      return (await this.#readHeld(connection))?.position ?? null;
+      const held = await this.#server.visit(signal, (connection) => this.#readHeld(connection));
+      return held?.position ?? null;
     } catch (error) {
       throw asSinkError(error, this.#place);
-    } finally {
-      connection?.close();
     }
   }
 
   async setPosition(position: Position | null, claim: Claim): Promise<void> {
     try {
       if (this.#connection === undefined) throw new Error('the sink is not connected');
-      const next = { epoch: claim.epoch, owner: this.#token, position };
+      const next = { epoch: claim.epoch, owner: this.#ownership.token, position };
       const reply = await this.#apply(this.#connection, [], encodeClaim(this.#held), next);
       if (reply instanceof ReplyError) throw reply;
-      if (reply !== 1) throw this.#overtaken();
+      if (reply !== 1) throw overtaken(`${this.#key} on ${this.#place}`);
       this.#held = next;
     } catch (error) {
       throw asSinkError(error, this.#place);
@@ -148,10 +138,8 @@ export class KvrocksSink implements Sink {
   }
 
   async check(signal: AbortSignal): Promise<readonly Finding[]> {
-    let connection: RespConnection | undefined;
     try {
-      connection = await this.#connect(signal);
-      const held = await this.#readHeld(connection);
+      const held = await this.#server.visit(signal, (connection) => this.#readHeld(connection));
       const detail =
         held === undefined
           ? `${this.#key} is free`
@@ -163,17 +151,11 @@ export class KvrocksSink implements Sink {
     } catch (error) {
       const { message, remedy } = asSinkError(error, this.#place);
       return [{ name: 'connection', status: 'fail', detail: message, remedy }];
-    } finally {
-      connection?.close();
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disconnect();
-  }
-
-  #connect(signal: AbortSignal): Promise<RespConnection> {
-    return RespConnection.open(this.#address, { signal, answerTimeoutMs: this.#answerTimeoutMs });
   }
 
   /** What the position key holds; undefined when there is none. */
@@ -262,14 +244,6 @@ export class KvrocksSink implements Sink {
     });
   }
 
-  #overtaken(): TailraceError {
-    const place = `${this.#key} on ${this.#place}`;
-    return new TailraceError('SINK_FENCED', `another process has claimed ${place} since this one did`, {
-      context: { sink: this.#place },
-      remedy: 'Run one process for each pipeline name; this one has stopped and changed nothing more.',
-    });
-  }
-
   #moved(): Error {
     return new Error(`${this.#key} on ${this.#place} is no longer what this process left there`);
   }
@@ -280,11 +254,10 @@ export class KvrocksSink implements Sink {
   }
 
   get #place(): string {
-    return `${this.#address.host}:${this.#address.port}`;
+    return this.#server.place;
   }
 }
 
-const defaultAnswerTimeoutMs = 60_000;
 /** More than what stands around the records of a batch, and than the record of the position without its key. */
 const noteRecordBytes = 16;
 const positionRecordBytes = 256;

@@ -4,15 +4,16 @@ import {
   defaultLargestWordBytes,
   type Finding,
   isSamePosition,
+  Ownership,
+  overtaken,
   type PluginContext,
   type Position,
-  parseRedisUrl,
   positionOwner,
   type Rejection,
   type Reply,
   ReplyError,
-  type RespAddress,
-  RespConnection,
+  type RespConnection,
+  RespServer,
   readLargestWord,
   type Sink,
   type SinkBatch,
@@ -25,7 +26,6 @@ import { checkRedis, requireDatabases } from './check-redis.js';
 import type { CommandPlace } from './command-places.js';
 import { ControlKey } from './control-key.js';
 import type { NamespaceTargets } from './namespace-targets.js';
-import { Ownership, overtaken } from './ownership.js';
 import { type Execution, QueuedBatch } from './queued-batch.js';
 import { asSinkError, refusalKind } from './refusal.js';
 
@@ -71,10 +71,9 @@ export interface RedisSinkOptions {
 export class RedisSink implements Sink {
   readonly guarantee = 'exactly-once';
   readonly holdsPosition = true;
-  readonly #address: RespAddress;
+  readonly #server: RespServer;
   readonly #control: ControlKey;
   readonly #commands: BatchCommands;
-  readonly #answerTimeoutMs: number;
   /** Two, in turn: a batch may be sent ahead while the bytes of the one before are still in use. */
   readonly #writers = [new ByteWriter(512 * 1024), new ByteWriter(512 * 1024)];
   #connection: RespConnection | undefined;
@@ -89,22 +88,20 @@ export class RedisSink implements Sink {
   readonly #ownership = new Ownership();
 
   constructor(options: RedisSinkOptions, context: PluginContext) {
-    const address = parseRedisUrl(options.url);
-    this.#address = options.password === '' ? address : { ...address, password: options.password };
+    this.#server = new RespServer(options.url, options.password, options.answerTimeout);
     this.#control = new ControlKey(
       options.positionKey.replace('{pipeline}', positionOwner(context, 'redis')),
     );
-    this.#commands = batchCommands(options.namespaces, address.database ?? 0);
-    this.#answerTimeoutMs = options.answerTimeout ?? defaultAnswerTimeoutMs;
+    this.#commands = batchCommands(options.namespaces, this.#home);
   }
 
   async claim(signal: AbortSignal): Promise<Claim> {
     this.#disconnect();
     this.#isDeciding = true;
     try {
-      const connection = await this.#connect(signal);
+      const connection = await this.#server.connect(signal);
       this.#connection = connection;
-      await requireDatabases(connection, this.#commands.databases, this.#address.database ?? 0);
+      await requireDatabases(connection, this.#commands.databases, this.#home);
       this.#largestWordBytes = await readLargestWord(connection);
       this.#held = await this.#claimControl(connection);
       return this.#held;
@@ -145,26 +142,22 @@ export class RedisSink implements Sink {
   }
 
   async check(signal: AbortSignal): Promise<readonly Finding[]> {
-    return checkRedis(() => this.#connect(signal), {
+    return checkRedis(() => this.#server.connect(signal), {
       place: this.#place,
       key: this.#control.name,
       databases: this.#commands.databases,
-      home: this.#address.database ?? 0,
+      home: this.#home,
     });
   }
 
   async readPosition(signal: AbortSignal): Promise<Position | null> {
-    let connection: RespConnection | undefined;
+    const out = new ByteWriter(256);
+    this.#control.writeArm(out);
     try {
-      connection = await this.#connect(signal);
-      const out = new ByteWriter(256);
-      this.#control.writeArm(out);
-      const replies = await connection.send(out.take(), 2);
-      return this.#control.read(replies[1]).position;
+      const [, held] = await this.#server.visit(signal, (connection) => connection.send(out.take(), 2));
+      return this.#control.read(held).position;
     } catch (error) {
       throw asSinkError(error, this.#place);
-    } finally {
-      connection?.close();
     }
   }
 
@@ -183,10 +176,6 @@ export class RedisSink implements Sink {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disconnect();
-  }
-
-  #connect(signal: AbortSignal): Promise<RespConnection> {
-    return RespConnection.open(this.#address, { signal, answerTimeoutMs: this.#answerTimeoutMs });
   }
 
   async #claimControl(connection: RespConnection): Promise<Claim> {
@@ -342,7 +331,12 @@ export class RedisSink implements Sink {
   }
 
   get #place(): string {
-    return `${this.#address.host}:${this.#address.port}`;
+    return this.#server.place;
+  }
+
+  /** The database of the URL, where the position is. */
+  get #home(): number {
+    return this.#server.address.database ?? 0;
   }
 }
 
@@ -354,5 +348,3 @@ const rejectAll = ({ transaction, from, to, end }: CommandPlace, reason: string)
     rejections.push({ transaction: other, change: 0, reason });
   return rejections;
 };
-
-const defaultAnswerTimeoutMs = 60_000;

@@ -50,6 +50,7 @@ export { withDeadline } from './deadline.js';
 export type { Finding } from './finding.js';
 export { ContiguityCheck, isSamePosition, positionOf, requireSameHistory } from './history.js';
 export { defaultLargestWordBytes, readLargestWord } from './largest-word.js';
+export { Ownership, overtaken } from './ownership.js';
 export {
   type Logger,
   type PluginContext,
@@ -58,6 +59,7 @@ export {
   type SourceDefinition,
 } from './plugin.js';
 export type { Position, StartPoint } from './position.js';
+export { defaultAnswerTimeoutMs, RespServer } from './resp-server.js';
 export { SequenceClock } from './sequence-clock.js';
 export type { Claim, Guarantee, Rejection, Sink, SinkBatch, WriteOutcome } from './sink.js';
 export type { Pulled, PullLimit, Retention, Source, SourceBatch } from './source.js';

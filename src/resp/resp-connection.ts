@@ -137,8 +137,13 @@ export class RespConnection {
   }
 }
 
-/** Reads `redis://[user[:password]@]host[:port][/database]`, or `rediss://` for TLS. @throws `CONFIG_INVALID` */
-export const parseRedisUrl = (text: string): RespAddress => {
+/**
+ * Reads `redis://[user[:password]@]host[:port][/database]`, or `rediss://` for TLS.
+ *
+ * @param password overrides that of the URL; '' = none
+ * @throws TailraceError `CONFIG_INVALID`
+ */
+export const parseRedisUrl = (text: string, password = ''): RespAddress => {
   let url: URL;
   try {
     url = new URL(text);
@@ -149,12 +154,13 @@ export const parseRedisUrl = (text: string): RespAddress => {
     throw invalidUrl(text, `the scheme ${url.protocol}// is not redis:// or rediss://`);
   const database = url.pathname.length > 1 ? Number(url.pathname.slice(1)) : 0;
   if (!Number.isInteger(database) || database < 0) throw invalidUrl(text, 'the path is no database number');
+  const secret = password || decodeURIComponent(url.password);
   const host = url.hostname.replace(/^\[|\]$/g, '');
   return {
     host,
     port: url.port === '' ? 6379 : Number(url.port),
     ...(url.username === '' ? {} : { username: decodeURIComponent(url.username) }),
-    ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) }),
+    ...(secret === '' ? {} : { password: secret }),
     ...(database > 0 ? { database } : {}),
     ...(url.protocol === 'rediss:' ? { tls: { servername: host } } : {}),
   };

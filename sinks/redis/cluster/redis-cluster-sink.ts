@@ -1,9 +1,12 @@
 import {
   type Claim,
   CommandEncoder,
+  defaultAnswerTimeoutMs,
   defaultLargestWordBytes,
   type Finding,
   isSamePosition,
+  Ownership,
+  overtaken,
   type PluginContext,
   type Position,
   parseRedisUrl,
@@ -12,7 +15,6 @@ import {
   type Rejection,
   type Reply,
   ReplyError,
-  type RespAddress,
   readLargestWord,
   type Sink,
   type SinkBatch,
@@ -21,7 +23,6 @@ import {
 } from '../../../src/kit/index.js';
 import { readControlState } from '../control-key.js';
 import { type NamespaceTargets, prefixesOf, requireOneDatabase } from '../namespace-targets.js';
-import { Ownership, overtaken } from '../ownership.js';
 import { asSinkError, refusalKind } from '../refusal.js';
 import { rejectTooLarge } from '../too-large.js';
 import { checkCluster } from './check-cluster.js';
@@ -85,10 +86,7 @@ export class RedisClusterSink implements Sink {
   #writing: Promise<unknown> = Promise.resolve();
 
   constructor(options: RedisClusterSinkOptions, context: PluginContext) {
-    const { password } = options;
-    const seeds = options.urls
-      .map(parseRedisUrl)
-      .map((address): RespAddress => (password === '' ? address : { ...address, password }));
+    const seeds = options.urls.map((url) => parseRedisUrl(url, options.password));
     this.#nodes = new ClusterNodes(seeds, options.answerTimeout ?? defaultAnswerTimeoutMs);
     this.#calls = new SlotCalls(this.#nodes);
     this.#root = options.positionKey.replace('{pipeline}', positionOwner(context, 'redis'));
@@ -492,7 +490,6 @@ const delayed = (ms: number, signal: AbortSignal): Promise<void> =>
     });
   });
 
-const defaultAnswerTimeoutMs = 60_000;
 const disposeTimeoutMs = 5_000;
 const isFinal: ReadonlySet<string> = new Set([
   'HISTORY_MISMATCH',

@@ -12,11 +12,10 @@ export class RedisTarget implements AsyncDisposable {
   #isWritten = false;
 
   constructor(url: string, password: string, log: Logger) {
-    const address = parseRedisUrl(url);
     this.#url = url;
     this.#password = password;
     this.#log = log;
-    this.#connection = new ServerConnection(password === '' ? address : { ...address, password });
+    this.#connection = new ServerConnection(parseRedisUrl(url, password));
   }
 
   get place(): string {

@@ -32,9 +32,8 @@ export const openCompared = async (
     throw new TailraceError('USAGE', `${placeOfUrl(flags.to)} cannot be compared with`, {
       remedy: 'Write redis://host:port of a Redis, or of a node of a cluster.',
     });
-  const parsed = { ...parseRedisUrl(flags.to), ...(database === undefined ? {} : { database }) };
-  const password = targetPassword(flags);
-  const address = password === '' ? parsed : { ...parsed, password };
+  const parsed = parseRedisUrl(flags.to, targetPassword(flags));
+  const address = database === undefined ? parsed : { ...parsed, database };
   const ownKey = positionKeyOf(flags.name);
   const { kind, masters } = await lookAtTarget(address, signal);
   if (kind === 'tailrace' && records !== undefined && keepsNamespaces(namespacesOf(flags))) {

@@ -11,8 +11,7 @@ import { lookAtTarget, requireWritable } from './target-server.js';
 /** A server as the target: a Redis, a Redis Cluster, a Kvrocks or a tailrace. */
 export const openServer = async (options: TargetOptions, signal: AbortSignal): Promise<TargetPlace> => {
   const { url, password, name, namespaces, existing, logger } = options;
-  const parsed = parseRedisUrl(url);
-  const address = password === '' ? parsed : { ...parsed, password };
+  const address = parseRedisUrl(url, password);
   const { kind, masters, runId } = await lookAtTarget(address, signal);
   const place = placeOfUrl(url);
   if (runId !== undefined && runId === options.sourceRunId) throw ownTarget(place);

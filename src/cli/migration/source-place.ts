@@ -76,9 +76,8 @@ export const openSource = async (options: SourceOptions, signal: AbortSignal): P
     const { openDirectory } = await import('./directory-place.js');
     return await openDirectory(directory, options);
   }
-  const address = parseRedisUrl(url);
-  const addressed = password === '' ? address : { ...address, password };
-  const connection = new ServerConnection(addressed);
+  const address = parseRedisUrl(url, password);
+  const connection = new ServerConnection(address);
   const { namespaces: wanted = ['default'] } = options;
   const opened = await whileUnreachable(startRetry, logger, signal, async () => {
     const namespaces = wanted.includes('*')
@@ -114,7 +113,7 @@ export const openSource = async (options: SourceOptions, signal: AbortSignal): P
   try {
     if (!(keys instanceof RecordReader) || !(log instanceof KvrocksSource)) throw noCheckpoints(place.name);
     const { largestKeyBytes } = options;
-    const ends = { address: addressed, connection, keys, log, largestKeyBytes, logger };
+    const ends = { address, connection, keys, log, largestKeyBytes, logger };
     const checkpoint = await openCheckpoint(wish, ends, signal);
     if (checkpoint === undefined) return place;
     return {

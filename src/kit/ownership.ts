@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { TailraceError } from '../../src/kit/index.js';
+import { TailraceError } from '../errors/index.js';
 
 /**
  * Whether a sink may claim again. A sink that lost its connection claims anew to learn the truth; if somebody else has
@@ -26,6 +26,7 @@ export class Ownership {
   }
 }
 
+/** The error of a sink whose target somebody else has claimed. */
 export const overtaken = (place: string): TailraceError =>
   new TailraceError('SINK_FENCED', `another process has claimed ${place} since this one did`, {
     context: { sink: place },
