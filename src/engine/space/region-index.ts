@@ -1,4 +1,4 @@
-import { lowestBit } from './free-bitmap.js';
+import { lowestBit } from './bit-runs.js';
 
 /**
  * For each size class, the set of regions in which a free run of that class starts: a bitmap over regions with

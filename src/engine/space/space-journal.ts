@@ -1,6 +1,6 @@
 import { crc32c, readU32 } from '../../bytes/index.js';
 import { TailraceError } from '../../errors/index.js';
-import { flipRun } from './free-bitmap.js';
+import { flipRun } from './bit-runs.js';
 
 /**
  * A log of what a space manager did since its bitmap was saved, for files that are written in place: placements are

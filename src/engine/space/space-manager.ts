@@ -1,15 +1,15 @@
 import { TailraceError } from '../../errors/index.js';
 import {
   allocateWords,
-  forEachFreeRun,
-  isRunUsed,
+  clearRun,
+  forEachRun,
+  isRunClear,
   lowestBit,
   runBackward,
   runForward,
-  setFree,
-  setUsed,
+  setRun,
   spareWords,
-} from './free-bitmap.js';
+} from './bit-runs.js';
 import { RegionIndex } from './region-index.js';
 import { SizeClasses } from './size-classes.js';
 import { type Replay, replayJournal } from './space-journal.js';
@@ -72,7 +72,7 @@ export class SpaceManager {
     this.#overLong = options.maxRunUnits + 1;
     this.#words = allocateWords(units);
     if (bitmap === undefined) {
-      if (units > 0) setFree(this.#words, 0, units);
+      if (units > 0) setRun(this.#words, 0, units);
     } else {
       this.#load(bitmap);
       replay?.(this.#words);
@@ -132,7 +132,7 @@ export class SpaceManager {
     }
     if (this.#vacatedRegion >= 0) this.#index.remove(sizeClass, this.#vacatedRegion);
     if (sizeClass > this.#classes.exactUnits) return this.#take(start, length);
-    setUsed(this.#words, start, length);
+    clearRun(this.#words, start, length);
     this.#freeUnits -= length;
     if (sizeClass > length) this.#index.add(sizeClass - length, (start + length) >>> this.#regionShift);
     return start;
@@ -189,7 +189,7 @@ export class SpaceManager {
     this.#requireUsed(start, length);
     const before = start > 0 ? runBackward(words, start - 1, this.#overLong) : 0;
     const behind = before === this.#overLong ? 0 : runForward(words, start + length, this.#overLong);
-    setFree(words, start, length);
+    setRun(words, start, length);
     this.#freeUnits += length;
     // A run that was over-long before stays in the same class, and its first region is known already.
     if (before < this.#overLong) this.#addRun(start - before, before + length + behind);
@@ -202,14 +202,14 @@ export class SpaceManager {
       throw this.#fault('reserve', start, length, 'not all free');
     const before = start > 0 ? runBackward(this.#words, start - 1, this.#overLong) : 0;
     const behind = runForward(this.#words, end, this.#overLong);
-    setUsed(this.#words, start, length);
+    clearRun(this.#words, start, length);
     this.#freeUnits -= length;
     if (before > 0) this.#addRun(start - before, before);
     if (behind > 0) this.#addRun(end, behind);
   }
 
   isUsed(start: number, length: number): boolean {
-    return isRunUsed(this.#words, start, length);
+    return isRunClear(this.#words, start, length);
   }
 
   /** Units in use from `first`, a multiple of 32, on, as bits; none behind the end of the space. */
@@ -246,14 +246,14 @@ export class SpaceManager {
     const tail = this.freeTailUnits;
     if (!Number.isInteger(units) || dropped <= 0 || dropped > tail)
       throw this.#fault('shrink', units, dropped, `${tail} units at the end are free`);
-    setUsed(this.#words, units, dropped); // bits behind the end stay 0
+    clearRun(this.#words, units, dropped); // bits behind the end stay 0
     this.#freeUnits -= dropped;
     this.#units = units;
     if (tail > dropped) this.#addRun(units - (tail - dropped), tail - dropped);
   }
 
   forEachFreeRun(visit: (start: number, length: number) => void): void {
-    forEachFreeRun(this.#words, this.#units, visit);
+    forEachRun(this.#words, this.#units, visit);
   }
 
   /**
@@ -415,7 +415,7 @@ export class SpaceManager {
 
   #take(start: number, length: number): number {
     const rest = runForward(this.#words, start, this.#overLong + length) - length;
-    setUsed(this.#words, start, length);
+    clearRun(this.#words, start, length);
     this.#freeUnits -= length;
     if (rest > 0) this.#addRun(start + length, rest);
     return start;
@@ -457,7 +457,7 @@ export class SpaceManager {
   }
 
   #requireUsed(start: number, length: number): void {
-    if (start < 0 || length < 1 || start + length > this.#units || !isRunUsed(this.#words, start, length))
+    if (start < 0 || length < 1 || start + length > this.#units || !isRunClear(this.#words, start, length))
       throw this.#fault('free', start, length, 'not all in use');
   }
 

@@ -1,5 +1,5 @@
 import { TailraceError } from '../../errors/index.js';
-import { populationCount } from './free-bitmap.js';
+import { clearRun, forEachRun, forEachStretch, populationCount, setRun } from './bit-runs.js';
 import { type Run, SpaceManager } from './space-manager.js';
 import { SpacePin } from './space-pin.js';
 
@@ -75,8 +75,10 @@ export class VersionedSpace {
     const space = new VersionedSpace(units, options, new Uint8Array(free.buffer, 0, Math.ceil(units / 8)));
     for (const [page, bits] of pinned) {
       const live = newest.get(page);
-      forEachSetRun(live === undefined ? bits : bits.map((word, i) => word & ~live[i]), (at, length) =>
-        space.#retain(page, at, length),
+      forEachRun(
+        live === undefined ? bits : bits.map((word, i) => word & ~live[i]),
+        space.pageUnits,
+        (at, length) => space.#retain(page, at, length),
       );
     }
     const pins = states.pins.map((pages) => {
@@ -210,7 +212,7 @@ export class VersionedSpace {
       this.#forEachPage(start, length, (page, from, to) => {
         const base = page * this.pageUnits;
         const retained = this.#retained.get(page);
-        if (retained !== undefined) clearBits(retained, from - base, to - base);
+        if (retained !== undefined) clearRun(retained, from - base, to - from);
         this.#retainedUnits -= to - from;
       });
       this.#space.free(start, length);
@@ -283,7 +285,7 @@ export class VersionedSpace {
     for (const page of [...pages].sort((a, b) => a - b)) {
       const before = this.pageAt(from, page);
       const after = this.pageAt(to, page).map((word, i) => word & ~before[i]);
-      forEachSetRun(after, (at, length) => visit(page * this.pageUnits + at, length));
+      forEachRun(after, this.pageUnits, (at, length) => visit(page * this.pageUnits + at, length));
     }
   }
 
@@ -292,7 +294,7 @@ export class VersionedSpace {
     this.#space.check();
     let counted = 0;
     for (const [page, bits] of this.#retained)
-      forEachSetRun(bits, (at, length) => {
+      forEachRun(bits, this.pageUnits, (at, length) => {
         counted += length;
         if (!this.#space.isUsed(page * this.pageUnits + at, length))
           throw this.#fault('check', page * this.pageUnits + at, length, 'retained and free');
@@ -330,7 +332,7 @@ export class VersionedSpace {
     for (const { start, length } of runs)
       this.#forEachPage(start, length, (page, from, to) => {
         const bits = kept.get(page);
-        if (bits !== undefined) clearBits(bits, from - page * this.pageUnits, to - page * this.pageUnits);
+        if (bits !== undefined) clearRun(bits, from - page * this.pageUnits, to - from);
       });
     for (const [page, bits] of kept) pages.set(page, bits);
   }
@@ -347,7 +349,7 @@ export class VersionedSpace {
       bits = new Int32Array(this.pageUnits >>> 5);
       this.#retained.set(page, bits);
     }
-    setBits(bits, at, at + count);
+    setRun(bits, at, count);
     this.#retainedUnits += count;
   }
 
@@ -367,7 +369,7 @@ export class VersionedSpace {
       if (retained[i] !== 0) isEmpty = false;
     }
     if (isEmpty) this.#retained.delete(page);
-    forEachSetRun(free, (at, length) => {
+    forEachRun(free, this.pageUnits, (at, length) => {
       this.#retainedUnits -= length;
       this.#space.free(page * this.pageUnits + at, length);
     });
@@ -439,50 +441,6 @@ export class VersionedSpace {
 const maxWithheldRuns = 20_000;
 
 const defaultMaxRunBytes = 5 * 1024 * 1024;
-
-/** Calls `visit` for each maximal stretch of equal bits in `[from, to)`; without bits all are 0. */
-const forEachStretch = (
-  bits: Int32Array | undefined,
-  from: number,
-  to: number,
-  visit: (isSet: boolean, at: number, count: number) => void,
-): void => {
-  if (bits === undefined) {
-    visit(false, from, to - from);
-    return;
-  }
-  for (let at = from; at < to; ) {
-    const isSet = ((bits[at >>> 5] >>> (at & 31)) & 1) !== 0;
-    const whole = isSet ? -1 : 0;
-    const start = at++;
-    while (at < to) {
-      if ((at & 31) === 0 && at + 32 <= to && bits[at >>> 5] === whole) at += 32;
-      else if ((((bits[at >>> 5] >>> (at & 31)) & 1) !== 0) === isSet) at++;
-      else break;
-    }
-    visit(isSet, start, at - start);
-  }
-};
-
-const forEachSetRun = (bits: Int32Array, visit: (at: number, length: number) => void): void => {
-  for (let word = 0; word < bits.length; word++) {
-    if (bits[word] === 0) continue;
-    let end = word + 1;
-    while (end < bits.length && bits[end] !== 0) end++;
-    forEachStretch(bits, word << 5, end << 5, (isSet, at, length) => {
-      if (isSet) visit(at, length);
-    });
-    word = end;
-  }
-};
-
-const setBits = (bits: Int32Array, from: number, to: number): void => {
-  for (let at = from; at < to; at++) bits[at >>> 5] |= 1 << (at & 31);
-};
-
-const clearBits = (bits: Int32Array, from: number, to: number): void => {
-  for (let at = from; at < to; at++) bits[at >>> 5] &= ~(1 << (at & 31));
-};
 
 const unionOf = (states: readonly ReadonlyMap<number, Int32Array>[]): Map<number, Int32Array> => {
   const union = new Map<number, Int32Array>();

@@ -1,43 +1,44 @@
 /**
- * The set of free units as bits: word `u >>> 5`, bit `u & 31`, 1 = free. It is the whole truth about space;
- * adjacent free bits are one run, so neighbours join by themselves and no block needs a node.
+ * Runs of equal bits in words: bit `u & 31` of word `u >>> 5` stands for unit u. In the set of free units of a space
+ * manager 1 is free, and that set is the whole truth about its space: adjacent free bits are one run, so neighbours
+ * join by themselves and no block needs a node. In the pages of a versioned space and its map 1 is in use.
  *
- * Hot: plain functions on an Int32Array (bench `space`). Callers keep runs inside the bitmap; words behind
- * the last unit are 0, which ends every scan.
+ * Hot: plain functions on an Int32Array (bench `space`). Callers keep runs inside; where a scan may run to the end,
+ * a word that is 0 behind it ends it (`allocateWords`).
  */
 
-/** Length of the free run that starts at `unit`, counted up to `cap`; 0 when `unit` is used. */
+/** Length of the run of ones that starts at `unit`, counted up to `cap`; 0 when that bit is 0. */
 export const runForward = (words: Int32Array, unit: number, cap: number): number => {
   let at = unit >>> 5;
   const bit = unit & 31;
-  let used = ~words[at] >> bit;
-  if (bit !== 0) used &= (1 << (32 - bit)) - 1; // the shift drags sign bits in
-  if (used !== 0) return Math.min(lowestBit(used), cap);
+  let zeros = ~words[at] >> bit;
+  if (bit !== 0) zeros &= (1 << (32 - bit)) - 1; // the shift drags sign bits in
+  if (zeros !== 0) return Math.min(lowestBit(zeros), cap);
   let length = 32 - bit;
   for (at++; length < cap; at++) {
-    used = ~words[at];
-    if (used !== 0) return Math.min(length + lowestBit(used), cap);
+    zeros = ~words[at];
+    if (zeros !== 0) return Math.min(length + lowestBit(zeros), cap);
     length += 32;
   }
   return cap;
 };
 
-/** Length of the free run that ends with `unit` (inclusive), counted up to `cap`; 0 when `unit` is used. */
+/** Length of the run of ones that ends with `unit` (inclusive), counted up to `cap`; 0 when that bit is 0. */
 export const runBackward = (words: Int32Array, unit: number, cap: number): number => {
   let at = unit >>> 5;
   const bit = unit & 31;
-  let used = ~words[at] << (31 - bit);
-  if (used !== 0) return Math.min(Math.clz32(used), cap);
+  let zeros = ~words[at] << (31 - bit);
+  if (zeros !== 0) return Math.min(Math.clz32(zeros), cap);
   let length = bit + 1;
   for (at--; length < cap && at >= 0; at--) {
-    used = ~words[at];
-    if (used !== 0) return Math.min(length + Math.clz32(used), cap);
+    zeros = ~words[at];
+    if (zeros !== 0) return Math.min(length + Math.clz32(zeros), cap);
     length += 32;
   }
   return Math.min(length, cap);
 };
 
-export const setFree = (words: Int32Array, start: number, length: number): void => {
+export const setRun = (words: Int32Array, start: number, length: number): void => {
   let at = start >>> 5;
   const bit = start & 31;
   if (bit + length <= 32) {
@@ -50,7 +51,7 @@ export const setFree = (words: Int32Array, start: number, length: number): void 
   if (rest > 0) words[at] |= lowMask(rest);
 };
 
-export const setUsed = (words: Int32Array, start: number, length: number): void => {
+export const clearRun = (words: Int32Array, start: number, length: number): void => {
   let at = start >>> 5;
   const bit = start & 31;
   if (bit + length <= 32) {
@@ -63,8 +64,8 @@ export const setUsed = (words: Int32Array, start: number, length: number): void 
   if (rest > 0) words[at] &= ~lowMask(rest);
 };
 
-/** True when no unit of the run is free. */
-export const isRunUsed = (words: Int32Array, start: number, length: number): boolean => {
+/** True when every bit of the run is 0. */
+export const isRunClear = (words: Int32Array, start: number, length: number): boolean => {
   for (let unit = start, end = start + length; unit < end; ) {
     const bit = unit & 31;
     const inWord = Math.min(32 - bit, end - unit);
@@ -74,16 +75,16 @@ export const isRunUsed = (words: Int32Array, start: number, length: number): boo
   return true;
 };
 
-/** Turns a run over when all of its units are of one kind: takes free units, or frees used ones. False = left as it was. */
-export const flipRun = (words: Int32Array, start: number, length: number, isFree: boolean): boolean => {
-  const expected = isFree ? 0 : -1;
+/** Turns a run of zeros into ones, or of ones into zeros. False, and all left as it was, when it is not all of one kind. */
+export const flipRun = (words: Int32Array, start: number, length: number, toOnes: boolean): boolean => {
+  const expected = toOnes ? 0 : -1;
   const end = start + length;
   for (let unit = start; unit < end; ) {
     const bit = unit & 31;
     const inWord = Math.min(32 - bit, end - unit);
     const mask = lowMask(inWord) << bit;
     if (((words[unit >>> 5] ^ expected) & mask) !== 0) {
-      if (unit > start) flipRun(words, start, unit - start, !isFree);
+      if (unit > start) flipRun(words, start, unit - start, !toOnes);
       return false;
     }
     words[unit >>> 5] ^= mask;
@@ -92,8 +93,8 @@ export const flipRun = (words: Int32Array, start: number, length: number, isFree
   return true;
 };
 
-/** Calls `visit` for every maximal free run in `[0, units)`, in address order. */
-export const forEachFreeRun = (
+/** Calls `visit` for every maximal run of ones in `[0, units)`, in order. */
+export const forEachRun = (
   words: Int32Array,
   units: number,
   visit: (start: number, length: number) => void,
@@ -121,8 +122,8 @@ export const forEachFreeRun = (
         rest >>>= skip;
         start = at * 32 + bit;
       }
-      const used = ~rest;
-      const ones = Math.min(used === 0 ? 32 : lowestBit(used), 32 - bit);
+      const zeros = ~rest;
+      const ones = Math.min(zeros === 0 ? 32 : lowestBit(zeros), 32 - bit);
       length += ones;
       bit += ones;
       if (bit === 32) break;
@@ -132,6 +133,30 @@ export const forEachFreeRun = (
     }
   }
   if (length > 0) visit(start, length);
+};
+
+/** Calls `visit` for each maximal stretch of equal bits in `[from, to)`; without bits all are 0. */
+export const forEachStretch = (
+  bits: Int32Array | undefined,
+  from: number,
+  to: number,
+  visit: (isSet: boolean, at: number, count: number) => void,
+): void => {
+  if (bits === undefined) {
+    visit(false, from, to - from);
+    return;
+  }
+  for (let at = from; at < to; ) {
+    const isSet = ((bits[at >>> 5] >>> (at & 31)) & 1) !== 0;
+    const whole = isSet ? -1 : 0;
+    const start = at++;
+    while (at < to) {
+      if ((at & 31) === 0 && at + 32 <= to && bits[at >>> 5] === whole) at += 32;
+      else if ((((bits[at >>> 5] >>> (at & 31)) & 1) !== 0) === isSet) at++;
+      else break;
+    }
+    visit(isSet, start, at - start);
+  }
 };
 
 /** Index of the lowest set bit of a word that is not 0. */
