@@ -9,6 +9,7 @@ import { lowestBit } from './bit-runs.js';
  */
 export class RegionIndex {
   readonly #classLimit: number;
+  readonly #words: number;
   readonly #summaryWords: number;
   readonly #topWords: number;
   readonly #regions: Int32Array;
@@ -19,6 +20,7 @@ export class RegionIndex {
   constructor(regionCount: number, classLimit: number) {
     const words = (regionCount + 31) >>> 5;
     this.#classLimit = classLimit;
+    this.#words = words;
     this.#summaryWords = (words + 31) >>> 5;
     this.#topWords = (this.#summaryWords + 31) >>> 5;
     this.#regions = new Int32Array(classLimit * words);
@@ -91,6 +93,16 @@ export class RegionIndex {
     const group = (at << 5) + lowestBit(this.#top[topBase + at]);
     const word = (group << 5) + lowestBit(this.#summary[sizeClass * this.#summaryWords + group]);
     return (word << 5) + lowestBit(this.#regions[word * this.#classLimit + sizeClass]);
+  }
+
+  /** The lowest region of a class from `region` on; -1 when there is none. */
+  regionFrom(sizeClass: number, region: number): number {
+    const bit = region & 31;
+    for (let word = region >>> 5, mask = -1 << bit; word < this.#words; word++, mask = -1) {
+      const found = this.#regions[word * this.#classLimit + sizeClass] & mask;
+      if (found !== 0) return (word << 5) + lowestBit(found);
+    }
+    return -1;
   }
 
   get byteLength(): number {

@@ -403,14 +403,27 @@ export class SpaceManager {
     return none;
   }
 
-  /** Rare: every longer class is empty and the lowest region's runs are too short; look at the class's others. */
+  /** Rare: every longer class is empty and the lowest region's runs are too short; looks into the class's others. */
   #searchClass(sizeClass: number, length: number): number {
-    let found = -1;
-    this.forEachFreeRun((start, run) => {
-      if (found < 0 && run >= length && this.#classOf[Math.min(run, this.#overLong)] === sizeClass)
-        found = start;
-    });
-    return found < 0 ? -1 : this.#take(found, length);
+    const words = this.#words;
+    const index = this.#index;
+    const end = words.length - spareWords;
+    for (let region = index.regionFrom(sizeClass, 0); region >= 0; ) {
+      const first = region << (this.#regionShift - 5);
+      const last = Math.min(first + (1 << (this.#regionShift - 5)), end);
+      for (let at = first; at < last; at++) {
+        const isPreviousFree = at > 0 ? words[at - 1] >>> 31 : 0;
+        let starts = words[at] & ~((words[at] << 1) | isPreviousFree);
+        while (starts !== 0) {
+          const unit = at * 32 + lowestBit(starts);
+          starts &= starts - 1;
+          const run = runForward(words, unit, this.#overLong);
+          if (run >= length && this.#classOf[run] === sizeClass) return this.#take(unit, length);
+        }
+      }
+      region = index.regionFrom(sizeClass, region + 1);
+    }
+    return -1;
   }
 
   #take(start: number, length: number): number {

@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { SpaceJournal, SpaceManager } from '../../../src/engine/space/index.js';
+import { SizeClasses } from '../../../src/engine/space/size-classes.js';
 import { SeededRandom } from '../../support/seeded-random.js';
 
 const maxRunUnits = 320;
 const options = { maxRunUnits };
+const classOf = new SizeClasses(maxRunUnits).ofLength;
+const regionUnits = 512;
 
-/** Best fit at the lowest address, found by looking at every free run. */
+/** The placement that is promised, found by looking at every free run. */
 class ModelSpace {
   readonly isUsed: boolean[];
 
@@ -24,6 +27,25 @@ class ModelSpace {
     return runs;
   }
 
+  /** Where a request goes; -1 = nowhere. */
+  placeOf(length: number): number {
+    const runs = this.freeRuns();
+    const lowest = (fits: (start: number, run: number) => boolean): number =>
+      runs.find(([start, run]) => fits(start, run))?.[0] ?? -1;
+    if (length > maxRunUnits) return lowest((_, run) => run >= length);
+    const classOfRun = (run: number): number => classOf[Math.min(run, maxRunUnits + 1)] as number;
+    const own = classOf[length] as number;
+    // Of its own class the lowest region is looked at; then the next class, whose runs are all long enough.
+    const region = Math.floor(lowest((_, run) => classOfRun(run) === own) / regionUnits);
+    const near = lowest(
+      (start, run) => Math.floor(start / regionUnits) === region && classOfRun(run) === own && run >= length,
+    );
+    if (near >= 0) return near;
+    const next = Math.min(...runs.map(([, run]) => classOfRun(run)).filter((sizeClass) => sizeClass > own));
+    const larger = lowest((_, run) => classOfRun(run) === next);
+    return larger >= 0 ? larger : lowest((_, run) => run >= length);
+  }
+
   mark(start: number, length: number, isUsed: boolean): void {
     this.isUsed.fill(isUsed, start, start + length);
   }
@@ -36,7 +58,7 @@ const freeRunsOf = (space: SpaceManager): [number, number][] => {
 };
 
 describe('space manager', () => {
-  it('agrees with a plain model through random allocations, frees, growth and rebuilds', () => {
+  it('places every run as a plain model does, through frees, growth, cuts and rebuilds', () => {
     const random = SeededRandom.fromEnvironment('space manager model');
     for (let round = 0; round < 4; round++) {
       let units = 2_000 + random.below(8_000);
@@ -45,25 +67,56 @@ describe('space manager', () => {
       const live: [start: number, length: number][] = [];
       for (let step = 0; step < 1_200; step++) {
         const action = random.next();
-        if (action < 0.55) {
-          const length = 1 + random.below(random.next() < 0.1 ? maxRunUnits : 40);
-          const start = space.allocate(length);
-          const fitting = model.freeRuns().filter(([, run]) => run >= length);
-          if (start < 0) {
-            expect(fitting).toEqual([]);
-          } else {
-            expect(model.isUsed.slice(start, start + length)).not.toContain(true);
-            model.mark(start, length, true);
-            live.push([start, length]);
-            const bestExact = Math.min(...fitting.map(([, run]) => run));
-            const chosen = fitting.find(([first]) => first === start);
-            if (length <= 64 && bestExact <= 64)
-              expect(chosen).toEqual(fitting.find(([, run]) => run === bestExact));
+        if (action < 0.5) {
+          const length = 1 + random.below(random.next() < 0.1 ? maxRunUnits + 50 : 40);
+          const expected = model.placeOf(length);
+          expect(space.allocate(length)).toBe(expected);
+          if (expected >= 0) {
+            model.mark(expected, length, true);
+            live.push([expected, length]);
           }
+        } else if (action < 0.53) {
+          const length = 1 + random.below(2 * maxRunUnits);
+          const before = space.freeUnits;
+          const runs = space.allocateRuns(length, 4);
+          const longest = model
+            .freeRuns()
+            .map(([, run]) => run)
+            .sort((a, b) => b - a);
+          if (runs === undefined) {
+            expect(space.freeUnits).toBe(before);
+            expect(longest[0] ?? 0).toBeLessThan(length);
+          } else {
+            expect(runs.length).toBeLessThanOrEqual(4);
+            if (runs.length > 1) expect(longest[0]).toBeLessThan(length);
+            expect(runs.reduce((total, run) => total + run.length, 0)).toBe(length);
+            for (const run of runs) {
+              expect(model.isUsed.slice(run.start, run.start + run.length)).not.toContain(true);
+              model.mark(run.start, run.length, true);
+              live.push([run.start, run.length]);
+            }
+          }
+        } else if (action < 0.55) {
+          const runs = model.freeRuns();
+          if (runs.length === 0) continue;
+          const [first, run] = runs[random.below(runs.length)] as [number, number];
+          const skipped = random.below(run);
+          const length = 1 + random.below(run - skipped);
+          space.reserve(first + skipped, length);
+          model.mark(first + skipped, length, true);
+          live.push([first + skipped, length]);
         } else if (action < 0.97 && live.length > 0) {
           const [entry] = live.splice(random.below(live.length), 1) as [[number, number]];
           space.free(...entry);
           model.mark(...entry, false);
+        } else if (action < 0.975) {
+          const tail = model.isUsed.length - 1 - model.isUsed.lastIndexOf(true);
+          expect(space.freeTailUnits).toBe(tail);
+          const dropped = random.below(Math.min(tail, 500) + 1);
+          if (dropped === 0) continue;
+          units -= dropped;
+          space.shrink(units);
+          model.isUsed.length = units;
         } else if (action < 0.985) {
           const more = random.below(500) + 1;
           space.grow(units + more);
