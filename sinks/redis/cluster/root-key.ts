@@ -1,4 +1,15 @@
-import { type Position, type Reply, ReplyError, TailraceError } from '../../../src/kit/index.js';
+import {
+  type Ownership,
+  overtaken,
+  type Position,
+  type Reply,
+  ReplyError,
+  TailraceError,
+} from '../../../src/kit/index.js';
+import type { ClusterNodes } from './cluster-nodes.js';
+import { slotOf, tagOfSlot } from './hash-slot.js';
+import { claimRoot, forgetRoot, setRoot } from './scripts.js';
+import type { CallWord, SlotCalls } from './slot-calls.js';
 import type { ClearedNamespace } from './slot-groups.js';
 
 /** What the root key of a pipeline holds. */
@@ -21,8 +32,80 @@ export interface RootState {
  *   sequence, count, crc   the position; absent until the first batch
  *   slots                  a bit for each slot that has a key of its own (2 KiB)
  *   cleared:<namespace>    sequence number of the last clear that was carried out; `*` = all namespaces
+ *
+ * The slots' keys are named after it, each with a tag that keeps it in its slot.
  */
-export const readRoot = (key: string, reply: Reply | undefined): RootState => {
+export class RootKey {
+  readonly name: string;
+  readonly #nodes: ClusterNodes;
+  readonly #calls: SlotCalls;
+  readonly #slot: number;
+
+  constructor(name: string, nodes: ClusterNodes, calls: SlotCalls) {
+    this.name = name;
+    this.#nodes = nodes;
+    this.#calls = calls;
+    this.#slot = slotOf(Buffer.from(name));
+  }
+
+  /** Raises the epoch. @throws TailraceError `SINK_FENCED` | `OFFSETS_CORRUPT`; ReplyError */
+  async claim({ token, lastEpoch }: Ownership, signal: AbortSignal): Promise<RootState> {
+    const words = [claimRoot.sha, 1, this.name, token, lastEpoch];
+    const reply = await this.#calls.call(this.#slot, words, signal);
+    if (reply instanceof ReplyError && reply.code === 'OVERTAKEN') throw this.overtaken();
+    return readRoot(this.name, reply);
+  }
+
+  /** Sets fields, each a name and a value; false when another epoch stands there. @throws ReplyError */
+  async set(epoch: number, fields: readonly CallWord[], signal: AbortSignal): Promise<boolean> {
+    for (let round = 0; ; round++) {
+      const words = [setRoot.sha, 1, this.name, epoch, ...fields];
+      const reply = await this.#calls.call(this.#slot, words, signal);
+      if (!(reply instanceof ReplyError)) return reply === 1;
+      if (reply.code !== 'MOVED' || round > 0) throw reply;
+      await this.#nodes.refresh(signal);
+    }
+  }
+
+  /** Removes it, and with it what the slots' keys count for; false when another epoch stands there. */
+  async forget(epoch: number, signal: AbortSignal): Promise<boolean> {
+    return (await this.#calls.call(this.#slot, [forgetRoot.sha, 1, this.name, epoch], signal)) === 1;
+  }
+
+  /** Without a claim. */
+  async read(signal: AbortSignal): Promise<RootState> {
+    const master = await this.#nodes.connection(this.#nodes.masterOf(this.#slot), signal);
+    return readRoot(this.name, await master.call('HGETALL', this.name));
+  }
+
+  /** The position key of a slot. */
+  slotKey(slot: number): string {
+    return `${this.name}:{${tagOfSlot(slot)}}`;
+  }
+
+  /** Whether a key is this one or that of a slot. */
+  isOwn(key: Buffer): boolean {
+    const text = key.toString('latin1');
+    return text === this.name || text.startsWith(`${this.name}:{`);
+  }
+
+  overtaken(): TailraceError {
+    return overtaken(`${this.name} on ${this.#nodes.place}`);
+  }
+
+  /** What a write is refused with. */
+  moved(): Error {
+    return new Error(`${this.name} on ${this.#nodes.place} is no longer what this process left there`);
+  }
+}
+
+/** The fields of a position. */
+export const positionFields = (position: Position | null): CallWord[] => {
+  const { sequence, count, crc } = position ?? { sequence: 0, count: 0, crc: 0 };
+  return ['sequence', sequence, 'count', count, 'crc', crc];
+};
+
+const readRoot = (key: string, reply: Reply | undefined): RootState => {
   if (reply instanceof ReplyError) throw reply;
   const pairs = Array.isArray(reply) ? reply : [];
   const fields = new Map<string, Buffer>();

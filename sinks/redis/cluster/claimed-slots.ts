@@ -1,0 +1,181 @@
+import {
+  type Position,
+  type Reply,
+  ReplyError,
+  TailraceError,
+  type WriteOutcome,
+} from '../../../src/kit/index.js';
+import { readControlState } from '../control-key.js';
+import { asSinkError, refusalKind } from '../refusal.js';
+import type { ClusterNodes } from './cluster-nodes.js';
+import type { RootKey } from './root-key.js';
+import { applyToSlot, claimSlot } from './scripts.js';
+import type { CallWord, SlotCall, SlotCalls } from './slot-calls.js';
+import type { SlotLedger } from './slot-ledger.js';
+
+/** The parts of a cluster that a claim and its writes go to. */
+export interface ClusterTarget {
+  readonly nodes: ClusterNodes;
+  readonly calls: SlotCalls;
+  readonly root: RootKey;
+}
+
+/**
+ * The slots of a cluster under one claim: whose keys carry its epoch, and what each is told in a write. A slot is noted in
+ * the root key and claimed before it is written for the first time, so that every later claim finds it.
+ */
+export class ClaimedSlots {
+  readonly ledger: SlotLedger;
+  readonly epoch: number;
+  /** Of the root key: what is older in the slots' keys does not count. */
+  readonly #born: number;
+  readonly #target: ClusterTarget;
+
+  constructor(target: ClusterTarget, ledger: SlotLedger, { epoch, born }: { epoch: number; born: number }) {
+    this.#target = target;
+    this.ledger = ledger;
+    this.epoch = epoch;
+    this.#born = born;
+  }
+
+  /** Writes the epoch into the keys of slots and reads what they hold. @throws TailraceError `SINK_FAILED`; ReplyError */
+  async claim(slots: readonly number[], signal: AbortSignal): Promise<Map<number, Position | null>> {
+    const { root, calls } = this.#target;
+    const claims = slots.map(
+      (slot): SlotCall => ({ slot, words: [claimSlot.sha, 1, root.slotKey(slot), this.epoch, this.#born] }),
+    );
+    const replies = await calls.callAll(claims, signal);
+    const positions = new Map<number, Position | null>();
+    replies.forEach((reply, at) => {
+      const { slot } = claims[at];
+      const held = readControlState(root.slotKey(slot), reply);
+      if (held.failed > 0) throw this.#failed(slot, held.failed, held.failure, held.position?.sequence ?? 0);
+      this.ledger.found(slot, held.position);
+      positions.set(slot, held.position);
+    });
+    return positions;
+  }
+
+  /** Takes slots into use that were not. @param common the position that every slot has */
+  async use(
+    slots: readonly number[],
+    common: Position | null,
+    signal: AbortSignal,
+  ): Promise<WriteOutcome | undefined> {
+    const { ledger } = this;
+    const fresh = slots.filter((slot) => !ledger.isUsed(slot));
+    if (fresh.length === 0) return undefined;
+    for (const slot of fresh) ledger.use(slot);
+    if (!(await this.#target.root.set(this.epoch, ['slots', ledger.usedBits], signal))) return this.fenced();
+    const positions = await this.claim(fresh, signal);
+    const found = [...positions.values()].filter((position) => position !== null);
+    if (found.length === 0) return undefined;
+    // The root key went back to an older state, so it did not know of them: deal the batch out again.
+    ledger.noteAhead(found, common);
+    return { kind: 'retryable', error: new Error('slots were found written that the root key did not know') };
+  }
+
+  /** The words of a call up to the commands. Without a position the slot keeps its own. */
+  words(slot: number, keys: readonly Uint8Array[], position: Position | undefined): CallWord[] {
+    const words: CallWord[] = [applyToSlot.sha, 1 + keys.length, this.#target.root.slotKey(slot)];
+    for (const key of keys) words.push(key);
+    words.push(this.epoch, this.ledger.sequenceOf(slot));
+    if (position === undefined) words.push('', '', '');
+    else words.push(position.sequence, position.count, position.crc);
+    return words;
+  }
+
+  /** Masters without a part get an empty one, in some slot of theirs. */
+  addEmptyParts(calls: SlotCall[], position: Position): void {
+    const { nodes } = this.#target;
+    const reached = new Set(calls.map(({ slot }) => nodes.masterOf(slot)));
+    for (const master of nodes.masters) {
+      if (reached.has(master)) continue;
+      const slot = nodes.someSlotOf(master);
+      if (this.ledger.sequenceOf(slot) < position.sequence)
+        calls.push({ slot, words: this.words(slot, [], position) });
+    }
+  }
+
+  /** Carries out calls; undefined when every slot has its part. */
+  async apply(
+    calls: readonly SlotCall[],
+    position: Position | undefined,
+    signal: AbortSignal,
+  ): Promise<WriteOutcome | undefined> {
+    let left = calls;
+    for (let round = 0; ; round++) {
+      const replies = await this.#target.calls.callAll(left, signal);
+      const refusals: { call: SlotCall; reply: ReplyError }[] = [];
+      let failure: WriteOutcome | undefined;
+      replies.forEach((reply, at) => {
+        const call = left[at];
+        if (reply instanceof ReplyError) refusals.push({ call, reply });
+        else if (Array.isArray(reply)) failure ??= this.#unexpected(call.slot, reply, position);
+        else if (reply !== 0) failure ??= this.#commandsFailed(call.slot, Number(reply), position);
+        if (reply === 0 && position !== undefined) this.ledger.wrote(call.slot, position);
+      });
+      if (failure !== undefined) return failure;
+      const [first] = refusals;
+      if (first === undefined) return undefined;
+      const isRedirected = refusals.every(({ reply }) => reply.code === 'MOVED');
+      if (!isRedirected || round > 0) return this.refused(first.reply);
+      // The slots live elsewhere now: ask where, and go there at once.
+      await this.#target.nodes.refresh(signal);
+      left = refusals.map(({ call }) => call);
+    }
+  }
+
+  /** A node would not run a call; others may have run theirs, which the next try leaves out. */
+  refused(reply: ReplyError): WriteOutcome {
+    if (reply.code === 'OVERTAKEN') return this.fenced();
+    if (reply.code === 'NOSCRIPT') return { kind: 'unknown', error: reply };
+    // A slot that is being moved answers so until it has arrived; connections need not be opened anew for that.
+    if (/^(ASK|TRYAGAIN|MOVED)$/.test(reply.code)) return { kind: 'retryable', error: reply };
+    const kind = refusalKind(reply.message);
+    if (kind === 'moved') return { kind: 'unknown', error: reply };
+    const error = asSinkError(reply, this.#target.nodes.place);
+    return kind === 'busy' ? { kind: 'retryable', error } : { kind: 'fatal', error };
+  }
+
+  fenced(): WriteOutcome {
+    return { kind: 'fenced', error: this.#target.root.moved() };
+  }
+
+  /** The slot does not hold what we left there. */
+  #unexpected(
+    slot: number,
+    held: readonly Reply[],
+    position: Position | undefined,
+  ): WriteOutcome | undefined {
+    const [epoch, sequence] = held.map(Number);
+    if (epoch > this.epoch) return this.fenced();
+    if (epoch === this.epoch && sequence === position?.sequence) {
+      this.ledger.wrote(slot, position); // an earlier try came through, its reply did not
+      return undefined;
+    }
+    return {
+      kind: 'unknown',
+      error: new Error(`slot ${slot} went back to ${sequence}: its master lost its newest writes`),
+    };
+  }
+
+  #commandsFailed(slot: number, failed: number, position: Position | undefined): WriteOutcome {
+    if (position !== undefined) this.ledger.wrote(slot, position);
+    return { kind: 'fatal', error: this.#failed(slot, failed, '', position?.sequence ?? 0) };
+  }
+
+  #failed(slot: number, failed: number, failure: string, sequence: number): TailraceError {
+    const { nodes, root } = this.#target;
+    const which = failure === '' ? '' : `: ${failure}`;
+    const key = root.slotKey(slot);
+    return new TailraceError(
+      'SINK_FAILED',
+      `${failed} of the commands up to sequence number ${sequence} failed in slot ${slot}${which}`,
+      {
+        context: { sink: nodes.place, slot, sequence, failed },
+        remedy: `Someone else writes keys there: HGET ${key} failure says which; mend the key, then HDEL ${key} failed; or clear the target and reset the position.`,
+      },
+    );
+  }
+}
