@@ -1,5 +1,5 @@
 import { TailraceError } from '../errors/index.js';
-import { RecordKind, WriteBatchReader } from '../write-batch/index.js';
+import { placeFields, RecordKind, type WriteBatchBuilder, WriteBatchReader } from '../write-batch/index.js';
 import { columnFamilyNames, unknownFamily } from './column-family.js';
 import type { Memtable } from './memtable/index.js';
 
@@ -13,14 +13,17 @@ export class CheckedBatch {
   /** How many sequence numbers the batch takes. */
   count = 0;
   readonly #reader = new WriteBatchReader();
-  /** Of each record that changes data: its kind, column family, places and index. */
-  #fields = new Int32Array(fieldCount * 8);
+  /** The places of the records that were read. */
+  #own = new Int32Array(placeFields * 8);
+  /** The places of the records that will be applied: those, or a builder's. */
+  #fields = this.#own;
   #end = 0;
 
   /** @throws TailraceError `BATCH_CORRUPT` | `BATCH_RECORD_UNKNOWN` | `COLUMN_FAMILY_UNKNOWN` */
   read(bytes: Buffer): void {
     const reader = this.#reader;
     reader.reset(bytes, 0, bytes.length);
+    this.#fields = this.#own;
     this.#end = 0;
     while (reader.next()) {
       if (reader.columnFamily >= columnFamilyNames.length) throw unknownFamily(reader.columnFamily);
@@ -35,10 +38,26 @@ export class CheckedBatch {
       fields[at + 3] = reader.keyEnd;
       fields[at + 4] = reader.valueStart;
       fields[at + 5] = reader.valueEnd;
-      this.#end = at + fieldCount;
+      this.#end = at + placeFields;
     }
     this.bytes = bytes;
     this.count = reader.count;
+  }
+
+  /** As `read`, of what a builder holds: it tells where the records are. `bytes` is what it has finished. */
+  readBuilt(builder: WriteBatchBuilder, bytes: Buffer): void {
+    const { places } = builder;
+    if (places === undefined) {
+      this.read(bytes);
+      return;
+    }
+    const end = builder.placesEnd;
+    for (let at = 1; at < end; at += placeFields)
+      if (places[at] >= columnFamilyNames.length) throw unknownFamily(places[at]);
+    this.#fields = places;
+    this.#end = end;
+    this.bytes = builder.memory;
+    this.count = builder.count;
   }
 
   /** Applies the records to the memtables by column family; the first one has this sequence number. */
@@ -46,7 +65,7 @@ export class CheckedBatch {
     const { bytes } = this;
     const fields = this.#fields;
     const end = this.#end;
-    for (let at = 0, next = sequence; at < end; at += fieldCount, next++) {
+    for (let at = 0, next = sequence; at < end; at += placeFields, next++) {
       const table = tables[fields[at + 1]];
       switch (fields[at]) {
         case RecordKind.Put:
@@ -63,13 +82,15 @@ export class CheckedBatch {
           table.delete(bytes, fields[at + 2], fields[at + 3], next);
       }
     }
-    if (fields.length > maxKeptFields) this.#fields = new Int32Array(fieldCount * 8);
+    if (this.#own.length > maxKeptFields) this.#own = new Int32Array(placeFields * 8);
+    this.#fields = this.#own;
   }
 
   #grow(): void {
-    const fields = new Int32Array(this.#fields.length * 2);
-    fields.set(this.#fields);
-    this.#fields = fields;
+    const more = new Int32Array(this.#own.length * 2);
+    more.set(this.#own);
+    this.#own = more;
+    this.#fields = more;
   }
 }
 
@@ -81,6 +102,5 @@ const inapplicable = (reader: WriteBatchReader): TailraceError =>
   });
 
 const noBytes = Buffer.alloc(0);
-const fieldCount = 6;
 /** What one huge batch made grow is not kept. */
 const maxKeptFields = 1 << 18;

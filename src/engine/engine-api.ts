@@ -1,3 +1,4 @@
+import type { WriteBatchBuilder } from '../write-batch/index.js';
 import type { StoreIterator } from './store-iterator.js';
 
 /**
@@ -115,6 +116,8 @@ export interface Store extends DataReader {
    * `whenDurable(commit.last)` before telling anyone that it is done.
    */
   commit(batch: Uint8Array): Commit;
+  /** `commit` of what a builder holds, which is quicker: it knows where its records are. */
+  commitBuilt(builder: WriteBatchBuilder): Commit;
   /** Resolves when every batch up to `sequence` is done in the sense of the store's sync mode. */
   whenDurable(sequence: number): Promise<void>;
   /** `commit` and `whenDurable` in one. `sync` may only be stricter than the store's own mode. */

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { TailraceError } from '../errors/index.js';
 import { describeHolder, type LockHolder, makeDirectory, nodeFiles, ProcessLock } from '../files/index.js';
-import { setBatchSequence } from '../write-batch/index.js';
+import { setBatchSequence, type WriteBatchBuilder } from '../write-batch/index.js';
 import { CheckedBatch } from './checked-batch.js';
 import { CheckpointCatalog, CheckpointPolicy, Checkpoints, statesOf } from './checkpoints/index.js';
 import { columnFamilyNames, unknownFamily } from './column-family.js';
@@ -210,13 +210,26 @@ export class Engine implements Store, AsyncDisposable {
     const bytes = Buffer.isBuffer(batch)
       ? batch
       : Buffer.from(batch.buffer, batch.byteOffset, batch.byteLength);
+    this.#batch.read(bytes);
+    setBatchSequence(bytes, this.#sequence + 1);
+    return this.#commitChecked(bytes);
+  }
+
+  commitBuilt(builder: WriteBatchBuilder): Commit {
+    this.#requireWritable();
+    if (builder.byteLength > this.#maxBatchBytes) throw tooLarge(builder.byteLength, this.#maxBatchBytes);
+    const bytes = builder.finish(this.#sequence + 1);
+    this.#batch.readBuilt(builder, bytes);
+    return this.#commitChecked(bytes);
+  }
+
+  /** Commits `#batch`, whose bytes have their sequence number. */
+  #commitChecked(bytes: Buffer): Commit {
     const checked = this.#batch;
-    checked.read(bytes);
     const first = this.#sequence + 1;
-    setBatchSequence(bytes, first);
-    this.#wal.append(bytes);
+    this.#wal.append(bytes, first, checked.count);
     this.#sequence += checked.count;
-    this.#data.apply(checked, first);
+    this.#data.apply(checked, first, bytes.length);
     this.#data.freezeIfFull(this.#sequence);
     return { first, last: this.#sequence };
   }

@@ -31,7 +31,7 @@ export const openLog = async (
       if (expected !== sequence) throw beginsLater(directory, expected, sequence);
       batch.read(bytes);
       expected = sequence + batch.count;
-      data.apply(batch, sequence);
+      data.apply(batch, sequence, batch.bytes.length);
       checkpoints.onReplayed(expected - 1);
       data.freezeIfFull(expected - 1);
     },

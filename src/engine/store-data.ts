@@ -123,10 +123,10 @@ export class StoreData {
     });
   }
 
-  /** Applies a batch whose first record has this sequence number. */
-  apply(batch: CheckedBatch, sequence: number): void {
+  /** Applies a batch of so many bytes whose first record has this sequence number. */
+  apply(batch: CheckedBatch, sequence: number, bytes: number): void {
     batch.applyTo(this.#layers.groups[0].tables, sequence);
-    this.#appliedBytes += batch.bytes.length;
+    this.#appliedBytes += bytes;
   }
 
   /** Deletes a range without a batch; `sequence` is the last one applied. */

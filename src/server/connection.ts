@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { CommandContext, CommandTransaction } from '../data-model/index.js';
 import { isTailraceError } from '../errors/index.js';
 import { ReplyWriter, RequestParser } from '../resp/index.js';
+import type { WriteBatchBuilder } from '../write-batch/index.js';
 import { refusalOf, unknownCommand } from './admission.js';
 import { CallClock } from './call-clock.js';
 import { ClientTransaction } from './client-transaction.js';
@@ -194,6 +195,12 @@ export class Connection {
   commit(batch: Buffer): void {
     if (this.transaction !== undefined) this.transaction.batch.append(batch);
     else this.#lastWrite = this.state.commit(batch);
+  }
+
+  /** `commit` of what a builder holds. */
+  commitBuilt(builder: WriteBatchBuilder): void {
+    if (this.transaction !== undefined) this.transaction.batch.append(builder.finish());
+    else this.#lastWrite = this.state.commitBuilt(builder);
   }
 
   #receive(chunk: Buffer): void {

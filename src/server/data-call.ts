@@ -40,7 +40,7 @@ export const runDataCall = (connection: Connection, command: DataCommand, args: 
 const commitChange = (connection: Connection, reply: Reply): void => {
   const { context } = connection;
   if (context.batch.count === 0 || reply instanceof ErrorReply) return;
-  connection.commit(context.batch.finish());
+  connection.commitBuilt(context.batch);
   context.settle();
 };
 

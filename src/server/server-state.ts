@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { type CommandServices, writtenKeys } from '../data-model/index.js';
 import { Engine, HeapProfiler, type Store } from '../engine/index.js';
+import type { WriteBatchBuilder } from '../write-batch/index.js';
 import { BlockedCalls } from './blocked-calls.js';
 import { CallRate } from './call-rate.js';
 import { ClientPause } from './clients/client-pause.js';
@@ -90,12 +91,26 @@ export class ServerState {
    */
   commit(batch: Buffer): number {
     const { last } = this.store.commit(batch);
-    this.expiry?.note(batch);
-    if (!this.watches.isEmpty || !this.blocked.isEmpty) {
-      const written = writtenKeys(batch);
-      this.watches.touch(written);
-      this.blocked.touch(written);
-    }
+    this.#tell(batch);
     return last;
+  }
+
+  /** `commit` of what a builder holds. */
+  commitBuilt(builder: WriteBatchBuilder): number {
+    const { last } = this.store.commitBuilt(builder);
+    if (this.expiry !== undefined || this.#isAwaited) this.#tell(builder.finish());
+    return last;
+  }
+
+  get #isAwaited(): boolean {
+    return !this.watches.isEmpty || !this.blocked.isEmpty;
+  }
+
+  #tell(batch: Buffer): void {
+    this.expiry?.note(batch);
+    if (!this.#isAwaited) return;
+    const written = writtenKeys(batch);
+    this.watches.touch(written);
+    this.blocked.touch(written);
   }
 }

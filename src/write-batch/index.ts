@@ -1,4 +1,5 @@
 export { batchHeaderBytes, RecordKind, RecordTag } from './record-kind.js';
+export { placeFields } from './record-places.js';
 export {
   batchCount,
   batchSequence,

@@ -1,5 +1,6 @@
 import { maxVarint32Bytes, readU32, readU64, writeU32, writeU64, writeVarint32 } from '../bytes/index.js';
-import { batchHeaderBytes, RecordTag } from './record-kind.js';
+import { batchHeaderBytes, RecordKind, RecordTag } from './record-kind.js';
+import { placeFields } from './record-places.js';
 
 /**
  * Builds the bytes of one RocksDB WriteBatch (RocksDB write_batch.cc):
@@ -19,6 +20,9 @@ export class WriteBatchBuilder {
   #count = 0;
   /** What `finish` returned last: batches of one shape have one length, and a view costs. */
   #finished: Buffer = noBytes;
+  #places: Int32Array<ArrayBuffer> = new Int32Array(placeFields * 8);
+  #placesEnd = 0;
+  #knowsPlaces = true;
 
   constructor(capacityBytes = 256) {
     this.#bytes = Buffer.allocUnsafe(Math.max(capacityBytes, batchHeaderBytes));
@@ -33,6 +37,23 @@ export class WriteBatchBuilder {
     return this.#length;
   }
 
+  /** The memory that the batch is built in, its first `byteLength` bytes: one object for many batches. Borrowed. */
+  get memory(): Buffer {
+    return this.#bytes;
+  }
+
+  /**
+   * Where the counted records lie in the memory, `placeFields` numbers for each (record-places.ts), up to `placesEnd`: for
+   * who applies the batch, so that it need not be read again. Borrowed. Undefined when not all of them are known.
+   */
+  get places(): Int32Array<ArrayBuffer> | undefined {
+    return this.#knowsPlaces ? this.#places : undefined;
+  }
+
+  get placesEnd(): number {
+    return this.#placesEnd;
+  }
+
   /** True when nothing was added, not even LogData. */
   get isEmpty(): boolean {
     return this.#length === batchHeaderBytes;
@@ -41,7 +62,9 @@ export class WriteBatchBuilder {
   put(columnFamily: number, key: Uint8Array, value: Uint8Array): this {
     this.#start(columnFamily, RecordTag.Put, RecordTag.PutInCf, key.length + value.length);
     this.#string(key);
+    const keyEnd = this.#length;
     this.#string(value);
+    this.#place(RecordKind.Put, columnFamily, keyEnd, key.length, value.length);
     return this;
   }
 
@@ -60,19 +83,23 @@ export class WriteBatchBuilder {
     const valueBytes = valueStart.length + valueEnd.length;
     this.#start(columnFamily, RecordTag.Put, RecordTag.PutInCf, keyBytes + valueBytes);
     this.#joined(keyStart, keyEnd);
+    const keyEndAt = this.#length;
     this.#joined(valueStart, valueEnd);
+    this.#place(RecordKind.Put, columnFamily, keyEndAt, keyBytes, valueBytes);
     return this;
   }
 
   delete(columnFamily: number, key: Uint8Array): this {
     this.#start(columnFamily, RecordTag.Delete, RecordTag.DeleteInCf, key.length);
     this.#string(key);
+    this.#place(RecordKind.Delete, columnFamily, this.#length, key.length, 0);
     return this;
   }
 
   singleDelete(columnFamily: number, key: Uint8Array): this {
     this.#start(columnFamily, RecordTag.SingleDelete, RecordTag.SingleDeleteInCf, key.length);
     this.#string(key);
+    this.#place(RecordKind.SingleDelete, columnFamily, this.#length, key.length, 0);
     return this;
   }
 
@@ -80,7 +107,9 @@ export class WriteBatchBuilder {
   deleteRange(columnFamily: number, begin: Uint8Array, end: Uint8Array): this {
     this.#start(columnFamily, RecordTag.DeleteRange, RecordTag.DeleteRangeInCf, begin.length + end.length);
     this.#string(begin);
+    const beginEnd = this.#length;
     this.#string(end);
+    this.#place(RecordKind.DeleteRange, columnFamily, beginEnd, begin.length, end.length);
     return this;
   }
 
@@ -88,6 +117,7 @@ export class WriteBatchBuilder {
     this.#start(columnFamily, RecordTag.Merge, RecordTag.MergeInCf, key.length + operand.length);
     this.#string(key);
     this.#string(operand);
+    this.#knowsPlaces = false;
     return this;
   }
 
@@ -105,12 +135,16 @@ export class WriteBatchBuilder {
     this.#bytes.set(batch.subarray(batchHeaderBytes), this.#length);
     this.#length += batch.length - batchHeaderBytes;
     this.#count += readU32(batch, 8);
+    this.#knowsPlaces = false;
     return this;
   }
 
   clear(): void {
     this.#length = batchHeaderBytes;
     this.#count = 0;
+    this.#placesEnd = 0;
+    this.#knowsPlaces = true;
+    if (this.#places.length > mostKeptPlaces) this.#places = new Int32Array(placeFields * 8);
   }
 
   /** The batch's bytes with `sequence` in the header. Borrowed: valid until the builder is used again. */
@@ -130,6 +164,24 @@ export class WriteBatchBuilder {
       this.#length = writeVarint32(this.#bytes, this.#length, columnFamily);
     }
     this.#count++;
+  }
+
+  /** Notes where the record that was just written lies. */
+  #place(kind: RecordKind, columnFamily: number, keyEnd: number, keyBytes: number, valueBytes: number): void {
+    if (this.#placesEnd === this.#places.length) {
+      const more = new Int32Array(this.#places.length * 2);
+      more.set(this.#places);
+      this.#places = more;
+    }
+    const places = this.#places;
+    const at = this.#placesEnd;
+    places[at] = kind;
+    places[at + 1] = columnFamily;
+    places[at + 2] = keyEnd - keyBytes;
+    places[at + 3] = keyEnd;
+    places[at + 4] = this.#length - valueBytes;
+    places[at + 5] = this.#length;
+    this.#placesEnd = at + placeFields;
   }
 
   #string(bytes: Uint8Array): void {
@@ -152,6 +204,8 @@ export class WriteBatchBuilder {
 }
 
 const noBytes = Buffer.alloc(0);
+/** What one huge batch made grow is not kept. */
+const mostKeptPlaces = 1 << 16;
 
 /** Returns where the copy ends. For the few bytes of most keys a loop is quicker than a call of `set`. */
 const copyTo = (target: Buffer, at: number, bytes: Uint8Array): number => {

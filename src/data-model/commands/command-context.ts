@@ -101,6 +101,12 @@ export class CommandContext {
     this.#knownKeys?.advance(sequence - this.batch.count, sequence);
   }
 
+  /** The store has just committed a batch that changes no key: what is known of keys stays true. */
+  settleOther(count: number): void {
+    const { sequence } = this.reader;
+    this.#knownKeys?.advance(sequence - count, sequence);
+  }
+
   nowMs(): number {
     return this.services.nowMs();
   }

@@ -231,19 +231,18 @@ export class Wal implements AsyncDisposable {
   }
 
   /**
-   * Takes a batch whose header holds `nextSequence`. Synchronous: it is written soon, with whatever else arrives.
+   * Takes a batch whose header holds `sequence`, which must be `nextSequence`, and `count`. Synchronous: it is written soon, with whatever else arrives.
    * The bytes are copied.
    * @throws TailraceError `STORE_FAILED` after a failed write or sync | `WAL_GAP`
    */
-  append(batch: Uint8Array): void {
+  append(batch: Uint8Array, sequence = batchSequence(batch), count = batchCount(batch)): void {
     if (this.#failure !== undefined) throw this.#failure;
-    const sequence = batchSequence(batch);
     if (sequence !== this.#nextSequence) throw gap(this.directory, 0, this.#nextSequence, sequence);
     const write = this.#writeInProgress();
     const before = write.framer.length;
     const offset = write.framer.append(batch);
     write.segment.index.add(sequence, offset);
-    this.#nextSequence = sequence + batchCount(batch);
+    this.#nextSequence = sequence + count;
     write.lastSequence = this.#nextSequence - 1;
     write.segment.lastSequence = write.lastSequence;
     this.#pendingBytes += write.framer.length - before;

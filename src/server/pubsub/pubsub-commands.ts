@@ -32,7 +32,8 @@ const publish: ServerCommand = {
   run: (connection, args) => {
     const [channel, message] = [Buffer.from(args[1]), Buffer.from(args[2])];
     const batch = new WriteBatchBuilder(64 + channel.length + message.length);
-    connection.commit(batch.put(ColumnFamily.pubsub, channel, message).finish());
+    connection.commitBuilt(batch.put(ColumnFamily.pubsub, channel, message));
+    if (connection.transaction === undefined) connection.context.settleOther(batch.count);
     send(connection, 'channel', channel, message);
   },
 };
