@@ -161,6 +161,7 @@ export class Engine implements Store, AsyncDisposable {
     });
     data.start({
       syncLog,
+      isStateWanted: (sequence) => checkpoints.isWaitedFor(sequence),
       onState: (state) => checkpoints.onState(state),
       onFailure: (cause) => this.#wal.fail('writing the data file', cause),
     });

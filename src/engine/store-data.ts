@@ -6,7 +6,7 @@ import { columnFamilyNames } from './column-family.js';
 import type { DataIterator, DataRange, Snapshot } from './engine-api.js';
 import { LayeredIterator } from './layered-iterator.js';
 import { Layers } from './layers.js';
-import { MemtableGroup } from './memtable/index.js';
+import { changesOf, MemtableGroup } from './memtable/index.js';
 import { runInSlices } from './run-in-slices.js';
 import { type HeldState, type TreeState, TreeStore, type TreeStoreOptions } from './tree/index.js';
 
@@ -27,6 +27,8 @@ export interface StoreDataOptions {
 export interface FlushHooks {
   /** Makes the log durable up to a sequence number: the trees must never be ahead of it. */
   syncLog(sequence: number): Promise<void>;
+  /** True when there must be a state at this very sequence number, at which memtables were frozen. */
+  isStateWanted(sequence: number): boolean;
   /** A state has become the durable one. The next one is not begun before this resolves. */
   onState(state: TreeState): Promise<void>;
   /** A flush failed: the store must take no more writes. */
@@ -35,7 +37,7 @@ export interface FlushHooks {
 
 /**
  * The data of a store: memtables over trees. Writes go to the newest memtables; when these have grown to their limit
- * they are frozen, and merged into the trees in the background, the oldest first, in slices of a few milliseconds.
+ * they are frozen, and merged into the trees in the background, the oldest first, all that wait at once.
  * Readers look through all of them and do not notice.
  */
 export class StoreData {
@@ -302,22 +304,36 @@ export class StoreData {
 
   async #flushFrozen(hooks: FlushHooks): Promise<void> {
     for (;;) {
-      const oldest = this.#layers.groups.at(-1);
-      if (oldest === undefined || !oldest.isFrozen) return;
+      const due = this.#dueGroups(hooks);
+      if (due.length === 0) return;
+      const { lastSequence } = due[0];
       const trees = this.#layers.trees ?? (await this.#createTrees());
-      await runInSlices(oldest.settling(), () => this.#sliceMs);
-      await trees.advance(oldest.changes(), oldest.lastSequence, {
-        isInThread: oldest.usedBytes >= this.#options.threadFromBytes,
+      for (const group of due) await runInSlices(group.settling(), () => this.#sliceMs);
+      await trees.advance(changesOf(due), lastSequence, {
+        isInThread: usedBytesOf(due) >= this.#options.threadFromBytes,
         sliceMs: () => this.#sliceMs,
-        beforeSwitch: () => hooks.syncLog(oldest.lastSequence),
+        beforeSwitch: () => hooks.syncLog(lastSequence),
         onSwitch: (state) => {
-          const groups = this.#layers.groups.filter((group) => group !== oldest);
+          const groups = this.#layers.groups.filter((group) => !due.includes(group));
           this.#layers = new Layers(groups, trees, state);
           this.#wakeRoomWaiters();
         },
         afterSwitch: (state) => hooks.onState(state),
       });
     }
+  }
+
+  /**
+   * The frozen memtables that are merged next, the newest first: all of them, but none behind the first whose state is
+   * wanted. Where writers are ahead a page is then made anew once for several memtables.
+   */
+  #dueGroups(hooks: FlushHooks): MemtableGroup[] {
+    const due: MemtableGroup[] = [];
+    for (const group of this.#layers.groups.filter(({ isFrozen }) => isFrozen).reverse()) {
+      due.unshift(group);
+      if (hooks.isStateWanted(group.lastSequence)) break;
+    }
+    return due;
   }
 
   get #sliceMs(): number {
@@ -338,6 +354,9 @@ export class StoreData {
   }
 }
 
+const usedBytesOf = (groups: readonly MemtableGroup[]): number =>
+  groups.reduce((total, { usedBytes }) => total + usedBytes, 0);
+
 const treeOptions = (options: StoreDataOptions): TreeStoreOptions => ({
   storeId: options.storeId,
   columnFamilies: columnFamilyNames.length,
@@ -353,12 +372,12 @@ const measuresPerMemtable = 64;
 /** Bytes of log per byte of memtable at which it is flushed whatever its size. */
 const replayPerMemtable = 3;
 const worthFlushingBytes = 4 * 1024 * 1024;
-/** How many full memtables may be frozen: those being flushed, and one more that waits. Somewhat more, for they are rarely full to the byte. */
-const frozenMemtables = 2.25;
+/** How many full memtables may be frozen: two that are merged, one that waits. Somewhat more, for they are rarely full to the byte. */
+const frozenMemtables = 3.25;
 /** How many layers of memtables there may be: checkpoints freeze them however little is in them. */
 const maxGroups = 24;
 const sliceMs = 2;
-const hurriedSliceMs = 6;
+const hurriedSliceMs = 4;
 
 const closed = (): TailraceError =>
   new TailraceError('STORE_CLOSED', 'the snapshot is closed', { remedy: 'Take a new one.' });

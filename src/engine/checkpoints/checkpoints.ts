@@ -115,9 +115,7 @@ export class Checkpoints {
   /** Called after each batch that is replayed: where a checkpoint was made, the memtables are frozen again. */
   onReplayed(sequence: number): void {
     if (!this.#replayStops.has(sequence)) return;
-    const waiting = [...this.#entries.values()].filter(
-      ({ entry, held }) => held === undefined && entry.sequence === sequence,
-    );
+    const waiting = this.#waitingFor(sequence);
     this.#data.freezeAt(sequence);
     for (const checkpoint of waiting) checkpoint.snapshot = this.#data.frozenSnapshot(sequence);
   }
@@ -145,14 +143,17 @@ export class Checkpoints {
     this.#reaper = setInterval(() => void this.reap().catch(() => {}), reapMs).unref(); // a failed write fails the store
   }
 
+  /** True when a checkpoint was made at a sequence number that the trees have not reached. */
+  isWaitedFor(sequence: number): boolean {
+    return this.#waitingFor(sequence).length > 0;
+  }
+
   /**
    * A state has become durable: the checkpoints that were made there are held from now on by their pages alone.
    * The next state must not begin before this resolves.
    */
   async onState(state: TreeState): Promise<void> {
-    const waiting = [...this.#entries.values()].filter(
-      ({ entry, held }) => held === undefined && entry.sequence === state.sequence,
-    );
+    const waiting = this.#waitingFor(state.sequence);
     if (waiting.length === 0) return;
     for (const checkpoint of waiting) this.#settle(checkpoint, state);
     await this.#write();
@@ -356,6 +357,13 @@ export class Checkpoints {
       held: { ...held, pin: held.pin.retain() },
       snapshot: undefined,
     };
+  }
+
+  /** The checkpoints at a sequence number that are not in the trees yet. */
+  #waitingFor(sequence: number): Held[] {
+    return [...this.#entries.values()].filter(
+      ({ entry, held }) => held === undefined && entry.sequence === sequence,
+    );
   }
 
   /** All of it is in the trees now. */

@@ -1,4 +1,6 @@
 import { columnFamilyNames } from '../column-family.js';
+import type { Changes } from '../tree/index.js';
+import { JoinedChanges } from './joined-changes.js';
 import { Memtable } from './memtable.js';
 import { MemtableChanges } from './memtable-changes.js';
 
@@ -76,9 +78,11 @@ export class MemtableGroup {
   *settling(): Generator<undefined, void> {
     for (const table of this.tables) yield* table.settling();
   }
-
-  /** What a flush merges into the trees, by column family. */
-  changes(): MemtableChanges[] {
-    return this.tables.map((table) => new MemtableChanges(table));
-  }
 }
+
+/** What groups that follow each other, the newest first, change in the trees, by column family. */
+export const changesOf = (groups: readonly MemtableGroup[]): Changes[] =>
+  columnFamilyNames.map((_, id) => {
+    const [oldest, ...newer] = groups.map(({ tables }) => new MemtableChanges(tables[id])).reverse();
+    return newer.reduce<Changes>((older, changes) => new JoinedChanges(changes, older), oldest);
+  });

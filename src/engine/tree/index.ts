@@ -1,4 +1,4 @@
-export type { Changes, KeyRange } from './changes.js';
+export { type Changes, changesPerMark, type KeyRange } from './changes.js';
 export { readSuperblock } from './data-file.js';
 export { emptyRoot, encodeSuperblock, superblockUnits, type TreeRoot } from './superblock.js';
 export type { TreeCursor } from './tree-cursor.js';
