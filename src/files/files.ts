@@ -62,14 +62,19 @@ export const replaceFile = async (
   content: Uint8Array,
 ): Promise<void> => {
   const temporary = `${path}.tmp`;
-  const fd = await files.open(temporary, 'w');
   try {
-    await files.write(fd, content, 0);
-    await files.datasync(fd);
-  } finally {
-    await files.close(fd);
+    const fd = await files.open(temporary, 'w');
+    try {
+      await files.write(fd, content, 0);
+      await files.datasync(fd);
+    } finally {
+      await files.close(fd);
+    }
+    await files.rename(temporary, path);
+  } catch (error) {
+    await files.remove(temporary).catch(() => undefined); // it helps nobody, and may not even be there
+    throw error;
   }
-  await files.rename(temporary, path);
   await files.syncDirectory(directory);
 };
 

@@ -43,13 +43,14 @@ export const restoreState = async (
     await files.truncate(fd, state.units * unitBytes);
     await files.write(fd, encodeSuperblock({ ...state, storeId }), (state.epoch & 1) * unitBytes);
     await files.datasync(fd);
+    await writeIdentity(directory, files, storeId);
   } catch (cause) {
-    await files.remove(path).catch(() => undefined); // what was copied helps nobody, and would refuse the next attempt
+    // What was copied helps nobody, and would refuse the next attempt.
+    for (const name of ['IDENTITY', 'data']) await files.remove(join(directory, name)).catch(() => undefined);
     throw cause instanceof TailraceError ? cause : inaccessible(path, cause);
   } finally {
     await files.close(fd);
   }
-  await writeIdentity(directory, files, storeId);
   return { directory, storeId, sequence: state.sequence, bytes };
 };
 
