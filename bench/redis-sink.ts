@@ -3,32 +3,17 @@ import { once } from 'node:events';
 import { createWriteStream, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { EngineSource } from '../connectors/engine/index.js';
 import { RedisSink } from '../sinks/redis/index.js';
-import { Engine } from '../src/engine/index.js';
-import { ByteWriter, Decoder, writeCommand } from '../src/kit/index.js';
-import { Pipeline } from '../src/pipeline/index.js';
+import type { Engine } from '../src/engine/index.js';
+import { ByteWriter, writeCommand } from '../src/kit/index.js';
 import { startRedis } from '../test/services/index.js';
-import { CommandRunner } from '../test/support/command-runner.js';
 import { pluginContext } from '../test/support/sink-batches.js';
 import { alternate, type Bench, result, seconds } from './harness.js';
+import { deliver, fillStore } from './log-delivery.js';
 
 const value = Buffer.alloc(100, 'x');
 const keyOf = (i: number): string => `key:${i}`;
-
-/** A store whose log has `count` SETs, each a batch of its own, as a server would write them. */
-const fillStore = async (directory: string, count: number): Promise<Engine> => {
-  const engine = await Engine.open(directory, { sync: 'none' });
-  const commands = new CommandRunner(engine);
-  for (let i = 0; i < count; i++) {
-    commands.run('SET', keyOf(i), value);
-    if (i % 10_000 === 0) await commands.settled();
-  }
-  await commands.settled();
-  return engine;
-};
 
 const writeCommandFile = async (path: string, count: number): Promise<void> => {
   const file = createWriteStream(path);
@@ -40,24 +25,10 @@ const writeCommandFile = async (path: string, count: number): Promise<void> => {
   await new Promise<void>((resolve) => file.end(out.take(), resolve));
 };
 
-/** From the log through decoding to the target, until the target holds the last position. */
-const deliver = async (engine: Engine, url: string): Promise<void> => {
-  const context = pluginContext('bench');
+const deliverTo = async (engine: Engine, url: string): Promise<void> => {
   const options = { url, password: '', positionKey: 'position', namespaces: { default: '' } };
-  await using sink = new RedisSink(options, context);
-  const stop = new AbortController();
-  const pipeline = new Pipeline({
-    name: 'bench',
-    source: new EngineSource(engine),
-    sinks: [{ name: 'redis', sink }],
-    makeDecoder: () => new Decoder(),
-    log: context.log,
-  });
-  const done = pipeline.run(stop.signal);
-  const isDelivered = (): boolean => pipeline.status().sinks[0]?.position?.sequence === engine.sequence;
-  while (!isDelivered()) await delay(1);
-  stop.abort();
-  await done;
+  await using sink = new RedisSink(options, pluginContext('bench'));
+  await deliver(engine, sink);
 };
 
 const pipe = (port: number, path: string): Promise<void> =>
@@ -90,7 +61,7 @@ export const redisSinkBench: Bench = {
     const service = await startRedis();
     const redis = new Redis(service.port);
     try {
-      const engine = await fillStore(join(directory, 'store'), count);
+      const engine = await fillStore(join(directory, 'store'), count, keyOf, value);
       const file = join(directory, 'commands.resp');
       await writeCommandFile(file, count);
       const rateOf = async (work: () => Promise<void>, extraKeys: number): Promise<number> => {
@@ -101,7 +72,7 @@ export const redisSinkBench: Bench = {
         return count / took;
       };
       const [ours = 0, cli = 0, client = 0] = await alternate(isQuick ? 1 : 3, [
-        () => rateOf(() => deliver(engine, service.url), 1),
+        () => rateOf(() => deliverTo(engine, service.url), 1),
         () => rateOf(() => pipe(service.port, file), 0),
         () => rateOf(() => pipelineByClient(service.port, count), 0),
       ]);

@@ -11,6 +11,7 @@ import { ScriptedServer } from '../support/scripted-server.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { pluginContext } from '../support/sink-batches.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
+import { waitUntil } from '../support/wait-until.js';
 
 const limit = { maxBatches: 1_000, maxBytes: 1024 * 1024 };
 const neverAborts = new AbortController().signal;
@@ -65,6 +66,15 @@ describe('the kvrocks source against a server of ours', () => {
     return source;
   };
 
+  /** Behind a lost connection a server is found whose history is that key `a` was set to each of these. */
+  const becomeAnother = async (...values: readonly string[]): Promise<void> => {
+    const other = await serve();
+    for (const value of values) other.commands.run('SET', 'a', value);
+    await other.commands.settled();
+    proxy.turnTo(other.server.port);
+    proxy.cut();
+  };
+
   const pullTo = async (source: KvrocksSource, sequence: number): Promise<SourceBatch[]> => {
     const pulled: SourceBatch[] = [];
     while ((pulled.at(-1)?.sequence ?? 0) < sequence) {
@@ -101,12 +111,7 @@ describe('the kvrocks source against a server of ours', () => {
     await commands.settled();
     const source = await open();
     await pullTo(source, 1);
-    const other = await serve();
-    other.commands.run('SET', 'a', '2');
-    other.commands.run('SET', 'b', '2');
-    await other.commands.settled();
-    proxy.turnTo(other.server.port);
-    proxy.cut();
+    await becomeAnother('2', '2');
     await expect(pullTo(source, 2)).rejects.toMatchObject({ code: 'HISTORY_MISMATCH' });
   });
 
@@ -115,12 +120,7 @@ describe('the kvrocks source against a server of ours', () => {
     await commands.settled();
     const source = await open();
     await pullTo(source, 3);
-    const shorter = await serve();
-    shorter.commands.run('SET', 'a', '1');
-    shorter.commands.run('SET', 'a', '2');
-    await shorter.commands.settled();
-    proxy.turnTo(shorter.server.port);
-    proxy.cut();
+    await becomeAnother('1', '2');
     await expect(pullTo(source, 4)).rejects.toMatchObject({
       code: 'WAL_SEQUENCE_AHEAD',
       context: { wanted: 3 },
@@ -132,12 +132,7 @@ describe('the kvrocks source against a server of ours', () => {
     await commands.settled();
     const source = await open();
     await source.open({ kind: 'latest' }, neverAborts);
-    const other = await serve();
-    other.commands.run('SET', 'a', '2');
-    other.commands.run('SET', 'b', '2');
-    await other.commands.settled();
-    proxy.turnTo(other.server.port);
-    proxy.cut();
+    await becomeAnother('2', '2');
     await expect(pullTo(source, 2)).rejects.toMatchObject({ code: 'HISTORY_MISMATCH' });
   });
 
@@ -154,10 +149,11 @@ describe('the kvrocks source against a server of ours', () => {
   it('counts an answer that never comes as a lost connection', async () => {
     commands.run('SET', 'a', '1');
     await commands.settled();
-    const source = await open({ answerTimeoutMs: 50 });
+    const source = await open({ answerTimeoutMs: 300 });
     proxy.holdReplies();
+    const before = proxy.joinedLines;
     const pulled = pullTo(source, 1);
-    await delay(120);
+    await waitUntil('it has asked on another connection', () => proxy.joinedLines > before);
     proxy.releaseReplies();
     expect(await pulled).toHaveLength(1);
   });

@@ -83,7 +83,8 @@ export const freePort = async (): Promise<number> => {
   }
 };
 
-const canListen = (port: number): Promise<boolean> =>
+/** Whether nobody listens on a loopback port. */
+export const canListen = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(false));

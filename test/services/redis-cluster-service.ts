@@ -1,7 +1,14 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { acceptsConnections, type Daemon, freePort, startDaemon, throwAwayDirectory } from './daemon.js';
+import {
+  acceptsConnections,
+  canListen,
+  type Daemon,
+  freePort,
+  startDaemon,
+  throwAwayDirectory,
+} from './daemon.js';
 import { ensurePrograms, run } from './tools.js';
 
 export interface RedisClusterService {
@@ -31,9 +38,10 @@ export const startRedisCluster = async (
   const directories = nodes.map((node) => throwAwayDirectory(`redis-node-${node}`));
   const ports: number[] = [];
   while (ports.length < directories.length) {
-    // The cluster bus listens on port + 10000, which must not be one of those for outgoing connections either.
+    // The cluster bus listens on port + 10000, which must be free, too, and not one of those for outgoing connections.
     const port = await freePort();
-    if (port < 22_000 && !ports.includes(port)) ports.push(port);
+    const isFit = port < 22_000 && !ports.includes(port) && (await canListen(port + 10_000));
+    if (isFit) ports.push(port);
   }
   const start = (index: number): Promise<Daemon> => {
     const port = ports[index] ?? 0;

@@ -15,6 +15,8 @@ export class TcpProxy implements AsyncDisposable {
   #heldBack: { readonly target: Socket; readonly bytes: Buffer }[] = [];
   /** Bytes that the server sent and that reached the proxy, held back ones included. */
   repliedBytes = 0;
+  /** Lines that were ever opened. */
+  joinedLines = 0;
   /** Sees what the server sends before the client does: the moment to do harm. */
   onReply: (bytes: Buffer) => void = () => undefined;
 
@@ -105,6 +107,7 @@ export class TcpProxy implements AsyncDisposable {
     const target = connect(this.#targetPort, '127.0.0.1');
     const line = { client, target };
     this.#lines.add(line);
+    this.joinedLines++;
     client.setNoDelay(true);
     target.setNoDelay(true);
     client.on('data', (bytes: Buffer) => this.#pass(target, bytes));
