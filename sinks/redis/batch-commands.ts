@@ -1,4 +1,10 @@
-import { type ByteWriter, CommandEncoder, type Rejection, type Transaction } from '../../src/kit/index.js';
+import {
+  type ByteWriter,
+  CommandEncoder,
+  type RedisMapping,
+  type Rejection,
+  type Transaction,
+} from '../../src/kit/index.js';
 import { type CommandPlace, placeOfCommand } from './command-places.js';
 import { DatabaseCommands } from './database-commands.js';
 import { type NamespaceTargets, prefixesOf } from './namespace-targets.js';
@@ -25,10 +31,18 @@ export interface WrittenCommands {
   placeOf(command: number): CommandPlace | undefined;
 }
 
+/** What becomes of types that a Redis has not. */
+export type TypeMapping = Pick<RedisMapping, 'json' | 'sortedInt'>;
+
+/** In a store that has them too. */
+export const kvrocksTypes: TypeMapping = { json: 'module', sortedInt: 'native' };
+
 /** @param home the connection's own database */
-export const batchCommands = (targets: NamespaceTargets, home: number): BatchCommands => {
+export const batchCommands = (targets: NamespaceTargets, home: number, types: TypeMapping): BatchCommands => {
   const usesOthers = Object.values(targets).some((target) => typeof target === 'number' && target !== home);
-  return usesOthers ? new DatabaseCommands(targets, home) : new PrefixCommands(prefixesOf(targets));
+  return usesOthers
+    ? new DatabaseCommands(targets, home, types)
+    : new PrefixCommands(prefixesOf(targets), types);
 };
 
 /** One database. Hot: bench `redis-sink`. */
@@ -36,8 +50,8 @@ class PrefixCommands implements BatchCommands {
   readonly databases = [];
   readonly #encoder: CommandEncoder;
 
-  constructor(prefixes: Readonly<Record<string, string>>) {
-    this.#encoder = new CommandEncoder({ prefixes, foldSets: true });
+  constructor(prefixes: Readonly<Record<string, string>>, types: TypeMapping) {
+    this.#encoder = new CommandEncoder({ ...types, prefixes, foldSets: true });
   }
 
   write(

@@ -6,7 +6,7 @@ import {
   type Transaction,
   writeCommand,
 } from '../../src/kit/index.js';
-import type { BatchCommands, WrittenCommands } from './batch-commands.js';
+import type { BatchCommands, TypeMapping, WrittenCommands } from './batch-commands.js';
 import { type CommandPlace, placeOfCommand } from './command-places.js';
 import { type NamespaceTargets, prefixesOf } from './namespace-targets.js';
 import type { SentReplies } from './sent-replies.js';
@@ -33,7 +33,7 @@ export class DatabaseCommands implements BatchCommands {
   readonly #databaseOf: ReadonlyMap<string, number>;
   readonly #encoders = new Map<number, CommandEncoder>();
 
-  constructor(targets: NamespaceTargets, home: number) {
+  constructor(targets: NamespaceTargets, home: number, types: TypeMapping) {
     this.#home = home;
     this.#databaseOf = new Map(
       Object.entries(targets).map(([ns, target]) => [ns, typeof target === 'number' ? target : home]),
@@ -42,7 +42,8 @@ export class DatabaseCommands implements BatchCommands {
     this.databases = [...all].filter((database) => database !== home);
     for (const database of all) {
       const here = Object.entries(targets).filter(([ns]) => this.#databaseOf.get(ns) === database);
-      this.#encoders.set(database, new CommandEncoder({ prefixes: prefixesOf(Object.fromEntries(here)) }));
+      const prefixes = prefixesOf(Object.fromEntries(here));
+      this.#encoders.set(database, new CommandEncoder({ ...types, prefixes }));
     }
   }
 

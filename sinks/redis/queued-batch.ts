@@ -108,7 +108,7 @@ export class QueuedBatch {
   }
 }
 
-/** SET, DEL and expiries work on keys of any type. */
+/** SET, DEL and expiries work on keys of any type, and JSON.SET behind a DEL. */
 const mayFailAtRunTime = (transactions: readonly Transaction[]): boolean => {
   for (const transaction of transactions) {
     if (transaction instanceof StringPutTransaction) continue;

@@ -21,7 +21,7 @@ import {
   type Transaction,
   type WriteOutcome,
 } from '../../src/kit/index.js';
-import { type BatchCommands, batchCommands } from './batch-commands.js';
+import { type BatchCommands, batchCommands, kvrocksTypes } from './batch-commands.js';
 import { checkRedis, requireDatabases } from './check-redis.js';
 import type { CommandPlace } from './command-places.js';
 import { ControlKey } from './control-key.js';
@@ -38,6 +38,8 @@ export interface RedisSinkOptions {
   readonly positionKey: string;
   /** Where the keys of each namespace go in the target; a namespace that is not named is refused. */
   readonly namespaces: NamespaceTargets;
+  /** The target is a Kvrocks or a tailrace: JSON documents and sorted ints stay what they are; default false. */
+  readonly hasKvrocksTypes?: boolean;
   /** How long the server may be silent before the connection is given up, in ms; default 60,000. */
   readonly answerTimeout?: number;
 }
@@ -92,7 +94,8 @@ export class RedisSink implements Sink {
     this.#control = new ControlKey(
       options.positionKey.replace('{pipeline}', positionOwner(context, 'redis')),
     );
-    this.#commands = batchCommands(options.namespaces, this.#home);
+    const types = options.hasKvrocksTypes === true ? kvrocksTypes : {};
+    this.#commands = batchCommands(options.namespaces, this.#home, types);
   }
 
   async claim(signal: AbortSignal): Promise<Claim> {

@@ -96,7 +96,9 @@ export class RecordReader implements KeyReader {
 
   #get(places: readonly KeyPlace[]): (string | number | Buffer)[] {
     const largest = this.#largestKeyBytes;
-    return largest === undefined ? ['RECORDS', 'GET', ...places] : ['RECORDS', 'GETUPTO', largest, ...places];
+    // Of no key at all the moment is asked for.
+    const keys = places.length === 0 ? [''] : places;
+    return largest === undefined ? ['RECORDS', 'GET', ...keys] : ['RECORDS', 'GETUPTO', largest, ...keys];
   }
 
   #page(reply: Reply | undefined): RecordPage {

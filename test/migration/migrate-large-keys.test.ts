@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import process from 'node:process';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { MigrationEnds } from '../support/migration-ends.js';
 
@@ -14,6 +17,37 @@ beforeAll(async () => {
 });
 afterAll(() => ends[Symbol.asyncDispose]());
 beforeEach(() => ends.reset());
+
+it('of many small elements counts for what they take in memory, which so stays bounded', async () => {
+  const members = Array.from({ length: 300_000 }, (_, at) => `member ${at}`);
+  for (let from = 0; from < members.length; from += 50_000)
+    await ends.source.sadd('many', ...members.slice(from, from + 50_000));
+  const words = [
+    ...ends.words(ends.sourceUrl, ends.redis.url, 'migrate'),
+    '--no-records',
+    '--skip-unsupported',
+  ];
+  // Its bytes alone are 4 MB.
+  const child = spawn(process.execPath, ['bin/tailrace.js', ...words, '--max-key-bytes', '8000000']);
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    said += chunk;
+  });
+  let peakKiB = 0;
+  const watch = setInterval(() => {
+    const status = existsSync(`/proc/${child.pid}/status`)
+      ? readFileSync(`/proc/${child.pid}/status`, 'utf8')
+      : '';
+    peakKiB = Math.max(peakKiB, Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? 0));
+  }, 20);
+  const status = await new Promise((resolve) => child.once('close', resolve));
+  clearInterval(watch);
+  await ends.source.del('many');
+  expect(status, said).toBe(0);
+  expect(said).toMatch(/done .* 1 left out/);
+  expect(await ends.target.exists('many')).toBe(0);
+  expect(peakKiB).toBeLessThan(250 * 1024);
+}, 60_000);
 
 const limit = ['--max-key-bytes', '100000'];
 
@@ -41,7 +75,7 @@ describe.each([
   });
 
   it('is copied with a higher limit', async () => {
-    const copied = await ends.run('migrate', '--max-key-bytes', '1000000', ...how);
+    const copied = await ends.run('migrate', '--max-key-bytes', '2000000', ...how);
     expect(copied.status, copied.stderr).toBe(0);
     expect(await ends.target.hlen('large:hash')).toBe(4_000);
     expect(await ends.target.strlen('large:string')).toBe(500_000);

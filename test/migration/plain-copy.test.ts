@@ -4,13 +4,13 @@ import { TailraceProcess } from '../crash/tailrace-process.js';
 import { type RedisService, startRedis } from '../services/index.js';
 import { readDataState } from '../support/data-state.js';
 import { MigrationEnds } from '../support/migration-ends.js';
-import { type OlderKvrocks, openOlderKvrocks } from '../support/older-kvrocks.js';
+import { openOlderKvrocks, type PosingKvrocks } from '../support/older-kvrocks.js';
 import { randomCommands } from '../support/random-commands.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { waitUntil } from '../support/wait-until.js';
 
 let ends: MigrationEnds;
-let older: OlderKvrocks;
+let older: PosingKvrocks;
 beforeAll(async () => {
   ends = await MigrationEnds.open('plain-copy');
   older = await openOlderKvrocks(ends.server.port);

@@ -1,16 +1,29 @@
 import { connect, createServer } from 'node:net';
 
-/** A server on loopback that answers as one before POLLUPDATES: what it was not yet able to do, it does not know. */
-export interface OlderKvrocks extends AsyncDisposable {
+/** A server on loopback that answers as a Kvrocks does that lacks something: what it cannot do, it does not know. */
+export interface PosingKvrocks extends AsyncDisposable {
   readonly url: string;
 }
 
-/** @param port of a tailrace, to which everything else goes */
-export const openOlderKvrocks = async (port: number): Promise<OlderKvrocks> => {
+/** One from before POLLUPDATES. @param port of a tailrace, to which everything else goes */
+export const openOlderKvrocks = (port: number): Promise<PosingKvrocks> =>
+  openPosing(port, ['POLLUPDATES', 'RECORDS', 'SEQUENCE']);
+
+/** One that has POLLUPDATES, but nothing that only a tailrace has. */
+export const openKvrocks = (port: number): Promise<PosingKvrocks> =>
+  openPosing(port, ['RECORDS', 'SLOT', 'STREAMUPDATES', 'CHECKPOINT']);
+
+const openPosing = async (port: number, unknown: readonly string[]): Promise<PosingKvrocks> => {
+  const words = new RegExp(`\\r\\n(${unknown.join('|')})\\r\\n`, 'g');
   const server = createServer((client) => {
     const target = connect(port, '127.0.0.1');
-    client.on('data', (bytes: Buffer) => target.write(withoutNews(bytes)));
-    target.on('data', (bytes: Buffer) => client.write(bytes));
+    // Each name becomes one of the same length that no server has.
+    client.on('data', (bytes: Buffer) =>
+      target.write(replaced(bytes, words, (_, name) => `\r\nX${name.slice(1)}\r\n`)),
+    );
+    target.on('data', (bytes: Buffer) =>
+      client.write(replaced(bytes, /server_name:tailrace/g, () => 'server_name:nobodys ')),
+    );
     for (const [socket, other] of [
       [client, target],
       [target, client],
@@ -27,11 +40,5 @@ export const openOlderKvrocks = async (port: number): Promise<OlderKvrocks> => {
   };
 };
 
-/** Each name becomes one of the same length that no server has. */
-const withoutNews = (bytes: Buffer): Buffer => {
-  const text = bytes.toString('latin1');
-  return Buffer.from(
-    text.replace(/\r\n(POLLUPDATES|RECORDS|SEQUENCE)\r\n/g, (_, name: string) => `\r\nX${name.slice(1)}\r\n`),
-    'latin1',
-  );
-};
+const replaced = (bytes: Buffer, pattern: RegExp, replace: (found: string, name: string) => string): Buffer =>
+  Buffer.from(bytes.toString('latin1').replace(pattern, replace), 'latin1');

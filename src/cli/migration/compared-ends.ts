@@ -1,4 +1,4 @@
-import { slotOf } from '../../../sinks/redis/index.js';
+import { kvrocksTypes, slotOf } from '../../../sinks/redis/index.js';
 import { TailraceError } from '../../errors/index.js';
 import {
   type ComparedTarget,
@@ -42,6 +42,9 @@ export const openCompared = async (
     const target = new RecordTarget(connection, { source: records, filter, ownKey });
     return { target, [Symbol.dispose]: () => connection.close() };
   }
+  const isKept = kind === 'kvrocks' && records !== undefined && keepsNamespaces(namespacesOf(flags));
+  if (isKept && namespaces.some((ns) => ns !== 'default'))
+    throw needsTokens(placeOfUrl(flags.to), namespaces);
   const nodes = (masters.length === 0 ? [{ ...address, slots: [] }] : masters).map((master) => ({
     connection: new ServerConnection(master),
     slots: master.slots,
@@ -52,9 +55,21 @@ export const openCompared = async (
     nodeOf: (key: Buffer) => (nodes.length === 1 ? 0 : (owners.get(slotOf(key)) ?? 0)),
   };
   return {
-    target: new TargetKeys(connected, prefixes, ownKey),
+    target: new TargetKeys(
+      connected,
+      prefixes,
+      ownKey,
+      kind === 'redis' || masters.length > 0 ? {} : kvrocksTypes,
+    ),
     [Symbol.dispose]: () => {
       for (const { connection } of nodes) connection.close();
     },
   };
 };
+
+const needsTokens = (place: string, namespaces: readonly string[]): TailraceError =>
+  new TailraceError('USAGE', `${place} shows each of its namespaces by a token of its own`, {
+    context: { target: place, namespaces: namespaces.join(', ') },
+    remedy:
+      'Compare them one by one: verify --namespace NAME= --to-password TOKEN, with the token it has there.',
+  });

@@ -37,6 +37,7 @@ export const openDirectory = async (
     name: `dir:${path}`,
     log,
     hasLog: true,
+    isTailrace: false,
     runId: undefined,
     records: new DirectoryRecords(snapshot),
     keys,

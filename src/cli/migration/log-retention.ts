@@ -33,9 +33,12 @@ export const retentionRisk = (figures: RetentionFigures): string | undefined => 
   return `its log is kept for about ${Math.round(keptSeconds)} s (${ttlSeconds} s, ${Math.round(limitBytes / 1e6)} MB) at ${Math.round(writesPerSecond)} writes/s, and reading ${keys} keys takes about ${neededSeconds} s`;
 };
 
-/** Warns when the log of a Kvrocks is kept for too short; servers that do not tell are not asked further. */
+/**
+ * Warns when the log of the source is kept for too short; servers that do not tell are not asked further. A tailrace keeps it
+ * for the migration however long that takes, up to a size.
+ */
 export const warnOfRetention = async (
-  server: ServerConnection,
+  { server, isTailrace }: { readonly server: ServerConnection; readonly isTailrace: boolean },
   keys: number,
   maxKeysPerSecond: number,
   logger: Logger,
@@ -56,13 +59,20 @@ export const warnOfRetention = async (
   await delay(measuredMs, undefined, { signal });
   const writesPerSecond = ((await sequence()) - before) / ((performance.now() - startMs) / 1000);
   const limitBytes = limitMb * 1024 * 1024;
-  const reason = retentionRisk({ ttlSeconds, limitBytes, writesPerSecond, keys, maxKeysPerSecond });
+  const keptSeconds = isTailrace ? 0 : ttlSeconds;
+  const reason = retentionRisk({
+    ttlSeconds: keptSeconds,
+    limitBytes,
+    writesPerSecond,
+    keys,
+    maxKeysPerSecond,
+  });
   if (reason !== undefined)
     logger.warn(
-      'the log of the source may be too short: raise rocksdb.wal_ttl_seconds and rocksdb.wal_size_limit_mb',
-      {
-        reason,
-      },
+      isTailrace
+        ? 'the log of the source may become larger than it may be: raise --wal-max of tailrace serve'
+        : 'the log of the source may be too short: raise rocksdb.wal_ttl_seconds and rocksdb.wal_size_limit_mb',
+      { reason },
     );
 };
 

@@ -119,9 +119,9 @@ export const runMigration = async (
       : new Migration(options);
   const keys = await countKeys(source, interrupted);
   if (source.connection !== undefined && source.hasLog && keys !== undefined) {
-    const { connection } = source;
+    const server = { server: source.connection, isTailrace: source.isTailrace };
     // A source that cannot be reached just now is waited for by the migration itself.
-    await warnOfRetention(connection, keys, flags.maxKeysPerSecond, logger, interrupted).catch((error) => {
+    await warnOfRetention(server, keys, flags.maxKeysPerSecond, logger, interrupted).catch((error) => {
       if (!isTailraceError(error, 'SOURCE_UNREACHABLE')) throw error;
     });
   }

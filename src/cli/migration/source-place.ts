@@ -51,6 +51,7 @@ export interface SourcePlace extends AsyncDisposable {
   readonly log: LogSource;
   /** False: changes are not seen, and each key is copied as it is when it is read. */
   readonly hasLog: boolean;
+  readonly isTailrace: boolean;
   /** What a server calls its run; undefined where it has no name for it. */
   readonly runId: string | undefined;
   readonly keys: KeyReader;
@@ -87,8 +88,9 @@ export const openSource = async (options: SourceOptions, signal: AbortSignal): P
     if (!hasLog && options.withoutLog === 'refuse') throw noLog(connection.place);
     const isFollowed = hasLog || options.withoutLog === 'read';
     const keys = await makeKeyReader(connection, signal, { ...options, namespaces, hasLog: isFollowed });
-    const runId = runIdOf(String(await connection.call(signal, 'INFO', 'server')));
-    return { keys, namespaces, hasLog, runId };
+    const info = String(await connection.call(signal, 'INFO', 'server'));
+    const isTailrace = /^server_name:tailrace/m.test(info);
+    return { keys, namespaces, hasLog, isTailrace, runId: runIdOf(info) };
   }).catch((error: unknown) => {
     connection.close();
     throw error;

@@ -288,15 +288,16 @@ export class RedisCommandWriter {
     for (let at = from; at < end; at++) {
       const { id } = changes[at] as SortedIntPut;
       if (this.#sortedInt === 'refuse') this.#refuse(at, 'sorted ints are refused by the mapping');
-      else if (id > maxExactScore)
+      else if (this.#sortedInt === 'zset' && id > maxExactScore)
         this.#refuse(at, `the sorted int ${id} exceeds 2^53: a sorted set's score cannot hold it`);
       else fitting.push(String(id));
     }
     if (fitting.length === 0) return end;
-    this.#start(names.zadd, first.key, 2 * fitting.length);
+    const isNative = this.#sortedInt === 'native';
+    this.#start(isNative ? names.siadd : names.zadd, first.key, (isNative ? 1 : 2) * fitting.length);
     for (const id of fitting) {
       this.#target.text(id);
-      this.#target.text(id);
+      if (!isNative) this.#target.text(id);
     }
     return end;
   }
@@ -307,7 +308,7 @@ export class RedisCommandWriter {
       for (let at = from; at < end; at++) this.#refuse(at, 'sorted ints are refused by the mapping');
       return end;
     }
-    this.#start(names.zrem, first.key, end - from);
+    this.#start(this.#sortedInt === 'native' ? names.sirem : names.zrem, first.key, end - from);
     for (let at = from; at < end; at++) this.#target.text(String((changes[at] as SortedIntDelete).id));
     return end;
   }
@@ -454,6 +455,8 @@ const names = {
   srem: commandName('SREM'),
   zadd: commandName('ZADD'),
   zrem: commandName('ZREM'),
+  siadd: commandName('SIADD'),
+  sirem: commandName('SIREM'),
   lset: commandName('LSET'),
   lpush: commandName('LPUSH'),
   rpush: commandName('RPUSH'),

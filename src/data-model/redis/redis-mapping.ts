@@ -5,8 +5,11 @@ export interface RedisMapping {
    * reports them as unsupported.
    */
   readonly json?: 'string' | 'module' | 'refuse';
-  /** Sorted ints: `zset` (default) makes a sorted set of score = member = id, `refuse` reports them. */
-  readonly sortedInt?: 'zset' | 'refuse';
+  /**
+   * Sorted ints: `zset` (default) makes a sorted set of score = member = id, `native` uses SIADD of a Kvrocks, `refuse`
+   * reports them.
+   */
+  readonly sortedInt?: 'zset' | 'native' | 'refuse';
   /** Whether published messages are published again; default false. */
   readonly publish?: boolean;
   /**

@@ -24,7 +24,7 @@ export interface ReadLimits {
   readonly budget: ByteBudget;
 }
 
-/** How many bytes of a key may be read. */
+/** How many bytes of a key may be read; what an element takes in memory beside its bytes counts, too. */
 export class ByteBudget {
   readonly isLimited: boolean;
   #left: number;
@@ -42,11 +42,14 @@ export class ByteBudget {
 
   takeAll(parts: readonly Buffer[]): boolean {
     if (!this.isLimited) return true;
-    let bytes = 0;
+    let bytes = parts.length * partOverheadBytes;
     for (const part of parts) bytes += part.length;
     return this.take(bytes);
   }
 }
+
+/** A buffer and its share of a change, about: a hundred million small members would be ten times their bytes. */
+const partOverheadBytes = 128;
 
 /** What all changes of one key have in common. */
 export interface KeyFacts {

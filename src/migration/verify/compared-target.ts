@@ -18,6 +18,11 @@ export interface ComparedTarget {
   readStrings(names: readonly Buffer[], signal: AbortSignal): Promise<readonly TargetString[]>;
   /** Images of keys of any type; undefined where a key changed while it was read. */
   readImages(places: readonly KeyPlace[], signal: AbortSignal): Promise<readonly (KeyImage | undefined)[]>;
+  /**
+   * Whether the records of a key that cannot be told in changes are the same on both sides, byte for byte; `changing`: they
+   * differ, but the source's changed meanwhile. undefined where records are not to be had.
+   */
+  compareRecords?(place: KeyPlace, signal: AbortSignal): Promise<'same' | 'different' | 'changing'>;
   /** How many keys there are, without the migration's own; Infinity where that cannot be told exactly. */
   count(signal: AbortSignal): Promise<number>;
   /** Every name, page by page; one may come twice. */

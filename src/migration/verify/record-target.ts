@@ -2,7 +2,7 @@ import { encodeCommand, type Reply, ReplyError } from '../../resp/index.js';
 import type { KeyImage } from '../key-image.js';
 import { type KeyPlace, placeName, placeOf } from '../key-place.js';
 import type { RecordFilter } from '../raw/record-filter.js';
-import type { RecordSource } from '../raw/record-source.js';
+import { type RecordSource, ServerRecords } from '../raw/record-source.js';
 import { RecordReader } from '../record-reader.js';
 import type { ServerConnection } from '../server-connection.js';
 import type { ComparedTarget, TargetString } from './compared-target.js';
@@ -11,6 +11,7 @@ import type { ComparedTarget, TargetString } from './compared-target.js';
 export class RecordTarget implements ComparedTarget {
   readonly #connection: ServerConnection;
   readonly #keys: RecordReader;
+  readonly #records: RecordSource;
   readonly #source: RecordSource;
   readonly #filter: RecordFilter;
   readonly #ownKey: Buffer;
@@ -22,6 +23,7 @@ export class RecordTarget implements ComparedTarget {
   ) {
     this.#connection = connection;
     this.#keys = new RecordReader(connection);
+    this.#records = new ServerRecords(connection);
     this.#source = source;
     this.#filter = filter;
     this.#ownKey = placeOf('default', Buffer.from(ownKey));
@@ -54,6 +56,17 @@ export class RecordTarget implements ComparedTarget {
     const { images } = await this.#keys.readKeys(places, false, signal);
     const byName = new Map(images.map((image) => [placeName(image.place), image]));
     return places.map((place) => byName.get(placeName(place)));
+  }
+
+  async compareRecords(place: KeyPlace, signal: AbortSignal): Promise<'same' | 'different' | 'changing'> {
+    const read = async (records: RecordSource): Promise<Buffer> =>
+      Buffer.concat(await records.recordsOf(place, signal));
+    const before = await read(this.#source);
+    const theirs = await read(this.#records);
+    if (theirs.equals(before)) return 'same';
+    const behind = await read(this.#source);
+    if (theirs.equals(behind)) return 'same';
+    return behind.equals(before) ? 'different' : 'changing';
   }
 
   /** Of other namespaces, and of expired keys, no command tells. */

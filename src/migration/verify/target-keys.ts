@@ -1,4 +1,4 @@
-import { CommandEncoder } from '../../data-model/index.js';
+import { CommandEncoder, type RedisMapping } from '../../data-model/index.js';
 import { ByteWriter, type Reply, ReplyError } from '../../resp/index.js';
 import { readKey } from '../commands/read-key.js';
 import type { Command } from '../commands/reading.js';
@@ -22,11 +22,18 @@ export class TargetKeys implements ComparedTarget {
   readonly #encoder: CommandEncoder;
   readonly #ownKey: Buffer;
 
-  /** @param ownKey holds the position of the migration; it and those whose names begin so are passed over */
-  constructor(target: TargetNodes, prefixes: Readonly<Record<string, string>>, ownKey: string) {
+  /** @param ownKey holds the position of the migration; it and those whose names begin so are passed over
+   * @param types what becomes of those that a Redis has not, where keys are repaired
+   */
+  constructor(
+    target: TargetNodes,
+    prefixes: Readonly<Record<string, string>>,
+    ownKey: string,
+    types: Pick<RedisMapping, 'json' | 'sortedInt'> = {},
+  ) {
     this.#target = target;
     this.#ownKey = Buffer.from(ownKey);
-    this.#encoder = new CommandEncoder({ prefixes });
+    this.#encoder = new CommandEncoder({ ...types, prefixes });
     this.#prefixes = new Map(Object.entries(prefixes).map(([ns, prefix]) => [ns, Buffer.from(prefix)]));
   }
 

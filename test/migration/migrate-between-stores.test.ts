@@ -1,0 +1,136 @@
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { parseRedisUrl, RespConnection } from '../../src/resp/index.js';
+import { readDataState } from '../support/data-state.js';
+import { MigrationEnds } from '../support/migration-ends.js';
+import { openKvrocks, type PosingKvrocks } from '../support/older-kvrocks.js';
+
+let ends: MigrationEnds;
+let other: MigrationEnds;
+let kvrocks: PosingKvrocks;
+beforeAll(async () => {
+  [ends, other] = await Promise.all([
+    MigrationEnds.open('between-stores', 'secret'),
+    MigrationEnds.open('between-stores-other', 'secret'),
+  ]);
+  kvrocks = await openKvrocks(ends.server.port);
+});
+afterAll(async () => {
+  await kvrocks[Symbol.asyncDispose]();
+  await ends[Symbol.asyncDispose]();
+  await other[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  await ends.reset();
+  await ends.source.flushall();
+  await other.source.flushall();
+});
+
+const kvrocksUrl = (): string => kvrocks.url.replace('//', '//:secret@');
+
+const stateOf = async (url: string): Promise<Record<string, unknown>> => {
+  const connection = await RespConnection.open(parseRedisUrl(url));
+  try {
+    return await readDataState(connection, (key) => key.startsWith('tailrace:'));
+  } finally {
+    connection.close();
+  }
+};
+
+describe('a Kvrocks, copied over the network to another store of its types', () => {
+  it('keeps JSON documents and sorted ints what they are, in the snapshot and behind it', async () => {
+    const { source } = ends;
+    await source.call('JSON.SET', 'json', '$', '{"a":[1,2]}');
+    await source.call('SIADD', 'sorted', '1', '9007199254740995', '7');
+    await source.setbit('bits', 1000, 1);
+    await source.hset('hash', 'f', 'v');
+    await source.call('JSON.SET', 'expiring', '$', '1');
+    await source.pexpireat('expiring', 4_000_000_000_000);
+    const migrate = () => ends.runBetween(kvrocksUrl(), other.sourceUrl, 'migrate');
+    const first = await migrate();
+    expect(first.status, first.stderr).toBe(0);
+    await source.call('SIREM', 'sorted', '7');
+    await source.call('SIADD', 'sorted', '8');
+    await source.call('JSON.SET', 'json', '$.a', '3');
+    await source.call('JSON.SET', 'hash', '$', '4').catch(() => undefined); // a key of another type stays
+    const second = await migrate();
+    expect(second.status, second.stderr).toBe(0);
+    expect(await other.source.type('json')).toBe('ReJSON-RL');
+    expect(await other.source.type('sorted')).toBe('sortedint');
+    expect(await stateOf(other.sourceUrl)).toEqual(await stateOf(ends.sourceUrl));
+
+    await other.source.call('SIADD', 'sorted', '99');
+    await other.source.call('JSON.SET', 'json', '$.a', '5');
+    const words = ['--settle', '100', '--repair', '--json'];
+    const repaired = await ends.runBetween(kvrocksUrl(), other.sourceUrl, 'verify', ...words);
+    expect(JSON.parse(repaired.stdout)).toMatchObject({ differences: 2, repaired: 2 });
+    expect(await stateOf(other.sourceUrl)).toEqual(await stateOf(ends.sourceUrl));
+  });
+
+  it('says which key it cannot read, and leaves it out when told to', async () => {
+    await ends.source.call('BF.ADD', 'bloom', 'member');
+    await ends.source.set('string', 'x');
+    const refused = await ends.runBetween(kvrocksUrl(), other.sourceUrl, 'migrate');
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toMatch(/the key "bloom" cannot be copied: a MBbloom-- cannot be read/);
+    expect(refused.stderr).toContain('(DECODE_UNSUPPORTED)');
+    await other.source.flushall();
+    await ends.reset();
+    const skipped = await ends.runBetween(kvrocksUrl(), other.sourceUrl, 'migrate', '--skip-unsupported');
+    expect(skipped.status, skipped.stderr).toBe(0);
+    expect(skipped.stderr).toContain('1 left out');
+    expect(await other.source.exists('bloom', 'string')).toBe(1);
+  });
+});
+
+describe('two tailraces with namespaces', () => {
+  it('are compared namespace by namespace, and Bloom filters by their records', async () => {
+    const clients: Redis[] = [];
+    for (const end of [ends, other])
+      for (const name of ['orders', 'carts']) {
+        await end.source.call('NAMESPACE', 'ADD', name, `token-${name}`);
+        clients.push(new Redis(end.server.port, { password: `token-${name}` }));
+      }
+    const [orders, carts, theirOrders, theirCarts] = clients;
+    for (const client of [ends.source, orders, carts]) {
+      await client.rpush('list', 'a', 'b');
+      await client.call('BF.RESERVE', 'bloom', '0.01', '5000');
+      await client.call('BF.ADD', 'bloom', 'member');
+    }
+    const migrate = await ends.runBetween(ends.sourceUrl, other.sourceUrl, 'migrate', '--all-namespaces');
+    expect(migrate.status, migrate.stderr).toBe(0);
+    const verify = (...words: readonly string[]) =>
+      ends.runBetween(
+        ends.sourceUrl,
+        other.sourceUrl,
+        'verify',
+        '--all-namespaces',
+        '--settle',
+        '100',
+        ...words,
+      );
+    const same = await verify('--json');
+    expect(same.status, same.stdout + same.stderr).toBe(0);
+    expect(JSON.parse(same.stdout)).toMatchObject({ sourceKeys: 6, differences: 0, unsupported: 0 });
+
+    await theirOrders.call('BF.ADD', 'bloom', 'another');
+    await theirCarts.set('extra', 'x');
+    await theirCarts.rpush('list', 'c');
+    await other.source.del('bloom');
+    const different = await verify('--json');
+    expect(different.status).toBe(3);
+    const { named } = JSON.parse(different.stdout) as { named: { ns: string; key: string; kind: string }[] };
+    expect(named.map(({ ns, key, kind }) => `${ns} ${key} ${kind}`).sort()).toEqual([
+      'carts extra extra',
+      'carts list value',
+      'default bloom value',
+      'orders bloom value',
+    ]);
+    const repaired = await verify('--repair');
+    expect(repaired.status, repaired.stdout).toBe(0);
+    expect((await verify()).status).toBe(0);
+    expect(await theirOrders.call('BF.EXISTS', 'bloom', 'another')).toBe(0);
+    expect(await other.source.call('BF.EXISTS', 'bloom', 'member')).toBe(1);
+    for (const client of clients) client.disconnect();
+  });
+});
