@@ -4,7 +4,7 @@ import { BitmapBuddy } from './bitmap-buddy.js';
 import { Buddy } from './buddy.js';
 import { persistenceOf } from './persistence.js';
 import { SegregatedLists } from './segregated-lists.js';
-import { latencyOf, type Scale, speedOf } from './speed.js';
+import { latencyOf, rateOf, type Scale, speedOf } from './speed.js';
 import { capacityFor, type Mode, maxRecordBytes, Workload } from './workload.js';
 
 const mebibyte = 2 ** 20;
@@ -94,13 +94,13 @@ export const spaceBench: Bench = {
     const operations = isQuick ? 1_000_000 : 24_000_000;
     const coarse: Scale = { units: 2 ** 26 / shrink, unitBytes: 16_384, operations };
     const fine: Scale = { units: 2 ** 28 / shrink, unitBytes: 4_096, operations };
-    const speed: Scale = { ...coarse, operations: operations / 3 };
     return [
       ...memory(coarse, 10),
       ...memory(fine, 37),
-      ...speedOf('swap', speed),
-      ...speedOf('batch', speed),
-      ...speedOf('wave', speed),
+      ...speedOf('swap', coarse),
+      ...speedOf('batch', coarse),
+      ...speedOf('wave', coarse),
+      rateOf('wave', { ...fine, operations: operations / 4 }),
       latencyOf('wave', coarse),
       latencyOf('wave', fine),
       ...utilisation(fine, coarse),

@@ -127,7 +127,7 @@ export class VersionedSpace {
   allocate(length: number): number {
     let start = this.#space.allocate(length);
     if (start < 0 && this.#findMore()) start = this.#space.allocate(length);
-    if (start >= 0) this.#keepPagesOfTaken([{ start, length }]);
+    if (start >= 0 && !this.#isKept(start, length)) this.#keepPagesOfTaken([{ start, length }]);
     return start;
   }
 
@@ -142,7 +142,7 @@ export class VersionedSpace {
   /** The newest state uses the run no longer. What no pinned state contains is free at once. */
   release(start: number, length: number): void {
     this.#requireLive(start, length);
-    this.#keepPages(start, length);
+    if (!this.#isKept(start, length)) this.#keepPages(start, length);
     const pinned = this.#newest?.pages;
     this.#forEachPage(start, length, (page, from, to) => {
       const bits = pinned?.get(page);
@@ -317,6 +317,15 @@ export class VersionedSpace {
       this.changedPages.add(page);
       if (pages !== undefined && !pages.has(page)) pages.set(page, this.livePage(page));
     });
+  }
+
+  /** True when a run lies in one page, as most do, and nothing need be kept of that page. */
+  #isKept(start: number, length: number): boolean {
+    const page = start >>> this.#pageShift;
+    if ((start + length - 1) >>> this.#pageShift !== page) return false;
+    this.changedPages.add(page);
+    const pages = this.#newest?.pages;
+    return pages === undefined || pages.has(page);
   }
 
   /** The same after runs were taken: their pages are kept as they were before, without any of them. */
