@@ -21,14 +21,27 @@ export class KeyRecordsWriter implements RecordTarget {
   #lengthAt = 0;
   /** Where the last key begins. */
   #keyAt = 0;
-  readonly #largestKeyBytes: number;
+  #largestKeyBytes: number;
   /** Metadata keys of those that have more bytes than a key may have; owned. */
-  readonly leftOut: Buffer[] = [];
+  leftOut: Buffer[] = [];
 
   /** @param largestKeyBytes a key of more is left out; default: none is */
   constructor(capacityBytes: number, largestKeyBytes: number = Number.POSITIVE_INFINITY) {
     this.#bytes = Buffer.allocUnsafeSlow(capacityBytes);
     this.#largestKeyBytes = largestKeyBytes;
+  }
+
+  /** Begins a new page in the same memory. */
+  clear(largestKeyBytes: number = Number.POSITIVE_INFINITY): void {
+    this.#length = 0;
+    this.#keyAt = 0;
+    this.#largestKeyBytes = largestKeyBytes;
+    this.leftOut = [];
+  }
+
+  /** Bytes of memory that it holds. */
+  get capacityBytes(): number {
+    return this.#bytes.length;
   }
 
   get byteLength(): number {

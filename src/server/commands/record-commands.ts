@@ -44,7 +44,7 @@ const walks = new WeakMap<Connection, { readonly next: Buffer | undefined }>();
 const scanOn = (connection: Connection, options: readonly Buffer[]): void => {
   const walk = walks.get(connection);
   if (walk === undefined) connection.reply.error('ERR no RECORDS SCAN to go on from on this connection');
-  else if (walk.next === undefined) answer(connection, undefined, new KeyRecordsWriter(0));
+  else if (walk.next === undefined) answer(connection, undefined, clearedPage(0));
   else scanRecords(connection, walk.next, options);
 };
 
@@ -69,12 +69,22 @@ const scanRecords = (connection: Connection, after: Buffer, options: readonly Bu
   }
   const { services } = connection.state;
   const store = readStore(connection);
-  const page = new KeyRecordsWriter(Math.min(maxBytes, pageBytes) + slackBytes, largestKeyBytes);
+  const page = clearedPage(Math.min(maxBytes, pageBytes) + slackBytes, largestKeyBytes);
   const limit = { maxKeys, maxBytes, nowMs: services.nowMs() };
   const { next } = appendRecordsAfter(store, after, limit, page);
   walks.set(connection, { next });
   answer(connection, next, page);
 };
+
+/** A page is copied into its reply, so one serves all: memory for each would keep the garbage collector busy. */
+const clearedPage = (capacityBytes: number, largestKeyBytes?: number): KeyRecordsWriter => {
+  if (usedPage.capacityBytes < capacityBytes || usedPage.capacityBytes > mostKeptBytes)
+    usedPage = new KeyRecordsWriter(capacityBytes);
+  usedPage.clear(largestKeyBytes);
+  return usedPage;
+};
+
+let usedPage = new KeyRecordsWriter(0);
 
 const getRecords = (connection: Connection, keys: readonly Buffer[], largestKeyBytes?: number): void => {
   if (Number.isNaN(largestKeyBytes)) {
@@ -83,7 +93,7 @@ const getRecords = (connection: Connection, keys: readonly Buffer[], largestKeyB
   }
   const { services } = connection.state;
   const store = readStore(connection);
-  const page = new KeyRecordsWriter(slackBytes, largestKeyBytes);
+  const page = clearedPage(slackBytes, largestKeyBytes);
   const nowMs = services.nowMs();
   for (const key of keys) if (key.length > 0) appendRecordsOf(store, key, nowMs, page);
   answer(connection, undefined, page);
@@ -108,6 +118,8 @@ const defaultKeys = 1000;
 const largestCount = 100_000;
 const defaultBytes = 1024 * 1024;
 const largestBytes = 64 * 1024 * 1024;
+/** A page that grew beyond this is not used again. */
+const mostKeptBytes = 8 * 1024 * 1024;
 /** Room for a page as most are asked for; it grows where a key needs more. */
 const pageBytes = 4 * 1024 * 1024;
 const slackBytes = 16 * 1024;
