@@ -25,6 +25,27 @@ describe('a Bloom filter', () => {
     expect(client.run('BF.CARD', 'stays')).toBe(10);
   });
 
+  it('takes several items at once, in a shape told with them', () => {
+    const client = new CommandClient();
+    expect(client.run('BF.INSERT', 'none', 'NOCREATE', 'ITEMS', 'a')).toBe('error ERR key is not found');
+    const shape = ['CAPACITY', '2', 'ERROR', '0.001', 'NONSCALING'];
+    expect(client.run('BF.INSERT', 'small', ...shape, 'ITEMS', 'a', 'b', 'a')).toEqual([1, 1, 0]);
+    expect(client.run('BF.MADD', 'small', 'b', 'c', 'a')).toEqual([
+      0,
+      'error ERR nonscaling filter is full',
+      0,
+    ]);
+    expect(client.run('BF.INFO', 'small', 'items')).toBe(2);
+    expect(client.run('BF.INFO', 'small', 'EXPANSION')).toBeNull();
+    expect(client.run('BF.INFO', 'small', 'x')).toBe('error ERR Invalid info argument');
+    expect(client.run('BF.INSERT', 'other', 'EXPANSION', '4', 'ITEMS', 'items', 'x')).toEqual([1, 1]);
+    expect(client.run('BF.INFO', 'other', 'EXPANSION')).toBe(4);
+    expect(client.run('BF.INSERT', 'other', 'NOCREATE', 'ITEMS')).toBe('error ERR num of items should be greater than 0');
+    expect(client.run('BF.INSERT', 'other', 'CAPACITY', '0', 'ITEMS', 'a')).toMatch(/^error/);
+    expect(client.run('BF.INSERT', 'other', 'a', 'b')).toBe('error ERR syntax error');
+    expect(client.run('BF.INSERT', 'other', 'NONSCALING', 'EXPANSION', '2', 'ITEMS', 'a')).toMatch(/^error/);
+  });
+
   it('is refused for a key of another type and with senseless numbers', () => {
     const client = new CommandClient();
     client.run('SET', 's', 'v');

@@ -34,5 +34,8 @@ describe('commands that only Kvrocks has', () => {
       ['{', 'a', 1n, 'b', ['[', '1.5', 'x', null, 'true']],
     ]);
     expect(client.run('JSON.INFO', 'none')).toBe('error ERR no such key');
+    expect(client.run('JSON.DEBUG', 'MEMORY', 'doc', '$.b[*]')).toEqual([3, 3, 4, 4]);
+    expect(client.run('JSON.DEBUG', 'MEMORY', 'none')).toBe(0);
+    expect(client.run('JSON.DEBUG', 'FIELDS', 'doc')).toMatch(/^error ERR wrong number/);
   });
 });

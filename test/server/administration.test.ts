@@ -278,6 +278,7 @@ describe('what tools ask of any Redis', () => {
     ]);
     expect(await ask('CONFIG', 'SET', 'timeout', 0, 'timeout', 1)).toMatch(/ - duplicate parameter$/);
     expect(await ask('MEMORY', 'USAGE', 'asked', 'SAMPLES', 'x')).toBe('ERR syntax error');
+    expect(await ask('DISK', 'USAGE', 'asked')).toBe(await ask('MEMORY', 'USAGE', 'asked'));
     expect(await ask('OBJECT', 'HELP')).toContain('ENCODING key');
     expect(await ask('XINFO', 'HELP')).toContain('GROUPS key');
     expect(await ask('COMMAND', 'GETKEYS', 'MEMORY', 'USAGE', 'asked')).toEqual(['asked']);

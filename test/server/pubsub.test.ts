@@ -90,7 +90,9 @@ describe('pub/sub', () => {
       [null, 'v'],
     ]);
     await waitUntil('the message has come', () => heard.length === 1);
-    expect(heard).toEqual(['tx:one']);
+    expect(await publisher.call('MPUBLISH', 'tx', 'two', 'three')).toBe(2);
+    await waitUntil('the others have come', () => heard.length === 3);
+    expect(heard).toEqual(['tx:one', 'tx:two', 'tx:three']);
     const iterator = engine.walIterator(before);
     expect(iterator.item.count).toBe(2); // one batch
     iterator.close();

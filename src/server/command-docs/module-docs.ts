@@ -12,6 +12,7 @@ json.arrlen | 2.7.0 | O(N), N bytes of the document | Tells how long arrays are 
 json.arrpop | 2.7.0 | O(N), N bytes of the document | Takes an element out of arrays, by default the last | key [path [index]]
 json.arrtrim | 2.7.0 | O(N), N bytes of the document | Keeps the elements of arrays between two indexes alone | key path start stop
 json.clear | 2.7.0 | O(N), N bytes of the document | Empties arrays and objects, sets numbers to 0 | key [path]
+json.debug | 2.9.0 | O(N), N bytes of the document | Tells how many bytes values take as text | MEMORY key [path]
 json.del | 2.7.0 | O(N), N bytes of the document | Deletes values, or the key with its root | key [path]
 json.forget | 2.7.0 | O(N), N bytes of the document | JSON.DEL by another name | key [path]
 json.get | 2.7.0 | O(N), N bytes of the document | Reads the values at paths, as JSON | key [INDENT indent] [NEWLINE newline] [SPACE space] [path…]
@@ -38,6 +39,7 @@ bf.add | 2.6.0 | O(K), K filters of the chain | Adds an item to a Bloom filter, 
 bf.card | 2.6.0 | O(1) | Counts the items that were new when they were added | key
 bf.exists | 2.6.0 | O(K), K filters of the chain | Tells whether an item may have been added | key item
 bf.info | 2.6.0 | O(1) | Tells of a Bloom filter | key [CAPACITY|SIZE|FILTERS|ITEMS|EXPANSION]
+bf.insert | 2.7.0 | O(N*K), N items, K filters | Adds several items to a Bloom filter, which is made as told if there is none | key [CAPACITY capacity] [ERROR error-rate] [EXPANSION expansion] [NOCREATE] [NONSCALING] ITEMS item…
 bf.madd | 2.6.0 | O(N*K), N items, K filters | Adds several items | key item…
 bf.mexists | 2.6.0 | O(N*K), N items, K filters | Tells for each item whether it may have been added | key item…
 bf.reserve | 2.6.0 | O(1) | Makes an empty Bloom filter | key error-rate capacity [EXPANSION expansion] [NONSCALING]

@@ -91,6 +91,7 @@ checkpoint refresh | ${own} | O(1) | Gives a checkpoint more time, or moves it t
 checkpoint restore | ${own} | O(N), N bytes | Makes a new store of a checkpoint | reference directory
 checkpoint show | ${own} | O(1) | Shows a checkpoint | reference
 compact | 1.0.0 | O(N), N records | Drops what deleted and expired collections left behind (of Kvrocks) |
+disk | 2.2.0 | O(N), N elements | Tells how many bytes a key takes in the store (of Kvrocks) | USAGE key
 kprofile | 2.13.0 | O(1) | Samples what memory is used for (of Kvrocks) | MEMORY ENABLE|DISABLE|STATUS|(DUMP directory)
 namespace | 1.0.0 | O(N), N namespaces | Makes and changes namespaces and their tokens (of Kvrocks) |
 namespace add | 1.0.0 | O(1) | Makes a namespace | name token
@@ -118,6 +119,7 @@ watch | 2.2.0 | O(N), N keys | Lets the next EXEC fail if a key changes before i
   ...docsOf(
     'pubsub',
     `
+mpublish | 2.6.0 | O(N+M), N listeners, M patterns | Sends several messages to a channel, through the log (of Kvrocks) | channel message…
 psubscribe | 2.0.0 | O(N), N patterns | Listens to the channels that match patterns | pattern…
 publish | 2.0.0 | O(N+M), N listeners, M patterns | Sends a message to a channel, through the log | channel message
 pubsub | 2.8.0 | O(N), N channels | Tells of channels and who listens |

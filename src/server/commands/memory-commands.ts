@@ -139,4 +139,16 @@ const ownedBytes = (figures: Readonly<Record<string, number>>): number =>
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
-export const memoryCommands: readonly ServerCommand[] = [kprofile, memory];
+/** DISK USAGE key: Kvrocks' words for MEMORY USAGE. */
+const disk: ServerCommand = {
+  name: 'disk',
+  arity: 3,
+  flags: ['readonly'],
+  keys: { first: 2, last: 2, step: 1 },
+  run: (connection, args) => {
+    if (args[1].toString('latin1').toLowerCase() === 'usage') memory.run(connection, args);
+    else connection.reply.error('ERR Unknown operation');
+  },
+};
+
+export const memoryCommands: readonly ServerCommand[] = [disk, kprofile, memory];

@@ -38,6 +38,25 @@ const publish: ServerCommand = {
   },
 };
 
+/** MPUBLISH channel message …, as Kvrocks has it: PUBLISH of each message in turn, by one batch. */
+const publishAll: ServerCommand = {
+  name: 'mpublish',
+  arity: -3,
+  flags: ['pubsub', 'fast'],
+  run: (connection, args) => {
+    const [channel, ...messages] = args.slice(1).map((arg) => Buffer.from(arg));
+    const batch = new WriteBatchBuilder();
+    for (const message of messages) batch.put(ColumnFamily.pubsub, channel, message);
+    connection.commit(batch.finish());
+    const { state, namespace } = connection;
+    const deliveries = state.pubSub.receivers(namespace, 'channel', channel);
+    connection.reply.integer(deliveries.length * messages.length);
+    connection.afterwards(() => {
+      for (const message of messages) for (const delivery of deliveries) deliver(delivery, message);
+    });
+  },
+};
+
 /** Shard channels are not logged: they are for those who listen now. */
 const shardPublish: ServerCommand = {
   name: 'spublish',
@@ -95,6 +114,7 @@ export const pubSubCommands: readonly ServerCommand[] = [
   unsubscribe('punsubscribe', 'pattern'),
   unsubscribe('sunsubscribe', 'shard'),
   publish,
+  publishAll,
   shardPublish,
   pubSub,
 ];

@@ -1,106 +1,48 @@
-import { xxHash64 } from '../../../bytes/index.js';
-import {
-  type BloomChain,
-  encodeBloomChain,
-  encodeFilterIndex,
-  readBloomChain,
-} from '../../encoding/bloom-encoding.js';
-import { ColumnFamily } from '../../encoding/column-family.js';
-import { encodeInternalKey } from '../../encoding/keys.js';
-import { encodeLogData } from '../../encoding/log-data.js';
-import type { Metadata } from '../../encoding/metadata.js';
 import { optionWord, parseDouble, parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand, writeCommand } from '../data-command.js';
-import { ErrorReply, mapReply, ok, type Reply, refusal } from '../reply.js';
-import { filterBytesFor, insertHash, maxFilterBytes, mayContain } from './block-split-filter.js';
+import { ErrorReply, mapReply, ok, type Reply, refusal, wrongArity } from '../reply.js';
+import {
+  addItems,
+  capacityOf,
+  containsItems,
+  createChain,
+  defaultShape,
+  type FilterShape,
+  findChain,
+} from './bloom-chain.js';
 
-const createNote = encodeLogData('bloom', 'createBloomChain');
-const insertNote = encodeLogData('bloom', 'insert');
-
-/** What BF.ADD makes when there is no filter yet. */
-const defaults = { errorRate: 0.01, capacity: 100, expansion: 2 };
-
-interface StoredChain {
-  readonly metadata: Metadata;
-  readonly chain: BloomChain;
-}
-
-const findChain = (context: CommandContext, key: Buffer): StoredChain | undefined | ErrorReply => {
-  const metadata = context.find(key, 'bloom');
-  if (metadata === undefined || metadata instanceof ErrorReply) return metadata;
-  const chain = readBloomChain(metadata.payload);
-  return chain === undefined ? new ErrorReply('ERR the stored filter is damaged') : { metadata, chain };
+const parseErrorRate = (word: Buffer): number | ErrorReply => {
+  const errorRate = parseDouble(word);
+  if (errorRate === undefined) return new ErrorReply('ERR bad error rate');
+  return errorRate > 0 && errorRate < 1 ? errorRate : new ErrorReply('ERR (0 < error rate range < 1)');
 };
 
-/** Items that all filters of a chain hold together. */
-const capacityOf = ({ filterCount, expansion, baseCapacity }: BloomChain): number => {
-  let capacity = 0;
-  for (let i = 0; i < filterCount; i++) capacity += baseCapacity * Math.max(1, expansion) ** i;
-  return capacity;
+const parseCapacity = (word: Buffer): number | ErrorReply => {
+  const capacity = parseInteger(word);
+  if (capacity === undefined || capacity > 0xffff_ffff) return new ErrorReply('ERR bad capacity');
+  return capacity >= 1 ? capacity : new ErrorReply('ERR (capacity should be larger than 0)');
 };
 
-const putChain = (context: CommandContext, key: Buffer, { metadata, chain }: StoredChain): void =>
-  context.putMetadata(key, { ...metadata, payload: encodeBloomChain(chain) });
-
-const putFilter = (
-  context: CommandContext,
-  key: Buffer,
-  stored: StoredChain,
-  index: number,
-  filter: Buffer,
-): void => {
-  const subKey = encodeInternalKey(context.subKeyPrefix(key, stored.metadata), encodeFilterIndex(index));
-  context.batch.put(ColumnFamily.subKeys, subKey, filter);
-};
-
-const readFilters = (context: CommandContext, key: Buffer, stored: StoredChain): Buffer[] => {
-  const prefix = context.subKeyPrefix(key, stored.metadata);
-  return Array.from({ length: stored.chain.filterCount }, (_, index) =>
-    Buffer.from(
-      context.reader.get(ColumnFamily.subKeys, encodeInternalKey(prefix, encodeFilterIndex(index))) ??
-        noBytes,
-    ),
-  );
-};
-
-const createChain = (
-  context: CommandContext,
-  key: Buffer,
-  errorRate: number,
-  capacity: number,
-  expansion: number,
-): { readonly stored: StoredChain; readonly filter: Buffer } => {
-  const filter = Buffer.alloc(filterBytesFor(capacity, errorRate));
-  const chain = {
-    filterCount: 1,
-    expansion,
-    baseCapacity: capacity,
-    errorRate,
-    filterBytes: filter.length,
-  };
-  const stored = { metadata: context.create('bloom'), chain };
-  context.batch.logData(createNote);
-  putChain(context, key, stored);
-  putFilter(context, key, stored, 0, filter);
-  return { stored, filter };
+const parseExpansion = (word: Buffer): number | ErrorReply => {
+  const expansion = parseInteger(word);
+  const isGood = expansion !== undefined && expansion >= 1 && expansion <= 0xffff;
+  return isGood ? expansion : new ErrorReply('ERR bad expansion');
 };
 
 /** `BF.RESERVE key error capacity [EXPANSION n] [NONSCALING]` */
 const reserve = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const errorRate = parseDouble(args[2] as Buffer);
-  const capacity = parseInteger(args[3] as Buffer);
-  if (errorRate === undefined) return new ErrorReply('ERR bad error rate');
-  if (errorRate <= 0 || errorRate >= 1) return new ErrorReply('ERR (0 < error rate range < 1)');
-  if (capacity === undefined || capacity > 0xffff_ffff) return new ErrorReply('ERR bad capacity');
-  if (capacity < 1) return new ErrorReply('ERR (capacity should be larger than 0)');
-  let expansion = defaults.expansion;
+  const errorRate = parseErrorRate(args[2] as Buffer);
+  if (errorRate instanceof ErrorReply) return errorRate;
+  const capacity = parseCapacity(args[3] as Buffer);
+  if (capacity instanceof ErrorReply) return capacity;
+  let { expansion } = defaultShape;
   for (let i = 4; i < args.length; i++) {
     const word = optionWord(args[i] as Buffer);
     if (word === 'NONSCALING') expansion = 0;
     else if (word === 'EXPANSION' && args[i + 1] !== undefined) {
-      const wanted = parseInteger(args[++i] as Buffer);
-      if (wanted === undefined || wanted < 1 || wanted > 0xffff) return new ErrorReply('ERR bad expansion');
+      const wanted = parseExpansion(args[++i] as Buffer);
+      if (wanted instanceof ErrorReply) return wanted;
       expansion = wanted;
     } else return refusal.syntax;
   }
@@ -108,60 +50,61 @@ const reserve = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const found = findChain(context, key);
   if (found instanceof ErrorReply) return found;
   if (found !== undefined) return new ErrorReply('ERR the key already exists');
-  createChain(context, key, errorRate, capacity, expansion);
+  createChain(context, key, { errorRate, capacity, expansion });
   return ok;
 };
 
-const add = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const key = args[1] as Buffer;
-  const found = findChain(context, key);
-  if (found instanceof ErrorReply) return found;
-  let stored = found;
-  let filters: Buffer[];
-  if (stored === undefined) {
-    const created = createChain(context, key, defaults.errorRate, defaults.capacity, defaults.expansion);
-    stored = created.stored;
-    filters = [created.filter];
-  } else filters = readFilters(context, key, stored);
-  let { chain } = stored;
-  let { size } = stored.metadata;
-  const touched = new Set<number>();
-  const replies: Reply[] = [];
-  for (const item of args.slice(2)) {
-    const hash = xxHash64(item);
-    if (filters.some((filter) => filter.length > 0 && mayContain(filter, hash))) {
-      replies.push(0);
-      continue;
-    }
-    if (size + 1 > capacityOf(chain)) {
-      const grown = grow(chain);
-      if (grown === undefined) return new ErrorReply('ERR nonscaling filter is full');
-      chain = grown.chain;
-      filters.push(grown.filter);
-    }
-    const last = filters.length - 1;
-    insertHash(filters[last] as Buffer, hash);
-    touched.add(last);
-    size++;
-    replies.push(1);
-  }
-  if (touched.size > 0) {
-    context.batch.logData(insertNote);
-    const updated = { metadata: { ...stored.metadata, size }, chain };
-    putChain(context, key, updated);
-    for (const index of touched) putFilter(context, key, updated, index, filters[index] as Buffer);
-  }
-  return replies;
+const add = (context: CommandContext, args: readonly Buffer[]): Reply =>
+  addItems(context, args[1] as Buffer, args.slice(2), defaultShape);
+
+/** `BF.INSERT key [CAPACITY n] [ERROR rate] [EXPANSION n] [NOCREATE] [NONSCALING] ITEMS item …` */
+const insert = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const itemsAt = args.findIndex((word, i) => i > 1 && optionWord(word) === 'ITEMS') + 1;
+  const options = parseInsertOptions(args.slice(2, Math.max(2, itemsAt - 1)));
+  if (options instanceof ErrorReply) return options;
+  if (itemsAt === 0) return refusal.syntax;
+  if (itemsAt === args.length) return new ErrorReply('ERR num of items should be greater than 0');
+  return addItems(
+    context,
+    args[1] as Buffer,
+    args.slice(itemsAt),
+    options.creates ? options.shape : undefined,
+  );
 };
 
-/** The chain with one filter more; undefined when it may not grow. */
-const grow = (chain: BloomChain): { readonly chain: BloomChain; readonly filter: Buffer } | undefined => {
-  const bytes = filterBytesFor(chain.baseCapacity * chain.expansion ** chain.filterCount, chain.errorRate);
-  if (chain.expansion === 0 || chain.filterBytes + bytes > maxFilterBytes) return undefined;
-  return {
-    chain: { ...chain, filterCount: chain.filterCount + 1, filterBytes: chain.filterBytes + bytes },
-    filter: Buffer.alloc(bytes),
-  };
+const parseInsertOptions = (
+  words: readonly Buffer[],
+): { readonly shape: FilterShape; readonly creates: boolean } | ErrorReply => {
+  let { errorRate, capacity, expansion }: { -readonly [Part in keyof FilterShape]: number } = defaultShape;
+  let creates = true;
+  let isFixed = false;
+  let isExpanding = false;
+  for (let i = 0; i < words.length; i++) {
+    const word = optionWord(words[i] as Buffer);
+    if (word === 'NOCREATE') creates = false;
+    else if (word === 'NONSCALING') isFixed = true;
+    else {
+      const parse = insertNumbers[word];
+      const text = words[++i];
+      if (parse === undefined || text === undefined) return refusal.syntax;
+      const value = parse(text);
+      if (value instanceof ErrorReply) return value;
+      if (word === 'ERROR') errorRate = value;
+      else if (word === 'CAPACITY') capacity = value;
+      else {
+        expansion = value;
+        isExpanding = true;
+      }
+    }
+  }
+  if (isFixed && isExpanding) return new ErrorReply('ERR nonscaling filters cannot expand');
+  return { shape: { errorRate, capacity, expansion: isFixed ? 0 : expansion }, creates };
+};
+
+const insertNumbers: Readonly<Record<string, (word: Buffer) => number | ErrorReply>> = {
+  CAPACITY: parseCapacity,
+  ERROR: parseErrorRate,
+  EXPANSION: parseExpansion,
 };
 
 const first = (reply: Reply): Reply => (Array.isArray(reply) ? (reply[0] ?? 0) : reply);
@@ -170,11 +113,7 @@ const exists = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const key = args[1] as Buffer;
   const stored = findChain(context, key);
   if (stored instanceof ErrorReply) return stored;
-  const filters = stored === undefined ? [] : readFilters(context, key, stored);
-  return args.slice(2).map((item) => {
-    const hash = xxHash64(item);
-    return filters.some((filter) => filter.length > 0 && mayContain(filter, hash)) ? 1 : 0;
-  });
+  return containsItems(context, key, stored, args.slice(2)).map(Number);
 };
 
 const card = (context: CommandContext, args: readonly Buffer[]): Reply => {
@@ -183,29 +122,41 @@ const card = (context: CommandContext, args: readonly Buffer[]): Reply => {
   return stored?.metadata.size ?? 0;
 };
 
+/** `BF.INFO key [CAPACITY|SIZE|FILTERS|ITEMS|EXPANSION]` */
 const info = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  if (args.length > 3) return wrongArity('bf.info');
+  const wanted = args[2] === undefined ? undefined : infoTitles.get(optionWord(args[2]));
+  if (args[2] !== undefined && wanted === undefined) return new ErrorReply('ERR Invalid info argument');
   const stored = findChain(context, args[1] as Buffer);
   if (stored === undefined) return new ErrorReply('ERR key is not found');
   if (stored instanceof ErrorReply) return stored;
   const { chain, metadata } = stored;
-  const word = (text: string): Buffer => Buffer.from(text);
-  return mapReply([
-    ...[word('Capacity'), capacityOf(chain)],
-    ...[word('Size'), chain.filterBytes],
-    ...[word('Number of filters'), chain.filterCount],
-    ...[word('Number of items inserted'), metadata.size],
-    ...[word('Expansion rate'), chain.expansion === 0 ? null : chain.expansion],
+  const facts = new Map<string, Reply>([
+    ['Capacity', capacityOf(chain)],
+    ['Size', chain.filterBytes],
+    ['Number of filters', chain.filterCount],
+    ['Number of items inserted', metadata.size],
+    ['Expansion rate', chain.expansion === 0 ? null : chain.expansion],
   ]);
+  if (wanted !== undefined) return facts.get(wanted) ?? null;
+  return mapReply([...facts].flatMap(([title, value]) => [Buffer.from(title), value]));
 };
 
-const noBytes = Buffer.alloc(0);
+const infoTitles: ReadonlyMap<string, string> = new Map([
+  ['CAPACITY', 'Capacity'],
+  ['SIZE', 'Size'],
+  ['FILTERS', 'Number of filters'],
+  ['ITEMS', 'Number of items inserted'],
+  ['EXPANSION', 'Expansion rate'],
+]);
 
 export const bloomCommands: readonly DataCommand[] = [
   writeCommand('bf.reserve', -4, oneKey, reserve),
   writeCommand('bf.add', 3, oneKey, (context, args) => first(add(context, args))),
   writeCommand('bf.madd', -3, oneKey, add),
+  writeCommand('bf.insert', -4, oneKey, insert),
   readCommand('bf.exists', 3, oneKey, (context, args) => first(exists(context, args))),
   readCommand('bf.mexists', -3, oneKey, exists),
   readCommand('bf.card', 2, oneKey, card),
-  readCommand('bf.info', 2, oneKey, info),
+  readCommand('bf.info', -2, oneKey, info),
 ];

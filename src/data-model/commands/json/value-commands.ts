@@ -1,7 +1,7 @@
-import { parseInteger } from '../arguments.js';
+import { optionWord, parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand, writeCommand } from '../data-command.js';
-import { ErrorReply, mapReply, type Reply, refusal } from '../reply.js';
+import { ErrorReply, mapReply, type Reply, refusal, wrongArity } from '../reply.js';
 import { type JsonPlace, setAt } from './json-path.js';
 import { atPath, notJson, readJson } from './json-store.js';
 import {
@@ -54,6 +54,14 @@ const info = (context: CommandContext, args: readonly Buffer[]): Reply => {
   return stored instanceof ErrorReply
     ? stored
     : mapReply([Buffer.from('storage_format'), Buffer.from('json')]);
+};
+
+/** `JSON.DEBUG MEMORY key [path]`: the bytes of the text of each value. */
+const debug = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  if (optionWord(args[1] as Buffer) !== 'MEMORY' || args.length < 3 || args.length > 4)
+    return wrongArity('json.debug');
+  const sizes = atPath(context, args.slice(1), 2, false, (value) => Buffer.byteLength(formatJson(value)));
+  return sizes ?? (args.length === 3 ? 0 : []);
 };
 
 const toggle = changes((value, place) => {
@@ -200,6 +208,7 @@ export const jsonValueCommands: readonly DataCommand[] = [
     reads((value) => Buffer.from(jsonType(value))),
   ),
   readCommand('json.info', 2, oneKey, info),
+  readCommand('json.debug', -3, { first: 2, last: 2, step: 1 }, debug),
   readCommand('json.resp', -2, oneKey, reads(asReply)),
   readCommand('json.strlen', -2, oneKey, reads(lengthOf('string'))),
   readCommand('json.arrlen', -2, oneKey, reads(lengthOf('array'))),
