@@ -58,4 +58,5 @@ export type { RedisCommand } from './redis/command-target.js';
 export { CommandEncoder, toRedisCommands } from './redis/redis-commands.js';
 export type { RedisMapping, UnsupportedChange } from './redis/redis-mapping.js';
 export { storedBytes } from './stored-bytes.js';
+export { streamStateCommands } from './stream-state-commands.js';
 export { keyName, type WrittenKeys, writtenKeys } from './written-keys.js';

@@ -6,6 +6,8 @@ const unordered = new Map(
     HVALS: 1,
     SMEMBERS: 1,
     SRANDMEMBER: 1,
+    HRANDFIELD: 1,
+    ZRANDMEMBER: 1,
     SPOP: 1,
     SUNION: 1,
     SINTER: 1,
@@ -13,6 +15,7 @@ const unordered = new Map(
     KEYS: 1,
     // Places at the same distance come in any order.
     GEORADIUS: 1,
+    GEORADIUS_RO: 1,
     GEORADIUSBYMEMBER: 1,
     GEOSEARCH: 1,
   }),

@@ -27,6 +27,17 @@ const lexBound = (random: SeededRandom): string =>
   random.pick(['-', '+', `[m${random.below(15)}`, `(m${random.below(15)}`]);
 const some = <Item>(random: SeededRandom, make: (random: SeededRandom) => Item, most = 4): Item[] =>
   Array.from({ length: 1 + random.below(most) }, () => make(random));
+/** A place or count as a client may give it: mostly near, now and then as far as 64 bits reach, or no number at all. */
+const anyPlace = (random: SeededRandom): string =>
+  random.pick([
+    index(random),
+    index(random),
+    '9223372036854775807',
+    '-9223372036854775808',
+    '9223372036854775808',
+  ]);
+/** Waits that end at once. */
+const briefly = '0.001';
 const side = (random: SeededRandom): string => random.pick(['LEFT', 'right']);
 const later = (random: SeededRandom): string => `${4_000_000_000 + random.below(1000)}`;
 const maybe = <Item>(random: SeededRandom, ...items: Item[]): Item[] => (random.below(2) === 0 ? [] : items);
@@ -43,6 +54,11 @@ const strings: readonly Maker[] = [
   (r) => ['GETDEL', key(r)],
   (r) => ['GETEX', key(r), ...maybe(r, 'EXAT', later(r))],
   (r) => ['GETEX', key(r), 'PERSIST'],
+  (r) => ['GETEX', key(r), 'PXAT', `${later(r)}123`],
+  (r) => ['SET', key(r), value(r), 'GET', ...maybe(r, 'XX'), 'PXAT', `${later(r)}123`],
+  (r) => ['SET', key(r), value(r), 'NX', 'GET'],
+  (r) => [r.pick(['SETEX', 'PSETEX']), key(r), r.pick(['0', '-1', 'x', '9223372036854775807']), value(r)],
+  (r) => [r.pick(['GETRANGE', 'SUBSTR']), key(r), anyPlace(r), anyPlace(r)],
   (r) => ['MGET', ...some(r, key)],
   (r) => ['MSET', ...some(r, key).flatMap((name) => [name, value(r)])],
   (r) => ['MSETNX', ...some(r, key).flatMap((name) => [name, value(r)])],
@@ -71,6 +87,9 @@ const keys: readonly Maker[] = [
   (r) => ['TYPE', key(r)],
   (r) => ['EXPIREAT', key(r), later(r), ...maybe(r, r.pick(['NX', 'XX', 'GT', 'LT', 'ZZ']))],
   (r) => ['PEXPIREAT', key(r), `${later(r)}123`],
+  (r) => ['PEXPIREAT', key(r), `${later(r)}000`, r.pick(['NX', 'XX', 'GT', 'LT']), ...maybe(r, 'XX')],
+  (r) => ['TOUCH', ...some(r, key)],
+  (r) => ['COPY', key(r), key(r), 'DB', r.pick(['0', '0', 'x']), ...maybe(r, 'REPLACE')],
   (r) => ['EXPIRE', key(r), r.pick(['-1', '0', 'abc', '99999999999999999'])],
   (r) => ['PERSIST', key(r)],
   (r) => ['EXPIRETIME', key(r)],
@@ -121,6 +140,8 @@ const hashes: readonly Maker[] = [
   (r) => ['HSTRLEN', key(r), member(r)],
   (r) => ['HINCRBY', key(r), member(r), r.pick(['3', '-3', 'x', '9223372036854775807'])],
   (r) => ['HSCAN', key(r), '0', 'COUNT', '1000', ...maybe(r, 'MATCH', 'm1*')],
+  (r) => ['HSCAN', key(r), 'x'],
+  (r) => ['HRANDFIELD', key(r), ...r.pick([['0'], ['1000'], ['x'], ['1000', 'WITHVALUES']])],
 ];
 
 const lists: readonly Maker[] = [
@@ -134,6 +155,19 @@ const lists: readonly Maker[] = [
   (r) => ['LINDEX', key(r), index(r)],
   (r) => ['LRANGE', key(r), index(r), index(r)],
   (r) => ['LRANGE', key(r), '0', '-1'],
+  (r) => ['LRANGE', key(r), anyPlace(r), anyPlace(r)],
+  (r) => [
+    'LPOS',
+    key(r),
+    member(r),
+    ...maybe(r, 'COUNT', '0'),
+    'MAXLEN',
+    r.pick(['0', '1', '3', '-1', '1000']),
+  ],
+  (r) => [r.pick(['BLPOP', 'BRPOP']), ...some(r, key), briefly],
+  (r) => ['BLMOVE', key(r), key(r), side(r), side(r), briefly],
+  (r) => ['BRPOPLPUSH', key(r), key(r), briefly],
+  (r) => ['BLMPOP', briefly, ...withCount(some(r, key)), side(r), ...maybe(r, 'COUNT', count(r))],
   (r) => ['LSET', key(r), index(r), member(r)],
   (r) => ['LINSERT', key(r), r.pick(['BEFORE', 'AFTER']), member(r), member(r)],
   (r) => ['LREM', key(r), index(r), member(r)],
@@ -191,6 +225,29 @@ const zsets: readonly Maker[] = [
   (r) => ['ZRANGEBYSCORE', key(r), scoreBound(r), scoreBound(r), ...maybe(r, 'LIMIT', index(r), index(r))],
   (r) => ['ZREVRANGEBYSCORE', key(r), scoreBound(r), scoreBound(r), ...maybe(r, 'WITHSCORES')],
   (r) => ['ZRANGE', key(r), '0', '-1', 'LIMIT', '0', '1'],
+  (r) => ['ZRANGE', key(r), anyPlace(r), anyPlace(r), ...maybe(r, 'REV'), ...maybe(r, 'WITHSCORES')],
+  (r) => [
+    ...['ZRANGE', key(r), scoreBound(r), scoreBound(r), 'BYSCORE', ...maybe(r, 'REV')],
+    ...['LIMIT', anyPlace(r), anyPlace(r)],
+  ],
+  (r) => [
+    ...['ZRANGESTORE', key(r), key(r), scoreBound(r), scoreBound(r), 'BYSCORE', ...maybe(r, 'REV')],
+    ...maybe(r, 'LIMIT', index(r), index(r)),
+  ],
+  (r) => ['ZRANDMEMBER', key(r), ...r.pick([['0'], ['1000'], ['x'], ['1000', 'WITHSCORES']])],
+  (r) => ['ZINTERCARD', ...withCount(some(r, key)), 'LIMIT', r.pick(['0', '1', '2'])],
+  (r) => [r.pick(['BZPOPMIN', 'BZPOPMAX']), ...some(r, key), briefly],
+  (r) => [
+    'BZMPOP',
+    briefly,
+    ...withCount(some(r, key)),
+    r.pick(['MIN', 'MAX']),
+    ...maybe(r, 'COUNT', count(r)),
+  ],
+  (r) => [
+    ...[r.pick(['ZUNION', 'ZINTER']), '2', key(r), key(r), 'WEIGHTS', '0.5', r.pick(['3', '-2', 'inf'])],
+    ...['AGGREGATE', r.pick(['SUM', 'MIN', 'MAX']), ...maybe(r, 'WITHSCORES')],
+  ],
   (r) => ['ZCOUNT', key(r), scoreBound(r), scoreBound(r)],
   (r) => ['ZRANGESTORE', key(r), key(r), index(r), index(r), ...maybe(r, 'REV')],
   (r) => ['ZREMRANGEBYRANK', key(r), index(r), index(r)],
@@ -314,7 +371,41 @@ const streams = (): readonly Maker[] => {
     (r) => ['XPENDING', stream(r), group(r)],
     (r) => ['XCLAIM', stream(r), group(r), consumer(r), '0', ...some(r, streamId), ...maybe(r, 'JUSTID')],
     (r) => ['XCLAIM', stream(r), group(r), consumer(r), '0', streamId(r), 'FORCE'],
-    (r) => ['XAUTOCLAIM', stream(r), group(r), consumer(r), '0', streamId(r), 'COUNT', '5'],
+    (r) => [
+      'XAUTOCLAIM',
+      stream(r),
+      group(r),
+      consumer(r),
+      '0',
+      streamId(r),
+      'COUNT',
+      '5',
+      ...maybe(r, 'JUSTID'),
+    ],
+    (r) => [
+      'XCLAIM',
+      stream(r),
+      group(r),
+      consumer(r),
+      '0',
+      streamId(r),
+      'RETRYCOUNT',
+      '7',
+      'LASTID',
+      streamId(r),
+    ],
+    (r) => ['XREAD', 'BLOCK', '1', 'COUNT', '3', 'STREAMS', stream(r), stream(r), streamId(r), '$'],
+    (r) => [
+      ...['XREADGROUP', 'GROUP', group(r), consumer(r), 'COUNT', '1', 'BLOCK', '1', 'STREAMS', stream(r)],
+      ...[stream(r), '>', '>'],
+    ],
+    (r) => [
+      'XSETID',
+      stream(r),
+      r.pick([streamId(r), '500-0']),
+      ...maybe(r, 'ENTRIESADDED', `${r.below(30)}`, 'MAXDELETEDID', streamId(r)),
+    ],
+    (r) => ['XINFO', r.pick(['STREAM', 'GROUPS']), 'none'],
     (r) => (r.below(10) === 0 ? ['DEL', stream(r)] : ['EXISTS', stream(r)]),
     (r) => ['COPY', stream(r), stream(r), 'REPLACE'],
   ];
@@ -382,6 +473,16 @@ const geos: readonly Maker[] = [
   (r) => ['GEORADIUS', 'geo', coordinate(r, 90), coordinate(r, 60), `${r.below(2000)}`, 'km', 'ASC'],
   (r) => ['GEORADIUSBYMEMBER', 'geo', place(r), `${r.below(2000)}`, 'km', 'STORE', 'near'],
   (r) => ['GEOSEARCHSTORE', 'near', 'geo', 'FROMMEMBER', place(r), ...area(r)],
+  (r) => [
+    'GEORADIUS_RO',
+    'geo',
+    coordinate(r, 90),
+    coordinate(r, 60),
+    `${r.below(2000)}`,
+    unit(r),
+    'WITHDIST',
+  ],
+  (r) => ['GEORADIUSBYMEMBER', 'geo', place(r), `${r.below(2000)}`, 'km', 'WITHDIST', 'STORE', 'near'],
   () => ['ZRANGE', 'near', '0', '-1', 'WITHSCORES'],
 ];
 

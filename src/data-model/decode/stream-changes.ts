@@ -15,6 +15,7 @@ import {
   readGroupSubKey,
   readPendingState,
 } from '../encoding/stream-group-encoding.js';
+import { streamStateCommands } from '../stream-state-commands.js';
 import type { ChangeCollector } from './change-collector.js';
 import { type GroupFailure, unsupported } from './group-failure.js';
 import type { KnownKey } from './key-memory.js';
@@ -105,10 +106,12 @@ const addLastId = (
     addCommand(group, group.metadataSeq, out, ['XGROUP', 'CREATE', group.key, name, '0', 'MKSTREAM']);
     addCommand(group, group.metadataSeq, out, ['XGROUP', 'DESTROY', group.key, name]);
   }
-  addCommand(group, group.metadataSeq, out, [
-    ...['XSETID', group.key, streamIdText(state.lastGeneratedId)],
-    ...['ENTRIESADDED', String(state.entriesAdded), 'MAXDELETEDID', streamIdText(state.maxDeletedId)],
-  ]);
+  const commands = streamStateCommands(group.key, {
+    lastId: streamIdText(state.lastGeneratedId),
+    entriesAdded: String(state.entriesAdded),
+    maxDeletedId: streamIdText(state.maxDeletedId),
+  });
+  for (const command of commands) addCommand(group, group.metadataSeq, out, command);
 };
 
 const addGroups = (group: RecordGroup, out: ChangeCollector): GroupFailure | undefined => {

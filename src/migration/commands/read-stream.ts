@@ -1,4 +1,4 @@
-import type { Change } from '../../data-model/index.js';
+import { type Change, streamStateCommands } from '../../data-model/index.js';
 import { type Reply, ReplyError } from '../../resp/index.js';
 import { tooLarge } from '../record-part.js';
 import {
@@ -48,11 +48,12 @@ export function* readStream(facts: KeyFacts, { pageElements, budget }: ReadLimit
     tell('XGROUP', 'CREATE', key, 'tailrace', '0', 'MKSTREAM');
     tell('XGROUP', 'DESTROY', key, 'tailrace');
   }
-  tell(
-    ...['XSETID', key, String(state.get('last-generated-id'))],
-    ...['ENTRIESADDED', String(state.get('entries-added') ?? changes.length)],
-    ...['MAXDELETEDID', String(state.get('max-deleted-entry-id') ?? '0-0')],
-  );
+  const commands = streamStateCommands(key, {
+    lastId: String(state.get('last-generated-id')),
+    entriesAdded: String(state.get('entries-added') ?? changes.length),
+    maxDeletedId: String(state.get('max-deleted-entry-id') ?? '0-0'),
+  });
+  for (const command of commands) tell(...command);
   for (const reply of groups) {
     const group = namedValues(reply);
     const name = group.get('name');

@@ -102,6 +102,7 @@ namespace set | 1.0.0 | O(1) | Changes a token | name token
 records | ${own} | O(N), N records | Reads whole keys of all namespaces as they are stored |
 records get | ${own} | O(N), N records | Reads some keys | key…
 records getupto | ${own} | O(N), N records | Reads some keys, but not larger ones than that | bytes key…
+records next | ${own} | O(N), N records | Walks on behind the page before on this connection | [COUNT count] [BYTES bytes] [LARGEST bytes]
 records raw | ${own} | O(N), N records | Reads all records, a part in each call | position [BYTES bytes]
 records scan | ${own} | O(N), N records | Walks the keys, some in each call | after [COUNT count] [BYTES bytes] [LARGEST bytes]
 `,

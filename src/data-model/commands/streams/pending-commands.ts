@@ -64,6 +64,8 @@ interface ClaimOptions {
   readonly retryCount: number | undefined;
   readonly isForced: boolean;
   readonly isJustId: boolean;
+  /** What the group has last been given at least. */
+  readonly lastId?: StreamId;
 }
 
 /** `XCLAIM key group consumer min-idle id … [IDLE ms] [TIME ms] [RETRYCOUNT n] [FORCE] [JUSTID] [LASTID id]` */
@@ -85,6 +87,9 @@ const xclaim = (context: CommandContext, args: readonly Buffer[]): Reply => {
   if (group instanceof ErrorReply) return group;
   const consumer = Buffer.from(args[3] as Buffer);
   context.batch.logData(streamNote);
+  const { lastId } = options;
+  if (lastId !== undefined && compareStreamIds(lastId, group.state.lastDeliveredId) > 0)
+    group.state = { ...group.state, lastDeliveredId: lastId };
   const replies: Reply[] = [];
   for (const id of ids) {
     const pending = group.pending(id);
@@ -111,12 +116,15 @@ const parseClaimOptions = (
   let retryCount: number | undefined;
   let isForced = false;
   let isJustId = false;
+  let lastId: StreamId | undefined;
   for (let i = from; i < args.length; i++) {
     const word = optionWord(args[i] as Buffer);
     if (word === 'FORCE') isForced = true;
     else if (word === 'JUSTID') isJustId = true;
-    else if (word === 'LASTID' && args[i + 1] !== undefined) i++;
-    else if (['IDLE', 'TIME', 'RETRYCOUNT'].includes(word) && args[i + 1] !== undefined) {
+    else if (word === 'LASTID' && args[i + 1] !== undefined) {
+      lastId = parseStreamId(args[++i] as Buffer, 0n);
+      if (lastId === undefined) return invalidId;
+    } else if (['IDLE', 'TIME', 'RETRYCOUNT'].includes(word) && args[i + 1] !== undefined) {
       const amount = parseInteger(args[++i] as Buffer);
       if (amount === undefined || amount < 0)
         return new ErrorReply(`ERR Invalid ${word} option argument for XCLAIM`);
@@ -125,7 +133,7 @@ const parseClaimOptions = (
       else retryCount = amount;
     } else return new ErrorReply(`ERR Unrecognized XCLAIM option '${args[i]}'`);
   }
-  return { deliveredMs, retryCount, isForced, isJustId };
+  return { deliveredMs, retryCount, isForced, isJustId, ...(lastId === undefined ? {} : { lastId }) };
 };
 
 /** Gives a pending entry to `consumer`; JUSTID is no delivery and doesn't count. */

@@ -92,7 +92,9 @@ const xreadgroup = (context: CommandContext, args: readonly Buffer[]): Reply => 
   for (const [i, key] of query.keys.entries()) {
     const stream = findStream(context, key);
     if (stream instanceof ErrorReply) return stream;
-    const group = stream === undefined ? undefined : findGroupOf(stream, query.group);
+    // A stream that is named twice goes on where its first reading ended.
+    const known = groups.find((other) => other.stream.key.equals(key));
+    const group = known ?? (stream === undefined ? undefined : findGroupOf(stream, query.group));
     if (group === undefined)
       return new ErrorReply(
         `NOGROUP No such key '${key}' or consumer group '${query.group}' in XREADGROUP with GROUP option`,
