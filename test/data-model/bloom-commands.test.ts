@@ -40,7 +40,9 @@ describe('a Bloom filter', () => {
     expect(client.run('BF.INFO', 'small', 'x')).toBe('error ERR Invalid info argument');
     expect(client.run('BF.INSERT', 'other', 'EXPANSION', '4', 'ITEMS', 'items', 'x')).toEqual([1, 1]);
     expect(client.run('BF.INFO', 'other', 'EXPANSION')).toBe(4);
-    expect(client.run('BF.INSERT', 'other', 'NOCREATE', 'ITEMS')).toBe('error ERR num of items should be greater than 0');
+    expect(client.run('BF.INSERT', 'other', 'NOCREATE', 'ITEMS')).toBe(
+      'error ERR num of items should be greater than 0',
+    );
     expect(client.run('BF.INSERT', 'other', 'CAPACITY', '0', 'ITEMS', 'a')).toMatch(/^error/);
     expect(client.run('BF.INSERT', 'other', 'a', 'b')).toBe('error ERR syntax error');
     expect(client.run('BF.INSERT', 'other', 'NONSCALING', 'EXPANSION', '2', 'ITEMS', 'a')).toMatch(/^error/);
