@@ -37,17 +37,20 @@ function* sortBehind(
   let spare = new Uint32Array(length);
   for (const words of [low, high]) {
     for (let shift = 0; shift < 32; shift += 8) {
-      if (!sortByByte(words, shift, order, spare)) continue;
-      [order, spare] = [spare, order];
-      if (length >= keysAStep) yield;
+      if (yield* sortByByte(words, shift, order, spare)) [order, spare] = [spare, order];
     }
   }
   const unsorted = ids.slice();
   for (let i = 0; i < length; i++) ids[i] = unsorted[order[i]];
-  for (let start = 0; start < length; ) {
+  yield;
+  for (let start = 0, seen = 0; start < length; ) {
     let end = start + 1;
     while (end < length && low[order[end]] === low[order[start]] && high[order[end]] === high[order[start]])
       end++;
+    if (end - seen >= keysAStep) {
+      seen = end;
+      yield;
+    }
     if (end - start > 1)
       yield* sortBehind(nodes, ids.subarray(start, end), shared + 2 * digestBytes, depth + 1);
     start = end;
@@ -55,7 +58,12 @@ function* sortBehind(
 }
 
 /** One stable pass by one byte of signed words; false when it is the same in all, and nothing was done. */
-const sortByByte = (words: Int32Array, shift: number, order: Uint32Array, into: Uint32Array): boolean => {
+function* sortByByte(
+  words: Int32Array,
+  shift: number,
+  order: Uint32Array,
+  into: Uint32Array,
+): Generator<undefined, boolean> {
   const { length } = words;
   // The top bit of a signed word is the other way round.
   const flip = shift === 24 ? 0x80 : 0;
@@ -68,12 +76,16 @@ const sortByByte = (words: Int32Array, shift: number, order: Uint32Array, into: 
     places[byte] = place;
     place += count;
   }
-  for (let i = 0; i < length; i++) {
-    const at = order[i];
-    into[places[((words[at] >>> shift) & 0xff) ^ flip]++] = at;
+  for (let from = 0; from < length; from += keysAStep) {
+    if (from > 0) yield;
+    const to = Math.min(length, from + keysAStep);
+    for (let i = from; i < to; i++) {
+      const at = order[i];
+      into[places[((words[at] >>> shift) & 0xff) ^ flip]++] = at;
+    }
   }
   return true;
-};
+}
 
 /** How many first bytes all keys have in common. */
 function* sharedByAll(nodes: NodeTable, ids: Int32Array): Generator<undefined, number> {
