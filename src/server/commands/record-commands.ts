@@ -17,7 +17,7 @@ import { rawRecords } from './raw-records-command.js';
  * read the checkpoint: every reply is then of the same moment. Answers five things: the sequence number of the
  * newest write that the records contain; where to go on (nil at the end, and for GET); the records as KeyRecordsWriter
  * writes them, each key whole, its metadata before its elements; the metadata keys of those with more bytes than `largest`,
- * which are left out; and the sequence number of the newest write that is durable. One reply is one moment: the keys in it
+ * which are left out; and that of the newest write in them that is durable by now. One reply is one moment: the keys in it
  * are exactly as they stood at the first of the two numbers.
  */
 const records: ServerCommand = {
@@ -105,13 +105,14 @@ const readStore = ({ session, state }: Connection): DataReader => session.checkp
 const answer = (connection: Connection, next: Buffer | undefined, page: KeyRecordsWriter): void => {
   const { reply, state } = connection;
   reply.array(5);
-  reply.integer(readStore(connection).sequence);
+  const { sequence } = readStore(connection);
+  reply.integer(sequence);
   if (next === undefined) reply.null();
   else reply.bulk(next);
   reply.bulk(page.bytes);
   reply.array(page.leftOut.length);
   for (const key of page.leftOut) reply.bulk(key);
-  reply.integer(state.store.durableSequence);
+  reply.integer(Math.min(sequence, state.store.durableSequence));
 };
 
 const defaultKeys = 1000;
