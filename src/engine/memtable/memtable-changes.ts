@@ -18,6 +18,8 @@ export class MemtableChanges implements Changes, NodeView {
 
   constructor(table: Memtable) {
     this.#table = table;
+    // Marks stay good only where nothing is brought in any more.
+    for (const settling = table.settling(); !settling.next().done; );
     this.ranges = table.deletedRanges.joined();
     table.seek(undefined, this.#place);
     this.#read();

@@ -45,8 +45,7 @@ export class Memtable {
   readonly #hidesOlder: boolean;
   /** Ranges of keys whose older data is deleted. */
   readonly deletedRanges = new DeletedRanges();
-  /** Grows with every change, so that cursors notice. */
-  version = 0;
+  #changes = 0;
   #isFrozen = false;
   #deletedCount = 0;
 
@@ -55,6 +54,11 @@ export class Memtable {
     this.#order = new NodeOrder(this.#nodes, keepsOrder);
     this.#snapshots = snapshots;
     this.#hidesOlder = hidesOlder;
+  }
+
+  /** Grows with every change, so that cursors notice. */
+  get version(): number {
+    return this.#changes + this.#order.moves;
   }
 
   /** Nothing changes any more: not even tombstones that snapshots have let go are removed. */
@@ -95,7 +99,7 @@ export class Memtable {
     valueEnd: number,
     sequence: number,
   ): void {
-    this.version++;
+    this.#changes++;
     const nodes = this.#nodes;
     const hash = hashKey(bytes, keyStart, keyEnd);
     let node = this.#slots.find(hash, bytes, keyStart, keyEnd);
@@ -117,7 +121,7 @@ export class Memtable {
   }
 
   delete(bytes: Uint8Array, keyStart: number, keyEnd: number, sequence: number): void {
-    this.version++;
+    this.#changes++;
     const hash = hashKey(bytes, keyStart, keyEnd);
     const node = this.#slots.find(hash, bytes, keyStart, keyEnd);
     if (node >= 0) {
@@ -131,7 +135,7 @@ export class Memtable {
 
   /** Deletes the keys from `begin` up to, not including, `end`. */
   deleteRange(begin: Uint8Array, end: Uint8Array, sequence: number): void {
-    this.version++;
+    this.#changes++;
     if (this.#hidesOlder) this.deletedRanges.add(begin, end, sequence, this.#snapshots.size > 0);
     const order = this.#order;
     const place = new OrderedPlace();

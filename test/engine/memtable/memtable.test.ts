@@ -120,6 +120,73 @@ describe('memtable', () => {
     }
   });
 
+  it('shows who walks in any direction what is there, though only where somebody looks it is in order', () => {
+    const random = SeededRandom.fromEnvironment('walks of a memtable');
+    for (let round = 0; round < 3; round++) {
+      const table = new Memtable(new Map(), round % 2 === 0);
+      const count = 30_000;
+      const keys = new Set<string>();
+      // Most keys have one of few beginnings.
+      const makeKey = (): string =>
+        `${random.pick(['', 'user:', 'user:0000000:'])}${random.below(count * 3)}`.padStart(4, '.');
+      const add = (): void => {
+        const key = makeKey();
+        put(table, key, 1);
+        keys.add(key);
+      };
+      while (keys.size < count) add();
+      let sorted = [...keys].sort();
+      const placeOf = (key: string): number => {
+        let low = 0;
+        for (let high = sorted.length; low < high; ) {
+          const middle = (low + high) >>> 1;
+          if (sorted[middle] < key) low = middle + 1;
+          else high = middle;
+        }
+        return low;
+      };
+      const walks = [1, 2].map(() => ({ cursor: new MemtableCursor(table, 1), at: -1 }));
+      for (let step = 0; step < 400; step++) {
+        if (random.below(40) === 0) {
+          for (let i = random.below(20); i >= 0; i--) add();
+          sorted = [...keys].sort();
+          for (const walk of walks) walk.at = -1;
+        }
+        const walk = random.pick(walks);
+        const { cursor } = walk;
+        const wanted = makeKey();
+        if (walk.at < 0 || cursor.isStale || random.below(4) === 0) {
+          if (random.below(3) === 0) {
+            cursor.seekBefore(bytesOf(wanted), false);
+            walk.at = placeOf(wanted) - 1;
+          } else {
+            cursor.seek(bytesOf(wanted));
+            walk.at = placeOf(wanted);
+          }
+        }
+        const isReverse = random.next() < 0.5;
+        for (let i = random.below(random.pick([3, 40, 3_000])); i >= 0 && cursor.valid; i--) {
+          if (isReverse) cursor.previous();
+          else cursor.next();
+          walk.at += isReverse ? -1 : 1;
+        }
+        expect(cursor.valid ? latin1(cursor.key()) : undefined).toBe(sorted[walk.at]);
+        if (!cursor.valid) walk.at = -1;
+      }
+      if (round % 2 === 0) continue;
+      // Ranges deleted where nobody has looked yet.
+      const begin = random.pick(sorted);
+      const end = random.pick(sorted.slice(placeOf(begin)));
+      table.deleteRange(bytesOf(begin), bytesOf(end), 2);
+      sorted = sorted.filter((key) => key < begin || key >= end);
+      expect(table.count).toBe(sorted.length);
+      const cursor = new MemtableCursor(table, 2);
+      let at = 0;
+      for (cursor.seekFirst(); cursor.valid; cursor.next()) if (latin1(cursor.key()) !== sorted[at++]) break;
+      expect(at).toBe(sorted.length);
+    }
+  });
+
   it('is brought in order step by step, and at once for who asks meanwhile', () => {
     for (const stepsBeforeAsking of [0, 5, 1_000]) {
       const table = new Memtable(new Map(), true);
