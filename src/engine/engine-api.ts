@@ -81,12 +81,21 @@ export const locateItem = ({ key, value }: DataItem, place: ItemPlace): void => 
 
 const noBytes = Buffer.alloc(0);
 
+/** Where a value lies. */
+export interface ValuePlace {
+  bytes: Buffer;
+  start: number;
+  end: number;
+}
+
 /** Reading the data at one moment. All reads are synchronous. */
 export interface DataReader {
   /** Last sequence number that this view contains. */
   readonly sequence: number;
   /** The value, or undefined. Borrowed: copy it before the next write if it must live on. */
   get(columnFamily: number, key: Uint8Array): Buffer | undefined;
+  /** As `get`, telling where the value lies, borrowed, without a view of it; false = no value. Not every reader can. */
+  locate?(columnFamily: number, key: Uint8Array, place: ValuePlace): boolean;
   iterate(range: DataRange): DataIterator;
 }
 

@@ -12,6 +12,7 @@ import type {
   Snapshot,
   Store,
   SyncMode,
+  ValuePlace,
   WalIterator,
 } from './engine-api.js';
 import {
@@ -252,6 +253,11 @@ export class Engine implements Store, AsyncDisposable {
   get(columnFamily: number, key: Uint8Array): Buffer | undefined {
     this.#requireFamily(columnFamily);
     return this.#data.get(columnFamily, key);
+  }
+
+  locate(columnFamily: number, key: Uint8Array, place: ValuePlace): boolean {
+    this.#requireFamily(columnFamily);
+    return this.#data.locate(columnFamily, key, place);
   }
 
   iterate(range: DataRange): DataIterator {

@@ -25,6 +25,7 @@ export {
   type Snapshot,
   type Store,
   type SyncMode,
+  type ValuePlace,
   type WalBatch,
   type WalIterator,
 } from './engine-api.js';

@@ -1,3 +1,4 @@
+import type { ValuePlace } from './engine-api.js';
 import { hashKey } from './key-hash.js';
 import type { MemtableGroup } from './memtable/index.js';
 import { emptyRoot, type TreeRoot, type TreeState, type TreeStore } from './tree/index.js';
@@ -31,6 +32,22 @@ export class Layers {
     }
     const root = this.rootOf(columnFamily);
     return root.unit === 0 ? undefined : this.trees?.get(root, key, hash);
+  }
+
+  /** As `get`, telling where the value lies; false = none. Hot: bench `server`. */
+  locate(columnFamily: number, key: Uint8Array, sequence: number, place: ValuePlace): boolean {
+    const hash = hashKey(key, 0, key.length);
+    for (const group of this.groups) {
+      const found = group.tables[columnFamily].findPlace(key, hash, sequence, place);
+      if (found !== undefined) return found;
+    }
+    const root = this.rootOf(columnFamily);
+    const value = root.unit === 0 ? undefined : this.trees?.get(root, key, hash);
+    if (value === undefined) return false;
+    place.bytes = value;
+    place.start = 0;
+    place.end = value.length;
+    return true;
   }
 
   rootOf(columnFamily: number): TreeRoot {

@@ -3,7 +3,7 @@ import { TailraceError } from '../errors/index.js';
 import type { Files } from '../files/index.js';
 import type { CheckedBatch } from './checked-batch.js';
 import { columnFamilyNames } from './column-family.js';
-import type { DataIterator, DataRange, Snapshot } from './engine-api.js';
+import type { DataIterator, DataRange, Snapshot, ValuePlace } from './engine-api.js';
 import { LayeredIterator } from './layered-iterator.js';
 import { Layers } from './layers.js';
 import { changesOf, MemtableGroup } from './memtable/index.js';
@@ -184,6 +184,10 @@ export class StoreData {
 
   get(columnFamily: number, key: Uint8Array): Buffer | undefined {
     return this.#layers.get(columnFamily, key, newest);
+  }
+
+  locate(columnFamily: number, key: Uint8Array, place: ValuePlace): boolean {
+    return this.#layers.locate(columnFamily, key, newest, place);
   }
 
   iterate(range: DataRange): DataIterator {

@@ -4,14 +4,16 @@ const maxInt64 = 0x7fff_ffff_ffff_ffffn;
 const minInt64 = -maxInt64 - 1n;
 
 /** A whole number that `number` holds exactly; undefined for anything else. */
-export const parseInteger = (bytes: Uint8Array): number | undefined => {
-  const { length } = bytes;
-  const isNegative = bytes[0] === minus;
-  const start = isNegative ? 1 : 0;
-  if (length === start || length > maxSafeDigits + start) return undefined;
-  if (bytes[start] === zero) return length === 1 ? 0 : undefined;
+export const parseInteger = (bytes: Uint8Array): number | undefined => parseIntegerAt(bytes, 0, bytes.length);
+
+/** `parseInteger` of the bytes from `start` to `end`. */
+export const parseIntegerAt = (bytes: Uint8Array, start: number, end: number): number | undefined => {
+  const isNegative = end > start && bytes[start] === minus;
+  const first = isNegative ? start + 1 : start;
+  if (end === first || end - first > maxSafeDigits) return undefined;
+  if (bytes[first] === zero) return end - start === 1 ? 0 : undefined;
   let value = 0;
-  for (let i = start; i < length; i++) {
+  for (let i = first; i < end; i++) {
     const digit = bytes[i] - zero;
     if (digit < 0 || digit > 9) return undefined;
     value = value * 10 + digit;

@@ -1,13 +1,8 @@
-import type { DataReader } from '../../engine/index.js';
+import type { DataReader, ValuePlace } from '../../engine/index.js';
 import { WriteBatchBuilder } from '../../write-batch/index.js';
 import type { ValueType } from '../change.js';
 import { ColumnFamily } from '../encoding/column-family.js';
-import {
-  defaultNamespace,
-  encodeMetadataKey,
-  encodeSubKeyPrefix,
-  namespacePrefix,
-} from '../encoding/keys.js';
+import { defaultNamespace, encodeSubKeyPrefix, namespacePrefix } from '../encoding/keys.js';
 import { isAlive, type Metadata, metadataHeader, readMetadata } from '../encoding/metadata.js';
 import { isSingleValueType } from '../encoding/type-number.js';
 import { CursorTable } from './cursor-table.js';
@@ -67,6 +62,9 @@ export class CommandContext {
   readonly #knownKeys: KnownKeys | undefined;
   #lastUserKey: Uint8Array | undefined;
   #lastMetadataKey: Buffer = noPayload;
+  readonly #metadataKeys = new ScratchKey();
+  /** Where `locate` has found a value. */
+  readonly place: ValuePlace = { bytes: noPayload, start: 0, end: 0 };
   /** The known key that the command changes, and to what. */
   #changed: KnownKey | undefined;
   #changedExpireMs = 0;
@@ -111,10 +109,10 @@ export class CommandContext {
     return this.services.nowMs();
   }
 
-  /** Most commands look a key up and then write it: the second time its metadata key is there. */
+  /** Most commands look a key up and then write it: the second time its metadata key is there. Borrowed until the next. */
   metadataKey(userKey: Uint8Array): Buffer {
     if (userKey !== this.#lastUserKey) {
-      this.#lastMetadataKey = encodeMetadataKey(this.prefix, userKey);
+      this.#lastMetadataKey = this.#metadataKeys.join(this.prefix, userKey);
       this.#lastUserKey = userKey;
     }
     return this.#lastMetadataKey;
@@ -124,6 +122,18 @@ export class CommandContext {
   subKeyPrefix(userKey: Uint8Array, metadata: Metadata): Buffer {
     if (metadata instanceof KnownKey && metadata.isKey(this.namespace, userKey)) return metadata.subKeyPrefix;
     return encodeSubKeyPrefix(this.prefix, userKey, metadata.version);
+  }
+
+  /** Finds where a value lies (`place`); false = there is none. Costs less than a view of it. */
+  locate(columnFamily: number, key: Uint8Array): boolean {
+    const { reader, place } = this;
+    if (reader.locate !== undefined) return reader.locate(columnFamily, key, place);
+    const value = reader.get(columnFamily, key);
+    if (value === undefined) return false;
+    place.bytes = value;
+    place.start = 0;
+    place.end = value.length;
+    return true;
   }
 
   /** The metadata of a key of any type; undefined when there is no such key, or no more. Borrowed. */

@@ -68,6 +68,9 @@ export const readMetadataAt = (bytes: Buffer, start: number, end: number): Metad
 export const isStringAt = (bytes: Uint8Array, start: number, end: number): boolean =>
   (bytes[start] & (currentLayout | typeMask)) === currentStringFlags && end - start >= singleValueHeaderBytes;
 
+/** The expiry in a metadata value of the current layout that starts at `start`: ms since the epoch, 0 = never; NaN = damaged. */
+export const readExpiryAt = (bytes: Uint8Array, start: number): number => readU64BigEndian(bytes, start + 1);
+
 /** The bytes of a metadata value. Owns what it returns. */
 export const encodeMetadata = (metadata: Metadata): Buffer => {
   const header = metadataHeader(metadata);

@@ -1,4 +1,5 @@
 import { compareBytes } from '../../bytes/index.js';
+import type { ValuePlace } from '../engine-api.js';
 import { hashKey } from '../key-hash.js';
 import { Arena, offsetOf } from './arena.js';
 import { DeletedRanges } from './deleted-ranges.js';
@@ -169,6 +170,30 @@ export class Memtable {
       if (found !== undefined) return found;
     }
     return this.deletedRanges.at(key, 0, key.length, sequence) === undefined ? undefined : 'deleted';
+  }
+
+  /** As `find`, telling where the value lies: true = at `place`, false = deleted whatever older layers hold. */
+  findPlace(key: Uint8Array, hash: number, sequence: number, place: ValuePlace): boolean | undefined {
+    if (this.#slots.count > 0) {
+      const node = this.#slots.find(hash, key, 0, key.length);
+      if (node >= 0 && this.#nodes.sequenceOf(node) <= sequence) {
+        if (this.#nodes.isDeleted(node)) return false;
+        const address = this.#nodes.valueAddressOf(node);
+        place.bytes = this.#arena.chunkOf(address);
+        place.start = offsetOf(address);
+        place.end = place.start + this.#nodes.valueLengthOf(node);
+        return true;
+      }
+      const older = node < 0 ? undefined : this.valueAt(node, sequence);
+      if (older === 'deleted') return false;
+      if (older !== undefined) {
+        place.bytes = older;
+        place.start = 0;
+        place.end = older.length;
+        return true;
+      }
+    }
+    return this.deletedRanges.at(key, 0, key.length, sequence) === undefined ? undefined : false;
   }
 
   /** True when ranges of it were read. */

@@ -34,6 +34,22 @@ export const readField = (context: CommandContext, hash: Hash, field: Buffer): B
     ? undefined
     : context.reader.get(ColumnFamily.subKeys, context.scratchKey.join(hash.prefix, field));
 
+/** What setting a field would change: it is not there, it has this value, or another one. Hot: HSET. */
+export const compareField = (
+  context: CommandContext,
+  hash: Hash,
+  field: Buffer,
+  value: Buffer,
+): 'missing' | 'same' | 'other' => {
+  if (hash.metadata.size === 0) return 'missing';
+  if (!context.locate(ColumnFamily.subKeys, context.scratchKey.join(hash.prefix, field))) return 'missing';
+  const { bytes, start, end } = context.place;
+  if (end - start !== value.length) return 'other';
+  if (value.length > longestLooped) return bytes.subarray(start, end).equals(value) ? 'same' : 'other';
+  for (let i = 0; i < value.length; i++) if (bytes[start + i] !== value[i]) return 'other';
+  return 'same';
+};
+
 export const putField = (context: CommandContext, hash: Hash, field: Buffer, value: Buffer): void => {
   context.batch.putJoined(ColumnFamily.subKeys, hash.prefix, field, value, noBytes);
 };
@@ -45,3 +61,5 @@ export const putHashSize = (context: CommandContext, hash: Hash, change: number)
 };
 
 const noBytes = Buffer.alloc(0);
+/** Up to this length a loop is quicker than a view. */
+const longestLooped = 192;

@@ -4,7 +4,15 @@ import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, writeCommand } from '../data-command.js';
 import { ErrorReply, ok, type Reply, refusal, wrongArity } from '../reply.js';
 import { ByteSet } from '../sub-keys.js';
-import { findHash, findOrCreateHash, hashNote, putField, putHashSize, readField } from './hash-value.js';
+import {
+  compareField,
+  findHash,
+  findOrCreateHash,
+  hashNote,
+  putField,
+  putHashSize,
+  readField,
+} from './hash-value.js';
 
 /**
  * Sets `args[2], args[3], …` as field and value pairs; answers how many fields are new. Goes from the last pair
@@ -21,9 +29,9 @@ const setFields = (context: CommandContext, args: readonly Buffer[]): number | E
     const field = args[i] as Buffer;
     const value = args[i + 1] as Buffer;
     if (seen?.add(field) === false) continue;
-    const old = readField(context, hash, field);
-    if (old?.equals(value)) continue;
-    if (old === undefined) added++;
+    const old = compareField(context, hash, field, value);
+    if (old === 'same') continue;
+    if (old === 'missing') added++;
     putField(context, hash, field, value);
   }
   putHashSize(context, hash, added);

@@ -28,8 +28,7 @@ export const createSet = (context: CommandContext, key: Buffer): SetValue => {
 };
 
 export const hasMember = (context: CommandContext, set: SetValue, member: Buffer): boolean =>
-  set.metadata.size > 0 &&
-  context.reader.get(ColumnFamily.subKeys, context.scratchKey.join(set.prefix, member)) !== undefined;
+  set.metadata.size > 0 && context.locate(ColumnFamily.subKeys, context.scratchKey.join(set.prefix, member));
 
 export const putMember = (context: CommandContext, set: SetValue, member: Buffer): void => {
   context.batch.putJoined(ColumnFamily.subKeys, set.prefix, member, noBytes, noBytes);

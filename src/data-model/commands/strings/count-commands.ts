@@ -6,14 +6,27 @@ import {
   negateInt64,
   parseDouble,
   parseInt64,
+  parseIntegerAt,
 } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, writeCommand } from '../data-command.js';
 import { ErrorReply, type Reply, refusal } from '../reply.js';
-import { writeString } from './string-value.js';
+import { locateString, writeString } from './string-value.js';
 
-/** Adds to the 64-bit number that the key holds in decimal text; a missing key counts from 0. */
+/** Adds to the 64-bit number that the key holds in decimal text; a missing key counts from 0. Hot. */
 const incrementBy = (context: CommandContext, key: Buffer, delta: number | bigint): Reply => {
+  const expireMs = locateString(context, key);
+  if (expireMs === undefined) return incrementAny(context, key, delta);
+  const { bytes, start, end } = context.place;
+  const current = parseIntegerAt(bytes, start, end);
+  const sum = current === undefined ? undefined : addInt64(current, delta);
+  if (sum === undefined) return incrementAny(context, key, delta);
+  writeString(context, key, decimalBytes(sum), expireMs);
+  return sum;
+};
+
+/** `incrementBy` of a key that is missing, no plain string, or no number that is small. */
+const incrementAny = (context: CommandContext, key: Buffer, delta: number | bigint): Reply => {
   const old = context.find(key, 'string');
   if (old instanceof ErrorReply) return old;
   const current = old === undefined ? 0 : parseInt64(old.payload);

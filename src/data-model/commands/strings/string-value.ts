@@ -1,5 +1,11 @@
+import { ColumnFamily } from '../../encoding/column-family.js';
 import { encodeLogData } from '../../encoding/log-data.js';
-import { singleValueHeaderBytes, writeMetadataHeader } from '../../encoding/metadata.js';
+import {
+  isStringAt,
+  readExpiryAt,
+  singleValueHeaderBytes,
+  writeMetadataHeader,
+} from '../../encoding/metadata.js';
 import { TypeNumber } from '../../encoding/type-number.js';
 import type { CommandContext } from '../command-context.js';
 import { type ErrorReply, refusal } from '../reply.js';
@@ -9,8 +15,26 @@ export const maxStringBytes = 512 * 1024 * 1024;
 
 export const stringNote = encodeLogData('string');
 
+/**
+ * Finds a string that lives, in the current layout: its expiry is returned, and `context.place` is where its bytes lie.
+ * Undefined for whatever else there is, or is not: `findAny` tells. Hot: GET, INCR.
+ */
+export const locateString = (context: CommandContext, key: Uint8Array): number | undefined => {
+  const { place } = context;
+  if (!context.locate(ColumnFamily.metadata, context.metadataKey(key))) return undefined;
+  if (!isStringAt(place.bytes, place.start, place.end)) return undefined;
+  const expireMs = readExpiryAt(place.bytes, place.start);
+  if (expireMs !== 0 && !(expireMs >= context.nowMs())) return undefined;
+  place.start += singleValueHeaderBytes;
+  return expireMs;
+};
+
 /** The string's bytes; undefined when there is no key. Borrowed. */
 export const readString = (context: CommandContext, key: Uint8Array): Buffer | undefined | ErrorReply => {
+  if (locateString(context, key) !== undefined) {
+    const { bytes, start, end } = context.place;
+    return bytes.subarray(start, end);
+  }
   const metadata = context.findAny(key);
   if (metadata === undefined) return undefined;
   return metadata.type === 'string' ? metadata.payload : refusal.wrongType;
