@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { createServer, Socket } from 'node:net';
 
 /**
@@ -35,7 +35,8 @@ const socketHandle = async (): Promise<SocketHandle> => {
 };
 
 const watch = (handle: SocketHandle, gone: AbortController): void => {
-  const fd = openSync('/proc/self/fd/1', 'w');
+  // A named pipe whose reader has gone already would not open before another one comes.
+  const fd = openSync('/proc/self/fd/1', constants.O_WRONLY | constants.O_NONBLOCK);
   if (handle.open(fd) !== 0) {
     closeSync(fd);
     return;
