@@ -1,10 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Engine } from '../../src/engine/index.js';
+import type { SinkBatch, WriteOutcome } from '../../src/kit/index.js';
 import { placeOf } from '../../src/migration/index.js';
 import { parseRedisUrl, RespConnection } from '../../src/resp/index.js';
 import { Server } from '../../src/server/index.js';
 import { type RedisService, startRedis, throwAwayDirectory } from '../services/index.js';
 import { readDataState } from '../support/data-state.js';
+import { ScriptedSink } from '../support/scripted-sink.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { waitUntil } from '../support/wait-until.js';
 import { fillStore, openMigration, positionKey, writeRandomly } from './migration-setup.js';
@@ -114,6 +116,23 @@ describe('a migration that is interrupted', () => {
     await run.migration.run(signal);
     expect(run.migration.status).toMatchObject({ parts: 0, keys: 60 });
     await expectSame();
+  });
+
+  it('gives a target that holds no position the step again that failed, and loses none', async () => {
+    await fillStore(url, 200);
+    const sink = Object.assign(new ScriptedSink(), { holdsPosition: false });
+    const take = (_: SinkBatch, apply: () => void): WriteOutcome => {
+      apply();
+      return { kind: 'durable' };
+    };
+    sink.script = [take, take, () => ({ kind: 'fatal', error: new Error('full') })];
+    {
+      await using run = await openMigration(url, sink, directory.path);
+      await expect(run.migration.run(signal)).rejects.toMatchObject({ code: 'SINK_FAILED' });
+    }
+    await using run = await openMigration(url, sink, directory.path);
+    await run.migration.run(signal);
+    expect(new Set(sink.keys).size).toBe(200);
   });
 
   it('does not go on from a position that its state file does not know', async () => {
