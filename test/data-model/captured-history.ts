@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
+import { RecordKind, WriteBatchReader } from '../../src/write-batch/index.js';
 
 const fixture = (name: string): Buffer =>
   readFileSync(new URL(`../fixtures/kvrocks/${name}`, import.meta.url));
@@ -9,6 +10,26 @@ const linesOf = (text: string): string[] => text.split('\n').filter((line) => li
 /** The batches of a random history of 12,000 commands, as a real Kvrocks logged them. */
 export const readHistoryBatches = (): Buffer[] =>
   linesOf(gunzipSync(fixture('history-a.batches.hex.gz')).toString()).map((hex) => Buffer.from(hex, 'hex'));
+
+/**
+ * The same, with every expiry a hundred years later: for tests that replay it into a server with a clock of its own, for
+ * which a key that expires in the middle would be gone when the changes behind come.
+ */
+export const readLastingHistory = (): Buffer[] =>
+  readHistoryBatches().map((batch) => {
+    const reader = new WriteBatchReader(batch);
+    while (reader.next()) {
+      if (reader.kind !== RecordKind.Put || reader.columnFamily !== metadataFamily) continue;
+      // Metadata: | flags u8, 0x80 = times in ms | expiry u64 BE | …
+      const isTimed = (batch[reader.valueStart] & 0x80) !== 0;
+      const expiry = isTimed ? batch.readBigUInt64BE(reader.valueStart + 1) : 0n;
+      if (expiry > 0n) batch.writeBigUInt64BE(expiry + hundredYearsMs, reader.valueStart + 1);
+    }
+    return batch;
+  });
+
+const metadataFamily = 1;
+const hundredYearsMs = BigInt(100 * 365 * 24 * 3_600_000);
 
 /** A key of the state that the history leads to; bytes as latin1 text. */
 export interface KeyState {

@@ -6,7 +6,7 @@ import { Engine, LogFramer } from '../../src/engine/index.js';
 import { parseRedisUrl, RespConnection } from '../../src/resp/index.js';
 import { Server } from '../../src/server/index.js';
 import { TailraceProcess } from '../crash/tailrace-process.js';
-import { readHistoryBatches } from '../data-model/captured-history.js';
+import { readLastingHistory } from '../data-model/captured-history.js';
 import { type RedisService, startRedis, throwAwayDirectory } from '../services/index.js';
 import { readDataState } from '../support/data-state.js';
 import { KvrocksDirectory } from '../support/kvrocks-directory.js';
@@ -14,7 +14,7 @@ import { type ProgramResult, runProgram } from '../support/run-program.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const directory = throwAwayDirectory('migrate-directory');
-const batches = readHistoryBatches();
+const batches = readLastingHistory();
 const third = Math.floor(batches.length / 3);
 let service: RedisService;
 let target: RespConnection;
