@@ -293,7 +293,7 @@ const sizeOf = (images: readonly KeyImage[]): { keys: number; byteLength: number
 });
 
 /** Large enough that the syncs of the state file cost little, small enough to read some ahead of what is written. */
-const defaultPart = { maxKeys: 20_000, maxBytes: 1024 * 1024 };
+const defaultPart = { maxKeys: 20_000, maxBytes: 2 * 1024 * 1024 };
 /** Pending keys that are read at once. */
 const maxPendingRead = 500;
 /** So often are keys that change all the time read beside the writers; then the writers wait for the read. */
