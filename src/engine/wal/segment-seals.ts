@@ -22,6 +22,7 @@ export class SegmentSeals {
   readonly #directory: string;
   readonly #files: Files;
   readonly #seals = new Map<number, Seal>();
+  #storing: Promise<void> = Promise.resolve();
 
   constructor(directory: string, files: Files) {
     this.#directory = directory;
@@ -34,19 +35,28 @@ export class SegmentSeals {
   }
 
   /** Makes a seal durable. */
-  async add(seal: Seal): Promise<void> {
+  add(seal: Seal): Promise<void> {
     this.#seals.set(seal.number, seal);
-    await this.#store();
+    return this.#save();
   }
 
-  /** Forgets the seals of segments that are about to be removed. */
-  async drop(numbers: readonly number[]): Promise<void> {
+  /** Forgets the seals of segments that were removed. */
+  drop(numbers: readonly number[]): Promise<void> {
     for (const number of numbers) this.#seals.delete(number);
-    await this.#store();
+    return this.#save();
   }
 
   get all(): readonly Seal[] {
     return [...this.#seals.values()].sort((a, b) => a.number - b.number);
+  }
+
+  /** Writes follow each other: a segment may be sealed while others are removed. */
+  #save(): Promise<void> {
+    this.#storing = this.#storing.then(
+      () => this.#store(),
+      () => this.#store(),
+    );
+    return this.#storing;
   }
 
   async #store(): Promise<void> {

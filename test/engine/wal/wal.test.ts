@@ -324,6 +324,27 @@ describe('write-ahead log', () => {
     expect(batches[0]?.readUInt32LE(0)).toBe(first);
     await reopened.close();
   });
+
+  it('removes segments while it seals others', async () => {
+    const wal = await openWal({ segmentBytes: 2_000 });
+    let isWriting = true;
+    const writing = (async () => {
+      for (let i = 0; i < 200; i++) await appendAll(wal, [900]);
+      isWriting = false;
+    })();
+    const removed: string[] = [];
+    while (isWriting && wal.failure === undefined) {
+      removed.push(...(await wal.removeSegmentsBefore(wal.durableSequence)));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await writing;
+    expect(removed.length).toBeGreaterThan(10);
+    const first = wal.firstSequence;
+    await wal.close();
+    const { batches, wal: reopened } = await recovered();
+    expect(batches).toHaveLength(201 - first);
+    await reopened.close();
+  });
 });
 
 describe('log iterator', () => {
