@@ -13,7 +13,7 @@ export const tableReport: Report = {
   bench: ({ name, summary }) => console.log(`\n${name}: ${summary}`),
   result: (result) =>
     console.log(
-      `  ${result.name.padEnd(44)} ${figure(result.value).padStart(11)} ${result.unit.padEnd(12)} ${result.ratio.toFixed(2).padStart(6)}x of ${result.peer} (${figure(result.peerValue)}), target ${result.target}: ${verdict(result)}`,
+      `  ${result.name.padEnd(44)} ${figure(result.value).padStart(11)} ${result.unit.padEnd(12)} ${result.ratio.toFixed(2).padStart(6)}x of ${result.peer} (${figure(result.peerValue)}), target ${Number(result.target.toFixed(2))}: ${verdict(result)}`,
     ),
 };
 
@@ -45,7 +45,7 @@ Measured with ${figure(cpus().length)} × ${cpus()[0]?.model.trim() || 'an unnam
     ),
   result: (result) =>
     console.log(
-      `| ${result.name} | ${figure(result.value)} | ${result.unit} | ${result.peer} | ${figure(result.peerValue)} | ${result.ratio.toFixed(2)} | ${result.target || 'none'} | ${result.target === 0 ? '' : verdict(result)} |`,
+      `| ${result.name} | ${figure(result.value)} | ${result.unit} | ${result.peer} | ${figure(result.peerValue)} | ${result.ratio.toFixed(2)} | ${Number(result.target.toFixed(2)) || 'none'} | ${result.target === 0 ? '' : verdict(result)} |`,
     ),
 };
 
