@@ -1,6 +1,7 @@
 import { BranchPatch } from './branch-patch.js';
-import type { Changes, KeyRange } from './changes.js';
+import type { Changes } from './changes.js';
 import type { DataFile } from './data-file.js';
+import { DeletedRanges } from './deleted-ranges.js';
 import { childAt, EntryView, wholeKey } from './entry-view.js';
 import { largeReferenceOf, readLargeReference, unitsFor } from './large-value.js';
 import { isLargeValue, LeafPatch } from './leaf-patch.js';
@@ -19,9 +20,10 @@ import type { UnitSource } from './unit-source.js';
  * released; all others become part of the new tree as they are.
  *
  * The old tree is walked in key order. A subtree that no change falls into is passed on by its root page. A leaf with
- * changes is patched, and so is a branch as long as each of its children becomes one page again; or its entries go with the changes into the builder of the lowest level, whose pages go into
- * the builder above it, and so on. Before a subtree is passed on, the builders below it are finished; should little
- * have gathered there, the next page is taken in as well, so that pages do not stay scant where much is deleted.
+ * changes is patched, and so is a branch as long as each of its children becomes one page again; or its entries go with
+ * the changes into the builder of the lowest level, whose pages go into the builder above it, and so on. Before a subtree
+ * is passed on, the builders below it are finished; should little have gathered there, the next page is taken in as well,
+ * so that pages do not stay scant where much is deleted.
  *
  * `run` is a generator that yields after every page, so that whoever drives it can pause.
  */
@@ -37,9 +39,8 @@ export class TreeMerge {
   readonly #open: OpenBranch[] = [];
   readonly #entry = new EntryView();
   readonly #window: LeafWindow;
-  #changes: Changes;
-  /** The first range that ends behind the place reached. */
-  #range = 0;
+  readonly #changes: Changes;
+  readonly #ranges: DeletedRanges;
   #entries = 0;
   #largeEntries = 0;
 
@@ -51,11 +52,11 @@ export class TreeMerge {
     this.#search = new PageSearch(output);
     this.#patch = new LeafPatch(this.#search, output);
     this.#changes = changes;
+    this.#ranges = new DeletedRanges(changes.ranges, output);
   }
 
   *run(root: TreeRoot): Generator<undefined, TreeRoot> {
-    const { ranges, valid } = this.#changes;
-    if (!valid && ranges.length === 0) return root;
+    if (!this.#changes.valid && this.#ranges.isEmpty) return root;
     this.#entries = root.entries;
     this.#largeEntries = root.largeEntries;
     if (root.unit === 0) {
@@ -102,7 +103,7 @@ export class TreeMerge {
 
   #isPatchable({ page, level, isLeftmost }: OpenBranch): boolean {
     // Keys below the first separator belong to the leftmost child: it must not stand in the way of those that are added.
-    if (this.#changes.ranges.length > 0 || (isLeftmost && !page.isFirstLowest)) return false;
+    if (!this.#ranges.isEmpty || (isLeftmost && !page.isFirstLowest)) return false;
     return this.#builders.slice(0, level + 1).every(({ isEmpty }) => isEmpty);
   }
 
@@ -160,7 +161,7 @@ export class TreeMerge {
         this.#passOn(level - 1, low, child);
         continue;
       }
-      if (this.#isCovered(low, childHigh)) {
+      if (this.#ranges.cover(low, childHigh)) {
         yield* this.#dropTree(child, level - 1, true);
         yield* this.#addChanges(low, childHigh);
       } else if (level === 1) {
@@ -179,7 +180,7 @@ export class TreeMerge {
     high: TreeKey | undefined,
     parent?: LeafParent,
   ): Generator<undefined, void> {
-    if (this.#builder(0).isEmpty && !this.#rangeBeginsBelow(high)) {
+    if (this.#builder(0).isEmpty && !this.#ranges.beginBelow(high)) {
       const patched = this.#patchLeaf(unit, () => this.#isBelow(high), parent);
       if (patched !== undefined) {
         this.#builder(1).add(childEntry(low, patched));
@@ -358,9 +359,8 @@ export class TreeMerge {
 
   /** True when a change or a deleted range lies between the bounds; the changes before `low` are done. */
   #isTouched(low: TreeKey, high: TreeKey | undefined): boolean {
-    const { ranges } = this.#changes;
-    while (this.#range < ranges.length && !this.#isAbove(ranges[this.#range].end, low)) this.#range++;
-    return (this.#changes.valid && this.#isBelow(high)) || this.#rangeBeginsBelow(high);
+    this.#ranges.moveTo(low);
+    return (this.#changes.valid && this.#isBelow(high)) || this.#ranges.beginBelow(high);
   }
 
   #isBelow(high: TreeKey | undefined): boolean {
@@ -369,33 +369,11 @@ export class TreeMerge {
     return compareToKey(this.#output, keyBytes, keyStart, keyEnd, high) < 0;
   }
 
-  #isAbove(bytes: Uint8Array, key: TreeKey): boolean {
-    return compareToKey(this.#output, bytes, 0, bytes.length, key) > 0;
-  }
-
-  #rangeBeginsBelow(high: TreeKey | undefined): boolean {
-    const range: KeyRange | undefined = this.#changes.ranges[this.#range];
-    if (range === undefined || high === undefined) return range !== undefined;
-    return compareToKey(this.#output, range.begin, 0, range.begin.length, high) < 0;
-  }
-
-  /** True when one deleted range covers all between the bounds. */
-  #isCovered(low: TreeKey, high: TreeKey | undefined): boolean {
-    const range: KeyRange | undefined = this.#changes.ranges[this.#range];
-    if (range === undefined || high === undefined) return false;
-    return (
-      !this.#isAbove(range.begin, low) &&
-      compareToKey(this.#output, range.end, 0, range.end.length, high) >= 0
-    );
-  }
-
   /** True when the first deleted range covers every key of the tree. */
   #coversAll(root: TreeRoot): boolean {
-    const range: KeyRange | undefined = this.#changes.ranges[0];
-    if (range === undefined) return false;
-    const first = this.#edgeKey(root, false);
-    const last = this.#edgeKey(root, true);
-    return Buffer.compare(range.begin, first) <= 0 && Buffer.compare(last, range.end) < 0;
+    return (
+      !this.#ranges.isEmpty && this.#ranges.firstSpans(this.#edgeKey(root, false), this.#edgeKey(root, true))
+    );
   }
 
   #edgeKey(root: TreeRoot, isLast: boolean): Buffer {
@@ -413,11 +391,7 @@ export class TreeMerge {
 
   /** True when the entry last read lies in a deleted range. */
   #isInRange(page: Buffer): boolean {
-    const { ranges } = this.#changes;
-    if (this.#range >= ranges.length) return false;
-    const key = wholeKey(this.#output, page, 0, this.#entry);
-    while (this.#range < ranges.length && Buffer.compare(ranges[this.#range].end, key) <= 0) this.#range++;
-    return this.#range < ranges.length && Buffer.compare(ranges[this.#range].begin, key) <= 0;
+    return !this.#ranges.isPast && this.#ranges.contain(wholeKey(this.#output, page, 0, this.#entry));
   }
 
   #readBranch(unit: number): { separators: TreeKey[]; children: number[] } {
