@@ -1,7 +1,6 @@
 import { BranchPatch } from './branch-patch.js';
 import type { Changes } from './changes.js';
 import type { DataFile } from './data-file.js';
-import { DeletedRanges } from './deleted-ranges.js';
 import { childAt, EntryView, wholeKey } from './entry-view.js';
 import { largeReferenceOf, readLargeReference, unitsFor } from './large-value.js';
 import { isLargeValue, LeafPatch } from './leaf-patch.js';
@@ -11,6 +10,7 @@ import { childEntry, PageBuilder, type PendingEntry } from './page-builder.js';
 import type { PageCache } from './page-cache.js';
 import type { PageOutput } from './page-output.js';
 import { PageSearch } from './page-search.js';
+import { RangeWalk } from './range-walk.js';
 import { emptyRoot, type TreeRoot } from './superblock.js';
 import { compareToKey, keyOf, lowestKey, makeKey, type TreeKey } from './tree-key.js';
 import type { UnitSource } from './unit-source.js';
@@ -40,7 +40,7 @@ export class TreeMerge {
   readonly #entry = new EntryView();
   readonly #window: LeafWindow;
   readonly #changes: Changes;
-  readonly #ranges: DeletedRanges;
+  readonly #ranges: RangeWalk;
   #entries = 0;
   #largeEntries = 0;
 
@@ -52,7 +52,7 @@ export class TreeMerge {
     this.#search = new PageSearch(output);
     this.#patch = new LeafPatch(this.#search, output);
     this.#changes = changes;
-    this.#ranges = new DeletedRanges(changes.ranges, output);
+    this.#ranges = new RangeWalk(changes.ranges, output);
   }
 
   *run(root: TreeRoot): Generator<undefined, TreeRoot> {

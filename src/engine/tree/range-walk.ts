@@ -3,7 +3,7 @@ import type { RunReader } from './entry-view.js';
 import { compareToKey, type TreeKey } from './tree-key.js';
 
 /** The deleted ranges of a merge, which goes through them as it goes through the keys: in order, never back. */
-export class DeletedRanges {
+export class RangeWalk {
   readonly #ranges: readonly KeyRange[];
   readonly #runs: RunReader;
   /** The first range that ends behind the place reached. */
