@@ -179,7 +179,10 @@ export class Migration {
    */
   async #reach(part: KeyPart, signal: AbortSignal): Promise<boolean> {
     const follower = this.#logFollower;
-    const { keys } = this.#options;
+    const { keys, source } = this.#options;
+    // Changes of its keys between the two would have been passed over already.
+    const low = Math.min(part.low, part.rangeLow);
+    if (low < follower.sequence) throw readInThePast(source, low, follower.sequence);
     this.#coverage.begin(part);
     while (follower.sequence < part.high) {
       const transactions = follower.take(part.high, stepBytes);
@@ -193,7 +196,7 @@ export class Migration {
     }
     if (follower.sequence >= part.high && (await keys.isSameSession(part, signal))) return true;
     this.#options.logger.warn('the source was restarted, reading a part again', {
-      source: this.#options.source,
+      source,
     });
     this.#coverage.abandon();
     return false;
@@ -291,6 +294,17 @@ const sizeOf = (images: readonly KeyImage[]): { keys: number; byteLength: number
   keys: images.filter((image) => !isGone(image)).length,
   byteLength: images.reduce((total, image) => total + image.byteLength, 0),
 });
+
+const readInThePast = (source: string, sequence: number, log: number): TailraceError =>
+  new TailraceError(
+    'HISTORY_MISMATCH',
+    `the keys of ${source} are of ${sequence}, its log was read to ${log}`,
+    {
+      context: { source, sequence, log },
+      remedy:
+        'It was put back to an earlier state, or another server answers there: start over with --restart.',
+    },
+  );
 
 /** Large enough that the syncs of the state file cost little, small enough to read some ahead of what is written. */
 const defaultPart = { maxKeys: 20_000, maxBytes: 2 * 1024 * 1024 };

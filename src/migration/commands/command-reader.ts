@@ -25,11 +25,8 @@ export class CommandReader implements KeyReader {
   readonly #connection: ServerConnection;
   readonly #sequence: SequenceQuestion;
   readonly #largestKeyBytes: number;
-  /** Keys of the walk that were scanned and not yet read, in order, and the sequence number before their scan. */
-  #scanned: KeyPlace[] = [];
-  #scannedLow = 0;
+  /** Where the server's walk goes on. */
   #cursor = '0';
-  #isScannedOut = false;
   #session = -1;
   /** The last key that was taken for reading: where the next part is expected to begin. */
   #taken: KeyPlace | undefined;
@@ -60,17 +57,16 @@ export class CommandReader implements KeyReader {
   ): Promise<KeyPart> {
     // A cursor belongs to one walk and one connection: otherwise names are scanned again, and those behind us skipped.
     const goesOn = after === undefined ? this.#taken === undefined : this.#taken?.equals(after) === true;
-    if (!goesOn || this.#session !== this.#connection.session) this.#startOver();
-    this.#taken = after;
-    while (this.#scanned.length === 0 && !this.#isScannedOut) await this.#scanPage(limit, signal);
-    const names = this.#scanned.splice(0, Math.min(this.#partKeys, limit.maxKeys));
+    const isSkipping = after !== undefined && (!goesOn || this.#session !== this.#connection.session);
+    if (!goesOn || this.#session !== this.#connection.session) this.#cursor = '0';
+    const count = Math.min(this.#partKeys, limit.maxKeys);
+    const { names, low, isLast } = await this.#scan(after, count, isSkipping, signal);
     this.#taken = names.at(-1) ?? after;
-    const isLast = this.#scanned.length === 0 && this.#isScannedOut;
     const part = await this.#readPlaces([...again, ...names], signal);
     const bytes = part.images.reduce((total, image) => total + image.byteLength, 0);
     const fitting = Math.floor((limit.maxBytes * part.images.length) / Math.max(1, bytes));
-    this.#partKeys = Math.max(1, Math.min(fitting, this.#partKeys * 4, limit.maxKeys));
-    return { ...part, rangeLow: this.#scannedLow, walk: { end: isLast ? undefined : this.#taken } };
+    this.#partKeys = Math.max(1, Math.min(fitting, this.#partKeys * 4, scanCount));
+    return { ...part, rangeLow: low, walk: { end: isLast ? undefined : this.#taken } };
   }
 
   async readKeys(places: readonly KeyPlace[], isExact: boolean, signal: AbortSignal): Promise<KeyPart> {
@@ -90,34 +86,52 @@ export class CommandReader implements KeyReader {
     this.#connection.close();
   }
 
-  #startOver(): void {
-    this.#scanned = [];
-    this.#cursor = '0';
-    this.#isScannedOut = false;
-    this.#session = this.#connection.session;
+  /**
+   * The names of the next part, at most `count` behind `after`, and the sequence number before they were scanned. They are
+   * scanned anew for each part: a key that is made among names which wait to be read would be seen by nobody, once the log
+   * has been brought behind it.
+   *
+   * @param isSkipping the walk has to come to `after` again, from its beginning
+   */
+  async #scan(
+    after: KeyPlace | undefined,
+    count: number,
+    isSkipping: boolean,
+    signal: AbortSignal,
+  ): Promise<{ names: readonly KeyPlace[]; low: number; isLast: boolean }> {
+    for (;;) {
+      const page = await this.#scanPage(isSkipping ? scanCount : count, signal);
+      const names = page.places.filter((place) => after === undefined || Buffer.compare(place, after) > 0);
+      const isWhole = names.length <= count;
+      // Those that are left over are scanned again with the next part.
+      if (isWhole) this.#cursor = page.next;
+      const isLast = isWhole && page.next === '0';
+      if (names.length > 0 || isLast) return { names: names.slice(0, count), low: page.low, isLast };
+    }
   }
 
-  async #scanPage(limit: PartLimit, signal: AbortSignal): Promise<void> {
-    const scan: Command = ['SCAN', this.#cursor, 'COUNT', Math.min(limit.maxKeys, scanCount)];
-    const [sequence, reply] = await this.#connection.callAll(signal, [this.#sequence.command, scan]);
+  async #scanPage(
+    count: number,
+    signal: AbortSignal,
+  ): Promise<{ places: readonly KeyPlace[]; next: string; low: number }> {
+    const scan = (): Command => ['SCAN', this.#cursor, 'COUNT', count];
+    let [sequence, reply] = await this.#connection.callAll(signal, [this.#sequence.command, scan()]);
     if (reply instanceof ReplyError && /invalid cursor/i.test(reply.message) && this.#cursor !== '0') {
       this.#cursor = '0';
-      return;
+      [sequence, reply] = await this.#connection.callAll(signal, [this.#sequence.command, scan()]);
     }
+    this.#session = this.#connection.session;
     const [cursor, keys] = requireReply(reply, 'SCAN', this.#connection.place) as Reply[];
     if (!Array.isArray(keys)) throw new RangeError('an answer to SCAN that has no keys');
-    this.#scannedLow = this.#readSequence(sequence);
-    this.#session = this.#connection.session;
-    let last: KeyPlace | undefined;
+    const places: KeyPlace[] = [];
     for (const key of keys) {
       if (!(key instanceof Buffer)) throw new RangeError('an answer to SCAN with something else than keys');
       const place = placeOf(this.#ns, key);
+      const last = places.at(-1);
       if (last !== undefined && Buffer.compare(place, last) <= 0) throw unordered(this.#connection.place);
-      last = place;
-      if (this.#taken === undefined || Buffer.compare(place, this.#taken) > 0) this.#scanned.push(place);
+      places.push(place);
     }
-    this.#cursor = String(cursor);
-    this.#isScannedOut = this.#cursor === '0';
+    return { places, next: String(cursor), low: this.#readSequence(sequence) };
   }
 
   async #readPlaces(places: readonly KeyPlace[], signal: AbortSignal): Promise<KeyPart> {

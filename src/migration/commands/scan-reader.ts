@@ -85,7 +85,7 @@ export class ScanReader implements KeyReader {
   }
 }
 
-/** There is no log that a read would have to be put in order with. */
-const noSequence: SequenceQuestion = { command: ['PING'], read: () => 0 };
+/** There is no log that a read would have to be put in order with: all is of the one moment at which `NoLog` stands. */
+const noSequence: SequenceQuestion = { command: ['PING'], read: () => 1 };
 
 const maxTries = 6;
