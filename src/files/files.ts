@@ -54,6 +54,21 @@ export const nodeFiles: Files = {
   },
 };
 
+/**
+ * The same for a thread that has nothing else to do: writes are done when they return. What other threads of the
+ * process write does not wait behind them, as it would among the few that do the system's work for all.
+ */
+export const ownThreadFiles: Files = {
+  ...nodeFiles,
+  write: async (fd, bytes, position) => {
+    for (let start = 0; start < bytes.length; ) {
+      const written = fs.writeSync(fd, bytes, start, bytes.length - start, position + start);
+      if (written === 0) throw new Error(`wrote ${start} of ${bytes.length} bytes`);
+      start += written;
+    }
+  },
+};
+
 /** Puts `content` in place of `path` so that after any crash the file holds the old content or the new. */
 export const replaceFile = async (
   files: Files,

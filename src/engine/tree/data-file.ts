@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { TailraceError } from '../../errors/index.js';
-import { type Files, inaccessible, nodeFiles, replaceFile } from '../../files/index.js';
+import { type Files, inaccessible, nodeFiles, ownThreadFiles, replaceFile } from '../../files/index.js';
 import type { Run } from '../space/index.js';
 import type { RunReader } from './entry-view.js';
 import { readLargeReference, unitsFor } from './large-value.js';
@@ -88,9 +88,9 @@ export class DataFile implements RunReader {
     }
   }
 
-  /** The same file in another thread, which must not close it, nor use it when it is closed. */
+  /** The same file in a thread that only merges, which must not close it, nor use it when it is closed. */
   static attach({ path, fd, epoch }: DataFileHandle): DataFile {
-    return new DataFile(path, nodeFiles, fd, epoch);
+    return new DataFile(path, ownThreadFiles, fd, epoch);
   }
 
   /** Of a file that another thread may attach to; undefined when it is not written as files are. */

@@ -47,6 +47,22 @@ export class UnitSupply implements UnitSource {
     return atEnd ?? this.#takeShorter(units) ?? this.#takeAtEnd(units) ?? this.#refuse(1);
   }
 
+  /**
+   * Runs of up to `most` units, as `takeUpTo` takes them: the first, and as many more as make up about `wanted` units,
+   * as far as they are free and not rare. @throws `SPACE_EXHAUSTED`
+   */
+  takeRuns(most: number, wanted: number): Run[] {
+    const runs = [this.takeUpTo(most)];
+    for (let left = wanted - runs[0].length; left > 0 && !this.#isNearlyFull; ) {
+      const start = this.#space.allocate(most);
+      const run = start >= 0 ? { start, length: most } : this.#isScattered && this.#takeShorter(most);
+      if (!run) break;
+      runs.push(run);
+      left -= run.length;
+    }
+    return runs;
+  }
+
   release(start: number, length: number): void {
     this.#space.release(start, length);
   }
@@ -80,7 +96,7 @@ export class UnitSupply implements UnitSource {
 
   #takeShorter(units: number): Run | undefined {
     for (let length = units; length > 1; ) {
-      length = Math.ceil(length / 4);
+      length >>>= 1;
       const start = this.#space.allocate(length);
       if (start >= 0) return { start, length };
     }

@@ -17,10 +17,13 @@ export class MainThread implements UnitSource {
   readonly #port: MessagePort;
   readonly #signal: Int32Array;
   readonly #received: ToMergeThread[] = [];
-  readonly #pages: Run[] = [];
+  /** Runs for pages, taken ahead; those before `#pagesAt` are given out. */
+  #pages: readonly Run[] = [];
+  #pagesAt = 0;
   #released = new Uint32Array(releasesPerMessage * 2);
   #releases = 0;
-  #isAsked = false;
+  /** Chunks that are asked for and not received. */
+  #asked = 0;
 
   constructor(port: MessagePort, signal: Int32Array, onOrder: (order: MergeOrder) => void) {
     this.#port = port;
@@ -35,12 +38,14 @@ export class MainThread implements UnitSource {
     this.#port.postMessage(message);
   }
 
-  /** The next chunk of changes of a column family; undefined when there is none. The one behind it is asked for ahead. */
+  /** The next chunk of changes of a column family; undefined when there is none. Those behind it are asked for ahead. */
   nextChanges(columnFamily: number): Uint8Array | undefined {
-    if (!this.#isAsked) this.send({ kind: 'next', columnFamily });
+    for (; this.#asked < chunksAhead; this.#asked++) this.send({ kind: 'next', columnFamily });
     const { chunk } = this.#receive('changes');
-    this.#isAsked = chunk !== undefined;
-    if (this.#isAsked) this.send({ kind: 'next', columnFamily });
+    this.#asked--;
+    if (chunk === undefined) {
+      for (; this.#asked > 0; this.#asked--) this.#receive('changes');
+    }
     return chunk;
   }
 
@@ -54,14 +59,20 @@ export class MainThread implements UnitSource {
 
   /** Runs for pages are asked for many at a time. */
   takeUpTo(most: number): Run {
-    const [run] = this.#pages.splice(0, 1);
-    if (run !== undefined) return run;
-    const [first, ...others] = this.#take('pages', most);
-    this.#pages.push(...others);
-    return first;
+    if (this.#pagesAt === this.#pages.length) {
+      this.#pages = this.#take('pages', most);
+      this.#pagesAt = 0;
+    }
+    return this.#pages[this.#pagesAt++];
   }
 
+  /** Leaves often lie side by side: what follows on the run before is made one with it. */
   release(start: number, length: number): void {
+    const last = this.#releases * 2 - 2;
+    if (last >= 0 && this.#released[last] + this.#released[last + 1] === start) {
+      this.#released[last + 1] += length;
+      return;
+    }
     this.#released[this.#releases * 2] = start;
     this.#released[this.#releases * 2 + 1] = length;
     if (++this.#releases === releasesPerMessage) this.#sendReleased();
@@ -69,15 +80,20 @@ export class MainThread implements UnitSource {
 
   /** When a merge is done: gives back what was not used. */
   settle(): void {
-    for (const { start, length } of this.#pages.splice(0)) this.release(start, length);
+    for (; this.#pagesAt < this.#pages.length; this.#pagesAt++) {
+      const { start, length } = this.#pages[this.#pagesAt];
+      this.release(start, length);
+    }
     this.#sendReleased();
   }
 
   /** When a merge has failed, nothing that belongs to it may reach the next one. */
   forget(): void {
     this.#received.length = 0;
-    this.#pages.length = 0;
+    this.#pages = [];
+    this.#pagesAt = 0;
     this.#releases = 0;
+    this.#asked = 0;
   }
 
   #take(as: TakeKind, units: number): readonly Run[] {
@@ -114,3 +130,5 @@ export class MainThread implements UnitSource {
 }
 
 const releasesPerMessage = 512;
+/** Chunks of changes are asked for so many ahead: each takes the merge a millisecond or more, an answer the turn of a busy thread. */
+const chunksAhead = 4;

@@ -4,7 +4,7 @@ import type { Run } from '../../space/index.js';
 import type { Changes } from '../changes.js';
 import type { DataFileHandle } from '../data-file.js';
 import type { TreeRoot } from '../superblock.js';
-import type { UnitSource } from '../unit-source.js';
+import type { UnitSupply } from '../unit-supply.js';
 import {
   type FromMergeThread,
   receivedError,
@@ -22,7 +22,7 @@ export interface MergeRequest {
   readonly roots: readonly TreeRoot[];
   /** By column family. */
   readonly changes: readonly Changes[];
-  readonly units: UnitSource;
+  readonly units: UnitSupply;
   /** Called for each run before it is written to. */
   onTaken(run: Run): void;
 }
@@ -157,19 +157,16 @@ export class MergeThread {
   }
 }
 
-const takeRuns = (units: UnitSource, as: TakeKind, wanted: number): readonly Run[] => {
+const takeRuns = (units: UnitSupply, as: TakeKind, wanted: number): readonly Run[] => {
   if (as === 'run') return [units.take(wanted)];
   if (as === 'spread') return units.takeSpread(wanted);
-  const runs: Run[] = [units.takeUpTo(wanted)];
-  // A shorter one is a sign that there is little: no more of it than is needed now.
-  while (runs.length < runsAtOnce && runs[runs.length - 1].length === wanted)
-    runs.push(units.takeUpTo(wanted));
-  return runs;
+  return units.takeRuns(wanted, unitsAtOnce);
 };
 
 const code = new URL('./merge-worker.js', import.meta.url);
 /** Packed in about half a millisecond. */
 const chunkBytes = 128 * 1024;
-const runsAtOnce = 16;
+/** Pages that are made in some milliseconds: each question waits for a turn of the main thread. */
+const unitsAtOnce = 1024;
 /** What a merge leaves to the garbage collector is gone at once; what it keeps is outside of the heap. */
 const resourceLimits = { maxYoungGenerationSizeMb: 16 };
