@@ -14,7 +14,9 @@ export type ValueType =
   | 'stream'
   | 'bloom'
   | 'json'
-  | 'hyperloglog';
+  | 'hyperloglog'
+  | 'tdigest'
+  | 'timeseries';
 
 interface ChangeBase {
   /** Sequence number of the record that carries the fact. */
@@ -232,6 +234,8 @@ const everyType: Readonly<Record<Change['type'], true>> = {
   bloom: true,
   json: true,
   hyperloglog: true,
+  tdigest: true,
+  timeseries: true,
   key: true,
   namespace: true,
   all: true,

@@ -3,9 +3,8 @@ import type { DataReader } from '../engine/index.js';
 import type { WriteBatchBuilder } from '../write-batch/index.js';
 import type { ValueType } from './change.js';
 import { ColumnFamily } from './encoding/column-family.js';
-import { encodeSubKeyPrefix } from './encoding/keys.js';
+import { encodeSubKeyPrefix, versionBytes } from './encoding/keys.js';
 import { isAlive, readMetadata } from './encoding/metadata.js';
-import { isSingleValueType } from './encoding/type-number.js';
 
 /** A page of a walk over the records of all keys. */
 export interface RawRecordsPage {
@@ -57,17 +56,18 @@ const appendKey = (
   batch: WriteBatchBuilder,
 ): Buffer | undefined => {
   const metadata = readMetadata(value);
-  if (metadata === undefined || !isAlive(metadata, limit.nowMs)) return undefined;
+  if (metadata !== undefined && !isAlive(metadata, limit.nowMs)) return undefined;
   if (inside === undefined) batch.put(ColumnFamily.metadata, metadataKey, value);
-  if (isSingleValueType(metadata.type)) return undefined;
+  const version = metadata === undefined ? value.subarray(9, 9 + versionBytes) : metadata.version;
+  if (version.length < versionBytes) return undefined;
   const prefixEnd = 1 + metadataKey[0];
   const [namespace, userKey] = [metadataKey.subarray(0, prefixEnd), metadataKey.subarray(prefixEnd)];
-  const prefix = encodeSubKeyPrefix(namespace, userKey, metadata.version);
+  const prefix = encodeSubKeyPrefix(namespace, userKey, version);
   const end = prefixSuccessor(prefix);
   // The key may have been made anew since: then what was taken of it is of no use, and this is all of it.
   const goesOn = inside?.internalKey.subarray(0, prefix.length).equals(prefix) === true ? inside : undefined;
   if (inside !== undefined && goesOn === undefined) batch.put(ColumnFamily.metadata, metadataKey, value);
-  for (const columnFamily of familiesOf(metadata.type)) {
+  for (const columnFamily of familiesOf(metadata?.type)) {
     if (goesOn !== undefined && columnFamily < goesOn.columnFamily) continue;
     const begin =
       goesOn?.columnFamily === columnFamily ? Buffer.concat([goesOn.internalKey, Buffer.of(0)]) : prefix;
@@ -107,12 +107,14 @@ const readCursor = (cursor: Uint8Array): { begin: Buffer; inside: InsidePlace | 
 };
 
 /** In ascending order: a cursor goes on in the one that it names. */
-const familiesOf = (type: ValueType): readonly number[] =>
-  type === 'stream'
-    ? [ColumnFamily.streams]
-    : type === 'zset'
-      ? [ColumnFamily.subKeys, ColumnFamily.scores]
-      : [ColumnFamily.subKeys];
+const familiesOf = (type: ValueType | undefined): readonly number[] => {
+  if (type === undefined) return everyFamily;
+  if (type === 'stream') return [ColumnFamily.streams];
+  return type === 'zset' ? [ColumnFamily.subKeys, ColumnFamily.scores] : [ColumnFamily.subKeys];
+};
+
+/** Where a key of a type that is not known may have sub-keys: its metadata has a version where all of them have it. */
+const everyFamily = [ColumnFamily.subKeys, ColumnFamily.scores, ColumnFamily.streams];
 
 /** Keys that are looked at for one page, so that many expired ones do not keep the caller. */
 const maxSeen = 100_000;

@@ -75,7 +75,8 @@ export class DirectoryReader implements KeyReader, SourceNames {
     let page: KeyPlace[] = [];
     for (const { key, value } of this.#data.iterate({ columnFamily: ColumnFamily.metadata })) {
       const metadata = readMetadata(value);
-      if (metadata === undefined || !isAlive(metadata, nowMs)) continue;
+      // What cannot be read is no key that is gone: reading it says why.
+      if (metadata !== undefined && !isAlive(metadata, nowMs)) continue;
       page.push(Buffer.from(key));
       if (page.length < pageKeys) continue;
       yield page;

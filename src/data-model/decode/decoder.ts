@@ -9,7 +9,7 @@ import {
   locateInternalKey,
 } from '../encoding/keys.js';
 import { isStringAt, type Metadata, readMetadataAt, singleValueHeaderBytes } from '../encoding/metadata.js';
-import { isSingleValueType } from '../encoding/type-number.js';
+import { isSingleValueType, typeOfNumber } from '../encoding/type-number.js';
 import { ChangeCollector } from './change-collector.js';
 import { decodeGroup } from './group-decoder.js';
 import { absentKey, KeyMemory } from './key-memory.js';
@@ -183,7 +183,13 @@ export class Decoder {
     }
     const metadata = readMetadataAt(bytes, reader.valueStart, reader.valueEnd);
     if (metadata === undefined) {
-      this.#fail(reader, 'the metadata value has no known form');
+      // The sub-keys before it are of the same key, of which nothing can be told.
+      if (this.#isOfOpenGroup(bytes, userKeyStart, keyEnd, keyStart) && this.#group.metadata === undefined)
+        this.#group.isOpen = false;
+      else this.#closeGroup();
+      this.#memory.forget(bytes.toString('latin1', keyStart, keyEnd));
+      const ns = this.#namespaceAt(bytes, keyStart);
+      this.#fail(reader, unknownMetadata(bytes[reader.valueStart]), ns, bytes.subarray(userKeyStart, keyEnd));
       return;
     }
     const seq = reader.sequence + reader.index;
@@ -436,6 +442,12 @@ const isSlotRange = (begin: Buffer, end: Buffer, slotAt: number): boolean => {
   next.writeUInt16BE(slot + 1, slotAt);
   return next.equals(end);
 };
+
+/** The flags of a metadata value that cannot be read: what type it has, if any. */
+const unknownMetadata = (flags: number | undefined): string =>
+  flags === undefined || typeOfNumber(flags & 0x0f) !== undefined
+    ? 'the metadata value has no known form'
+    : `the metadata value is of type ${flags & 0x0f}, which is not known`;
 
 const jsonTextFormat = 0;
 const noBytes = Buffer.alloc(0);

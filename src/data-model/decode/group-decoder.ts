@@ -1,5 +1,6 @@
 import type { ValueType } from '../change.js';
 import { ColumnFamily } from '../encoding/column-family.js';
+import { fieldLayoutOf } from '../encoding/hash-encoding.js';
 import { readListEnds } from '../encoding/list-encoding.js';
 import type { Metadata } from '../encoding/metadata.js';
 import { readStreamState } from '../encoding/stream-encoding.js';
@@ -86,7 +87,7 @@ const addByType = (
 ): GroupFailure | undefined => {
   switch (type) {
     case 'hash':
-      return addHashChanges(group, out);
+      return addHashChanges(group, known, out);
     case 'set':
       return addSetChanges(group, out);
     case 'zset':
@@ -102,13 +103,26 @@ const addByType = (
     case 'hyperloglog':
       return addHyperLogLogChanges(group, out);
     case 'bloom':
-      return group.count === 0 && group.isExpire
-        ? undefined
-        : unsupported('Bloom filters have no counterpart: their bits depend on Kvrocks’ own layout');
-    default:
+      return unlessExpiry(
+        group,
+        'Bloom filters have no counterpart: their bits depend on Kvrocks’ own layout',
+      );
+    case 'tdigest':
+      return unlessExpiry(
+        group,
+        't-digests have no counterpart: their centroids depend on how they were merged',
+      );
+    case 'timeseries':
+      return unlessExpiry(group, 'time series have no counterpart');
+    case 'string':
+    case 'json':
       return unsupported(`sub-keys of a ${type}, which has none`);
   }
 };
+
+/** Of a type that cannot be told only the expiry can. */
+const unlessExpiry = (group: RecordGroup, reason: string): GroupFailure | undefined =>
+  group.count === 0 && group.isExpire ? undefined : unsupported(reason);
 
 const isIncarnation = (group: RecordGroup, known: KnownKey): boolean =>
   known.type !== undefined &&
@@ -151,5 +165,6 @@ const rememberedOf = (group: RecordGroup, metadata: Metadata, known: KnownKey | 
     head: ends?.head ?? 0,
     tail: ends?.tail ?? 0,
     lastId: type === 'stream' ? (readStreamState(payload)?.lastGeneratedId ?? known?.lastId) : undefined,
+    fields: type === 'hash' ? fieldLayoutOf(payload) : 'plain',
   };
 };

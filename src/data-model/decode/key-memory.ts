@@ -1,4 +1,5 @@
 import type { ValueType } from '../change.js';
+import type { FieldLayout } from '../encoding/hash-encoding.js';
 import type { StreamId } from '../encoding/stream-encoding.js';
 
 /** What the decoder has last seen of a key with sub-keys. Strings and JSON need no memory: their records are whole. */
@@ -14,6 +15,8 @@ export interface KnownKey {
   readonly tail: number;
   /** Streams: the last generated id. */
   readonly lastId: StreamId | undefined;
+  /** Hashes: how its fields are stored; else plain. */
+  readonly fields: FieldLayout;
 }
 
 export const absentKey: KnownKey = {
@@ -25,6 +28,7 @@ export const absentKey: KnownKey = {
   head: 0,
   tail: 0,
   lastId: undefined,
+  fields: 'plain',
 };
 
 /**

@@ -20,6 +20,8 @@ export const LogCommand = {
   bitop: 10,
   bitfield: 11,
   lmove: 12,
+  /** Followed by the mode of the hash: see hash-encoding. Other commands on hashes have no number. */
+  hashFields: 13,
 } as const;
 
 export type LogCommand = (typeof LogCommand)[keyof typeof LogCommand];

@@ -15,7 +15,7 @@ import { isSingleValueType, mayBeEmpty, TypeNumber, typeOfNumber } from './type-
  *   | flags | expire u64 ms | version u64  | size u64  | what the type adds …     hash, list, set, …
  *   | flags | expire u64 ms | value …                                             string, json
  *
- * flags: bit 7 = this layout; bits 0–3 = type number. Old data without bit 7 has expire as u32 seconds and
+ * flags: bit 7 = this layout; bits 4–6 = 0, what they may mean one day is not known; bits 0–3 = type number. Old data without bit 7 has expire as u32 seconds and
  * size as u32; it is read, and written again in the layout above. expire 0 = never.
  */
 export interface Metadata {
@@ -32,6 +32,7 @@ export interface Metadata {
 
 const currentLayout = 0x80;
 const typeMask = 0x0f;
+const unknownBits = 0x70;
 const currentStringFlags = currentLayout | TypeNumber.string;
 
 /** Bytes before a string's value in the current layout. */
@@ -46,7 +47,7 @@ export const readMetadata = (value: Buffer): Metadata | undefined => readMetadat
 
 /** Reads the metadata value at `start` … `end` of `bytes`; undefined when it is none. Borrows `bytes`. */
 export const readMetadataAt = (bytes: Buffer, start: number, end: number): Metadata | undefined => {
-  if (start >= end) return undefined;
+  if (start >= end || (bytes[start] & unknownBits) !== 0) return undefined;
   const type = typeOfNumber(bytes[start] & typeMask);
   if (type === undefined) return undefined;
   const isCurrent = (bytes[start] & currentLayout) !== 0;
@@ -66,7 +67,7 @@ export const readMetadataAt = (bytes: Buffer, start: number, end: number): Metad
 
 /** True when a string in the current layout stands at `start` … `end`: its expiry behind the flags, then its value. */
 export const isStringAt = (bytes: Uint8Array, start: number, end: number): boolean =>
-  (bytes[start] & (currentLayout | typeMask)) === currentStringFlags && end - start >= singleValueHeaderBytes;
+  bytes[start] === currentStringFlags && end - start >= singleValueHeaderBytes;
 
 /** The expiry in a metadata value of the current layout that starts at `start`: ms since the epoch, 0 = never; NaN = damaged. */
 export const readExpiryAt = (bytes: Uint8Array, start: number): number => readU64BigEndian(bytes, start + 1);

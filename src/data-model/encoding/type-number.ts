@@ -13,6 +13,8 @@ export const TypeNumber = {
   bloom: 9,
   json: 10,
   hyperloglog: 11,
+  tdigest: 12,
+  timeseries: 13,
 } as const satisfies Record<ValueType, number>;
 
 export type TypeNumber = (typeof TypeNumber)[ValueType];
@@ -30,6 +32,8 @@ const typeByNumber: readonly (ValueType | undefined)[] = [
   'bloom',
   'json',
   'hyperloglog',
+  'tdigest',
+  'timeseries',
 ];
 
 /** The type of a number, or undefined when no type has it. */
@@ -43,4 +47,10 @@ export const isSingleValueType = (type: ValueType): boolean => type === 'string'
  * although its metadata entry stays.
  */
 export const mayBeEmpty = (type: ValueType): boolean =>
-  type === 'string' || type === 'json' || type === 'stream' || type === 'bloom' || type === 'hyperloglog';
+  type === 'string' ||
+  type === 'json' ||
+  type === 'stream' ||
+  type === 'bloom' ||
+  type === 'hyperloglog' ||
+  type === 'tdigest' ||
+  type === 'timeseries';

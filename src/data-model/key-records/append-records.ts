@@ -4,6 +4,7 @@ import { ColumnFamily } from '../encoding/column-family.js';
 import { isAlive, isExpired, isStringAt, readMetadataAt } from '../encoding/metadata.js';
 import { isSingleValueType } from '../encoding/type-number.js';
 import { ElementWalk } from './element-walk.js';
+import { hasElements } from './key-records-reader.js';
 import type { KeyRecordsWriter } from './key-records-writer.js';
 
 /** A page of a walk over all keys, as records. */
@@ -87,7 +88,16 @@ class RecordsAppender {
       return true;
     }
     const metadata = readMetadataAt(valueBytes, valueStart, valueEnd);
-    if (metadata === undefined || !isAlive(metadata, this.#nowMs)) return false;
+    if (metadata === undefined) {
+      // Handed on as it is, without elements: whoever decodes it says that it cannot be read.
+      out.record(keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd);
+      if (hasElements(valueBytes, valueStart, valueEnd)) {
+        out.startElements();
+        out.endElements();
+      }
+      return true;
+    }
+    if (!isAlive(metadata, this.#nowMs)) return false;
     const key = keyBytes.subarray(keyStart, keyEnd);
     out.record(keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd);
     if (!isSingleValueType(metadata.type)) this.#elements.append(key, metadata);

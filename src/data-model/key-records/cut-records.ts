@@ -1,6 +1,7 @@
 import { readOrderedDouble, readU64BigEndian } from '../../bytes/index.js';
 import type { Transaction } from '../change.js';
 import { Decoder } from '../decode/decoder.js';
+import { fieldLayoutOf } from '../encoding/hash-encoding.js';
 import { defaultNamespace } from '../encoding/keys.js';
 import { listPositionBytes, readListEnds, readListPosition } from '../encoding/list-encoding.js';
 import { complexHeaderBytes, isStringAt } from '../encoding/metadata.js';
@@ -89,6 +90,7 @@ const countElements = (reader: KeyRecordsReader, type: number): number => {
   let count = 0;
   switch (type) {
     case TypeNumber.hash:
+      if (!hasPlainFields(reader)) return -1;
       while (reader.nextElement()) count++;
       return count;
     case TypeNumber.set:
@@ -103,6 +105,9 @@ const countElements = (reader: KeyRecordsReader, type: number): number => {
       return -1;
   }
 };
+
+const hasPlainFields = ({ bytes, metadataStart, metadataEnd }: KeyRecordsReader): boolean =>
+  fieldLayoutOf(bytes.subarray(metadataStart + complexHeaderBytes, metadataEnd)) === 'plain';
 
 /** The value of a member of a sorted set is its score. */
 const isScore = ({ bytes, valueStart, valueEnd }: KeyRecordsReader): boolean =>

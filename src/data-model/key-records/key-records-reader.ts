@@ -40,7 +40,7 @@ export class KeyRecordsReader {
     this.metadataEnd = this.#string(cursor.end);
     this.metadataStart = this.#stringStart;
     this.end = this.metadataEnd;
-    if (!this.#hasElements()) return true;
+    if (!hasElements(this.bytes, this.metadataStart, this.metadataEnd)) return true;
     const elements = cursor.offset + 4;
     if (elements > cursor.end) throw corrupt(cursor.offset);
     this.end = elements + readU32(this.bytes, cursor.offset);
@@ -71,13 +71,13 @@ export class KeyRecordsReader {
     cursor.offset = start + length;
     return cursor.offset;
   }
-
-  #hasElements(): boolean {
-    if (this.metadataStart === this.metadataEnd) throw corrupt(this.metadataStart);
-    const type = typeOfNumber(this.bytes[this.metadataStart] & 0x0f);
-    return type !== undefined && !isSingleValueType(type);
-  }
 }
+
+/** True when elements follow a metadata value of this type, though they may be none. */
+export const hasElements = (bytes: Uint8Array, metadataStart: number, metadataEnd: number): boolean => {
+  const type = metadataStart < metadataEnd ? typeOfNumber(bytes[metadataStart] & 0x0f) : undefined;
+  return type !== undefined && !isSingleValueType(type);
+};
 
 const corrupt = (offset: number): TailraceError =>
   new TailraceError('BATCH_CORRUPT', `malformed records of keys at offset ${offset}`, {

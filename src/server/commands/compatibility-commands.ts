@@ -100,6 +100,8 @@ const encodings: Readonly<Record<ValueType, string>> = {
   bloom: 'raw',
   json: 'raw',
   hyperloglog: 'raw',
+  tdigest: 'raw',
+  timeseries: 'raw',
 };
 
 const shutdownWords = new Set(['nosave', 'save', 'now', 'force']);

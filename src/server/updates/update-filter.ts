@@ -18,6 +18,8 @@ export class UpdateFilter {
     'bloom',
     'json',
     'hyperloglog',
+    'tdigest',
+    'timeseries',
   ]);
   readonly #patterns: readonly Buffer[];
   readonly #types: ReadonlySet<string>;

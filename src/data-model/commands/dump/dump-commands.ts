@@ -1,5 +1,6 @@
 import type { ValueType } from '../../change.js';
 import { ColumnFamily } from '../../encoding/column-family.js';
+import { fieldLayoutOf } from '../../encoding/hash-encoding.js';
 import { encodeInternalKey } from '../../encoding/keys.js';
 import {
   encodeListEnds,
@@ -51,6 +52,7 @@ const dumpedValueOf = (context: CommandContext, key: Buffer, metadata: Metadata)
     case 'bitmap':
       return { type: 'string', value: readBits(context, { key, metadata, length: size }, 0, size) };
     case 'hash':
+      if (fieldLayoutOf(metadata.payload) !== 'plain') return undefined;
       return {
         type,
         fields: entries((field, value) => ({ field: Buffer.from(field), value: Buffer.from(value) })),

@@ -1,4 +1,5 @@
 import { ColumnFamily } from '../../encoding/column-family.js';
+import { fieldLayoutOf } from '../../encoding/hash-encoding.js';
 import { encodeLogData } from '../../encoding/log-data.js';
 import type { Metadata } from '../../encoding/metadata.js';
 import type { CommandContext } from '../command-context.js';
@@ -17,6 +18,7 @@ export interface Hash {
 export const findHash = (context: CommandContext, key: Buffer): Hash | undefined | ErrorReply => {
   const metadata = context.find(key, 'hash');
   if (metadata === undefined || metadata instanceof ErrorReply) return metadata;
+  if (metadata.payload.length > 0 && fieldLayoutOf(metadata.payload) !== 'plain') return expiringFields;
   return { key, metadata, prefix: context.subKeyPrefix(key, metadata) };
 };
 
@@ -59,6 +61,11 @@ export const putHashSize = (context: CommandContext, hash: Hash, change: number)
   if (change === 0) return;
   context.putSize(hash.key, hash.metadata, hash.metadata.size + change);
 };
+
+/** Such a hash comes from a Kvrocks; it can be copied, deleted and expire as a whole. */
+export const expiringFields = new ErrorReply(
+  'ERR the fields of this hash expire each by itself, which is not supported',
+);
 
 const noBytes = Buffer.alloc(0);
 /** Up to this length a loop is quicker than a view. */

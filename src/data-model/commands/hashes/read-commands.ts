@@ -39,8 +39,8 @@ const hstrlen = (context: CommandContext, args: readonly Buffer[]): Reply => {
 };
 
 const hlen = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const metadata = context.find(args[1] as Buffer, 'hash');
-  return metadata instanceof ErrorReply ? metadata : (metadata?.size ?? 0);
+  const hash = findHash(context, args[1] as Buffer);
+  return hash instanceof ErrorReply ? hash : (hash?.metadata.size ?? 0);
 };
 
 /** Fields and values in turn, or one of the two. Owned. */

@@ -49,6 +49,8 @@ export const typeName: Readonly<Record<ValueType, string>> = {
   bloom: 'MBbloom--',
   json: 'ReJSON-RL',
   hyperloglog: 'hyperloglog',
+  tdigest: 'TDIS-TYPE',
+  timeseries: 'timeseries',
 };
 
 export const existenceCommands: readonly DataCommand[] = [
