@@ -1,14 +1,17 @@
 /**
- * The low 32 bits of XXH3_64bits (Yann Collet) with seed 0, as RocksDB's files have them for checksums. Blocks are
- * long: those run on 32-bit halves; what is short takes BigInt.
+ * XXH3_64bits (Yann Collet) with seed 0: digests of strings, and checksums of RocksDB's files. Blocks of those are long
+ * and run on 32-bit halves; what is short takes BigInt.
  */
-export const xxh3Low32 = (bytes: Buffer, start: number, end: number): number => {
+export const xxh3 = (bytes: Buffer, start = 0, end = bytes.length): bigint => {
   const length = end - start;
   if (length > midSize) return longHash(bytes, start, length);
   const input = bytes.subarray(start, end);
-  const hash = length > 128 ? hash129to240(input) : length > 16 ? hash17to128(input) : hash0to16(input);
-  return Number(hash & 0xffff_ffffn);
+  return length > 128 ? hash129to240(input) : length > 16 ? hash17to128(input) : hash0to16(input);
 };
+
+/** The low 32 bits of XXH3_64bits. */
+export const xxh3Low32 = (bytes: Buffer, start: number, end: number): number =>
+  Number(xxh3(bytes, start, end) & 0xffff_ffffn);
 
 const midSize = 240;
 const mask = 0xffff_ffff_ffff_ffffn;
@@ -105,7 +108,7 @@ const stripeBytes = 64;
 const stripesPerBlock = 16;
 
 /** Eight lanes of 64 bits, each as its low and high half. */
-const longHash = (bytes: Buffer, start: number, length: number): number => {
+const longHash = (bytes: Buffer, start: number, length: number): bigint => {
   const low = new Uint32Array(laneStart.map((lane) => Number(lane & 0xffff_ffffn)));
   const high = new Uint32Array(laneStart.map((lane) => Number(lane >> 32n)));
   const stripes = Math.floor((length - 1) / stripeBytes);
@@ -121,7 +124,7 @@ const longHash = (bytes: Buffer, start: number, length: number): number => {
     const b = (BigInt(high[2 * pair + 1]) << 32n) | BigInt(low[2 * pair + 1]);
     hash += foldedProduct(a ^ u64(secret, 11 + 16 * pair), b ^ u64(secret, 19 + 16 * pair));
   }
-  return Number(avalanche(hash & mask) & 0xffff_ffffn);
+  return avalanche(hash & mask);
 };
 
 /** To each lane the product of both halves of its input, mixed with the secret; to its neighbour the input itself. */

@@ -17,6 +17,7 @@ export {
   type ReplySteps,
   type Wait,
 } from './commands/data-command.js';
+export { moveKey } from './commands/keys/copy-commands.js';
 export {
   type DoubleReply,
   ErrorReply,

@@ -9,6 +9,7 @@ import { configCommands } from './commands/config-commands.js';
 import { connectionCommands } from './commands/connection-commands.js';
 import { infoCommands } from './commands/info-commands.js';
 import { memoryCommands } from './commands/memory-commands.js';
+import { moveKeyCommands } from './commands/move-key-command.js';
 import { namespaceCommands } from './commands/namespace-commands.js';
 import { recordCommands } from './commands/record-commands.js';
 import { slotCommands } from './commands/slot-commands.js';
@@ -142,6 +143,7 @@ const serverCommands: readonly (readonly ServerCommand[])[] = [
   namespaceCommands,
   pubSubCommands,
   slowLogCommands,
+  moveKeyCommands,
   compatibilityCommands,
 ];
 

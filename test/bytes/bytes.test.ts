@@ -15,6 +15,7 @@ import {
   writeOrderedDouble,
   writeU64,
   writeVarint32,
+  xxh3,
 } from '../../src/bytes/index.js';
 
 const glob = (pattern: string, subject: string): boolean =>
@@ -34,6 +35,32 @@ describe('crc32c', () => {
         expect(unmaskCrc(maskCrc(whole))).toBe(whole);
       }),
     );
+  });
+});
+
+describe('xxh3', () => {
+  it.each([
+    [0, '2d06800538d394c2'],
+    [1, 'c44bdff4074eecdb'],
+    [3, '5f4299fc161c9cbb'],
+    [5, 'b075753a84ca0fbe'],
+    [8, '3a1c2d7c85af88f8'],
+    [12, '5ace6a511c10894b'],
+    [16, '8355e3a6f61770db'],
+    [17, '9ef341a99de37328'],
+    [40, 'cdb099831361923c'],
+    [128, '85c6174c7ff4c46b'],
+    [129, 'ec7642b431ba3e5a'],
+    [200, 'f42a8864feaf0703'],
+    [240, '375a384d957fe865'],
+    [241, '02e8cd95421c6d02'],
+    [300, 'd44052f5a3485425'],
+    [1024, 'a870f92984398d22'],
+    [2000, '26af7994e0e20830'],
+  ] as const)('of %i bytes is what the library of its author gives', (length, hash) => {
+    const bytes = Buffer.from(Array.from({ length }, (_, at) => at & 0xff));
+    expect(xxh3(bytes).toString(16).padStart(16, '0')).toBe(hash);
+    expect(xxh3(Buffer.concat([Buffer.of(1), bytes, Buffer.of(2)]), 1, 1 + length)).toBe(xxh3(bytes));
   });
 });
 

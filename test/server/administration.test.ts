@@ -286,6 +286,16 @@ describe('what tools ask of any Redis', () => {
     expect(await ask('ACL', 'WHOAMI')).toBe('default');
     expect(await ask('EVAL', 'return 1', 0)).toMatch(/^ERR Lua scripts and functions are not supported/);
     expect(await ask('CLUSTER', 'INFO')).toBe('ERR Cluster mode is not enabled');
+    expect(await ask('HEXPIRE', 'h', 1, 'FIELDS', 1, 'f')).toMatch(/^ERR fields of a hash do not expire/);
+    expect(await ask('FT.SEARCH', 'i', 'q')).toMatch(/^ERR there are no search indexes/);
+    expect(await ask('TS.ADD', 't', 1, 1)).toMatch(/^ERR there are no time series/);
+    expect(await ask('PERFLOG', 'GET', 1)).toMatch(/^ERR there is no RocksDB inside/);
+    expect(await ask('PSYNC', 1)).toMatch(/^ERR there is no replication/);
+    expect(await ask('MOVEX', 'asked', 'token')).toBe('ERR Forbidden to move key when requirepass is empty');
+    expect(await ask('FLUSHMEMTABLE')).toBe('OK');
+    expect(await ask('FLUSHMEMTABLE', 'ASYNC')).toBe('OK');
+    expect(await ask('FLUSHMEMTABLE', 'x')).toBe('ERR syntax error');
+    expect(await ask('COMMAND', 'GETKEYS', 'MSETEX', 2, 'a', 1, 'b', 2, 'NX')).toEqual(['a', 'b']);
     expect(await ask('SHUTDOWN')).toMatch(/^ERR the server is part of a program/);
   });
 

@@ -105,6 +105,31 @@ describe('namespaces', () => {
     for (const client of [admin, a, b, b2]) client.close();
   });
 
+  it('take keys from each other by MOVEX, whole and with their expiry', async () => {
+    const admin = await open('secret');
+    await admin.call('NAMESPACE', 'SET', 'a', 'token-a');
+    await admin.call('NAMESPACE', 'SET', 'b', 'token-b');
+    const [a, b] = await Promise.all([open('token-a'), open('token-b')]);
+    await a.call('ZADD', 'moving', '1', 'one', '2', 'two');
+    await a.call('PEXPIREAT', 'moving', '4000000000123');
+    await b.call('SET', 'moving', 'is overwritten');
+    expect(plain(await a.call('MOVEX', 'moving', 'nosuch'))).toBe('ERR Invalid password');
+    expect(await a.call('MOVEX', 'moving', 'token-b')).toBe(1);
+    expect(await a.call('MOVEX', 'moving', 'token-b')).toBe(0);
+    expect(plain(await b.call('ZRANGE', 'moving', '0', '-1', 'WITHSCORES'))).toEqual([
+      'one',
+      '1',
+      'two',
+      '2',
+    ]);
+    expect(await b.call('PEXPIRETIME', 'moving')).toBe(4000000000123);
+    expect(await a.call('EXISTS', 'moving')).toBe(0);
+    await b.call('SET', 'text', 'v');
+    expect(await b.call('MOVEX', 'text', 'secret')).toBe(1);
+    expect(plain(await admin.call('GET', 'text'))).toBe('v');
+    for (const client of [admin, a, b]) client.close();
+  });
+
   it('refuse to their tokens what is the administrator’s', async () => {
     const admin = await open('secret');
     await admin.call('NAMESPACE', 'SET', 'a', 'token-a');
@@ -116,6 +141,7 @@ describe('namespaces', () => {
       ['APPLYBATCH', 'x'],
       ['CONFIG', 'GET', '*'],
       ['MONITOR'],
+      ['FLUSHMEMTABLE'],
       ['SLOWLOG', 'GET'],
       ['NAMESPACE', 'GET', '*'],
       ['CLIENT', 'PAUSE', '1'],

@@ -5,7 +5,8 @@ import { ErrorReply, type Reply } from './reply.js';
 
 /**
  * Where the keys are among a command's arguments, as Redis' COMMAND tells it: positions count the name as 0,
- * a negative `last` counts from the end. `numbered`: the argument at this position tells how many keys follow.
+ * a negative `last` counts from the end. `numbered`: the argument at this position tells how many keys follow, each `step`
+ * (or 1) behind the one before.
  */
 export interface KeyPositions {
   readonly first: number;
@@ -135,7 +136,8 @@ export const keysOfCall = (keys: KeyPositions, args: readonly Buffer[]): Buffer[
   if (keys.first > 0) collect(keys.first, keys.last < 0 ? args.length + keys.last : keys.last, keys.step);
   if (keys.numbered !== undefined) {
     const count = Number(args[keys.numbered]?.toString('latin1'));
-    if (Number.isInteger(count)) collect(keys.numbered + 1, keys.numbered + count, 1);
+    const step = Math.max(1, keys.step);
+    if (Number.isInteger(count)) collect(keys.numbered + 1, keys.numbered + count * step, step);
   }
   return found;
 };

@@ -18,6 +18,7 @@ hrandfield | 6.2.0 | O(N), N answered | Names some fields by chance | key [count
 hrangebylex | 2.3.0 | O(log(N)+M), N fields, M answered | Reads the fields between two names, in order (of Kvrocks) | key min max [LIMIT offset count] [REV]
 hscan | 2.8.0 | O(1) a call, O(N) for all | Walks the fields, a part in each call | key cursor [MATCH pattern] [COUNT count]
 hset | 2.0.0 | O(N), N fields | Sets fields, and counts those that are new | key (field value)…
+hsetexpire | 2.12.0 | O(N), N fields | Sets fields and lets the whole hash expire after some seconds (of Kvrocks) | key seconds (field value)…
 hsetnx | 2.0.0 | O(1) | Sets a field if there is none | key field value
 hstrlen | 3.2.0 | O(1) | Tells how long a field's value is, in bytes | key field
 hvals | 2.0.0 | O(N), N fields | Lists all values | key

@@ -1,10 +1,21 @@
+import { refusedCommands } from '../refused-commands.js';
 import { collectionDocs } from './collection-docs.js';
 import type { CommandDoc } from './command-doc.js';
 import { keyDocs } from './key-docs.js';
 import { moduleDocs } from './module-docs.js';
 import { serverDocs } from './server-docs.js';
 
-const written: readonly CommandDoc[] = [...keyDocs, ...collectionDocs, ...moduleDocs, ...serverDocs];
+const refusedDocs = refusedCommands.flatMap(({ group, summary, commands }) =>
+  commands.map((command): CommandDoc => ({ ...command, group, summary, complexity: 'O(1)', syntax: '' })),
+);
+
+const written: readonly CommandDoc[] = [
+  ...keyDocs,
+  ...collectionDocs,
+  ...moduleDocs,
+  ...serverDocs,
+  ...refusedDocs,
+];
 
 const parents = new Set(
   written.flatMap(({ name }) => (name.includes(' ') ? [name.slice(0, name.indexOf(' '))] : [])),

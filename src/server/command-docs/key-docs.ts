@@ -12,7 +12,7 @@ expire | 1.0.0 | O(1) | Lets a key expire after some seconds | key seconds [NX|X
 expireat | 1.2.0 | O(1) | Lets a key expire at a time in seconds | key unix-time-seconds [NX|XX|GT|LT]
 expiretime | 7.0.0 | O(1) | Tells when a key expires, in seconds | key
 keys | 1.0.0 | O(N), N keys of the store | Lists the keys that match a pattern | pattern
-migrate | 2.6.0 | O(1) | Refused: see tailrace migrate, DUMP and RESTORE |
+kmetadata | 2.12.0 | O(1) | Tells what the metadata of a key says (of Kvrocks) | key
 move | 1.0.0 | O(1) | Tells whether a key exists: there is one database | key db
 object | 2.2.3 | O(1) | Tells what Redis would tell of how a key is kept |
 object encoding | 2.2.3 | O(1) | Names the encoding that Redis has for such a value | key
@@ -46,6 +46,8 @@ cad | 2.0.5 | O(1) | Deletes a string if it holds the value (of Kvrocks) | key v
 cas | 2.0.5 | O(1) | Sets a string if it holds the old value (of Kvrocks) | key old-value new-value [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds]
 decr | 1.0.0 | O(1) | Takes one from a number | key
 decrby | 1.0.0 | O(1) | Takes something from a number | key decrement
+delex | 8.4.0 | O(1) | Deletes a key, or a string if it is what the condition says | key [IFEQ value|IFNE value|IFDEQ digest|IFDNE digest]
+digest | 8.4.0 | O(N), N bytes of the string | Tells the hash of a string, XXH3 of 64 bits | key
 get | 1.0.0 | O(1) | Reads a string | key
 getdel | 6.2.0 | O(1) | Reads a string and deletes it | key
 getex | 6.2.0 | O(1) | Reads a string and changes when it expires | key [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|PERSIST]
@@ -57,9 +59,10 @@ incrbyfloat | 2.6.0 | O(1) | Adds to a number with decimals, of which six are ke
 lcs | 7.0.0 | O(N*M), bytes of each | Finds the longest common subsequence of two strings | key1 key2 [LEN] [IDX] [MINMATCHLEN len] [WITHMATCHLEN]
 mget | 1.0.0 | O(N), N keys | Reads several strings | key…
 mset | 1.0.1 | O(N), N keys | Sets several strings at once | (key value)…
+msetex | 8.4.0 | O(N), N keys | Sets several strings with one expiry, all or none of them | numkeys (key value)… [NX|XX] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]
 msetnx | 1.0.1 | O(N), N keys | Sets several strings if none of the keys exists | (key value)…
 psetex | 2.6.0 | O(1) | Sets a string that expires after some milliseconds | key milliseconds value
-set | 1.0.0 | O(1) | Sets a string, whatever the key was | key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]
+set | 1.0.0 | O(1) | Sets a string, whatever the key was | key value [NX|XX|IFEQ old-value|IFNE old-value|IFDEQ digest|IFDNE digest] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]
 setex | 2.0.0 | O(1) | Sets a string that expires after some seconds | key seconds value
 setnx | 1.0.0 | O(1) | Sets a string if the key is free | key value
 setrange | 2.2.0 | O(N), N bytes of the string | Writes over a part of a string | key offset value

@@ -38,8 +38,6 @@ select | 1.0.0 | O(1) | Accepts database 0, the only one | index
     `
 acl | 6.0.0 | O(1) | Refused but for WHOAMI: there are no users but namespaces |
 acl whoami | 6.0.0 | O(1) | Names the user: default |
-bgrewriteaof | 1.0.0 | O(1) | Refused: what was answered is in the log |
-bgsave | 1.0.0 | O(1) | Refused: what was answered is in the log |
 command | 2.8.13 | O(N), N commands | Tells of all commands |
 command count | 2.8.13 | O(1) | Counts the commands |
 command docs | 7.0.0 | O(N), N commands | Tells what commands do and take | [command-name…]
@@ -51,7 +49,6 @@ config get | 2.0.0 | O(N), N settings | Reads the settings whose names match | p
 config resetstat | 2.0.0 | O(N), N commands | Counts calls from 0 again |
 config rewrite | 2.8.0 | O(1) | Refused: there is no config file |
 config set | 2.0.0 | O(N), N settings | Changes settings, all or none | (parameter value)…
-debug | 1.0.0 | O(1) | Refused to everybody |
 dbsize | 1.0.0 | O(N), N keys of the store | Counts the keys |
 flushall | 1.0.0 | O(1) | Deletes the keys of all namespaces, by one record | [ASYNC|SYNC]
 flushdb | 1.0.0 | O(1) | Deletes the keys of this namespace, by one record | [ASYNC|SYNC]
@@ -70,14 +67,12 @@ module list | 4.0.0 | O(1) | Always empty |
 monitor | 1.0.0 | O(1) | Shows every command from now on |
 role | 2.8.12 | O(1) | Tells that this is the master, and its sequence number |
 replicaof | 5.0.0 | O(1) | Accepts NO ONE: there is no replication | host port
-save | 1.0.0 | O(1) | Refused: what was answered is in the log |
 shutdown | 1.0.0 | O(1) | Stops the server; what was answered is kept | [NOSAVE|SAVE] [NOW] [FORCE]
 slaveof | 1.0.0 | O(1) | Accepts NO ONE, as REPLICAOF | host port
 slowlog | 2.2.12 | O(1) | Tells which commands took long |
 slowlog get | 2.2.12 | O(N), N answered | Tells of the newest slow commands | [count]
 slowlog len | 2.2.12 | O(1) | Counts the slow commands that are kept |
 slowlog reset | 2.2.12 | O(N), N kept | Forgets the slow commands |
-swapdb | 4.0.0 | O(1) | Refused: there is one database |
 time | 2.6.0 | O(1) | Tells the server's time: seconds, and microseconds of the second |
 
 checkpoint | ${own} | O(1) | Makes, shows and opens durable views of the store; answers in JSON |
@@ -91,8 +86,10 @@ checkpoint refresh | ${own} | O(1) | Gives a checkpoint more time, or moves it t
 checkpoint restore | ${own} | O(N), N bytes | Makes a new store of a checkpoint | reference directory
 checkpoint show | ${own} | O(1) | Shows a checkpoint | reference
 compact | 1.0.0 | O(N), N records | Drops what deleted and expired collections left behind (of Kvrocks) |
+flushmemtable | 2.13.0 | O(N), N bytes in memory | Writes what is in memory to the data file (of Kvrocks) | [ASYNC|SYNC]
 disk | 2.2.0 | O(N), N elements | Tells how many bytes a key takes in the store (of Kvrocks) | USAGE key
 kprofile | 2.13.0 | O(1) | Samples what memory is used for (of Kvrocks) | MEMORY ENABLE|DISABLE|STATUS|(DUMP directory)
+movex | 2.9.0 | O(N), N elements | Moves a key into the namespace of a token (of Kvrocks) | key token
 namespace | 1.0.0 | O(N), N namespaces | Makes and changes namespaces and their tokens (of Kvrocks) |
 namespace add | 1.0.0 | O(1) | Makes a namespace | name token
 namespace current | 1.0.0 | O(1) | Names the namespace of this connection |
@@ -150,28 +147,6 @@ slot drop | ${own} | O(1) | Forgets a consumer | name
 slot list | ${own} | O(N), N slots | Lists the consumers |
 streamupdates | ${own} | O(N), N batches | Pushes write batches as they commit | (ACK sequence)|END|(sequence [MAX count] [STRICT] [FORMAT RAW|RESP|JSON|BINARY] [SINCE-TIME unix-time-milliseconds] [MATCH pattern]… [TYPE type]… [WINDOW bytes])
 walget | ${own} | O(N), N records | Tells the records of the batch that has a sequence number, for people | sequence [DETAIL]
-`,
-  ),
-  ...docsOf(
-    'scripting',
-    `
-eval | 2.6.0 | O(1) | Refused: there is no Lua |
-eval_ro | 7.0.0 | O(1) | Refused: there is no Lua |
-evalsha | 2.6.0 | O(1) | Refused: there is no Lua |
-evalsha_ro | 7.0.0 | O(1) | Refused: there is no Lua |
-fcall | 7.0.0 | O(1) | Refused: there are no functions |
-fcall_ro | 7.0.0 | O(1) | Refused: there are no functions |
-function | 7.0.0 | O(1) | Refused: there are no functions |
-script | 2.6.0 | O(1) | Refused: there is no Lua |
-`,
-  ),
-  ...docsOf(
-    'cluster',
-    `
-asking | 3.0.0 | O(1) | Refused: this is one server |
-cluster | 3.0.0 | O(1) | Refused: this is one server |
-readonly | 3.0.0 | O(1) | Refused: this is one server |
-readwrite | 3.0.0 | O(1) | Refused: this is one server |
 `,
   ),
 ];

@@ -1,5 +1,6 @@
 import { CommandContext, parseInteger, type ValueType } from '../../data-model/index.js';
 import type { Connection } from '../connection.js';
+import { refusedCommands } from '../refused-commands.js';
 import type { ServerCommand } from '../server-command.js';
 
 /** What tools and drivers ask of any Redis, answered for a store that is one server, without Lua, ACLs and modules. */
@@ -12,10 +13,6 @@ const answers = (
 
 const refuses = (name: string, text: string): ServerCommand =>
   answers(name, -1, ({ reply }) => reply.error(text));
-
-const noScripts = 'ERR Lua scripts and functions are not supported: use MULTI and EXEC with WATCH';
-const noSnapshotFiles = 'ERR what was answered is in the log already: see CHECKPOINT for backups';
-const noCluster = 'ERR Cluster mode is not enabled';
 
 /** There are no replicas to wait for. */
 const wait = answers('wait', 3, ({ reply }, args) => {
@@ -134,13 +131,6 @@ export const compatibilityCommands: readonly ServerCommand[] = [
   acl,
   object,
   shutdown,
-  ...['eval', 'eval_ro', 'evalsha', 'evalsha_ro', 'script', 'fcall', 'fcall_ro', 'function'].map((name) =>
-    refuses(name, noScripts),
-  ),
-  ...['cluster', 'readonly', 'readwrite', 'asking'].map((name) => refuses(name, noCluster)),
   ...['replicaof', 'slaveof'].map(replicaOf),
-  ...['save', 'bgsave', 'bgrewriteaof'].map((name) => refuses(name, noSnapshotFiles)),
-  refuses('swapdb', 'ERR there is one database: use namespaces'),
-  refuses('migrate', 'ERR keys are moved by tailrace migrate, or by DUMP and RESTORE'),
-  refuses('debug', 'ERR DEBUG command not allowed'),
+  ...refusedCommands.flatMap(({ commands, error }) => commands.map(({ name }) => refuses(name, error))),
 ];

@@ -2,12 +2,14 @@ import { ColumnFamily } from '../../encoding/column-family.js';
 import { addInt64, doubleText, fixedDoubleText, parseDouble, parseInt64 } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, writeCommand } from '../data-command.js';
+import { expiryOfCommand } from '../expiry.js';
 import { ErrorReply, ok, type Reply, refusal, wrongArity } from '../reply.js';
 import { ByteSet } from '../sub-keys.js';
 import {
   compareField,
   findHash,
   findOrCreateHash,
+  type Hash,
   hashNote,
   putField,
   putHashSize,
@@ -22,10 +24,17 @@ import {
 const setFields = (context: CommandContext, args: readonly Buffer[]): number | ErrorReply => {
   const hash = findOrCreateHash(context, args[1] as Buffer);
   if (hash instanceof ErrorReply) return hash;
-  const seen = args.length > 4 ? new ByteSet() : undefined;
+  const added = putFields(context, hash, args, 2);
+  putHashSize(context, hash, added);
+  return added;
+};
+
+/** The note, and the pairs from `args[from]` on; answers how many fields are new. */
+const putFields = (context: CommandContext, hash: Hash, args: readonly Buffer[], from: number): number => {
+  const seen = args.length > from + 2 ? new ByteSet() : undefined;
   let added = 0;
   context.batch.logData(hashNote);
-  for (let i = args.length - 2; i >= 2; i -= 2) {
+  for (let i = args.length - 2; i >= from; i -= 2) {
     const field = args[i] as Buffer;
     const value = args[i + 1] as Buffer;
     if (seen?.add(field) === false) continue;
@@ -34,7 +43,6 @@ const setFields = (context: CommandContext, args: readonly Buffer[]): number | E
     if (old === 'missing') added++;
     putField(context, hash, field, value);
   }
-  putHashSize(context, hash, added);
   return added;
 };
 
@@ -45,6 +53,18 @@ const hmset = (context: CommandContext, args: readonly Buffer[]): Reply => {
   if (args.length % 2 !== 0) return wrongArity('hmset');
   const added = setFields(context, args);
   return added instanceof ErrorReply ? added : ok;
+};
+
+/** `HSETEXPIRE key seconds field value …`, of Kvrocks: HSET and EXPIRE of the whole key in one. */
+const hsetexpire = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  if (args.length % 2 === 0) return wrongArity('hsetexpire');
+  const expireMs = expiryOfCommand('hsetexpire', args[2] as Buffer, true, context.nowMs());
+  if (expireMs instanceof ErrorReply) return expireMs;
+  const hash = findOrCreateHash(context, args[1] as Buffer);
+  if (hash instanceof ErrorReply) return hash;
+  const added = putFields(context, hash, args, 3);
+  context.putSize(hash.key, { ...hash.metadata, expireMs }, hash.metadata.size + added);
+  return ok;
 };
 
 const hsetnx = (context: CommandContext, args: readonly Buffer[]): Reply => {
@@ -118,6 +138,7 @@ const hincrbyfloat = (context: CommandContext, args: readonly Buffer[]): Reply =
 export const hashWriteCommands: readonly DataCommand[] = [
   writeCommand('hset', -4, oneKey, hset),
   writeCommand('hmset', -4, oneKey, hmset),
+  writeCommand('hsetexpire', -5, oneKey, hsetexpire),
   writeCommand('hsetnx', 4, oneKey, hsetnx),
   writeCommand('hdel', -3, oneKey, hdel),
   writeCommand('hincrby', 4, oneKey, hincrby),

@@ -11,27 +11,33 @@ import { type DataCommand, oneKey, twoKeys, writeCommand } from '../data-command
 import { ErrorReply, ok, type Reply, refusal } from '../reply.js';
 
 /**
- * Puts all of `from` again under `to`: the metadata, then every sub-key. The copy has a version of its own, so
- * that sub-keys of an older copy under the same name never come alive again.
+ * Puts all of `from` again under `to`, in the namespace of `target`: the metadata, then every sub-key. The copy has a
+ * version of its own, so that sub-keys of an older copy under the same name never come alive again.
  */
-const writeCopy = (context: CommandContext, from: Buffer, to: Buffer, metadata: Metadata): void => {
+const writeCopy = (
+  context: CommandContext,
+  from: Buffer,
+  target: CommandContext,
+  to: Buffer,
+  metadata: Metadata,
+): void => {
   if (isSingleValueType(metadata.type)) {
-    context.putMetadata(to, metadata);
+    target.putMetadata(to, metadata);
     return;
   }
   const copy = { ...metadata, version: context.services.versions.next() };
-  context.putMetadata(to, copy);
+  target.putMetadata(to, copy);
   const source = context.subKeyPrefix(from, metadata);
-  const target = context.subKeyPrefix(to, copy);
+  const copyPrefix = target.subKeyPrefix(to, copy);
   const columnFamily = metadata.type === 'stream' ? ColumnFamily.streams : ColumnFamily.subKeys;
   const end = prefixSuccessor(source);
   const range = { columnFamily, begin: source, ...(end === undefined ? {} : { end }) };
   for (const { key, value } of context.reader.iterate(range)) {
     const subKey = key.subarray(source.length);
-    context.batch.put(columnFamily, encodeInternalKey(target, subKey), value);
+    context.batch.put(columnFamily, encodeInternalKey(copyPrefix, subKey), value);
     const score = metadata.type === 'zset' ? readScore(value) : undefined;
     if (score !== undefined)
-      context.batch.put(ColumnFamily.scores, encodeScoreKey(target, score, subKey), noBytes);
+      context.batch.put(ColumnFamily.scores, encodeScoreKey(copyPrefix, score, subKey), noBytes);
   }
 };
 
@@ -46,7 +52,7 @@ const rename =
     if (!from.equals(to)) {
       context.batch.logData(encodeLogData(metadata.type));
       context.deleteMetadata(from);
-      writeCopy(context, from, to, metadata);
+      writeCopy(context, from, context, to, metadata);
     }
     return keepsExisting ? 1 : ok;
   };
@@ -70,8 +76,19 @@ const copy = (context: CommandContext, args: readonly Buffer[]): Reply => {
   if (metadata === undefined) return 0;
   if (!replaces && context.findAny(to) !== undefined) return 0;
   context.batch.logData(encodeLogData(metadata.type));
-  writeCopy(context, from, to, metadata);
+  writeCopy(context, from, context, to, metadata);
   return 1;
+};
+
+/** Moves a key to another namespace, over whatever has its name there; false when there is no such key. One batch. */
+export const moveKey = (context: CommandContext, target: CommandContext, key: Buffer): boolean => {
+  const metadata = context.findAny(key);
+  if (metadata === undefined) return false;
+  if (target.namespace === context.namespace) return true;
+  context.batch.logData(encodeLogData(metadata.type));
+  context.deleteMetadata(key);
+  writeCopy(context, key, target, key, metadata);
+  return true;
 };
 
 /** `MOVE key db`: every database number names the same keyspace, so that the key is there already. */

@@ -2,6 +2,7 @@ import type { DataCommand } from '../data-command.js';
 import { copyCommands } from './copy-commands.js';
 import { existenceCommands } from './existence-commands.js';
 import { expireCommands } from './expire-commands.js';
+import { metadataCommands } from './metadata-command.js';
 import { sortCommands } from './sort-command.js';
 import { walkCommands } from './walk-commands.js';
 
@@ -11,4 +12,5 @@ export const keyCommands: readonly DataCommand[] = [
   ...copyCommands,
   ...walkCommands,
   ...sortCommands,
+  ...metadataCommands,
 ];

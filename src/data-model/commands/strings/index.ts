@@ -1,4 +1,5 @@
 import type { DataCommand } from '../data-command.js';
+import { conditionalCommands } from './conditional-commands.js';
 import { countCommands } from './count-commands.js';
 import { editCommands } from './edit-commands.js';
 import { lcsCommands } from './lcs-command.js';
@@ -9,4 +10,5 @@ export const stringCommands: readonly DataCommand[] = [
   ...editCommands,
   ...countCommands,
   ...lcsCommands,
+  ...conditionalCommands,
 ];

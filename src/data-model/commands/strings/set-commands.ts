@@ -7,6 +7,7 @@ import { expiryOfCommand } from '../expiry.js';
 import { ErrorReply, ok, type Reply, refusal, wrongArity } from '../reply.js';
 import { parseGetexOptions, parseSetOptions } from './set-options.js';
 import { putString, readString, stringNote, writeString } from './string-value.js';
+import { meetsCondition } from './value-condition.js';
 
 const anyTypeNote = encodeLogData(undefined);
 
@@ -21,12 +22,20 @@ export const set = (context: CommandContext, args: readonly Buffer[]): Reply => 
   const nowMs = context.nowMs();
   const options = parseSetOptions(args, nowMs);
   if (options instanceof ErrorReply) return options;
-  const needsOld = options.condition !== 'always' || options.answersOld || options.keepsExpiry;
+  const { valueCondition } = options;
+  const needsOld =
+    options.condition !== 'always' ||
+    valueCondition !== undefined ||
+    options.answersOld ||
+    options.keepsExpiry;
   const old = needsOld ? context.findAny(key) : undefined;
-  if (options.answersOld && old !== undefined && old.type !== 'string') return refusal.wrongType;
+  const needsString = options.answersOld || valueCondition !== undefined;
+  if (needsString && old !== undefined && old.type !== 'string') return refusal.wrongType;
   const answer = options.answersOld ? (old === undefined ? null : Buffer.from(old.payload)) : ok;
   if (options.condition === 'ifMissing' && old !== undefined) return options.answersOld ? answer : null;
   if (options.condition === 'ifPresent' && old === undefined) return null;
+  if (valueCondition !== undefined && !meetsCondition(valueCondition, old?.payload))
+    return options.answersOld ? answer : null;
   const expireMs = options.keepsExpiry ? (old?.expireMs ?? 0) : options.expireMs;
   if (isExpired(expireMs, nowMs)) removeKey(context, key);
   else writeString(context, key, value, expireMs);
@@ -132,7 +141,8 @@ const cas = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const key = args[1] as Buffer;
   const options = parseSetOptions(args.slice(1), context.nowMs());
   if (options instanceof ErrorReply) return options;
-  if (options.condition !== 'always' || options.answersOld || options.keepsExpiry) return refusal.syntax;
+  if (options.condition !== 'always' || options.valueCondition !== undefined) return refusal.syntax;
+  if (options.answersOld || options.keepsExpiry) return refusal.syntax;
   const current = readString(context, key);
   if (current === undefined) return -1;
   if (current instanceof ErrorReply) return current;

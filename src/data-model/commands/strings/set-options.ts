@@ -1,10 +1,13 @@
 import { optionWord } from '../arguments.js';
 import { expiryOfOption, isExpiryWord } from '../expiry.js';
 import { ErrorReply, refusal } from '../reply.js';
+import { parseValueCondition, type ValueCondition } from './value-condition.js';
 
-/** The options of `SET key value [NX|XX] [GET] [EX s|PX ms|EXAT s|PXAT ms|KEEPTTL]`. */
+/** The options of `SET key value [NX|XX|IFEQ v|IFNE v|IFDEQ d|IFDNE d] [GET] [EX s|PX ms|EXAT s|PXAT ms|KEEPTTL]`. */
 export interface SetOptions {
   readonly condition: 'always' | 'ifMissing' | 'ifPresent';
+  /** Of the value that is there; only with the condition `always`. */
+  readonly valueCondition: ValueCondition | undefined;
   readonly answersOld: boolean;
   readonly keepsExpiry: boolean;
   /** ms since the epoch, 0 = never */
@@ -14,6 +17,7 @@ export interface SetOptions {
 /** Parses the options of SET from `args[3]` on. */
 export const parseSetOptions = (args: readonly Buffer[], nowMs: number): SetOptions | ErrorReply => {
   let condition: SetOptions['condition'] = 'always';
+  let valueCondition: ValueCondition | undefined;
   let answersOld = false;
   let keepsExpiry = false;
   let expireMs = 0;
@@ -27,9 +31,15 @@ export const parseSetOptions = (args: readonly Buffer[], nowMs: number): SetOpti
       const expiry = expiryOfOption(word, args[++i], nowMs);
       if (expiry instanceof ErrorReply) return expiry;
       expireMs = expiry;
-    } else return refusal.syntax;
+    } else {
+      const parsed = parseValueCondition(word, args[++i]);
+      if (parsed instanceof ErrorReply) return parsed;
+      if (parsed === undefined || valueCondition !== undefined) return refusal.syntax;
+      valueCondition = parsed;
+    }
   }
-  return { condition, answersOld, keepsExpiry, expireMs };
+  if (valueCondition !== undefined && condition !== 'always') return refusal.syntax;
+  return { condition, valueCondition, answersOld, keepsExpiry, expireMs };
 };
 
 /** The options of `GETEX key [EX s|PX ms|EXAT s|PXAT ms|PERSIST]`: undefined = leave the expiry as it is. */
