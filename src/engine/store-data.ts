@@ -45,6 +45,9 @@ export class StoreData {
   #layers: Layers;
   #hooks: FlushHooks | undefined;
   #flushing: Promise<void> | undefined;
+  /** Of frozen groups that are brought in order, or have been: one after the other, while the one before is merged. */
+  readonly #settled = new WeakMap<MemtableGroup, Promise<void>>();
+  #settling: Promise<void> = Promise.resolve();
   #hasFailed = false;
   #isClosed = false;
   #snapshots = 0;
@@ -179,6 +182,7 @@ export class StoreData {
     this.#appliedBytes = 0;
     this.#measureAt = 0;
     this.#layers = new Layers([new MemtableGroup(true, groups[0]), ...groups], trees, state);
+    if (this.#flushing !== undefined && !this.#hasFailed) void this.#settle(groups[0]);
     this.#flushSoon();
   }
 
@@ -312,7 +316,7 @@ export class StoreData {
       if (due.length === 0) return;
       const { lastSequence } = due[0];
       const trees = this.#layers.trees ?? (await this.#createTrees());
-      for (const group of due) await runInSlices(group.settling(), () => this.#sliceMs);
+      await Promise.all(due.toReversed().map((group) => this.#settle(group)));
       await trees.advance(changesOf(due), lastSequence, {
         isInThread: usedBytesOf(due) >= this.#options.threadFromBytes,
         sliceMs: () => this.#sliceMs,
@@ -325,6 +329,21 @@ export class StoreData {
         afterSwitch: (state) => hooks.onState(state),
       });
     }
+  }
+
+  /**
+   * Brings a frozen group in order, after those that are being brought in order already. Begun while the groups before
+   * are merged, so that the thread that merges need not wait for it.
+   */
+  #settle(group: MemtableGroup): Promise<void> {
+    const known = this.#settled.get(group);
+    if (known !== undefined) return known;
+    const settled = this.#settling.then(() =>
+      this.#hasFailed ? undefined : runInSlices(group.settling(), () => this.#sliceMs),
+    );
+    this.#settled.set(group, settled);
+    this.#settling = settled.catch(() => {}); // who merges the group is told
+    return settled;
   }
 
   /**

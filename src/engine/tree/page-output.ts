@@ -24,6 +24,8 @@ export class PageOutput implements RunReader, RunWriter {
   #runUnits = 0;
   #usedUnits = 0;
   #pendingBytes = 0;
+  #unsyncedBytes = 0;
+  #syncing: Promise<void> | undefined;
   readonly #pending = new Set<Promise<void>>();
   /** Runs on their way to the file, by unit: what was just written may have to be read again. */
   readonly #runsInFlight = new Map<number, Uint8Array>();
@@ -79,9 +81,13 @@ export class PageOutput implements RunReader, RunWriter {
     return run === undefined ? this.#file.readRun(unit, byteLength, checksum) : Buffer.from(run);
   }
 
-  /** Waits until no more than a bound of bytes is on its way to the file. */
+  /**
+   * Waits until no more than a bound of bytes is on its way to the file. After much was written it begins a sync, so
+   * that the one before the switch, for which everything waits, finds little left to do.
+   */
   async drain(limitBytes = maxPendingBytes): Promise<void> {
     while (this.#pendingBytes > limitBytes && this.#error === undefined) await Promise.race(this.#pending);
+    if (this.#unsyncedBytes >= bytesPerSync && this.#syncing === undefined) this.#beginSync();
     if (this.#error !== undefined) throw this.#error;
   }
 
@@ -89,11 +95,27 @@ export class PageOutput implements RunReader, RunWriter {
   async finish(): Promise<void> {
     this.#closeRun();
     await this.drain(0);
+    await this.#syncing;
+    if (this.#error !== undefined) throw this.#error;
   }
 
   /** Waits for what is on its way, whatever becomes of it. */
   async settle(): Promise<void> {
     await Promise.all(this.#pending);
+    await this.#syncing;
+  }
+
+  /** An error of it is one of the writes before: it is told once, and not to a later sync. */
+  #beginSync(): void {
+    this.#unsyncedBytes = 0;
+    this.#syncing = this.#file
+      .sync()
+      .catch((error: unknown) => {
+        this.#error ??= error;
+      })
+      .finally(() => {
+        this.#syncing = undefined;
+      });
   }
 
   #nextRun(): void {
@@ -126,6 +148,7 @@ export class PageOutput implements RunReader, RunWriter {
   /** Resolves when the bytes are written or have failed to be, which `drain` tells. */
   #write(unit: number, bytes: Uint8Array): Promise<void> {
     this.#pendingBytes += bytes.length;
+    this.#unsyncedBytes += bytes.length;
     const write: Promise<void> = this.#file
       .write(unit, bytes)
       .catch((error: unknown) => {
@@ -142,5 +165,6 @@ export class PageOutput implements RunReader, RunWriter {
 }
 
 const pagesPerRun = 64;
+const bytesPerSync = 64 * 1024 * 1024;
 const maxPendingBytes = 4 * 1024 * 1024;
 const noBytes = Buffer.alloc(0);

@@ -53,7 +53,7 @@ export class UnitSupply implements UnitSource {
    */
   takeRuns(most: number, wanted: number): Run[] {
     const runs = [this.takeUpTo(most)];
-    for (let left = wanted - runs[0].length; left > 0 && !this.#isNearlyFull; ) {
+    for (let left = wanted - runs[0].length; left > 0 && runs.length < mostRuns && !this.#isNearlyFull; ) {
       const start = this.#space.allocate(most);
       const run = start >= 0 ? { start, length: most } : this.#isScattered && this.#takeShorter(most);
       if (!run) break;
@@ -135,6 +135,8 @@ export class UnitSupply implements UnitSource {
   }
 }
 
+/** Of one question: taking them keeps the main thread for less than a millisecond. */
+const mostRuns = 256;
 const smallFileUnits = 1024;
 const unitsWhenNearlyFull = 2;
 const minGrowthUnits = 256;
