@@ -103,6 +103,14 @@ export const refusedCommands: readonly RefusedCommands[] = [
     'ft.create ft.dropindex ft.explain ft.explainsql ft.info ft.search ft.searchsql ft.tagvals ft._list',
   ),
   refused(
+    'tdigest',
+    '2.14.0',
+    'Refused: there are no t-digests',
+    'there are no t-digests',
+    `tdigest.add tdigest.byrank@2.15.0 tdigest.byrevrank@2.15.0 tdigest.create tdigest.info tdigest.max tdigest.merge tdigest.min
+     tdigest.quantile tdigest.rank@2.15.0 tdigest.reset tdigest.revrank@2.15.0 tdigest.trimmed_mean@2.16.0`,
+  ),
+  refused(
     'timeseries',
     '2.15.0',
     'Refused: there are no time series',

@@ -289,6 +289,7 @@ describe('what tools ask of any Redis', () => {
     expect(await ask('HEXPIRE', 'h', 1, 'FIELDS', 1, 'f')).toMatch(/^ERR fields of a hash do not expire/);
     expect(await ask('FT.SEARCH', 'i', 'q')).toMatch(/^ERR there are no search indexes/);
     expect(await ask('TS.ADD', 't', 1, 1)).toMatch(/^ERR there are no time series/);
+    expect(await ask('TDIGEST.CREATE', 't')).toMatch(/^ERR there are no t-digests/);
     expect(await ask('PERFLOG', 'GET', 1)).toMatch(/^ERR there is no RocksDB inside/);
     expect(await ask('PSYNC', 1)).toMatch(/^ERR there is no replication/);
     expect(await ask('MOVEX', 'asked', 'token')).toBe('ERR Forbidden to move key when requirepass is empty');

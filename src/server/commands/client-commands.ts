@@ -69,7 +69,8 @@ const visibleTo = (connection: Connection): Connection[] =>
     (other) => connection.session.isAdmin || other.namespace === connection.namespace,
   );
 
-const unblock = ({ state, reply }: Connection, args: readonly Buffer[]): void => {
+const unblock = (connection: Connection, args: readonly Buffer[]): void => {
+  const { reply } = connection;
   const word = args[3]?.toString('latin1').toUpperCase() ?? 'TIMEOUT';
   const id = args[2].toString('latin1');
   if (word !== 'TIMEOUT' && word !== 'ERROR') {
@@ -77,7 +78,7 @@ const unblock = ({ state, reply }: Connection, args: readonly Buffer[]): void =>
   } else if (!/^-?\d+$/.test(id)) {
     reply.error('ERR value is not an integer or out of range');
   } else {
-    const waiting = [...state.connections].find((other) => String(other.id) === id);
+    const waiting = visibleTo(connection).find((other) => String(other.id) === id);
     reply.integer(waiting?.unblock(word === 'ERROR') ? 1 : 0);
   }
 };
