@@ -69,6 +69,7 @@ export const takeSnapshots = async (
       target: `${config.name}: ${name}`,
       log: source.log,
       keys: source.keys,
+      sourceRun: source.run,
       sink,
       stateFile,
       namespaces: source.keys.readsEveryNamespace ? undefined : ['default'],

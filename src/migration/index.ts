@@ -14,6 +14,7 @@ export { DirectoryRecords, type RecordSource, ServerRecords } from './raw/record
 export { RecordReader } from './record-reader.js';
 export { ServerConnection } from './server-connection.js';
 export { connectAt, createCheckpoint, type SourceCheckpoint, showCheckpoint } from './source-checkpoint.js';
+export { SourceRun } from './source-run.js';
 export { StateFile } from './state-file.js';
 export type { ComparedTarget } from './verify/compared-target.js';
 export { RecordTarget } from './verify/record-target.js';

@@ -10,6 +10,8 @@ export interface KeyPart {
   readonly images: readonly KeyImage[];
   /** The images as they came, where none is unsupported: for those who take all of a namespace or nothing. */
   readonly whole: WholePart | undefined;
+  /** The records of them as they came, where those are a page of the walk and nothing else. */
+  readonly records?: Buffer | undefined;
   /** The part of the walk: keys from behind the last part's end up to `end` (undefined = to the end of all keys). */
   readonly walk: { readonly end: KeyPlace | undefined } | undefined;
   /** A key of the walked range that has no image did not exist at some moment from here to `high`. */

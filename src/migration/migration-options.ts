@@ -3,6 +3,7 @@ import type { TransactionTransform } from '../pipeline/index.js';
 import type { KeyReader } from './key-reader.js';
 import type { LogSource } from './log-follower.js';
 import type { RateLimits } from './rate-limit.js';
+import type { SourceRun } from './source-run.js';
 import type { StateFile } from './state-file.js';
 
 /**
@@ -17,6 +18,8 @@ export interface MigrationOptions {
   readonly target: string;
   readonly log: LogSource;
   readonly keys: KeyReader;
+  /** Of a server, which is not to be read twice: parts are kept until they are in the target. */
+  readonly sourceRun?: SourceRun | undefined;
   readonly sink: Sink;
   readonly stateFile: StateFile;
   /** Namespaces that are copied, as changes name them; undefined = all. */

@@ -1,22 +1,17 @@
 import type { Transaction } from '../data-model/index.js';
 import { isTailraceError, TailraceError } from '../errors/index.js';
-import type { Position, RetryOptions } from '../kit/index.js';
+import type { Position } from '../kit/index.js';
 import { Coverage, type CoverageState } from './coverage.js';
 import { FinishLine } from './finish-line.js';
-import { isGone, type KeyImage } from './key-image.js';
-import { keyAt, placeOfName } from './key-place.js';
+import { KeptParts } from './kept-parts.js';
+import type { KeyImage } from './key-image.js';
+import { keyAt } from './key-place.js';
 import type { KeyPart } from './key-reader.js';
 import { LogFollower } from './log-follower.js';
-import {
-  type MigrationOptions,
-  type MigrationPhase,
-  type MigrationStatus,
-  patientRetry,
-} from './migration-options.js';
-import { RateLimit } from './rate-limit.js';
+import type { MigrationOptions, MigrationPhase, MigrationStatus } from './migration-options.js';
+import { PartReader, sizeOf } from './part-reader.js';
 import { tooLarge } from './record-part.js';
 import { type Images, noImages, StepWriter, snapshotOf } from './step-writer.js';
-import { whileUnreachable } from './while-unreachable.js';
 
 /**
  * Copies a data set that is being written to, and follows its log. One run of the class is one process's share of a
@@ -28,12 +23,12 @@ import { whileUnreachable } from './while-unreachable.js';
 export class Migration {
   readonly #options: MigrationOptions;
   readonly #steps: StepWriter;
-  readonly #rate: RateLimit;
+  readonly #kept: KeptParts | undefined;
+  readonly #reader: PartReader;
   readonly #end: FinishLine;
   #follower: LogFollower | undefined;
   #coverage: Coverage;
   #phase: MigrationPhase = 'prepare';
-  #parts = 0;
   #changes = 0;
   #skippedKeys = 0;
   /** The next part, which is read while the last one is written. */
@@ -43,8 +38,9 @@ export class Migration {
 
   constructor(options: MigrationOptions) {
     this.#options = options;
-    this.#rate = new RateLimit(options.rates ?? { keysPerSecond: 0, bytesPerSecond: 0 });
     this.#steps = new StepWriter(options);
+    this.#kept = KeptParts.of(options, 'keys');
+    this.#reader = new PartReader(options, this.#kept);
     this.#end = new FinishLine(options.end);
     this.#coverage = this.#makeCoverage([]);
   }
@@ -80,7 +76,7 @@ export class Migration {
       phase: this.#phase,
       keys: this.#steps.current.keys,
       bytes: this.#steps.current.bytes,
-      parts: this.#parts,
+      parts: this.#reader.parts,
       pendingKeys: this.#coverage.pending.size,
       changes: this.#changes,
       skippedKeys: this.#skippedKeys,
@@ -95,6 +91,7 @@ export class Migration {
     const { excluded, isNew } = await this.#steps.start(signal);
     const { current } = this.#steps;
     this.#coverage = this.#makeCoverage(excluded);
+    this.#kept?.start(!isNew && !current.isComplete);
     if (clearsTarget && current.step === 0) this.#steps.collectClear();
     const { releasesLog } = this.#options;
     this.#follower = await LogFollower.open(log, current.log, signal, { releasesLog });
@@ -149,28 +146,16 @@ export class Migration {
   /** Every key has been read, and is in the target. */
   async #tellCopied(signal: AbortSignal): Promise<void> {
     await this.#steps.whenWritten();
+    this.#kept?.clear();
     await this.#options.onCopied?.(signal);
   }
 
   /** Reads a part: the next of the walk with pending keys besides, or pending keys alone. */
   async #readPart(after: CoverageState['place'], signal: AbortSignal): Promise<KeyPart> {
-    const pending = [...this.#coverage.pending].slice(0, maxPendingRead).map(placeOfName);
-    const { maxKeys, maxBytes } = this.#options.part ?? defaultPart;
-    const limit = {
-      maxKeys: Math.min(maxKeys, this.#rate.maxKeys),
-      maxBytes: Math.min(maxBytes, this.#rate.maxBytes),
-      isPaced: this.#rate.isLimited,
-    };
-    const { keys } = this.#options;
-    const part = await whileUnreachable(this.#retry, this.#options.logger, signal, () =>
-      this.#coverage.isComplete
-        ? keys.readKeys(pending, this.#vainReads >= maxVainReads, signal)
-        : keys.read(after, pending, limit, signal),
-    );
-    if (part.walk !== undefined) this.#parts++;
-    const { keys: read, byteLength } = part.whole ?? sizeOf(part.images);
-    await this.#rate.spend(read, byteLength, signal);
-    return part;
+    const pending = [...this.#coverage.pending];
+    return this.#coverage.isComplete
+      ? await this.#reader.readPending(pending, this.#vainReads >= maxVainReads, signal)
+      : await this.#reader.readWalk(after, pending, this.#logFollower.sequence, signal);
   }
 
   /**
@@ -280,20 +265,11 @@ export class Migration {
     this.#options.logger.warn('left out a key that cannot be copied', { key, reason });
   }
 
-  get #retry(): RetryOptions {
-    return this.#options.retry ?? patientRetry;
-  }
-
   get #logFollower(): LogFollower {
     if (this.#follower === undefined) throw new RangeError('the migration has not been prepared');
     return this.#follower;
   }
 }
-
-const sizeOf = (images: readonly KeyImage[]): { keys: number; byteLength: number } => ({
-  keys: images.filter((image) => !isGone(image)).length,
-  byteLength: images.reduce((total, image) => total + image.byteLength, 0),
-});
 
 const readInThePast = (source: string, sequence: number, log: number): TailraceError =>
   new TailraceError(
@@ -306,10 +282,6 @@ const readInThePast = (source: string, sequence: number, log: number): TailraceE
     },
   );
 
-/** Large enough that the syncs of the state file cost little, small enough to read some ahead of what is written. */
-const defaultPart = { maxKeys: 20_000, maxBytes: 2 * 1024 * 1024 };
-/** Pending keys that are read at once. */
-const maxPendingRead = 500;
 /** So often are keys that change all the time read beside the writers; then the writers wait for the read. */
 const maxVainReads = 3;
 /** Bytes of the log that are written to the target at once. */

@@ -10,6 +10,8 @@ export interface RecordPage {
   /** The last key of the walk that was looked at; undefined at its end. */
   readonly next: KeyPlace | undefined;
   readonly runs: readonly RecordsRun[];
+  /** What they were cut from. */
+  readonly records?: Buffer;
   /** Keys that were left out, since they are too large. */
   readonly leftOut: readonly KeyPlace[];
   /** True when everything in it was durable when it was read: a restart of the source takes nothing of it back. */
@@ -54,6 +56,7 @@ export const partOfAsked = (page: RecordPage, places: readonly KeyPlace[], sessi
 class RecordPart implements KeyPart {
   readonly walk: KeyPart['walk'];
   readonly whole: WholePart | undefined;
+  readonly records: Buffer | undefined;
   readonly rangeLow: number;
   readonly low: number;
   readonly high: number;
@@ -70,6 +73,7 @@ class RecordPart implements KeyPart {
     this.session = session;
     this.#page = page;
     this.whole = wholeOf(page);
+    this.records = page.records;
   }
 
   get images(): readonly KeyImage[] {

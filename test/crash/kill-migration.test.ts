@@ -21,13 +21,13 @@ it(`a store migrated to a Redis under writes is the same after ${kills} kills of
   }
 });
 
-it(`a store migrated to a cluster of three masters is the same after ${kills} kills of the migrator`, {
+it(`a store migrated to a cluster of three masters by commands is the same after ${kills} kills of the migrator`, {
   timeout,
 }, async () => {
   const random = SeededRandom.fromEnvironment('migration to a cluster');
   const cluster = await startRedisCluster();
   try {
-    const tally = await crashMigration(cluster.ports, kills, random);
+    const tally = await crashMigration(cluster.ports, kills, random, 'commands');
     expect(tally.migratorKills).toBe(kills);
   } finally {
     await cluster.stop();

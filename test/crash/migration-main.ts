@@ -3,18 +3,20 @@ import { startRedis, startRedisCluster } from '../services/index.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { crashMigration } from './migration-run.js';
 
-/** Migrations into a Redis and into a cluster of three masters, half of the kills each. */
+/** Migrations into a Redis, and by commands into a cluster of three masters, half of the kills each. */
 export const runMigrations = async (kills: number, seed: number): Promise<void> => {
   const random = new SeededRandom(seed);
   const redis = await startRedis();
   const cluster = await startRedisCluster();
   try {
-    for (const [name, ports] of [
-      ['a Redis', [redis.port]],
-      ['a cluster of three masters', cluster.ports],
+    for (const [name, ports, way] of [
+      ['a Redis', [redis.port], 'records'],
+      ['a cluster of three masters', cluster.ports, 'commands'],
     ] as const) {
-      console.log(`migration into ${name}, ${Math.ceil(kills / 2)} kills of the migrator, seed ${seed}`);
-      const tally = await crashMigration(ports, Math.ceil(kills / 2), random.fork());
+      console.log(
+        `migration by ${way} into ${name}, ${Math.ceil(kills / 2)} kills of the migrator, seed ${seed}`,
+      );
+      const tally = await crashMigration(ports, Math.ceil(kills / 2), random.fork(), way);
       console.log(`${JSON.stringify(tally)}: the target holds exactly what the source holds`);
     }
   } catch (error) {

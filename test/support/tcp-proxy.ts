@@ -64,6 +64,10 @@ export class TcpProxy implements AsyncDisposable {
     }
   }
 
+  get isStalled(): boolean {
+    return this.#isStalled;
+  }
+
   /** Stalls as soon as clients have sent so many bytes more. */
   stallAfter(bytes: number): void {
     this.#allowedBytes = bytes;

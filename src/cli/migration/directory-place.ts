@@ -44,6 +44,7 @@ export const openDirectory = async (
     namespaces: wanted.includes('*') ? keys.namespaces() : wanted,
     names: keys,
     connection: undefined,
+    run: undefined,
     [Symbol.asyncDispose]: async () => {
       await log[Symbol.asyncDispose]();
       await snapshot[Symbol.asyncDispose]();

@@ -89,6 +89,7 @@ export const runMigration = async (
     target: target.name,
     log: source.log,
     keys: source.keys,
+    sourceRun: source.run,
     sink: target.sink,
     keepsNumbers: target.keepsNumbers,
     clearsTarget: target.clears,

@@ -14,6 +14,7 @@ import {
   ServerNames,
   ServerRecords,
   type SourceNames,
+  SourceRun,
   tokensOf,
   whileUnreachable,
 } from '../../migration/index.js';
@@ -52,6 +53,8 @@ export interface SourcePlace extends AsyncDisposable {
   /** False: changes are not seen, and each key is copied as it is when it is read. */
   readonly hasLog: boolean;
   readonly isTailrace: boolean;
+  /** Tells whether the server is still the process that it was; a directory has none. */
+  readonly run: SourceRun | undefined;
   /** What a server calls its run; undefined where it has no name for it. */
   readonly runId: string | undefined;
   readonly keys: KeyReader;
@@ -104,6 +107,7 @@ export const openSource = async (options: SourceOptions, signal: AbortSignal): P
     records: keys instanceof RecordReader ? new ServerRecords(connection) : undefined,
     names: new ServerNames(connection),
     connection,
+    run: new SourceRun(connection),
     [Symbol.asyncDispose]: async () => {
       await keys[Symbol.asyncDispose]();
       connection.close();

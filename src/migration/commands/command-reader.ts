@@ -78,8 +78,8 @@ export class CommandReader implements KeyReader {
     return this.#connection.session;
   }
 
-  isSameSession(part: KeyPart, signal: AbortSignal): Promise<boolean> {
-    return this.#connection.isAlive(part.session, signal);
+  async isSameSession(part: KeyPart, signal: AbortSignal): Promise<boolean> {
+    return part.isDurable === true || (await this.#connection.isAlive(part.session, signal));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -70,6 +70,7 @@ export class NamespacesReader implements KeyReader {
   }
 
   async isSameSession(part: KeyPart, signal: AbortSignal): Promise<boolean> {
+    if (part.isDurable === true) return true;
     if (part.session !== this.#session) return false;
     for (const { reader } of this.#namespaces)
       if (reader.session > 0 && !(await reader.isSameSession({ ...part, session: reader.session }, signal)))

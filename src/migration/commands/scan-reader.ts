@@ -60,8 +60,8 @@ export class ScanReader implements KeyReader {
     return { ...part, images, unsettled: [] };
   }
 
-  isSameSession(part: KeyPart, signal: AbortSignal): Promise<boolean> {
-    return this.#connection.isAlive(part.session, signal);
+  async isSameSession(part: KeyPart, signal: AbortSignal): Promise<boolean> {
+    return part.isDurable === true || (await this.#connection.isAlive(part.session, signal));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

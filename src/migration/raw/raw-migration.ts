@@ -2,6 +2,7 @@ import type { Transaction } from '../../data-model/index.js';
 import { isTailraceError } from '../../errors/index.js';
 import type { Position } from '../../kit/index.js';
 import { FinishLine } from '../finish-line.js';
+import { KeptParts } from '../kept-parts.js';
 import { LogFollower } from '../log-follower.js';
 import {
   type MigrationOptions,
@@ -9,6 +10,7 @@ import {
   type MigrationStatus,
   patientRetry,
 } from '../migration-options.js';
+import type { KeptPart } from '../part-files.js';
 import { RateLimit } from '../rate-limit.js';
 import { StepWriter } from '../step-writer.js';
 import { whileUnreachable } from '../while-unreachable.js';
@@ -34,6 +36,7 @@ export class RawMigration {
   readonly #options: RawMigrationOptions;
   readonly #steps: StepWriter;
   readonly #rate: RateLimit;
+  readonly #kept: KeptParts | undefined;
   readonly #finish: FinishLine;
   #follower: LogFollower | undefined;
   #phase: MigrationPhase = 'prepare';
@@ -45,6 +48,7 @@ export class RawMigration {
     this.#options = options;
     this.#steps = new StepWriter(options);
     this.#rate = new RateLimit(options.rates ?? { keysPerSecond: 0, bytesPerSecond: 0 });
+    this.#kept = KeptParts.of(options, 'records');
     this.#finish = new FinishLine(options.end);
   }
 
@@ -57,7 +61,8 @@ export class RawMigration {
     try {
       const { isNew } = await this.#steps.start(signal);
       const { source, target, logger } = this.#options;
-      const { log, keys } = this.#steps.current;
+      const { log, keys, isComplete } = this.#steps.current;
+      this.#kept?.start(!isNew && !isComplete);
       logger.info(isNew ? 'migration started' : 'migration goes on', {
         source,
         target,
@@ -119,7 +124,7 @@ export class RawMigration {
       const { place } = this.#steps.given;
       const part = await (this.#reading ?? this.#read(place, signal));
       this.#reading = undefined;
-      if (!(await records.whenDurable(part, signal))) {
+      if (part.isDurable !== true && !(await records.whenDurable(part, signal))) {
         logger.warn('the source was restarted, reading a part again', { source });
         continue;
       }
@@ -136,6 +141,7 @@ export class RawMigration {
       await follower.acknowledge(start);
       if (part.next !== undefined) continue;
       await this.#steps.whenWritten();
+      this.#kept?.clear();
       await this.#options.onCopied?.(signal);
     }
   }
@@ -143,11 +149,20 @@ export class RawMigration {
   async #read(after: Buffer | undefined, signal: AbortSignal): Promise<RecordPart> {
     const { records, logger, retry = patientRetry } = this.#options;
     const maxBytes = Math.min(partBytes, this.#rate.maxBytes);
-    const part = await whileUnreachable(retry, logger, signal, () =>
-      records.readRecords(after, maxBytes, signal),
-    );
-    this.#parts++;
-    return part;
+    return await whileUnreachable(retry, logger, signal, async () => {
+      // The log is replayed from where it stood before the walk, whenever a part of that was read.
+      const kept = await this.#kept?.take(after, 0, signal);
+      if (kept !== undefined) return unpacked(kept);
+      const part = await records.readRecords(after, maxBytes, signal);
+      this.#parts++;
+      const { sequence, next, batch } = part;
+      await this.#kept?.keep(
+        { after, low: sequence, high: sequence, facts: next, records: batch },
+        false,
+        signal,
+      );
+      return part;
+    });
   }
 
   async #follow(follower: LogFollower, signal: AbortSignal): Promise<void> {
@@ -179,6 +194,15 @@ export class RawMigration {
     await this.#steps.seal(complete, follower.position, signal);
   }
 }
+
+/** A part that an earlier process has read. */
+const unpacked = ({ facts, high, records }: KeptPart): RecordPart => ({
+  sequence: high,
+  next: facts instanceof Uint8Array ? Buffer.from(facts) : undefined,
+  batch: Buffer.from(records),
+  isDurable: true,
+  session: -1,
+});
 
 /** A batch that nobody looks into. */
 const takeWhole = (bytes: Buffer, sequence: number, count: number): Transaction => ({

@@ -13,6 +13,8 @@ export interface RecordPart {
   readonly next: Buffer | undefined;
   /** A serialized WriteBatch. */
   readonly batch: Buffer;
+  /** True when all of it is known to be durable at the source. */
+  readonly isDurable?: boolean;
   readonly session: number;
 }
 
