@@ -6,8 +6,12 @@ import { endianness } from 'node:os';
  *
  * A slot's address counts 8-byte steps through the chunks, which fits 31 bits up to 16 GiB. A string that is larger
  * than the largest class has a chunk of its own, over as many address ranges as it needs.
+ *
+ * Chunks are cut from regions, which are asked for long before they are filled: memory that was never touched costs
+ * nothing, but each few MiB of growth that the engine of JavaScript sees make it look through its whole heap.
  */
 export class Arena {
+  readonly #expectedBytes: number;
   readonly #chunks: (Buffer | undefined)[] = [];
   /** The same memory. */
   readonly #words: (Int32Array | undefined)[] = [];
@@ -17,18 +21,26 @@ export class Arena {
   readonly #freeRanges = new Map<number, number[]>();
   #openChunk = -1;
   #openOffset = chunkBytes;
+  #region: Buffer = noRegion;
+  /** How much of the region is chunks. */
+  #regionOffset = 0;
   #usedBytes = 0;
   /** What was written from last, and the same bytes for reading by words, when it was so twice. */
   #source: Uint8Array | undefined;
   #sourceView: DataView | undefined;
   #reservedBytes = 0;
 
+  /** @param expectedBytes about how much it will come to hold, as far as is known */
+  constructor(expectedBytes = 0) {
+    this.#expectedBytes = expectedBytes;
+  }
+
   /** Bytes in slots that are in use. */
   get usedBytes(): number {
     return this.#usedBytes;
   }
 
-  /** Bytes of all chunks. */
+  /** Bytes of all chunks: what is left of a region was never touched, and takes no memory. */
   get reservedBytes(): number {
     return this.#reservedBytes;
   }
@@ -134,6 +146,8 @@ export class Arena {
     this.#freeRanges.clear();
     this.#openChunk = -1;
     this.#openOffset = chunkBytes;
+    this.#region = noRegion;
+    this.#regionOffset = 0;
     this.#usedBytes = 0;
     this.#reservedBytes = 0;
   }
@@ -147,9 +161,22 @@ export class Arena {
       rest -= slotBytes[sizeClass];
     }
     this.#openChunk = this.#chunks.length;
-    this.#setChunk(this.#openChunk, Buffer.allocUnsafeSlow(chunkBytes));
+    this.#setChunk(this.#openChunk, this.#nextOfRegion());
     this.#reservedBytes += chunkBytes;
     this.#openOffset = 0;
+  }
+
+  #nextOfRegion(): Buffer {
+    if (this.#regionOffset === this.#region.length) {
+      // As much as is expected, else as much as there is: few regions, and never more than twice what is needed.
+      const wanted = Math.max(this.#expectedBytes - this.#reservedBytes, this.#reservedBytes);
+      const chunks = Math.ceil(Math.min(wanted, largestRegionBytes) / chunkBytes);
+      this.#region = Buffer.allocUnsafeSlow(Math.max(1, chunks) * chunkBytes);
+      this.#regionOffset = 0;
+    }
+    const start = this.#regionOffset;
+    this.#regionOffset += chunkBytes;
+    return this.#region.subarray(start, this.#regionOffset);
   }
 
   #allocateOwnChunk(length: number): number {
@@ -165,8 +192,8 @@ export class Arena {
 
   #setChunk(index: number, chunk: Buffer | undefined): void {
     this.#chunks[index] = chunk;
-    this.#words[index] = chunk && new Int32Array(chunk.buffer);
-    this.#doubles[index] = chunk && new Float64Array(chunk.buffer);
+    this.#words[index] = chunk && new Int32Array(chunk.buffer, chunk.byteOffset, chunk.length / 4);
+    this.#doubles[index] = chunk && new Float64Array(chunk.buffer, chunk.byteOffset, chunk.length / 8);
   }
 }
 
@@ -180,6 +207,8 @@ export const addressStep = 8;
 const chunkBits = 17;
 const chunkMask = (1 << chunkBits) - 1;
 const chunkBytes = addressStep << chunkBits;
+const largestRegionBytes = 32 * 1024 * 1024;
+const noRegion = Buffer.alloc(0);
 const largestSlotBytes = 64 * 1024;
 /** Up to this length a loop is quicker than a view and a copy of it. */
 const longestLooped = 32;

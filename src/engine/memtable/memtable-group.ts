@@ -17,11 +17,11 @@ export class MemtableGroup {
 
   /**
    * @param hidesOlder whether data lies below: deletions must then be kept
-   * @param previous the group before: what was read of it by ranges will be so of this one
+   * @param previous the group before: this one will be used as it was, as far as is known
    */
   constructor(hidesOlder: boolean, previous?: MemtableGroup) {
     this.tables = columnFamilyNames.map(
-      (_, id) => new Memtable(this.#snapshots, hidesOlder, previous?.tables[id].isOrderAsked),
+      (_, id) => new Memtable(this.#snapshots, hidesOlder, previous?.tables[id]),
     );
   }
 

@@ -33,9 +33,9 @@ export type Found = Buffer | 'deleted' | undefined;
  * Synchronous and single-threaded. Hot: bench `engine-write`.
  */
 export class Memtable {
-  readonly #arena = new Arena();
-  readonly #nodes = new NodeTable(this.#arena);
-  readonly #slots = new NodeSlots(this.#nodes);
+  readonly #arena: Arena;
+  readonly #nodes: NodeTable;
+  readonly #slots: NodeSlots;
   readonly #order: NodeOrder;
   /** Older versions, newest first, of the nodes that have any. */
   readonly #history = new Map<number, Version[]>();
@@ -50,9 +50,12 @@ export class Memtable {
   #isFrozen = false;
   #deletedCount = 0;
 
-  /** @param keepsOrder whether ranges of it will be read, as far as is known */
-  constructor(snapshots: ReadonlyMap<number, number>, hidesOlder: boolean, keepsOrder = false) {
-    this.#order = new NodeOrder(this.#nodes, keepsOrder);
+  /** @param previous the one before: what was done with it will be done with this one, as far as is known */
+  constructor(snapshots: ReadonlyMap<number, number>, hidesOlder: boolean, previous?: Memtable) {
+    this.#arena = new Arena(previous?.arenaBytes);
+    this.#nodes = new NodeTable(this.#arena);
+    this.#slots = new NodeSlots(this.#nodes);
+    this.#order = new NodeOrder(this.#nodes, previous?.isOrderAsked ?? false);
     this.#snapshots = snapshots;
     this.#hidesOlder = hidesOlder;
   }
@@ -87,9 +90,14 @@ export class Memtable {
     return this.#arena.usedBytes + this.#slots.count * indexBytesPerNode;
   }
 
+  /** Bytes reserved for keys and values. */
+  get arenaBytes(): number {
+    return this.#arena.reservedBytes;
+  }
+
   /** Memory in bytes: what is reserved, not only what is used. */
   get byteLength(): number {
-    return this.#arena.reservedBytes + this.#order.byteLength + this.#slots.byteLength;
+    return this.arenaBytes + this.#order.byteLength + this.#slots.byteLength;
   }
 
   put(

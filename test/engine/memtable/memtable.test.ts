@@ -92,6 +92,25 @@ describe('memtable', () => {
     expect(table.addedEntries).toBe(0);
   });
 
+  it.each<[string, (step: number, count: number) => number]>([
+    ['forwards', (step) => step],
+    ['backwards', (step, count) => count - step],
+    ['backwards but for the last', (step, count) => (step === count - 1 ? count : count - 1 - step)],
+  ])('has keys that came %s in order once it is settled', (_, order) => {
+    const random = SeededRandom.fromEnvironment('keys that came in order');
+    const table = new Memtable(new Map(), false);
+    const model = new Map<string, number>();
+    const count = 40_000;
+    for (let step = 0; step < count; step++) {
+      const key = String(order(step, count)).padStart(8, '0');
+      put(table, key, step);
+      model.set(key, step);
+    }
+    table.freeze();
+    for (const steps = table.settling(); !steps.next().done; );
+    expectSame(table, model, random);
+  });
+
   it('brings keys in order whenever and however often that is asked for', () => {
     const random = SeededRandom.fromEnvironment('order of a memtable');
     const table = new Memtable(new Map(), false);
