@@ -31,12 +31,14 @@ export const unauthenticatedRequestLimits: RequestLimits = {
  * Reads commands from the bytes of a connection, whole or in pieces: RESP arrays of bulk strings, and inline lines.
  *
  * Arguments are views of the chunks where they lie in one chunk, copies where they do not, and names are shared: they
- * are for reading only. A protocol error ends the stream: `error` then holds the text for the client.
+ * are for reading only, and valid until the chunk's memory is used again. A protocol error ends the stream: `error`
+ * then holds the text for the client.
  * Hot: bench `server`.
  *
  * @example
  * parser.feed(chunk);
  * while (parser.next()) execute(parser.args);
+ * parser.keep(); // where the chunk's memory will be used again
  * if (parser.error !== undefined) closeWith(parser.error);
  */
 export class RequestParser {
@@ -57,6 +59,10 @@ export class RequestParser {
   #bulkLength = -1;
   #requestBytes = 0;
   #partial: Buffer[] = [];
+  /** So many of `#partial` are not views of a chunk that is gone by now. */
+  #keptArguments = 0;
+  /** Whether `#bytes` is a chunk whose memory is the caller's. */
+  #isBorrowed = false;
   /** The key of the command before, when it lies in this chunk: commands on one key often come together. */
   #key: Buffer | undefined;
   #keyAt = 0;
@@ -70,6 +76,7 @@ export class RequestParser {
     return this.#bytes.length - this.#at + this.#collectedBytes + this.#requestBytes;
   }
 
+  /** Takes a chunk, borrowed until `keep`. */
   feed(chunk: Buffer): void {
     if (this.#neededBytes > 0) {
       this.#collected.push(chunk);
@@ -83,9 +90,24 @@ export class RequestParser {
       this.#bytes = Buffer.concat([this.#bytes.subarray(this.#at), chunk]);
     } else {
       this.#bytes = chunk;
+      this.#isBorrowed = true;
     }
     this.#at = 0;
     this.#key = undefined;
+  }
+
+  /** Copies what was not read of the chunk that was fed last, and lets go of it: its memory may be used again. */
+  keep(): void {
+    const last = this.#collected.length - 1;
+    if (last >= 0) this.#collected[last] = Buffer.from(this.#collected[last]);
+    if (!this.#isBorrowed) return;
+    this.#isBorrowed = false;
+    this.#key = undefined;
+    for (let i = this.#keptArguments; i < this.#partial.length; i++)
+      this.#partial[i] = Buffer.from(this.#partial[i]);
+    this.#keptArguments = this.#partial.length;
+    this.#bytes = this.#at < this.#bytes.length ? Buffer.from(this.#bytes.subarray(this.#at)) : noBytes;
+    this.#at = 0;
   }
 
   /** Moves to the next command; false when there is none yet, or none ever (`error`). */
@@ -99,6 +121,7 @@ export class RequestParser {
     while (this.#argumentsLeft > 0) if (!this.#readArgument()) return false;
     this.args = this.#partial;
     this.#partial = [];
+    this.#keptArguments = 0;
     this.#argumentsLeft = -1;
     this.#requestBytes = 0;
     return true;

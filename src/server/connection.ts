@@ -11,6 +11,7 @@ import { runDataCall } from './data-call.js';
 import { Outbox } from './outbox.js';
 import type { ServerState } from './server-state.js';
 import { Session } from './session.js';
+import { readShared } from './shared-reads.js';
 import type { PollCursor } from './updates/poll-cursor.js';
 import type { UpdateStream } from './updates/update-stream.js';
 
@@ -63,7 +64,7 @@ export class Connection {
   #suspension: Suspension | undefined;
 
   constructor(socket: Socket, state: ServerState) {
-    this.#socket = socket;
+    this.#socket = readShared(socket, (chunk) => this.#receive(chunk));
     this.state = state;
     this.id = state.nextClientId++;
     this.#parser = new RequestParser();
@@ -73,12 +74,11 @@ export class Connection {
         this.#parser.limits = limits;
       },
     });
-    this.#outbox = new Outbox(socket, state.departures, () => this.#sent());
-    socket.setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
-    socket.on('drain', () => this.#resume());
-    socket.on('error', () => socket.destroy()); // a client that went away is no event of ours
-    socket.on('close', () => this.#forget());
+    this.#outbox = new Outbox(this.#socket, state.departures, () => this.#sent());
+    this.#socket.setNoDelay(true);
+    this.#socket.on('drain', () => this.#resume());
+    this.#socket.on('error', () => this.#socket.destroy()); // a client that went away is no event of ours
+    this.#socket.on('close', () => this.#forget());
   }
 
   get address(): string {
@@ -209,6 +209,7 @@ export class Connection {
     this.#parser.feed(chunk);
     if (this.#suspension === undefined) this.#run();
     else if (this.#parser.bufferedBytes > maxBytesBehindWait) this.#hold();
+    this.#parser.keep(); // the chunk is borrowed
   }
 
   /** Runs the commands that have arrived, as long as the client takes their replies and none of them waits. */
@@ -289,7 +290,7 @@ export class Connection {
     }
     this.lastCommand = entry.name;
     if (this.multi.isOpen && entry.server?.isTransactional !== true) {
-      const fault = this.multi.enqueue(entry, args);
+      const fault = this.multi.enqueue(entry, ownArguments(args));
       if (fault === undefined) this.reply.simple('QUEUED');
       else this.#refuse(fault);
       return;
@@ -298,7 +299,7 @@ export class Connection {
     this.#clock.begins(entry);
     try {
       if (entry.data !== undefined) runDataCall(this, entry.data, args);
-      else entry.server?.run(this, args);
+      else entry.server?.run(this, ownArguments(args));
     } catch (error) {
       this.reply.out.truncate(mark);
       this.#fail(error, entry.name);
@@ -317,7 +318,7 @@ export class Connection {
 
   /** Waits until the pause is over. */
   #postpone(args: readonly Buffer[]): void {
-    const owned = args.map((arg) => Buffer.from(arg));
+    const owned = ownArguments(args);
     const resume = (): void => {
       this.#clock.start();
       this.#execute(owned);
@@ -381,6 +382,9 @@ export class Connection {
     this.state.connections.delete(this);
   }
 }
+
+/** Those of the parser are borrowed: whoever may need them beyond the call has copies. */
+const ownArguments = (args: readonly Buffer[]): readonly Buffer[] => args.map((arg) => Buffer.from(arg));
 
 const isWrite = (entry: TableEntry): boolean =>
   entry.data?.isWrite ??

@@ -6,13 +6,18 @@ import { mutate } from './mutate.js';
 
 const mutations = Number(process.env['MUTATIONS'] ?? 15_000);
 
-/** Feeds bytes in random pieces; the commands that came of them. */
+const memory = Buffer.alloc(64);
+
+/** Feeds bytes in random pieces, each in the memory of the one before; the commands that came of them. */
 const parse = (bytes: Buffer, random: SeededRandom, parser: RequestParser): Buffer[][] => {
   const commands: Buffer[][] = [];
   for (let at = 0; at < bytes.length; ) {
     const end = Math.min(bytes.length, at + 1 + random.below(60));
-    parser.feed(Buffer.from(bytes.subarray(at, end)));
+    const length = bytes.copy(memory, 0, at, end);
+    parser.feed(memory.subarray(0, length));
     while (parser.next()) commands.push(parser.args.map((arg) => Buffer.from(arg)));
+    parser.keep();
+    memory.fill('x');
     at = end;
   }
   return commands;

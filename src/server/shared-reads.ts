@@ -1,0 +1,46 @@
+import { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+
+/**
+ * Reads an accepted connection into one buffer that all connections share, where Node would take 64 KiB of new memory for
+ * each read: a fifth of what the socket costs for a chunk of small commands. Returns the socket to use in place of
+ * `accepted`, which is closed with it.
+ *
+ * `receive` borrows the bytes: they are gone when it returns. Connections by TLS are read as usual, with memory of
+ * their own for each chunk. Hot: bench `server`.
+ */
+export const readShared = (accepted: Socket, receive: (chunk: Buffer) => void): Socket => {
+  const handle = accepted instanceof TLSSocket ? undefined : takeHandle(accepted);
+  if (handle === undefined) {
+    accepted.on('data', receive);
+    return accepted;
+  }
+  const options = {
+    allowHalfOpen: false,
+    handle,
+    onread: {
+      buffer: readBuffer,
+      callback: (length: number): boolean => {
+        receive(readBuffer.subarray(0, length));
+        return true;
+      },
+    },
+  };
+  const socket = new Socket(options);
+  socket.once('close', () => accepted.destroy()); // the server counts it
+  return socket;
+};
+
+/**
+ * What the socket reads from and writes to, which is the caller's from now on. Sockets of a server know no option
+ * `onread`, only those that are made do; a Node that keeps the handle elsewhere is served as usual.
+ */
+const takeHandle = (accepted: Socket): object | undefined => {
+  const handle: unknown = Reflect.get(accepted, '_handle');
+  if (typeof handle !== 'object' || handle === null || !('useUserBuffer' in handle)) return undefined;
+  Reflect.set(accepted, '_handle', null);
+  return handle;
+};
+
+/** One read fills it and is worked off before the next. */
+const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
