@@ -162,7 +162,7 @@ export const forEachStretch = (
 /** Index of the lowest set bit of a word that is not 0. */
 export const lowestBit = (word: number): number => 31 - Math.clz32(word & -word);
 
-/** Words for `units`, with a spare one that is always 0; aligned to 64 bytes, so that a region is whole cache lines. */
+/** Words for `units`, with spare ones that are always 0; aligned to 64 bytes, so that a region is whole cache lines. */
 export const allocateWords = (units: number): Int32Array => {
   const length = ((units + 31) >>> 5) + spareWords;
   // Large buffers begin 16 bytes into a page, behind the allocator's header.
@@ -171,6 +171,9 @@ export const allocateWords = (units: number): Int32Array => {
 
 /** Words behind the last unit's, always 0: scans may read that far. */
 export const spareWords = 16;
+
+/** Number of zeros below the lowest set bit; 32 for 0. */
+export const trailingZeros = (word: number): number => 32 - Math.clz32((word - 1) & ~word);
 
 const lowMask = (bits: number): number => (bits === 32 ? -1 : (1 << bits) - 1);
 

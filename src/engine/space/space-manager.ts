@@ -4,13 +4,14 @@ import {
   clearRun,
   forEachRun,
   isRunClear,
-  lowestBit,
   runBackward,
   runForward,
   setRun,
   spareWords,
+  trailingZeros,
 } from './bit-runs.js';
 import { RegionIndex } from './region-index.js';
+import { findExactRun, findRunOfClass, findShortRun, none, shortLimit, tooShort } from './run-search.js';
 import { SizeClasses } from './size-classes.js';
 import { type Replay, replayJournal } from './space-journal.js';
 
@@ -47,7 +48,6 @@ export class SpaceManager {
   #index: RegionIndex;
   #regionShift: number;
   #freeUnits = 0;
-  #vacatedRegion = -1;
   readonly #classes: SizeClasses;
   readonly #classOf: Uint16Array;
   readonly #overLong: number;
@@ -67,9 +67,10 @@ export class SpaceManager {
     this.#units = units;
     this.#capacity = units;
     this.#regionShift = regionShiftFor(units);
-    this.#classes = new SizeClasses(options.maxRunUnits);
+    // Every run shorter than a word needs a class of its own.
+    this.#classes = new SizeClasses(Math.max(options.maxRunUnits, shortLimit - 1));
     this.#classOf = this.#classes.ofLength;
-    this.#overLong = options.maxRunUnits + 1;
+    this.#overLong = this.#classes.maxRunUnits + 1;
     this.#words = allocateWords(units);
     if (bitmap === undefined) {
       if (units > 0) setRun(this.#words, 0, units);
@@ -115,8 +116,12 @@ export class SpaceManager {
   allocate(length: number): number {
     this.#requireLength(length);
     if (length >= this.#overLong) return this.#searchLongest(length);
+    if (length < shortLimit) {
+      const start = this.#takeShort(length);
+      if (start >= 0) return start;
+    }
     const wanted = this.#classOf[length];
-    let start = -1;
+    let start = none;
     let sizeClass = this.#index.classFrom(wanted);
     let isClassTooShort = false;
     if (length > this.#classes.exactUnits && sizeClass === wanted) {
@@ -126,16 +131,11 @@ export class SpaceManager {
       if (start < 0) sizeClass = this.#index.classFrom(wanted + 1);
     }
     while (start < 0) {
-      if (sizeClass === 0) return isClassTooShort ? this.#searchClass(wanted, length) : -1;
+      if (sizeClass === 0) return isClassTooShort ? this.#searchClass(wanted, length) : none;
       start = this.#lowestRun(sizeClass, 0);
       if (start < 0) sizeClass = this.#index.classFrom(sizeClass + 1);
     }
-    if (this.#vacatedRegion >= 0) this.#index.remove(sizeClass, this.#vacatedRegion);
-    if (sizeClass > this.#classes.exactUnits) return this.#take(start, length);
-    clearRun(this.#words, start, length);
-    this.#freeUnits -= length;
-    if (sizeClass > length) this.#index.add(sizeClass - length, (start + length) >>> this.#regionShift);
-    return start;
+    return this.#take(start, length);
   }
 
   /**
@@ -161,38 +161,61 @@ export class SpaceManager {
 
   /** Gives a run back; it joins its free neighbours and may be handed out at once. Hot. */
   free(start: number, length: number): void {
-    const words = this.#words;
-    const bit = start & 31;
-    const end = bit + length;
-    if (end < 32 && bit > 0 && start + length <= this.#units && length > 0) {
-      // Most runs lie inside one word, and what they join does too: no other word is looked at.
-      // The index is asked first, for a run that joins nothing: so both wait for memory at the same time.
-      const region = start >>> this.#regionShift;
-      const sizeClass = this.#classOf[Math.min(length, this.#overLong)];
-      const isKnown = this.#index.has(sizeClass, region);
-      const at = start >>> 5;
-      const before = words[at];
-      const mask = ((1 << length) - 1) << bit;
-      if ((before & mask) !== 0) this.#requireUsed(start, length);
-      const after = before | mask;
-      const joinedBefore = Math.clz32(~before << (32 - bit));
-      const used = ~before >>> end;
-      const joinedBehind = 31 - Math.clz32(used & -used);
-      if (joinedBefore < bit && used !== 0) {
-        words[at] = after;
-        this.#freeUnits += length;
-        const run = joinedBefore + length + joinedBehind;
-        if (run !== length || !isKnown) this.#index.add(this.#classOf[Math.min(run, this.#overLong)], region);
-        return;
-      }
+    if (length < 1 || length >= shortLimit || start < 0 || start + length > this.#units) {
+      this.#freeLong(start, length);
+      return;
     }
-    this.#requireUsed(start, length);
-    const before = start > 0 ? runBackward(words, start - 1, this.#overLong) : 0;
-    const behind = before === this.#overLong ? 0 : runForward(words, start + length, this.#overLong);
-    setRun(words, start, length);
+    // A run shorter than a word lies in two at most, and what it joins mostly does too. Few branches: each one that
+    // hangs on the bitmap is guessed before the bitmap has come from memory.
+    const words = this.#words;
+    const at = start >>> 5;
+    const bit = start & 31;
+    // The index is asked first, for a run that joins nothing: so both wait for memory at the same time.
+    const isKnown = this.#index.has(length, start >>> this.#regionShift);
+    const mask = (1 << length) - 1;
+    const low = mask << bit;
+    const high = (mask >>> 1) >>> (31 - bit);
+    const word = words[at];
+    const next = words[at + 1];
+    const usedBefore = at > 0 ? ~words[at - 1] : -1;
+    if (((word & low) | (next & high)) !== 0) this.#requireUsed(start, length);
+    words[at] = word | low;
+    words[at + 1] = next | high;
     this.#freeUnits += length;
+    const used = ~(word | low);
+    // Free units up to the first one, and from it on: in its word, and when that ends free, in the next.
+    let before = Math.clz32(used << (31 - bit));
+    const goesBefore = (bit - before) >> 31;
+    before = (before & ~goesBefore) | ((bit + 1 + Math.clz32(usedBefore)) & goesBefore);
+    let behind = trailingZeros(used >>> bit);
+    const goesBehind = (31 - bit - behind) >> 31;
+    behind = (behind & ~goesBehind) | ((32 - bit + trailingZeros(~(next | high))) & goesBehind);
+    if (before === bit + 33 || behind === 64 - bit) {
+      this.#indexAround(start);
+      return;
+    }
+    const run = before + behind - 1;
+    if (run === length && isKnown) return;
+    const overLong = this.#overLong;
+    this.#index.add(
+      this.#classOf[run < overLong ? run : overLong],
+      (start - before + 1) >>> this.#regionShift,
+    );
+  }
+
+  #freeLong(start: number, length: number): void {
+    this.#requireUsed(start, length);
+    setRun(this.#words, start, length);
+    this.#freeUnits += length;
+    this.#indexAround(start);
+  }
+
+  /** Makes the free run around a unit known to the index. */
+  #indexAround(unit: number): void {
+    const before = unit > 0 ? runBackward(this.#words, unit - 1, this.#overLong) : 0;
     // A run that was over-long before stays in the same class, and its first region is known already.
-    if (before < this.#overLong) this.#addRun(start - before, before + length + behind);
+    if (before === this.#overLong) return;
+    this.#addRun(unit - before, before + runForward(this.#words, unit, this.#overLong));
   }
 
   /** Marks a given run as used, as replay does; every unit of it must be free. */
@@ -307,123 +330,80 @@ export class SpaceManager {
     this.#index.add(this.#classOf[Math.min(length, this.#overLong)], start >>> this.#regionShift);
   }
 
-  /**
-   * The lowest run of an exact class, or `none`. Stale regions met on the way are removed; when the run found is the
-   * last of its class in its region, `#vacatedRegion` says so. Hot.
-   *
-   * A word at a time: a run of n units begins where a bit is the first free one and the n-th behind it is the first
-   * used one. Two short runs can look like that too, so what is found is checked.
-   */
-  #lowestExactRun(length: number): number {
+  /** Takes the best-fitting run that is shorter than a word; `none` when there is none so short. Hot. */
+  #takeShort(length: number): number {
     const words = this.#words;
-    const wordShift = this.#regionShift - 5;
-    const skip = length >>> 5;
-    const shift = length & 31;
-    this.#vacatedRegion = -1;
-    while (this.#index.hasClass(length)) {
-      const region = this.#index.lowestRegion(length);
-      let at = region << wordShift;
-      const end = Math.min(at + (1 << wordShift), words.length - spareWords);
-      // The word before stands in another cache line, and matters only when the first unit is free.
-      let previous = (words[at] & 1) !== 0 && at > 0 ? words[at - 1] : 0;
-      let chosen = -1;
-      for (; at < end; at++) {
-        const word = words[at];
-        if (word === 0) {
-          previous = 0;
-          continue;
-        }
-        const ahead = skip === 0 ? previous : words[at + skip - 1];
-        const starts = word & ~((word << 1) | (previous >>> 31));
-        previous = word;
-        if (starts === 0) continue;
-        const behind = words[at + skip];
-        let ends = ~behind & ((behind << 1) | (ahead >>> 31));
-        if (shift !== 0) {
-          const next = words[at + skip + 1];
-          ends = (ends >>> shift) | ((~next & ((next << 1) | (behind >>> 31))) << (32 - shift));
-        }
-        let found = starts & ends;
-        while (found !== 0) {
-          const unit = at * 32 + lowestBit(found);
-          found &= found - 1;
-          if (runForward(words, unit, length) < length) continue;
-          if (chosen >= 0) return chosen;
-          chosen = unit;
-        }
-      }
-      if (chosen >= 0) {
-        this.#vacatedRegion = region;
-        return chosen;
-      }
-      this.#index.remove(length, region);
+    const index = this.#index;
+    for (let run = index.classFrom(length); run !== 0 && run < shortLimit; run = index.classFrom(run)) {
+      const region = index.lowestRegion(run);
+      const first = region << (this.#regionShift - 5);
+      const found = findShortRun(words, first, this.#lastWordOf(first), run);
+      if (found < 0 || (found & 1) === 0) index.remove(run, region);
+      if (found < 0) continue; // the region was stale
+      const at = first + (found >>> 6);
+      const bit = (found >>> 1) & 31;
+      const mask = (1 << length) - 1;
+      words[at] &= ~(mask << bit);
+      words[at + 1] &= ~((mask >>> 1) >>> (31 - bit));
+      this.#freeUnits -= length;
+      const start = ((at << 5) | bit) >>> 0;
+      if (run > length) index.add(run - length, (start + length) >>> this.#regionShift);
+      return start;
     }
     return none;
   }
 
   /**
-   * The same for any class, of runs that have at least `length` units; `tooShort` when the class has runs but the first
-   * region that holds any has none that long.
+   * The lowest run of a class that has at least `length` units, which the caller takes; `none`, or `tooShort` when the
+   * first region that holds any has none that long. The region is removed from the class with its last run, as are
+   * stale regions met on the way.
    */
   #lowestRun(sizeClass: number, length: number): number {
-    if (sizeClass <= this.#classes.exactUnits) return this.#lowestExactRun(sizeClass);
     const words = this.#words;
-    const classOf = this.#classOf;
-    const overLong = this.#overLong;
-    const wordShift = this.#regionShift - 5;
-    this.#vacatedRegion = -1;
-    while (this.#index.hasClass(sizeClass)) {
+    for (;;) {
       const region = this.#index.lowestRegion(sizeClass);
-      let at = region << wordShift;
-      const end = Math.min(at + (1 << wordShift), words.length - spareWords);
-      let isPreviousFree = at > 0 ? words[at - 1] >>> 31 : 0;
-      let chosen = -1;
-      let hasOther = false;
-      for (; at < end; at++) {
-        const word = words[at];
-        let starts = word & ~((word << 1) | isPreviousFree);
-        isPreviousFree = word >>> 31;
-        while (starts !== 0) {
-          const unit = at * 32 + lowestBit(starts);
-          starts &= starts - 1;
-          const run = runForward(words, unit, overLong);
-          if (classOf[run] !== sizeClass) continue;
-          if (chosen < 0 && run >= length) chosen = unit;
-          else hasOther = true;
-          if (chosen >= 0 && hasOther) return chosen;
-        }
-      }
-      if (chosen >= 0) {
-        this.#vacatedRegion = region;
-        return chosen;
-      }
-      if (hasOther) return tooShort;
-      this.#index.remove(sizeClass, region);
+      if (region < 0) return none;
+      const first = region << (this.#regionShift - 5);
+      const last = this.#lastWordOf(first);
+      const found =
+        sizeClass > this.#classes.exactUnits
+          ? findRunOfClass(words, first, last, this.#classOf, sizeClass, length)
+          : sizeClass < shortLimit
+            ? findShortRun(words, first, last, sizeClass)
+            : findExactRun(words, first, last, sizeClass);
+      if (found === tooShort) return tooShort;
+      if (found < 0 || (found & 1) === 0) this.#index.remove(sizeClass, region);
+      if (found >= 0) return first * 32 + (found >>> 1);
     }
-    return none;
   }
 
   /** Rare: every longer class is empty and the lowest region's runs are too short; looks into the class's others. */
   #searchClass(sizeClass: number, length: number): number {
-    const words = this.#words;
     const index = this.#index;
-    const end = words.length - spareWords;
-    for (let region = index.regionFrom(sizeClass, 0); region >= 0; ) {
+    for (
+      let region = index.regionFrom(sizeClass, 0);
+      region >= 0;
+      region = index.regionFrom(sizeClass, region + 1)
+    ) {
       const first = region << (this.#regionShift - 5);
-      const last = Math.min(first + (1 << (this.#regionShift - 5)), end);
-      for (let at = first; at < last; at++) {
-        const isPreviousFree = at > 0 ? words[at - 1] >>> 31 : 0;
-        let starts = words[at] & ~((words[at] << 1) | isPreviousFree);
-        while (starts !== 0) {
-          const unit = at * 32 + lowestBit(starts);
-          starts &= starts - 1;
-          const run = runForward(words, unit, this.#overLong);
-          if (run >= length && this.#classOf[run] === sizeClass) return this.#take(unit, length);
-        }
-      }
-      region = index.regionFrom(sizeClass, region + 1);
+      const found = findRunOfClass(
+        this.#words,
+        first,
+        this.#lastWordOf(first),
+        this.#classOf,
+        sizeClass,
+        length,
+      );
+      if (found >= 0) return this.#take(first * 32 + (found >>> 1), length);
     }
-    return -1;
+    return none;
+  }
+
+  /** The last word of the region that begins with word `first`. */
+  #lastWordOf(first: number): number {
+    const last = first + (1 << (this.#regionShift - 5));
+    const end = this.#words.length - spareWords;
+    return (last < end ? last : end) - 1;
   }
 
   #take(start: number, length: number): number {
@@ -449,7 +429,6 @@ export class SpaceManager {
       if (sizeClass === 0) return undefined;
       const start = this.#lowestRun(sizeClass, 0);
       if (start < 0) continue; // the class was stale, and is gone now
-      if (this.#vacatedRegion >= 0) this.#index.remove(sizeClass, this.#vacatedRegion);
       const run = runForward(this.#words, start, length);
       return { start: this.#take(start, run), length: run };
     }
@@ -488,6 +467,3 @@ export class SpaceManager {
 
 /** Regions of 512 units, whose bits are one cache line; above 2^26 units of more, so that the index stays small. */
 const regionShiftFor = (units: number): number => (units <= 2 ** 26 ? 9 : units <= 2 ** 29 ? 10 : 11);
-
-const none = -1;
-const tooShort = -2;

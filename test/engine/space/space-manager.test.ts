@@ -175,6 +175,26 @@ describe('space manager', () => {
     expect(space.allocate(1)).toBe(-1);
   });
 
+  it('knows every free run where the longest request is shorter than a word, too', () => {
+    const random = SeededRandom.fromEnvironment('space manager of short runs');
+    const space = new SpaceManager(3_000, { maxRunUnits: 5 });
+    const live: [number, number][] = [];
+    for (let step = 0; step < 2_000; step++) {
+      if (live.length > 0 && random.next() < 0.48)
+        space.free(...(live.splice(random.below(live.length), 1) as [[number, number]])[0]);
+      else {
+        const length = 1 + random.below(random.next() < 0.9 ? 5 : 60);
+        const longest = Math.max(0, ...freeRunsOf(space).map(([, run]) => run));
+        const start = space.allocate(length);
+        expect(start >= 0).toBe(length <= longest);
+        if (start >= 0) live.push([start, length]);
+      }
+      if (step % 50 === 0) space.check();
+    }
+    for (const [start, length] of live) space.free(start, length);
+    expect(freeRunsOf(space)).toEqual([[0, 3_000]]);
+  });
+
   it('says what is wrong with a request or a bitmap', () => {
     const space = new SpaceManager(100, options);
     expect(() => space.allocate(0)).toThrow(/1 unit or more/);
