@@ -14,6 +14,9 @@ export class MemtableChanges implements Changes, NodeView {
   valid = false;
   readonly ranges: readonly KeyRange[];
   readonly #table: Memtable;
+  /** Where they have all been sorted and not been brought into the index: that is walked instead. */
+  readonly #sorted: Int32Array | undefined;
+  #at = 0;
   readonly #place = new OrderedPlace();
 
   constructor(table: Memtable) {
@@ -21,30 +24,38 @@ export class MemtableChanges implements Changes, NodeView {
     // Marks stay good only where nothing is brought in any more.
     for (const settling = table.settling(); !settling.next().done; );
     this.ranges = table.deletedRanges.joined();
-    table.seek(undefined, this.#place);
+    this.#sorted = table.sortedNodes;
+    if (this.#sorted === undefined) table.seek(undefined, this.#place);
     this.#read();
   }
 
   next(): void {
-    this.#table.step(this.#place, false);
+    if (this.#sorted === undefined) this.#table.step(this.#place, false);
+    else this.#at++;
     this.#read();
   }
 
   mark(): number {
+    if (this.#sorted !== undefined) return this.#at;
     const { branch, leaf, at } = this.#place;
     return (branch * markStep + leaf) * markStep + at;
   }
 
   reset(mark: number): void {
+    if (this.#sorted !== undefined) {
+      this.#at = mark;
+      this.#read();
+      return;
+    }
     const leaf = Math.floor(mark / markStep);
     this.#table.returnTo(this.#place, Math.floor(leaf / markStep), leaf % markStep, mark % markStep);
     this.#read();
   }
 
   #read(): void {
-    const node = this.#place.id;
-    this.valid = node >= 0;
-    if (this.valid) this.#table.readNode(node, this);
+    const sorted = this.#sorted;
+    this.valid = sorted === undefined ? this.#place.id >= 0 : this.#at < sorted.length;
+    if (this.valid) this.#table.readNode(sorted === undefined ? this.#place.id : sorted[this.#at], this);
   }
 }
 

@@ -36,6 +36,8 @@ export class Memtable {
   readonly #arena: Arena;
   readonly #nodes: NodeTable;
   readonly #slots: NodeSlots;
+  /** How many keys it will probably have. */
+  readonly #expected: number;
   readonly #order: NodeOrder;
   /** Older versions, newest first, of the nodes that have any. */
   readonly #history = new Map<number, Version[]>();
@@ -54,7 +56,9 @@ export class Memtable {
   constructor(snapshots: ReadonlyMap<number, number>, hidesOlder: boolean, previous?: Memtable) {
     this.#arena = new Arena(previous?.arenaBytes);
     this.#nodes = new NodeTable(this.#arena);
-    this.#slots = new NodeSlots(this.#nodes);
+    // One that was frozen early, as for a checkpoint, says little about the next.
+    this.#expected = previous === undefined ? 0 : Math.max(previous.count, previous.#expected >>> 1);
+    this.#slots = new NodeSlots(this.#nodes, this.#expected);
     this.#order = new NodeOrder(this.#nodes, previous?.isOrderAsked ?? false);
     this.#snapshots = snapshots;
     this.#hidesOlder = hidesOlder;
@@ -207,6 +211,11 @@ export class Memtable {
   /** True when ranges of it were read. */
   get isOrderAsked(): boolean {
     return this.#order.isAsked;
+  }
+
+  /** All nodes in the order of their keys, once it has settled, unless an index has them, which `seek` and `step` walk. */
+  get sortedNodes(): Int32Array | undefined {
+    return this.#order.sortedNodes;
   }
 
   /** Brings all keys in order, as who walks them needs it: in steps of about a millisecond, once it is frozen. */

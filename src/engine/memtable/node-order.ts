@@ -74,7 +74,19 @@ export class NodeOrder {
     this.#sortedAt = 0;
   }
 
-  /** Brings all nodes into the index, in steps of about a millisecond; nothing may be added meanwhile. */
+  /**
+   * All nodes in order, when they have settled and nobody has asked for the order before. Otherwise the index has them
+   * or gets them.
+   */
+  get sortedNodes(): Int32Array | undefined {
+    if (this.#isAsked || this.#keepsUp || this.#notedCount > 0 || this.#runs.length > 1) return undefined;
+    return this.#runs[0] ?? noNodes;
+  }
+
+  /**
+   * Brings all nodes in order, in steps of about a millisecond; nothing may be added from now on. Into the index only
+   * when somebody has asked for the order: for a walk through all of them one run is as good.
+   */
   *settling(): Generator<undefined, void> {
     // Between two steps somebody may ask for the order, and so do part of all this.
     if (!this.#keepsUp && this.#notedCount > 0) this.#sortNoted();
@@ -85,7 +97,11 @@ export class NodeOrder {
       const all = joined(this.#arrived);
       yield* sortNodes(this.#nodes, all, sharedByRuns(this.#nodes, runs));
       if (this.#runs === runs) this.#runs = [all];
-      this.#arrived = [];
+    }
+    this.#arrived = [];
+    if (this.sortedNodes !== undefined) {
+      this.#noted = noNodes;
+      return;
     }
     this.#pileUp();
     while (this.#pile !== undefined) {

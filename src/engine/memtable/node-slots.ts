@@ -10,11 +10,15 @@ import type { NodeTable } from './node-table.js';
  */
 export class NodeSlots {
   readonly #nodes: NodeTable;
-  #slots = new Int32Array(firstSlots * 2);
+  #slots: Int32Array;
   #count = 0;
 
-  constructor(nodes: NodeTable) {
+  /** @param expected how many nodes will probably be in it: growing takes as long as adding all of them anew */
+  constructor(nodes: NodeTable, expected = 0) {
     this.#nodes = nodes;
+    let slots = firstSlots;
+    while (slots * 2 < expected * 3) slots *= 2;
+    this.#slots = new Int32Array(slots * 2);
   }
 
   get count(): number {

@@ -59,9 +59,10 @@ function* sortBehind(
   let order = new Uint32Array(length);
   for (let i = 0; i < length; i++) order[i] = i;
   let spare = new Uint32Array(length);
+  const bits = length < manyNodes ? 8 : 16;
   for (const words of [low, high]) {
-    for (let shift = 0; shift < 32; shift += 8) {
-      if (yield* sortByByte(words, shift, order, spare)) [order, spare] = [spare, order];
+    for (let shift = 0; shift < 32; shift += bits) {
+      if (yield* sortByDigit(words, shift, bits, order, spare)) [order, spare] = [spare, order];
     }
   }
   const unsorted = ids.slice();
@@ -81,23 +82,26 @@ function* sortBehind(
   }
 }
 
-/** One stable pass by one byte of signed words; false when it is the same in all, and nothing was done. */
-function* sortByByte(
+/** One stable pass by some bits of signed words; false when they are the same in all, and nothing was done. */
+function* sortByDigit(
   words: Int32Array,
   shift: number,
+  bits: number,
   order: Uint32Array,
   into: Uint32Array,
 ): Generator<undefined, boolean> {
   const { length } = words;
+  const digits = 1 << bits;
+  const mask = digits - 1;
   // The top bit of a signed word is the other way round.
-  const flip = shift === 24 ? 0x80 : 0;
-  const places = new Uint32Array(256);
-  for (let i = 0; i < length; i++) places[((words[i] >>> shift) & 0xff) ^ flip]++;
-  if (places[((words[0] >>> shift) & 0xff) ^ flip] === length) return false;
+  const flip = shift + bits === 32 ? digits >>> 1 : 0;
+  const places = new Uint32Array(digits);
+  for (let i = 0; i < length; i++) places[((words[i] >>> shift) & mask) ^ flip]++;
+  if (places[((words[0] >>> shift) & mask) ^ flip] === length) return false;
   let place = 0;
-  for (let byte = 0; byte < 256; byte++) {
-    const count = places[byte];
-    places[byte] = place;
+  for (let digit = 0; digit < digits; digit++) {
+    const count = places[digit];
+    places[digit] = place;
     place += count;
   }
   for (let from = 0; from < length; from += keysAStep) {
@@ -105,7 +109,7 @@ function* sortByByte(
     const to = Math.min(length, from + keysAStep);
     for (let i = from; i < to; i++) {
       const at = order[i];
-      into[places[((words[at] >>> shift) & 0xff) ^ flip]++] = at;
+      into[places[((words[at] >>> shift) & mask) ^ flip]++] = at;
     }
   }
   return true;
@@ -133,6 +137,8 @@ const insertionSort = (nodes: NodeTable, ids: Int32Array): void => {
 
 const digestBytes = 4;
 const fewNodes = 12;
+/** From so many on half the passes are worth tables of 2^16 places. */
+const manyNodes = 100_000;
 /** Keys that are the same for so many digests, each behind another prefix, are made to be. */
 const maxDepth = 16;
 const keysAStep = 16_384;

@@ -139,7 +139,7 @@ const putBytes = (into: Uint8Array, at: number, from: Uint8Array, start: number,
 
 const headerBytes = 8;
 /** Up to this length a loop is quicker than a view and a copy of it. */
-const longestLooped = 64;
+const longestLooped = 128;
 /** More than the length of a chunk; 2^53 is enough for 2^20 of them. */
 const markStep = 2 ** 33;
 const noBytes = new Uint8Array(0);
