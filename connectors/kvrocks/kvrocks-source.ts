@@ -70,6 +70,8 @@ export class KvrocksSource implements Source {
   #check = new ContiguityCheck();
   #received = 0;
   #latestSequence = 0;
+  /** Since it was opened. */
+  #hasPolled = false;
   #idlePauseMs = 0;
   #pollBatches = firstPollBatches;
   #nextPoll: Promise<Reply> | undefined;
@@ -115,6 +117,7 @@ export class KvrocksSource implements Source {
     this.#disconnect();
     this.#held = [];
     this.#latestSequence = 0;
+    this.#hasPolled = false;
     this.#idlePauseMs = 0;
     this.#position = start.kind === 'after' ? start.position : null;
     await this.#retry(signal, async () => {
@@ -182,6 +185,7 @@ export class KvrocksSource implements Source {
     const asked = this.#pollBatches;
     const reply = await this.#answer(this.#nextPoll ?? this.#requestNext(connection), signal);
     this.#nextPoll = undefined;
+    this.#hasPolled = true;
     const polled = this.#read(reply, this.#received, this.#waits);
     this.#latestSequence = polled.latestSequence;
     const batches = withoutTrailingEmpty(polled.batches);
@@ -246,6 +250,8 @@ export class KvrocksSource implements Source {
   #requestNext(connection: RespConnection): Promise<Reply> {
     const words = ['POLLUPDATES', this.#received, 'MAX', this.#pollBatches, 'STRICT', 'FORMAT'] as const;
     if (!this.#waits) return connection.call(...words, 'RAW');
+    // The first one tells how far the log goes, for which nobody need wait.
+    if (!this.#hasPolled) return connection.call(...words, 'BINARY');
     const waitMs = Math.ceil(Math.min(serverWaitMs, this.#options.answerTimeoutMs / 2));
     return connection.call(...words, 'BINARY', 'BLOCK', waitMs);
   }

@@ -1,3 +1,5 @@
+import { digitsOf, maxBulkFrameBytes, writeBulkHeader } from './bulk-string.js';
+
 /** A growing byte string, written front to back and reused. */
 export class ByteWriter {
   #bytes: Buffer;
@@ -64,6 +66,15 @@ export class ByteWriter {
     this.#reserve(length);
     if (length > 32) this.#bytes.set(bytes, this.#length);
     else for (let i = 0; i < length; i++) this.#bytes[this.#length + i] = bytes[i];
+    this.#length += length;
+  }
+
+  /** A part of `source`, without a view of it where it is short. */
+  rawSlice(source: Buffer, start: number, end: number): void {
+    const length = end - start;
+    this.#reserve(length);
+    if (length > 32) source.copy(this.#bytes, this.#length, start, end);
+    else for (let i = 0; i < length; i++) this.#bytes[this.#length + i] = source[start + i];
     this.#length += length;
   }
 
@@ -189,35 +200,6 @@ export class ByteWriter {
     this.#bytes = grown;
   }
 }
-
-/** `$`, ten digits and two line ends. */
-const maxBulkFrameBytes = 15;
-
-/** Of a whole number from 10 to 2^32. */
-const digitsOf = (value: number): number => {
-  if (value < 10_000) return value < 100 ? 2 : value < 1000 ? 3 : 4;
-  if (value < 100_000_000) return value < 1_000_000 ? (value < 100_000 ? 5 : 6) : value < 10_000_000 ? 7 : 8;
-  return value < 1_000_000_000 ? 9 : 10;
-};
-
-const writeBulkHeader = (target: Buffer, start: number, length: number): number => {
-  let at = start;
-  target[at++] = 0x24;
-  if (length < 10) target[at++] = 0x30 + length;
-  else {
-    let digits = digitsOf(length);
-    const end = at + digits;
-    for (let rest = length; digits > 0; digits--) {
-      const quotient = Math.floor(rest / 10);
-      target[at + digits - 1] = 0x30 + (rest - quotient * 10);
-      rest = quotient;
-    }
-    at = end;
-  }
-  target[at] = 0x0d;
-  target[at + 1] = 0x0a;
-  return at + 2;
-};
 
 const maxKeptBytes = 64 * 1024;
 const smallTakenBytes = 2 * 1024;

@@ -1,3 +1,4 @@
+export { type BulkPlace, locateBulk, maxBulkFrameBytes, writeBulk } from './bulk-string.js';
 export { ByteWriter } from './byte-writer.js';
 export { type CommandArgument, encodeCommand, writeCommand } from './command-encoder.js';
 export { type Reply, ReplyError, ReplyParser } from './reply-parser.js';

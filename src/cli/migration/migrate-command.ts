@@ -119,19 +119,15 @@ export const runMigration = async (
         })
       : new Migration(options);
   const keys = await countKeys(source, interrupted);
-  if (source.connection !== undefined && source.hasLog && keys !== undefined) {
-    const server = { server: source.connection, isTailrace: source.isTailrace };
-    // A source that cannot be reached just now is waited for by the migration itself.
-    await warnOfRetention(server, keys, flags.maxKeysPerSecond, logger, interrupted).catch((error) => {
-      if (!isTailraceError(error, 'SOURCE_UNREACHABLE')) throw error;
-    });
-  }
   const display = new MigrationDisplay(output, keys, source.hasLog);
   display.start(migration);
+  // Measuring takes a moment, in which the first keys may as well be read.
+  const warned = warnOfShortLog(source, keys, flags.maxKeysPerSecond, logger, interrupted);
   try {
     await migration.run(interrupted);
   } finally {
     display.stop(migration);
+    await warned;
   }
   if (end.kind === 'quiet' && !interrupted.aborted && source.connection !== undefined) {
     // Nobody follows any more: a tailrace need not keep its log for us. A Kvrocks does not know the command.
@@ -150,6 +146,23 @@ const earlierPosition = async (
   const key = positionKeyOf(name);
   const isThere = connection !== undefined && (await connection.call(signal, 'EXISTS', key)) === 1;
   return isThere ? [placeName(placeOf('default', Buffer.from(key)))] : [];
+};
+
+/** Resolves when the rate of writes has been measured, and warned of where the log is too short for it. */
+const warnOfShortLog = async (
+  { connection, hasLog, isTailrace }: SourcePlace,
+  keys: number | undefined,
+  maxKeysPerSecond: number,
+  logger: Logger,
+  interrupted: AbortSignal,
+): Promise<void> => {
+  if (connection === undefined || !hasLog || keys === undefined) return;
+  try {
+    await warnOfRetention({ server: connection, isTailrace }, keys, maxKeysPerSecond, logger, interrupted);
+  } catch (error) {
+    // A source that cannot be reached just now is waited for by the migration itself.
+    if (!interrupted.aborted && !isTailraceError(error, 'SOURCE_UNREACHABLE')) throw error;
+  }
 };
 
 /** What is written meanwhile, and behind an earlier copy, may not be in the target. */

@@ -47,23 +47,59 @@ export const readMetadata = (value: Buffer): Metadata | undefined => readMetadat
 
 /** Reads the metadata value at `start` … `end` of `bytes`; undefined when it is none. Borrows `bytes`. */
 export const readMetadataAt = (bytes: Buffer, start: number, end: number): Metadata | undefined => {
-  if (start >= end || (bytes[start] & unknownBits) !== 0) return undefined;
+  const place = lastPlace;
+  if (!locateMetadata(bytes, start, end, place)) return undefined;
+  const { type, expireMs, size, versionStart, payloadStart } = place;
+  const version = versionStart < 0 ? noVersion : bytes.subarray(versionStart, versionStart + versionBytes);
+  return { type, expireMs, version, size, payload: bytes.subarray(payloadStart, end) };
+};
+
+/** What a metadata value says, and where its parts lie. */
+export interface MetadataPlace {
+  type: ValueType;
+  expireMs: number;
+  /** −1 where the type has none */
+  versionStart: number;
+  size: number;
+  payloadStart: number;
+}
+
+export const noMetadata = (): MetadataPlace => ({
+  type: 'string',
+  expireMs: 0,
+  versionStart: -1,
+  size: 0,
+  payloadStart: 0,
+});
+
+/** As `readMetadataAt`, without allocating: for walks of millions. False when there is none. */
+export const locateMetadata = (
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  place: MetadataPlace,
+): boolean => {
+  if (start >= end || (bytes[start] & unknownBits) !== 0) return false;
   const type = typeOfNumber(bytes[start] & typeMask);
-  if (type === undefined) return undefined;
+  if (type === undefined) return false;
   const isCurrent = (bytes[start] & currentLayout) !== 0;
   const expireEnd = start + (isCurrent ? 9 : 5);
   const isSingle = isSingleValueType(type);
-  const payloadAt = isSingle ? expireEnd : expireEnd + versionBytes + (isCurrent ? 8 : 4);
-  if (end < payloadAt) return undefined;
-  const expireMs = isCurrent ? readU64BigEndian(bytes, start + 1) : readU32BigEndian(bytes, start + 1) * 1000;
-  if (Number.isNaN(expireMs)) return undefined;
-  const payload = bytes.subarray(payloadAt, end);
-  if (isSingle) return { type, expireMs, version: noVersion, size: 0, payload };
   const sizeAt = expireEnd + versionBytes;
-  const size = isCurrent ? readU64BigEndian(bytes, sizeAt) : readU32BigEndian(bytes, sizeAt);
-  if (Number.isNaN(size)) return undefined;
-  return { type, expireMs, version: bytes.subarray(expireEnd, sizeAt), size, payload };
+  const payloadStart = isSingle ? expireEnd : sizeAt + (isCurrent ? 8 : 4);
+  if (end < payloadStart) return false;
+  const expireMs = isCurrent ? readU64BigEndian(bytes, start + 1) : readU32BigEndian(bytes, start + 1) * 1000;
+  const size = isSingle ? 0 : isCurrent ? readU64BigEndian(bytes, sizeAt) : readU32BigEndian(bytes, sizeAt);
+  if (Number.isNaN(expireMs) || Number.isNaN(size)) return false;
+  place.type = type;
+  place.expireMs = expireMs;
+  place.versionStart = isSingle ? -1 : expireEnd;
+  place.size = size;
+  place.payloadStart = payloadStart;
+  return true;
 };
+
+const lastPlace = noMetadata();
 
 /** True when a string in the current layout stands at `start` … `end`: its expiry behind the flags, then its value. */
 export const isStringAt = (bytes: Uint8Array, start: number, end: number): boolean =>
@@ -111,5 +147,5 @@ export const writeMetadataHeader = (target: Uint8Array, type: TypeNumber, expire
 export const isExpired = (expireMs: number, nowMs: number): boolean => expireMs !== 0 && expireMs < nowMs;
 
 /** True when a key with this metadata exists for a reader at `nowMs`. */
-export const isAlive = (metadata: Metadata, nowMs: number): boolean =>
+export const isAlive = (metadata: Pick<Metadata, 'type' | 'expireMs' | 'size'>, nowMs: number): boolean =>
   !isExpired(metadata.expireMs, nowMs) && (metadata.size > 0 || mayBeEmpty(metadata.type));

@@ -1,8 +1,7 @@
-import { equalBytes, readU64BigEndian } from '../../bytes/index.js';
+import { equalBytes } from '../../bytes/index.js';
 import { type DataReader, nowhere } from '../../engine/index.js';
 import { ColumnFamily } from '../encoding/column-family.js';
-import { isAlive, isExpired, isStringAt, readMetadataAt } from '../encoding/metadata.js';
-import { isSingleValueType } from '../encoding/type-number.js';
+import { isAlive, locateMetadata, noMetadata } from '../encoding/metadata.js';
 import { ElementWalk } from './element-walk.js';
 import { hasElements } from './key-records-reader.js';
 import type { KeyRecordsWriter } from './key-records-writer.js';
@@ -66,6 +65,7 @@ export const appendRecordsOf = (
 class RecordsAppender {
   /** Where the metadata entry lies whose records are appended. */
   readonly place = nowhere();
+  readonly #metadata = noMetadata();
   readonly #elements: ElementWalk;
   readonly #nowMs: number;
   readonly #out: KeyRecordsWriter;
@@ -80,28 +80,18 @@ class RecordsAppender {
   append(): boolean {
     const { keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd } = this.place;
     const out = this.#out;
+    const metadata = this.#metadata;
+    const isKnown = locateMetadata(valueBytes, valueStart, valueEnd, metadata);
+    if (isKnown && !isAlive(metadata, this.#nowMs)) return false;
     out.startKey();
-    if (isStringAt(valueBytes, valueStart, valueEnd)) {
-      if (isExpired(readU64BigEndian(valueBytes, valueStart + 1), this.#nowMs)) return false;
-      out.record(keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd);
-      if (out.isKeyTooLarge) out.leaveOut(keyBytes.subarray(keyStart, keyEnd));
-      return true;
+    out.metadata(keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd);
+    if (hasElements(valueBytes, valueStart, valueEnd)) {
+      out.startElements();
+      // What cannot be read is handed on as it is, without elements: whoever decodes it says so.
+      if (isKnown) this.#elements.append(this.place, metadata);
+      out.endElements();
     }
-    const metadata = readMetadataAt(valueBytes, valueStart, valueEnd);
-    if (metadata === undefined) {
-      // Handed on as it is, without elements: whoever decodes it says that it cannot be read.
-      out.record(keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd);
-      if (hasElements(valueBytes, valueStart, valueEnd)) {
-        out.startElements();
-        out.endElements();
-      }
-      return true;
-    }
-    if (!isAlive(metadata, this.#nowMs)) return false;
-    const key = keyBytes.subarray(keyStart, keyEnd);
-    out.record(keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd);
-    if (!isSingleValueType(metadata.type)) this.#elements.append(key, metadata);
-    if (out.isKeyTooLarge) out.leaveOut(key);
+    if (out.isKeyTooLarge) out.leaveOut(keyBytes.subarray(keyStart, keyEnd));
     return true;
   }
 

@@ -107,6 +107,7 @@ const countElements = (reader: KeyRecordsReader, type: number): number => {
 };
 
 const hasPlainFields = ({ bytes, metadataStart, metadataEnd }: KeyRecordsReader): boolean =>
+  metadataEnd - metadataStart === complexHeaderBytes ||
   fieldLayoutOf(bytes.subarray(metadataStart + complexHeaderBytes, metadataEnd)) === 'plain';
 
 /** The value of a member of a sorted set is its score. */

@@ -1,10 +1,12 @@
 import { readU32, readVarint32 } from '../../bytes/index.js';
 import { TailraceError } from '../../errors/index.js';
+import { type BulkPlace, locateBulk } from '../../resp/index.js';
 import { isSingleValueType, typeOfNumber } from '../encoding/type-number.js';
 
 /**
  * Walks what a KeyRecordsWriter has written, without allocating: `next` goes to a key, `nextElement` to an element of it; the
- * fields tell where their parts lie in `bytes`. Hot: bench `migrate`.
+ * fields tell where their parts lie in `bytes`. Sub-key and value are bulk strings, which lie from `elementStart` to
+ * `valueBulkStart`, and from there to `elementEnd`. Hot: bench `migrate`.
  */
 export class KeyRecordsReader {
   readonly bytes: Buffer;
@@ -19,6 +21,10 @@ export class KeyRecordsReader {
   subKeyEnd = 0;
   valueStart = 0;
   valueEnd = 0;
+  elementStart = 0;
+  valueBulkStart = 0;
+  elementEnd = 0;
+  readonly #bulk: BulkPlace = { start: 0, end: 0, next: 0 };
   readonly #cursor: { bytes: Buffer; offset: number; end: number };
   /** Of the string that was read last. */
   #stringStart = 0;
@@ -51,12 +57,24 @@ export class KeyRecordsReader {
 
   /** Goes to the next element of the key; false when there is none. @throws TailraceError `BATCH_CORRUPT` */
   nextElement(): boolean {
-    if (this.#cursor.offset >= this.end) return false;
-    this.subKeyEnd = this.#string(this.end);
-    this.subKeyStart = this.#stringStart;
-    this.valueEnd = this.#string(this.end);
-    this.valueStart = this.#stringStart;
+    const cursor = this.#cursor;
+    if (cursor.offset >= this.end) return false;
+    const bulk = this.#bulk;
+    this.elementStart = cursor.offset;
+    if (!locateBulk(this.bytes, cursor.offset, this.end, bulk)) throw corrupt(cursor.offset);
+    this.subKeyStart = bulk.start;
+    this.subKeyEnd = bulk.end;
+    this.valueBulkStart = bulk.next;
+    if (!locateBulk(this.bytes, bulk.next, this.end, bulk)) throw corrupt(bulk.next);
+    this.valueStart = bulk.start;
+    this.valueEnd = bulk.end;
+    this.elementEnd = cursor.offset = bulk.next;
     return true;
+  }
+
+  /** Where the elements of the key begin that follow: all of them, before the first was asked for. */
+  get elementsStart(): number {
+    return this.#cursor.offset;
   }
 
   /** Where the string at the cursor ends, which goes behind it. */

@@ -1,5 +1,6 @@
 import { maxVarint32Bytes, writeU32, writeVarint32 } from '../../bytes/index.js';
 import type { RecordTarget } from '../../engine/index.js';
+import { maxBulkFrameBytes, writeBulk } from '../../resp/index.js';
 
 /**
  * Whole keys as a store holds them, one behind the other: what a page of a walk over all keys consists of.
@@ -7,9 +8,11 @@ import type { RecordTarget } from '../../engine/index.js';
  *   page    := key …
  *   key     := metadata key str · metadata value str                                   strings, JSON
  *            | metadata key str · metadata value str · length u32 LE · element …       others; `length` bytes of elements
- *   element := sub-key str · value str
+ *   element := sub-key bulk · value bulk
  *   str     := length varint32 · bytes
+ *   bulk    := bulk string of RESP
  *
+ * Elements stand there as the words of a command, so that what makes a key in a Redis is copied by the key, not by the word.
  * What all internal keys of a key begin with (namespace, key, version) is told by its metadata, and not repeated. Elements
  * are of column family 5 where the key is a stream, else of 0, in order; the index of a sorted set by score, which repeats its
  * members, is left out. Hot: bench `migrate`.
@@ -69,7 +72,23 @@ export class KeyRecordsWriter implements RecordTarget {
     this.leftOut.push(Buffer.from(metadataKey));
   }
 
-  /** A record of the key, metadata or element: key and value as they lie elsewhere. False when the key is too large. */
+  /** The key's metadata entry: key and value as they lie elsewhere. */
+  metadata(
+    keyBytes: Buffer,
+    keyStart: number,
+    keyEnd: number,
+    valueBytes: Buffer,
+    valueStart: number,
+    valueEnd: number,
+  ): void {
+    const needed = this.#length + keyEnd - keyStart + valueEnd - valueStart + 2 * maxVarint32Bytes;
+    if (needed > this.#bytes.length) this.#grow(needed);
+    const bytes = this.#bytes;
+    const at = copyString(bytes, this.#length, keyBytes, keyStart, keyEnd);
+    this.#length = copyString(bytes, at, valueBytes, valueStart, valueEnd);
+  }
+
+  /** An element: sub-key and value as they lie elsewhere. False when the key is too large. */
   record(
     keyBytes: Buffer,
     keyStart: number,
@@ -78,11 +97,11 @@ export class KeyRecordsWriter implements RecordTarget {
     valueStart: number,
     valueEnd: number,
   ): boolean {
-    const needed = this.#length + keyEnd - keyStart + valueEnd - valueStart + 2 * maxVarint32Bytes;
+    const needed = this.#length + keyEnd - keyStart + valueEnd - valueStart + 2 * maxBulkFrameBytes;
     if (needed > this.#bytes.length) this.#grow(needed);
     const bytes = this.#bytes;
-    const at = copyString(bytes, this.#length, keyBytes, keyStart, keyEnd);
-    this.#length = copyString(bytes, at, valueBytes, valueStart, valueEnd);
+    const at = writeBulk(bytes, this.#length, keyBytes, keyStart, keyEnd);
+    this.#length = writeBulk(bytes, at, valueBytes, valueStart, valueEnd);
     return !this.isKeyTooLarge;
   }
 

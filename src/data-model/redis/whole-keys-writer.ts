@@ -58,7 +58,6 @@ export class WholeKeysWriter {
   }
 
   #collection(reader: KeyRecordsReader): void {
-    const out = this.#out;
     const { bytes } = reader;
     const type = typeAt(reader);
     this.#start(names.del, 2);
@@ -69,19 +68,36 @@ export class WholeKeysWriter {
       const count = Math.min(left, maxFolded);
       this.#start(nameOf(type), 2 + wordsOfElement * count);
       this.#key(reader);
-      for (let at = 0; at < count && reader.nextElement(); at++) {
-        const { subKeyStart, subKeyEnd, valueStart, valueEnd } = reader;
-        if (type === TypeNumber.zset) out.bulkText(scoreText(readOrderedDouble(bytes, valueStart)));
-        if (type !== TypeNumber.list) out.bulkSlice(bytes, subKeyStart, subKeyEnd);
-        if (type === TypeNumber.hash || type === TypeNumber.list) out.bulkSlice(bytes, valueStart, valueEnd);
-      }
+      if (type === TypeNumber.hash) this.#fields(reader, count === size ? undefined : count);
+      else for (let at = 0; at < count && reader.nextElement(); at++) this.#element(reader, type);
       left -= count;
     }
     const expireMs = expiryAt(reader);
     if (expireMs === 0) return;
     this.#start(names.pexpireat, 3);
     this.#key(reader);
-    out.bulkText(String(expireMs + this.#ttlGraceMs));
+    this.#out.bulkText(String(expireMs + this.#ttlGraceMs));
+  }
+
+  /** Fields and their values stand on the page as in the command: `count` of them, undefined = all. */
+  #fields(reader: KeyRecordsReader, count: number | undefined): void {
+    const start = reader.elementsStart;
+    let end = reader.end;
+    if (count !== undefined) {
+      for (let at = 0; at < count && reader.nextElement(); at++);
+      end = reader.elementEnd;
+    }
+    this.#out.rawSlice(reader.bytes, start, end);
+  }
+
+  #element(reader: KeyRecordsReader, type: number): void {
+    const { bytes, elementStart, valueBulkStart, elementEnd } = reader;
+    if (type === TypeNumber.list) {
+      this.#out.rawSlice(bytes, valueBulkStart, elementEnd);
+      return;
+    }
+    if (type === TypeNumber.zset) this.#out.bulkText(scoreText(readOrderedDouble(bytes, reader.valueStart)));
+    this.#out.rawSlice(bytes, elementStart, valueBulkStart);
   }
 
   #start(name: CommandName, words: number): void {
