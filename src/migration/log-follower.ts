@@ -34,6 +34,8 @@ export class LogFollower {
   #pulling: Promise<void> | undefined;
   #position: Position | null;
   latestSequence = 0;
+  /** True when the source has told its newest sequence number. */
+  #isTold = false;
   readonly #clock = new SequenceClock();
   #acknowledgedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -78,6 +80,11 @@ export class LogFollower {
     return Math.round(this.#clock.lagMs(sequence, performance.now()));
   }
 
+  /** True when the source has said, since this process began, that it has nothing behind `sequence`. */
+  isLevelAt(sequence: number): boolean {
+    return this.#isTold && this.latestSequence <= sequence;
+  }
+
   get isIdle(): boolean {
     return this.#held.length === 0;
   }
@@ -119,6 +126,7 @@ export class LogFollower {
 
   async #pull(signal: AbortSignal): Promise<void> {
     const pulled = await this.#source.pull({ maxBatches: pullBatches, maxBytes: pullBytes }, signal);
+    this.#isTold = true;
     if (pulled === null) return;
     this.latestSequence = Math.max(pulled.latestSequence, this.sequence);
     this.#clock.note(this.latestSequence, performance.now());

@@ -244,7 +244,7 @@ export class Migration {
   #showPhase(): void {
     if (!this.#coverage.isComplete) this.#phase = 'snapshot';
     else if (this.#phase !== 'following') {
-      const isLevel = this.#coverage.pending.size === 0 && this.status.lag === 0;
+      const isLevel = this.#coverage.pending.size === 0 && this.#logFollower.isLevelAt(this.status.sequence);
       this.#phase = isLevel ? 'following' : 'catch-up';
     }
   }

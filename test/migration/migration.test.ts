@@ -135,6 +135,40 @@ describe('a migration that is interrupted', () => {
     expect(new Set(sink.keys).size).toBe(200);
   });
 
+  it('says that it follows only when it has what was written meanwhile', async () => {
+    await fillStore(url, 60);
+    const sink = new ScriptedSink();
+    {
+      await using run = await openMigration(url, sink, directory.path);
+      await run.migration.run(signal);
+    }
+    await fillStore(url, 90);
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const phases: string[] = [];
+    const interrupt = new AbortController();
+    await using run = await openMigration(url, sink, directory.path, { end: { kind: 'never' } });
+    sink.script = [
+      async (_, apply) => {
+        phases.push(run.migration.status.phase);
+        await released;
+        apply();
+        return { kind: 'durable' };
+      },
+    ];
+    const done = run.migration.run(interrupt.signal);
+    await waitUntil('a write is under way', () => phases.length > 0);
+    expect(phases).toEqual(['catch-up']);
+    release();
+    await waitUntil('it follows', () => run.migration.status.phase === 'following');
+    expect(run.migration.status).toMatchObject({ lag: 0 });
+    expect(sink.keys.filter((key) => key === 'fill:89')).not.toEqual([]);
+    interrupt.abort();
+    await done;
+  });
+
   it('does not go on from a position that its state file does not know', async () => {
     await fillStore(url, 60);
     const other = throwAwayDirectory('migration-other');

@@ -175,7 +175,7 @@ export class RawMigration {
       const taken = follower.take(Number.POSITIVE_INFINITY, stepBytes);
       if (taken.length === 0) {
         this.#steps.requireOwned();
-        this.#phase = 'following';
+        this.#showPhase(follower);
         continue;
       }
       this.#finish.moved();
@@ -189,9 +189,13 @@ export class RawMigration {
       await this.#steps.write(complete, follower.position, noRecords, signal);
       await this.#steps.whenWritten();
       await follower.acknowledge(follower.position);
-      if (this.status.lag === 0) this.#phase = 'following';
+      this.#showPhase(follower);
     }
     await this.#steps.seal(complete, follower.position, signal);
+  }
+
+  #showPhase(follower: LogFollower): void {
+    if (follower.isLevelAt(this.status.sequence)) this.#phase = 'following';
   }
 }
 
