@@ -76,6 +76,11 @@ export class Progress {
     process.stderr.write(`${line}\n`);
   }
 
+  /** Takes the line that changes away. */
+  clear(): void {
+    clearLiveLine();
+  }
+
   /** Shows a last line that stays. */
   finish(line: string): void {
     clearLiveLine();

@@ -12,7 +12,7 @@ export { RawMigration, type RawMigrationOptions } from './raw/raw-migration.js';
 export { RecordFilter } from './raw/record-filter.js';
 export { DirectoryRecords, type RecordSource, ServerRecords } from './raw/record-source.js';
 export { RecordReader } from './record-reader.js';
-export { ServerConnection } from './server-connection.js';
+export { requireReply, ServerConnection } from './server-connection.js';
 export { connectAt, createCheckpoint, type SourceCheckpoint, showCheckpoint } from './source-checkpoint.js';
 export { SourceRun } from './source-run.js';
 export { StateFile } from './state-file.js';

@@ -131,7 +131,12 @@ export class TargetWriter {
   }
 
   #warn(message: string, error: Error): void {
-    this.#options.log.warn(message, { target: this.#options.name, reason: error.message });
+    const remedy = isTailraceError(error) ? error.remedy : '';
+    this.#options.log.warn(message, {
+      target: this.#options.name,
+      reason: error.message,
+      ...(remedy === '' ? {} : { remedy }),
+    });
   }
 
   #fenced(cause: Error): TailraceError {

@@ -28,13 +28,16 @@ describe('migrate', () => {
     expect(existsSync(ends.stateFile)).toBe(false);
   });
 
-  it('says that the password of the target is wrong', async () => {
+  it('says that the password of the target is wrong, or missing', async () => {
     const guarded = await startRedis([], 'theirs');
     const to = `redis://127.0.0.1:${guarded.port}`;
-    const refused = await ends.runBetween(ends.sourceUrl, to, 'migrate', '--to-password', 'ours');
-    expect(refused.status).toBe(1);
-    expect(refused.stderr).toContain('(SINK_REFUSED)');
-    expect(refused.stderr).not.toContain('ours');
+    for (const words of [['--to-password', 'ours'], []]) {
+      const refused = await ends.runBetween(ends.sourceUrl, to, 'migrate', ...words);
+      expect(refused.status).toBe(1);
+      expect(refused.stderr).toContain('(SINK_REFUSED)');
+      expect(refused.stderr).toContain('--to-password');
+      expect(refused.stderr).not.toContain('ours');
+    }
     await guarded.stop();
   });
 
@@ -82,6 +85,7 @@ describe('migrate', () => {
     migrator.start();
     await waitUntil('it says why', () => migrator.said.includes('OOM') || migrator.failure !== undefined);
     expect(migrator.failure).toBeUndefined();
+    expect(migrator.said).toContain('raise its maxmemory');
     await ends.target.config('SET', 'maxmemory', '0');
     await migrator.ended();
     expect(migrator.exitCode, migrator.said).toBe(0);

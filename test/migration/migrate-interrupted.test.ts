@@ -63,6 +63,7 @@ describe('migrate, interrupted', () => {
     inSnapshot.start();
     await hasCopied(300);
     expect(await inSnapshot.interrupt()).toBe(130);
+    expect(inSnapshot.said).toContain('the same command goes on where it stands');
     expect(await ends.target.dbsize()).toBeLessThan(keys);
 
     const follower = migrate('--follow', '--json');
@@ -94,7 +95,7 @@ describe('migrate, interrupted', () => {
 
   it('shows one line that changes on a terminal, and lines by themselves elsewhere', async () => {
     const words = ['bin/tailrace.js', ...ends.words(ends.sourceUrl, ends.redis.url, 'migrate')];
-    const command = [process.execPath, ...words, '--max-keys-per-second', '2000'].join(' ');
+    const command = [process.execPath, ...words, '--max-keys-per-second', '2000', '--verify'].join(' ');
     const child = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['ignore', 'pipe', 'ignore'] });
     let shown = '';
     child.stdout.on('data', (bytes: Buffer) => {
@@ -105,7 +106,10 @@ describe('migrate, interrupted', () => {
     expect(lines.length).toBeGreaterThan(2);
     expect(lines.some((line) => /\[=+ *\] \d+% .* keys .*\/s .*about \d+ s left$/.test(line))).toBe(true);
     expect(lines.every((line) => !line.includes('\n'))).toBe(true);
-    expect(shown.trimEnd()).toMatch(/done .*3,000 keys .* lag 0$/);
+    expect(shown).toMatch(/done .*3,000 keys .* lag 0\r?\n/);
+    // The last of the lines that change is gone when the report comes.
+    expect(shown).toContain('to look at again\r\x1b[2Kcompared 3,000 keys');
+    expect(shown.trimEnd()).toMatch(/the same: 0 differences$/);
 
     await ends.reset();
     const plain = await ends.run('migrate');

@@ -128,6 +128,8 @@ export const runMigration = async (
   } finally {
     display.stop(migration);
     await warned;
+    if (interrupted.aborted)
+      logger.info('interrupted: the same command goes on where it stands', { state: stateFile.path });
   }
   if (end.kind === 'quiet' && !interrupted.aborted && source.connection !== undefined) {
     // Nobody follows any more: a tailrace need not keep its log for us. A Kvrocks does not know the command.

@@ -1,5 +1,5 @@
 import { isTailraceError, TailraceError } from '../../errors/index.js';
-import { ServerConnection } from '../../migration/index.js';
+import { requireReply, ServerConnection } from '../../migration/index.js';
 import type { Reply, RespAddress } from '../../resp/index.js';
 
 /** A master of a cluster, and the slots it has. */
@@ -23,7 +23,7 @@ export interface TargetServer {
 export const lookAtTarget = async (address: RespAddress, signal: AbortSignal): Promise<TargetServer> => {
   const connection = new ServerConnection(address);
   try {
-    const info = String(await connection.call(signal, 'INFO'));
+    const info = String(requireReply(await connection.call(signal, 'INFO'), 'INFO', connection.place));
     const isCluster = /cluster_enabled:1/.test(info);
     return {
       kind: /^server_name:tailrace/m.test(info)

@@ -84,6 +84,7 @@ const compare = async (
     await verification.run(interrupted);
   } finally {
     clearInterval(timer);
+    progress.clear();
   }
   report(verification, output, (performance.now() - startMs) / 1000);
   const { differences, repaired } = verification.status;
