@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { crc32c } from '../../bytes/index.js';
 import { TailraceError } from '../../errors/index.js';
 import { type Files, inaccessible, replaceFile } from '../../files/index.js';
+import type { WalSegment } from './segment.js';
 
 /** The size of a finished segment, and the last sequence number in it. */
 export interface Seal {
@@ -34,9 +35,9 @@ export class SegmentSeals {
     return this.#seals.get(number);
   }
 
-  /** Makes a seal durable. */
-  add(seal: Seal): Promise<void> {
-    this.#seals.set(seal.number, seal);
+  /** Makes seals durable, and with them all names in the directory. */
+  add(...seals: readonly Seal[]): Promise<void> {
+    for (const seal of seals) this.#seals.set(seal.number, seal);
     return this.#save();
   }
 
@@ -64,6 +65,13 @@ export class SegmentSeals {
     await replaceFile(this.#files, this.#directory, sealsPath(this.#directory), Buffer.from(content));
   }
 }
+
+/** The seal of a segment to which nothing is added any more. */
+export const sealOf = ({ number, durableBytes, lastSequence }: WalSegment): Seal => ({
+  number,
+  sizeBytes: durableBytes,
+  lastSequence,
+});
 
 /** The seals of a directory; none when it has no such file. @throws `WAL_CORRUPT` */
 export const readSeals = (directory: string): Seal[] => {

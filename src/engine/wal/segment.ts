@@ -1,12 +1,25 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { inaccessible } from '../../files/index.js';
+import type { SegmentIndex } from './segment-index.js';
 
 /** A log file as it lies in a directory. */
 export interface SegmentFile {
   readonly number: number;
   readonly path: string;
   readonly sizeBytes: number;
+}
+
+/** A segment of the open log. */
+export interface WalSegment {
+  readonly number: number;
+  readonly path: string;
+  readonly index: SegmentIndex;
+  readonly firstSequence: number;
+  /** Last sequence number in it; `firstSequence - 1` while it holds none. */
+  lastSequence: number;
+  /** Bytes that log readers may read. */
+  durableBytes: number;
 }
 
 /** `NNNNNN.log`, six digits at least, as RocksDB names its log files. */

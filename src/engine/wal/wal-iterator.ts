@@ -3,7 +3,8 @@ import { TailraceError } from '../../errors/index.js';
 import { batchCount, batchSequence } from '../../write-batch/index.js';
 import type { WalBatch, WalIterator } from '../engine-api.js';
 import { LogReader } from './log-reader.js';
-import type { Wal, WalSegment } from './wal.js';
+import type { WalSegment } from './segment.js';
+import type { Wal } from './wal.js';
 import { damaged, gap, openForReading, requireHeader } from './wal-scan.js';
 
 /**

@@ -3,11 +3,19 @@ import { TailraceError } from '../../errors/index.js';
 import { type Files, nodeFiles } from '../../files/index.js';
 import { batchCount, batchSequence } from '../../write-batch/index.js';
 import type { SyncMode } from '../engine-api.js';
+import { LogFile } from './log-file.js';
 import { LogFramer } from './log-framer.js';
-import { listSegmentFiles, type SegmentFile, segmentName } from './segment.js';
+import {
+  finishRecovery,
+  type RecoveredSegments,
+  type Recovery,
+  recoverSegments,
+} from './recover-segments.js';
+import { segmentName, type WalSegment } from './segment.js';
 import { SegmentIndex } from './segment-index.js';
-import { type Seal, SegmentSeals } from './segment-seals.js';
-import { type BatchVisitor, damaged, firstSequenceOf, gap, scanSegment } from './wal-scan.js';
+import { SegmentSeals } from './segment-seals.js';
+import { SequenceWaiters } from './sequence-waiters.js';
+import { type BatchVisitor, gap } from './wal-scan.js';
 
 export interface WalOptions {
   readonly sync: SyncMode;
@@ -19,32 +27,6 @@ export interface WalOptions {
   readonly files?: Files;
   /** Batches up to this sequence number need not be visited: finished segments with nothing behind it are not read. */
   readonly replayAfter?: number;
-  /** Called after each segment that was visited, except the newest one. */
-  readonly afterSegment?: () => Promise<void>;
-}
-
-/** A segment of the open log. */
-export interface WalSegment {
-  readonly number: number;
-  readonly path: string;
-  readonly index: SegmentIndex;
-  readonly firstSequence: number;
-  /** Last sequence number in it; `firstSequence - 1` while it holds none. */
-  lastSequence: number;
-  /** Bytes that log readers may read. */
-  durableBytes: number;
-}
-
-/** What opening found and did. */
-export interface Recovery {
-  readonly batches: number;
-  /** The torn tail that was cut, if there was one. */
-  readonly cut?: {
-    readonly file: string;
-    readonly offset: number;
-    readonly bytes: number;
-    readonly reason: string;
-  };
 }
 
 interface PendingWrite {
@@ -54,21 +36,15 @@ interface PendingWrite {
   lastSequence: number;
 }
 
-interface Waiter {
-  readonly sequence: number;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
-
 /**
  * The write-ahead log of one store: segments in RocksDB's log format.
  *
  * Invariants. Batches are contiguous: each one's sequence follows its predecessor's last. `durableSequence` never
- * runs ahead of what the sync mode promises, and readers see nothing behind it. A segment is synced and sealed
- * before the first byte of the next one is written, so a crash can only cut a suffix. The first failed write or
- * sync ends the log's life: a second sync after a failed one may succeed although data is gone, so none is tried.
+ * runs ahead of what the sync mode promises, and readers see nothing behind it. The first failed write or sync ends the
+ * log's life.
  *
- * Group commit: batches that arrive while a write (and its sync) is running wait in memory and share the next.
+ * Group commit: batches that arrive while a write is running, and in mode `always` its sync, wait in memory and share the
+ * next.
  */
 export class Wal implements AsyncDisposable {
   readonly directory: string;
@@ -78,24 +54,19 @@ export class Wal implements AsyncDisposable {
   readonly #seals: SegmentSeals;
   readonly #segments: WalSegment[];
   readonly #spareFramers: LogFramer[] = [];
+  readonly #file: LogFile;
+  readonly #waiters = new SequenceWaiters();
   readonly #durableListeners = new Set<() => void>();
   #pending: PendingWrite[] = [];
   #pendingBytes = 0;
-  #waiters: Waiter[] = [];
   #nextSequence: number;
   #durableSequence: number;
   #nextSegmentNumber: number;
   #isAppendable = false;
   /** Bytes of the newest segment that are written or being written. */
   #writtenBytes = 0;
-  /** Last sequence number that is known to be on disk, whatever the sync mode. */
-  #syncedSequence: number;
-  #syncWaiters: Waiter[] = [];
-  #isSyncDue = false;
-  #fd = -1;
   #isFlushing = false;
   #isFlushScheduled = false;
-  #hasUnsynced = false;
   #intervalTimer: NodeJS.Timeout | undefined;
   #failure: TailraceError | undefined;
   #closing: Promise<void> | undefined;
@@ -108,69 +79,9 @@ export class Wal implements AsyncDisposable {
   static async open(directory: string, options: WalOptions, visit: BatchVisitor): Promise<Wal> {
     const files = options.files ?? nodeFiles;
     const seals = new SegmentSeals(directory, files);
-    const segments: WalSegment[] = [];
-    const found = listSegmentFiles(directory);
-    const replayAfter = options.replayAfter ?? 0;
-    let nextSequence = 0;
-    let batches = 0;
-    let cut: Recovery['cut'];
-    for (const [position, file] of found.entries()) {
-      const isNewest = position === found.length - 1;
-      const index = new SegmentIndex();
-      const seal = seals.get(file.number);
-      if (seal !== undefined && seal.lastSequence <= replayAfter && seal.sizeBytes === file.sizeBytes) {
-        const segment = skippedSegment(file, seal, nextSequence);
-        nextSequence = segment.lastSequence + 1;
-        segments.push(segment);
-        continue;
-      }
-      let firstSequence = nextSequence;
-      const end = scanSegment(file, nextSequence, (bytes, sequence, count, offset) => {
-        if (firstSequence === 0) firstSequence = sequence;
-        index.add(sequence, offset);
-        if (sequence <= replayAfter) return;
-        visit(bytes, sequence, count, offset);
-        batches++;
-      });
-      if (seal !== undefined && (end.validBytes !== seal.sizeBytes || end.validBytes !== file.sizeBytes))
-        throw damaged(
-          file.path,
-          end.validBytes,
-          end.tornReason ?? `the file was sealed with ${seal.sizeBytes} bytes`,
-        );
-      if (end.tornReason !== undefined && !isNewest) throw damaged(file.path, end.validBytes, end.tornReason);
-      if (end.tornReason !== undefined)
-        cut = {
-          file: file.path,
-          offset: end.validBytes,
-          bytes: file.sizeBytes - end.validBytes,
-          reason: end.tornReason,
-        };
-      nextSequence = end.nextSequence;
-      const lastSequence = nextSequence === 0 ? 0 : nextSequence - 1;
-      segments.push({
-        number: file.number,
-        path: file.path,
-        index,
-        firstSequence,
-        lastSequence,
-        durableBytes: end.validBytes,
-      });
-      if (!isNewest) await options.afterSegment?.();
-    }
-    requireSealedFiles(seals, found, directory);
-    const recovery = cut === undefined ? { batches } : { batches, cut };
-    const wal = new Wal(
-      directory,
-      options,
-      files,
-      seals,
-      segments,
-      nextSequence === 0 ? replayAfter + 1 : nextSequence,
-      recovery,
-    );
-    if (!options.isReadOnly) await wal.#finishRecovery();
-    return wal;
+    const recovered = recoverSegments(directory, seals, options.replayAfter ?? 0, visit);
+    if (!options.isReadOnly) await finishRecovery(recovered, files, seals);
+    return new Wal(directory, options, files, seals, recovered);
   }
 
   private constructor(
@@ -178,9 +89,7 @@ export class Wal implements AsyncDisposable {
     options: WalOptions,
     files: Files,
     seals: SegmentSeals,
-    segments: WalSegment[],
-    nextSequence: number,
-    recovery: Recovery,
+    { segments, nextSequence, recovery }: RecoveredSegments,
   ) {
     this.directory = directory;
     this.recovery = recovery;
@@ -190,15 +99,12 @@ export class Wal implements AsyncDisposable {
     this.#segments = segments;
     this.#nextSequence = nextSequence;
     this.#durableSequence = nextSequence - 1;
-    this.#syncedSequence = nextSequence - 1;
     this.#nextSegmentNumber = (segments.at(-1)?.number ?? 0) + 1;
-    if (options.sync === 'interval' && !options.isReadOnly) {
-      this.#intervalTimer = setInterval(() => {
-        this.#isSyncDue = this.#hasUnsynced;
-        if (this.#isSyncDue) this.#scheduleFlush();
-      }, options.syncIntervalMs);
-      this.#intervalTimer.unref();
-    }
+    this.#file = new LogFile(files, seals, options.sync, nextSequence - 1, (cause) =>
+      this.#failWriting(cause),
+    );
+    if (options.sync === 'interval' && !options.isReadOnly)
+      this.#intervalTimer = setInterval(() => this.#file.syncSoon(), options.syncIntervalMs).unref();
   }
 
   /** Sequence number that the next batch must carry. */
@@ -253,26 +159,20 @@ export class Wal implements AsyncDisposable {
   whenDurable(sequence: number): Promise<void> {
     if (sequence <= this.#durableSequence) return Promise.resolve();
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ sequence, resolve, reject });
-    });
+    return this.#waiters.until(sequence);
   }
 
   /** Writes and syncs all that was appended, whatever the sync mode. */
   sync(): Promise<void> {
     const sequence = this.#nextSequence - 1;
     if (this.#options.sync === 'always') return this.whenDurable(sequence);
-    if (sequence <= this.#syncedSequence) return Promise.resolve();
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    return new Promise((resolve, reject) => {
-      this.#syncWaiters.push({ sequence, resolve, reject });
-      this.#scheduleFlush();
-    });
+    return this.#file.whenSynced(sequence);
   }
 
   /** Resolves when all batches up to `sequence` are on disk, whatever the sync mode. */
-  async syncUpTo(sequence: number): Promise<void> {
-    if (sequence > this.#syncedSequence) await this.sync();
+  syncUpTo(sequence: number): Promise<void> {
+    return this.#file.whenSynced(sequence);
   }
 
   /** Calls `listener` after each advance of `durableSequence`, and when the log closes or fails. */
@@ -312,28 +212,6 @@ export class Wal implements AsyncDisposable {
     await this.#files.syncDirectory(this.directory);
     await this.#seals.drop(removable.map((segment) => segment.number));
     return removable.map((segment) => segment.path);
-  }
-
-  /** Cuts the torn tail and seals the newest segment: a new one is begun rather than appending behind a tail. */
-  async #finishRecovery(): Promise<void> {
-    const newest = this.#segments.at(-1);
-    if (newest === undefined || this.#seals.get(newest.number) !== undefined) return;
-    const fd = await this.#files.open(newest.path, 'r+');
-    try {
-      if (this.recovery.cut !== undefined) await this.#files.truncate(fd, newest.durableBytes);
-      await this.#files.datasync(fd);
-    } finally {
-      await this.#files.close(fd);
-    }
-    await this.#seal(newest);
-  }
-
-  #seal(segment: WalSegment): Promise<void> {
-    return this.#seals.add({
-      number: segment.number,
-      sizeBytes: segment.durableBytes,
-      lastSequence: segment.lastSequence,
-    });
   }
 
   /** The write that the next batch joins: the last pending one, or a new one, in a new segment if the last is full. */
@@ -382,72 +260,29 @@ export class Wal implements AsyncDisposable {
     if (this.#isFlushing || this.#failure !== undefined) return;
     this.#isFlushing = true;
     try {
-      while (this.#failure === undefined && (this.#pending.length > 0 || this.#isSyncWanted())) {
+      while (this.#failure === undefined && this.#pending.length > 0) {
         const group = this.#pending;
         this.#pending = [];
-        const last = group.at(-1);
-        if (last !== undefined) this.#writtenBytes = last.framer.endOffset;
+        this.#writtenBytes = group[group.length - 1].framer.endOffset;
         for (const write of group) await this.#writeOut(write);
-        // Inside the loop: under steady load there is always more to write.
-        if (this.#isSyncWanted()) await this.#syncOpenSegment();
       }
     } finally {
       this.#isFlushing = false;
     }
   }
 
-  async #writeOut(write: PendingWrite): Promise<void> {
-    if (write.isNewSegment) await this.#switchTo(write.segment);
-    const { framer, segment } = write;
-    await this.#files.write(this.#fd, framer.bytes, framer.fileOffset);
-    this.#hasUnsynced = true;
-    if (this.#options.sync === 'always') await this.#syncOpenSegment();
+  async #writeOut({ segment, isNewSegment, framer, lastSequence }: PendingWrite): Promise<void> {
+    if (isNewSegment) await this.#file.begin(segment);
+    await this.#file.write(framer.bytes, framer.fileOffset, lastSequence);
     this.#pendingBytes -= framer.length;
     segment.durableBytes = framer.endOffset;
     if (framer.length <= maxSpareFramerBytes) this.#spareFramers.push(framer);
-    this.#durableSequence = write.lastSequence;
-    this.#wake();
+    this.#durableSequence = lastSequence;
+    this.#waiters.reach(lastSequence);
+    this.#tellListeners();
   }
 
-  /** Finishes the open segment before the first byte of the next: a crash can only cut a suffix of the log. */
-  async #switchTo(segment: WalSegment): Promise<void> {
-    if (this.#fd >= 0) {
-      await this.#syncOpenSegment();
-      await this.#files.close(this.#fd);
-      this.#fd = -1;
-      const finished = this.#segments[this.#segments.indexOf(segment) - 1];
-      if (finished !== undefined) await this.#seal(finished);
-    }
-    this.#fd = await this.#files.open(segment.path, 'wx+');
-    await this.#files.syncDirectory(this.directory);
-  }
-
-  #isSyncWanted(): boolean {
-    return this.#hasUnsynced && (this.#isSyncDue || this.#syncWaiters.length > 0);
-  }
-
-  async #syncOpenSegment(): Promise<void> {
-    const written = this.#durableSequence;
-    await this.#files.datasync(this.#fd);
-    this.#hasUnsynced = false;
-    this.#isSyncDue = false;
-    this.#syncedSequence = written;
-    const waiters = this.#syncWaiters;
-    this.#syncWaiters = [];
-    for (const waiter of waiters) {
-      if (waiter.sequence <= written) waiter.resolve();
-      else this.#syncWaiters.push(waiter);
-    }
-  }
-
-  #wake(): void {
-    const durable = this.#durableSequence;
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const waiter of waiters) {
-      if (waiter.sequence <= durable) waiter.resolve();
-      else this.#waiters.push(waiter);
-    }
+  #tellListeners(): void {
     for (const listener of [...this.#durableListeners]) listener();
   }
 
@@ -456,8 +291,12 @@ export class Wal implements AsyncDisposable {
     try {
       await work;
     } catch (cause) {
-      this.fail('writing the log', cause);
+      this.#failWriting(cause);
     }
+  }
+
+  #failWriting(cause: unknown): void {
+    this.fail('writing the log', cause);
   }
 
   /** Ends the log's life: nothing more is taken, whoever waits is told. `what` failed. */
@@ -470,11 +309,9 @@ export class Wal implements AsyncDisposable {
       cause,
     });
     this.#pending = [];
-    const waiters = [...this.#waiters, ...this.#syncWaiters];
-    this.#waiters = [];
-    this.#syncWaiters = [];
-    for (const waiter of waiters) waiter.reject(this.#failure);
-    for (const listener of [...this.#durableListeners]) listener();
+    this.#waiters.fail(this.#failure);
+    this.#file.fail(this.#failure);
+    this.#tellListeners();
   }
 
   async #shutDown(): Promise<void> {
@@ -485,40 +322,11 @@ export class Wal implements AsyncDisposable {
       (this.#failure === undefined && (this.#pending.length > 0 || this.#isFlushScheduled))
     )
       await new Promise((resolve) => setImmediate(resolve));
-    if (this.#fd >= 0) {
-      const newest = this.#segments.at(-1);
-      if (this.#failure === undefined && newest !== undefined)
-        await this.#guard(this.#syncOpenSegment().then(() => this.#seal(newest)));
-      await this.#files.close(this.#fd);
-      this.#fd = -1;
-    }
-    for (const listener of [...this.#durableListeners]) listener();
+    if (this.#failure === undefined) await this.#guard(this.#file.finish());
+    await this.#file.close();
+    this.#tellListeners();
   }
 }
 
 /** A buffer that one huge batch made grow is not kept. */
 const maxSpareFramerBytes = 8 * 1024 * 1024;
-
-/** A finished segment that is not read: only where it begins is looked up. */
-const skippedSegment = (file: SegmentFile, seal: Seal, expected: number): WalSegment => {
-  const first = firstSequenceOf(file);
-  if (expected !== 0 && first !== 0 && first !== expected) throw gap(file.path, 0, expected, first);
-  return {
-    number: file.number,
-    path: file.path,
-    index: new SegmentIndex(),
-    firstSequence: first === 0 ? expected : first,
-    lastSequence: seal.lastSequence,
-    durableBytes: seal.sizeBytes,
-  };
-};
-
-/** A sealed segment whose file is gone leaves a hole, unless it and all before it were removed on purpose. */
-const requireSealedFiles = (seals: SegmentSeals, found: readonly SegmentFile[], directory: string): void => {
-  const first = found[0]?.number ?? Number.POSITIVE_INFINITY;
-  for (const seal of seals.all) {
-    if (seal.number < first && found.length > 0) continue;
-    if (found.some((file) => file.number === seal.number)) continue;
-    throw damaged(join(directory, segmentName(seal.number)), 0, 'the sealed segment is missing');
-  }
-};

@@ -220,18 +220,23 @@ describe('write-ahead log', () => {
   });
 
   it('syncs on demand while it is written to and rotates, and rejects who waits for a sync that fails', async () => {
-    let running = 0;
     let isBroken = false;
-    // One operation at a time on the open segment is what a slow disk would show.
-    const alone = async (operation: () => Promise<void>): Promise<void> => {
-      expect(++running).toBe(1);
-      await new Promise((resolve) => setImmediate(resolve));
-      await operation().finally(() => running--);
+    // Writes follow each other, and syncs do; each takes a while, as a slow disk would make it.
+    const alone = (): ((operation: () => Promise<void>) => Promise<void>) => {
+      let running = 0;
+      return async (operation) => {
+        expect(++running).toBe(1);
+        await new Promise((resolve) => setImmediate(resolve));
+        await operation().finally(() => running--);
+      };
     };
+    const writeAlone = alone();
+    const syncAlone = alone();
     const files: Files = {
       ...nodeFiles,
-      write: (fd, bytes, position) => alone(() => nodeFiles.write(fd, bytes, position)),
-      datasync: (fd) => alone(() => (isBroken ? Promise.reject(new Error('EIO')) : nodeFiles.datasync(fd))),
+      write: (fd, bytes, position) => writeAlone(() => nodeFiles.write(fd, bytes, position)),
+      datasync: (fd) =>
+        syncAlone(() => (isBroken ? Promise.reject(new Error('EIO')) : nodeFiles.datasync(fd))),
     };
     const wal = await openWal({ files, sync: 'none', segmentBytes: 2_000 });
     const waits: Promise<void>[] = [];
@@ -247,6 +252,73 @@ describe('write-ahead log', () => {
     await expect(wal.sync()).rejects.toMatchObject({ code: 'STORE_FAILED' });
     await expect(wal.sync()).rejects.toMatchObject({ code: 'STORE_FAILED' });
     await wal.close();
+  });
+
+  it.each(['none', 'interval'] as const)(
+    'goes on writing while a sync takes long, in mode %s, and closes when it is done',
+    async (sync) => {
+      let finishSync = (): void => undefined;
+      const slow = new Promise<void>((resolve) => {
+        finishSync = resolve;
+      });
+      let syncs = 0;
+      const files: Files = {
+        ...nodeFiles,
+        datasync: async (fd) => {
+          syncs++;
+          await slow;
+          await nodeFiles.datasync(fd);
+        },
+      };
+      const wal = await openWal({ files, sync, syncIntervalMs: 1e6 });
+      await appendAll(wal, [100]);
+      let isSynced = false;
+      const synced = wal.sync().then(() => {
+        isSynced = true;
+      });
+      for (let i = 0; i < 20; i++) await appendAll(wal, [1_000]);
+      const closed = wal.close();
+      expect([syncs, isSynced]).toEqual([1, false]);
+      finishSync();
+      await synced;
+      await closed;
+      const { batches, wal: reopened } = await recovered();
+      await reopened.close();
+      expect(batches.length).toBe(21);
+    },
+  );
+
+  it('syncs without being asked when much has gathered, so that who asks does not wait for all of it', async () => {
+    let syncs = 0;
+    const files: Files = {
+      ...nodeFiles,
+      datasync: (fd) => {
+        syncs++;
+        return nodeFiles.datasync(fd);
+      },
+    };
+    const wal = await openWal({ files, sync: 'none', segmentBytes: 1e9 });
+    await appendAll(wal, [1_000]);
+    expect(syncs).toBe(0);
+    while (syncs < 3) await appendAll(wal, [1_000_000]);
+    await wal.close();
+  });
+
+  it('seals the segment that was full when the process ended right after beginning the next one', async () => {
+    const wal = await openWal();
+    const [written] = await appendAll(wal, [100]);
+    const path = newestLog();
+    await wal.close();
+    rmSync(join(directory.path, 'SEALS'));
+    const next = join(directory.path, '000002.log');
+    writeFileSync(next, '');
+    const { batches, wal: reopened } = await recovered();
+    await reopened.close();
+    expect(batches).toEqual([written]);
+    truncateSync(path, readFileSync(path).length - 1);
+    await expect(openWal()).rejects.toMatchObject({ code: 'WAL_CORRUPT', context: { file: path } });
+    rmSync(next);
+    await expect(openWal()).rejects.toMatchObject({ code: 'WAL_CORRUPT' });
   });
 
   it('shares one sync among the writes that wait for it', async () => {
