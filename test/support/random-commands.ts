@@ -9,13 +9,17 @@ export type RandomCommand = readonly (string | Buffer)[];
 type Maker = (random: SeededRandom) => RandomCommand;
 
 /** A few keys for all types, so that histories meet each other and the wrong type. */
-const key = (random: SeededRandom): string => `k${random.below(12)}`;
+const key = (random: SeededRandom): string =>
+  random.below(40) === 0 ? random.pick(oddKeys) : `k${random.below(12)}`;
+/** Names with what protocols, patterns and notes in the log are made of. */
+const oddKeys = ['', 'k 1', 'k\r\n1', 'k\u00001', 'kü*[1]', '{k}1', 'k'.repeat(300)];
 const member = (random: SeededRandom): string | Buffer =>
   random.below(20) === 0 ? random.bytes(random.below(6)) : `m${random.below(15)}`;
 const value = (random: SeededRandom): string | Buffer => {
   const kind = random.below(10);
   if (kind === 0) return random.bytes(random.below(40));
   if (kind === 1) return '';
+  if (kind === 2 && random.below(20) === 0) return 'long '.repeat(random.below(1000));
   return kind < 6 ? `${random.below(2000) - 1000}` : `v${random.below(1000)}`;
 };
 const index = (random: SeededRandom): string => `${random.below(16) - 8}`;
@@ -57,6 +61,9 @@ const strings: readonly Maker[] = [
   (r) => ['GETEX', key(r), 'PXAT', `${later(r)}123`],
   (r) => ['SET', key(r), value(r), 'GET', ...maybe(r, 'XX'), 'PXAT', `${later(r)}123`],
   (r) => ['SET', key(r), value(r), 'NX', 'GET'],
+  // Not SET with a time in the past: Redis' DBSIZE counts the key until somebody looks for it.
+  (r) => ['GETEX', key(r), r.pick(['EXAT', 'PXAT']), r.pick(['1', '0', '-1', later(r)])],
+  (r) => ['SETRANGE', key(r), `${r.below(3000)}`, value(r)],
   (r) => [r.pick(['SETEX', 'PSETEX']), key(r), r.pick(['0', '-1', 'x', '9223372036854775807']), value(r)],
   (r) => [r.pick(['GETRANGE', 'SUBSTR']), key(r), anyPlace(r), anyPlace(r)],
   (r) => ['MGET', ...some(r, key)],
@@ -89,6 +96,7 @@ const keys: readonly Maker[] = [
   (r) => ['PEXPIREAT', key(r), `${later(r)}123`],
   (r) => ['PEXPIREAT', key(r), `${later(r)}000`, r.pick(['NX', 'XX', 'GT', 'LT']), ...maybe(r, 'XX')],
   (r) => ['TOUCH', ...some(r, key)],
+  (r) => [r.pick(['EXPIREAT', 'PEXPIREAT']), key(r), '1', ...maybe(r, r.pick(['NX', 'XX', 'GT', 'LT']))],
   (r) => ['COPY', key(r), key(r), 'DB', r.pick(['0', '0', 'x']), ...maybe(r, 'REPLACE')],
   (r) => ['EXPIRE', key(r), r.pick(['-1', '0', 'abc', '99999999999999999'])],
   (r) => ['PERSIST', key(r)],
@@ -129,6 +137,7 @@ const hashes: readonly Maker[] = [
   (r) => ['HSET', key(r), member(r)],
   (r) => ['HMSET', key(r), member(r), value(r)],
   (r) => ['HSETNX', key(r), member(r), value(r)],
+  (r) => ['HSET', key(r), ...some(r, (one) => `f${one.below(60)}`, 40).flatMap((name) => [name, value(r)])],
   (r) => ['HGET', key(r), member(r)],
   (r) => ['HMGET', key(r), ...some(r, member)],
   (r) => ['HGETALL', key(r)],
@@ -148,6 +157,7 @@ const lists: readonly Maker[] = [
   (r) => ['LPUSH', key(r), ...some(r, member)],
   (r) => ['RPUSH', key(r), ...some(r, member)],
   (r) => ['LPUSHX', key(r), member(r)],
+  (r) => [r.pick(['LPUSH', 'RPUSH']), key(r), ...some(r, value, 20)],
   (r) => ['RPUSHX', key(r), member(r)],
   (r) => ['LPOP', key(r), ...maybe(r, count(r))],
   (r) => ['RPOP', key(r), ...maybe(r, count(r))],
@@ -206,7 +216,7 @@ const zsets: readonly Maker[] = [
     member(r),
   ],
   (r) => ['ZADD', key(r), r.pick(['x', 'nan', 'inf', '-inf']), member(r)],
-  (r) => ['ZINCRBY', key(r), score(r), member(r)],
+  (r) => ['ZINCRBY', key(r), r.pick([score(r), score(r), 'inf', '-inf', '1e15', '-0', 'x']), member(r)],
   (r) => ['ZREM', key(r), ...some(r, member)],
   (r) => ['ZCARD', key(r)],
   (r) => ['ZSCORE', key(r), member(r)],

@@ -3,7 +3,7 @@ import { isExpired, type Metadata } from '../../encoding/metadata.js';
 import { readBits } from '../bitmaps/bit-value.js';
 import type { CommandContext } from '../command-context.js';
 import { allKeys, type DataCommand, oneKey, readCommand, writeCommand } from '../data-command.js';
-import { expiryOfCommand } from '../expiry.js';
+import { expiryOfCommand, expiryOfOption } from '../expiry.js';
 import { ErrorReply, ok, type Reply, refusal, wrongArity } from '../reply.js';
 import { parseGetexOptions, parseSetOptions } from './set-options.js';
 import { putString, readString, stringNote, writeString } from './string-value.js';
@@ -120,14 +120,16 @@ const getdel = (context: CommandContext, args: readonly Buffer[]): Reply => {
 
 const getex = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const key = args[1] as Buffer;
-  const options = parseGetexOptions(args, context.nowMs());
-  if (options instanceof ErrorReply) return options;
+  const action = parseGetexOptions(args);
+  if (action instanceof ErrorReply) return action;
   const old = context.find(key, 'string');
   if (old === undefined) return null;
   if (old instanceof ErrorReply) return old;
   const answer = Buffer.from(old.payload);
-  if (options.expireMs !== undefined && options.expireMs !== old.expireMs)
-    writeExpiry(context, key, old, options.expireMs);
+  if (action.kind === 'keep') return answer;
+  const expireMs = action.kind === 'expire' ? expiryOfOption(action.word, action.amount, context.nowMs()) : 0;
+  if (expireMs instanceof ErrorReply) return expireMs;
+  if (expireMs !== old.expireMs) writeExpiry(context, key, old, expireMs);
   return answer;
 };
 

@@ -42,15 +42,16 @@ export const parseSetOptions = (args: readonly Buffer[], nowMs: number): SetOpti
   return { condition, valueCondition, answersOld, keepsExpiry, expireMs };
 };
 
-/** The options of `GETEX key [EX s|PX ms|EXAT s|PXAT ms|PERSIST]`: undefined = leave the expiry as it is. */
-export const parseGetexOptions = (
-  args: readonly Buffer[],
-  nowMs: number,
-): { readonly expireMs: number | undefined } | ErrorReply => {
-  if (args.length === 2) return { expireMs: undefined };
+/** What GETEX does to the expiry: leaves it, removes it, or sets what a word and its amount say. */
+export type GetexAction =
+  | { readonly kind: 'keep' | 'persist' }
+  | { readonly kind: 'expire'; readonly word: string; readonly amount: Buffer };
+
+/** The options of `GETEX key [EX s|PX ms|EXAT s|PXAT ms|PERSIST]`; the amount is judged when the key is there, as in Redis. */
+export const parseGetexOptions = (args: readonly Buffer[]): GetexAction | ErrorReply => {
+  if (args.length === 2) return { kind: 'keep' };
   const word = optionWord(args[2] as Buffer);
-  if (word === 'PERSIST' && args.length === 3) return { expireMs: 0 };
+  if (word === 'PERSIST' && args.length === 3) return { kind: 'persist' };
   if (!isExpiryWord(word) || args.length !== 4) return refusal.syntax;
-  const expireMs = expiryOfOption(word, args[3], nowMs);
-  return expireMs instanceof ErrorReply ? expireMs : { expireMs };
+  return { kind: 'expire', word, amount: args[3] as Buffer };
 };
