@@ -1,4 +1,4 @@
-import { orderedDoubleBytes, writeOrderedDouble } from '../../../bytes/index.js';
+import { orderedDoubleBytes, readOrderedDouble, writeOrderedDouble } from '../../../bytes/index.js';
 import { TailraceError } from '../../../errors/index.js';
 import { ColumnFamily } from '../../encoding/column-family.js';
 import { encodeLogData } from '../../encoding/log-data.js';
@@ -30,10 +30,14 @@ export const createZset = (context: CommandContext, key: Buffer): ZsetValue => {
   return { key, metadata, prefix: context.subKeyPrefix(key, metadata) };
 };
 
+/** The member's score; undefined when it is not there. Hot: ZADD. @throws TailraceError `STORE_CORRUPT` */
 export const scoreOf = (context: CommandContext, zset: ZsetValue, member: Buffer): number | undefined => {
   if (zset.metadata.size === 0) return undefined;
-  const value = context.reader.get(ColumnFamily.subKeys, context.scratchKey.join(zset.prefix, member));
-  return value === undefined ? undefined : scoreIn(value);
+  if (!context.locate(ColumnFamily.subKeys, context.scratchKey.join(zset.prefix, member))) return undefined;
+  const { bytes, start, end } = context.place;
+  return end - start === orderedDoubleBytes
+    ? readOrderedDouble(bytes, start)
+    : scoreIn(bytes.subarray(start, end));
 };
 
 /** The score that a member's value holds. @throws TailraceError `STORE_CORRUPT` */
