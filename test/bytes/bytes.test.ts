@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   compareBytes,
   crc32c,
+  crc32cOfWords,
   maskCrc,
   matchesGlob,
   orderedDoubleBytes,
@@ -33,6 +34,17 @@ describe('crc32c', () => {
         const whole = crc32c(bytes);
         expect(crc32c(bytes, cut, bytes.length, crc32c(bytes, 0, cut))).toBe(whole);
         expect(unmaskCrc(maskCrc(whole))).toBe(whole);
+      }),
+    );
+  });
+});
+
+describe('crc32c of words', () => {
+  it('is that of their bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40 }), (pairs) => {
+        const bytes = Uint8Array.from({ length: pairs.length * 8 }, (_, i) => pairs[i >>> 3] * (i + 1));
+        expect(crc32cOfWords(new Int32Array(bytes.buffer))).toBe(crc32c(bytes));
       }),
     );
   });

@@ -4,6 +4,8 @@ import {
   clearRun,
   forEachRun,
   isRunClear,
+  lowestBit,
+  populationCount,
   runBackward,
   runForward,
   setRun,
@@ -52,12 +54,15 @@ export class SpaceManager {
   readonly #classOf: Uint16Array;
   readonly #overLong: number;
 
-  /** A manager of `units` free units, or over the free units of `bitmap` (as `serialize` returned it). */
+  /**
+   * A manager of `units` free units, or over the free units of `bitmap` (as `serialize` returned it). `change` may
+   * change the words of the bitmap, as `bit-runs` has them, before the index is made from them.
+   */
   constructor(
     units: number,
     options: SpaceOptions,
     bitmap?: Uint8Array,
-    replay?: (words: Int32Array) => void,
+    change?: (words: Int32Array) => void,
   ) {
     if (!Number.isInteger(units) || units < 0 || units > maxUnits)
       throw new TailraceError('LIMIT_EXCEEDED', `a space of ${units} units is outside 0 to ${maxUnits}`, {
@@ -74,10 +79,8 @@ export class SpaceManager {
     this.#words = allocateWords(units);
     if (bitmap === undefined) {
       if (units > 0) setRun(this.#words, 0, units);
-    } else {
-      this.#load(bitmap);
-      replay?.(this.#words);
-    }
+    } else this.#load(bitmap);
+    change?.(this.#words);
     this.#index = this.#buildIndex();
   }
 
@@ -314,16 +317,35 @@ export class SpaceManager {
     if (rest !== 0) bytes[bytes.length - 1] &= (1 << rest) - 1;
   }
 
+  /** One pass over the bitmap, without a call for each run: most of the time that opening a space takes. */
   #buildIndex(): RegionIndex {
+    const words = this.#words;
+    const classOf = this.#classOf;
+    const overLong = this.#overLong;
+    const wordShift = this.#regionShift - 5;
     const regionCount = Math.max(1, Math.ceil(this.#capacity / 2 ** this.#regionShift));
-    this.#index = new RegionIndex(regionCount, this.#classes.limit);
+    const index = new RegionIndex(regionCount, this.#classes.limit);
     let free = 0;
-    this.forEachFreeRun((start, length) => {
-      this.#addRun(start, length);
-      free += length;
-    });
+    let carry = 0;
+    for (let at = 0, end = (this.#units + 31) >>> 5; at < end; at++) {
+      const word = words[at];
+      if (word === 0) {
+        carry = 0;
+        continue;
+      }
+      free += populationCount(word);
+      let starts = word & ~((word << 1) | carry);
+      carry = word >>> 31;
+      for (; starts !== 0; starts &= starts - 1) {
+        const bit = lowestBit(starts);
+        let run = trailingZeros(~word >>> bit);
+        if (run >= 32 - bit) run = runForward(words, at * 32 + bit, overLong);
+        index.add(classOf[run < overLong ? run : overLong], at >>> wordShift);
+      }
+    }
+    this.#index = index;
     this.#freeUnits = free;
-    return this.#index;
+    return index;
   }
 
   #addRun(start: number, length: number): void {

@@ -1,4 +1,4 @@
-import { crc32c } from '../../bytes/index.js';
+import { crc32c, crc32cOfWords } from '../../bytes/index.js';
 import { TailraceError } from '../../errors/index.js';
 import type { SpacePin } from './space-pin.js';
 import { VersionedSpace, type VersionedSpaceOptions } from './versioned-space.js';
@@ -89,7 +89,7 @@ export class SpaceMap {
     for (const page of pages) {
       this.#space.copyPage(pin, page, bits);
       const { unit } = this.#entries[page];
-      this.#entries[page] = { unit, checksum: crc32c(bytes) };
+      this.#entries[page] = { unit, checksum: crc32cOfWords(bits) };
       write(unit, bytes);
     }
     const table = encodeTable(this.#space, this.#entries);
@@ -153,13 +153,13 @@ export const readSpace = (
   const { entries, units } = readTable(read, newest, unitBytes);
   const readPage = ({ unit, checksum }: Entry): Int32Array => {
     if (unit === nowhere) return new Int32Array(unitBytes / 4);
-    const bytes = new Uint8Array(unitBytes);
-    bytes.set(read(unit, unitBytes));
-    if (crc32c(bytes) !== checksum) throw corrupt(unit, 'a page of the space map has a wrong checksum');
-    return new Int32Array(bytes.buffer);
+    const bits = wordsOf(read(unit, unitBytes));
+    if (crc32cOfWords(bits) !== checksum) throw corrupt(unit, 'a page of the space map has a wrong checksum');
+    return bits;
   };
-  const pages = new Map<number, Int32Array>();
-  for (const [page, entry] of entries.entries()) if (entry.unit !== nowhere) pages.set(page, readPage(entry));
+  const forEachNewestPage = (visit: (page: number, bits: Int32Array) => void): void => {
+    for (const [page, entry] of entries.entries()) if (entry.unit !== nowhere) visit(page, readPage(entry));
+  };
   const pins: Map<number, Int32Array>[] = [];
   let next = entries;
   for (const location of [...older].reverse()) {
@@ -167,12 +167,12 @@ export const readSpace = (
     const own = new Map<number, Int32Array>();
     for (let page = 0; page < Math.max(table.length, next.length); page++) {
       const entry = table[page] ?? freePage;
-      if (entry.unit !== (next[page] ?? freePage).unit) own.set(page, readPage(entry));
+      if (entry.unit !== (next[page] ?? freePage).unit) own.set(page, readPage(entry).slice());
     }
     pins.unshift(own);
     next = table;
   }
-  const restored = VersionedSpace.restore(options, { units, newest: pages, pins });
+  const restored = VersionedSpace.restore(options, { units, forEachNewestPage, pins });
   const length = Math.ceil(newest.byteLength / unitBytes);
   const map = new SpaceMap(restored.space, entries, { unit: newest.unit, length });
   return { space: restored.space, map, pins: restored.pins };
@@ -188,6 +188,12 @@ const headerBytes = 24;
 const entryBytes = 8;
 const nowhere = 0xffffffff;
 const freePage: Entry = { unit: nowhere, checksum: 0 };
+
+/** The words of a page's bytes, borrowed where they are aligned. */
+const wordsOf = (bytes: Uint8Array): Int32Array => {
+  const aligned = (bytes.byteOffset & 3) === 0 ? bytes : Uint8Array.from(bytes);
+  return new Int32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >>> 2);
+};
 
 const encodeTable = (space: VersionedSpace, entries: readonly Entry[]): Buffer => {
   const table = Buffer.alloc(headerBytes + entries.length * entryBytes);

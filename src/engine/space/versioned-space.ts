@@ -13,8 +13,8 @@ export interface VersionedSpaceOptions {
 /** States to start from: bitmaps by page, 1 = in use. A pin lists only the pages that differ from the next newer state. */
 export interface SpaceStates {
   readonly units: number;
-  /** Pages of the newest state; pages that are missing are free. */
-  readonly newest: ReadonlyMap<number, Int32Array>;
+  /** Calls `visit` for the pages of the newest state, whose bits are borrowed; pages that are missing are free. */
+  readonly forEachNewestPage: (visit: (page: number, bits: Int32Array) => void) => void;
   /** Pinned states, oldest first. */
   readonly pins: readonly ReadonlyMap<number, Int32Array>[];
 }
@@ -45,7 +45,8 @@ export class VersionedSpace {
   #retainedUnits = 0;
   #newest: SpacePin | undefined;
 
-  constructor(units: number, options: VersionedSpaceOptions, freeBitmap?: Uint8Array) {
+  /** A space of free units; `takeUsed` may turn those in use into zeros of the words of units. */
+  constructor(units: number, options: VersionedSpaceOptions, takeUsed?: (words: Int32Array) => void) {
     const { unitBytes } = options;
     if (!Number.isInteger(Math.log2(unitBytes)) || unitBytes < 512 || unitBytes > 2 ** 20)
       throw new TailraceError(
@@ -57,7 +58,7 @@ export class VersionedSpace {
     this.pageUnits = unitBytes * 8;
     this.#pageShift = Math.log2(this.pageUnits);
     const maxRunUnits = options.maxRunUnits ?? Math.max(16, Math.ceil(defaultMaxRunBytes / unitBytes));
-    this.#space = new SpaceManager(units, { maxRunUnits }, freeBitmap);
+    this.#space = new SpaceManager(units, { maxRunUnits }, undefined, takeUsed);
   }
 
   /** The space of given states, and their pins in the same order, each held once. */
@@ -65,22 +66,28 @@ export class VersionedSpace {
     options: VersionedSpaceOptions,
     states: SpaceStates,
   ): { space: VersionedSpace; pins: SpacePin[] } {
-    const { units, newest } = states;
+    const { units } = states;
     const pageWords = options.unitBytes / 4;
+    const wordLimit = Math.ceil(units / 32);
     const pinned = unionOf(states.pins);
-    const free = new Int32Array(Math.ceil(units / (pageWords * 32)) * pageWords).fill(-1);
-    for (const pages of [newest, pinned])
-      for (const [page, bits] of pages)
-        for (let i = 0; i < bits.length; i++) free[page * pageWords + i] &= ~bits[i];
-    const space = new VersionedSpace(units, options, new Uint8Array(free.buffer, 0, Math.ceil(units / 8)));
-    for (const [page, bits] of pinned) {
-      const live = newest.get(page);
-      forEachRun(
-        live === undefined ? bits : bits.map((word, i) => word & ~live[i]),
-        space.pageUnits,
-        (at, length) => space.#retain(page, at, length),
-      );
-    }
+    const space = new VersionedSpace(units, options, (words) => {
+      states.forEachNewestPage((page, bits) => {
+        const base = page * pageWords;
+        const count = Math.min(pageWords, wordLimit - base);
+        for (let i = 0; i < count; i++) words[base + i] &= ~bits[i];
+      });
+      // What a pin contains and the newest state does not is retained.
+      for (const [page, bits] of pinned) {
+        const base = page * pageWords;
+        for (let i = 0; i < bits.length; i++) {
+          const free = base + i < wordLimit ? words[base + i] : 0;
+          if (base + i < wordLimit) words[base + i] = free & ~bits[i];
+          bits[i] &= free;
+        }
+      }
+    });
+    for (const [page, bits] of pinned)
+      forEachRun(bits, space.pageUnits, (at, length) => space.#retain(page, at, length));
     const pins = states.pins.map((pages) => {
       const pin = space.#addPin();
       for (const [page, bits] of pages) pin.pages.set(page, bits);
