@@ -2,9 +2,16 @@ import { appendFileSync, cpSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  ColumnFamily,
+  encodeMetadataKey,
+  encodeSubKeyPrefix,
+  namespacePrefix,
+} from '../../src/data-model/index.js';
 import { Engine, LogFramer } from '../../src/engine/index.js';
 import { parseRedisUrl, RespConnection } from '../../src/resp/index.js';
 import { Server } from '../../src/server/index.js';
+import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { TailraceProcess } from '../crash/tailrace-process.js';
 import { readLastingHistory } from '../data-model/captured-history.js';
 import { type RedisService, startRedis, throwAwayDirectory } from '../services/index.js';
@@ -120,6 +127,30 @@ describe('a migration from the data directory of a Kvrocks', () => {
     }
   });
 
+  it('names what a newer one holds and cannot be told, and leaves it out when it is told to', async () => {
+    const newer = new KvrocksDirectory(join(directory.path, 'newer'));
+    newer.writeLog([batchOfNewer()]);
+    newer.compact(['default', 'metadata']);
+    const refused = await run('migrate', ...words(newer.path, 'newer'));
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toContain(
+      'the key "expiring" cannot be copied: a field of a hash expires by itself',
+    );
+    expect(refused.stderr).toContain('DECODE_UNSUPPORTED');
+    await target.call('FLUSHALL');
+    const skipping = await run(
+      'migrate',
+      ...words(newer.path, 'newer-skipped'),
+      '--skip-unsupported',
+      '--json',
+    );
+    expect(skipping.status, skipping.stderr).toBe(0);
+    for (const name of ['sketch', 'fourteenth', 'expiring'])
+      expect(skipping.stdout + skipping.stderr).toContain(name);
+    expect(Object.keys(await targetState('newer-skipped')).sort()).toEqual(['lasting', 'plain']);
+    expect(String(await target.call('HGET', 'lasting', 'f'))).toBe('v');
+  });
+
   it('says what is wrong with a directory', async () => {
     const none = await run('migrate', ...words(join(directory.path, 'nowhere'), 'none'));
     expect(none.status).toBe(1);
@@ -131,6 +162,37 @@ describe('a migration from the data directory of a Kvrocks', () => {
     expect(ours.stderr).toContain('is a store of tailrace');
   });
 });
+
+/** A string; a t-digest; a type that has no name yet; two hashes with room for expiring fields, of which one has some. */
+const batchOfNewer = (): Buffer => {
+  const prefix = namespacePrefix('__namespace');
+  const version = Buffer.from('0000000000000007', 'hex');
+  const u64 = (value: number): Buffer => {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigUInt64BE(BigInt(value));
+    return bytes;
+  };
+  const metadata = (flags: number, payload: Buffer): Buffer =>
+    Buffer.concat([Buffer.of(flags), u64(0), version, u64(1), payload]);
+  const hash = (persistent: number): Buffer =>
+    metadata(0x82, Buffer.concat([Buffer.of(1), u64(persistent), u64(0), u64(0)]));
+  const batch = new WriteBatchBuilder();
+  const put = (name: string, value: Buffer): void => {
+    batch.put(ColumnFamily.metadata, encodeMetadataKey(prefix, Buffer.from(name)), value);
+  };
+  const putField = (name: string, expireMs: number): void => {
+    const key = Buffer.concat([encodeSubKeyPrefix(prefix, Buffer.from(name), version), Buffer.from('f')]);
+    batch.put(ColumnFamily.subKeys, key, Buffer.concat([u64(expireMs), Buffer.from('v')]));
+  };
+  put('plain', Buffer.concat([Buffer.of(0x81), u64(0), Buffer.from('v')]));
+  put('sketch', metadata(0x8c, Buffer.alloc(72)));
+  put('fourteenth', metadata(0x8e, Buffer.alloc(8)));
+  put('lasting', hash(1));
+  putField('lasting', 0);
+  put('expiring', hash(0));
+  putField('expiring', 4e12);
+  return Buffer.from(batch.finish(1));
+};
 
 /** Appends to the newest log file, as its writer does. */
 class LiveLog {

@@ -216,7 +216,7 @@ const zsets: readonly Maker[] = [
     member(r),
   ],
   (r) => ['ZADD', key(r), r.pick(['x', 'nan', 'inf', '-inf']), member(r)],
-  (r) => ['ZINCRBY', key(r), r.pick([score(r), score(r), 'inf', '-inf', '1e15', '-0', 'x']), member(r)],
+  (r) => ['ZINCRBY', key(r), r.pick([score(r), score(r), 'inf', '-inf', '1e15', 'x']), member(r)],
   (r) => ['ZREM', key(r), ...some(r, member)],
   (r) => ['ZCARD', key(r)],
   (r) => ['ZSCORE', key(r), member(r)],
