@@ -17,6 +17,7 @@ export { connectAt, createCheckpoint, type SourceCheckpoint, showCheckpoint } fr
 export { SourceRun } from './source-run.js';
 export { StateFile } from './state-file.js';
 export type { ComparedTarget } from './verify/compared-target.js';
+export { NamespacesTarget } from './verify/namespaces-target.js';
 export { RecordTarget } from './verify/record-target.js';
 export { ServerNames, type SourceNames } from './verify/source-names.js';
 export { TargetKeys, type TargetNodes } from './verify/target-keys.js';

@@ -134,3 +134,67 @@ describe('two tailraces with namespaces', () => {
     for (const client of clients) client.disconnect();
   });
 });
+
+describe('a Kvrocks as the target, with namespaces', () => {
+  let theirs: PosingKvrocks;
+  const clients = new Map<string, Redis>();
+  beforeAll(async () => {
+    theirs = await openKvrocks(other.server.port);
+    for (const end of [ends, other])
+      for (const name of ['orders', 'carts']) {
+        await end.source.call('NAMESPACE', 'SET', name, `token-${name}`);
+        const client = new Redis(end.server.port, { password: `token-${name}` });
+        clients.set(`${end === ends ? 'our' : 'their'} ${name}`, client);
+      }
+  });
+  afterAll(async () => {
+    for (const client of clients.values()) client.disconnect();
+    await theirs[Symbol.asyncDispose]();
+  });
+
+  const verify = (password: string, ...words: readonly string[]) =>
+    ends.runBetween(
+      ends.sourceUrl,
+      theirs.url.replace('//', `//:${password}@`),
+      'verify',
+      ...['--all-namespaces', '--settle', '100', '--json'],
+      ...words,
+    );
+
+  it('is compared wholly by its administrator, who is told the tokens, and repaired', async () => {
+    for (const end of ['our', 'their'])
+      for (const client of [end === 'our' ? ends.source : other.source, clients.get(`${end} orders`)]) {
+        await client?.rpush('list', 'a', 'b');
+        await client?.set('string', 'x');
+      }
+    await clients.get('our carts')?.set('missing', 'x');
+    await clients.get('their carts')?.set('extra', 'x');
+    await clients.get('their orders')?.set('string', 'y');
+    await clients.get('their orders')?.rpush('list', 'c');
+    const different = await verify('secret');
+    expect(different.status, different.stderr).toBe(3);
+    const { named } = JSON.parse(different.stdout) as { named: { ns: string; key: string; kind: string }[] };
+    expect(named.map(({ ns, key, kind }) => `${ns} ${key} ${kind}`).sort()).toEqual([
+      'carts extra extra',
+      'carts missing missing',
+      'orders list value',
+      'orders string value',
+    ]);
+    expect((await verify('secret', '--repair')).status).toBe(0);
+    const same = await verify('secret');
+    expect(same.status, same.stdout).toBe(0);
+    expect(JSON.parse(same.stdout)).toMatchObject({ sourceKeys: 5, targetKeys: 5, differences: 0 });
+    expect(await clients.get('their carts')?.exists('extra', 'missing')).toBe(1);
+  });
+
+  it('is refused to others, with what to do', async () => {
+    const refused = await verify('token-orders');
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toContain('"SINK_REFUSED"');
+    expect(refused.stderr).toContain('--to-password TOKEN');
+    await ends.source.call('NAMESPACE', 'ADD', 'ours alone', 'token-ours');
+    const lacking = await verify('secret');
+    await ends.source.call('NAMESPACE', 'DEL', 'ours alone');
+    expect(lacking.stderr).toMatch(/has no namespace \\"ours alone/);
+  });
+});

@@ -7,13 +7,18 @@ export interface PosingKvrocks extends AsyncDisposable {
 
 /** One from before POLLUPDATES. @param port of a tailrace, to which everything else goes */
 export const openOlderKvrocks = (port: number): Promise<PosingKvrocks> =>
-  openPosing(port, ['POLLUPDATES', 'RECORDS', 'SEQUENCE']);
+  openPosing(port, ['POLLUPDATES', 'RECORDS', 'SEQUENCE'], '2.9 ');
 
 /** One that has POLLUPDATES, but nothing that only a tailrace has. */
 export const openKvrocks = (port: number): Promise<PosingKvrocks> =>
-  openPosing(port, ['RECORDS', 'SLOT', 'STREAMUPDATES', 'CHECKPOINT']);
+  openPosing(port, ['RECORDS', 'SLOT', 'STREAMUPDATES', 'CHECKPOINT'], '2.10');
 
-const openPosing = async (port: number, unknown: readonly string[]): Promise<PosingKvrocks> => {
+/** @param version of four characters: the answer keeps its length */
+const openPosing = async (
+  port: number,
+  unknown: readonly string[],
+  version: string,
+): Promise<PosingKvrocks> => {
   const words = new RegExp(`\\r\\n(${unknown.join('|')})\\r\\n`, 'g');
   const server = createServer((client) => {
     const target = connect(port, '127.0.0.1');
@@ -22,7 +27,7 @@ const openPosing = async (port: number, unknown: readonly string[]): Promise<Pos
       target.write(replaced(bytes, words, (_, name) => `\r\nX${name.slice(1)}\r\n`)),
     );
     target.on('data', (bytes: Buffer) =>
-      client.write(replaced(bytes, /server_name:tailrace/g, () => 'server_name:nobodys ')),
+      client.write(replaced(bytes, /server_name:tailrace/g, () => `kvrocks_version:${version}`)),
     );
     for (const [socket, other] of [
       [client, target],

@@ -1,13 +1,15 @@
 import { kvrocksTypes, slotOf } from '../../../sinks/redis/index.js';
-import { TailraceError } from '../../errors/index.js';
+import { isTailraceError, TailraceError } from '../../errors/index.js';
 import {
   type ComparedTarget,
+  NamespacesTarget,
   RecordFilter,
   RecordTarget,
   ServerConnection,
   TargetKeys,
+  tokensOf,
 } from '../../migration/index.js';
-import { parseRedisUrl } from '../../resp/index.js';
+import { parseRedisUrl, type RespAddress } from '../../resp/index.js';
 import { type byDatabase, keepsNamespaces, namespacesOf, targetPassword, type VerifyFlags } from './flags.js';
 import { placeOfUrl, type SourcePlace } from './source-place.js';
 import { positionKeyOf } from './target-place.js';
@@ -44,7 +46,7 @@ export const openCompared = async (
   }
   const isKept = kind === 'kvrocks' && records !== undefined && keepsNamespaces(namespacesOf(flags));
   if (isKept && namespaces.some((ns) => ns !== 'default'))
-    throw needsTokens(placeOfUrl(flags.to), namespaces);
+    return await openNamespaces(address, Object.keys(prefixes), ownKey, signal);
   const nodes = (masters.length === 0 ? [{ ...address, slots: [] }] : masters).map((master) => ({
     connection: new ServerConnection(master),
     slots: master.slots,
@@ -67,9 +69,52 @@ export const openCompared = async (
   };
 };
 
-const needsTokens = (place: string, namespaces: readonly string[]): TailraceError =>
-  new TailraceError('USAGE', `${place} shows each of its namespaces by a token of its own`, {
+/** The namespaces of a Kvrocks, each by the token that its administrator is told. */
+const openNamespaces = async (
+  address: RespAddress,
+  namespaces: readonly string[],
+  ownKey: string,
+  signal: AbortSignal,
+): Promise<ComparedEnd> => {
+  const admin = new ServerConnection(address);
+  const connections = [admin];
+  const targets = new Map<string, ComparedTarget>();
+  try {
+    const tokens = await tokensOf(admin, signal).catch((cause: unknown) => {
+      throw isTailraceError(cause, 'SOURCE_UNREACHABLE')
+        ? cause
+        : needsTokens(admin.place, namespaces, cause);
+    });
+    for (const ns of namespaces) {
+      const token = tokens.get(ns);
+      if (ns !== 'default' && token === undefined) throw lacksNamespace(admin.place, ns);
+      const connection = token === undefined ? admin : admin.by(token);
+      if (connection !== admin) connections.push(connection);
+      const nodes = { nodes: [connection], nodeOf: () => 0 };
+      targets.set(ns, new TargetKeys(nodes, { [ns]: '' }, ownKey, kvrocksTypes));
+    }
+  } catch (error) {
+    for (const connection of connections) connection.close();
+    throw error;
+  }
+  return {
+    target: new NamespacesTarget(targets),
+    [Symbol.dispose]: () => {
+      for (const connection of connections) connection.close();
+    },
+  };
+};
+
+const needsTokens = (place: string, namespaces: readonly string[], cause: unknown): TailraceError =>
+  new TailraceError('SINK_REFUSED', `${place} shows its namespaces by tokens that it does not tell`, {
     context: { target: place, namespaces: namespaces.join(', ') },
     remedy:
-      'Compare them one by one: verify --namespace NAME= --to-password TOKEN, with the token it has there.',
+      'Give the password of its administrator (--to-password), or compare one by one: verify --namespace NAME= --to-password TOKEN.',
+    cause,
+  });
+
+const lacksNamespace = (place: string, ns: string): TailraceError =>
+  new TailraceError('SINK_REFUSED', `${place} has no namespace ${JSON.stringify(ns)}`, {
+    context: { target: place, namespace: ns },
+    remedy: 'Its keys are there without a token by which they could be read: NAMESPACE ADD gives it one.',
   });

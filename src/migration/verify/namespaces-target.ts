@@ -1,0 +1,94 @@
+import type { KeyImage } from '../key-image.js';
+import { type KeyPlace, keyAt, placeOf } from '../key-place.js';
+import type { ComparedTarget, TargetString } from './compared-target.js';
+
+/**
+ * A target that keeps namespaces apart and shows each by a connection of its own. A key's name is here its place: the
+ * namespace and the key in it.
+ */
+export class NamespacesTarget implements ComparedTarget {
+  readonly #targets: ReadonlyMap<string, ComparedTarget>;
+
+  /** @param targets of each namespace that is compared, with the keys as they are called in it */
+  constructor(targets: ReadonlyMap<string, ComparedTarget>) {
+    this.#targets = targets;
+  }
+
+  nameIn(ns: string, key: Buffer): Buffer {
+    return placeOf(ns, key);
+  }
+
+  placesOf(name: Buffer): readonly KeyPlace[] {
+    return [name];
+  }
+
+  isOwn(name: Buffer): boolean {
+    const { ns, key } = keyAt(name);
+    return this.#targetOf(ns).isOwn(key);
+  }
+
+  readStrings(names: readonly Buffer[], signal: AbortSignal): Promise<readonly TargetString[]> {
+    return this.#byNamespace(names, (target, own) =>
+      target.readStrings(
+        own.map((name) => keyAt(name).key),
+        signal,
+      ),
+    );
+  }
+
+  readImages(places: readonly KeyPlace[], signal: AbortSignal): Promise<readonly (KeyImage | undefined)[]> {
+    return this.#byNamespace(places, (target, own) => target.readImages(own, signal));
+  }
+
+  async count(signal: AbortSignal): Promise<number> {
+    let count = 0;
+    for (const target of this.#targets.values()) count += await target.count(signal);
+    return count;
+  }
+
+  async *scan(signal: AbortSignal): AsyncGenerator<readonly Buffer[]> {
+    for (const [ns, target] of this.#targets)
+      for await (const names of target.scan(signal)) yield names.map((name) => placeOf(ns, name));
+  }
+
+  async randomNames(count: number, signal: AbortSignal): Promise<readonly Buffer[]> {
+    const all = [...this.#targets];
+    const [ns, target] = all[Math.floor(Math.random() * all.length)];
+    return (await target.randomNames(count, signal)).map((name) => placeOf(ns, name));
+  }
+
+  repair(image: KeyImage, signal: AbortSignal): Promise<string | undefined> {
+    return this.#targetOf(keyAt(image.place).ns).repair(image, signal);
+  }
+
+  /** Asks each namespace for its own; the answers in the order of `places`. */
+  async #byNamespace<Answer>(
+    places: readonly KeyPlace[],
+    ask: (target: ComparedTarget, own: readonly KeyPlace[]) => Promise<readonly Answer[]>,
+  ): Promise<Answer[]> {
+    const members = new Map<string, number[]>();
+    places.forEach((place, at) => {
+      const { ns } = keyAt(place);
+      const own = members.get(ns);
+      if (own === undefined) members.set(ns, [at]);
+      else own.push(at);
+    });
+    const answers: Answer[] = new Array(places.length);
+    for (const [ns, own] of members) {
+      const found = await ask(
+        this.#targetOf(ns),
+        own.map((at) => places[at]),
+      );
+      own.forEach((at, index) => {
+        answers[at] = found[index];
+      });
+    }
+    return answers;
+  }
+
+  #targetOf(ns: string): ComparedTarget {
+    const target = this.#targets.get(ns);
+    if (target === undefined) throw new RangeError(`the namespace ${ns} is not compared`);
+    return target;
+  }
+}
