@@ -7,6 +7,8 @@ export { KvrocksSource, type KvrocksSourceOptions } from './kvrocks-source.js';
 export interface KvrocksSnapshotOptions {
   readonly snapshot: 'never' | 'initial' | 'when-needed' | 'only';
   readonly snapshotState: string;
+  /** Name of a checkpoint of a tailrace, `@new` = one that is made for it, empty = keys as they are. */
+  readonly snapshotCheckpoint: string;
 }
 
 export const kvrocksSource: SourceDefinition<
@@ -50,6 +52,11 @@ export const kvrocksSource: SourceDefinition<
       doc: 'folder of the state of snapshots, which go on after any end',
       format: String,
       default: 'tailrace-snapshots',
+    },
+    snapshotCheckpoint: {
+      doc: 'of which checkpoint of a tailrace a snapshot reads the keys: its name, or @new = one that is made for it; empty = keys as they are by then',
+      format: String,
+      default: '',
     },
     giveUpAfterMs: {
       doc: 'how long a lost connection is tried again, in ms; 0 = for ever',

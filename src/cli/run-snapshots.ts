@@ -12,6 +12,7 @@ import {
   StateFile,
 } from '../migration/index.js';
 import type { OffsetsStore, PipelineSink } from '../pipeline/index.js';
+import { wishFor } from './migration/checkpoint-place.js';
 import { openSource, type SourcePlace } from './migration/source-place.js';
 
 /** What a pipeline's file says of snapshots; `never` of a source that cannot be read by keys. */
@@ -60,8 +61,19 @@ export const takeSnapshots = async (
     const stateFile = new StateFile(join(directory, `${encodeURIComponent(`${config.name}.${name}`)}.json`));
     // Begun, and nobody knows how far it came: from the beginning.
     const isLost = isBegun && stateFile.load() === undefined;
+    const restarts = isLost || (!isBegun && (isAgain || !isGoingOn(stateFile, sink.holdsPosition)));
     await using source = await openSource(
-      { ...options, usesRecords: true, withoutLog: 'refuse', slot: config.name, logger: log },
+      {
+        ...options,
+        usesRecords: true,
+        withoutLog: 'refuse',
+        slot: config.name,
+        checkpoint: wishFor(
+          { checkpoint: checkpointOf(options), name: `${config.name}.${name}`, restart: restarts },
+          stateFile,
+        ),
+        logger: log,
+      },
       signal,
     );
     const migration = migrationOf(config, name, source, {
@@ -74,12 +86,13 @@ export const takeSnapshots = async (
       stateFile,
       namespaces: source.keys.readsEveryNamespace ? undefined : ['default'],
       transform,
-      restarts: isLost || (!isBegun && (isAgain || !isGoingOn(stateFile, sink.holdsPosition))),
+      restarts,
       clearsTarget: isAgain || isLost,
       skipsUnsupported: config.errors.undecodable !== 'fail',
       // Other sinks may be further behind.
       releasesLog: false,
       end: { kind: 'caught-up' },
+      ...(source.onCopied === undefined ? {} : { onCopied: source.onCopied }),
       logger: log,
     });
     await migration.run(signal);
@@ -103,6 +116,11 @@ const migrationOf = (
   const filter = new RecordFilter({ ...takesRecords, namespaces: undefined });
   // What the target holds may be an older state of the same keys.
   return new RawMigration({ ...options, records, filter, purges: options.clearsTarget === true });
+};
+
+const checkpointOf = ({ snapshotCheckpoint }: KvrocksSnapshotOptions): string | true | undefined => {
+  if (snapshotCheckpoint === '@new') return true;
+  return snapshotCheckpoint === '' ? undefined : snapshotCheckpoint;
 };
 
 /** Only a sink that holds no position goes on by the state file alone. */

@@ -155,4 +155,42 @@ describe('a pipeline with a snapshot', () => {
     expect(await run.stop()).toBe(0);
     await ends.source.del('later');
   });
+
+  it('reads the keys of the checkpoint that is named, and then what was written since', async () => {
+    await ends.source.set('gone since', 'x');
+    await ends.source.call('CHECKPOINT', 'CREATE', 'NAME', 'nightly', 'HOLDLOG');
+    await ends.source.del('gone since');
+    await using receiver = await HttpReceiver.open();
+    const sink = `{ sink: webhook, url: "${receiver.url}" }`;
+    const run = open('nightly', 'only, snapshotCheckpoint: nightly', sink);
+    run.start();
+    await run.ended();
+    expect(run.exitCode, run.said).toBe(0);
+    expect(run.said).toContain('reading a checkpoint checkpoint=nightly');
+    const events = receiver.requests.map(({ body }) => String(body)).join('\n');
+    const told = events.match(/"op":"[a-z]+","type":"[a-z]+","key":"gone since"/g) ?? [];
+    expect(told.some((event) => event.includes('"op":"put"'))).toBe(true);
+    expect(told.at(-1)).toContain('"op":"delete"');
+    expect(String(await ends.source.call('CHECKPOINT', 'LIST'))).toContain('nightly');
+    await ends.source.call('CHECKPOINT', 'DELETE', 'nightly');
+  });
+
+  it('makes a checkpoint for itself when told to, and deletes it', async () => {
+    const run = open('own', 'only, snapshotCheckpoint: "@new"');
+    run.start();
+    await run.ended();
+    expect(run.exitCode, run.said).toBe(0);
+    expect(run.said).toContain('deleted the checkpoint');
+    expect(await target.dbsize()).toBe(202);
+    expect(JSON.parse(String(await ends.source.call('CHECKPOINT', 'LIST')))).toEqual([]);
+  });
+
+  it('says that a checkpoint which it is to read is not there', async () => {
+    const run = open('lost', 'only, snapshotCheckpoint: lost');
+    run.start();
+    await run.ended();
+    expect(run.exitCode).toBe(1);
+    expect(run.said).toContain('(CHECKPOINT_NOT_FOUND)');
+    expect(await target.keys('h:*')).toEqual([]);
+  });
 });

@@ -28,7 +28,11 @@ export interface CheckpointWish {
 
 /** What `--checkpoint` means for what the state file holds; undefined when no keys are left to read. */
 export const wishFor = (
-  { checkpoint, name, restart = false }: { checkpoint?: string | true; name: string; restart?: boolean },
+  {
+    checkpoint,
+    name,
+    restart = false,
+  }: { checkpoint?: string | true | undefined; name: string; restart?: boolean },
   stateFile: StateFile,
 ): CheckpointWish | undefined => {
   if (checkpoint === undefined) return undefined;
