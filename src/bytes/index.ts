@@ -6,7 +6,7 @@ export {
 } from './big-endian.js';
 export type { ByteCursor } from './byte-cursor.js';
 export { compareBytes, equalBytes, prefixSuccessor, startsWithAt } from './compare.js';
-export { crc32c, crc32cOfWords, maskCrc, unmaskCrc } from './crc32c.js';
+export { crc32c, crc32cOfView, maskCrc, unmaskCrc } from './crc32c.js';
 export { crc64 } from './crc64.js';
 export { matchesGlob } from './glob.js';
 export { readU32, readU64, writeU32, writeU64 } from './little-endian.js';

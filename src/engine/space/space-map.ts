@@ -1,4 +1,4 @@
-import { crc32c, crc32cOfWords } from '../../bytes/index.js';
+import { crc32c } from '../../bytes/index.js';
 import { TailraceError } from '../../errors/index.js';
 import type { SpacePin } from './space-pin.js';
 import { VersionedSpace, type VersionedSpaceOptions } from './versioned-space.js';
@@ -89,7 +89,7 @@ export class SpaceMap {
     for (const page of pages) {
       this.#space.copyPage(pin, page, bits);
       const { unit } = this.#entries[page];
-      this.#entries[page] = { unit, checksum: crc32cOfWords(bits) };
+      this.#entries[page] = { unit, checksum: crc32c(bytes) };
       write(unit, bytes);
     }
     const table = encodeTable(this.#space, this.#entries);
@@ -153,9 +153,9 @@ export const readSpace = (
   const { entries, units } = readTable(read, newest, unitBytes);
   const readPage = ({ unit, checksum }: Entry): Int32Array => {
     if (unit === nowhere) return new Int32Array(unitBytes / 4);
-    const bits = wordsOf(read(unit, unitBytes));
-    if (crc32cOfWords(bits) !== checksum) throw corrupt(unit, 'a page of the space map has a wrong checksum');
-    return bits;
+    const bytes = read(unit, unitBytes);
+    if (crc32c(bytes) !== checksum) throw corrupt(unit, 'a page of the space map has a wrong checksum');
+    return wordsOf(bytes);
   };
   const forEachNewestPage = (visit: (page: number, bits: Int32Array) => void): void => {
     for (const [page, entry] of entries.entries()) if (entry.unit !== nowhere) visit(page, readPage(entry));

@@ -1,4 +1,4 @@
-import { crc32c, maskCrc, writeU32 } from '../../bytes/index.js';
+import { crc32cOfView, maskCrc, writeU32 } from '../../bytes/index.js';
 import { blockBytes, headerBytes, LogRecordType } from './log-format.js';
 
 /**
@@ -7,11 +7,14 @@ import { blockBytes, headerBytes, LogRecordType } from './log-format.js';
  */
 export class LogFramer {
   #bytes: Buffer;
+  /** The same memory. */
+  #view: DataView;
   #length = 0;
   #fileOffset = 0;
 
   constructor(capacityBytes = 64 * 1024) {
     this.#bytes = Buffer.allocUnsafe(capacityBytes);
+    this.#view = viewOf(this.#bytes);
   }
 
   /** Forgets what was framed; the next payload goes to `fileOffset`. */
@@ -68,7 +71,7 @@ export class LogFramer {
     bytes[at + 6] = type;
     if (length === payload.length) bytes.set(payload, at + headerBytes);
     else bytes.set(payload.subarray(from, from + length), at + headerBytes);
-    writeU32(bytes, at, maskCrc(crc32c(bytes, at + 6, at + headerBytes + length)));
+    writeU32(bytes, at, maskCrc(crc32cOfView(this.#view, at + 6, at + headerBytes + length)));
     this.#length = at + headerBytes + length;
   }
 
@@ -79,8 +82,11 @@ export class LogFramer {
     const grown = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2));
     this.#bytes.copy(grown, 0, 0, this.#length);
     this.#bytes = grown;
+    this.#view = viewOf(grown);
   }
 }
+
+const viewOf = (bytes: Buffer): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 
 const fragmentType = (isFirst: boolean, isLast: boolean): number => {
   if (isFirst) return isLast ? LogRecordType.Full : LogRecordType.First;

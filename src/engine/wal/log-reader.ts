@@ -1,5 +1,5 @@
 import { readSync } from 'node:fs';
-import { crc32c, readU32, unmaskCrc } from '../../bytes/index.js';
+import { crc32cOfView, readU32, unmaskCrc } from '../../bytes/index.js';
 import { TailraceError } from '../../errors/index.js';
 import { inaccessible } from '../../files/index.js';
 import {
@@ -40,6 +40,8 @@ export class LogReader {
   readonly #fd: number;
   readonly #logNumber: number;
   readonly #buffer: Buffer;
+  /** The same memory. */
+  readonly #view: DataView;
   #bufferStart = 0;
   #bufferLength = 0;
   #position: number;
@@ -52,6 +54,7 @@ export class LogReader {
     this.#logNumber = logNumber;
     this.#position = offset;
     this.#buffer = Buffer.allocUnsafeSlow(bufferBytes);
+    this.#view = new DataView(this.#buffer.buffer);
   }
 
   /** The last record's bytes as a view. Borrowed until the next call of `next`. */
@@ -92,7 +95,7 @@ export class LogReader {
       if (!this.#has(header + length)) return this.#stop(true);
       const start = this.#position - this.#bufferStart;
       const end = start + header + length;
-      if (crc32c(buffer, start + 6, end) !== unmaskCrc(readU32(buffer, start)))
+      if (crc32cOfView(this.#view, start + 6, end) !== unmaskCrc(readU32(buffer, start)))
         return this.#damaged('checksum mismatch');
       // A record of the file's former life: the log ends here.
       if (isRecyclable && readU32(buffer, start + headerBytes) !== this.#logNumber >>> 0)
@@ -163,7 +166,9 @@ export class LogReader {
     if (type !== LogRecordType.Full && type !== LogRecordType.First) return false;
     const length = buffer[at + 4] | (buffer[at + 5] << 8);
     const last = at + headerBytes + length;
-    return length > 0 && last <= end && crc32c(buffer, at + 6, last) === unmaskCrc(readU32(buffer, at));
+    return (
+      length > 0 && last <= end && crc32cOfView(this.#view, at + 6, last) === unmaskCrc(readU32(buffer, at))
+    );
   }
 
   /** Makes `length` bytes at the position readable in the buffer; false when the file or the limit ends first. */
