@@ -9,6 +9,8 @@ import {
   pageBytes,
   pageHeaderBytes,
   prefixLengthOf,
+  putBytes,
+  putSlot,
   putVarint,
   varintLength,
 } from './page.js';
@@ -115,7 +117,7 @@ export class LeafPatch {
     const { bytes: page, base: pageBase } = output;
     bytes.copy(page, pageBase, base, base + pageBytes);
     for (let i = 0; i < patches; i++, changes.next())
-      putValue(page, pageBase + this.#valueAt[i], changes.valueBytes, changes.valueStart, changes.valueEnd);
+      putBytes(page, pageBase + this.#valueAt[i], changes.valueBytes, changes.valueStart, changes.valueEnd);
     output.seal(
       0,
       countOf(page, pageBase),
@@ -167,8 +169,7 @@ export class LeafPatch {
       page.set(reference, at);
       return at + reference.length;
     }
-    putValue(page, at, valueBytes, valueStart, valueEnd);
-    return at + valueLength;
+    return putBytes(page, at, valueBytes, valueStart, valueEnd);
   }
 }
 
@@ -189,19 +190,6 @@ const hasPrefix = (
   return true;
 };
 
-const putValue = (page: Buffer, at: number, bytes: Uint8Array, start: number, end: number): void => {
-  if (end - start > longestLooped) page.set(bytes.subarray(start, end), at);
-  else for (let i = start; i < end; i++) page[at++] = bytes[i];
-};
-
-const putSlot = (bytes: Buffer, base: number, index: number, at: number): void => {
-  const slot = base + pageBytes - 2 * (index + 1);
-  bytes[slot] = at;
-  bytes[slot + 1] = at >>> 8;
-};
-
 const maxPatches = changesPerMark;
-/** Up to this length a loop is quicker than a view and a copy of it. */
-const longestLooped = 128;
 /** Both varints, a tail and the slot, at most. */
 const entryOverheadBytes = 3 + 5 + 12 + 2;

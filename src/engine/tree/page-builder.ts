@@ -1,5 +1,15 @@
 import { readTail } from './entry-view.js';
-import { pageBytes, pageHeaderBytes, putU32, putVarint, tailBytes, u32, varintLength } from './page.js';
+import {
+  pageBytes,
+  pageHeaderBytes,
+  putBytes,
+  putSlot,
+  putU32,
+  putVarint,
+  tailBytes,
+  u32,
+  varintLength,
+} from './page.js';
 import type { PageOutput } from './page-output.js';
 import { lowestKey, makeKey, separatorBetween, sharedLength, type TreeKey } from './tree-key.js';
 
@@ -19,8 +29,8 @@ export interface PendingEntry {
 export type OnPage = (low: TreeKey, unit: number) => void;
 
 /**
- * Makes pages of one level from entries in key order. Entries gather until there are two pages of them, so that a
- * page that overflows by little is parted in halves, and a long stream becomes full pages.
+ * Makes pages of one level from entries in key order. Entries gather until there are three pages of them, so that two
+ * pages that overflow by little become three with room, and a long stream becomes full pages.
  */
 export class PageBuilder {
   readonly level: number;
@@ -56,6 +66,13 @@ export class PageBuilder {
     return this.#packed(this.#bytes, this.#entries.length, this.#commonPrefix) < capacity / 4;
   }
 
+  /** True when what has gathered makes pages that have room for more, and are not half empty either. */
+  get isRoomy(): boolean {
+    const left = this.#packed(this.#bytes, this.#entries.length, this.#commonPrefix) / capacity;
+    const fill = left / Math.ceil(left);
+    return fill > leastRoomyFill && fill < mostRoomyFill;
+  }
+
   /** Sets the separator of the first page that follows, while the builder is empty; returns one that was not used. */
   startAt(low: TreeKey | undefined): TreeKey | undefined {
     const unused = this.#low;
@@ -71,7 +88,7 @@ export class PageBuilder {
     this.#entries.push(entry);
     this.#shared.push(shared);
     this.#bytes += this.#sizeOf(entry);
-    while (this.#packed(this.#bytes, this.#entries.length, this.#commonPrefix) > 2 * capacity)
+    while (this.#packed(this.#bytes, this.#entries.length, this.#commonPrefix) > gatheredPages * capacity)
       this.#emit(capacity * streamFill);
   }
 
@@ -137,13 +154,12 @@ export class PageBuilder {
     let at = base + pageHeaderBytes + prefixLength;
     for (let i = 0; i < count; i++) {
       const { key, payload, payloadStart, payloadEnd, valueLength, isLarge } = this.#entries[i];
-      bytes.writeUInt16LE(at - base, base + pageBytes - 2 * (i + 1));
+      putSlot(bytes, base, i, at - base);
       at = putVarint(bytes, at, (key.inline.length - prefixLength) * 2 + (key.tail === undefined ? 0 : 1));
       if (isLeaf) at = putVarint(bytes, at, valueLength * 2 + (isLarge ? 1 : 0));
-      at += key.inline.copy(bytes, at, prefixLength);
+      at = putBytes(bytes, at, key.inline, prefixLength, key.inline.length);
       if (key.tail !== undefined) at += key.tail.copy(bytes, at);
-      bytes.set(payload.subarray(payloadStart, payloadEnd), at);
-      at += payloadEnd - payloadStart;
+      at = putBytes(bytes, at, payload, payloadStart, payloadEnd);
     }
     output.seal(this.level, count, prefixLength, at - base, true);
     return unit;
@@ -171,5 +187,8 @@ export const childEntry = (key: TreeKey, unit: number): PendingEntry => {
 };
 
 const capacity = pageBytes - pageHeaderBytes;
+const gatheredPages = 3;
+const leastRoomyFill = 0.6;
+const mostRoomyFill = 0.85;
 /** How full the pages of a long stream are made, so that the next few changes need not part them. */
 const streamFill = 0.93;

@@ -41,6 +41,30 @@ export interface PageIdentity {
   readonly epoch: number;
 }
 
+/** Notes where an entry lies, relative to the page. */
+export const putSlot = (bytes: Uint8Array, base: number, index: number, at: number): void => {
+  const slot = base + pageBytes - 2 * (index + 1);
+  bytes[slot] = at;
+  bytes[slot + 1] = at >>> 8;
+};
+
+/** Copies bytes into place; returns the place behind them. */
+export const putBytes = (
+  into: Uint8Array,
+  at: number,
+  from: Uint8Array,
+  start: number,
+  end: number,
+): number => {
+  const behind = at + end - start;
+  if (end - start > longestLooped) into.set(from.subarray(start, end), at);
+  else for (let i = start; i < end; i++) into[at++] = from[i];
+  return behind;
+};
+
+/** Up to this length a loop is quicker than a view and a copy of it. */
+const longestLooped = 128;
+
 export const levelOf = (bytes: Uint8Array, base: number): number => bytes[base + 13];
 export const countOf = (bytes: Uint8Array, base: number): number => u16(bytes, base + 14);
 export const prefixLengthOf = (bytes: Uint8Array, base: number): number => u16(bytes, base + 16);

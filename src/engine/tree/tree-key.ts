@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { type EntryView, type RunReader, readTail } from './entry-view.js';
-import { maxInlineKeyBytes, pageHeaderBytes, prefixLengthOf, putU32, tailBytes } from './page.js';
+import { maxInlineKeyBytes, pageHeaderBytes, prefixLengthOf, putBytes, putU32, tailBytes } from './page.js';
 
 /** A key as entries hold it: its first bytes, and where the rest is when there is more. */
 export interface TreeKey {
@@ -21,22 +21,22 @@ export interface RunWriter {
 export const keyOf = (bytes: Buffer, base: number, entry: EntryView): TreeKey => {
   const prefixLength = prefixLengthOf(bytes, base);
   const inline = Buffer.allocUnsafe(prefixLength + entry.suffixEnd - entry.suffixStart);
-  bytes.copy(inline, 0, base + pageHeaderBytes, base + pageHeaderBytes + prefixLength);
-  bytes.copy(inline, prefixLength, entry.suffixStart, entry.suffixEnd);
+  const prefixStart = base + pageHeaderBytes;
+  putBytes(inline, 0, bytes, prefixStart, prefixStart + prefixLength);
+  putBytes(inline, prefixLength, bytes, entry.suffixStart, entry.suffixEnd);
   return { inline, tail: entry.tailAt < 0 ? undefined : copyOf(bytes, entry.tailAt, tailBytes) };
 };
 
 /** Makes the key of an entry, its tail in a run of its own if it needs one. */
 export const makeKey = (runs: RunWriter, bytes: Uint8Array, start: number, end: number): TreeKey => {
-  if (end - start <= maxInlineKeyBytes)
-    return { inline: Buffer.from(bytes.subarray(start, end)), tail: undefined };
+  if (end - start <= maxInlineKeyBytes) return { inline: copyOf(bytes, start, end - start), tail: undefined };
   const tailStart = start + maxInlineKeyBytes;
   const { unit, checksum } = runs.writeRun(bytes, tailStart, end);
   const tail = Buffer.allocUnsafe(tailBytes);
   putU32(tail, 0, unit);
   putU32(tail, 4, end - tailStart);
   putU32(tail, 8, checksum);
-  return { inline: Buffer.from(bytes.subarray(start, tailStart)), tail };
+  return { inline: copyOf(bytes, start, maxInlineKeyBytes), tail };
 };
 
 /** Orders bytes against a key. */
@@ -88,7 +88,10 @@ export const sharedLength = (a: Uint8Array, b: Uint8Array): number => {
 export const checksumOf = (bytes: Uint8Array, start: number, end: number): number =>
   crc32(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
 
-const copyOf = (bytes: Buffer, at: number, length: number): Buffer =>
-  Buffer.from(bytes.subarray(at, at + length));
+const copyOf = (bytes: Uint8Array, at: number, length: number): Buffer => {
+  const copy = Buffer.allocUnsafe(length);
+  putBytes(copy, 0, bytes, at, at + length);
+  return copy;
+};
 
 const noBytes = Buffer.alloc(0);

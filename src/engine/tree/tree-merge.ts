@@ -191,6 +191,8 @@ export class TreeMerge {
     this.#start(0, low);
     yield* this.#mergeEntries(copyOfPage(this.#window.bytes, this.#window.base), high);
     this.#units.release(unit, 1);
+    // The leaves behind are patched again rather than made anew entry by entry.
+    if (this.#builder(0).isRoomy) this.#builder(0).finish();
   }
 
   /** The common case: the unit of the page that takes the leaf's place; undefined when it needs more than patching. */

@@ -1,5 +1,5 @@
 import { type Changes, changesPerMark, type KeyRange } from '../changes.js';
-import { putU32, u32 } from '../page.js';
+import { putBytes, putU32, u32 } from '../page.js';
 
 /**
  * Changes on their way to another thread: packed, in order, into chunks that are handed over and not copied.
@@ -127,19 +127,7 @@ export class PackedChanges implements Changes {
 const packedLength = ({ keyStart, keyEnd, isDeleted, valueStart, valueEnd }: Changes): number =>
   headerBytes + keyEnd - keyStart + (isDeleted ? 0 : valueEnd - valueStart);
 
-const putBytes = (into: Uint8Array, at: number, from: Uint8Array, start: number, end: number): number => {
-  if (end - start > longestLooped) {
-    into.set(from.subarray(start, end), at);
-    return at + end - start;
-  }
-  let to = at;
-  for (let i = start; i < end; i++) into[to++] = from[i];
-  return to;
-};
-
 const headerBytes = 8;
-/** Up to this length a loop is quicker than a view and a copy of it. */
-const longestLooped = 128;
 /** More than the length of a chunk; 2^53 is enough for 2^20 of them. */
 const markStep = 2 ** 33;
 const noBytes = new Uint8Array(0);
