@@ -1,4 +1,5 @@
 import { digitsOf, maxBulkFrameBytes, writeBulkHeader } from './bulk-string.js';
+import { largeMemoryBytes, takeLargeMemory } from './large-memory.js';
 
 /** A growing byte string, written front to back and reused. */
 export class ByteWriter {
@@ -195,7 +196,8 @@ export class ByteWriter {
   #reserve(more: number): void {
     const needed = this.#length + more;
     if (needed <= this.#bytes.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
+    const capacity = Math.max(needed, this.#bytes.length * 2);
+    const grown = capacity < largeMemoryBytes ? Buffer.allocUnsafeSlow(capacity) : takeLargeMemory(capacity);
     this.#bytes.copy(grown, 0, 0, this.#length);
     this.#bytes = grown;
   }

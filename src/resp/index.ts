@@ -1,6 +1,7 @@
 export { type BulkPlace, locateBulk, maxBulkFrameBytes, writeBulk } from './bulk-string.js';
 export { ByteWriter } from './byte-writer.js';
 export { type CommandArgument, encodeCommand, writeCommand } from './command-encoder.js';
+export { giveBackLargeMemory, largeMemoryBytes } from './large-memory.js';
 export { type Reply, ReplyError, ReplyParser } from './reply-parser.js';
 export { ReplyWriter } from './reply-writer.js';
 export {

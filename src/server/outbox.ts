@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { giveBackLargeMemory, largeMemoryBytes } from '../resp/index.js';
 import type { Departures } from './departures.js';
 
 /**
@@ -31,7 +32,7 @@ export class Outbox {
   /** Takes over bytes that tell of writes up to `sequence`. */
   push(bytes: Buffer, sequence: number): void {
     if (this.isEmpty && sequence <= this.#departures.durableSequence) {
-      this.#socket.write(bytes);
+      this.#write(bytes);
       return;
     }
     this.#waiting.push({ bytes, sequence });
@@ -52,7 +53,7 @@ export class Outbox {
     while (sent < this.#waiting.length && this.#waiting[sent].sequence <= durable) {
       const { bytes } = this.#waiting[sent++];
       this.#waitingBytes -= bytes.length;
-      this.#socket.write(bytes);
+      this.#write(bytes);
     }
     if (sent < this.#waiting.length) {
       this.#waiting.splice(0, sent);
@@ -62,6 +63,14 @@ export class Outbox {
     this.#isDeparting = false;
     this.#onSent();
     return true;
+  }
+
+  #write(bytes: Buffer): void {
+    if (bytes.length < largeMemoryBytes) this.#socket.write(bytes);
+    else
+      this.#socket.write(bytes, (error) => {
+        if (error == null) giveBackLargeMemory(bytes);
+      });
   }
 
   /** A write whose durability is unknown is never answered: a failed store closes the connection. */

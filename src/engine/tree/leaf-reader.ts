@@ -6,9 +6,10 @@ import type { PageCache } from './page-cache.js';
 /**
  * Brings leaves into memory of a cursor's own, for it to hand out views. A walk reads them past the cache, so that a
  * long one does not drive out what others use, and, the longer it lasts, the more at once where they lie side by side.
+ * Memory of which no view was given out serves again: new memory for each read would keep the garbage collector busy.
  */
 export class LeafReader {
-  /** The leaf: in these bytes from `base` on. They are never written again. */
+  /** The leaf: in these bytes from `base` on. */
   bytes: Buffer = noBytes;
   base = 0;
   /** How many leaves a walk may read at once by now. */
@@ -22,6 +23,9 @@ export class LeafReader {
   /** Memory for leaves that are copied from the cache, and how much of it is used. */
   #copies: Buffer = noBytes;
   #copied = 0;
+  /** Whether there are views of either. */
+  #isReadGivenOut = false;
+  #areCopiesGivenOut = false;
 
   constructor(file: DataFile, cache: PageCache) {
     this.#file = file;
@@ -31,7 +35,9 @@ export class LeafReader {
   /** Takes the leaf that the cache points at. */
   copyFromCache(): void {
     if (this.#copied === this.#copies.length) {
-      this.#copies = Buffer.allocUnsafeSlow(this.mostAtOnce * pageBytes);
+      if (this.#areCopiesGivenOut || this.#copies.length < this.mostAtOnce * pageBytes)
+        this.#copies = Buffer.allocUnsafeSlow(this.mostAtOnce * pageBytes);
+      this.#areCopiesGivenOut = false;
       this.#copied = 0;
       this.#walkOn();
     }
@@ -49,7 +55,11 @@ export class LeafReader {
         this.copyFromCache();
         return;
       }
-      this.#read = this.#file.readUnits(unit, adjacent * pageBytes);
+      this.#units = 0; // until they are there
+      if (this.#isReadGivenOut || this.#read.length < adjacent * pageBytes)
+        this.#read = Buffer.allocUnsafeSlow(adjacent * pageBytes);
+      this.#isReadGivenOut = false;
+      this.#file.readPages(unit, adjacent, this.#read);
       this.#firstUnit = unit;
       this.#units = adjacent;
       this.#walkOn();
@@ -57,6 +67,12 @@ export class LeafReader {
     this.bytes = this.#read;
     this.base = (unit - this.#firstUnit) * pageBytes;
     this.#file.checkPage(unit, this.bytes, this.base);
+  }
+
+  /** Views of the leaf were handed out: its bytes are never written again. */
+  giveOut(): void {
+    if (this.bytes === this.#read) this.#isReadGivenOut = true;
+    else this.#areCopiesGivenOut = true;
   }
 
   #walkOn(): void {

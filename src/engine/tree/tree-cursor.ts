@@ -89,11 +89,12 @@ export class TreeCursor {
   /** The value where it stands. */
   value(): Buffer {
     const { isLarge, valueAt, valueLength } = this.#entry;
-    if (!isLarge) return this.#leaf.subarray(valueAt, valueAt + valueLength);
-    return this.#file.readLarge(this.#leaf, valueAt, valueLength);
+    if (isLarge) return this.#file.readLarge(this.#leaf, valueAt, valueLength);
+    this.#leaves.giveOut();
+    return this.#leaf.subarray(valueAt, valueAt + valueLength);
   }
 
-  /** Tells where key and value lie; they stay what they are, whatever the cursor does. */
+  /** Tells where key and value lie. Borrowed until the cursor moves. */
   locate(place: ItemPlace): void {
     const { isLarge, valueAt, valueLength } = this.#entry;
     place.keyBytes = this.keyBytes;
