@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { constants, existsSync, readFileSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { deserialize, serialize } from 'node:v8';
 import { crc32 } from 'node:zlib';
@@ -23,11 +23,12 @@ export interface KeptPart {
  * The parts of a walk that were read and are perhaps not yet in the target, so that a process that is started again does not
  * ask the source for them once more: in a few files beside the state file, each of them taken in turn.
  *
- *   0        4           8
- *   | crc32  | head size | head (v8) | records … |
- *     u32 LE   u32 LE
+ *   0        4           8             12
+ *   | crc32  | head size | records size | head (v8) | records … | left over …
+ *     u32 LE   u32 LE      u32 LE
  *
- * The sum is of all behind it: a file that was being written tells so. Nothing waits for the disk: what a failure of power takes
+ * The sum is of all behind it, up to what an earlier and longer part has left: a file that was being written tells so. It is
+ * written over, not anew: new blocks of it would have to reach the disk with each sync of the state file. Nothing waits for the disk: what a failure of power takes
  * is read again.
  */
 export class PartFiles {
@@ -79,13 +80,13 @@ export class PartFiles {
     if (this.#isFailed) return;
     const number = this.#next++;
     const path = this.#fileOf(number % slots);
-    const parts = [prefix(serialize({ version, owner: this.#owner, number, ...head })), records];
+    const parts = [sized(serialize({ version, owner: this.#owner, number, ...head }), records), records];
     // Of no bytes at all the function answers 0, whatever came before them.
     const crc = parts.reduce((sum, bytes) => (bytes.length === 0 ? sum : crc32(bytes, sum)), 0);
     const sum = Buffer.alloc(4);
     sum.writeUInt32LE(crc);
     try {
-      const file = await open(path, 'w');
+      const file = await open(path, constants.O_WRONLY | constants.O_CREAT);
       try {
         await file.writev([sum, ...parts]);
       } finally {
@@ -105,11 +106,13 @@ export class PartFiles {
     const path = this.#fileOf(slot);
     if (!existsSync(path)) return undefined;
     const bytes = readFileSync(path);
-    if (bytes.length < 8 || crc32(bytes.subarray(4)) !== bytes.readUInt32LE(0)) return undefined;
-    const headEnd = 8 + bytes.readUInt32LE(4);
-    const head = deserialize(bytes.subarray(8, headEnd)) as KeptHead;
+    if (bytes.length < 12) return undefined;
+    const headEnd = 12 + bytes.readUInt32LE(4);
+    const end = headEnd + bytes.readUInt32LE(8);
+    if (end > bytes.length || crc32(bytes.subarray(4, end)) !== bytes.readUInt32LE(0)) return undefined;
+    const head = deserialize(bytes.subarray(12, headEnd)) as KeptHead;
     if (head.version !== version || head.owner !== this.#owner) return undefined;
-    return { ...head, records: bytes.subarray(headEnd) };
+    return { ...head, records: bytes.subarray(headEnd, end) };
   }
 
   #fileOf(slot: number): string {
@@ -123,15 +126,16 @@ interface KeptHead extends Omit<KeptPart, 'records'> {
   readonly number: number;
 }
 
-const prefix = (head: Buffer): Buffer => {
-  const size = Buffer.alloc(4);
-  size.writeUInt32LE(head.length);
-  return Buffer.concat([size, head]);
+const sized = (head: Buffer, records: Uint8Array): Buffer => {
+  const sizes = Buffer.alloc(8);
+  sizes.writeUInt32LE(head.length, 0);
+  sizes.writeUInt32LE(records.length, 4);
+  return Buffer.concat([sizes, head]);
 };
 
 const nameOf = (after: Uint8Array | undefined): string =>
   after === undefined ? '' : Buffer.from(after).toString('latin1');
 
-const version = 1;
+const version = 2;
 /** One part is written to the target, one waits for it, one is read; and one more, so that none is replaced too early. */
 const slots = 4;

@@ -39,8 +39,9 @@ export class RespConnection {
     options: { timeoutMs?: number; answerTimeoutMs?: number; signal?: AbortSignal } = {},
   ): Promise<RespConnection> {
     const { timeoutMs = defaultConnectTimeoutMs, answerTimeoutMs, signal } = options;
-    const socket = await connectSocket(address, timeoutMs, signal);
-    const connection = new RespConnection(socket);
+    const arrival: Arrival = { receive: () => undefined };
+    const socket = await connectSocket(address, timeoutMs, arrival, signal);
+    const connection = new RespConnection(socket, arrival);
     if (answerTimeoutMs !== undefined)
       socket.setTimeout(answerTimeoutMs, () => connection.#giveUpSilence(answerTimeoutMs));
     try {
@@ -59,11 +60,11 @@ export class RespConnection {
     }
   }
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, arrival: Arrival) {
     this.#socket = socket;
+    arrival.receive = (chunk) => this.#receive(chunk);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, keepAliveMs); // a peer that vanished is noticed also while nothing is asked of it
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('error', (error) => this.#end(error));
     socket.on('close', () => this.#end(new Error('the connection was closed')));
   }
@@ -166,10 +167,35 @@ export const parseRedisUrl = (text: string, password = ''): RespAddress => {
   };
 };
 
-const connectSocket = (address: RespAddress, timeoutMs: number, signal?: AbortSignal): Promise<Socket> =>
+/** Whoever is told of the bytes that arrive; they are borrowed for the call. */
+interface Arrival {
+  receive(chunk: Buffer): void;
+}
+
+/** All that arrives comes through the same memory, but by TLS: new memory for each piece costs as much as reading it. */
+const openSocket = ({ host, port, tls }: RespAddress, arrival: Arrival): Socket => {
+  if (tls !== undefined) {
+    const socket = connectTls({ ...tls, host, port });
+    socket.on('data', (chunk: Buffer) => arrival.receive(chunk));
+    return socket;
+  }
+  const buffer = Buffer.allocUnsafeSlow(arrivalBytes);
+  const callback = (byteLength: number): boolean => {
+    arrival.receive(buffer.subarray(0, byteLength));
+    return true;
+  };
+  return connectTcp({ host, port, onread: { buffer, callback } });
+};
+
+const connectSocket = (
+  address: RespAddress,
+  timeoutMs: number,
+  arrival: Arrival,
+  signal?: AbortSignal,
+): Promise<Socket> =>
   new Promise((resolve, reject) => {
-    const { host, port, tls } = address;
-    const socket = tls === undefined ? connectTcp({ host, port }) : connectTls({ ...tls, host, port });
+    const { tls } = address;
+    const socket = openSocket(address, arrival);
     const fail = (error: unknown): void => {
       finish();
       socket.destroy();
@@ -219,3 +245,4 @@ const invalidUrl = (text: string, reason: string): TailraceError =>
 
 const defaultConnectTimeoutMs = 5_000;
 const keepAliveMs = 60_000;
+const arrivalBytes = 64 * 1024;
