@@ -7,7 +7,7 @@ export { type KafkaSink, type KafkaSinkOptions, kafkaSink } from '../sinks/kafka
 export { RedisSink, type RedisSinkOptions } from '../sinks/redis/index.js';
 export { StdoutSink, type StdoutSinkOptions } from '../sinks/stdout/index.js';
 export { type AdministeredPipeline, AdminServer, type AdminStatus, PipelineMetrics } from './admin/index.js';
-export { type CommandValue, type CommandWord, Database } from './data-model/index.js';
+export { type CommandValue, type CommandWord, Database } from './data-model/commands/index.js';
 export * from './engine/index.js';
 export { type ErrorCode, isTailraceError, TailraceError } from './errors/index.js';
 export { type Change, Decoder, type Transaction, type Undecodable, type ValueType } from './kit/index.js';

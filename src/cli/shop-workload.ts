@@ -1,4 +1,9 @@
-import { CommandContext, commandServices, type DataCommand, dataCommands } from '../data-model/index.js';
+import {
+  CommandContext,
+  commandServices,
+  type DataCommand,
+  dataCommands,
+} from '../data-model/commands/index.js';
 import type { Store } from '../engine/index.js';
 
 /** A shop's writes: sessions that come and go, carts that fill, orders, counters. The same for the same seed. */

@@ -6,35 +6,7 @@ export {
   type Undecodable,
   type ValueType,
 } from './change.js';
-export { parseInteger } from './commands/arguments.js';
-export { CommandContext, type CommandServices, commandServices } from './commands/command-context.js';
-export { dataCommands } from './commands/command-table.js';
-export { CommandTransaction } from './commands/command-transaction.js';
-export {
-  type DataCommand,
-  type KeyPositions,
-  keysOfCall,
-  type ReplySteps,
-  type Wait,
-} from './commands/data-command.js';
-export { moveKey } from './commands/keys/copy-commands.js';
-export {
-  type DoubleReply,
-  ErrorReply,
-  type MapReply,
-  type NullArrayReply,
-  nullArray,
-  ok,
-  ownReply,
-  type PairsReply,
-  type Reply,
-  refusal,
-  type SetReply,
-  wrongArity,
-} from './commands/reply.js';
-export { readString } from './commands/strings/string-value.js';
 export { countChanges } from './count-changes.js';
-export { type CommandValue, type CommandWord, Database } from './database.js';
 export { Decoder, type DecoderOptions } from './decode/decoder.js';
 export { StringPutTransaction } from './decode/string-put-transaction.js';
 export { ColumnFamily } from './encoding/column-family.js';

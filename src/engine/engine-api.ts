@@ -1,5 +1,8 @@
+import type { ItemPlace } from '../bytes/index.js';
 import type { WriteBatchBuilder } from '../write-batch/index.js';
 import type { StoreIterator } from './store-iterator.js';
+
+export { type ItemPlace, nowhere } from '../bytes/index.js';
 
 /**
  * When a write counts as done. `always`: on disk (one fsync for all writes that wait for it). `interval`: handed
@@ -27,16 +30,6 @@ export interface DataRange {
   readonly isReverse?: boolean;
 }
 
-/** Where an item's key and value lie. */
-export interface ItemPlace {
-  keyBytes: Buffer;
-  keyStart: number;
-  keyEnd: number;
-  valueBytes: Buffer;
-  valueStart: number;
-  valueEnd: number;
-}
-
 export interface DataIterator extends StoreIterator<DataItem, Uint8Array> {
   /** Tells where the item lies, without a view of it: for walks of millions. Borrowed as the item is. */
   locate(place: ItemPlace): void;
@@ -60,15 +53,6 @@ export interface RecordTarget {
   ): boolean;
 }
 
-export const nowhere = (): ItemPlace => ({
-  keyBytes: noBytes,
-  keyStart: 0,
-  keyEnd: 0,
-  valueBytes: noBytes,
-  valueStart: 0,
-  valueEnd: 0,
-});
-
 /** `locate` of an iterator that has its items as views. */
 export const locateItem = ({ key, value }: DataItem, place: ItemPlace): void => {
   place.keyBytes = key;
@@ -78,8 +62,6 @@ export const locateItem = ({ key, value }: DataItem, place: ItemPlace): void => 
   place.valueStart = 0;
   place.valueEnd = value.length;
 };
-
-const noBytes = Buffer.alloc(0);
 
 /** Where a value lies. */
 export interface ValuePlace {

@@ -22,7 +22,8 @@ export {
   type ValueType,
   WholeKeys,
 } from '../data-model/index.js';
-export { LogFramer } from '../engine/index.js';
+// By the inner door: the whole engine is not loaded by those who only deliver.
+export { LogFramer } from '../engine/wal/index.js';
 export { type ErrorCode, isTailraceError, TailraceError } from '../errors/index.js';
 export {
   describeHolder,

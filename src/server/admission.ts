@@ -1,4 +1,4 @@
-import { wrongArity } from '../data-model/index.js';
+import { wrongArity } from '../data-model/commands/index.js';
 import type { TableEntry } from './command-table.js';
 import { adminRequired } from './commands/namespace-commands.js';
 import type { Connection } from './connection.js';

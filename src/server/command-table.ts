@@ -1,4 +1,4 @@
-import { type DataCommand, dataCommands } from '../data-model/index.js';
+import { type DataCommand, dataCommands } from '../data-model/commands/index.js';
 import { helpOf, isHelp } from './command-docs/index.js';
 import { checkpointCommands } from './commands/checkpoint-commands.js';
 import { clientCommands } from './commands/client-commands.js';

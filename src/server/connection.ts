@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { CommandContext, CommandTransaction } from '../data-model/index.js';
+import type { CommandContext, CommandTransaction } from '../data-model/commands/index.js';
 import { isTailraceError } from '../errors/index.js';
 import { ReplyWriter, RequestParser } from '../resp/index.js';
 import type { WriteBatchBuilder } from '../write-batch/index.js';

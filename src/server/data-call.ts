@@ -1,11 +1,11 @@
 import {
   type DataCommand,
   ErrorReply,
-  keyName,
   keysOfCall,
   ownReply,
   type Reply,
-} from '../data-model/index.js';
+} from '../data-model/commands/index.js';
+import { keyName } from '../data-model/index.js';
 import type { BlockedCall } from './blocked-calls.js';
 import type { Connection } from './connection.js';
 import { runLongRead } from './long-read.js';

@@ -1,4 +1,4 @@
-import { CommandContext, type DataCommand, type Reply } from '../data-model/index.js';
+import { CommandContext, type DataCommand, type Reply } from '../data-model/commands/index.js';
 import type { Connection } from './connection.js';
 import { writeReply } from './reply-encoding.js';
 

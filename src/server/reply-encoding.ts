@@ -1,4 +1,4 @@
-import type { Reply } from '../data-model/index.js';
+import type { Reply } from '../data-model/commands/index.js';
 import type { ReplyWriter } from '../resp/index.js';
 
 /** Writes a command's reply in the connection's protocol. */

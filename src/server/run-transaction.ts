@@ -1,4 +1,4 @@
-import { CommandTransaction, ErrorReply } from '../data-model/index.js';
+import { CommandTransaction, ErrorReply } from '../data-model/commands/index.js';
 import type { Connection } from './connection.js';
 import { writeReply } from './reply-encoding.js';
 import type { TransactionQueue } from './transaction-queue.js';

@@ -1,4 +1,4 @@
-import type { KeyPositions } from '../data-model/index.js';
+import type { KeyPositions } from '../data-model/commands/index.js';
 import type { Connection } from './connection.js';
 
 /** A command of the server itself: it writes its reply to the connection. */

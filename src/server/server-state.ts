@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { type CommandServices, writtenKeys } from '../data-model/index.js';
+import type { CommandServices } from '../data-model/commands/index.js';
+import { writtenKeys } from '../data-model/index.js';
 import { Engine, HeapProfiler, type Store } from '../engine/index.js';
 import type { WriteBatchBuilder } from '../write-batch/index.js';
 import { BlockedCalls } from './blocked-calls.js';

@@ -1,6 +1,6 @@
 import { createServer, type Socket, type Server as TcpServer } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import { commandServices } from '../data-model/index.js';
+import { commandServices } from '../data-model/commands/index.js';
 import { Engine, type Store } from '../engine/index.js';
 import { TailraceError } from '../errors/index.js';
 import { isLoopback } from './commands/config-commands.js';

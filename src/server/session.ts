@@ -1,4 +1,5 @@
-import { CommandContext, defaultNamespace } from '../data-model/index.js';
+import { CommandContext } from '../data-model/commands/index.js';
+import { defaultNamespace } from '../data-model/index.js';
 import type { Snapshot } from '../engine/index.js';
 import { type RequestLimits, unauthenticatedRequestLimits } from '../resp/index.js';
 import type { ServerState } from './server-state.js';

@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { Database } from '../../src/data-model/index.js';
+import { Database } from '../../src/data-model/commands/index.js';
 import { Engine } from '../../src/engine/index.js';
 import { encodeCommand } from '../../src/resp/index.js';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';

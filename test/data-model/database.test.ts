@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Database, Decoder } from '../../src/data-model/index.js';
+import { Database } from '../../src/data-model/commands/index.js';
+import { Decoder } from '../../src/data-model/index.js';
 import { Engine } from '../../src/engine/index.js';
 import { throwAwayDirectory } from '../services/index.js';
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { commandServices, Database } from '../../src/data-model/index.js';
+import { commandServices, Database } from '../../src/data-model/commands/index.js';
 import { Engine } from '../../src/engine/index.js';
 import { throwAwayDirectory } from '../services/index.js';
 

@@ -1,4 +1,9 @@
-import { CommandContext, commandServices, dataCommands, ErrorReply } from '../../src/data-model/index.js';
+import {
+  CommandContext,
+  commandServices,
+  dataCommands,
+  ErrorReply,
+} from '../../src/data-model/commands/index.js';
 import type { Commit, Store } from '../../src/engine/index.js';
 
 /** Carries out commands on a store in this process, so that its log is what a server's would be. */

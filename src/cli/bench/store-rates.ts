@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Database } from '../../data-model/index.js';
+import { Database } from '../../data-model/commands/index.js';
 import type { Engine } from '../../engine/index.js';
 import type { ShopWorkload } from '../shop-workload.js';
 import { type Measurement, measure } from './measurement.js';

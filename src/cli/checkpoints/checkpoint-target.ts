@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
-import { type CommandValue, Database } from '../../data-model/index.js';
+import { type CommandValue, Database } from '../../data-model/commands/index.js';
 import { Engine } from '../../engine/index.js';
 import { isTailraceError, TailraceError } from '../../errors/index.js';
 import { parseRedisUrl, ReplyError, RespConnection } from '../../resp/index.js';

@@ -1,5 +1,5 @@
-import { equalBytes } from '../../bytes/index.js';
-import { type DataReader, nowhere } from '../../engine/index.js';
+import { equalBytes, nowhere } from '../../bytes/index.js';
+import type { DataReader } from '../../engine/index.js';
 import { ColumnFamily } from '../encoding/column-family.js';
 import { isAlive, locateMetadata, noMetadata } from '../encoding/metadata.js';
 import { ElementWalk } from './element-walk.js';

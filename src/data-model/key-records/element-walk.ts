@@ -1,11 +1,5 @@
-import { startsWithAt, writeU32BigEndian } from '../../bytes/index.js';
-import {
-  type DataIterator,
-  type DataReader,
-  type ItemPlace,
-  nowhere,
-  type RecordTarget,
-} from '../../engine/index.js';
+import { type ItemPlace, nowhere, startsWithAt, writeU32BigEndian } from '../../bytes/index.js';
+import type { DataIterator, DataReader, RecordTarget } from '../../engine/index.js';
 import { ColumnFamily } from '../encoding/column-family.js';
 import { versionBytes } from '../encoding/keys.js';
 import { readListEnds } from '../encoding/list-encoding.js';

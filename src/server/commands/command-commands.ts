@@ -1,5 +1,5 @@
 import { matchesGlob } from '../../bytes/index.js';
-import { keysOfCall } from '../../data-model/index.js';
+import { keysOfCall } from '../../data-model/commands/index.js';
 import type { ReplyWriter } from '../../resp/index.js';
 import { commandDocs, subcommandsOf, writeDoc } from '../command-docs/index.js';
 import type { CommandTable, TableEntry } from '../command-table.js';

@@ -1,4 +1,5 @@
-import { CommandContext, parseInteger, type ValueType } from '../../data-model/index.js';
+import { CommandContext, parseInteger } from '../../data-model/commands/index.js';
+import type { ValueType } from '../../data-model/index.js';
 import type { Connection } from '../connection.js';
 import { refusedCommands } from '../refused-commands.js';
 import type { ServerCommand } from '../server-command.js';

@@ -1,5 +1,5 @@
 import { matchesGlob } from '../../bytes/index.js';
-import { parseInteger } from '../../data-model/index.js';
+import { parseInteger } from '../../data-model/commands/index.js';
 import { Engine } from '../../engine/index.js';
 import type { ServerCommand } from '../server-command.js';
 import type { ServerSettings } from '../server-options.js';

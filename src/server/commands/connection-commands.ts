@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { parseInteger } from '../../data-model/index.js';
+import { parseInteger } from '../../data-model/commands/index.js';
 import type { Connection } from '../connection.js';
 import type { ServerCommand } from '../server-command.js';
 

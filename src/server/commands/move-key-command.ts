@@ -1,4 +1,5 @@
-import { CommandContext, defaultNamespace, moveKey } from '../../data-model/index.js';
+import { CommandContext, moveKey } from '../../data-model/commands/index.js';
+import { defaultNamespace } from '../../data-model/index.js';
 import type { ServerCommand } from '../server-command.js';
 
 /** MOVEX key token: moves a key into the namespace of a token, over whatever has its name there. */

@@ -1,4 +1,4 @@
-import { CommandContext, readString } from '../../data-model/index.js';
+import { CommandContext, readString } from '../../data-model/commands/index.js';
 import { isTailraceError } from '../../errors/index.js';
 import { validateWriteBatch } from '../../write-batch/index.js';
 import type { Connection } from '../connection.js';

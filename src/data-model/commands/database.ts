@@ -1,11 +1,11 @@
-import type { DataReader, Store } from '../engine/index.js';
-import { TailraceError } from '../errors/index.js';
-import { CommandContext, type CommandServices, commandServices } from './commands/command-context.js';
-import { dataCommands } from './commands/command-table.js';
-import { CommandTransaction } from './commands/command-transaction.js';
-import type { DataCommand } from './commands/data-command.js';
-import { ErrorReply, type Reply, wrongArity } from './commands/reply.js';
-import { defaultNamespace } from './encoding/keys.js';
+import type { DataReader, Store } from '../../engine/index.js';
+import { TailraceError } from '../../errors/index.js';
+import { defaultNamespace } from '../encoding/keys.js';
+import { CommandContext, type CommandServices, commandServices } from './command-context.js';
+import { dataCommands } from './command-table.js';
+import { CommandTransaction } from './command-transaction.js';
+import type { DataCommand } from './data-command.js';
+import { ErrorReply, type Reply, wrongArity } from './reply.js';
 
 /** A word of a command. Strings are written as UTF-8, numbers in decimal. */
 export type CommandWord = string | number | bigint | Uint8Array;

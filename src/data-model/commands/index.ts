@@ -1,0 +1,30 @@
+/** The inner door of the commands: those who only read, decode or copy data do not load them. */
+
+export { parseInteger } from './arguments.js';
+export { CommandContext, type CommandServices, commandServices } from './command-context.js';
+export { dataCommands } from './command-table.js';
+export { CommandTransaction } from './command-transaction.js';
+export {
+  type DataCommand,
+  type KeyPositions,
+  keysOfCall,
+  type ReplySteps,
+  type Wait,
+} from './data-command.js';
+export { type CommandValue, type CommandWord, Database } from './database.js';
+export { moveKey } from './keys/copy-commands.js';
+export {
+  type DoubleReply,
+  ErrorReply,
+  type MapReply,
+  type NullArrayReply,
+  nullArray,
+  ok,
+  ownReply,
+  type PairsReply,
+  type Reply,
+  refusal,
+  type SetReply,
+  wrongArity,
+} from './reply.js';
+export { readString } from './strings/string-value.js';
