@@ -4,14 +4,13 @@ import {
   clearRun,
   forEachRun,
   isRunClear,
-  lowestBit,
-  populationCount,
   runBackward,
   runForward,
   setRun,
   spareWords,
   trailingZeros,
 } from './bit-runs.js';
+import { indexFreeRuns } from './index-free-runs.js';
 import { RegionIndex } from './region-index.js';
 import { findExactRun, findRunOfClass, findShortRun, none, shortLimit, tooShort } from './run-search.js';
 import { SizeClasses } from './size-classes.js';
@@ -317,35 +316,11 @@ export class SpaceManager {
     if (rest !== 0) bytes[bytes.length - 1] &= (1 << rest) - 1;
   }
 
-  /** One pass over the bitmap, without a call for each run: most of the time that opening a space takes. */
   #buildIndex(): RegionIndex {
-    const words = this.#words;
-    const classOf = this.#classOf;
-    const overLong = this.#overLong;
-    const wordShift = this.#regionShift - 5;
     const regionCount = Math.max(1, Math.ceil(this.#capacity / 2 ** this.#regionShift));
-    const index = new RegionIndex(regionCount, this.#classes.limit);
-    let free = 0;
-    let carry = 0;
-    for (let at = 0, end = (this.#units + 31) >>> 5; at < end; at++) {
-      const word = words[at];
-      if (word === 0) {
-        carry = 0;
-        continue;
-      }
-      free += populationCount(word);
-      let starts = word & ~((word << 1) | carry);
-      carry = word >>> 31;
-      for (; starts !== 0; starts &= starts - 1) {
-        const bit = lowestBit(starts);
-        let run = trailingZeros(~word >>> bit);
-        if (run >= 32 - bit) run = runForward(words, at * 32 + bit, overLong);
-        index.add(classOf[run < overLong ? run : overLong], at >>> wordShift);
-      }
-    }
-    this.#index = index;
-    this.#freeUnits = free;
-    return index;
+    this.#index = new RegionIndex(regionCount, this.#classes.limit);
+    this.#freeUnits = indexFreeRuns(this.#index, this.#words, this.#units, this.#regionShift, this.#classOf);
+    return this.#index;
   }
 
   #addRun(start: number, length: number): void {
