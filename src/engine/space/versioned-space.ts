@@ -1,5 +1,5 @@
 import { TailraceError } from '../../errors/index.js';
-import { clearRun, forEachRun, forEachStretch, populationCount, setRun } from './bit-runs.js';
+import { clearRun, forEachRun, forEachStretch, isRunClear, populationCount, setRun } from './bit-runs.js';
 import { type Run, SpaceManager } from './space-manager.js';
 import { SpacePin } from './space-pin.js';
 
@@ -150,9 +150,13 @@ export class VersionedSpace {
   release(start: number, length: number): void {
     this.#requireLive(start, length);
     if (!this.#isKept(start, length)) this.#keepPages(start, length);
-    const pinned = this.#newest?.pages;
+    if (this.#newest === undefined) {
+      this.#space.free(start, length);
+      return;
+    }
+    const pinned = this.#newest.pages;
     this.#forEachPage(start, length, (page, from, to) => {
-      const bits = pinned?.get(page);
+      const bits = pinned.get(page);
       const base = page * this.pageUnits;
       forEachStretch(bits, from - base, to - base, (isPinned, at, count) => {
         if (isPinned) this.#retain(page, at, count);
@@ -435,13 +439,11 @@ export class VersionedSpace {
     if (!Number.isInteger(start) || start < 0 || length < 1 || start + length > this.units)
       throw this.#fault('release', start, length, 'outside the space');
     if (!this.#space.isUsed(start, length)) throw this.#fault('release', start, length, 'not all in use');
+    if (this.#retained.size === 0) return;
     this.#forEachPage(start, length, (page, from, to) => {
       const retained = this.#retained.get(page);
-      if (retained === undefined) return;
-      const base = page * this.pageUnits;
-      forEachStretch(retained, from - base, to - base, (isRetained) => {
-        if (isRetained) throw this.#fault('release', start, length, 'released already');
-      });
+      if (retained !== undefined && !isRunClear(retained, from - page * this.pageUnits, to - from))
+        throw this.#fault('release', start, length, 'released already');
     });
   }
 
