@@ -28,8 +28,8 @@ export interface KeptPart {
  *     u32 LE   u32 LE      u32 LE
  *
  * The sum is of all behind it, up to what an earlier and longer part has left: a file that was being written tells so. It is
- * written over, not anew: new blocks of it would have to reach the disk with each sync of the state file. Nothing waits for the disk: what a failure of power takes
- * is read again.
+ * written over, not anew: new blocks of it would have to reach the disk with each sync of the state file. Nothing waits for
+ * the disk: what a failure of power takes is read again.
  */
 export class PartFiles {
   readonly #path: string;
@@ -53,7 +53,7 @@ export class PartFiles {
   /** Reads what an earlier process has left. */
   load(): void {
     for (let slot = 0; slot < slots; slot++) {
-      const part = this.#read(slot);
+      const part = this.#readable(slot);
       if (part === undefined) continue;
       this.#next = Math.max(this.#next, part.number + 1);
       const name = nameOf(part.after);
@@ -86,7 +86,8 @@ export class PartFiles {
     const sum = Buffer.alloc(4);
     sum.writeUInt32LE(crc);
     try {
-      const file = await open(path, constants.O_WRONLY | constants.O_CREAT);
+      // Values stand in it, which are nobody else's to read.
+      const file = await open(path, constants.O_WRONLY | constants.O_CREAT, 0o600);
       try {
         await file.writev([sum, ...parts]);
       } finally {
@@ -102,7 +103,20 @@ export class PartFiles {
     }
   }
 
-  #read(slot: number): (KeptPart & { readonly number: number }) | undefined {
+  /** A file that is damaged, or of another version of Node.js, is passed over: its part is read again. */
+  #readable(slot: number): NumberedPart | undefined {
+    try {
+      return this.#read(slot);
+    } catch (error) {
+      this.#logger.warn('a part that was kept cannot be read, and is read of the source again', {
+        file: this.#fileOf(slot),
+        reason: `${error}`,
+      });
+      return undefined;
+    }
+  }
+
+  #read(slot: number): NumberedPart | undefined {
     const path = this.#fileOf(slot);
     if (!existsSync(path)) return undefined;
     const bytes = readFileSync(path);
@@ -119,6 +133,8 @@ export class PartFiles {
     return `${this.#path}.read-${slot}`;
   }
 }
+
+type NumberedPart = KeptPart & { readonly number: number };
 
 interface KeptHead extends Omit<KeptPart, 'records'> {
   readonly version: number;
