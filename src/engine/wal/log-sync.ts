@@ -73,6 +73,10 @@ export class LogSync {
     this.#waiters.fail(error);
   }
 
+  get isRunning(): boolean {
+    return this.#running !== undefined;
+  }
+
   /** Resolves when no sync is running: also after a failure the file must not be closed before. */
   async whenIdle(): Promise<void> {
     while (this.#running !== undefined) await this.#running;

@@ -235,6 +235,7 @@ describe('write-ahead log', () => {
     const files: Files = {
       ...nodeFiles,
       write: (fd, bytes, position) => writeAlone(() => nodeFiles.write(fd, bytes, position)),
+      writeFew: (fd, bytes, position) => writeAlone(() => nodeFiles.writeFew(fd, bytes, position)),
       datasync: (fd) =>
         syncAlone(() => (isBroken ? Promise.reject(new Error('EIO')) : nodeFiles.datasync(fd))),
     };
@@ -341,7 +342,7 @@ describe('write-ahead log', () => {
   });
 
   // A fault that the real file system does not give on demand, so the files are a fake that fails at the n-th call.
-  it.each(['datasync', 'write', 'open', 'syncDirectory'] as const)(
+  it.each(['datasync', 'write', 'writeFew', 'open', 'syncDirectory'] as const)(
     'ends its life at the first failed %s, and never tries again',
     async (operation) => {
       for (let failAt = 1; failAt <= 3; failAt++) {
@@ -355,7 +356,8 @@ describe('write-ahead log', () => {
           [operation]: (...args: never[]) =>
             count() ? fail() : (nodeFiles[operation] as (...args: never[]) => Promise<unknown>)(...args),
         };
-        const wal = await openWal({ files, segmentBytes: 500 });
+        const sync = operation === 'writeFew' ? 'none' : 'always';
+        const wal = await openWal({ files, sync, segmentBytes: 500 });
         let acknowledged = 0;
         let failure: unknown;
         for (let i = 0; i < 10 && failure === undefined; i++) {
