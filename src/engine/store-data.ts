@@ -319,7 +319,7 @@ export class StoreData {
       await Promise.all(due.toReversed().map((group) => this.#settle(group)));
       await trees.advance(changesOf(due), lastSequence, {
         isInThread: usedBytesOf(due) >= this.#options.threadFromBytes,
-        sliceMs: () => this.#sliceMs,
+        sliceMs: () => sliceMs,
         beforeSwitch: () => hooks.syncLog(lastSequence),
         onSwitch: (state) => {
           const groups = this.#layers.groups.filter((group) => !due.includes(group));
@@ -339,7 +339,7 @@ export class StoreData {
     const known = this.#settled.get(group);
     if (known !== undefined) return known;
     const settled = this.#settling.then(() =>
-      this.#hasFailed ? undefined : runInSlices(group.settling(), () => this.#sliceMs),
+      this.#hasFailed ? undefined : runInSlices(group.settling(), () => sliceMs),
     );
     this.#settled.set(group, settled);
     this.#settling = settled.catch(() => {}); // who merges the group is told
@@ -357,11 +357,6 @@ export class StoreData {
       if (hooks.isStateWanted(group.lastSequence)) break;
     }
     return due;
-  }
-
-  get #sliceMs(): number {
-    // More has gathered behind what is being flushed: writers will have to wait soon.
-    return this.#layers.frozenBytes > 1.5 * this.#options.memtableBytes ? hurriedSliceMs : sliceMs;
   }
 
   async #createTrees(): Promise<TreeStore> {
@@ -399,8 +394,8 @@ const worthFlushingBytes = 4 * 1024 * 1024;
 const frozenMemtables = 3.25;
 /** How many layers of memtables there may be: checkpoints freeze them however little is in them. */
 const maxGroups = 24;
+/** How long the loop's other work waits for that of a flush at a time, at most; with what else may come in the same turn under 5 ms. */
 const sliceMs = 2;
-const hurriedSliceMs = 4;
 
 const closed = (): TailraceError =>
   new TailraceError('STORE_CLOSED', 'the snapshot is closed', { remedy: 'Take a new one.' });
