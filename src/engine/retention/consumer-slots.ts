@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TailraceError } from '../../errors/index.js';
-import { type Files, inaccessible, replaceFile } from '../../files/index.js';
+import { type Files, inaccessible, replaceFile, SerialQueue } from '../../files/index.js';
 
 /** A consumer of the log by name, and how far it has got. */
 export interface ConsumerSlot {
@@ -25,7 +25,7 @@ export class ConsumerSlots {
   readonly #slots = new Map<string, ConsumerSlot>();
   readonly #nowMs: () => number;
   #isChanged = false;
-  #saving: Promise<void> = Promise.resolve();
+  readonly #saves = new SerialQueue();
 
   /** @throws TailraceError `STORE_CORRUPT` | `FILE_INACCESSIBLE` */
   constructor(directory: string, files: Files, nowMs: () => number = Date.now) {
@@ -75,11 +75,7 @@ export class ConsumerSlots {
 
   /** Stores what has changed. Writes follow each other. */
   save(): Promise<void> {
-    this.#saving = this.#saving.then(
-      () => this.#store(),
-      () => this.#store(),
-    );
-    return this.#saving;
+    return this.#saves.run(() => this.#store());
   }
 
   #register(name: string, sequence: number): ConsumerSlot {

@@ -1,3 +1,4 @@
+import { SerialQueue } from '../../files/index.js';
 import type { Wal } from '../wal/index.js';
 import type { ConsumerSlot, ConsumerSlots } from './consumer-slots.js';
 
@@ -73,7 +74,7 @@ export class LogRetention {
   readonly #source: RetentionSource;
   #lost: ReadonlySet<string>;
   readonly #timer: NodeJS.Timeout;
-  #looking: Promise<string[]> = Promise.resolve([]);
+  readonly #looks = new SerialQueue();
   #isClosed = false;
 
   constructor(wal: Wal, slots: ConsumerSlots, source: RetentionSource, options: RetentionOptions) {
@@ -90,12 +91,7 @@ export class LogRetention {
 
   /** Removes now what may go. Returns the paths of the removed files. */
   look(): Promise<string[]> {
-    const next = this.#looking.then(
-      () => this.#look(),
-      () => this.#look(),
-    );
-    this.#looking = next;
-    return next;
+    return this.#looks.run(() => this.#look());
   }
 
   state(): RetentionState {
@@ -111,7 +107,7 @@ export class LogRetention {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#timer);
-    await this.#looking.catch(() => undefined); // told by onEvent already
+    await this.#looks.whenIdle();
     if (this.#wal.failure === undefined) await this.slots.save();
   }
 

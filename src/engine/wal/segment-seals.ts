@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32c } from '../../bytes/index.js';
 import { TailraceError } from '../../errors/index.js';
-import { type Files, inaccessible, replaceFile } from '../../files/index.js';
+import { type Files, inaccessible, replaceFile, SerialQueue } from '../../files/index.js';
 import type { WalSegment } from './segment.js';
 
 /** The size of a finished segment, and the last sequence number in it. */
@@ -23,7 +23,7 @@ export class SegmentSeals {
   readonly #directory: string;
   readonly #files: Files;
   readonly #seals = new Map<number, Seal>();
-  #storing: Promise<void> = Promise.resolve();
+  readonly #saves = new SerialQueue();
 
   constructor(directory: string, files: Files) {
     this.#directory = directory;
@@ -53,11 +53,7 @@ export class SegmentSeals {
 
   /** Writes follow each other: a segment may be sealed while others are removed. */
   #save(): Promise<void> {
-    this.#storing = this.#storing.then(
-      () => this.#store(),
-      () => this.#store(),
-    );
-    return this.#storing;
+    return this.#saves.run(() => this.#store());
   }
 
   async #store(): Promise<void> {

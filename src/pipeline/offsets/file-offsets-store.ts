@@ -9,6 +9,7 @@ import {
   nodeFiles,
   ProcessLock,
   replaceFile,
+  SerialQueue,
 } from '../../files/index.js';
 import type { Position } from '../../kit/index.js';
 import { type Lease, owned } from './lease.js';
@@ -24,7 +25,7 @@ import type { OffsetsStore, StoredOffset } from './offsets-store.js';
  */
 export class FileOffsetsStore implements OffsetsStore {
   readonly #directory: string;
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #changes = new SerialQueue();
 
   constructor(directory: string) {
     this.#directory = resolve(directory);
@@ -71,7 +72,7 @@ export class FileOffsetsStore implements OffsetsStore {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#queue.catch(() => undefined); // whoever saved has been told of the failure
+    await this.#changes.whenIdle();
   }
 
   #path(pipeline: string, ending: string): string {
@@ -83,16 +84,13 @@ export class FileOffsetsStore implements OffsetsStore {
     pipeline: string,
     apply: (offsets: readonly StoredOffset[]) => readonly StoredOffset[],
   ): Promise<boolean> {
-    const run = async (): Promise<boolean> => {
+    return this.#changes.run(async () => {
       const before = await this.#read(pipeline);
       const after = apply(before);
       const isChanged = after.length !== before.length || after.some((offset, at) => offset !== before[at]);
       if (isChanged) await this.#write(pipeline, after);
       return isChanged;
-    };
-    const result = this.#queue.then(run, run);
-    this.#queue = result;
-    return result;
+    });
   }
 
   #read(pipeline: string): Promise<readonly StoredOffset[]> {
