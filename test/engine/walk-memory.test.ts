@@ -6,13 +6,13 @@ import { throwAwayDirectory } from '../services/index.js';
 
 const items = 5_000;
 const keyOf = (at: number): string => `key:${String(at).padStart(6, '0')}`;
-const valueOf = (at: number): string => `${at}`.padEnd(40 + (at % 50), '.');
+const textOf = (at: number): string => `${at}`.padEnd(40 + (at % 50), '.');
 
 it('items that were kept of a walk stay what they are, though the walk uses the memory between them again', async () => {
   const directory = throwAwayDirectory('walk-memory');
   const engine = await Engine.open(directory.path, { sync: 'none' });
   const batch = new WriteBatchBuilder();
-  for (let at = 0; at < items; at++) batch.put(0, Buffer.from(keyOf(at)), Buffer.from(valueOf(at)));
+  for (let at = 0; at < items; at++) batch.put(0, Buffer.from(keyOf(at)), Buffer.from(textOf(at)));
   await engine.write(batch.finish());
   await engine.flush();
   // Most items are only located: of the leaves between two that are kept no view is given out.
@@ -23,10 +23,10 @@ it('items that were kept of a walk stay what they are, though the walk uses the 
     for (let at = 0; iterator.valid; iterator.next(), at++) {
       if (at % step === 0) kept.push({ at, value: iterator.item.value });
       iterator.locate(place);
-      expect(place.valueBytes.toString('latin1', place.valueStart, place.valueEnd)).toBe(valueOf(at));
+      expect(place.valueBytes.toString('latin1', place.valueStart, place.valueEnd)).toBe(textOf(at));
     }
     expect(kept).toHaveLength(Math.ceil(items / step));
-    for (const { at, value } of kept) expect(value.toString('latin1')).toBe(valueOf(at));
+    for (const { at, value } of kept) expect(value.toString('latin1')).toBe(textOf(at));
   }
   await engine.close();
   directory.remove();
