@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { startRedis, startRedisCluster } from '../services/index.js';
 import { SeededRandom } from '../support/seeded-random.js';
-import { crashMigration } from './migration-run.js';
+import { crashMigration, startServe } from './migration-run.js';
 
 /** Few, for the sake of time; `npm run crash -- --migrate --kills 100` is the long setting. */
 const kills = Number(process.env['KILLS'] ?? 4);
@@ -11,13 +11,13 @@ it(`a store migrated to a Redis under writes is the same after ${kills} kills of
   timeout,
 }, async () => {
   const random = SeededRandom.fromEnvironment('migration to a Redis');
-  const redis = await startRedis();
+  const [source, redis] = await Promise.all([startServe(), startRedis()]);
   try {
-    const tally = await crashMigration([redis.port], kills, random);
+    const tally = await crashMigration(source, [redis.port], kills, random);
     expect(tally.migratorKills).toBe(kills);
     expect(tally.commands).toBeGreaterThan(kills * 20);
   } finally {
-    await redis.stop();
+    await Promise.all([source.stop(), redis.stop()]);
   }
 });
 
@@ -25,11 +25,11 @@ it(`a store migrated to a cluster of three masters by commands is the same after
   timeout,
 }, async () => {
   const random = SeededRandom.fromEnvironment('migration to a cluster');
-  const cluster = await startRedisCluster();
+  const [source, cluster] = await Promise.all([startServe(), startRedisCluster()]);
   try {
-    const tally = await crashMigration(cluster.ports, kills, random, 'commands');
+    const tally = await crashMigration(source, cluster.ports, kills, random, 'commands');
     expect(tally.migratorKills).toBe(kills);
   } finally {
-    await cluster.stop();
+    await Promise.all([source.stop(), cluster.stop()]);
   }
 });

@@ -1,7 +1,7 @@
 import process from 'node:process';
 import { startRedis, startRedisCluster } from '../services/index.js';
 import { SeededRandom } from '../support/seeded-random.js';
-import { crashMigration } from './migration-run.js';
+import { crashMigration, startServe } from './migration-run.js';
 
 /** Migrations into a Redis, and by commands into a cluster of three masters, half of the kills each. */
 export const runMigrations = async (kills: number, seed: number): Promise<void> => {
@@ -16,8 +16,13 @@ export const runMigrations = async (kills: number, seed: number): Promise<void> 
       console.log(
         `migration by ${way} into ${name}, ${Math.ceil(kills / 2)} kills of the migrator, seed ${seed}`,
       );
-      const tally = await crashMigration(ports, Math.ceil(kills / 2), random.fork(), way);
-      console.log(`${JSON.stringify(tally)}: the target holds exactly what the source holds`);
+      const source = await startServe();
+      try {
+        const tally = await crashMigration(source, ports, Math.ceil(kills / 2), random.fork(), way);
+        console.log(`${JSON.stringify(tally)}: the target holds exactly what the source holds`);
+      } finally {
+        await source.stop();
+      }
     }
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);

@@ -1,15 +1,20 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { parseRedisUrl, RespConnection } from '../../src/resp/index.js';
-import { acceptsConnections, freePort } from '../services/daemon.js';
+import { acceptsConnections, freePort, throwAwayDirectory } from '../services/daemon.js';
 import { readDataState } from '../support/data-state.js';
 import { type RandomCommand, randomCommands } from '../support/random-commands.js';
 import type { SeededRandom } from '../support/seeded-random.js';
 import { waitUntil } from '../support/wait-until.js';
 import { TailraceProcess } from './tailrace-process.js';
+
+/** A server that is migrated from, and killed now and then. */
+export interface MigratedSource {
+  readonly url: string;
+  killAndRestart(): Promise<void>;
+  stop(): Promise<void>;
+}
 
 export interface MigrationTally {
   readonly migratorKills: number;
@@ -19,40 +24,52 @@ export interface MigrationTally {
   readonly keys: number;
 }
 
+/** `tailrace serve` with a directory of its own. */
+export const startServe = async (): Promise<MigratedSource> => {
+  const { path, remove } = throwAwayDirectory('crash-migration-source');
+  const port = await freePort();
+  const serve = new TailraceProcess(['serve', '-d', join(path, 'store'), '-l', `127.0.0.1:${port}`], path);
+  serve.start();
+  await waitUntil('the source serves', () => acceptsConnections(port));
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    killAndRestart: () => serve.killAndRestart(),
+    stop: async () => {
+      await serve.kill();
+      remove();
+    },
+  };
+};
+
 /**
  * Migrates a store that random writers never leave alone, killing the migrator again and again and the source now and then,
  * in the snapshot and behind it; then cuts over, with the writers at work until the source has been asked to be quiet. Ends
  * with every key of both sides read by ordinary commands and compared here.
  *
+ * @param source empty
  * @param ports of the target: one Redis, or the masters of a cluster
  * @param way by which keys are read; no command of a Kvrocks reads HyperLogLogs, which are left out then
  * @throws Error that names what differs
  */
 export const crashMigration = async (
+  source: MigratedSource,
   ports: readonly number[],
   kills: number,
   random: SeededRandom,
   way: 'records' | 'commands' = 'records',
 ): Promise<MigrationTally> => {
-  const directory = mkdtempSync(join(tmpdir(), 'tailrace-crash-migration-'));
-  const port = await freePort();
-  const url = `redis://127.0.0.1:${port}`;
-  const serve = new TailraceProcess(
-    ['serve', '-d', join(directory, 'store'), '-l', `127.0.0.1:${port}`],
-    directory,
-  );
+  const directory = throwAwayDirectory('crash-migration');
+  const { url } = source;
   const reading = way === 'records' ? [] : ['--no-records', '--skip-unsupported'];
   const ends = ['--from', url, '--to', `redis://127.0.0.1:${ports[0]}`, ...reading];
   // Slow enough that most kills hit the snapshot.
   const migrator = new TailraceProcess(
     ['migrate', ...ends, '--follow', '--max-keys-per-second', String(Math.ceil(fillKeys / (0.3 * kills)))],
-    directory,
+    directory.path,
   );
   let isOver = false;
   let sourceKills = 0;
   try {
-    serve.start();
-    await waitUntil('the source serves', () => acceptsConnections(port));
     await fill(url);
     const written = { commands: 0 };
     const writers = [random.fork(), random.fork()].map((fork) => write(url, fork, () => isOver, written));
@@ -66,11 +83,11 @@ export const crashMigration = async (
       await migrator.killAndRestart();
       if (random.below(5) === 0) {
         sourceKills++;
-        await serve.killAndRestart();
+        await source.killAndRestart();
       }
     }
     await begun(migrator);
-    const cutover = new TailraceProcess(['cutover', ...ends, '--quiet-for', '700'], directory);
+    const cutover = new TailraceProcess(['cutover', ...ends, '--quiet-for', '700'], directory.path);
     cutover.start();
     // It takes over from the migrator while writes go on; they end when the migrator has noticed.
     await migrator.ended();
@@ -85,8 +102,7 @@ export const crashMigration = async (
   } finally {
     isOver = true;
     await migrator.kill();
-    await serve.kill();
-    rmSync(directory, { recursive: true, force: true });
+    directory.remove();
   }
 };
 

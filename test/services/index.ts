@@ -7,6 +7,7 @@ export {
   type KafkaVersion,
   startKafka,
 } from './kafka-service.js';
+export { type KvrocksService, rocksDirectoryOf, startKvrocks } from './kvrocks-service.js';
 export { type PostgresService, startPostgres } from './postgres-service.js';
 export { type RedisClusterService, startRedisCluster } from './redis-cluster-service.js';
 export { type RedisService, startRedis } from './redis-service.js';

@@ -102,7 +102,8 @@ const extendPath = (): void => {
   if (existsSync(libraries)) process.env['LD_LIBRARY_PATH'] = libraries;
 };
 
-const isOnPath = (program: string): boolean =>
+/** Whether a program can be spawned by its name as PATH is now. */
+export const isOnPath = (program: string): boolean =>
   (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
 
 export const run = (

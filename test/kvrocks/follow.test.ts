@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { KvrocksSource } from '../../connectors/kvrocks/index.js';
+import { WalSource } from '../../connectors/wal/index.js';
+import { RedisSink } from '../../sinks/redis/index.js';
+import { Decoder } from '../../src/data-model/index.js';
+import type { Source } from '../../src/kit/index.js';
+import { Pipeline } from '../../src/pipeline/index.js';
+import { ByteWriter, parseRedisUrl, RespConnection, writeCommand } from '../../src/resp/index.js';
+import {
+  type KvrocksService,
+  type RedisService,
+  rocksDirectoryOf,
+  startKvrocks,
+  startRedis,
+} from '../services/index.js';
+import { readDataState } from '../support/data-state.js';
+import { randomCommands } from '../support/random-commands.js';
+import { SeededRandom } from '../support/seeded-random.js';
+import { pluginContext } from '../support/sink-batches.js';
+import { waitUntil } from '../support/wait-until.js';
+
+/** COMMANDS=1000000 is the long setting. */
+const commandCount = Number(process.env['COMMANDS'] ?? 20_000);
+const perRound = 500;
+
+let kvrocks: KvrocksService;
+let target: RedisService;
+let writer: RespConnection;
+let copy: RespConnection;
+beforeAll(async () => {
+  [kvrocks, target] = await Promise.all([startKvrocks(), startRedis()]);
+  [writer, copy] = await Promise.all(
+    [kvrocks.url, target.url].map((url) => RespConnection.open(parseRedisUrl(url))),
+  );
+});
+afterAll(async () => {
+  writer.close();
+  copy.close();
+  await Promise.all([kvrocks.stop(), target.stop()]);
+});
+
+const sources: readonly [string, () => Source][] = [
+  [
+    'by POLLUPDATES',
+    () =>
+      new KvrocksSource(
+        {
+          url: kvrocks.url,
+          password: '',
+          pollBatches: 1000,
+          idlePollMs: 20,
+          answerTimeoutMs: 20_000,
+          giveUpAfterMs: 0,
+        },
+        pluginContext('follow'),
+      ),
+  ],
+  ['by its log files', () => new WalSource({ path: rocksDirectoryOf(kvrocks), follow: true, pollMs: 20 })],
+];
+
+describe('a Redis that follows a Kvrocks', () => {
+  it.each(sources)(
+    '%s ends with the same data after random commands of all types',
+    {
+      timeout: 300_000 + commandCount * 2,
+    },
+    async (name, open) => {
+      const random = SeededRandom.fromEnvironment(`follow a Kvrocks ${name}`);
+      const next = randomCommands(random);
+      await writer.call('FLUSHALL');
+      await copy.call('FLUSHALL');
+      const options = { url: target.url, password: '', positionKey: 'position', namespaces: { default: '' } };
+      await using sink = new RedisSink(options, pluginContext('follow'));
+      const stop = new AbortController();
+      const pipeline = new Pipeline({
+        name: 'follow',
+        source: open(),
+        sinks: [{ name: 'redis', sink }],
+        makeDecoder: () => new Decoder(),
+        log: pluginContext('follow').log,
+      });
+      const following = pipeline.run(stop.signal);
+      const out = new ByteWriter();
+      for (let done = 0; done < commandCount; done += perRound) {
+        for (let i = 0; i < perRound; i++) writeCommand(out, [...next()]);
+        await writer.send(Buffer.from(out.take()), perRound);
+      }
+      const sequence = Number(/^sequence:(\d+)/m.exec(String(await writer.call('INFO')))?.[1]);
+      await waitUntil(
+        'the follower has caught up',
+        () => (pipeline.status().sinks[0]?.position?.sequence ?? 0) >= sequence,
+      );
+      stop.abort();
+      await following;
+      const expected = await readDataState(writer);
+      expect(Object.keys(expected).length).toBeGreaterThan(20);
+      expect(await readDataState(copy, (key) => key.startsWith('position'))).toEqual(expected);
+    },
+  );
+});
