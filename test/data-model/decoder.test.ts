@@ -174,6 +174,34 @@ describe('the decoder', () => {
     expect(commands).toEqual(['DEL k', 'HSET k f v', `PEXPIREAT k ${0xf0000000 * 1000}`]);
   });
 
+  // Both as a Kvrocks of the 2.11 line wrote them.
+  it('makes the stream that an XSETID of Kvrocks has made', () => {
+    const batch = Buffer.from(
+      'F90100000000000001000000030838205853455449440501130B5F5F6E616D65737061636573747265616D307988000000000000000033067F72' +
+        '34543FD0000000000000000000000000000001F400000000000000000000000000000000000000000000000000000000000000AF00000000' +
+        '000000010000000000000000000000000000000000000000000000000000000000000000000000000000001A0000000000000000',
+      'hex',
+    );
+    expect(textOf(new Decoder().decode(batch).changes)).toEqual([
+      'XGROUP CREATE stream0 tailrace 0 MKSTREAM',
+      'XGROUP DESTROY stream0 tailrace',
+      'XSETID stream0 500-0 ENTRIESADDED 26 MAXDELETEDID 175-1',
+    ]);
+  });
+
+  it('takes an expiry that is larger than a number holds for the largest', () => {
+    const batch = Buffer.from(
+      '9B04000000000000010000000303302038 05010E0B5F5F6E616D6573706163656B36 0D816BC75FCF630B733976383333'.replaceAll(
+        ' ',
+        '',
+      ),
+      'hex',
+    );
+    const { changes, undecodable } = new Decoder().decode(batch);
+    expect(undecodable).toEqual([]);
+    expect(changes).toMatchObject([{ op: 'expire', ttlAt: Number.MAX_SAFE_INTEGER }]);
+  });
+
   it('keeps its memory within its bound', () => {
     const decoder = new Decoder({ memoryBytes: 64 * 1024 });
     let sequence = 1;

@@ -5,7 +5,7 @@ import { RedisSink } from '../../sinks/redis/index.js';
 import { Decoder } from '../../src/data-model/index.js';
 import type { Source } from '../../src/kit/index.js';
 import { Pipeline } from '../../src/pipeline/index.js';
-import { ByteWriter, parseRedisUrl, RespConnection, writeCommand } from '../../src/resp/index.js';
+import { parseRedisUrl, RespConnection } from '../../src/resp/index.js';
 import {
   type KvrocksService,
   type RedisService,
@@ -14,14 +14,13 @@ import {
   startRedis,
 } from '../services/index.js';
 import { readDataState } from '../support/data-state.js';
-import { randomCommands } from '../support/random-commands.js';
+import { type RandomCommand, randomCommands } from '../support/random-commands.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { pluginContext } from '../support/sink-batches.js';
 import { waitUntil } from '../support/wait-until.js';
 
 /** COMMANDS=1000000 is the long setting. */
 const commandCount = Number(process.env['COMMANDS'] ?? 20_000);
-const perRound = 500;
 
 let kvrocks: KvrocksService;
 let target: RedisService;
@@ -38,6 +37,16 @@ afterAll(async () => {
   copy.close();
   await Promise.all([kvrocks.stop(), target.stop()]);
 });
+
+/**
+ * What a Kvrocks does in a way of its own: waits of less than a second have no end; a time to live of which the sum is too
+ * large gives some time or other; and a key that gets the version of another with its data (COPY, RENAME) holds again what it
+ * held when it last had that version, of which the log says nothing; SETRANGE writes into whatever a key of another type holds.
+ */
+const isOdd = (words: RandomCommand): boolean =>
+  /^(B[LRZ]|COPY|RENAME|SETRANGE)/.test(String(words[0])) ||
+  words.includes('BLOCK') ||
+  words.includes('99999999999999999');
 
 const sources: readonly [string, () => Source][] = [
   [
@@ -79,17 +88,19 @@ describe('a Redis that follows a Kvrocks', () => {
         makeDecoder: () => new Decoder(),
         log: pluginContext('follow').log,
       });
-      const following = pipeline.run(stop.signal);
-      const out = new ByteWriter();
-      for (let done = 0; done < commandCount; done += perRound) {
-        for (let i = 0; i < perRound; i++) writeCommand(out, [...next()]);
-        await writer.send(Buffer.from(out.take()), perRound);
+      let failure: unknown;
+      const following = pipeline.run(stop.signal).catch((error: unknown) => {
+        failure = error;
+      });
+      for (let done = 0; done < commandCount; done++) {
+        const words = next();
+        if (!isOdd(words)) await writer.call(...words);
       }
       const sequence = Number(/^sequence:(\d+)/m.exec(String(await writer.call('INFO')))?.[1]);
-      await waitUntil(
-        'the follower has caught up',
-        () => (pipeline.status().sinks[0]?.position?.sequence ?? 0) >= sequence,
-      );
+      await waitUntil('the follower has caught up', () => {
+        if (failure !== undefined) throw failure;
+        return (pipeline.status().sinks[0]?.position?.sequence ?? 0) >= sequence;
+      });
       stop.abort();
       await following;
       const expected = await readDataState(writer);

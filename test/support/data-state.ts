@@ -9,7 +9,9 @@ export const readDataState = async (
   isIgnored: (key: string) => boolean = () => false,
 ): Promise<Record<string, unknown>> => {
   const state: Record<string, unknown> = {};
-  for (const key of ((await server.call('KEYS', '*')) as Buffer[]).sort(Buffer.compare)) {
+  // A Kvrocks tells the empty key as no string.
+  const keys = ((await server.call('KEYS', '*')) as (Buffer | null)[]).map((key) => key ?? Buffer.alloc(0));
+  for (const key of keys.sort(Buffer.compare)) {
     const name = key.toString('latin1');
     if (isIgnored(name)) continue;
     const expireAt = Number(await server.call('PEXPIRETIME', key));
@@ -65,12 +67,16 @@ const readStream = async (server: RespConnection, key: Buffer): Promise<unknown>
     groups.push({
       name: group.get('name'),
       lastDelivered: group.get('last-delivered-id'),
-      consumers: consumers.map((consumer) => fieldsOf(consumer).get('name')).sort(),
+      // A Kvrocks lists those of the next group behind them.
+      consumers: consumers
+        .slice(0, Number(group.get('consumers')))
+        .map((consumer) => fieldsOf(consumer).get('name'))
+        .sort(),
       // No command makes an entry pending that is deleted.
       pending: pending.map((entry) => (text(entry) as unknown[]).slice(0, 2)).filter(([id]) => ids.has(id)),
     });
   }
-  return { entries: text(entries), lastId: info.get('last-generated-id'), groups };
+  return { entries: withoutNull(text(entries)), lastId: info.get('last-generated-id'), groups };
 };
 
 const fieldsOf = (reply: Reply | undefined): Map<unknown, unknown> =>
@@ -82,6 +88,10 @@ const text = (reply: Reply | undefined): unknown =>
     : reply instanceof Uint8Array
       ? Buffer.from(reply).toString('latin1')
       : reply;
+
+/** A Kvrocks tells an empty value of an entry as none. */
+const withoutNull = (value: unknown): unknown =>
+  Array.isArray(value) ? value.map(withoutNull) : (value ?? '');
 
 const pairs = (reply: Reply | undefined): unknown[][] => {
   const words = text(reply) as unknown[];

@@ -1,4 +1,4 @@
-import { prefixSuccessor, readU32BigEndian, readU64BigEndian } from '../../bytes/index.js';
+import { prefixSuccessor, readU32BigEndian } from '../../bytes/index.js';
 import { RecordKind, WriteBatchReader } from '../../write-batch/index.js';
 import type { Change, Transaction } from '../change.js';
 import { ColumnFamily } from '../encoding/column-family.js';
@@ -8,7 +8,13 @@ import {
   type KeyLayout,
   locateInternalKey,
 } from '../encoding/keys.js';
-import { isStringAt, type Metadata, readMetadataAt, singleValueHeaderBytes } from '../encoding/metadata.js';
+import {
+  isStringAt,
+  type Metadata,
+  readExpiryAt,
+  readMetadataAt,
+  singleValueHeaderBytes,
+} from '../encoding/metadata.js';
 import { isSingleValueType, typeOfNumber } from '../encoding/type-number.js';
 import { ChangeCollector } from './change-collector.js';
 import { decodeGroup } from './group-decoder.js';
@@ -98,13 +104,9 @@ export class Decoder {
   }
 
   /** The one record of its batch. */
-  #takeStringPut(reader: WriteBatchReader): StringPutTransaction | undefined {
+  #takeStringPut(reader: WriteBatchReader): StringPutTransaction {
     const { bytes, sequence, keyStart, keyEnd, valueStart, valueEnd } = reader;
-    const expireMs = readU64BigEndian(bytes, valueStart + 1);
-    if (Number.isNaN(expireMs)) {
-      this.#fail(reader, 'the metadata value has no known form');
-      return undefined;
-    }
+    const expireMs = readExpiryAt(bytes, valueStart);
     if (!this.#memory.isEmpty) this.#memory.forget(bytes.toString('latin1', keyStart, keyEnd));
     return new StringPutTransaction(
       sequence,

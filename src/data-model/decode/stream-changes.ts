@@ -99,7 +99,9 @@ const addLastId = (
   const isAsAdded = newest !== undefined && compareStreamIds(newest, state.lastGeneratedId) === 0;
   const isRewritten = startsAnew && state.entriesAdded !== BigInt(puts);
   const isSet = setsLastId(group);
-  const isEmptyAnew = startsAnew && puts === 0;
+  // Kvrocks' XSETID makes the stream where there is none, Redis' does not.
+  const mayBeNew = startsAnew || (isSet && group.metadata?.size === 0);
+  const isEmptyAnew = mayBeNew && puts === 0;
   if (isAsAdded && !isRewritten && !isSet && !isEmptyAnew) return;
   const name = 'tailrace';
   if (isEmptyAnew) {

@@ -88,9 +88,9 @@ export const locateMetadata = (
   const sizeAt = expireEnd + versionBytes;
   const payloadStart = isSingle ? expireEnd : sizeAt + (isCurrent ? 8 : 4);
   if (end < payloadStart) return false;
-  const expireMs = isCurrent ? readU64BigEndian(bytes, start + 1) : readU32BigEndian(bytes, start + 1) * 1000;
+  const expireMs = isCurrent ? readExpiryAt(bytes, start) : readU32BigEndian(bytes, start + 1) * 1000;
   const size = isSingle ? 0 : isCurrent ? readU64BigEndian(bytes, sizeAt) : readU32BigEndian(bytes, sizeAt);
-  if (Number.isNaN(expireMs) || Number.isNaN(size)) return false;
+  if (Number.isNaN(size)) return false;
   place.type = type;
   place.expireMs = expireMs;
   place.versionStart = isSingle ? -1 : expireEnd;
@@ -105,8 +105,14 @@ const lastPlace = noMetadata();
 export const isStringAt = (bytes: Uint8Array, start: number, end: number): boolean =>
   bytes[start] === currentStringFlags && end - start >= singleValueHeaderBytes;
 
-/** The expiry in a metadata value of the current layout that starts at `start`: ms since the epoch, 0 = never; NaN = damaged. */
-export const readExpiryAt = (bytes: Uint8Array, start: number): number => readU64BigEndian(bytes, start + 1);
+/**
+ * The expiry in a metadata value of the current layout that starts at `start`: ms since the epoch, 0 = never. A Kvrocks takes
+ * times to live that add up to more than a number holds: they end when the largest does.
+ */
+export const readExpiryAt = (bytes: Uint8Array, start: number): number => {
+  const expireMs = readU64BigEndian(bytes, start + 1);
+  return Number.isNaN(expireMs) ? Number.MAX_SAFE_INTEGER : expireMs;
+};
 
 /** The bytes of a metadata value. Owns what it returns. */
 export const encodeMetadata = (metadata: Metadata): Buffer => {

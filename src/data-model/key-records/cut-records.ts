@@ -73,17 +73,14 @@ const decodeRun = (page: Buffer, start: number, end: number, sequence: number): 
 const kindOf = (reader: KeyRecordsReader): 'string' | 'collection' | 'other' => {
   const { bytes, metadataKeyStart, metadataKeyEnd, metadataStart, metadataEnd } = reader;
   if (metadataKeyStart + 1 + bytes[metadataKeyStart] > metadataKeyEnd) return 'other';
-  if (isStringAt(bytes, metadataStart, metadataEnd)) return hasExpiry(reader) ? 'string' : 'other';
+  if (isStringAt(bytes, metadataStart, metadataEnd)) return 'string';
   const isCurrent =
     (bytes[metadataStart] & currentLayout) !== 0 && metadataEnd - metadataStart >= complexHeaderBytes;
-  if (!isCurrent || !hasExpiry(reader)) return 'other';
+  if (!isCurrent) return 'other';
   const size = readU64BigEndian(bytes, metadataStart + complexHeaderBytes - 8);
   const count = countElements(reader, bytes[metadataStart] & 0x0f);
   return count > 0 && count === size ? 'collection' : 'other';
 };
-
-const hasExpiry = ({ bytes, metadataStart }: KeyRecordsReader): boolean =>
-  !Number.isNaN(readU64BigEndian(bytes, metadataStart + 1));
 
 /** How many elements the key has; −1 when one of them is not what its type has. */
 const countElements = (reader: KeyRecordsReader, type: number): number => {

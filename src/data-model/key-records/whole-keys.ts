@@ -1,7 +1,6 @@
-import { readU64BigEndian } from '../../bytes/index.js';
 import type { Change, Transaction, Undecodable } from '../change.js';
 import { Decoder } from '../decode/decoder.js';
-import { singleValueHeaderBytes } from '../encoding/metadata.js';
+import { readExpiryAt, singleValueHeaderBytes } from '../encoding/metadata.js';
 import { keyRecordsBatch } from './key-records-batch.js';
 import { KeyRecordsReader } from './key-records-reader.js';
 
@@ -62,7 +61,7 @@ export class WholeKeys implements Transaction {
     const puts: Change[] = [];
     for (let index = 0; reader.next(); index++) {
       const { metadataStart, metadataKeyStart } = reader;
-      const expireMs = readU64BigEndian(page, metadataStart + 1);
+      const expireMs = readExpiryAt(page, metadataStart);
       puts.push({
         seq: index,
         index,

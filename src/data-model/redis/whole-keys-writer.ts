@@ -1,6 +1,6 @@
 import { readOrderedDouble, readU64BigEndian } from '../../bytes/index.js';
 import type { ByteWriter } from '../../resp/index.js';
-import { complexHeaderBytes, singleValueHeaderBytes } from '../encoding/metadata.js';
+import { complexHeaderBytes, readExpiryAt, singleValueHeaderBytes } from '../encoding/metadata.js';
 import { TypeNumber } from '../encoding/type-number.js';
 import { KeyRecordsReader } from '../key-records/key-records-reader.js';
 import type { WholeKeys } from '../key-records/whole-keys.js';
@@ -133,8 +133,7 @@ const countPlainStrings = (page: Buffer, start: number, end: number): number => 
 const typeAt = ({ bytes, metadataStart }: KeyRecordsReader): number => bytes[metadataStart] & 0x0f;
 
 /** ms since the epoch, 0 = never */
-const expiryAt = ({ bytes, metadataStart }: KeyRecordsReader): number =>
-  readU64BigEndian(bytes, metadataStart + 1);
+const expiryAt = ({ bytes, metadataStart }: KeyRecordsReader): number => readExpiryAt(bytes, metadataStart);
 
 const names = {
   set: commandName('SET'),
