@@ -25,9 +25,9 @@ it(`a store migrated to a cluster of three masters by commands is the same after
   timeout,
 }, async () => {
   const random = SeededRandom.fromEnvironment('migration to a cluster');
-  const [source, cluster] = await Promise.all([startServe(), startRedisCluster()]);
+  const [source, cluster] = await Promise.all([startServe('commands'), startRedisCluster()]);
   try {
-    const tally = await crashMigration(source, cluster.ports, kills, random, 'commands');
+    const tally = await crashMigration(source, cluster.ports, kills, random);
     expect(tally.migratorKills).toBe(kills);
   } finally {
     await Promise.all([source.stop(), cluster.stop()]);

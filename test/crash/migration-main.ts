@@ -16,9 +16,9 @@ export const runMigrations = async (kills: number, seed: number): Promise<void> 
       console.log(
         `migration by ${way} into ${name}, ${Math.ceil(kills / 2)} kills of the migrator, seed ${seed}`,
       );
-      const source = await startServe();
+      const source = await startServe(way);
       try {
-        const tally = await crashMigration(source, ports, Math.ceil(kills / 2), random.fork(), way);
+        const tally = await crashMigration(source, ports, Math.ceil(kills / 2), random.fork());
         console.log(`${JSON.stringify(tally)}: the target holds exactly what the source holds`);
       } finally {
         await source.stop();

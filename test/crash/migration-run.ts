@@ -12,6 +12,10 @@ import { TailraceProcess } from './tailrace-process.js';
 /** A server that is migrated from, and killed now and then. */
 export interface MigratedSource {
   readonly url: string;
+  /** How its keys are read; no command of a Kvrocks reads HyperLogLogs, which are left out then. */
+  readonly way: 'records' | 'commands';
+  /** What is written to it. */
+  commands(random: SeededRandom): () => RandomCommand;
   killAndRestart(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -25,7 +29,7 @@ export interface MigrationTally {
 }
 
 /** `tailrace serve` with a directory of its own. */
-export const startServe = async (): Promise<MigratedSource> => {
+export const startServe = async (way: MigratedSource['way'] = 'records'): Promise<MigratedSource> => {
   const { path, remove } = throwAwayDirectory('crash-migration-source');
   const port = await freePort();
   const serve = new TailraceProcess(['serve', '-d', join(path, 'store'), '-l', `127.0.0.1:${port}`], path);
@@ -33,6 +37,8 @@ export const startServe = async (): Promise<MigratedSource> => {
   await waitUntil('the source serves', () => acceptsConnections(port));
   return {
     url: `redis://127.0.0.1:${port}`,
+    way,
+    commands: randomCommands,
     killAndRestart: () => serve.killAndRestart(),
     stop: async () => {
       await serve.kill();
@@ -48,7 +54,6 @@ export const startServe = async (): Promise<MigratedSource> => {
  *
  * @param source empty
  * @param ports of the target: one Redis, or the masters of a cluster
- * @param way by which keys are read; no command of a Kvrocks reads HyperLogLogs, which are left out then
  * @throws Error that names what differs
  */
 export const crashMigration = async (
@@ -56,10 +61,9 @@ export const crashMigration = async (
   ports: readonly number[],
   kills: number,
   random: SeededRandom,
-  way: 'records' | 'commands' = 'records',
 ): Promise<MigrationTally> => {
   const directory = throwAwayDirectory('crash-migration');
-  const { url } = source;
+  const { url, way } = source;
   const reading = way === 'records' ? [] : ['--no-records', '--skip-unsupported'];
   const ends = ['--from', url, '--to', `redis://127.0.0.1:${ports[0]}`, ...reading];
   // Slow enough that most kills hit the snapshot.
@@ -72,7 +76,9 @@ export const crashMigration = async (
   try {
     await fill(url);
     const written = { commands: 0 };
-    const writers = [random.fork(), random.fork()].map((fork) => write(url, fork, () => isOver, written));
+    const writers = [random.fork(), random.fork()].map((fork) =>
+      write(url, source.commands(fork), () => isOver, written),
+    );
     migrator.start();
     for (let kill = 0; kill < kills; kill++) {
       const before = written.commands;
@@ -130,11 +136,11 @@ const fill = async (url: string): Promise<void> => {
 /** Random commands, one after the other; a lost connection is opened again. */
 const write = async (
   url: string,
-  random: SeededRandom,
+  next: () => RandomCommand,
   isOver: () => boolean,
   written: { commands: number },
 ): Promise<void> => {
-  const next = randomCommands(random);
+  let flushes = 0;
   while (!isOver()) {
     let connection: RespConnection | undefined;
     try {
@@ -142,7 +148,7 @@ const write = async (
       while (!isOver()) {
         const command = next();
         // Seldom: a store that is always empty shows nothing.
-        if (command[0] === 'FLUSHDB' && random.below(20) > 0) continue;
+        if (command[0] === 'FLUSHDB' && ++flushes % 20 > 0) continue;
         await connection.call(...command);
         written.commands++;
       }

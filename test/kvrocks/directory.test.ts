@@ -11,7 +11,7 @@ import {
   throwAwayDirectory,
 } from '../services/index.js';
 import { readDataState } from '../support/data-state.js';
-import { randomCommands } from '../support/random-commands.js';
+import { kvrocksCommands } from '../support/kvrocks-commands.js';
 import { runProgram } from '../support/run-program.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { waitUntil } from '../support/wait-until.js';
@@ -37,7 +37,7 @@ afterAll(async () => {
 it('the directory of a Kvrocks at work is migrated, then its log followed, to the same data', {
   timeout: 300_000,
 }, async () => {
-  const next = randomCommands(SeededRandom.fromEnvironment('directory of a Kvrocks'));
+  const next = kvrocksCommands(SeededRandom.fromEnvironment('directory of a Kvrocks'));
   const write = async (count: number): Promise<void> => {
     for (let i = 0; i < count; i++) await writer.call(...next());
   };

@@ -5,7 +5,7 @@ import { type KeyPlace, placeOf } from '../key-place.js';
 import type { KeyPart, KeyReader, PartLimit } from '../key-reader.js';
 import { requireReply, type ServerConnection } from '../server-connection.js';
 import { readKey } from './read-key.js';
-import type { Command } from './reading.js';
+import { buffersOf, type Command } from './reading.js';
 import { runReadings, type Send } from './run-readings.js';
 
 /** How a server is asked for the sequence number of the newest write that a read can see. */
@@ -124,8 +124,7 @@ export class CommandReader implements KeyReader {
     const [cursor, keys] = requireReply(reply, 'SCAN', this.#connection.place) as Reply[];
     if (!Array.isArray(keys)) throw new RangeError('an answer to SCAN that has no keys');
     const places: KeyPlace[] = [];
-    for (const key of keys) {
-      if (!(key instanceof Buffer)) throw new RangeError('an answer to SCAN with something else than keys');
+    for (const key of buffersOf(keys)) {
       const place = placeOf(this.#ns, key);
       const last = places.at(-1);
       if (last !== undefined && Buffer.compare(place, last) <= 0) throw unordered(this.#connection.place);

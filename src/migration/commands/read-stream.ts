@@ -61,7 +61,8 @@ export function* readStream(facts: KeyFacts, { pageElements, budget }: ReadLimit
     const created = ['XGROUP', 'CREATE', key, name, String(group.get('last-delivered-id')), 'MKSTREAM'];
     const read = group.get('entries-read');
     tell(...created, 'ENTRIESREAD', String(typeof read === 'number' ? read : -1));
-    const failure = yield* readGroup(facts, name, count, tell);
+    const consumers = Number(group.get('consumers'));
+    const failure = yield* readGroup(facts, name, consumers, count, tell);
     if (failure !== undefined) return failure.reason;
   }
   return changes;
@@ -70,12 +71,14 @@ export function* readStream(facts: KeyFacts, { pageElements, budget }: ReadLimit
 function* readGroup(
   { key }: KeyFacts,
   name: Buffer,
+  consumerCount: number,
   count: number,
   tell: (...command: (string | Uint8Array)[]) => void,
 ): Generator<readonly Command[], { reason: string | undefined } | undefined, readonly Reply[]> {
   const [consumers] = yield [['XINFO', 'CONSUMERS', key, name]];
   if (!Array.isArray(consumers)) return { reason: undefined };
-  for (const reply of consumers) {
+  // A Kvrocks lists those of the groups that follow as well, behind the group's own.
+  for (const reply of consumers.slice(0, consumerCount)) {
     const consumer = namedValues(reply).get('name');
     if (consumer instanceof Buffer) tell('XGROUP', 'CREATECONSUMER', key, name, consumer);
   }

@@ -63,8 +63,9 @@ export interface KeyFacts {
 export const failed = (reply: ReplyError): string | undefined =>
   reply.code === 'WRONGTYPE' || /no such key|not found/i.test(reply.message) ? undefined : reply.message;
 
+/** The items of an answer as bytes. A Kvrocks tells the empty fields and values of stream entries as none. */
 export const buffersOf = (replies: readonly Reply[]): Buffer[] =>
-  replies.map((reply) => (reply instanceof Buffer ? reply : Buffer.from(String(reply))));
+  replies.map((reply) => (reply instanceof Buffer ? reply : Buffer.from(String(reply ?? ''))));
 
 /** What commands take as a number of elements, at most. */
 export const largestCount = 2 ** 31 - 1;

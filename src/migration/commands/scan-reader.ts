@@ -4,6 +4,7 @@ import { type KeyPlace, keyAt, placeName, placeOf, placeOfName } from '../key-pl
 import type { KeyPart, KeyReader, PartLimit } from '../key-reader.js';
 import { requireReply, type ServerConnection } from '../server-connection.js';
 import { CommandReader, type SequenceQuestion } from './command-reader.js';
+import { buffersOf } from './reading.js';
 
 /**
  * Reads the keys of any server that knows SCAN, in whatever order that gives them, and knows nothing of a log: each key is
@@ -80,7 +81,7 @@ export class ScanReader implements KeyReader {
     const [next, keys] = requireReply(reply, 'SCAN', this.#connection.place) as Reply[];
     if (!Array.isArray(keys)) throw new RangeError('an answer to SCAN that has no keys');
     const names = new Set<string>();
-    for (const key of keys) if (key instanceof Buffer) names.add(placeName(placeOf(this.#ns, key)));
+    for (const key of buffersOf(keys)) names.add(placeName(placeOf(this.#ns, key)));
     return { next: String(next), names: [...names].map(placeOfName) };
   }
 }
