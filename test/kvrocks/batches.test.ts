@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Engine } from '../../src/engine/index.js';
 import { parseRedisUrl, type Reply, ReplyError, RespConnection } from '../../src/resp/index.js';
@@ -17,6 +18,7 @@ const writtenOtherwise = new Map(
   Object.entries({
     BITFIELD: 'our note holds the GETs of the call as well',
     BITOP: 'Kvrocks deletes the target when it is not there',
+    GETEX: 'Kvrocks writes the key again when there was no expiry to take away',
     RESTORE: 'Kvrocks writes the expiry on its own, and fields in the order of a hash table',
     ZADD: 'Kvrocks writes a member that is given twice in another order',
     ZDIFFSTORE: 'Kvrocks puts the metadata of an empty set',
@@ -87,23 +89,22 @@ it('commands that are answered alike write the same records, apart from versions
   const theirs = new Side(await RespConnection.open(parseRedisUrl(kvrocks.url)));
   const ours = new Side(await RespConnection.open({ host: '127.0.0.1', port: server.port }));
   let compared = 0;
+  /** By command: the first call that wrote something else. */
+  const different = new Map<string, unknown>();
   for (let i = 0; i < commandCount; i++) {
     const words = next();
+    const name = String(words[0]);
     const [mine, expected] = [await ours.run(words), await theirs.run(words)];
-    const isSame = JSON.stringify(mine.records) === JSON.stringify(expected.records);
-    if (
-      JSON.stringify(mine.reply) === JSON.stringify(expected.reply) &&
-      !writtenOtherwise.has(String(words[0]))
-    ) {
-      expect(mine.records, words.map((word) => JSON.stringify(word.toString('latin1'))).join(' ')).toEqual(
-        expected.records,
-      );
-      if (mine.records.length > 0) compared++;
+    const isSame = isDeepStrictEqual(mine.records, expected.records);
+    if (isDeepStrictEqual(mine.reply, expected.reply) && !writtenOtherwise.has(name)) {
+      if (isSame) compared++;
+      else different.set(name, { words: words.map(String), ours: mine.records, theirs: expected.records });
     }
     // Where they part, as where we answer like Redis, both begin anew.
     if (!isSame) for (const side of [ours, theirs]) await side.run(['FLUSHALL']);
   }
-  expect(compared).toBeGreaterThan(commandCount / 20);
+  expect(Object.fromEntries(different)).toEqual({});
+  expect(compared).toBeGreaterThan(commandCount / 2);
   ours.close();
   theirs.close();
 });
