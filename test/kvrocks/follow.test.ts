@@ -1,42 +1,22 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { KvrocksSource } from '../../connectors/kvrocks/index.js';
 import { WalSource } from '../../connectors/wal/index.js';
 import { RedisSink } from '../../sinks/redis/index.js';
 import { Decoder } from '../../src/data-model/index.js';
 import type { Source } from '../../src/kit/index.js';
 import { Pipeline } from '../../src/pipeline/index.js';
-import { parseRedisUrl, RespConnection } from '../../src/resp/index.js';
-import {
-  type KvrocksService,
-  type RedisService,
-  rocksDirectoryOf,
-  startKvrocks,
-  startRedis,
-} from '../services/index.js';
+import { rocksDirectoryOf } from '../services/index.js';
 import { readDataState } from '../support/data-state.js';
 import { kvrocksCommands } from '../support/kvrocks-commands.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { pluginContext } from '../support/sink-batches.js';
 import { waitUntil } from '../support/wait-until.js';
+import { CopiedKvrocks } from './copied-kvrocks.js';
 
 /** COMMANDS=1000000 is the long setting. */
 const commandCount = Number(process.env['COMMANDS'] ?? 20_000);
 
-let kvrocks: KvrocksService;
-let target: RedisService;
-let writer: RespConnection;
-let copy: RespConnection;
-beforeAll(async () => {
-  [kvrocks, target] = await Promise.all([startKvrocks(), startRedis()]);
-  [writer, copy] = await Promise.all(
-    [kvrocks.url, target.url].map((url) => RespConnection.open(parseRedisUrl(url))),
-  );
-});
-afterAll(async () => {
-  writer.close();
-  copy.close();
-  await Promise.all([kvrocks.stop(), target.stop()]);
-});
+const ends = new CopiedKvrocks();
 
 const sources: readonly [string, () => Source][] = [
   [
@@ -44,7 +24,7 @@ const sources: readonly [string, () => Source][] = [
     () =>
       new KvrocksSource(
         {
-          url: kvrocks.url,
+          url: ends.kvrocks.url,
           password: '',
           pollBatches: 1000,
           idlePollMs: 20,
@@ -54,7 +34,10 @@ const sources: readonly [string, () => Source][] = [
         pluginContext('follow'),
       ),
   ],
-  ['by its log files', () => new WalSource({ path: rocksDirectoryOf(kvrocks), follow: true, pollMs: 20 })],
+  [
+    'by its log files',
+    () => new WalSource({ path: rocksDirectoryOf(ends.kvrocks), follow: true, pollMs: 20 }),
+  ],
 ];
 
 describe('a Redis that follows a Kvrocks', () => {
@@ -66,9 +49,14 @@ describe('a Redis that follows a Kvrocks', () => {
     async (name, open) => {
       const random = SeededRandom.fromEnvironment(`follow a Kvrocks ${name}`);
       const next = kvrocksCommands(random);
-      await writer.call('FLUSHALL');
-      await copy.call('FLUSHALL');
-      const options = { url: target.url, password: '', positionKey: 'position', namespaces: { default: '' } };
+      await ends.writer.call('FLUSHALL');
+      await ends.copy.call('FLUSHALL');
+      const options = {
+        url: ends.target.url,
+        password: '',
+        positionKey: 'position',
+        namespaces: { default: '' },
+      };
       await using sink = new RedisSink(options, pluginContext('follow'));
       const stop = new AbortController();
       const pipeline = new Pipeline({
@@ -82,17 +70,17 @@ describe('a Redis that follows a Kvrocks', () => {
       const following = pipeline.run(stop.signal).catch((error: unknown) => {
         failure = error;
       });
-      for (let done = 0; done < commandCount; done++) await writer.call(...next());
-      const sequence = Number(/^sequence:(\d+)/m.exec(String(await writer.call('INFO')))?.[1]);
+      for (let done = 0; done < commandCount; done++) await ends.writer.call(...next());
+      const sequence = Number(/^sequence:(\d+)/m.exec(String(await ends.writer.call('INFO')))?.[1]);
       await waitUntil('the follower has caught up', () => {
         if (failure !== undefined) throw failure;
         return (pipeline.status().sinks[0]?.position?.sequence ?? 0) >= sequence;
       });
       stop.abort();
       await following;
-      const expected = await readDataState(writer);
+      const expected = await readDataState(ends.writer);
       expect(Object.keys(expected).length).toBeGreaterThan(20);
-      expect(await readDataState(copy, (key) => key.startsWith('position'))).toEqual(expected);
+      expect(await readDataState(ends.copy, (key) => key.startsWith('position'))).toEqual(expected);
     },
   );
 });
