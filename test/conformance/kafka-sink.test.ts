@@ -63,7 +63,7 @@ const conformance = (name: string, options: Partial<KafkaSinkOptions>): void => 
       }
       return state;
     },
-    fencing: 'epoch',
+    fencing: options.delivery === 'at-least-once' ? 'none' : 'epoch',
     refusable: { key: Buffer.from('too large'), value: randomBytes(maxMessageBytes) },
     stall: async () => {
       proxy.stall();

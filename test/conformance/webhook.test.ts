@@ -42,7 +42,7 @@ sinkConformance('webhook', {
       }
     return state;
   },
-  fencing: 'epoch',
+  fencing: 'none',
   refusable: { key: Buffer.from(refusedKey), value: Buffer.from('whatever') },
   stall: async () => {
     held = [];
