@@ -11,5 +11,6 @@ export {
   requirePipelines,
 } from './load.js';
 export { type PipelineSettings, pipelineSchema } from './pipeline-schema.js';
+export { createSink, createSource, type GivenOptions } from './plugin-options.js';
 export { type FilePlace, formatProblem, type Problem } from './problem.js';
 export type { FilterSettings, RouteSettings, TransformSettings } from './transform-schema.js';

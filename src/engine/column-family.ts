@@ -1,16 +1,6 @@
 import { TailraceError } from '../errors/index.js';
 
-/** The column families of a store, by id, as Kvrocks numbers and names them. */
-export const ColumnFamily = {
-  Default: 0,
-  Metadata: 1,
-  ZsetScore: 2,
-  PubSub: 3,
-  Propagate: 4,
-  Stream: 5,
-  Search: 6,
-} as const;
-
+/** The column families of a store, by id, as Kvrocks numbers and names them. What each holds is the data model's affair. */
 export const columnFamilyNames: readonly string[] = [
   'default',
   'metadata',

@@ -10,7 +10,7 @@ export {
   type RefreshOptions as CheckpointRefreshOptions,
   type Restored,
 } from './checkpoints/index.js';
-export { ColumnFamily, columnFamilyNames } from './column-family.js';
+export { columnFamilyNames } from './column-family.js';
 export { Engine } from './engine.js';
 export {
   type Commit,
