@@ -34,13 +34,20 @@ describe('active expiry', () => {
 
     const server = await Server.listen(engine, { port: 0, expire: 'active' });
     const client = await RespConnection.open({ host: '127.0.0.1', port: server.port });
-    await client.call('SET', 'string', 'v', 'PX', 20);
-    await client.call('RPUSH', 'list', 'v');
-    await client.call('PEXPIRE', 'list', 20);
-    await client.call('SET', 'longer', 'v', 'PX', 20);
-    await client.call('PEXPIRE', 'longer', 100_000);
-    await client.call('SET', 'persistent', 'v', 'PX', 20);
-    await client.call('PERSIST', 'persistent');
+    // One transaction, so that however slow the machine is no key expires before its time is changed.
+    await Promise.all(
+      [
+        ['MULTI'],
+        ['SET', 'string', 'v', 'PX', 20],
+        ['RPUSH', 'list', 'v'],
+        ['PEXPIRE', 'list', 20],
+        ['SET', 'longer', 'v', 'PX', 20],
+        ['PEXPIRE', 'longer', 100_000],
+        ['SET', 'persistent', 'v', 'PX', 20],
+        ['PERSIST', 'persistent'],
+        ['EXEC'],
+      ].map((call) => client.call(...call)),
+    );
     await waitUntil('three keys have expired', async () =>
       /expired_keys:3/.test(String(await client.call('INFO', 'stats'))),
     );
