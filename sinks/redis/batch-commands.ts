@@ -32,10 +32,15 @@ export interface WrittenCommands {
 }
 
 /** What becomes of types that a Redis has not. */
-export type TypeMapping = Pick<RedisMapping, 'json' | 'sortedInt'>;
+export type TypeMapping = Pick<RedisMapping, 'json' | 'sortedInt' | 'bitmap' | 'hyperLogLog'>;
 
 /** In a store that has them too. */
-export const kvrocksTypes: TypeMapping = { json: 'module', sortedInt: 'native' };
+export const kvrocksTypes: TypeMapping = {
+  json: 'module',
+  sortedInt: 'native',
+  bitmap: 'native',
+  hyperLogLog: 'native',
+};
 
 /** @param home the connection's own database */
 export const batchCommands = (targets: NamespaceTargets, home: number, types: TypeMapping): BatchCommands => {

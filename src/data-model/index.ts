@@ -9,6 +9,7 @@ export {
 export { countChanges } from './count-changes.js';
 export { Decoder, type DecoderOptions } from './decode/decoder.js';
 export { StringPutTransaction } from './decode/string-put-transaction.js';
+export { reverseBits } from './encoding/bitmap-encoding.js';
 export { ColumnFamily } from './encoding/column-family.js';
 export { defaultNamespace, encodeMetadataKey, encodeSubKeyPrefix, namespacePrefix } from './encoding/keys.js';
 export { isAlive, readMetadata } from './encoding/metadata.js';
@@ -31,5 +32,5 @@ export type { RedisCommand } from './redis/command-target.js';
 export { CommandEncoder, toRedisCommands } from './redis/redis-commands.js';
 export type { RedisMapping, UnsupportedChange } from './redis/redis-mapping.js';
 export { storedBytes } from './stored-bytes.js';
-export { streamStateCommands } from './stream-state-commands.js';
+export { streamBeginCommands, streamStateCommands } from './stream-state-commands.js';
 export { keyName, type WrittenKeys, writtenKeys } from './written-keys.js';

@@ -1,17 +1,43 @@
-/**
- * The commands that give a stream its last id and counters; ids as text. An id that was set below the newest deleted one,
- * which XSETID refuses to do at once, is set behind it.
- */
+/** What a stream is besides its entries and groups; ids as text. */
+export interface StreamStateText {
+  readonly lastId: string;
+  readonly entriesAdded: string;
+  readonly maxDeletedId: string;
+}
+
+type Words = (string | Uint8Array)[];
+
+/** The commands that give a stream its last id and counters, behind its entries. */
 export const streamStateCommands = (
   key: Uint8Array,
-  state: { readonly lastId: string; readonly entriesAdded: string; readonly maxDeletedId: string },
-): (string | Uint8Array)[][] => {
-  const { lastId, entriesAdded, maxDeletedId } = state;
-  const counters = ['ENTRIESADDED', entriesAdded, 'MAXDELETEDID', maxDeletedId];
-  if (!isBelow(lastId, maxDeletedId)) return [['XSETID', key, lastId, ...counters]];
+  { lastId, entriesAdded, maxDeletedId }: StreamStateText,
+): Words[] => {
+  const added = ['XSETID', key, lastId, 'ENTRIESADDED', entriesAdded];
+  // It was set back below the newest deleted id, which XSETID refuses to be told at once; that one is there already.
+  return [isBelow(lastId, maxDeletedId) ? added : [...added, 'MAXDELETEDID', maxDeletedId]];
+};
+
+/**
+ * The commands that make a stream before its entries, where those alone would not do: a stream without any, and one whose
+ * last id was set back below the newest deleted one. The latter is told while it is empty: a Kvrocks does not let the last
+ * id fall once there are entries.
+ */
+export const streamBeginCommands = (
+  key: Uint8Array,
+  { lastId, entriesAdded, maxDeletedId }: StreamStateText,
+  isEmpty: boolean,
+): Words[] => {
+  const isSetBack = isBelow(lastId, maxDeletedId);
+  if (!isEmpty && !isSetBack) return [];
+  const empty: Words[] = [
+    ['XGROUP', 'CREATE', key, 'tailrace', '0', 'MKSTREAM'],
+    ['XGROUP', 'DESTROY', key, 'tailrace'],
+  ];
+  if (!isSetBack) return empty;
   return [
-    ['XSETID', key, maxDeletedId, ...counters],
-    ['XSETID', key, lastId],
+    ...empty,
+    ['XSETID', key, maxDeletedId, 'ENTRIESADDED', entriesAdded, 'MAXDELETEDID', maxDeletedId],
+    ['XSETID', key, '0-0'],
   ];
 };
 

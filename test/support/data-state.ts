@@ -14,7 +14,8 @@ export const readDataState = async (
   for (const key of keys.sort(Buffer.compare)) {
     const name = key.toString('latin1');
     if (isIgnored(name)) continue;
-    const expireAt = Number(await server.call('PEXPIRETIME', key));
+    // One beyond all numbers is copied as the largest.
+    const expireAt = Math.min(Number(await server.call('PEXPIRETIME', key)), Number.MAX_SAFE_INTEGER);
     const value = await readValue(server, key);
     if (value !== undefined) state[name] = { value, ...(expireAt >= 0 ? { expireAt } : {}) };
   }

@@ -15,7 +15,7 @@ import {
   readGroupSubKey,
   readPendingState,
 } from '../encoding/stream-group-encoding.js';
-import { streamStateCommands } from '../stream-state-commands.js';
+import { type StreamStateText, streamBeginCommands, streamStateCommands } from '../stream-state-commands.js';
 import type { ChangeCollector } from './change-collector.js';
 import { type GroupFailure, unsupported } from './group-failure.js';
 import type { KnownKey } from './key-memory.js';
@@ -35,10 +35,26 @@ export const addStreamChanges = (
   const state = group.metadata === undefined ? undefined : readStreamState(group.metadata.payload);
   if (group.metadata !== undefined && state === undefined)
     return unsupported("a stream's metadata without its state");
+  const isTold = state !== undefined && !group.isExpire;
+  if (isTold) addBegin(group, state, startsAnew, out);
   const failure = addEntries(group, out);
   if (failure !== undefined) return failure;
-  if (state !== undefined && !group.isExpire) addLastId(group, state, known, startsAnew, out);
+  if (isTold) addLastId(group, state, known, startsAnew, out);
   return addGroups(group, out);
+};
+
+const addBegin = (
+  group: RecordGroup,
+  state: StreamState,
+  startsAnew: boolean,
+  out: ChangeCollector,
+): void => {
+  const puts = entryPuts(group).length;
+  // Kvrocks' XSETID makes the stream where there is none, Redis' does not.
+  const mayBeNew = startsAnew || (setsLastId(group) && group.metadata?.size === 0);
+  if (!mayBeNew) return;
+  for (const command of streamBeginCommands(group.key, textOf(state), puts === 0))
+    addCommand(group, group.metadataSeq, out, command);
 };
 
 /** True when entries and groups are all that the stream holds. */
@@ -89,32 +105,29 @@ const addLastId = (
   out: ChangeCollector,
 ): void => {
   let newest: StreamId | undefined = startsAnew ? smallestStreamId : known?.lastId;
-  let puts = 0;
-  for (let at = 0; at < group.count; at++) {
-    if (isGroupSubKey(group.subKeys[at]) || !group.isPut[at]) continue;
-    puts++;
-    const id = readStreamId(group.subKeys[at], 0);
-    if (newest === undefined || compareStreamIds(id, newest) > 0) newest = id;
-  }
+  const puts = entryPuts(group);
+  for (const id of puts) if (newest === undefined || compareStreamIds(id, newest) > 0) newest = id;
   const isAsAdded = newest !== undefined && compareStreamIds(newest, state.lastGeneratedId) === 0;
-  const isRewritten = startsAnew && state.entriesAdded !== BigInt(puts);
-  const isSet = setsLastId(group);
-  // Kvrocks' XSETID makes the stream where there is none, Redis' does not.
-  const mayBeNew = startsAnew || (isSet && group.metadata?.size === 0);
-  const isEmptyAnew = mayBeNew && puts === 0;
-  if (isAsAdded && !isRewritten && !isSet && !isEmptyAnew) return;
-  const name = 'tailrace';
-  if (isEmptyAnew) {
-    addCommand(group, group.metadataSeq, out, ['XGROUP', 'CREATE', group.key, name, '0', 'MKSTREAM']);
-    addCommand(group, group.metadataSeq, out, ['XGROUP', 'DESTROY', group.key, name]);
-  }
-  const commands = streamStateCommands(group.key, {
-    lastId: streamIdText(state.lastGeneratedId),
-    entriesAdded: String(state.entriesAdded),
-    maxDeletedId: streamIdText(state.maxDeletedId),
-  });
-  for (const command of commands) addCommand(group, group.metadataSeq, out, command);
+  const isRewritten = startsAnew && state.entriesAdded !== BigInt(puts.length);
+  const isEmptyAnew = startsAnew && puts.length === 0;
+  if (isAsAdded && !isRewritten && !setsLastId(group) && !isEmptyAnew) return;
+  for (const command of streamStateCommands(group.key, textOf(state)))
+    addCommand(group, group.metadataSeq, out, command);
 };
+
+/** The ids of the entries that are put. */
+const entryPuts = (group: RecordGroup): StreamId[] => {
+  const ids: StreamId[] = [];
+  for (let at = 0; at < group.count; at++)
+    if (!isGroupSubKey(group.subKeys[at]) && group.isPut[at]) ids.push(readStreamId(group.subKeys[at], 0));
+  return ids;
+};
+
+const textOf = ({ lastGeneratedId, entriesAdded, maxDeletedId }: StreamState): StreamStateText => ({
+  lastId: streamIdText(lastGeneratedId),
+  entriesAdded: String(entriesAdded),
+  maxDeletedId: streamIdText(maxDeletedId),
+});
 
 const addGroups = (group: RecordGroup, out: ChangeCollector): GroupFailure | undefined => {
   const destroyed = destroyedGroups(group);

@@ -18,6 +18,8 @@ import type {
 } from '../change.js';
 import { type CommandName, type CommandTarget, commandName } from './command-target.js';
 import { isPlainSet, maxFolded, maxFoldedBytes, mset } from './folded-sets.js';
+import { bitmapWordCount, bytesOfBitfield, writeBitmapWords } from './native-bitmaps.js';
+import { elementsOf } from './native-hyperloglogs.js';
 import type { EncodedCommands, RedisMapping, UnsupportedChange } from './redis-mapping.js';
 import { scoreText } from './score-text.js';
 
@@ -28,6 +30,8 @@ import { scoreText } from './score-text.js';
 export class RedisCommandWriter {
   readonly #json: NonNullable<RedisMapping['json']>;
   readonly #sortedInt: NonNullable<RedisMapping['sortedInt']>;
+  readonly #hasBitmaps: boolean;
+  readonly #hasHyperLogLogs: boolean;
   readonly #publishes: boolean;
   readonly #ttlGraceMs: number;
   readonly #prefixes: ReadonlyMap<string, Buffer>;
@@ -42,6 +46,8 @@ export class RedisCommandWriter {
   constructor(mapping: RedisMapping) {
     this.#json = mapping.json ?? 'string';
     this.#sortedInt = mapping.sortedInt ?? 'zset';
+    this.#hasBitmaps = mapping.bitmap === 'native';
+    this.#hasHyperLogLogs = mapping.hyperLogLog === 'native';
     this.#publishes = mapping.publish ?? false;
     this.#ttlGraceMs = mapping.ttlGraceMs ?? 0;
     const prefixes = Object.entries(mapping.prefixes ?? { default: '' });
@@ -161,7 +167,9 @@ export class RedisCommandWriter {
         this.#bitmapPut(change);
         return at + 1;
       case 'hyperloglog':
-        return this.#hyperLogLogPuts(changes, at, change);
+        if (!this.#hasHyperLogLogs) return this.#hyperLogLogPuts(changes, at, change);
+        this.#addRegisters(change, at);
+        return at + 1;
     }
   }
 
@@ -357,8 +365,32 @@ export class RedisCommandWriter {
   }
 
   #bitmapPut(change: BitmapPut): void {
-    if (change.value.length > 0) this.#setRange(change.key, change.offset, change.value);
+    if (this.#hasBitmaps) this.#setWords(change);
+    else if (change.value.length > 0) this.#setRange(change.key, change.offset, change.value);
     if (change.size !== undefined) this.#lengthen(change.key, change.size);
+  }
+
+  #setWords({ key, offset, value }: BitmapPut): void {
+    for (let at = 0; at < value.length; at += bytesOfBitfield) {
+      const bytes = value.subarray(at, at + bytesOfBitfield);
+      this.#start(names.bitfield, key, bitmapWordCount(bytes.length));
+      writeBitmapWords(this.#target, offset + at, bytes);
+    }
+  }
+
+  #addRegisters({ key, segment, value }: HyperLogLogPut, at: number): void {
+    if (value.length === 0) {
+      // An empty one: PFADD of nothing would not make it.
+      this.#start(names.pfmerge, key, 1);
+      this.#key(key);
+      return;
+    }
+    const elements = elementsOf(segment, value);
+    if (elements === undefined) this.#refuse(at, 'a register of the HyperLogLog holds what no PFADD gives');
+    else if (elements.length > 0) {
+      this.#start(names.pfadd, key, elements.length);
+      for (const element of elements) this.#target.bytes(element);
+    }
   }
 
   /** Redis' dense form: a header, whose count is marked as stale, then the registers of all segments. */
@@ -466,6 +498,8 @@ const names = {
   xdel: commandName('XDEL'),
   setrange: commandName('SETRANGE'),
   bitfield: commandName('BITFIELD'),
+  pfadd: commandName('PFADD'),
+  pfmerge: commandName('PFMERGE'),
   jsonSet: commandName('JSON.SET'),
   pexpireat: commandName('PEXPIREAT'),
   persist: commandName('PERSIST'),

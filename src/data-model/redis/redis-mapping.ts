@@ -10,6 +10,10 @@ export interface RedisMapping {
    * reports them.
    */
   readonly sortedInt?: 'zset' | 'native' | 'refuse';
+  /** Bitmaps: `string` (default), which they are to a Redis, `native` a bitmap of a Kvrocks, by BITFIELD. */
+  readonly bitmap?: 'string' | 'native';
+  /** HyperLogLogs: `string` (default), in Redis' dense form, `native` a HyperLogLog of a Kvrocks, by PFADD. */
+  readonly hyperLogLog?: 'string' | 'native';
   /** Whether published messages are published again; default false. */
   readonly publish?: boolean;
   /**

@@ -3,6 +3,7 @@ import { ReplyError } from '../../resp/index.js';
 import { goneImage, unsupportedImage, wholeImage } from '../key-image.js';
 import { type KeyPlace, keyAt } from '../key-place.js';
 import { tooLarge } from '../record-part.js';
+import { readBitmap } from './read-bitmap.js';
 import { readStream } from './read-stream.js';
 import {
   ByteBudget,
@@ -13,6 +14,7 @@ import {
   type KeyReading,
   largestCount,
   type ReadLimits,
+  readExpiryTime,
   type ValueReading,
 } from './reading.js';
 
@@ -31,17 +33,16 @@ export function* readKey(
     ['PEXPIRETIME', key],
   ];
   if (type instanceof ReplyError) return unsupportedImage(place, type.message);
-  let ttlAt = typeof expiry === 'number' ? expiry : undefined;
+  let ttlAt = readExpiryTime(expiry);
   if (expiry instanceof ReplyError) {
     // Before PEXPIRETIME came, the time left was all that could be asked for.
     const [left] = yield [['PTTL', key]];
-    ttlAt = typeof left === 'number' && left >= 0 ? Date.now() + left : -1;
+    ttlAt = typeof left === 'number' && left >= 0 ? Date.now() + left : undefined;
   }
   if (type === 'none' || ttlAt === -2) return goneImage(place);
   const facts: KeyFacts = { seq: 0, index: 0, ns, key };
-  const expires = ttlAt === undefined || ttlAt < 0 ? undefined : ttlAt;
   const budget = new ByteBudget(largestBytes);
-  const value = yield* readValue(facts, String(type), expires, { pageElements, budget });
+  const value = yield* readValue(facts, String(type), ttlAt, { pageElements, budget });
   if (value === undefined) return undefined;
   if (typeof value === 'string') return unsupportedImage(place, value);
   return wholeImage(place, value);
@@ -132,12 +133,8 @@ function* readElements(facts: KeyFacts, type: string, limits: ReadLimits): Value
         1,
         (items) => items.map((id) => ({ ...facts, op: 'put', type: 'sortedint', id: BigInt(String(id)) })),
       );
-    case 'bitmap': {
-      const [value] = yield [['GET', key]];
-      if (value instanceof ReplyError) return failed(value);
-      if (!(value instanceof Buffer)) return undefined;
-      return [{ ...facts, op: 'put', type: 'bitmap', offset: 0, value, size: undefined }];
-    }
+    case 'bitmap':
+      return yield* readBitmap(facts, limits);
     case 'stream':
       return yield* readStream(facts, limits);
     default:

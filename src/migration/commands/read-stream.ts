@@ -1,4 +1,4 @@
-import { type Change, streamStateCommands } from '../../data-model/index.js';
+import { type Change, streamBeginCommands, streamStateCommands } from '../../data-model/index.js';
 import { type Reply, ReplyError } from '../../resp/index.js';
 import { tooLarge } from '../record-part.js';
 import {
@@ -19,8 +19,14 @@ export function* readStream(facts: KeyFacts, { pageElements, budget }: ReadLimit
   const { key } = facts;
   const count = Math.min(pageElements, largestCount);
   const changes: Change[] = [];
+  const told = (command: readonly (string | Uint8Array)[]): Change => ({
+    ...facts,
+    op: 'streamMeta',
+    type: 'stream',
+    command,
+  });
   const tell = (...command: (string | Uint8Array)[]): void => {
-    changes.push({ ...facts, op: 'streamMeta', type: 'stream', command });
+    changes.push(told(command));
   };
   let start = '-';
   for (;;) {
@@ -43,17 +49,14 @@ export function* readStream(facts: KeyFacts, { pageElements, budget }: ReadLimit
   ];
   if (stream instanceof ReplyError) return failed(stream);
   if (!Array.isArray(stream) || !Array.isArray(groups)) return undefined;
-  const state = namedValues(stream);
-  if (changes.length === 0) {
-    tell('XGROUP', 'CREATE', key, 'tailrace', '0', 'MKSTREAM');
-    tell('XGROUP', 'DESTROY', key, 'tailrace');
-  }
-  const commands = streamStateCommands(key, {
-    lastId: String(state.get('last-generated-id')),
-    entriesAdded: String(state.get('entries-added') ?? changes.length),
-    maxDeletedId: String(state.get('max-deleted-entry-id') ?? '0-0'),
-  });
-  for (const command of commands) tell(...command);
+  const info = namedValues(stream);
+  const state = {
+    lastId: String(info.get('last-generated-id')),
+    entriesAdded: String(info.get('entries-added') ?? changes.length),
+    maxDeletedId: String(info.get('max-deleted-entry-id') ?? '0-0'),
+  };
+  const begin = streamBeginCommands(key, state, changes.length === 0).map(told);
+  for (const command of streamStateCommands(key, state)) tell(...command);
   for (const reply of groups) {
     const group = namedValues(reply);
     const name = group.get('name');
@@ -65,7 +68,7 @@ export function* readStream(facts: KeyFacts, { pageElements, budget }: ReadLimit
     const failure = yield* readGroup(facts, name, consumers, count, tell);
     if (failure !== undefined) return failure.reason;
   }
-  return changes;
+  return begin.length === 0 ? changes : [...begin, ...changes];
 }
 
 function* readGroup(

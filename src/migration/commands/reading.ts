@@ -69,3 +69,9 @@ export const buffersOf = (replies: readonly Reply[]): Buffer[] =>
 
 /** What commands take as a number of elements, at most. */
 export const largestCount = 2 ** 31 - 1;
+
+/** The point in time that PEXPIRETIME answers; −2 for no such key. One beyond all numbers is as good as the largest. */
+export const readExpiryTime = (reply: Reply | undefined): number | undefined => {
+  if (typeof reply === 'bigint') return reply < 0n ? undefined : Number.MAX_SAFE_INTEGER;
+  return typeof reply === 'number' && reply !== -1 ? reply : undefined;
+};

@@ -1,7 +1,7 @@
 import { CommandEncoder, type RedisMapping } from '../../data-model/index.js';
 import { ByteWriter, type Reply, ReplyError } from '../../resp/index.js';
 import { readKey } from '../commands/read-key.js';
-import type { Command } from '../commands/reading.js';
+import { type Command, readExpiryTime } from '../commands/reading.js';
 import { runReadings } from '../commands/run-readings.js';
 import type { KeyImage } from '../key-image.js';
 import { type KeyPlace, keyAt, placeOf } from '../key-place.js';
@@ -29,7 +29,7 @@ export class TargetKeys implements ComparedTarget {
     target: TargetNodes,
     prefixes: Readonly<Record<string, string>>,
     ownKey: string,
-    types: Pick<RedisMapping, 'json' | 'sortedInt'> = {},
+    types: Pick<RedisMapping, 'json' | 'sortedInt' | 'bitmap' | 'hyperLogLog'> = {},
   ) {
     this.#target = target;
     this.#ownKey = Buffer.from(ownKey);
@@ -74,11 +74,8 @@ export class TargetKeys implements ComparedTarget {
     const expiries =
       sizes.expiring > 0 ? await this.#callEach(names, (name) => ['PEXPIRETIME', name], signal) : undefined;
     return values.map((value, at): TargetString => {
-      const expiry = expiries?.[at];
-      return {
-        value: value instanceof Buffer ? value : null,
-        ttlAt: typeof expiry === 'number' && expiry >= 0 ? expiry : undefined,
-      };
+      const ttlAt = readExpiryTime(expiries?.[at]);
+      return { value: value instanceof Buffer && ttlAt !== gone ? value : null, ttlAt };
     });
   }
 
@@ -203,6 +200,8 @@ export class TargetKeys implements ComparedTarget {
   }
 }
 
+/** What the expiry of a key is that has gone. */
+const gone = -2;
 const mgetKeys = 500;
 const scanCount = 2_000;
 const pageElements = 1_000;
