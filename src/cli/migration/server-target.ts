@@ -22,7 +22,7 @@ export const openServer = async (options: TargetOptions, signal: AbortSignal): P
   if (kind !== 'redis')
     logger.warn(
       masters.length === 0
-        ? 'the target is filled by commands: bitmaps and HyperLogLogs become strings, Bloom filters cannot be copied'
+        ? 'the target is filled by commands: Bloom filters cannot be copied'
         : 'the target is filled by the commands of Redis: bitmaps, JSON and HyperLogLogs become strings, sorted ints sorted sets',
       { target: place },
     );
