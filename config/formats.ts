@@ -119,7 +119,7 @@ const byteUnits: Readonly<Record<string, number>> = {
 };
 
 /** The number that text with a unit stands for; anything else is left to the validation. */
-export const parseUnits = (value: unknown, units: Readonly<Record<string, number>>): unknown => {
+const parseUnits = (value: unknown, units: Readonly<Record<string, number>>): unknown => {
   if (typeof value !== 'string') return value;
   const match = /^(\d+(?:\.\d+)?)\s*([a-z]+)$/i.exec(value.trim());
   const factor = match === null ? undefined : units[(match[2] ?? '').toLowerCase()];

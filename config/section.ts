@@ -119,7 +119,7 @@ const readable = (reason: string): string =>
     .replace(/^must be of type (\w+)$/, (_, type: string) => `must be a ${type.toLowerCase()}`);
 
 /** The bare value of a part of the file. Keys never reach a prototype. */
-export const plain = (located: Located): unknown => {
+const plain = (located: Located): unknown => {
   if (located.kind === 'scalar') return located.value;
   if (located.kind === 'list') return located.items.map(plain);
   return Object.fromEntries([...located.entries].map(([key, { value }]) => [key, plain(value)]));

@@ -18,7 +18,7 @@ export interface WorkloadOptions {
 }
 
 /** Record sizes: log-normal around 100 KiB, at most 5 MB. */
-export const meanRecordBytes = 102_400;
+const meanRecordBytes = 102_400;
 export const maxRecordBytes = 5 * 1024 * 1024;
 
 /** Allocations and frees of records by random choice, the same for every allocator with the same seed. */

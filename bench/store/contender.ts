@@ -18,7 +18,7 @@ export const value = Buffer.alloc(100, 'v');
 export const recordBytes = 116;
 export const keyOf = (n: number): Buffer => Buffer.from(String(n).padStart(16, '0'));
 /** The same keys in the same order for all: every number below `count`, scattered. */
-export const scattered = (i: number, count: number): number => (i * 7_368_787) % count;
+const scattered = (i: number, count: number): number => (i * 7_368_787) % count;
 
 /** 512 MiB in all: four groups of memtables at most, and the page cache. */
 export const limits = { memtableBytes: 64 << 20, pageCacheBytes: 256 << 20 };

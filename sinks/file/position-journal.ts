@@ -32,7 +32,7 @@ export interface JournalEntry {
  *
  * sequence 0 = no position yet.
  */
-export const journalRecordBytes = 40;
+const journalRecordBytes = 40;
 
 /** The last whole record of a journal; undefined when it has none. @throws `FILE_INACCESSIBLE` */
 export const readLastEntry = (path: string): JournalEntry | undefined => {

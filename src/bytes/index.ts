@@ -12,6 +12,6 @@ export { matchesGlob } from './glob.js';
 export { type ItemPlace, nowhere } from './item-place.js';
 export { readU32, readU64, writeU32, writeU64 } from './little-endian.js';
 export { orderedDoubleBytes, readOrderedDouble, writeOrderedDouble } from './ordered-double.js';
-export { maxVarint32Bytes, readVarint32, readVarint64, varint32Length, writeVarint32 } from './varint.js';
+export { maxVarint32Bytes, readVarint32, readVarint64, writeVarint32 } from './varint.js';
 export { xxh3, xxh3Low32 } from './xxh3.js';
 export { xxHash64 } from './xxhash64.js';

@@ -3,11 +3,7 @@ import type { ByteCursor } from './byte-cursor.js';
 /** The longest varint32: ceil(32 / 7) bytes. */
 export const maxVarint32Bytes = 5;
 
-/** Bytes that `value` (u32) takes as a varint32: 7 bits a byte, low first, high bit = more follow. */
-export const varint32Length = (value: number): number =>
-  value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
-
-/** Writes `value` (u32) at `offset`; returns the offset behind it. */
+/** Writes `value` (u32) at `offset`, 7 bits a byte, low first, high bit = more follow; returns the offset behind it. */
 export const writeVarint32 = (target: Uint8Array, offset: number, value: number): number => {
   let rest = value >>> 0;
   let at = offset;

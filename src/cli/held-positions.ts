@@ -11,13 +11,6 @@ import { makeSink } from './run-pipelines.js';
 export const pipelinesOf = async (files: readonly string[] = []): Promise<readonly PipelineConfig[]> =>
   files.length === 0 ? [] : requirePipelines(files, await registryFor(files));
 
-/** A sink that holds its position, and what it says. */
-export interface HeldPosition {
-  readonly pipeline: string;
-  readonly sink: string;
-  readonly position: Position | null;
-}
-
 /**
  * Calls `look` for each sink that holds its own position; nothing is claimed, so that whoever runs the pipeline is not
  * disturbed. `read` throws what the sink cannot tell.

@@ -12,7 +12,7 @@ export interface StoreIdentity {
 }
 
 /** The layout that this version writes and reads. */
-export const storeFormat = 1;
+const storeFormat = 1;
 
 /**
  * Reads the file `IDENTITY` (JSON), or makes it in a directory that holds no store yet.

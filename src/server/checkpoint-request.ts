@@ -28,7 +28,7 @@ export interface CheckpointScope {
 }
 
 /** How the words of a request go on, for messages and help. */
-export const checkpointSyntax = [
+const checkpointSyntax = [
   'CREATE [NAME name] [LIFETIME time] [UNIQUE|REPLACE] [HOLDLOG] [SOURCE ref] [LABEL key value …]',
   'REFRESH ref [LIFETIME time|NEVER] [ADVANCE]',
   'LIST [NAME name] [STATE live|expired] [LABEL key value …]',

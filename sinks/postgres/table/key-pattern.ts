@@ -1,4 +1,7 @@
-/** A pattern of keys with captures, such as `user:{id}`: each capture is at least one character, as few as fit. */
+/**
+ * A pattern of keys with captures, such as `user:{id}`: each capture is at least one character, as few as fit. There are
+ * no wildcards: the captures are a row's primary key, and two keys must not be one row.
+ */
 export class KeyPattern {
   /** Names of the captures, in order. */
   readonly captures: readonly string[];

@@ -1,10 +1,7 @@
+import { denseEncoding, segmentBytes, segmentCount } from '../encoding/hyperloglog-encoding.js';
 import type { ChangeCollector } from './change-collector.js';
 import { type GroupFailure, unsupported } from './group-failure.js';
 import type { RecordGroup } from './record-group.js';
-
-export const hyperLogLogSegments = 16;
-/** 1,024 registers of 6 bits. */
-export const hyperLogLogSegmentBytes = 768;
 
 /** HyperLogLogs: sub-key = number of the segment as text, value = its registers. */
 export const addHyperLogLogChanges = (group: RecordGroup, out: ChangeCollector): GroupFailure | undefined => {
@@ -25,7 +22,7 @@ export const addHyperLogLogChanges = (group: RecordGroup, out: ChangeCollector):
   for (let at = 0; at < group.count; at++) {
     const segment = Number(group.subKeys[at].toString('latin1'));
     const value = group.isPut[at] ? group.values[at] : emptySegment;
-    if (!(segment < hyperLogLogSegments) || value.length !== hyperLogLogSegmentBytes)
+    if (!(segment < segmentCount) || value.length !== segmentBytes)
       return unsupported('the record of a HyperLogLog is no segment of registers');
     out.add({
       seq: group.seqs[at],
@@ -41,6 +38,5 @@ export const addHyperLogLogChanges = (group: RecordGroup, out: ChangeCollector):
   return undefined;
 };
 
-const denseEncoding = 0;
-const emptySegment = Buffer.alloc(hyperLogLogSegmentBytes);
+const emptySegment = Buffer.alloc(segmentBytes);
 const noRegisters = Buffer.alloc(0);

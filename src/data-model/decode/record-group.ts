@@ -103,7 +103,7 @@ const commandByNumber: ReadonlyMap<string, LogCommand> = new Map(
 );
 
 /** True for the LogData `0 8` of commands that set or remove an expiry and nothing else. */
-export const isExpireNote = (note: Buffer | undefined): boolean =>
+const isExpireNote = (note: Buffer | undefined): boolean =>
   note !== undefined && isExpireNoteAt(note, 0, note.length);
 
 /** The same for the LogData at `start` … `end` of `bytes`. */

@@ -13,7 +13,7 @@ import { readU32BigEndian, writeU32BigEndian } from '../../bytes/index.js';
 export const defaultNamespace = '__namespace';
 
 /** A namespace's name is at most this long: its length is one byte. */
-export const maxNamespaceBytes = 255;
+const maxNamespaceBytes = 255;
 
 /** Bytes of a version, the incarnation of a complex key: microseconds since the epoch << 11 | counter. */
 export const versionBytes = 8;
@@ -60,12 +60,9 @@ export const encodeInternalKey = (subKeyPrefix: Uint8Array, subKey: Uint8Array):
   return key;
 };
 
-export interface MetadataKey {
+export interface InternalKey {
   readonly namespace: Buffer;
   readonly userKey: Buffer;
-}
-
-export interface InternalKey extends MetadataKey {
   /** 8 bytes; equal bytes = same incarnation. */
   readonly version: Buffer;
   readonly subKey: Buffer;
@@ -77,14 +74,7 @@ export interface KeyLayout {
   readonly hasSlots: boolean;
 }
 
-export const plainKeys: KeyLayout = { hasSlots: false };
-
-/** Splits a metadata key; undefined when the bytes are too short to be one. Borrows `key`. */
-export const readMetadataKey = (key: Buffer, layout: KeyLayout = plainKeys): MetadataKey | undefined => {
-  const start = userKeyStart(key, layout);
-  if (start > key.length) return undefined;
-  return { namespace: key.subarray(1, 1 + key[0]), userKey: key.subarray(start) };
-};
+const plainKeys: KeyLayout = { hasSlots: false };
 
 /** Splits an internal key; undefined when the bytes are too short to be one. Borrows `key`. */
 export const readInternalKey = (key: Buffer, layout: KeyLayout = plainKeys): InternalKey | undefined => {
@@ -126,6 +116,3 @@ export const locateInternalKey = (
   place.subKeyStart = versionStart + versionBytes;
   return true;
 };
-
-const userKeyStart = (key: Uint8Array, layout: KeyLayout): number =>
-  key.length === 0 ? 1 : 1 + key[0] + (layout.hasSlots ? 2 : 0);

@@ -44,7 +44,7 @@ const numbered = (change: Change, index: number): Change =>
 /** Lets through what a filter lets through. */
 export const filterStage = (options: FilterOptions): ChangeStage => keepStage(compileFilter(options));
 
-export const keepStage = (passes: ChangePredicate): ChangeStage => ({
+const keepStage = (passes: ChangePredicate): ChangeStage => ({
   adds: false,
   apply: (changes) => (changes.every(passes) ? changes : changes.filter(passes)),
 });

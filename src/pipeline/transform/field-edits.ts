@@ -92,7 +92,7 @@ const editEntry = (
 };
 
 /** Edits the value that puts carry, and expiries of strings and documents too. */
-export const editValue = (change: Change, edit: FieldEdit): Change | undefined => {
+const editValue = (change: Change, edit: FieldEdit): Change | undefined => {
   if (!('value' in change) || change.value === undefined) return change;
   const value = edit(change.value);
   if (value === change.value) return change;
