@@ -1,13 +1,8 @@
-import { prefixSuccessor, readU32BigEndian } from '../../bytes/index.js';
+import { readU32BigEndian } from '../../bytes/index.js';
 import { RecordKind, WriteBatchReader } from '../../write-batch/index.js';
-import type { Change, Transaction } from '../change.js';
+import type { Transaction } from '../change.js';
 import { ColumnFamily } from '../encoding/column-family.js';
-import {
-  defaultNamespace,
-  type InternalKeyPlace,
-  type KeyLayout,
-  locateInternalKey,
-} from '../encoding/keys.js';
+import { type InternalKeyPlace, type KeyLayout, locateInternalKey } from '../encoding/keys.js';
 import {
   isStringAt,
   type Metadata,
@@ -19,6 +14,8 @@ import { isSingleValueType, typeOfNumber } from '../encoding/type-number.js';
 import { ChangeCollector } from './change-collector.js';
 import { decodeGroup } from './group-decoder.js';
 import { absentKey, KeyMemory } from './key-memory.js';
+import { NamespaceNames, shownDefault } from './namespace-names.js';
+import { addRangeChanges, type RangeSurroundings } from './range-changes.js';
 import { isExpireNoteAt, RecordGroup } from './record-group.js';
 import { StringPutTransaction } from './string-put-transaction.js';
 
@@ -53,15 +50,18 @@ export class Decoder {
   #noteStart = 0;
   #noteEnd = 0;
   readonly #out = new ChangeCollector();
-  // The namespace read last: nearly all keys of a batch have the same.
-  #namespaceBytes: Buffer = Buffer.from(defaultNamespace);
-  #namespace = shownNamespace(defaultNamespace);
-  /** What its keys start with, as it stands in the decoder's memory. */
-  #prefixText = prefixTextOf(this.#namespaceBytes);
+  readonly #namespaces = new NamespaceNames();
+  readonly #surroundings: RangeSurroundings;
 
   constructor(options: DecoderOptions = {}) {
     this.#layout = { hasSlots: options.hasSlots ?? false };
     this.#memory = new KeyMemory(options.memoryBytes ?? 32 * 1024 * 1024);
+    this.#surroundings = {
+      layout: this.#layout,
+      namespaces: this.#namespaces,
+      memory: this.#memory,
+      out: this.#out,
+    };
   }
 
   /**
@@ -111,7 +111,7 @@ export class Decoder {
     return new StringPutTransaction(
       sequence,
       bytes,
-      this.#namespaceAt(bytes, keyStart),
+      this.#namespaces.at(bytes, keyStart),
       this.#userKeyStart(bytes, keyStart),
       keyEnd,
       valueStart + singleValueHeaderBytes,
@@ -190,7 +190,7 @@ export class Decoder {
         this.#group.isOpen = false;
       else this.#closeGroup();
       this.#memory.forget(bytes.toString('latin1', keyStart, keyEnd));
-      const ns = this.#namespaceAt(bytes, keyStart);
+      const ns = this.#namespaces.at(bytes, keyStart);
       this.#fail(reader, unknownMetadata(bytes[reader.valueStart]), ns, bytes.subarray(userKeyStart, keyEnd));
       return;
     }
@@ -220,7 +220,7 @@ export class Decoder {
   /** Strings and JSON: the record is the whole value. Hot; measured by bench `decode`. */
   #addWholeValue(reader: WriteBatchReader, metadata: Metadata, userKeyStart: number, seq: number): void {
     const { bytes, keyStart, keyEnd } = reader;
-    const ns = this.#namespaceAt(bytes, keyStart);
+    const ns = this.#namespaces.at(bytes, keyStart);
     const key = bytes.subarray(userKeyStart, keyEnd);
     if (!this.#memory.isEmpty) this.#memory.forget(bytes.toString('latin1', keyStart, keyEnd));
     const ttlAt = metadata.expireMs === 0 ? undefined : metadata.expireMs;
@@ -251,7 +251,7 @@ export class Decoder {
       this.#group.isOpen = false;
     else this.#closeGroup();
     const seq = reader.sequence + reader.index;
-    const ns = this.#namespaceAt(bytes, keyStart);
+    const ns = this.#namespaces.at(bytes, keyStart);
     const key = bytes.subarray(userKeyStart, keyEnd);
     this.#out.add({ seq, index: this.#out.next, ns, key, op: 'delete', type: 'key' });
     if (this.#memory.isEmpty) return;
@@ -296,7 +296,7 @@ export class Decoder {
   #takeReplicated(reader: WriteBatchReader, isPut: boolean): void {
     const seq = reader.sequence + reader.index;
     const index = this.#out.next;
-    const ns = shownNamespace(defaultNamespace);
+    const ns = shownDefault;
     const key = reader.key();
     if (reader.columnFamily === ColumnFamily.propagate) {
       const value = isPut ? reader.value() : undefined;
@@ -307,99 +307,19 @@ export class Decoder {
   }
 
   #takeRange(reader: WriteBatchReader): void {
-    const seq = reader.sequence + reader.index;
-    const index = this.#out.next;
-    const begin = reader.key();
-    const end = reader.value();
-    if (reader.columnFamily === ColumnFamily.propagate) {
-      const ns = shownNamespace(defaultNamespace);
-      const script = { op: 'propagate', type: 'script', value: undefined } as const;
-      this.#out.add({ seq, index, ns, key: begin, keyEnd: end, ...script });
-      return;
-    }
-    if (reader.columnFamily === ColumnFamily.pubsub) return;
-    if (reader.columnFamily !== ColumnFamily.metadata) {
-      this.#takeElementsRange(reader, seq, index);
-      return;
-    }
-    const cleared = this.#clearedBy(begin, end);
-    if (cleared === undefined) {
-      this.#fail(reader, 'a range of keys is deleted that is neither a namespace, a slot nor all keys');
-      return;
-    }
-    this.#memory.clear();
-    this.#out.add({ seq, index, ...cleared });
-  }
-
-  /**
-   * All elements of one key, whatever its version: said before a key is written anew where another may have stood. Once for
-   * each column family that may hold some; told once.
-   */
-  #takeElementsRange(reader: WriteBatchReader, seq: number, index: number): void {
-    const [begin, end] = [reader.key(), reader.value()];
-    const keyStart = 1 + begin[0] + (this.#layout.hasSlots ? 2 : 0) + 4;
-    const isOneKey =
-      begin.length >= keyStart &&
-      begin.readUInt32BE(keyStart - 4) === begin.length - keyStart &&
-      prefixSuccessor(begin)?.equals(end) === true;
-    if (!isOneKey) {
-      this.#fail(reader, 'a range of sub-keys is deleted');
-      return;
-    }
-    if (reader.columnFamily !== ColumnFamily.subKeys) return;
-    this.#memory.clear();
-    const ns = this.#namespaceAt(begin, 0);
-    this.#out.add({ seq, index, ns, key: begin.subarray(keyStart), op: 'delete', type: 'key' });
-  }
-
-  /**
-   * FLUSHDB deletes from a namespace's prefix to the prefix's successor, FLUSHALL from the first key of the
-   * store to behind its last one; a slot that moved away is deleted by its prefix.
-   */
-  #clearedBy(
-    begin: Buffer,
-    end: Buffer,
-  ): Pick<Extract<Change, { op: 'clear' }>, 'op' | 'type' | 'ns' | 'slot'> | undefined {
-    const prefixLength = begin.length === 0 ? 1 : 1 + begin[0];
-    const isPrefixRange = prefixSuccessor(begin)?.equals(end) ?? false;
-    if (isPrefixRange && begin.length === prefixLength)
-      return { op: 'clear', type: 'namespace', ns: this.#namespaceAt(begin, 0), slot: undefined };
-    if (this.#layout.hasSlots && begin.length === prefixLength + 2 && isSlotRange(begin, end, prefixLength))
-      return {
-        op: 'clear',
-        type: 'slot',
-        ns: this.#namespaceAt(begin, 0),
-        slot: begin.readUInt16BE(prefixLength),
-      };
-    for (const memoryKey of this.#memory.existing()) {
-      const key = Buffer.from(memoryKey, 'latin1');
-      if (begin.compare(key) > 0 || end.compare(key) <= 0) return undefined;
-    }
-    return { op: 'clear', type: 'all', ns: '', slot: undefined };
+    const failure = addRangeChanges(reader, this.#surroundings);
+    if (failure !== undefined) this.#fail(reader, failure);
   }
 
   #userKeyStart(bytes: Buffer, keyStart: number): number {
     return keyStart + 1 + bytes[keyStart] + (this.#layout.hasSlots ? 2 : 0);
   }
 
-  #namespaceAt(bytes: Buffer, keyStart: number): string {
-    const length = bytes[keyStart];
-    const known = this.#namespaceBytes;
-    let isKnown = known.length === length;
-    for (let at = 0; isKnown && at < length; at++) isKnown = bytes[keyStart + 1 + at] === known[at];
-    if (!isKnown) {
-      this.#namespaceBytes = Buffer.from(bytes.subarray(keyStart + 1, keyStart + 1 + length));
-      this.#namespace = shownNamespace(this.#namespaceBytes.toString());
-      this.#prefixText = prefixTextOf(this.#namespaceBytes);
-    }
-    return this.#namespace;
-  }
-
   #isOfOpenGroup(bytes: Buffer, userKeyStart: number, userKeyEnd: number, keyStart: number): boolean {
     const { isOpen, key, ns } = this.#group;
     if (!isOpen || key.length !== userKeyEnd - userKeyStart) return false;
     for (let at = 0; at < key.length; at++) if (key[at] !== bytes[userKeyStart + at]) return false;
-    return this.#namespaceAt(bytes, keyStart) === ns;
+    return this.#namespaces.at(bytes, keyStart) === ns;
   }
 
   #startGroup(
@@ -411,8 +331,10 @@ export class Decoder {
     seq: number,
   ): void {
     this.#closeGroup();
-    const ns = this.#namespaceAt(bytes, keyStart);
-    const prefix = this.#layout.hasSlots ? bytes.toString('latin1', keyStart, prefixEnd) : this.#prefixText;
+    const ns = this.#namespaces.at(bytes, keyStart);
+    const prefix = this.#layout.hasSlots
+      ? bytes.toString('latin1', keyStart, prefixEnd)
+      : this.#namespaces.prefixText;
     const memoryKey = prefix + bytes.toString('latin1', userKeyStart, userKeyEnd);
     const note = this.#noteEnd > 0 ? bytes.subarray(this.#noteStart, this.#noteEnd) : undefined;
     this.#group.start(ns, bytes.subarray(userKeyStart, userKeyEnd), memoryKey, seq, note);
@@ -430,20 +352,6 @@ export class Decoder {
     decodeGroup(group, this.#memory, this.#out);
   }
 }
-
-/** `default` is what users call the namespace that the store calls `__namespace`. */
-const shownNamespace = (name: string): string => (name === defaultNamespace ? 'default' : name);
-
-const prefixTextOf = (namespace: Buffer): string =>
-  String.fromCharCode(namespace.length) + namespace.toString('latin1');
-
-const isSlotRange = (begin: Buffer, end: Buffer, slotAt: number): boolean => {
-  const next = Buffer.from(begin);
-  const slot = begin.readUInt16BE(slotAt);
-  if (slot === 0xffff) return false;
-  next.writeUInt16BE(slot + 1, slotAt);
-  return next.equals(end);
-};
 
 /** The flags of a metadata value that cannot be read: what type it has, if any. */
 const unknownMetadata = (flags: number | undefined): string =>
