@@ -4,7 +4,14 @@ import { TailraceError } from '../../errors/index.js';
 import { batchCount, batchSequence } from '../../write-batch/index.js';
 import { LogReader } from './log-reader.js';
 import { listSegmentFiles, type SegmentFile } from './segment.js';
-import { damaged, firstSequenceOf, gap, openForReading, requireHeader, scanSegment } from './wal-scan.js';
+import {
+  damaged,
+  gap,
+  openForReading,
+  requireFirstSequence,
+  requireHeader,
+  scanSegment,
+} from './wal-scan.js';
 
 /** A batch of a log file, and where it stands. `bytes` is borrowed until the next one is read. */
 export interface LoggedBatch {
@@ -142,7 +149,7 @@ export class LogDirectoryReader {
   #fileOf(sequence: number): SegmentFile | undefined {
     let found: SegmentFile | undefined;
     for (const file of listSegmentFiles(this.#directory)) {
-      const first = firstSequenceOf(file);
+      const first = requireFirstSequence(file);
       if (first === 0) continue;
       if (found !== undefined && first > sequence) break;
       found = file;
@@ -153,7 +160,7 @@ export class LogDirectoryReader {
   #following(): SegmentFile | undefined {
     const number = this.#current?.number ?? 0;
     return listSegmentFiles(this.#directory).find(
-      (file) => file.number > number && firstSequenceOf(file) > 0,
+      (file) => file.number > number && requireFirstSequence(file) > 0,
     );
   }
 
@@ -171,7 +178,7 @@ export class LogDirectoryReader {
  * was killed inside a write goes on in a new file at the sequence number of the write that was lost.
  */
 const isContinued = (later: readonly SegmentFile[], expected: number): boolean => {
-  const first = later.map(firstSequenceOf).find((sequence) => sequence > 0);
+  const first = later.map(requireFirstSequence).find((sequence) => sequence > 0);
   return first === undefined || first === expected;
 };
 

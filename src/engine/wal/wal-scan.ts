@@ -75,6 +75,16 @@ export const firstSequenceOf = (file: SegmentFile): number => {
   }
 };
 
+/**
+ * As `firstSequenceOf`, for who follows files and must not take one whose beginning is damaged for one that is still
+ * empty. @throws TailraceError `WAL_CORRUPT` for damage that has intact records behind it
+ */
+export const requireFirstSequence = (file: SegmentFile): number => {
+  const first = firstSequenceOf(file);
+  if (first === 0) scanSegment(file, 0, () => undefined);
+  return first;
+};
+
 export const openForReading = (path: string): number => {
   try {
     return openSync(path, 'r');

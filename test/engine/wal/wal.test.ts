@@ -579,4 +579,30 @@ describe('a directory of another writer', () => {
     reader.close();
     expect(() => [...summariseLog(directory.path)]).toThrow(expect.objectContaining({ code: 'WAL_CORRUPT' }));
   });
+
+  it.each(['the only file', 'the oldest of two files', 'the newest of two files'])(
+    'is refused where the beginning of %s is damaged, which is not the same as a file without a batch',
+    async (which) => {
+      await twoFiles(3, Buffer.alloc(0));
+      if (which === 'the only file') rmSync(join(directory.path, '000007.log'));
+      const path = join(directory.path, which.startsWith('the newest') ? '000007.log' : '000001.log');
+      const bytes = readFileSync(path);
+      bytes[20] ^= 0xff;
+      writeFileSync(path, bytes);
+      const readAll = (): void => {
+        const reader = new LogDirectoryReader(directory.path, 0);
+        try {
+          while (reader.next() !== undefined);
+        } finally {
+          reader.close();
+        }
+      };
+      const refused = expect.objectContaining({
+        code: 'WAL_CORRUPT',
+        message: expect.stringContaining(`${path} at offset 0`),
+      });
+      expect(readAll).toThrow(refused);
+      expect(() => [...summariseLog(directory.path)]).toThrow(refused);
+    },
+  );
 });
