@@ -69,7 +69,10 @@ export const parseDocumentText = (
       line,
       column: col,
       path: '',
-      message: error.message.split('\n', 1)[0] ?? 'is no YAML',
+      message:
+        error.code === 'DUPLICATE_KEY'
+          ? `the key ${wordAt(text, error.pos[0])} stands here a second time`
+          : (error.message.split('\n', 1)[0] ?? 'is no YAML'),
     });
   }
   if (document.errors.length > 0) return undefined;
@@ -117,6 +120,9 @@ export const parseDocumentText = (
   };
   return locate(document.contents as Node | null, '', 0);
 };
+
+const wordAt = (text: string, offset: number): string =>
+  JSON.stringify(/^["']?([^\s:"']*)/.exec(text.slice(offset, offset + 80))?.[1] ?? '');
 
 const interpolate = (
   text: string,

@@ -1,5 +1,6 @@
 import convict from 'convict';
-import { changeOps, changeTypes } from '../src/kit/index.js';
+import { isTailraceError } from '../src/errors/index.js';
+import { changeOps, changeTypes, parseRedisUrl } from '../src/kit/index.js';
 import { suggest } from './problem.js';
 
 /**
@@ -17,6 +18,8 @@ import { suggest } from './problem.js';
  *   op-list            a list of what happens to them, such as put
  *   string-map         a map of names to text
  *   map                a map of anything
+ *   redis-url          redis://[user:password@]host:port[/database], or rediss://
+ *   listen-address     host:port, a port alone, or nothing
  */
 export const registerFormats = (): void => {
   if (isRegistered) return;
@@ -85,6 +88,15 @@ export const registerFormats = (): void => {
         if (!isPlainMap(value)) throw new Error('must be a map');
       },
     },
+    'redis-url': { validate: requireRedisUrl },
+    'listen-address': {
+      validate: (value: unknown) => {
+        if (typeof value !== 'string') throw new Error('must be a string');
+        const port = /^(?:.+:)?(\d{1,5})$/.exec(value)?.[1];
+        if (value !== '' && !(Number(port) <= 65_535))
+          throw new Error('must be host:port, such as 127.0.0.1:9464');
+      },
+    },
   });
 };
 
@@ -96,6 +108,19 @@ const requireSome = (value: unknown, known: readonly string[]): void => {
   const stranger: unknown = value.find((item) => !known.includes(item));
   if (stranger !== undefined)
     throw new Error(`must be some of ${known.join(', ')}${suggest(String(stranger), known)}`);
+};
+
+const requireRedisUrl = (value: unknown): void => {
+  if (typeof value !== 'string') throw new Error('must be a string');
+  if (value === '') throw new Error('is required');
+  try {
+    parseRedisUrl(value);
+  } catch (error) {
+    if (!isTailraceError(error)) throw error;
+    throw new Error(
+      `must be an address such as redis://host:6379, or rediss:// for TLS (${error.context['reason']})`,
+    );
+  }
 };
 
 const isPlainMap = (value: unknown): value is Record<string, unknown> =>

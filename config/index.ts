@@ -3,6 +3,7 @@ export { pipelineJsonSchema } from './json-schema.js';
 export {
   type Chosen,
   type ChosenSink,
+  type Definitions,
   type LoadResult,
   loadPipelines,
   type PipelineConfig,

@@ -122,6 +122,10 @@ const typeOf = (format: unknown): JsonSchema => {
       return orFilledIn({ type: 'boolean' });
     case 'required-string':
       return { type: 'string', minLength: 1 };
+    case 'listen-address':
+      return { type: 'string' };
+    case 'redis-url':
+      return { type: 'string', pattern: '^rediss?://|\\$\\{' };
     case 'positive-integer':
       return orFilledIn({ type: 'integer', minimum: 1 });
     case 'whole-number':

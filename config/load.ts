@@ -16,9 +16,16 @@ import { isFaulty, listOf, readSection, type SchemaSection } from './section.js'
 import { type RouteSettings, routeSchema, type TransformSettings } from './transform-schema.js';
 
 /** Sources and sinks by name. Their options are checked by their own schemas. */
-export interface Registry {
+export interface Registry extends Definitions {
+  /** What single files name beyond these: a path means another module in each folder. */
+  readonly ofFiles?: ReadonlyMap<string, Definitions>;
+}
+
+export interface Definitions {
   readonly sources: ReadonlyMap<string, SourceDefinition<unknown>>;
   readonly sinks: ReadonlyMap<string, SinkDefinition<unknown>>;
+  /** Names that cannot be used, and why. */
+  readonly faults?: ReadonlyMap<string, string>;
 }
 
 /** A source or sink that a file asks for, with its options checked. */
@@ -74,7 +81,7 @@ export const loadPipelines = (
       problems.push({ file, line: 1, column: 1, path: '', message });
       continue;
     }
-    pipelines.push(...readPipelines(text, file, registry, surroundings, problems));
+    pipelines.push(...readPipelines(text, file, definitionsFor(file, registry), surroundings, problems));
   }
   requireUniqueNames(pipelines, problems);
   requireSoleTargets(pipelines, problems);
@@ -82,6 +89,15 @@ export const loadPipelines = (
     (a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column,
   );
   return { pipelines, problems };
+};
+
+const definitionsFor = (file: string, { sources, sinks, ofFiles }: Registry): Definitions => {
+  const own = ofFiles?.get(file);
+  return {
+    sources: new Map([...sources, ...(own?.sources ?? [])]),
+    sinks: new Map([...sinks, ...(own?.sinks ?? [])]),
+    faults: own?.faults ?? new Map(),
+  };
 };
 
 /** Reads pipeline files or throws one error that lists every problem. @throws TailraceError `CONFIG_INVALID` */
@@ -98,7 +114,7 @@ export const requirePipelines = (files: readonly string[], registry: Registry): 
 export const readPipelines = (
   text: string,
   file: string,
-  registry: Registry,
+  registry: Definitions,
   surroundings: Surroundings,
   problems: Problem[],
 ): PipelineConfig[] => {
@@ -122,6 +138,8 @@ export const readPipelines = (
     problems.push({ file, ...several.value.place, path: 'pipelines', message: 'must be a list' });
     return [];
   }
+  if (several.value.items.length === 0)
+    problems.push({ file, ...several.value.place, path: 'pipelines', message: 'at least one is required' });
   return several.value.items.map((item, at) =>
     readPipeline(item, `pipelines[${at}]`, file, registry, problems),
   );
@@ -131,7 +149,7 @@ const readPipeline = (
   located: Located,
   path: string,
   file: string,
-  registry: Registry,
+  registry: Definitions,
   problems: Problem[],
 ): PipelineConfig => {
   const at = (key: string): string => (path === '' ? key : `${path}.${key}`);
@@ -150,11 +168,12 @@ const readPipeline = (
     part('source'),
     'connector',
     registry.sources,
-    { file, path: at('source'), place },
+    { file, path: at('source'), place, faults: registry.faults },
     problems,
   );
   const sinkList = listOf(part('sinks'), at('sinks'), file, problems);
-  if (sinkList.length === 0)
+  const isList = part('sinks')?.kind === 'list' || part('sinks') === undefined;
+  if (isList && sinkList.length === 0)
     problems.push({
       file,
       ...(part('sinks')?.place ?? place),
@@ -184,7 +203,13 @@ const readPipeline = (
   const letterSink = letters?.kind === 'map' ? letters.entries.get('sink')?.value : undefined;
   const deadLetterSink =
     letterSink &&
-    readChosen(letterSink, 'sink', registry.sinks, { file, path: at('deadLetters.sink'), place }, problems);
+    readChosen(
+      letterSink,
+      'sink',
+      registry.sinks,
+      { file, path: at('deadLetters.sink'), place, faults: registry.faults },
+      problems,
+    );
   return {
     ...(settings as unknown as PipelineSettings),
     ...(deadLetterSink === undefined ? {} : { deadLetterSink }),
@@ -199,17 +224,21 @@ const readPipeline = (
 
 const readSink = (
   item: Located,
-  registry: Registry,
+  registry: Definitions,
   file: string,
   path: string,
   problems: Problem[],
 ): ChosenSink | undefined => {
   const { place } = item;
   const own = Object.keys(sinkSchema);
-  const chosen = readChosen(item, 'sink', registry.sinks, { file, path, place }, problems, [
-    ...own,
-    'transforms',
-  ]);
+  const chosen = readChosen(
+    item,
+    'sink',
+    registry.sinks,
+    { file, path, place, faults: registry.faults },
+    problems,
+    [...own, 'transforms'],
+  );
   if (chosen === undefined || item.kind !== 'map') return undefined;
   const entries = new Map([...item.entries].filter(([key]) => own.includes(key)));
   const settings = readSection(
@@ -243,7 +272,7 @@ const requireSinks = (
         file: where.file,
         ...place,
         path: `${where.path}.to`,
-        message: `there is no sink named ${JSON.stringify(name)}${suggest(name, names)}; there are ${names.join(', ')}`,
+        message: `there is no sink named ${JSON.stringify(name)}${suggest(name, names)}${names.length === 0 ? '' : `; there are ${names.join(', ')}`}`,
       });
 };
 
@@ -252,7 +281,7 @@ const readChosen = <Definition extends { readonly name: string; readonly schema:
   located: Located | undefined,
   word: string,
   definitions: ReadonlyMap<string, Definition>,
-  where: { file: string; path: string; place: Place },
+  where: { file: string; path: string; place: Place; faults: ReadonlyMap<string, string> | undefined },
   problems: Problem[],
   others: readonly string[] = [],
 ): Chosen<Definition> | undefined => {
@@ -274,10 +303,12 @@ const readChosen = <Definition extends { readonly name: string; readonly schema:
   const names = [...definitions.keys()];
   const definition = typeof name === 'string' ? definitions.get(name) : undefined;
   if (definition === undefined) {
+    const fault = where.faults?.get(String(name));
     const message =
       name === undefined
         ? `is required: one of ${names.join(', ')}`
-        : `there is no ${word} ${JSON.stringify(name)}${suggest(String(name), names)}; there are ${names.join(', ')}`;
+        : (fault ??
+          `there is no ${word} ${JSON.stringify(name)}${suggest(String(name), names)}; there are ${names.join(', ')}`);
     problems.push({ file, ...(chosen?.place ?? place), path: `${path}.${word}`, message });
     return undefined;
   }

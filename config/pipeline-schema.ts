@@ -153,7 +153,7 @@ export const pipelineSchema = {
   admin: {
     listen: {
       doc: 'host:port for health, metrics, status and the dashboard; empty = none',
-      format: String,
+      format: 'listen-address',
       default: '',
     },
   },

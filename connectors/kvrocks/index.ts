@@ -19,7 +19,7 @@ export const kvrocksSource: SourceDefinition<
   schema: {
     url: {
       doc: 'redis://[user:password@]host:port, or rediss:// for TLS',
-      format: 'required-string',
+      format: 'redis-url',
       default: '',
     },
     password: { doc: 'password, if it is not in the URL', format: String, default: '', sensitive: true },

@@ -9,7 +9,7 @@ export const kvrocksSink: SinkDefinition<KvrocksSinkOptions> = {
   schema: {
     url: {
       doc: 'redis://[user:password@]host:port of the target, or rediss:// for TLS',
-      format: 'required-string',
+      format: 'redis-url',
       default: '',
     },
     password: {

@@ -27,7 +27,7 @@ export const redisSink: SinkDefinition<RedisTargetOptions> = {
   schema: {
     url: {
       doc: 'redis://[user:password@]host:port[/database], or rediss:// for TLS',
-      format: 'required-string',
+      format: 'redis-url',
       default: '',
     },
     password: { doc: 'password, if it is not in the URL', format: String, default: '', sensitive: true },

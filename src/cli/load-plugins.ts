@@ -3,31 +3,43 @@ import { createRequire } from 'node:module';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parse } from 'yaml';
-import type { Registry } from '../../config/index.js';
-import { TailraceError } from '../errors/index.js';
+import type { Definitions, Registry } from '../../config/index.js';
 import type { SinkDefinition, SourceDefinition } from '../kit/index.js';
 import { builtIn } from './registry.js';
 
 /**
  * The built-in sources and sinks, and those that pipeline files name by path or package: a module that exports a
- * `source` or a `sink`, or has it as its default export. Names that no package has are left to the check of the file.
- * @throws TailraceError `CONFIG_INVALID` for a module that cannot be used
+ * `source` or a `sink`, or has it as its default export. Names that no package has are left to the check of the file,
+ * and so are modules that cannot be used, with the reason.
  */
 export const registryFor = async (files: readonly string[]): Promise<Registry> => {
-  const sources = new Map(builtIn.sources);
-  const sinks = new Map(builtIn.sinks);
-  for (const file of files)
-    for (const { kind, name } of namesIn(file)) {
-      if (kind === 'sink' ? sinks.has(name) : sources.has(name)) continue;
-      const module = await importFrom(file, name);
-      if (module === undefined) continue;
-      const definition = module[kind] ?? module['default'];
-      if (!isDefinition(definition))
-        throw unusable(file, name, `it exports no ${kind} with a name, a schema and create`);
-      if (kind === 'sink') sinks.set(name, definition as SinkDefinition<unknown>);
-      else sources.set(name, definition as SourceDefinition<unknown>);
+  const ofFiles = new Map<string, Definitions>();
+  for (const file of files) ofFiles.set(file, await pluginsOf(file));
+  return { ...builtIn, ofFiles };
+};
+
+const pluginsOf = async (file: string): Promise<Definitions> => {
+  const sources = new Map<string, SourceDefinition<unknown>>();
+  const sinks = new Map<string, SinkDefinition<unknown>>();
+  const faults = new Map<string, string>();
+  for (const { kind, name } of namesIn(file)) {
+    if (kind === 'sink' ? builtIn.sinks.has(name) : builtIn.sources.has(name)) continue;
+    const found = await importFrom(file, name);
+    if (found === undefined) continue;
+    if ('fault' in found) {
+      faults.set(name, `cannot be used: ${found.fault}`);
+      continue;
     }
-  return { sources, sinks };
+    const definition = found.module[kind] ?? found.module['default'];
+    if (!isDefinition(definition))
+      faults.set(
+        name,
+        `cannot be used: it exports no ${kind} with a name, a schema and create (docs/connectors.md)`,
+      );
+    else if (kind === 'sink') sinks.set(name, definition as SinkDefinition<unknown>);
+    else sources.set(name, definition as SourceDefinition<unknown>);
+  }
+  return { sources, sinks, faults };
 };
 
 interface NamedPlugin {
@@ -54,20 +66,19 @@ const namesIn = (file: string): NamedPlugin[] => {
   });
 };
 
-const importFrom = async (
-  file: string,
-  name: string,
-): Promise<Readonly<Record<string, unknown>> | undefined> => {
+type Imported = { readonly module: Readonly<Record<string, unknown>> } | { readonly fault: string };
+
+const importFrom = async (file: string, name: string): Promise<Imported | undefined> => {
   const isPath = /^\.{1,2}\//.test(name) || isAbsolute(name);
   const path = resolve(dirname(file), name);
-  if (isPath && !existsSync(path)) throw unusable(file, name, `there is no file ${path}`);
+  if (isPath && !existsSync(path)) return { fault: `there is no file ${path}` };
   try {
     const specifier = isPath ? pathToFileURL(path).href : findPackage(file, name);
-    return (await import(specifier)) as Readonly<Record<string, unknown>>;
-  } catch (cause) {
-    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'MODULE_NOT_FOUND';
+    return { module: (await import(specifier)) as Readonly<Record<string, unknown>> };
+  } catch (error) {
+    const isMissing = error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND';
     if (!isPath && isMissing) return undefined;
-    throw unusable(file, name, cause instanceof Error ? cause.message : String(cause), cause);
+    return { fault: error instanceof Error ? error.message : String(error) };
   }
 };
 
@@ -108,10 +119,3 @@ const fieldOf = (value: unknown, name: string): unknown =>
     : undefined;
 
 const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-
-const unusable = (file: string, name: string, reason: string, cause?: unknown): TailraceError =>
-  new TailraceError('CONFIG_INVALID', `${file}: cannot use ${name}: ${reason}`, {
-    context: { file },
-    remedy: 'See docs/connectors.md for what a source or sink of your own exports.',
-    cause,
-  });

@@ -1,4 +1,4 @@
-import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { TailraceError } from '../errors/index.js';
 import { type CommandArgument, encodeCommand } from './command-encoder.js';
@@ -149,22 +149,34 @@ export const parseRedisUrl = (text: string, password = ''): RespAddress => {
   try {
     url = new URL(text);
   } catch {
-    throw invalidUrl(text, 'it is no URL');
+    throw invalidUrl(text, 'it is no URL, or its port is no port');
   }
   if (url.protocol !== 'redis:' && url.protocol !== 'rediss:')
     throw invalidUrl(text, `the scheme ${url.protocol}// is not redis:// or rediss://`);
+  if (url.hostname === '') throw invalidUrl(text, 'it names no host');
   const database = url.pathname.length > 1 ? Number(url.pathname.slice(1)) : 0;
   if (!Number.isInteger(database) || database < 0) throw invalidUrl(text, 'the path is no database number');
-  const secret = password || decodeURIComponent(url.password);
+  const username = decoded(text, url.username);
+  const secret = password || decoded(text, url.password);
   const host = url.hostname.replace(/^\[|\]$/g, '');
+  // A name of the server is told to it (SNI), an address must not be.
+  const tls = isIP(host) === 0 ? { servername: host } : {};
   return {
     host,
     port: url.port === '' ? 6379 : Number(url.port),
-    ...(url.username === '' ? {} : { username: decodeURIComponent(url.username) }),
+    ...(username === '' ? {} : { username }),
     ...(secret === '' ? {} : { password: secret }),
     ...(database > 0 ? { database } : {}),
-    ...(url.protocol === 'rediss:' ? { tls: { servername: host } } : {}),
+    ...(url.protocol === 'rediss:' ? { tls } : {}),
   };
+};
+
+const decoded = (text: string, part: string): string => {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw invalidUrl(text, 'a % of the user name or password must be written as %25');
+  }
 };
 
 /** Whoever is told of the bytes that arrive; they are borrowed for the call. */
@@ -230,16 +242,34 @@ const requireAccepted = (reply: Reply, address: RespAddress, command: string): v
 };
 
 const unreachable = (address: RespAddress, cause: unknown): TailraceError => {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const { reason, remedy } = whyUnreachable(cause);
   return new TailraceError('SOURCE_UNREACHABLE', `cannot reach ${address.host}:${address.port}: ${reason}`, {
     context: { host: address.host, port: address.port },
-    remedy: 'Check the address, and that the server is running.',
+    remedy,
     cause,
   });
 };
 
+const whyUnreachable = (cause: unknown): { reason: string; remedy: string } => {
+  const remedy = 'Check the address, and that the server is running.';
+  // A name with several addresses fails with one error for each, and says nothing itself.
+  const error: unknown = cause instanceof AggregateError ? cause.errors[0] : cause;
+  if (!(error instanceof Error)) return { reason: String(error), remedy };
+  const code = 'code' in error ? String(error.code) : '';
+  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER')
+    return { reason: 'it does not speak TLS', remedy: 'Write redis:// instead of rediss://.' };
+  if (/CERT|UNABLE_TO_/.test(code))
+    return {
+      reason: error.message,
+      remedy:
+        'Name the authority of its certificate, or the certificate, in NODE_EXTRA_CA_CERTS (a PEM file).',
+    };
+  return { reason: error.message.trim(), remedy };
+};
+
 const invalidUrl = (text: string, reason: string): TailraceError =>
   new TailraceError('CONFIG_INVALID', `${text.replace(/\/\/.*@/, '//***@')} is no address: ${reason}`, {
+    context: { reason },
     remedy: 'Write redis://[user:password@]host:port, or rediss:// for TLS.',
   });
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import {
+  type Definitions,
   formatProblem,
   loadPipelines,
   type PipelineConfig,
@@ -138,6 +139,63 @@ transforms:
       'p.yaml:5:5 sinks[0].path: is required',
       'p.yaml:7:11 sinks[0].sync: must be true or false, not "sometimes"',
       'p.yaml:14:5 transforms[0]: must be a map with one transform: filter, rename, drop, mask, hash, parseJson, flatten, add, use (did you mean "filter"?)',
+    ]);
+  });
+
+  it('tell wrong addresses beside each other, where they stand', () => {
+    const { shown } = load(`name: x
+source: { connector: kvrocks, url: "http://h" }
+sinks:
+  - { sink: redis, url: "redis://h:99999" }
+  - { sink: kvrocks, url: "redis://u:50%off@h" }
+admin: { listen: "127.0.0.1:99999" }
+`);
+    expect(shown.map((line) => line.split(', not ', 1)[0])).toEqual([
+      'p.yaml:6:18 admin.listen: must be host:port, such as 127.0.0.1:9464',
+      'p.yaml:2:36 source.url: must be an address such as redis://host:6379, or rediss:// for TLS (the scheme http:// is not redis:// or rediss://)',
+      'p.yaml:4:25 sinks[0].url: must be an address such as redis://host:6379, or rediss:// for TLS (it is no URL, or its port is no port)',
+      'p.yaml:5:27 sinks[1].url: must be an address such as redis://host:6379, or rediss:// for TLS (a % of the user name or password must be written as %25)',
+    ]);
+  });
+
+  it('name a key that stands twice, and ask for a pipeline where there is none', () => {
+    expect(load(`${good}name: again\n`).shown).toEqual([
+      'p.yaml:6:1 the key "name" stands here a second time',
+    ]);
+    expect(load('pipelines: []\n').shown).toEqual(['p.yaml:1:12 pipelines: at least one is required']);
+    expect(load('name: x\nsource: { connector: wal, path: x }\nsinks: { sink: stdout }\n').shown).toEqual([
+      'p.yaml:3:8 sinks: must be a list',
+    ]);
+  });
+
+  it('use the module that each names by a path of its own, and tell what is wrong with each', () => {
+    const { sinks, sources } = builtIn;
+    const own = (name: string): Definitions => {
+      const stdout = sinks.get('stdout');
+      return {
+        sources: new Map(),
+        sinks: stdout ? new Map([['./own.mjs', { ...stdout, name }]]) : new Map(),
+      };
+    };
+    const folder = mkdtempSync(join(tmpdir(), 'tailrace-own-'));
+    const files = ['a.yaml', 'b.yaml', 'c.yaml'].map((name) => join(folder, name));
+    for (const [i, file] of files.entries())
+      writeFileSync(file, `name: p${i}\nsource: { connector: wal, path: x }\nsinks: [{ sink: ./own.mjs }]\n`);
+    const faults = new Map([['./own.mjs', 'cannot be used: it is broken']]);
+    const ofFiles = new Map([
+      [files[0], own('first')],
+      [files[1], own('second')],
+      [files[2], { sources: new Map(), sinks: new Map(), faults }],
+    ]);
+    const { pipelines, problems } = loadPipelines(files, { sources, sinks, ofFiles });
+    rmSync(folder, { recursive: true });
+    expect(pipelines.map((pipeline) => pipeline.sinks.map(({ name }) => name))).toEqual([
+      ['first'],
+      ['second'],
+      [],
+    ]);
+    expect(problems.map(formatProblem)).toEqual([
+      `${files[2]}:3:17 sinks[0].sink: cannot be used: it is broken`,
     ]);
   });
 

@@ -81,8 +81,8 @@ sinks:
         values: { '6b': '76' },
       });
     for (const [name, reason] of [
-      ['./nowhere.mjs', 'cannot use ./nowhere.mjs'],
-      ['./p.yaml', 'cannot use ./p.yaml'],
+      ['./nowhere.mjs', 'bad.yaml:3:17 sinks[0].sink: cannot be used: there is no file'],
+      ['./p.yaml', 'cannot be used: Unknown file extension'],
       ['tailrace', 'it exports no sink'],
       ['tailrace-sink-jsno', 'there is no sink "tailrace-sink-jsno"'],
     ]) {
