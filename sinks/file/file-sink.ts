@@ -19,6 +19,7 @@ import {
 } from '../../src/kit/index.js';
 import { type BatchEncoding, EventLines, RawBatches, RespCommands } from './batch-encoding.js';
 import { PositionJournal, readLastEntry } from './position-journal.js';
+import { requireWritable } from './require-writable.js';
 import { type Compression, SegmentCompressor } from './segment-compressor.js';
 import { SegmentNames } from './segment-names.js';
 
@@ -100,7 +101,7 @@ export class FileSink implements Sink {
           remedy: 'Stop that process, or give this pipeline a file of its own.',
         }),
     );
-    const first = this.#isRotating || this.takesWholeBatches ? 1 : 0;
+    const first = this.#firstSegment;
     const last = readLastEntry(this.#journal.path) ?? {
       segment: first,
       dataBytes: 0,
@@ -148,8 +149,8 @@ export class FileSink implements Sink {
   }
 
   async check(): Promise<readonly Finding[]> {
-    const last = readLastEntry(this.#journal.path);
-    if (last === undefined) return [{ name: 'file', status: 'ok', detail: 'nothing is written yet' }];
+    const last = existsSync(this.#journal.path) ? readLastEntry(this.#journal.path) : undefined;
+    if (last === undefined) return [this.#checkNew()];
     const path = this.#names.fileOf(last.segment);
     const size = existsSync(path) ? statSync(path).size : 0;
     if (size >= last.dataBytes)
@@ -163,6 +164,18 @@ export class FileSink implements Sink {
       ];
     const { message, remedy } = shorter(path, size, last.dataBytes);
     return [{ name: 'file', status: 'fail', detail: message, remedy }];
+  }
+
+  #checkNew(): Finding {
+    const { directory } = this.#names;
+    try {
+      this.#requireNothing(this.#firstSegment);
+      requireWritable(directory);
+      return { name: 'file', status: 'ok', detail: 'nothing is written yet' };
+    } catch (cause) {
+      const { message, remedy } = cause instanceof TailraceError ? cause : inaccessible(directory, cause);
+      return { name: 'file', status: 'fail', detail: message, remedy };
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -280,6 +293,10 @@ export class FileSink implements Sink {
       context: { file: path },
       remedy: `Restore ${this.#journal.path}, or move the file away to start from the beginning.`,
     });
+  }
+
+  get #firstSegment(): number {
+    return this.#isRotating || this.takesWholeBatches ? 1 : 0;
   }
 
   get #isRotating(): boolean {

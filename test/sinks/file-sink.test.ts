@@ -167,5 +167,18 @@ describe('the file sink', () => {
       code: 'SINK_FAILED',
       message: expect.stringContaining('journal'),
     });
+    expect(await open().check()).toMatchObject([
+      { status: 'fail', detail: expect.stringContaining('journal') },
+    ]);
+    rmSync(path);
+    expect(await open().check()).toMatchObject([{ status: 'ok' }]);
+  });
+
+  it('tells beforehand of a path on which no file can be made', async () => {
+    const path = join(directory.path, 'a-file');
+    writeFileSync(path, '');
+    expect(await open({ path: join(path, 'below', 'out.ndjson') }).check()).toMatchObject([
+      { status: 'fail', detail: `cannot access ${path}: it is no directory` },
+    ]);
   });
 });
