@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { changeTypes } from '../data-model/index.js';
 import type { OutputOptions } from './console.js';
 
@@ -13,6 +13,28 @@ export const filesOf = (files: readonly string[], command: Command): readonly st
   const all = [...(command.optsWithGlobals()['config'] ?? []), ...files];
   if (all.length === 0) command.error('error: name at least one pipeline file');
   return all;
+};
+
+const required = new WeakSet<Option>();
+
+/**
+ * An option that must be there. Commander looks for its own such options before it looks for unknown ones, and so tells
+ * who has misspelt one that it is missing; `requireOptions` comes behind both.
+ */
+export const requiredOption = (flags: string, description: string): Option => {
+  const option = new Option(flags, description);
+  required.add(option);
+  return option;
+};
+
+/** Ends with wrong usage when an option that must be there is not, or is empty, as by a variable that is not set. */
+export const requireOptions = (command: Command): void => {
+  for (const option of command.options) {
+    if (!required.has(option)) continue;
+    const value: unknown = command.getOptionValue(option.attributeName());
+    if (value === undefined) command.error(`error: required option '${option.flags}' not specified`);
+    if (value === '') command.error(`error: required option '${option.flags}' is empty`);
+  }
 };
 
 /** A number of a flag. */

@@ -7,12 +7,20 @@ import { logLevels } from './console.js';
 import { addDeadLetterCommands } from './dead-letters-program.js';
 import { addMigrationCommands } from './migration/program.js';
 import { addOffsetsCommands } from './offsets-program.js';
-import { filesOf, listOption, outputOf, repeated, typesOption, wholeNumber } from './option-values.js';
+import {
+  filesOf,
+  listOption,
+  outputOf,
+  repeated,
+  requireOptions,
+  typesOption,
+  wholeNumber,
+} from './option-values.js';
 import { addServeCommand } from './serve-program.js';
 import { addWalCommands } from './wal-program.js';
 
 /** The command line. Each command is loaded when it is called, so that the others cost nothing. */
-export const makeProgram = (): Command => {
+export const makeProgram = ({ isJson = false } = {}): Command => {
   const program = new Command('tailrace')
     .description('Delivers every change of a Redis-protocol key-value store, in order and exactly once.')
     .version(packageVersion(), '-V, --version')
@@ -25,8 +33,17 @@ export const makeProgram = (): Command => {
       repeated,
     )
     .enablePositionalOptions(false)
-    .showHelpAfterError('(add --help for what there is)')
+    .showHelpAfterError(isJson ? false : '(add --help for what there is)')
+    .configureOutput({
+      outputError: (text, write) =>
+        write(
+          isJson
+            ? `${JSON.stringify({ code: 'USAGE', message: text.replace(/^error: /, '').trim() })}\n`
+            : text,
+        ),
+    })
     .exitOverride()
+    .hook('preAction', (_program, command) => requireOptions(command))
     .addHelpText(
       'after',
       `

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { outputOf, wholeNumber } from './option-values.js';
+import { outputOf, requiredOption, wholeNumber } from './option-values.js';
 
 export interface ServeFlags {
   readonly dir: string;
@@ -32,7 +32,7 @@ export const addServeCommand = (program: Command): void => {
   program
     .command('serve')
     .description('open a store and serve it to Redis clients, with POLLUPDATES as Kvrocks has it')
-    .requiredOption('-d, --dir <directory>', 'directory of the store; made if it is missing')
+    .addOption(requiredOption('-d, --dir <directory>', 'directory of the store; made if it is missing'))
     .option('-l, --listen <host:port>', 'address to listen on', '127.0.0.1:6666')
     .addOption(
       new Option(

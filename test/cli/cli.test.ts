@@ -72,6 +72,19 @@ describe('command line', () => {
     expect(asJson.code).toBe('CONFIG_INVALID');
   });
 
+  it('tells a misspelt option rather than that the right one is missing, an empty one, and both as JSON', async () => {
+    expect((await tailrace('serve', '--dri', 'x')).stderr).toMatch(
+      /unknown option '--dri'\n\(Did you mean --dir/,
+    );
+    const missing = "required option '-d, --dir <directory>' not specified";
+    expect(await tailrace('serve')).toMatchObject({ status: 2, stderr: expect.stringContaining(missing) });
+    const empty = await tailrace('serve', '--dir', '', '--json');
+    expect([empty.status, JSON.parse(empty.stderr)]).toEqual([
+      2,
+      { code: 'USAGE', message: "required option '-d, --dir <directory>' is empty" },
+    ]);
+  });
+
   it('validates, runs a pipeline to its end, and goes on where it stood', async () => {
     const file = write(
       'wal.yaml',
@@ -113,6 +126,18 @@ describe('command line', () => {
     expect(dumped.stdout).toContain(
       'Put  metadata  "\\x0b__namespaces1"  "\\x81\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00v1"',
     );
+    const [first] = (await tailrace('wal', 'dump', folder, '--json')).stdout.split('\n', 1);
+    expect(JSON.parse(first)).toMatchObject({
+      sequence: 1,
+      records: expect.arrayContaining([
+        {
+          kind: 'Put',
+          columnFamily: 'metadata',
+          key: '\x0b__namespaces1',
+          value: { base64: Buffer.from('\x81\0\0\0\0\0\0\0\0v1', 'latin1').toString('base64') },
+        },
+      ]),
+    });
     expect((await tailrace('wal', 'verify', folder)).stdout).toContain('231 batches, every checksum is good');
     const damaged = path('damaged');
     mkdirSync(damaged);
@@ -163,6 +188,42 @@ describe('command line', () => {
     expect(existsSync(path('store/LOCK'))).toBe(false);
     const unreachable = await tailrace('tail', `redis://127.0.0.1:${port}`, '--once');
     expect([unreachable.status, unreachable.stderr.includes('SOURCE_UNREACHABLE')]).toEqual([1, true]);
+  });
+
+  it('ends without a trace of its code when it is interrupted before it has reached the source', async () => {
+    const child = spawn(process.execPath, [program, 'tail', 'redis://127.0.0.1:1']);
+    let told = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      told += chunk;
+      if (told.includes('trying again')) child.kill('SIGINT');
+    });
+    const status = await new Promise((resolve) => child.on('exit', resolve));
+    expect([status, told.match(/^ +at /m)]).toEqual([130, null]);
+  });
+
+  it('says that the disk is full on which its output lands', async () => {
+    for (const command of ['schema', `tail ${logDirectory()} --once`])
+      expect(
+        await runProgram('/bin/sh', ['-c', `"${process.execPath}" "${program}" ${command} > /dev/full`]),
+      ).toMatchObject({
+        status: 1,
+        stderr: expect.stringMatching(/^error: cannot access standard output: ENOSPC.*\n +Make room/),
+      });
+  });
+
+  it('goes on when whoever read its log is gone', async () => {
+    const file = write(
+      'unheard.yaml',
+      `name: unheard\nsource: { connector: wal, path: ${logDirectory()}, follow: false }\nerrors: { undecodable: skip }\nsinks: [{ sink: file, path: ${path('unheard.ndjson')} }]\n`,
+    );
+    const run = `"${process.execPath}" "${program}" run "${file}" 2>&1 >/dev/null; echo $? > "${path('status')}"`;
+    await runProgram('/bin/sh', ['-c', `(${run}) | true`]);
+    await waitUntil(
+      'the end of the run',
+      () => existsSync(path('status')) && readFileSync(path('status'), 'utf8') !== '',
+    );
+    expect(readFileSync(path('status'), 'utf8')).toBe('0\n');
+    expect(readFileSync(path('unheard.ndjson'), 'utf8').split('\n').length).toBeGreaterThan(100);
   });
 
   it('drains a running pipeline at SIGINT and exits 0', async () => {

@@ -11,6 +11,10 @@ describe('what is logged', () => {
       ],
       ['http://127.0.0.1:9464/status', 'http://127.0.0.1:9464/status'],
       ['see https://user@example.org/a:b@c', 'see https://user@example.org/a:b@c'],
+      ['redis://u:p@ss/w@rd@h:1', 'redis://u:***@h:1'],
+      ['redis://a:x@h1,redis://b:y@h2', 'redis://a:***@h1,redis://b:***@h2'],
+      ['http://127.0.0.1:9464/a@b', 'http://127.0.0.1:9464/a@b'],
+      ['postgres://h/db?user=u&password=s3cret&x=1', 'postgres://h/db?user=u&password=***&x=1'],
       ['"url":"redis://:p@h"', '"url":"redis://:***@h"'],
     ])
       expect(redactText(text)).toBe(shown);

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { OutputOptions } from '../console.js';
+import { requiredOption } from '../option-values.js';
 import type { CheckpointFlags } from './checkpoint-command.js';
 
 /** The time itself is read by whoever carries out the request; here so that a mistake names the option. */
@@ -96,7 +97,7 @@ Examples:
   checkpoint
     .command('restore <store> <checkpoint>')
     .description('make a new store from a checkpoint')
-    .requiredOption('--to <directory>', 'where: a directory that is empty, or not there yet')
+    .addOption(requiredOption('--to <directory>', 'where: a directory that is empty, or not there yet'))
     .addHelpText(
       'after',
       '\nExample:\n  tailrace checkpoint restore ./data nightly --to ./data-of-last-night',
@@ -105,7 +106,7 @@ Examples:
   checkpoint
     .command('export <store> <checkpoint>')
     .description('write a checkpoint to a file: all of it, or what has changed since another one')
-    .requiredOption('--to <file>', 'a file that does not exist yet')
+    .addOption(requiredOption('--to <file>', 'a file that does not exist yet'))
     .option('--base <checkpoint>', 'only what has changed since this older checkpoint')
     .addHelpText(
       'after',

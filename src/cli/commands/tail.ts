@@ -16,7 +16,7 @@ import {
 import { compileFilter, filterTransaction } from '../../pipeline/index.js';
 import { consoleLogger, type OutputOptions } from '../console.js';
 import { describeChange } from '../describe-change.js';
-import { onInterrupt } from '../interrupt.js';
+import { onInterrupt, untilInterrupted } from '../interrupt.js';
 import type { TailFlags } from '../program.js';
 import { onReaderGone } from '../reader-gone.js';
 import { writeOut } from '../write-out.js';
@@ -24,6 +24,15 @@ import { writeOut } from '../write-out.js';
 /** Prints the changes of a source, decoded, without any configuration. */
 export const tailCommand = async (place: string, flags: TailFlags, output: OutputOptions): Promise<void> => {
   const interrupted = AbortSignal.any([onInterrupt(), await onReaderGone()]);
+  await untilInterrupted(interrupted, () => printChanges(place, flags, output, interrupted));
+};
+
+const printChanges = async (
+  place: string,
+  flags: TailFlags,
+  output: OutputOptions,
+  interrupted: AbortSignal,
+): Promise<void> => {
   const log = consoleLogger(output);
   await using source = openSource(place, flags, output);
   const from = parseFrom(flags.from);
@@ -39,7 +48,7 @@ export const tailCommand = async (place: string, flags: TailFlags, output: Outpu
     const pulled = await source
       .pull({ maxBatches: 1000, maxBytes: 1024 * 1024 }, interrupted)
       .catch((error: unknown) => {
-        if (interrupted.aborted) return null;
+        if (interrupted.aborted) return null; // the usual end of it
         throw error;
       });
     if (pulled === null) break;

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import process from 'node:process';
 import { columnFamilyNames, LogDirectoryReader, readSlots, summariseLog } from '../../engine/index.js';
 import { TailraceError } from '../../errors/index.js';
@@ -67,10 +68,11 @@ export const dumpLog = async (directory: string, flags: DumpFlags, output: Outpu
     let left = flags.limit ?? Number.POSITIVE_INFINITY;
     for (let batch = reader.next(); batch !== undefined && left > 0; batch = reader.next(), left--) {
       const { sequence, count, path, offset, bytes } = batch;
-      const records = recordsOf(bytes);
       const text = output.isJson
-        ? `${JSON.stringify({ sequence, count, path, offset, records })}\n`
-        : `${sequence} count ${count}  ${path}:${offset}\n${records.map((record) => `    ${Object.values(record).join('  ')}\n`).join('')}`;
+        ? `${JSON.stringify({ sequence, count, path, offset, records: recordsOf(bytes, asEventsTell) })}\n`
+        : `${sequence} count ${count}  ${path}:${offset}\n${recordsOf(bytes, printableBytes)
+            .map((record) => `    ${Object.values(record).join('  ')}\n`)
+            .join('')}`;
       await writeOut(text);
     }
   } finally {
@@ -78,28 +80,32 @@ export const dumpLog = async (directory: string, flags: DumpFlags, output: Outpu
   }
 };
 
-interface PrintedRecord {
+interface PrintedRecord<Bytes> {
   readonly kind: string;
   readonly columnFamily?: string;
-  readonly key?: string;
-  readonly value?: string;
+  readonly key?: Bytes;
+  readonly value?: Bytes;
 }
 
-const recordsOf = (bytes: Buffer): PrintedRecord[] => {
-  const reader = new WriteBatchReader(bytes);
-  const records: PrintedRecord[] = [];
+const recordsOf = <Bytes>(batch: Buffer, shown: (bytes: Buffer) => Bytes): PrintedRecord<Bytes>[] => {
+  const reader = new WriteBatchReader(batch);
+  const records: PrintedRecord<Bytes>[] = [];
   while (reader.next()) {
     const kind = kindNames[reader.kind] ?? 'Unknown';
-    const value = printableBytes(reader.value());
+    const value = shown(reader.value());
     if (reader.kind === RecordKind.LogData || reader.kind === RecordKind.TransactionMarker) {
       records.push({ kind, value });
       continue;
     }
     const columnFamily = columnFamilyNames[reader.columnFamily] ?? String(reader.columnFamily);
-    records.push({ kind, columnFamily, key: printableBytes(reader.key()), value });
+    records.push({ kind, columnFamily, key: shown(reader.key()), value });
   }
   return records;
 };
+
+/** Bytes in JSON as change events have them. */
+const asEventsTell = (bytes: Buffer): string | { base64: string } =>
+  isUtf8(bytes) ? bytes.toString() : { base64: bytes.toString('base64') };
 
 const kindNames: readonly string[] = Object.entries(RecordKind)
   .sort(([, a], [, b]) => a - b)

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { OutputOptions } from '../console.js';
+import { requiredOption } from '../option-values.js';
 import type { CutoverFlags, MigrateFlags, VerifyFlags } from './flags.js';
 
 /** migrate, verify and cutover. */
@@ -94,13 +95,17 @@ const withVerifyOptions = (command: Command): Command =>
 
 const withEnds = (command: Command): Command =>
   command
-    .requiredOption(
-      '--from <url>',
-      'the source, redis://[user:password@]host:port, or dir:PATH of the data directory of a Kvrocks',
+    .addOption(
+      requiredOption(
+        '--from <url>',
+        'the source, redis://[user:password@]host:port, or dir:PATH of the data directory of a Kvrocks',
+      ),
     )
-    .requiredOption(
-      '--to <url>',
-      'the target: redis://host:port of a Redis or of a node of a cluster, FILE.resp, FILE.ndjson, postgres://…, or kafka://host:port/topic',
+    .addOption(
+      requiredOption(
+        '--to <url>',
+        'the target: redis://host:port of a Redis or of a node of a cluster, FILE.resp, FILE.ndjson, postgres://…, or kafka://host:port/topic',
+      ),
     )
     .option('--scratch <directory>', 'with dir: where writes that are in no table yet are put in order')
     .option('--from-password <password>', 'better: in the environment, as TAILRACE_FROM_PASSWORD')
