@@ -1,18 +1,12 @@
 import { lowestBit, populationCount, runForward, trailingZeros } from './bit-runs.js';
-import type { RegionIndex } from './region-index.js';
+import type { FreeRuns } from './free-runs.js';
 
 /**
- * Makes every free run known to an empty index; returns the number of free units. `classOf` has the classes of lengths
- * up to the over-long one, its last. One pass without a call for each run: a great part of the time that opening takes.
+ * Makes every free run of the bitmap known to an index that is empty; returns the number of free units. One pass without
+ * a call for each run: a great part of the time that opening takes.
  */
-export const indexFreeRuns = (
-  index: RegionIndex,
-  words: Int32Array,
-  units: number,
-  regionShift: number,
-  classOf: Uint16Array,
-): number => {
-  const overLong = classOf.length - 1;
+export const indexFreeRuns = (runs: FreeRuns, units: number): number => {
+  const { words, overLong } = runs;
   let free = 0;
   let carry = 0;
   for (let at = 0, end = (units + 31) >>> 5; at < end; at++) {
@@ -28,7 +22,7 @@ export const indexFreeRuns = (
       const bit = lowestBit(starts);
       let run = trailingZeros(~word >>> bit);
       if (run >= 32 - bit) run = runForward(words, at * 32 + bit, overLong);
-      index.add(classOf[run < overLong ? run : overLong], at >>> (regionShift - 5));
+      runs.add(at * 32 + bit, run);
     }
   }
   return free;

@@ -74,6 +74,11 @@ export class RegionIndex {
     return ((this.#bits[(region >>> 5) * this.#classLimit + sizeClass] >>> (region & 31)) & 1) !== 0;
   }
 
+  /** False when no region has the class. */
+  hasClass(sizeClass: number): boolean {
+    return ((this.#bits[this.#classesAt + (sizeClass >>> 5)] >>> (sizeClass & 31)) & 1) !== 0;
+  }
+
   /** The smallest class from `sizeClass` on that has a region; 0 when there is none. */
   classFrom(sizeClass: number): number {
     const bits = this.#bits;

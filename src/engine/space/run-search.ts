@@ -11,40 +11,76 @@ export const none = -1;
 /** There are runs of the class asked for, but none of them is long enough. */
 export const tooShort = -2;
 
-/** Runs shorter than this, less than a word, are found by `findShortRun`. */
-export const shortLimit = 32;
-
 /**
  * The first run of exactly `length` units, 1 to 31.
  *
- * A run of n units begins where a bit is the first free one and the n-th behind it is the first used one. Two short
- * runs can look like that too, so what is found is checked. There is no branch but for what is found, because where
- * free units stand is not to be guessed.
+ * A run of n units starts where a bit is the first free one and ends before the n-th behind it, the first used one.
+ * Two short runs can look like that too, so what is found is checked. Four words are looked at between branches,
+ * because where free units stand is not to be guessed.
  */
 export const findShortRun = (words: Int32Array, first: number, last: number, length: number): number => {
-  const mask = (1 << length) - 1;
+  const rest = 32 - length;
+  let chosen = none;
   let word = words[first];
   // The words around stand in other cache lines, and matter only when the first or the last unit is free.
-  let carry = (word & 1) !== 0 && first > 0 ? words[first - 1] >>> 31 : 0;
-  let chosen = none;
-  for (let at = first; at <= last; at++) {
+  let edges = word ^ ((word << 1) | ((word & 1) !== 0 && first > 0 ? words[first - 1] >>> 31 : 0));
+  let starts = edges & word;
+  let ends = edges ^ starts;
+  let at = first;
+  for (; at + 4 <= last; at += 4) {
+    const word1 = words[at + 1];
+    edges = word1 ^ ((word1 << 1) | (word >>> 31));
+    const starts1 = edges & word1;
+    const ends1 = edges ^ starts1;
+    const word2 = words[at + 2];
+    edges = word2 ^ ((word2 << 1) | (word1 >>> 31));
+    const starts2 = edges & word2;
+    const ends2 = edges ^ starts2;
+    const word3 = words[at + 3];
+    edges = word3 ^ ((word3 << 1) | (word2 >>> 31));
+    const starts3 = edges & word3;
+    const ends3 = edges ^ starts3;
+    word = words[at + 4];
+    edges = word ^ ((word << 1) | (word3 >>> 31));
+    const found0 = starts & ((ends >>> length) | (ends1 << rest));
+    starts = edges & word;
+    ends = edges ^ starts;
+    const found1 = starts1 & ((ends1 >>> length) | (ends2 << rest));
+    const found2 = starts2 & ((ends2 >>> length) | (ends3 << rest));
+    const found3 = starts3 & ((ends3 >>> length) | (ends << rest));
+    if ((found0 | found1 | found2 | found3) === 0) continue;
+    for (let i = 0; i < 4; i++) {
+      let found = i < 2 ? (i === 0 ? found0 : found1) : i === 2 ? found2 : found3;
+      for (; found !== 0; found &= found - 1) {
+        const bit = lowestBit(found);
+        if (!isFreeFrom(words, at + i, bit, length)) continue;
+        if (chosen >= 0) return (chosen << 1) | 1;
+        chosen = ((at + i - first) << 5) | bit;
+      }
+    }
+  }
+  for (; at <= last; at++) {
     const next = at < last || word < 0 ? words[at + 1] : 0;
-    const shifted = word << 1;
-    const carried = word >>> 31;
-    const ends = ((~word & shifted) >>> length) | ((~next & ((next << 1) | carried)) << (32 - length));
-    let found = word & ~(shifted | carry) & ends;
-    while (found !== 0) {
+    edges = next ^ ((next << 1) | (word >>> 31));
+    const nextStarts = edges & next;
+    const nextEnds = edges ^ nextStarts;
+    for (let found = starts & ((ends >>> length) | (nextEnds << rest)); found !== 0; found &= found - 1) {
       const bit = lowestBit(found);
-      found &= found - 1;
-      const run = (word >>> bit) | ((next << 1) << (31 - bit));
-      if ((~run & mask) !== 0) continue;
+      if (!isFreeFrom(words, at, bit, length)) continue;
       if (chosen >= 0) return (chosen << 1) | 1;
       chosen = ((at - first) << 5) | bit;
     }
-    carry = carried;
     word = next;
+    starts = nextStarts;
+    ends = nextEnds;
   }
   return chosen < 0 ? none : chosen << 1;
+};
+
+/** True when so many units, 1 to 31, are free from a bit of a word on. */
+const isFreeFrom = (words: Int32Array, at: number, bit: number, length: number): boolean => {
+  const run = (words[at] >>> bit) | ((words[at + 1] << 1) << (31 - bit));
+  return (~run & ((1 << length) - 1)) === 0;
 };
 
 /** The same of a length from 32 on. */

@@ -7,13 +7,9 @@ import {
   runBackward,
   runForward,
   setRun,
-  spareWords,
-  trailingZeros,
 } from './bit-runs.js';
-import { indexFreeRuns } from './index-free-runs.js';
-import { RegionIndex } from './region-index.js';
-import { findExactRun, findRunOfClass, findShortRun, none, shortLimit, tooShort } from './run-search.js';
-import { SizeClasses } from './size-classes.js';
+import { FreeRuns } from './free-runs.js';
+import { SizeClasses, shortLimit } from './size-classes.js';
 import { type Replay, replayJournal } from './space-journal.js';
 
 /** 16 TiB of 4 KiB units. */
@@ -43,15 +39,11 @@ export interface SpaceOptions {
  */
 export class SpaceManager {
   #units: number;
-  /** Units that words and index have room for. */
+  /** Units that bitmap and index have room for. */
   #capacity: number;
-  #words: Int32Array;
-  #index: RegionIndex;
-  #regionShift: number;
-  #freeUnits = 0;
+  #runs: FreeRuns;
+  #freeUnits: number;
   readonly #classes: SizeClasses;
-  readonly #classOf: Uint16Array;
-  readonly #overLong: number;
 
   /**
    * A manager of `units` free units, or over the free units of `bitmap` (as `serialize` returned it). `change` may
@@ -70,17 +62,13 @@ export class SpaceManager {
       });
     this.#units = units;
     this.#capacity = units;
-    this.#regionShift = regionShiftFor(units);
-    // Every run shorter than a word needs a class of its own.
-    this.#classes = new SizeClasses(Math.max(options.maxRunUnits, shortLimit - 1));
-    this.#classOf = this.#classes.ofLength;
-    this.#overLong = this.#classes.maxRunUnits + 1;
-    this.#words = allocateWords(units);
-    if (bitmap === undefined) {
-      if (units > 0) setRun(this.#words, 0, units);
-    } else this.#load(bitmap);
-    change?.(this.#words);
-    this.#index = this.#buildIndex();
+    this.#classes = new SizeClasses(options.maxRunUnits);
+    const words = allocateWords(units);
+    if (bitmap !== undefined) this.#load(words, bitmap);
+    else if (units > 0) setRun(words, 0, units);
+    change?.(words);
+    this.#runs = new FreeRuns(words, units, this.#classes);
+    this.#freeUnits = this.#runs.buildIndex(units);
   }
 
   /**
@@ -111,33 +99,16 @@ export class SpaceManager {
 
   /** Bytes of memory that the manager holds. */
   get byteLength(): number {
-    return this.#words.byteLength + this.#index.byteLength + this.#classOf.byteLength;
+    return this.#runs.byteLength + this.#classes.ofLength.byteLength;
   }
 
   /** Takes the best-fitting run of `length` units. Returns its first unit, or -1 when no free run is that long. */
   allocate(length: number): number {
-    this.#requireLength(length);
-    if (length >= this.#overLong) return this.#searchLongest(length);
-    if (length < shortLimit) {
-      const start = this.#takeShort(length);
-      if (start >= 0) return start;
-    }
-    const wanted = this.#classOf[length];
-    let start = none;
-    let sizeClass = this.#index.classFrom(wanted);
-    let isClassTooShort = false;
-    if (length > this.#classes.exactUnits && sizeClass === wanted) {
-      // An inexact class also holds runs that are shorter than asked.
-      start = this.#lowestRun(wanted, length);
-      isClassTooShort = start === tooShort;
-      if (start < 0) sizeClass = this.#index.classFrom(wanted + 1);
-    }
-    while (start < 0) {
-      if (sizeClass === 0) return isClassTooShort ? this.#searchClass(wanted, length) : none;
-      start = this.#lowestRun(sizeClass, 0);
-      if (start < 0) sizeClass = this.#index.classFrom(sizeClass + 1);
-    }
-    return this.#take(start, length);
+    if (!Number.isInteger(length) || length < 1)
+      throw this.#fault('allocate', -1, length, 'requests are of 1 unit or more');
+    const start = length < this.#runs.overLong ? this.#runs.take(length) : this.#takeOverLong(length);
+    if (start >= 0) this.#freeUnits -= length;
+    return start;
   }
 
   /**
@@ -161,85 +132,36 @@ export class SpaceManager {
     return undefined;
   }
 
-  /** Gives a run back; it joins its free neighbours and may be handed out at once. Hot. */
+  /** Gives a run back; it joins its free neighbours and may be handed out at once. */
   free(start: number, length: number): void {
-    if (length < 1 || length >= shortLimit || start < 0 || start + length > this.#units) {
-      this.#freeLong(start, length);
-      return;
-    }
-    // A run shorter than a word lies in two at most, and what it joins mostly does too. Few branches: each one that
-    // hangs on the bitmap is guessed before the bitmap has come from memory.
-    const words = this.#words;
-    const at = start >>> 5;
-    const bit = start & 31;
-    // The index is asked first, for a run that joins nothing: so both wait for memory at the same time.
-    const isKnown = this.#index.has(length, start >>> this.#regionShift);
-    const mask = (1 << length) - 1;
-    const low = mask << bit;
-    const high = (mask >>> 1) >>> (31 - bit);
-    const word = words[at];
-    const next = words[at + 1];
-    const usedBefore = at > 0 ? ~words[at - 1] : -1;
-    if (((word & low) | (next & high)) !== 0) this.#requireUsed(start, length);
-    words[at] = word | low;
-    words[at + 1] = next | high;
+    const isInside = start >= 0 && length >= 1 && start + length <= this.#units;
+    const runs = this.#runs;
+    if (!isInside || !(length < shortLimit ? runs.giveShort(start, length) : runs.give(start, length)))
+      throw this.#fault('free', start, length, 'not all in use');
     this.#freeUnits += length;
-    const used = ~(word | low);
-    // Free units up to the first one, and from it on: in its word, and when that ends free, in the next.
-    let before = Math.clz32(used << (31 - bit));
-    const goesBefore = (bit - before) >> 31;
-    before = (before & ~goesBefore) | ((bit + 1 + Math.clz32(usedBefore)) & goesBefore);
-    let behind = trailingZeros(used >>> bit);
-    const goesBehind = (31 - bit - behind) >> 31;
-    behind = (behind & ~goesBehind) | ((32 - bit + trailingZeros(~(next | high))) & goesBehind);
-    if (before === bit + 33 || behind === 64 - bit) {
-      this.#indexAround(start);
-      return;
-    }
-    const run = before + behind - 1;
-    if (run === length && isKnown) return;
-    const overLong = this.#overLong;
-    this.#index.add(
-      this.#classOf[run < overLong ? run : overLong],
-      (start - before + 1) >>> this.#regionShift,
-    );
-  }
-
-  #freeLong(start: number, length: number): void {
-    this.#requireUsed(start, length);
-    setRun(this.#words, start, length);
-    this.#freeUnits += length;
-    this.#indexAround(start);
-  }
-
-  /** Makes the free run around a unit known to the index. */
-  #indexAround(unit: number): void {
-    const before = unit > 0 ? runBackward(this.#words, unit - 1, this.#overLong) : 0;
-    // A run that was over-long before stays in the same class, and its first region is known already.
-    if (before === this.#overLong) return;
-    this.#addRun(unit - before, before + runForward(this.#words, unit, this.#overLong));
   }
 
   /** Marks a given run as used, as replay does; every unit of it must be free. */
   reserve(start: number, length: number): void {
     const end = start + length;
-    if (start < 0 || length <= 0 || end > this.#units || runForward(this.#words, start, length) < length)
+    const { words, overLong } = this.#runs;
+    if (start < 0 || length <= 0 || end > this.#units || runForward(words, start, length) < length)
       throw this.#fault('reserve', start, length, 'not all free');
-    const before = start > 0 ? runBackward(this.#words, start - 1, this.#overLong) : 0;
-    const behind = runForward(this.#words, end, this.#overLong);
-    clearRun(this.#words, start, length);
+    const before = start > 0 ? runBackward(words, start - 1, overLong) : 0;
+    const behind = runForward(words, end, overLong);
+    clearRun(words, start, length);
     this.#freeUnits -= length;
-    if (before > 0) this.#addRun(start - before, before);
-    if (behind > 0) this.#addRun(end, behind);
+    if (before > 0) this.#runs.add(start - before, before);
+    if (behind > 0) this.#runs.add(end, behind);
   }
 
   isUsed(start: number, length: number): boolean {
-    return isRunClear(this.#words, start, length);
+    return isRunClear(this.#runs.words, start, length);
   }
 
   /** Units in use from `first`, a multiple of 32, on, as bits; none behind the end of the space. */
   copyUsed(first: number, into: Int32Array): void {
-    const words = this.#words;
+    const words = this.#runs.words;
     const at = first / 32;
     const inside = Math.max(0, Math.min(into.length * 32, this.#units - first));
     const whole = inside >>> 5;
@@ -262,7 +184,7 @@ export class SpaceManager {
 
   /** Free units at the very end of the space: what `shrink` could give back. */
   get freeTailUnits(): number {
-    return this.#units === 0 ? 0 : runBackward(this.#words, this.#units - 1, this.#units);
+    return this.#units === 0 ? 0 : runBackward(this.#runs.words, this.#units - 1, this.#units);
   }
 
   /** Drops free units from the end. */
@@ -271,14 +193,14 @@ export class SpaceManager {
     const tail = this.freeTailUnits;
     if (!Number.isInteger(units) || dropped <= 0 || dropped > tail)
       throw this.#fault('shrink', units, dropped, `${tail} units at the end are free`);
-    clearRun(this.#words, units, dropped); // bits behind the end stay 0
+    clearRun(this.#runs.words, units, dropped); // bits behind the end stay 0
     this.#freeUnits -= dropped;
     this.#units = units;
-    if (tail > dropped) this.#addRun(units - (tail - dropped), tail - dropped);
+    if (tail > dropped) this.#runs.add(units - (tail - dropped), tail - dropped);
   }
 
   forEachFreeRun(visit: (start: number, length: number) => void): void {
-    forEachRun(this.#words, this.#units, visit);
+    forEachRun(this.#runs.words, this.#units, visit);
   }
 
   /**
@@ -286,7 +208,7 @@ export class SpaceManager {
    * memory as it stands). Borrowed: a view that changes with the next operation.
    */
   serialize(): Uint8Array {
-    return new Uint8Array(this.#words.buffer, this.#words.byteOffset, (this.#units + 7) >>> 3);
+    return new Uint8Array(this.#runs.words.buffer, this.#runs.words.byteOffset, (this.#units + 7) >>> 3);
   }
 
   /** Checks the counters and that every free run can be found through the index. @throws `INTERNAL` */
@@ -294,16 +216,15 @@ export class SpaceManager {
     let found = 0;
     this.forEachFreeRun((start, length) => {
       found += length;
-      const sizeClass = this.#classOf[Math.min(length, this.#overLong)];
-      if (!this.#index.has(sizeClass, start >>> this.#regionShift))
+      if (!this.#runs.isKnown(start, length))
         throw this.#fault('check', start, length, 'a free run that the index does not know');
     });
     if (found !== this.#freeUnits)
       throw this.#fault('check', 0, found, `free units are counted as ${this.#freeUnits}`);
   }
 
-  #load(bitmap: Uint8Array): void {
-    const bytes = new Uint8Array(this.#words.buffer, this.#words.byteOffset, (this.#units + 7) >>> 3);
+  #load(words: Int32Array, bitmap: Uint8Array): void {
+    const bytes = new Uint8Array(words.buffer, words.byteOffset, (this.#units + 7) >>> 3);
     if (bitmap.length !== bytes.length)
       throw this.#fault(
         'load',
@@ -316,138 +237,29 @@ export class SpaceManager {
     if (rest !== 0) bytes[bytes.length - 1] &= (1 << rest) - 1;
   }
 
-  #buildIndex(): RegionIndex {
-    const regionCount = Math.max(1, Math.ceil(this.#capacity / 2 ** this.#regionShift));
-    this.#index = new RegionIndex(regionCount, this.#classes.limit);
-    this.#freeUnits = indexFreeRuns(this.#index, this.#words, this.#units, this.#regionShift, this.#classOf);
-    return this.#index;
-  }
-
-  #addRun(start: number, length: number): void {
-    this.#index.add(this.#classOf[Math.min(length, this.#overLong)], start >>> this.#regionShift);
-  }
-
-  /** Takes the best-fitting run that is shorter than a word; `none` when there is none so short. Hot. */
-  #takeShort(length: number): number {
-    const words = this.#words;
-    const index = this.#index;
-    for (let run = index.classFrom(length); run !== 0 && run < shortLimit; run = index.classFrom(run)) {
-      const region = index.lowestRegion(run);
-      const first = region << (this.#regionShift - 5);
-      const found = findShortRun(words, first, this.#lastWordOf(first), run);
-      if (found < 0 || (found & 1) === 0) index.remove(run, region);
-      if (found < 0) continue; // the region was stale
-      const at = first + (found >>> 6);
-      const bit = (found >>> 1) & 31;
-      const mask = (1 << length) - 1;
-      words[at] &= ~(mask << bit);
-      words[at + 1] &= ~((mask >>> 1) >>> (31 - bit));
-      this.#freeUnits -= length;
-      const start = ((at << 5) | bit) >>> 0;
-      if (run > length) index.add(run - length, (start + length) >>> this.#regionShift);
-      return start;
-    }
-    return none;
-  }
-
-  /**
-   * The lowest run of a class that has at least `length` units, which the caller takes; `none`, or `tooShort` when the
-   * first region that holds any has none that long. The region is removed from the class with its last run, as are
-   * stale regions met on the way.
-   */
-  #lowestRun(sizeClass: number, length: number): number {
-    const words = this.#words;
-    for (;;) {
-      const region = this.#index.lowestRegion(sizeClass);
-      if (region < 0) return none;
-      const first = region << (this.#regionShift - 5);
-      const last = this.#lastWordOf(first);
-      const found =
-        sizeClass > this.#classes.exactUnits
-          ? findRunOfClass(words, first, last, this.#classOf, sizeClass, length)
-          : sizeClass < shortLimit
-            ? findShortRun(words, first, last, sizeClass)
-            : findExactRun(words, first, last, sizeClass);
-      if (found === tooShort) return tooShort;
-      if (found < 0 || (found & 1) === 0) this.#index.remove(sizeClass, region);
-      if (found >= 0) return first * 32 + (found >>> 1);
-    }
-  }
-
-  /** Rare: every longer class is empty and the lowest region's runs are too short; looks into the class's others. */
-  #searchClass(sizeClass: number, length: number): number {
-    const index = this.#index;
-    for (
-      let region = index.regionFrom(sizeClass, 0);
-      region >= 0;
-      region = index.regionFrom(sizeClass, region + 1)
-    ) {
-      const first = region << (this.#regionShift - 5);
-      const found = findRunOfClass(
-        this.#words,
-        first,
-        this.#lastWordOf(first),
-        this.#classOf,
-        sizeClass,
-        length,
-      );
-      if (found >= 0) return this.#take(first * 32 + (found >>> 1), length);
-    }
-    return none;
-  }
-
-  /** The last word of the region that begins with word `first`. */
-  #lastWordOf(first: number): number {
-    const last = first + (1 << (this.#regionShift - 5));
-    const end = this.#words.length - spareWords;
-    return (last < end ? last : end) - 1;
-  }
-
-  #take(start: number, length: number): number {
-    const rest = runForward(this.#words, start, this.#overLong + length) - length;
-    clearRun(this.#words, start, length);
-    this.#freeUnits -= length;
-    if (rest > 0) this.#addRun(start + length, rest);
-    return start;
-  }
-
-  #searchLongest(length: number): number {
+  #takeOverLong(length: number): number {
     let found = -1;
     this.forEachFreeRun((start, run) => {
       if (found < 0 && run >= length) found = start;
     });
-    return found < 0 ? -1 : this.#take(found, length);
+    return found < 0 ? -1 : this.#runs.takeAt(found, length);
   }
 
   /** Takes up to `length` units of a run of the largest class. */
   #takeLongest(length: number): Run | undefined {
-    for (;;) {
-      const sizeClass = this.#index.largestClass();
-      if (sizeClass === 0) return undefined;
-      const start = this.#lowestRun(sizeClass, 0);
-      if (start < 0) continue; // the class was stale, and is gone now
-      const run = runForward(this.#words, start, length);
-      return { start: this.#take(start, run), length: run };
-    }
+    const start = this.#runs.longest();
+    if (start < 0) return undefined;
+    const run = runForward(this.#runs.words, start, length);
+    this.#freeUnits -= run;
+    return { start: this.#runs.takeAt(start, run), length: run };
   }
 
   #makeRoom(capacity: number): void {
     const words = allocateWords(capacity);
-    words.set(this.#words);
-    this.#words = words;
+    words.set(this.#runs.words);
+    this.#runs = new FreeRuns(words, capacity, this.#classes);
+    this.#runs.buildIndex(this.#units);
     this.#capacity = capacity;
-    this.#regionShift = regionShiftFor(capacity);
-    this.#buildIndex();
-  }
-
-  #requireLength(length: number): void {
-    if (!Number.isInteger(length) || length < 1)
-      throw this.#fault('allocate', -1, length, 'requests are of 1 unit or more');
-  }
-
-  #requireUsed(start: number, length: number): void {
-    if (start < 0 || length < 1 || start + length > this.#units || !isRunClear(this.#words, start, length))
-      throw this.#fault('free', start, length, 'not all in use');
   }
 
   #fault(operation: string, start: number, length: number, reason: string): TailraceError {
@@ -461,6 +273,3 @@ export class SpaceManager {
     );
   }
 }
-
-/** Regions of 512 units, whose bits are one cache line; above 2^26 units of more, so that the index stays small. */
-const regionShiftFor = (units: number): number => (units <= 2 ** 26 ? 9 : units <= 2 ** 29 ? 10 : 11);

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { SpaceJournal, SpaceManager } from '../../../src/engine/space/index.js';
-import { SizeClasses } from '../../../src/engine/space/size-classes.js';
+import { SizeClasses, shortLimit } from '../../../src/engine/space/size-classes.js';
 import { SeededRandom } from '../../support/seeded-random.js';
 
 const maxRunUnits = 320;
 const options = { maxRunUnits };
-const classOf = new SizeClasses(maxRunUnits).ofLength;
-const regionUnits = 512;
+const classOfLong = new SizeClasses(maxRunUnits).ofLength;
+/** Of longer runs; what is short has a class for each length. */
+const regionUnits = 1024;
 
 /** The placement that is promised, found by looking at every free run. */
 class ModelSpace {
@@ -33,8 +34,9 @@ class ModelSpace {
     const lowest = (fits: (start: number, run: number) => boolean): number =>
       runs.find(([start, run]) => fits(start, run))?.[0] ?? -1;
     if (length > maxRunUnits) return lowest((_, run) => run >= length);
-    const classOfRun = (run: number): number => classOf[Math.min(run, maxRunUnits + 1)] as number;
-    const own = classOf[length] as number;
+    const classOfRun = (run: number): number =>
+      run < shortLimit ? run - shortLimit : (classOfLong[Math.min(run, maxRunUnits + 1)] as number);
+    const own = classOfRun(length);
     // Of its own class the lowest region is looked at; then the next class, whose runs are all long enough.
     const region = Math.floor(lowest((_, run) => classOfRun(run) === own) / regionUnits);
     const near = lowest(
