@@ -85,7 +85,7 @@ export class Engine implements Store, AsyncDisposable {
     try {
       const identity = await openIdentity(directory, files, !isReadOnly);
       const catalog = new CheckpointCatalog(directory, files);
-      const entries = catalog.read();
+      const list = catalog.read();
       const { data, held } = await StoreData.open(
         {
           directory,
@@ -97,13 +97,13 @@ export class Engine implements Store, AsyncDisposable {
           maxDataBytes: options.maxDataBytes ?? Number.POSITIVE_INFINITY,
           threadFromBytes: options.threadFromBytes ?? defaultThreadFromBytes,
         },
-        statesOf(entries),
+        statesOf(list.checkpoints),
       );
       try {
         const checkpoints = new Checkpoints(identity.id, data, catalog, files, options.nowMs ?? Date.now);
-        checkpoints.load(entries, held);
+        checkpoints.load(list, held);
         const wal = await openLog(directory, data, checkpoints, files, options);
-        await checkpoints.finishLoad(isReadOnly);
+        await checkpoints.finishLoad(wal.nextSequence - 1, isReadOnly);
         return new Engine(directory, identity, wal, lock, data, checkpoints, options);
       } catch (error) {
         await catalog.close();
@@ -156,6 +156,7 @@ export class Engine implements Store, AsyncDisposable {
     const syncLog = (sequence: number): Promise<void> => this.#wal.syncUpTo(sequence);
     checkpoints.start({
       sequence: () => this.#sequence,
+      syncedSequence: () => this.#wal.syncedSequence,
       syncLog,
       requireWritable: () => this.#requireWritable(),
       onFailure: (cause) => this.#wal.fail('writing the file CHECKPOINTS', cause),

@@ -156,8 +156,8 @@ describe('a store under flush', () => {
   );
 
   it.each([
-    { what: 'its log', blocks: 90, segmentBytes: 1 << 20 },
-    { what: 'its log, later', blocks: 400, segmentBytes: 1 << 20 },
+    { what: 'its log', blocks: 300, segmentBytes: 1 << 20 },
+    { what: 'its log, later', blocks: 700, segmentBytes: 1 << 20 },
     { what: 'its data file', blocks: 1_500, segmentBytes: 100_000 },
     { what: 'its data file, later', blocks: 4_000, segmentBytes: 100_000 },
     { what: 'its data file, from another thread', blocks: 3_000, segmentBytes: 100_000, where: 'thread' },

@@ -7,9 +7,19 @@ import { otherFormat } from '../other-format.js';
 import type { TreeState } from '../tree/index.js';
 import type { CheckpointEntry } from './checkpoint.js';
 
+/** All checkpoints of a store at one time. */
+export interface CheckpointList {
+  readonly checkpoints: readonly CheckpointEntry[];
+  /**
+   * Up to which sequence number the log was durable before the list was written. A checkpoint behind that may be in the
+   * list although the log ends before it: then it was being made when the store stopped, and nobody was told that it is.
+   */
+  readonly logSequence: number;
+}
+
 /**
- * The file `CHECKPOINTS`: all checkpoints of a store. It has two halves, each of which holds a list: a line of JSON, its
- * CRC-32 (hex) on the next one, and spaces. The list with the higher number is the newest; each new one is written over
+ * The file `CHECKPOINTS`: all checkpoints of a store. It has two halves, each of which begins with a list: a line of
+ * JSON, and its CRC-32 (hex) on the next one; what follows does not count. The list with the higher number is the newest; each new one is written over
  * the older half, so that after a crash the file holds the old list or the new. Nothing about the file itself changes
  * then, and making a list durable does not wait for what else the file system has to write.
  *
@@ -33,8 +43,8 @@ export class CheckpointCatalog {
   }
 
   /** What the file holds; nothing when there is none. @throws `STORE_CORRUPT` | `FILE_INACCESSIBLE` */
-  read(): CheckpointEntry[] {
-    if (!existsSync(this.#path)) return [];
+  read(): CheckpointList {
+    if (!existsSync(this.#path)) return { checkpoints: [], logSequence: 0 };
     let bytes: Buffer;
     try {
       bytes = readFileSync(this.#path);
@@ -48,14 +58,15 @@ export class CheckpointCatalog {
     if (list === undefined) throw this.#damaged('its checksum is wrong');
     this.#number = list.number;
     this.#nextHalf = 1 - newest;
-    return list.checkpoints;
+    const { checkpoints, logSequence = Number.POSITIVE_INFINITY } = list;
+    return { checkpoints, logSequence };
   }
 
   /** Makes the file ready for lists to be written to it, when it has been read. @throws `FILE_INACCESSIBLE` */
-  async open(entries: readonly CheckpointEntry[]): Promise<void> {
+  async open(list: CheckpointList): Promise<void> {
     try {
       if (this.#halfBytes < leastHalfBytes) {
-        await this.#replace(listOf(++this.#number, entries));
+        await this.#replace(this.#encode(list));
         return;
       }
       this.#fd = await this.#files.open(this.#path, 'r+');
@@ -67,12 +78,12 @@ export class CheckpointCatalog {
   }
 
   /** Makes a list durable, after those that are being written, and after `beforehand`. */
-  write(entries: readonly CheckpointEntry[], beforehand: Promise<void> = Promise.resolve()): Promise<void> {
-    const list = listOf(++this.#number, entries);
+  write(list: CheckpointList, beforehand: Promise<void> = Promise.resolve()): Promise<void> {
+    const bytes = this.#encode(list);
     beforehand.catch(() => {}); // it may fail before its turn comes, when whoever asked is told
     const write = this.#writing.then(async () => {
       await beforehand;
-      await this.#write(list);
+      await this.#write(bytes);
     });
     this.#writing = write.catch(() => {}); // who asked for the write is told; the next one is tried all the same
     return write;
@@ -89,7 +100,8 @@ export class CheckpointCatalog {
       await this.#replace(list);
       return;
     }
-    await this.#files.write(this.#fd, padded(list, this.#halfBytes), this.#nextHalf * this.#halfBytes);
+    // At once: with another thread it would take longer, and the sync begins when it is done.
+    await this.#files.writeFew(this.#fd, padded(list), this.#nextHalf * this.#halfBytes);
     await this.#files.datasync(this.#fd);
     this.#nextHalf = 1 - this.#nextHalf;
   }
@@ -97,13 +109,16 @@ export class CheckpointCatalog {
   /** Makes the file anew, with room for twice as much. */
   async #replace(list: Buffer): Promise<void> {
     await this.#closeFile();
-    this.#halfBytes = Math.max(
-      leastHalfBytes,
-      Math.ceil((2 * list.length) / leastHalfBytes) * leastHalfBytes,
-    );
+    this.#halfBytes = Math.max(leastHalfBytes, roundedUp(2 * list.length, leastHalfBytes));
     await replaceFile(this.#files, this.#directory, this.#path, padded(list, 2 * this.#halfBytes));
     this.#fd = await this.#files.open(this.#path, 'r+');
     this.#nextHalf = 1;
+  }
+
+  #encode({ logSequence, checkpoints }: CheckpointList): Buffer {
+    const list: List = { format: catalogFormat, number: ++this.#number, logSequence, checkpoints };
+    const line = JSON.stringify(list);
+    return Buffer.from(`${line}\n${crc32(line).toString(16)}\n`);
   }
 
   async #closeFile(): Promise<void> {
@@ -136,23 +151,22 @@ export const statesOf = (entries: readonly CheckpointEntry[]): TreeState[] => {
   return [...byEpoch.values()].sort((a, b) => a.epoch - b.epoch);
 };
 
-interface List {
+/** The list as it stands in the file. */
+interface List extends Partial<CheckpointList> {
   readonly format: number;
   readonly number: number;
-  readonly checkpoints: CheckpointEntry[];
+  readonly checkpoints: readonly CheckpointEntry[];
 }
 
-const listOf = (number: number, checkpoints: readonly CheckpointEntry[]): Buffer => {
-  const line = JSON.stringify({ format: catalogFormat, number, checkpoints });
-  return Buffer.from(`${line}\n${crc32(line).toString(16)}\n`);
-};
-
-const padded = (list: Buffer, byteLength: number): Buffer => {
+const padded = (list: Buffer, byteLength = roundedUp(list.length, pageBytes)): Buffer => {
   const bytes = Buffer.alloc(byteLength, ' ');
   list.copy(bytes);
   return bytes;
 };
 
+const roundedUp = (bytes: number, to: number): number => Math.ceil(bytes / to) * to;
+
 const catalogFormat = 2;
-/** Whole pages of any file system, so that writing one half leaves the other alone. */
-const leastHalfBytes = 16 * 1024;
+const pageBytes = 4096;
+/** Whole pages of any file system, so that writing one half leaves the other alone; and room for some fifty checkpoints. */
+const leastHalfBytes = 64 * 1024;

@@ -4,7 +4,7 @@ import type { Snapshot } from '../engine-api.js';
 import type { StoreData } from '../store-data.js';
 import type { HeldState, TreeState } from '../tree/index.js';
 import { type Checkpoint, type CheckpointEntry, type CheckpointInfo, isExpired } from './checkpoint.js';
-import type { CheckpointCatalog } from './checkpoint-catalog.js';
+import type { CheckpointCatalog, CheckpointList } from './checkpoint-catalog.js';
 import { type Exported, exportState } from './checkpoint-export.js';
 import { expired, missing, nameTaken, notOlder, notWritten, readOnly } from './checkpoint-faults.js';
 import { findCheckpoint } from './checkpoint-reference.js';
@@ -44,6 +44,8 @@ export interface ListFilter {
 export interface CheckpointHost {
   /** The last sequence number that was committed. */
   sequence(): number;
+  /** The last one up to which the log is durable. */
+  syncedSequence(): number;
   /** Makes the log durable up to a sequence number. */
   syncLog(sequence: number): Promise<void>;
   /** Throws unless the store can be written. */
@@ -78,6 +80,10 @@ export class Checkpoints {
   readonly #entries = new Map<string, Held>();
   /** Sequence numbers of checkpoints that must be made again by the replay. */
   readonly #replayStops = new Set<number>();
+  /** Up to where the log was durable when the catalog was written. */
+  #listedLog = 0;
+  /** Up to where the log was found to be there. */
+  #recoveredLog = 0;
   #host: CheckpointHost | undefined;
   #reaper: NodeJS.Timeout | undefined;
 
@@ -96,8 +102,9 @@ export class Checkpoints {
   }
 
   /** Takes up what the catalog holds; `held` are its states. Before the log is replayed. */
-  load(entries: readonly CheckpointEntry[], held: readonly HeldState[]): void {
-    for (const entry of entries) {
+  load({ checkpoints, logSequence }: CheckpointList, held: readonly HeldState[]): void {
+    this.#listedLog = logSequence;
+    for (const entry of checkpoints) {
       const found = held.find(({ state: { epoch } }) => epoch === entry.state?.epoch);
       this.#entries.set(entry.id, {
         // Without the data file, a log that is whole makes its state anew.
@@ -120,21 +127,28 @@ export class Checkpoints {
     for (const checkpoint of waiting) checkpoint.snapshot = this.#data.frozenSnapshot(sequence);
   }
 
-  /** When the log is replayed. @throws `STORE_CORRUPT` when there is a checkpoint whose data is not there */
-  async finishLoad(isReadOnly: boolean): Promise<void> {
+  /**
+   * When the log is replayed, which ends with `lastSequence`. Checkpoints that were being made when the store stopped, and
+   * that the log does not reach, are forgotten.
+   * @throws `STORE_CORRUPT` when there is a checkpoint whose data is not there
+   */
+  async finishLoad(lastSequence: number, isReadOnly: boolean): Promise<void> {
     const { trees, flushedSequence } = this.#data;
-    let hasSettled = false;
+    this.#recoveredLog = lastSequence;
+    let hasChanged = false;
     for (const checkpoint of this.#entries.values()) {
-      if (checkpoint.held !== undefined || checkpoint.snapshot !== undefined) continue;
-      if (trees === undefined || checkpoint.entry.sequence !== flushedSequence)
-        throw missing(checkpoint.entry);
-      this.#settle(checkpoint, trees.state);
-      hasSettled = true;
+      const { entry, held, snapshot } = checkpoint;
+      if (held !== undefined || snapshot !== undefined) continue;
+      hasChanged = true;
+      if (trees !== undefined && entry.sequence === flushedSequence) this.#settle(checkpoint, trees.state);
+      else if (entry.sequence > Math.max(lastSequence, this.#listedLog)) this.#entries.delete(entry.id);
+      else throw missing(entry);
     }
     if (isReadOnly) return;
-    await this.#catalog.open([...this.#entries.values()].map(({ entry }) => entry));
-    // Before the trees move on: a checkpoint that is not in them must still be in the log.
-    if (hasSettled) await this.#write();
+    await this.#catalog.open(this.#list);
+    // Before the trees move on: a checkpoint that is not in them must still be in the log. And before its sequence
+    // number is given to something else: one that is forgotten must not be found again.
+    if (hasChanged) await this.#write();
   }
 
   /** From now on checkpoints can be made, and expired ones are removed. */
@@ -188,7 +202,10 @@ export class Checkpoints {
       source === undefined ? this.#atNewest(common, host.sequence()) : this.#likeSource(common, source);
     this.#entries.set(common.id, created);
     if (options.ifNameExists === 'replace') for (const { entry } of namesakes) this.#entries.delete(entry.id);
-    await this.#write(host.syncLog(created.entry.sequence));
+    const syncedLog = host.syncLog(created.entry.sequence);
+    // Side by side, if the list may be there without the log: should the store stop then, it is as if nothing was made.
+    if (options.ifNameExists === 'replace') await this.#write(syncedLog);
+    else await Promise.all([syncedLog, this.#write()]);
     if (options.ifNameExists === 'replace') for (const checkpoint of namesakes) this.#release(checkpoint);
     return publicPart(created.entry);
   }
@@ -413,13 +430,17 @@ export class Checkpoints {
     checkpoint.snapshot = undefined;
   }
 
-  /** Makes the list durable, once the log that it needs is. */
+  get #list(): CheckpointList {
+    return {
+      checkpoints: [...this.#entries.values()].map(({ entry }) => entry),
+      logSequence: this.#host?.syncedSequence() ?? this.#recoveredLog,
+    };
+  }
+
+  /** Makes the list durable, once the log is of which it must not be ahead. */
   async #write(syncedLog?: Promise<void>): Promise<void> {
     try {
-      await this.#catalog.write(
-        [...this.#entries.values()].map(({ entry }) => entry),
-        syncedLog,
-      );
+      await this.#catalog.write(this.#list, syncedLog);
     } catch (cause) {
       // What the file holds now is unknown; pages that the old list refers to must not be given away.
       this.#host?.onFailure(cause);

@@ -42,7 +42,7 @@ export interface HeldState {
 
 /** How a step to the next state goes along with the rest of the store. */
 export interface AdvanceSteps {
-  /** Merges in a thread of its own where that is possible: for changes that are worth it. */
+  /** The changes are worth a thread of its own, where there can be one. One that is there merges whatever there is. */
   readonly isInThread?: boolean;
   /** How long to work before others get their turn. */
   sliceMs(): number;
@@ -194,7 +194,9 @@ export class TreeStore {
     this.#emptyTail();
     try {
       const roots =
-        (steps.isInThread ? await this.#mergeInThread(epoch, state.roots, changes) : undefined) ??
+        (steps.isInThread || this.#thread
+          ? await this.#mergeInThread(epoch, state.roots, changes)
+          : undefined) ??
         (await mergeTrees({
           file: this.file,
           cache: this.cache,

@@ -8,20 +8,26 @@ import { type SegmentSeals, sealOf } from './segment-seals.js';
 /**
  * The file that the log is written to: its newest segment. One operation at a time, but for the syncs that run beside.
  *
- * A segment is synced and sealed before the first byte of the next one is written, so a crash can only cut a suffix of
- * the log.
+ * A segment is synced before the first byte of the next one is written, so a crash can only cut a suffix of the log. It is
+ * sealed while the next one is written to already, of which nothing counts as durable before that is done.
  */
 export class LogFile {
   readonly #files: Files;
   readonly #seals: SegmentSeals;
   readonly #isSyncedAlways: boolean;
+  readonly #onFailure: (cause: unknown) => void;
   readonly #sync: LogSync;
   #segment: WalSegment | undefined;
-  #fd = -1;
+  /** Of the newest segment: one to write and sync, and one for syncs that somebody waits for while another is running. */
+  #descriptors: readonly number[] = [];
+  /** Of the segment before, which is let go then; the name of the newest is durable with it. */
+  #sealing: Promise<void> = Promise.resolve();
+  /** Until when writes beside a sync are left to another thread, by the clock of `performance`. */
+  #isSlowUntilMs = 0;
 
   /**
    * @param sequence up to which the log is durable
-   * @param onFailure told when a sync that nobody waits for here has failed
+   * @param onFailure told when something has failed that nobody waits for here
    */
   constructor(
     files: Files,
@@ -33,6 +39,7 @@ export class LogFile {
     this.#files = files;
     this.#seals = seals;
     this.#isSyncedAlways = mode === 'always';
+    this.#onFailure = onFailure;
     this.#sync = new LogSync(
       files,
       sequence,
@@ -44,30 +51,66 @@ export class LogFile {
   /** Goes on to a segment whose file is not there yet. */
   async begin(segment: WalSegment): Promise<void> {
     const finished = this.#segment;
-    const finishedFd = this.#fd;
     if (finished !== undefined) await this.#sync.finish();
-    this.#fd = await this.#files.open(segment.path, 'wx+');
+    await this.#sealing;
+    const descriptors = await this.#open(segment.path);
+    this.#sealing =
+      finished === undefined
+        ? this.#files.syncDirectory(dirname(segment.path))
+        : this.#seal(finished, this.#descriptors);
+    this.#sealing.catch(this.#onFailure);
     this.#segment = segment;
-    this.#sync.moveTo(this.#fd);
-    if (finished === undefined) {
-      await this.#files.syncDirectory(dirname(segment.path));
-      return;
+    this.#descriptors = descriptors;
+    this.#sync.moveTo(descriptors, this.#sealing);
+  }
+
+  async #open(path: string): Promise<readonly number[]> {
+    const fd = await this.#files.open(path, 'wx+');
+    if (this.#isSyncedAlways) return [fd];
+    try {
+      return [fd, await this.#files.open(path, 'r+')];
+    } catch (error) {
+      await this.#files.close(fd);
+      throw error;
     }
-    await this.#files.close(finishedFd);
-    await this.#seals.add(sealOf(finished)); // and with it the new name is durable
+  }
+
+  async #seal(segment: WalSegment, descriptors: readonly number[]): Promise<void> {
+    for (const fd of descriptors) await this.#files.close(fd);
+    await this.#seals.add(sealOf(segment));
+  }
+
+  /** Resolves when all segments but the newest are sealed. */
+  async whenSealed(): Promise<void> {
+    await this.#sealing;
   }
 
   /** Writes bytes that end with the batch of `lastSequence`; they are as durable as the sync mode promises when it resolves. */
   async write(bytes: Uint8Array, offset: number, lastSequence: number): Promise<void> {
-    if (this.#isQuick(bytes)) await this.#files.writeFew(this.#fd, bytes, offset);
-    else await this.#files.write(this.#fd, bytes, offset);
+    if (this.#isQuick(bytes)) await this.#writeHere(bytes, offset);
+    else await this.#files.write(this.#descriptors[0], bytes, offset);
     this.#sync.wrote(bytes.length, lastSequence);
     if (this.#isSyncedAlways) await this.#sync.finish();
   }
 
-  /** Beside a sync a write may have to wait for the disk. */
+  /** Beside a sync a write may have to wait for the disk: if that has been seen, it is left to another thread for a while. */
   #isQuick(bytes: Uint8Array): boolean {
-    return bytes.length <= fewBytes && !this.#isSyncedAlways && !this.#sync.isRunning;
+    if (bytes.length > fewBytes || this.#isSyncedAlways) return false;
+    return !this.#sync.isRunning || performance.now() >= this.#isSlowUntilMs;
+  }
+
+  async #writeHere(bytes: Uint8Array, offset: number): Promise<void> {
+    if (!this.#sync.isRunning) return this.#files.writeFew(this.#descriptors[0], bytes, offset);
+    const start = performance.now();
+    const written = this.#files.writeFew(this.#descriptors[0], bytes, offset);
+    const end = performance.now();
+    if (end - start > slowWriteMs) this.#isSlowUntilMs = end + slowForMs;
+    await written;
+  }
+
+  /** Last sequence number that is durable. */
+  get syncedSequence(): number {
+    return this.#sync.syncedSequence;
   }
 
   /** Resolves when everything up to `sequence` is durable, which may not be written yet. */
@@ -84,6 +127,7 @@ export class LogFile {
   async finish(): Promise<void> {
     if (this.#segment === undefined) return;
     await this.#sync.finish();
+    await this.#sealing;
     await this.#seals.add(sealOf(this.#segment));
   }
 
@@ -95,9 +139,10 @@ export class LogFile {
   /** Releases the file, as it is. Idempotent. */
   async close(): Promise<void> {
     await this.#sync.whenIdle();
-    const fd = this.#fd;
-    this.#fd = -1;
-    if (fd >= 0) await this.#files.close(fd);
+    await this.#sealing.catch(() => {}); // the log has failed then
+    const descriptors = this.#descriptors;
+    this.#descriptors = [];
+    for (const fd of descriptors) await this.#files.close(fd);
   }
 }
 
@@ -106,3 +151,7 @@ const fewBytes = 64 * 1024;
 
 /** Written by a good disk in some milliseconds, which then is what a sync on demand takes under load. */
 const gatheredBytes = 1024 * 1024;
+
+/** Where a write took so long there was something to wait for, and so there probably is again soon. */
+const slowWriteMs = 2;
+const slowForMs = 1_000;

@@ -3,22 +3,27 @@ import { SequenceWaiters } from './sequence-waiters.js';
 
 /**
  * Makes what is written to the log durable, beside the writes: who wants it waits, who writes goes on. Unless every write
- * is synced anyway it also syncs of its own accord whenever some has gathered, so that nobody finds much to wait for.
+ * is synced anyway it also syncs of its own accord whenever some has gathered, so that nobody finds much to wait for; and
+ * who waits does not wait for such a sync to end first, but has one of its own begun beside it.
  *
- * One sync at a time: of two side by side the system would tell only one that something could not be written. None is
- * tried after one that failed: it may succeed although data is gone.
+ * One sync at a time for each descriptor: of two side by side the system would tell only one that something could not be
+ * written, while it tells each descriptor. None is tried after one that failed: it may succeed although data is gone.
  */
 export class LogSync {
   readonly #files: Files;
   readonly #gatheredBytes: number;
   readonly #onFailure: (cause: unknown) => void;
   readonly #waiters = new SequenceWaiters();
-  #fd = -1;
+  /** Those that no sync is running on. */
+  #idle: number[] = [];
+  readonly #running = new Set<Promise<void>>();
+  #named: Promise<void> = Promise.resolve();
   #writtenSequence: number;
+  /** Up to which the syncs that were begun reach. */
+  #begunSequence: number;
   #syncedSequence: number;
   #unsyncedBytes = 0;
   #isDue = false;
-  #running: Promise<void> | undefined;
   #failure: Error | undefined;
 
   /**
@@ -28,14 +33,24 @@ export class LogSync {
   constructor(files: Files, sequence: number, gatheredBytes: number, onFailure: (cause: unknown) => void) {
     this.#files = files;
     this.#writtenSequence = sequence;
+    this.#begunSequence = sequence;
     this.#syncedSequence = sequence;
     this.#gatheredBytes = gatheredBytes;
     this.#onFailure = onFailure;
   }
 
-  /** What is written from now on is in this file; all that was written to the one before is durable. */
-  moveTo(fd: number): void {
-    this.#fd = fd;
+  /** Last sequence number that is durable. */
+  get syncedSequence(): number {
+    return this.#syncedSequence;
+  }
+
+  /**
+   * What is written from now on is in this file, open once or twice; all that was written to the one before is durable.
+   * `named`: the file is found by its name after a crash.
+   */
+  moveTo(descriptors: readonly number[], named: Promise<void>): void {
+    this.#idle = [...descriptors];
+    this.#named = named;
   }
 
   /** So many bytes more are written, up to a sequence number. */
@@ -62,8 +77,10 @@ export class LogSync {
 
   /** Resolves when all that is written is durable and no sync is running. */
   async finish(): Promise<void> {
-    while (this.#failure === undefined && (this.#running !== undefined || this.#unsyncedBytes > 0))
-      await (this.#running ?? this.#begin());
+    while (this.#failure === undefined && (this.isRunning || this.#unsyncedBytes > 0)) {
+      if (this.#unsyncedBytes > 0 && !this.isRunning) this.#begin();
+      await this.whenIdle();
+    }
     if (this.#failure !== undefined) throw this.#failure;
   }
 
@@ -74,38 +91,43 @@ export class LogSync {
   }
 
   get isRunning(): boolean {
-    return this.#running !== undefined;
+    return this.#running.size > 0;
   }
 
   /** Resolves when no sync is running: also after a failure the file must not be closed before. */
   async whenIdle(): Promise<void> {
-    while (this.#running !== undefined) await this.#running;
+    while (this.isRunning) await Promise.all(this.#running);
   }
 
   #syncIfWanted(): void {
-    if (this.#running !== undefined || this.#unsyncedBytes === 0 || this.#failure !== undefined) return;
-    const hasGathered = this.#unsyncedBytes >= this.#gatheredBytes;
-    if (hasGathered || this.#isDue || this.#waiters.lowest <= this.#writtenSequence) void this.#begin();
+    if (this.#unsyncedBytes === 0 || this.#failure !== undefined || this.#idle.length === 0) return;
+    const hasGathered = this.#unsyncedBytes >= this.#gatheredBytes || this.#isDue;
+    const isAwaited = this.#waiters.lowestBehind(this.#begunSequence) <= this.#writtenSequence;
+    if (isAwaited || (hasGathered && !this.isRunning)) this.#begin();
   }
 
-  #begin(): Promise<void> {
-    this.#running = this.#sync();
-    return this.#running;
+  #begin(): void {
+    const fd = this.#idle.shift();
+    if (fd === undefined) return;
+    const sync = this.#sync(fd, this.#writtenSequence).then(() => {
+      this.#running.delete(sync);
+      this.#idle.push(fd);
+      this.#syncIfWanted();
+    });
+    this.#running.add(sync);
   }
 
-  async #sync(): Promise<void> {
-    const sequence = this.#writtenSequence;
+  async #sync(fd: number, sequence: number): Promise<void> {
+    this.#begunSequence = sequence;
     this.#unsyncedBytes = 0;
     this.#isDue = false;
     try {
-      await this.#files.datasync(this.#fd);
-      this.#syncedSequence = sequence;
+      await this.#files.datasync(fd);
+      await this.#named;
+      this.#syncedSequence = Math.max(this.#syncedSequence, sequence);
       this.#waiters.reach(sequence);
     } catch (cause) {
       this.#onFailure(cause);
-    } finally {
-      this.#running = undefined;
     }
-    this.#syncIfWanted();
   }
 }

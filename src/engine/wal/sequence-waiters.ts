@@ -8,10 +8,10 @@ interface Waiter {
 export class SequenceWaiters {
   #waiters: Waiter[] = [];
 
-  /** The lowest sequence number that is waited for; Infinity when none is. */
-  get lowest(): number {
+  /** The lowest sequence number behind a given one that is waited for; Infinity when none is. */
+  lowestBehind(after: number): number {
     let lowest = Number.POSITIVE_INFINITY;
-    for (const { sequence } of this.#waiters) lowest = Math.min(lowest, sequence);
+    for (const { sequence } of this.#waiters) if (sequence > after) lowest = Math.min(lowest, sequence);
     return lowest;
   }
 

@@ -117,6 +117,11 @@ export class Wal implements AsyncDisposable {
     return this.#durableSequence;
   }
 
+  /** Last sequence number that is on disk, whatever the sync mode. */
+  get syncedSequence(): number {
+    return this.#file.syncedSequence;
+  }
+
   /** Sequence number of the oldest batch in the log; `nextSequence` when it is empty. */
   get firstSequence(): number {
     return this.#segments.find((segment) => segment.firstSequence > 0)?.firstSequence ?? this.#nextSequence;
@@ -166,13 +171,15 @@ export class Wal implements AsyncDisposable {
   sync(): Promise<void> {
     const sequence = this.#nextSequence - 1;
     if (this.#options.sync === 'always') return this.whenDurable(sequence);
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    return this.#file.whenSynced(sequence);
+    return this.syncUpTo(sequence);
   }
 
-  /** Resolves when all batches up to `sequence` are on disk, whatever the sync mode. */
+  /** Resolves when all batches up to `sequence` are on disk, whatever the sync mode. They are written at once. */
   syncUpTo(sequence: number): Promise<void> {
-    return this.#file.whenSynced(sequence);
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const synced = this.#file.whenSynced(sequence);
+    void this.#guard(this.#flush());
+    return synced;
   }
 
   /** Calls `listener` after each advance of `durableSequence`, and when the log closes or fails. */
@@ -200,6 +207,7 @@ export class Wal implements AsyncDisposable {
    * Returns the names of the removed files.
    */
   async removeSegmentsBefore(sequence: number): Promise<string[]> {
+    await this.#file.whenSealed(); // or a seal would come back that is dropped here
     const removable: WalSegment[] = [];
     for (let i = 0; i + 1 < this.#segments.length; i++) {
       const segment = this.#segments[i];

@@ -2,7 +2,10 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CheckpointEntry } from '../../../src/engine/checkpoints/checkpoint.js';
-import { CheckpointCatalog } from '../../../src/engine/checkpoints/checkpoint-catalog.js';
+import {
+  CheckpointCatalog,
+  type CheckpointList,
+} from '../../../src/engine/checkpoints/checkpoint-catalog.js';
 import { nodeFiles } from '../../../src/files/index.js';
 import { throwAwayDirectory } from '../../services/index.js';
 
@@ -12,8 +15,9 @@ beforeEach(() => {
 });
 afterEach(() => directory.remove());
 
-const checkpoints = (count: number): CheckpointEntry[] =>
-  Array.from({ length: count }, (_, i) => ({
+const checkpoints = (count: number): CheckpointList => ({
+  logSequence: count,
+  checkpoints: Array.from<unknown, CheckpointEntry>({ length: count }, (_, i) => ({
     id: `id-${i}`,
     name: `the ${i}th`,
     sequence: i,
@@ -24,9 +28,10 @@ const checkpoints = (count: number): CheckpointEntry[] =>
     holdsLog: false,
     labels: {},
     creator: 'api',
-  }));
+  })),
+});
 const path = (): string => join(directory.path, 'CHECKPOINTS');
-const read = (): CheckpointEntry[] => new CheckpointCatalog(directory.path, nodeFiles).read();
+const read = (): CheckpointList => new CheckpointCatalog(directory.path, nodeFiles).read();
 const opened = async (): Promise<CheckpointCatalog> => {
   const catalog = new CheckpointCatalog(directory.path, nodeFiles);
   await catalog.open(catalog.read());

@@ -185,6 +185,68 @@ describe('checkpoints', () => {
     await again.check();
   });
 
+  it('are forgotten when the log that they need was not on disk yet, and refused when it was', async () => {
+    const gate = new FlushGate();
+    const logs = new Set<number>();
+    let endHold = (): void => {};
+    let held: Promise<void> | undefined;
+    const files: Files = {
+      ...gate.files,
+      open: async (path, flags) => {
+        const fd = await gate.files.open(path, flags);
+        if (path.endsWith('.log')) logs.add(fd);
+        else logs.delete(fd);
+        return fd;
+      },
+      datasync: async (fd) => {
+        if (logs.has(fd)) await held;
+        await gate.files.datasync(fd);
+      },
+    };
+    const engine = await open({ segmentBytes: 1 << 20, files });
+    const model: Model = new Map();
+    fill(engine, model, 0, 100, 'old');
+    await engine.checkpoints.create({ name: 'made' });
+    const then = new Map(model);
+    const durableLog = readFileSync(join(store(), '000001.log'));
+    held = new Promise((resolve) => {
+      endHold = resolve;
+    });
+    fill(engine, model, 50, 200, 'new');
+    const making = engine.checkpoints.create({ name: 'in the making' });
+    // The power fails now: the list has reached the disk, the newest part of the log has not.
+    const crash = (name: string): string => {
+      const path = join(directory.path, name);
+      mkdirSync(path);
+      for (const file of ['IDENTITY', 'CHECKPOINTS'])
+        writeFileSync(join(path, file), readFileSync(join(store(), file)));
+      writeFileSync(join(path, '000001.log'), durableLog);
+      return path;
+    };
+    const listed = (): string => readFileSync(join(store(), 'CHECKPOINTS'), 'utf8');
+    await waitUntil('it is listed', () => listed().includes('in the making'));
+    const early = crash('early');
+    endHold();
+    await making;
+    await engine.checkpoints.refresh('made');
+    const late = crash('late');
+    gate.open();
+    await engine.close();
+
+    const reader = await Engine.open(early, { isReadOnly: true });
+    expect(reader.checkpoints.list().map(({ name }) => name)).toEqual(['made']);
+    await reader.close();
+    for (let round = 0; round < 2; round++) {
+      await using again = await Engine.open(early, small);
+      expect(again.checkpoints.list().map(({ name }) => name)).toEqual(['made']);
+      expect(contentOf(again.checkpoints.open('made'))).toEqual(sorted(then));
+      expect(contentOf(again).length).toBe(round === 0 ? 100 : 500);
+      // Its sequence number now belongs to something else.
+      fill(again, new Map(), 0, 500, 'other');
+    }
+    await expect(Engine.open(late, small)).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
+  });
+
   it('expire: at once for who opens them, and for good when they are reaped', async () => {
     let nowMs = Date.parse('2030-01-01T00:00:00.000Z');
     await using engine = await open({ nowMs: () => nowMs });

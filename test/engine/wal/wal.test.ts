@@ -18,6 +18,7 @@ import { type Files, nodeFiles } from '../../../src/files/index.js';
 import { RecordKind, WriteBatchBuilder } from '../../../src/write-batch/index.js';
 import { ensurePrograms, throwAwayDirectory } from '../../services/index.js';
 import { SeededRandom } from '../../support/seeded-random.js';
+import { waitUntil } from '../../support/wait-until.js';
 
 const defaults: WalOptions = {
   sync: 'always',
@@ -221,23 +222,20 @@ describe('write-ahead log', () => {
 
   it('syncs on demand while it is written to and rotates, and rejects who waits for a sync that fails', async () => {
     let isBroken = false;
-    // Writes follow each other, and syncs do; each takes a while, as a slow disk would make it.
-    const alone = (): ((operation: () => Promise<void>) => Promise<void>) => {
-      let running = 0;
-      return async (operation) => {
-        expect(++running).toBe(1);
-        await new Promise((resolve) => setImmediate(resolve));
-        await operation().finally(() => running--);
-      };
+    // Writes follow each other, and syncs by one descriptor do; each takes a while, as a slow disk would make it.
+    const running = new Set<string>();
+    const alone = async (what: string, operation: () => Promise<void>): Promise<void> => {
+      expect([...running]).not.toContain(what);
+      running.add(what);
+      await new Promise((resolve) => setImmediate(resolve));
+      await operation().finally(() => running.delete(what));
     };
-    const writeAlone = alone();
-    const syncAlone = alone();
     const files: Files = {
       ...nodeFiles,
-      write: (fd, bytes, position) => writeAlone(() => nodeFiles.write(fd, bytes, position)),
-      writeFew: (fd, bytes, position) => writeAlone(() => nodeFiles.writeFew(fd, bytes, position)),
+      write: (fd, bytes, position) => alone('write', () => nodeFiles.write(fd, bytes, position)),
+      writeFew: (fd, bytes, position) => alone('write', () => nodeFiles.writeFew(fd, bytes, position)),
       datasync: (fd) =>
-        syncAlone(() => (isBroken ? Promise.reject(new Error('EIO')) : nodeFiles.datasync(fd))),
+        alone(`sync ${fd}`, () => (isBroken ? Promise.reject(new Error('EIO')) : nodeFiles.datasync(fd))),
     };
     const wal = await openWal({ files, sync: 'none', segmentBytes: 2_000 });
     const waits: Promise<void>[] = [];
@@ -303,6 +301,44 @@ describe('write-ahead log', () => {
     expect(syncs).toBe(0);
     while (syncs < 3) await appendAll(wal, [1_000_000]);
     await wal.close();
+  });
+
+  it('goes on in the next segment while one is being sealed, but calls nothing of it synced before', async () => {
+    let isSealing = false;
+    let seal = (): void => undefined;
+    const sealing = new Promise<void>((resolve) => {
+      seal = resolve;
+    });
+    const files: Files = {
+      ...nodeFiles,
+      rename: async (from, to) => {
+        isSealing = true;
+        await sealing;
+        await nodeFiles.rename(from, to);
+      },
+    };
+    const wal = await openWal({ files, sync: 'none', segmentBytes: 2_000 });
+    for (let i = 0; i < 3; i++) await appendAll(wal, [900]);
+    for (let i = 0; i < 2; i++) await appendAll(wal, [400]);
+    await waitUntil('the first segment is being sealed', () => isSealing);
+    let isSynced = false;
+    const synced = wal.sync().then(() => {
+      isSynced = true;
+    });
+    // What a kill leaves.
+    const copy = join(directory.path, 'copy');
+    mkdirSync(copy);
+    for (const name of ['000001.log', '000002.log'])
+      copyFileSync(join(directory.path, name), join(copy, name));
+    expect(isSynced).toBe(false);
+    seal();
+    await synced;
+    await wal.close();
+    let batches = 0;
+    const killed = await Wal.open(copy, defaults, () => batches++);
+    expect(batches).toBe(5);
+    await killed.close();
+    expect((await recovered()).batches.length).toBe(5);
   });
 
   it('seals the segment that was full when the process ended right after beginning the next one', async () => {
