@@ -76,7 +76,10 @@ export interface DataReader {
   readonly sequence: number;
   /** The value, or undefined. Borrowed: copy it before the next write if it must live on. */
   get(columnFamily: number, key: Uint8Array): Buffer | undefined;
-  /** As `get`, telling where the value lies, borrowed, without a view of it; false = no value. Not every reader can. */
+  /**
+   * As `get`, telling where the value lies, without a view of it; false = no value. Borrowed until the next read or write.
+   * Not every reader can.
+   */
   locate?(columnFamily: number, key: Uint8Array, place: ValuePlace): boolean;
   iterate(range: DataRange): DataIterator;
 }

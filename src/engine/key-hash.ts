@@ -17,3 +17,6 @@ export const hashKey = (bytes: Uint8Array, start: number, end: number): number =
   hash = Math.imul(hash ^ (last >>> 3) ^ (hash >>> 13), 0x85ebca6b);
   return ((hash ^ (hash >>> 16)) & ~7) | (last & 7);
 };
+
+/** True for most pairs of keys that follow each other, false for nearly all others. */
+export const mayBeNeighbours = (hash: number, other: number): boolean => (hash ^ other) >>> 3 === 0;

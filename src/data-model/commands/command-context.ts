@@ -124,7 +124,7 @@ export class CommandContext {
     return encodeSubKeyPrefix(this.prefix, userKey, metadata.version);
   }
 
-  /** Finds where a value lies (`place`); false = there is none. Costs less than a view of it. */
+  /** Finds where a value lies (`place`) until the next read or write; false = there is none. Costs less than `get`. */
   locate(columnFamily: number, key: Uint8Array): boolean {
     const { reader, place } = this;
     if (reader.locate !== undefined) return reader.locate(columnFamily, key, place);

@@ -92,3 +92,20 @@ export const wholeKey = (runs: RunReader, bytes: Buffer, base: number, entry: En
   if (tail !== undefined) key.set(tail, inline);
   return key;
 };
+
+/** True when an entry whose key is whole has this key. */
+export const hasKey = (
+  bytes: Uint8Array,
+  base: number,
+  { suffixStart, suffixEnd, tailAt }: EntryView,
+  key: Uint8Array,
+): boolean => {
+  const prefixLength = prefixLengthOf(bytes, base);
+  const { length } = key;
+  if (tailAt >= 0 || prefixLength + suffixEnd - suffixStart !== length) return false;
+  const suffixAt = suffixStart - prefixLength;
+  for (let i = prefixLength; i < length; i++) if (bytes[suffixAt + i] !== key[i]) return false;
+  const prefixAt = base + pageHeaderBytes;
+  for (let i = 0; i < prefixLength; i++) if (bytes[prefixAt + i] !== key[i]) return false;
+  return true;
+};

@@ -1,18 +1,20 @@
-import { EntryView } from './entry-view.js';
+import { EntryView, hasKey } from './entry-view.js';
 import type { KeyHints } from './key-hints.js';
-import { entryAt, pageHeaderBytes, prefixLengthOf } from './page.js';
+import { LastLeaf } from './last-leaf.js';
+import { entryAt } from './page.js';
 import type { PageCache } from './page-cache.js';
 import type { TreeRoot } from './superblock.js';
 import type { TreeDescent } from './tree-descent.js';
 
 /**
- * Finds single keys: by a hint where there is one that holds, else down the tree. Hints are noted of leaves that are
- * read again and again, which others are not worth. Hot: bench `engine-store`.
+ * Finds single keys: by a hint where there is one that holds, beside the key that was found before, else down the tree.
+ * Hints are noted of leaves that are read again and again, which others are not worth. Hot: bench `engine-store`.
  */
 export class TreeLookup {
   readonly #cache: PageCache;
   readonly #descent: TreeDescent;
   readonly #hints: KeyHints;
+  readonly #lastLeaf = new LastLeaf();
   readonly #entry = new EntryView();
 
   constructor(cache: PageCache, descent: TreeDescent, hints: KeyHints) {
@@ -23,7 +25,15 @@ export class TreeLookup {
 
   /** The entry of a key, whose hash is given, in the page that the cache then points at; undefined when it is not there. */
   find(root: TreeRoot, key: Uint8Array, hash: number): EntryView | undefined {
-    return this.#findByHint(root.unit, key, hash) ? this.#entry : this.#descend(root, key, hash);
+    if (this.#findByHint(root.unit, key, hash)) return this.#entry;
+    if (this.#lastLeaf.find(this.#cache, root.unit, key, hash, this.#entry)) return this.#entry;
+    return this.#descend(root, key, hash);
+  }
+
+  /** Forgets where keys were found: units are about to be used again. */
+  clear(): void {
+    this.#hints.clear();
+    this.#lastLeaf.clear();
   }
 
   #findByHint(root: number, key: Uint8Array, hash: number): boolean {
@@ -42,6 +52,7 @@ export class TreeLookup {
     const index = descent.findInLeaf();
     if (!descent.isFound) return undefined;
     const { entry } = descent;
+    this.#lastLeaf.note(root.unit, hash, descent.unit, descent.frame, index);
     if (descent.isHot && entry.tailAt < 0) {
       const { bytes, base } = this.#cache;
       this.#hints.note(root.unit, hash, descent.unit, descent.frame, entryAt(bytes, base, index));
@@ -49,20 +60,3 @@ export class TreeLookup {
     return entry;
   }
 }
-
-/** True when an entry whose key is whole has this key. */
-const hasKey = (
-  bytes: Uint8Array,
-  base: number,
-  { suffixStart, suffixEnd, tailAt }: EntryView,
-  key: Uint8Array,
-): boolean => {
-  const prefixLength = prefixLengthOf(bytes, base);
-  const { length } = key;
-  if (tailAt >= 0 || prefixLength + suffixEnd - suffixStart !== length) return false;
-  const suffixAt = suffixStart - prefixLength;
-  for (let i = prefixLength; i < length; i++) if (bytes[suffixAt + i] !== key[i]) return false;
-  const prefixAt = base + pageHeaderBytes;
-  for (let i = 0; i < prefixLength; i++) if (bytes[prefixAt + i] !== key[i]) return false;
-  return true;
-};

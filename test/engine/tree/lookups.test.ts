@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { hashKey } from '../../../src/engine/key-hash.js';
 import { TreeStore, type TreeStoreOptions } from '../../../src/engine/tree/index.js';
 import { nodeFiles } from '../../../src/files/index.js';
 import { throwAwayDirectory } from '../../services/index.js';
@@ -58,6 +59,27 @@ const expectLookups = (store: TreeStore, model: Model): void => {
   }
 };
 
+/** Asks for neighbours one after the other: upwards, downwards, and turning round now and then. */
+const expectWalks = (store: TreeStore, model: Model, random: SeededRandom): void => {
+  const root = store.state.roots[0];
+  if (root === undefined) throw new Error('no root');
+  const sorted = [...model.keys()].sort();
+  const place = { bytes: Buffer.alloc(0), start: 0, end: 0 };
+  let step = 1;
+  for (let i = 0, steps = 0; steps < 3 * sorted.length; i += step, steps++) {
+    if (i < 0 || i >= sorted.length || random.next() < 0.05) step = -step;
+    const at = Math.min(Math.max(i, 0), sorted.length - 1);
+    const key = Buffer.from(sorted[at] as string, 'latin1');
+    const value = model.get(sorted[at] as string) as Buffer;
+    const isThere = store.locate(root, key, hashKey(key, 0, key.length), place);
+    const found = isThere ? place.bytes.subarray(place.start, place.end) : undefined;
+    if (!found?.equals(value)) expect(found).toEqual(value);
+    if (random.next() > 0.1) continue;
+    const missing = Buffer.concat([key, Buffer.of(random.below(256))]);
+    if (!model.has(missing.toString('latin1'))) expect(store.get(root, missing)).toBeUndefined();
+  }
+};
+
 /** Keys of one kind: what the first bytes tell of them differs much. */
 const kinds: Record<string, (random: SeededRandom, i: number) => string> = {
   'numbers in order': (_, i) => String(i).padStart(12, '0'),
@@ -91,6 +113,7 @@ for (const [kind, makeKey] of Object.entries(kinds))
           else model.set(key, value);
         await put(store, changes);
         for (let time = 0; time < 3; time++) expectLookups(store, model);
+        expectWalks(store, model, random);
       }
       store.audit();
       await store.close();

@@ -42,11 +42,7 @@ export class ListValue {
   /** The element at a position. Borrowed. @throws TailraceError `STORE_CORRUPT` when it is missing */
   at(position: number): Buffer {
     const element = this.#context.reader.get(ColumnFamily.subKeys, this.#keyOf(position));
-    if (element === undefined)
-      throw new TailraceError('STORE_CORRUPT', 'an element of a list is missing', {
-        context: { key: this.#key.toString('latin1'), position },
-        remedy: 'The store does not hold what its metadata says; restore it from a checkpoint.',
-      });
+    if (element === undefined) throw this.#missing(position);
     return element;
   }
 
@@ -71,12 +67,23 @@ export class ListValue {
 
   /** Takes the element at one end away. Borrowed. */
   pop(side: ListSide): Buffer {
-    const position = side === 'left' ? this.head : this.tail - 1;
-    const element = this.at(position);
-    this.delete(position);
-    if (side === 'left') this.head++;
-    else this.tail--;
+    const element = this.at(side === 'left' ? this.head : this.tail - 1);
+    this.#dropEnd(side);
     return element;
+  }
+
+  /** As `pop`, but the element is only borrowed until the next read. Hot: bench `server`, RPOP. */
+  popBriefly(side: ListSide): Buffer {
+    const context = this.#context;
+    const position = side === 'left' ? this.head : this.tail - 1;
+    if (!context.locate(ColumnFamily.subKeys, this.#keyOf(position))) throw this.#missing(position);
+    const { bytes, start, end } = context.place;
+    this.#dropEnd(side);
+    return bytes.subarray(start, end);
+  }
+
+  #dropEnd(side: ListSide): void {
+    this.delete(side === 'left' ? this.head++ : --this.tail);
   }
 
   /** Puts the metadata as the list is now; deletes it when the list is empty. */
@@ -92,6 +99,13 @@ export class ListValue {
 
   deleteMetadata(): void {
     this.#context.deleteMetadata(this.#key);
+  }
+
+  #missing(position: number): TailraceError {
+    return new TailraceError('STORE_CORRUPT', 'an element of a list is missing', {
+      context: { key: this.#key.toString('latin1'), position },
+      remedy: 'The store does not hold what its metadata says; restore it from a checkpoint.',
+    });
   }
 
   /** The internal key of an element. Borrowed until the next call. */

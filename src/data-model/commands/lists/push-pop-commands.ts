@@ -43,6 +43,14 @@ const popSome = (context: CommandContext, list: ListValue, side: ListSide, count
   return elements;
 };
 
+/** Takes one element; the list has at least one. */
+const popOne = (context: CommandContext, list: ListValue, side: ListSide): Buffer => {
+  context.batch.logData(popNote[side]);
+  const element = list.popBriefly(side);
+  list.finish();
+  return element;
+};
+
 /** `LPOP key [count]` */
 const pop =
   (side: ListSide) =>
@@ -53,7 +61,7 @@ const pop =
     const list = findList(context, args[1] as Buffer);
     if (list instanceof ErrorReply) return list;
     if (list === undefined) return args.length === 3 ? nullArray : null;
-    if (args.length === 2) return popSome(context, list, side, 1)[0] ?? null;
+    if (args.length === 2) return popOne(context, list, side);
     return count === 0 ? [] : popSome(context, list, side, count);
   };
 

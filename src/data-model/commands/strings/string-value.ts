@@ -16,8 +16,9 @@ export const maxStringBytes = 512 * 1024 * 1024;
 export const stringNote = encodeLogData('string');
 
 /**
- * Finds a string that lives, in the current layout: its expiry is returned, and `context.place` is where its bytes lie.
- * Undefined for whatever else there is, or is not: `findAny` tells. Hot: GET, INCR.
+ * Finds a string that lives, in the current layout: its expiry is returned, and `context.place` is where its bytes lie, until
+ * the next read or write.
+ * Undefined for whatever else there is, or is not: `findAny` tells. Hot: INCR.
  */
 export const locateString = (context: CommandContext, key: Uint8Array): number | undefined => {
   const { place } = context;
@@ -31,10 +32,6 @@ export const locateString = (context: CommandContext, key: Uint8Array): number |
 
 /** The string's bytes; undefined when there is no key. Borrowed. */
 export const readString = (context: CommandContext, key: Uint8Array): Buffer | undefined | ErrorReply => {
-  if (locateString(context, key) !== undefined) {
-    const { bytes, start, end } = context.place;
-    return bytes.subarray(start, end);
-  }
   const metadata = context.findAny(key);
   if (metadata === undefined) return undefined;
   return metadata.type === 'string' ? metadata.payload : refusal.wrongType;
