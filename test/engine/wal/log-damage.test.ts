@@ -1,0 +1,123 @@
+import { copyFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { isTailraceError } from '../../../src/errors/index.js';
+import { SeededRandom } from '../../support/seeded-random.js';
+import { appendAll, batchFor, useLog } from './use-log.js';
+
+const log = useLog();
+
+describe('a log that is opened again', () => {
+  it('cuts a torn tail at every place where a write may have stopped', async () => {
+    const wal = await log.open();
+    const written = await appendAll(wal, [50, 60, 40_000, 70, 300]);
+    await wal.close();
+    const whole = readFileSync(log.newest());
+    const name = log.newest();
+    const random = SeededRandom.fromEnvironment('torn tails');
+    for (let round = 0; round < 120; round++) {
+      const cutAt = random.below(whole.length);
+      const junk = random.pick([
+        Buffer.alloc(0),
+        Buffer.alloc(random.below(200)),
+        Buffer.alloc(random.below(200), 0xff),
+        random.bytes(random.below(100)),
+      ]);
+      log.empty();
+      writeFileSync(name, Buffer.concat([whole.subarray(0, cutAt), junk]));
+      const { batches, wal: reopened } = await log.recovered();
+      expect(batches.every((batch, i) => batch.equals(written[i] as Buffer))).toBe(true);
+      const sequence = reopened.nextSequence;
+      expect(sequence).toBe(batches.length + 1);
+      const [more] = await appendAll(reopened, [10]);
+      await reopened.close();
+      const again = await log.recovered();
+      expect(again.batches.at(-1)).toEqual(more);
+      await again.wal.close();
+    }
+  });
+
+  it('refuses damage that has intact records behind it, with file and offset', async () => {
+    const wal = await log.open();
+    await appendAll(
+      wal,
+      Array.from({ length: 40 }, () => 200),
+    );
+    await wal.close();
+    rmSync(join(log.path, 'SEALS')); // as after a crash: the newest segment is not sealed
+    const path = log.newest();
+    const bytes = readFileSync(path);
+    bytes[500] = (bytes[500] as number) ^ 0x10;
+    writeFileSync(path, bytes);
+    await expect(log.recovered()).rejects.toMatchObject({ code: 'WAL_CORRUPT', context: { file: path } });
+  });
+
+  it('detects every flipped bit of a log that was closed', async () => {
+    const wal = await log.open();
+    await appendAll(wal, [100, 100, 100]);
+    await wal.close();
+    const path = log.newest();
+    const good = readFileSync(path);
+    for (let bit = 0; bit < good.length * 8; bit++) {
+      const bad = Buffer.from(good);
+      bad[bit >>> 3] = (bad[bit >>> 3] as number) ^ (1 << (bit & 7));
+      writeFileSync(path, bad);
+      const error: unknown = await log.recovered().catch((caught: unknown) => caught);
+      expect(isTailraceError(error)).toBe(true);
+    }
+  });
+
+  it('detects a sealed segment that was cut, swapped or removed', async () => {
+    const wal = await log.open({ segmentBytes: 2_000 });
+    for (let i = 0; i < 5; i++) await appendAll(wal, [1500, 1000]);
+    await wal.close();
+    const [first, second, third] = log.files().map((name) => join(log.path, name)) as [
+      string,
+      string,
+      string,
+    ];
+    const keep = readFileSync(second);
+    truncateSync(second, keep.length - 20);
+    await expect(log.recovered()).rejects.toMatchObject({ code: 'WAL_CORRUPT' });
+    copyFileSync(third, second);
+    await expect(log.recovered()).rejects.toThrow();
+    rmSync(second);
+    await expect(log.recovered()).rejects.toThrow();
+    writeFileSync(second, keep);
+    const { wal: reopened } = await log.recovered();
+    await reopened.close();
+    expect(readFileSync(first).length).toBeGreaterThan(0);
+  });
+
+  it('opens again when the last record ends where no header fits into its block', async () => {
+    for (let missing = 0; missing <= 8; missing++) {
+      log.empty();
+      const wal = await log.open();
+      const overhead = batchFor(wal, 32_700).length - 32_700 + 7;
+      const [written] = await appendAll(wal, [32_768 - overhead - missing]);
+      await wal.close();
+      expect(readFileSync(log.newest()).length).toBe(32_768 - missing);
+      const { batches, wal: reopened } = await log.recovered();
+      expect([batches.length, batches[0]?.equals(written as Buffer)]).toEqual([1, true]);
+      expect(reopened.recovery.cut).toBeUndefined();
+      await reopened.close();
+    }
+  });
+
+  it('seals the segment that was full when the process ended right after beginning the next one', async () => {
+    const wal = await log.open();
+    const [written] = await appendAll(wal, [100]);
+    const path = log.newest();
+    await wal.close();
+    rmSync(join(log.path, 'SEALS'));
+    const next = join(log.path, '000002.log');
+    writeFileSync(next, '');
+    const { batches, wal: reopened } = await log.recovered();
+    await reopened.close();
+    expect(batches).toEqual([written]);
+    truncateSync(path, readFileSync(path).length - 1);
+    await expect(log.open()).rejects.toMatchObject({ code: 'WAL_CORRUPT', context: { file: path } });
+    rmSync(next);
+    await expect(log.open()).rejects.toMatchObject({ code: 'WAL_CORRUPT' });
+  });
+});
