@@ -315,7 +315,10 @@ const shorter = (path: string, size: number, expected: number): TailraceError =>
   });
 
 const closed = (path: string): TailraceError =>
-  new TailraceError('SINK_FAILED', `${path} is closed`, { context: { file: path } });
+  new TailraceError('SINK_FAILED', `${path} is closed`, {
+    context: { file: path },
+    remedy: 'The sink was disposed: make another one.',
+  });
 
 const nothingToCompress = (): TailraceError =>
   new TailraceError('CONFIG_INVALID', 'compress is set, but no file is ever finished', {

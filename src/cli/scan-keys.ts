@@ -12,7 +12,10 @@ export async function* scanKeys(
     const reply = await connection.call(signal, 'SCAN', cursor, 'MATCH', pattern, 'COUNT', 1000);
     const [next, keys] = Array.isArray(reply) ? reply : [];
     if (!Array.isArray(keys))
-      throw new TailraceError('SINK_REFUSED', `${connection.place} refuses SCAN: ${reply}`);
+      throw new TailraceError('SINK_REFUSED', `${connection.place} refuses SCAN: ${reply}`, {
+        context: { sink: connection.place },
+        remedy: 'Give a user that may run SCAN, whose keys are looked at.',
+      });
     yield keys.filter((key): key is Buffer => key instanceof Buffer);
     cursor = String(next);
   } while (cursor !== '0');

@@ -28,7 +28,9 @@ export class ReadDeadLetters implements DeadLetterTarget {
   }
 
   async add(): Promise<void> {
-    throw new TailraceError('USAGE', 'dead letters that were read are not written to');
+    throw new TailraceError('USAGE', 'dead letters that were read are not written to', {
+      remedy: 'Give the pipeline a place for its dead letters that can be written to.',
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
