@@ -19,6 +19,7 @@ import {
   TailraceError,
   type WriteOutcome,
 } from '../../../src/kit/index.js';
+import { kvrocksTypes } from '../batch-commands.js';
 import { type NamespaceTargets, prefixesOf, requireOneDatabase } from '../namespace-targets.js';
 import { asSinkError } from '../refusal.js';
 import { rejectTooLarge } from '../too-large.js';
@@ -39,6 +40,8 @@ export interface RedisClusterSinkOptions {
   readonly positionKey: string;
   /** What the keys of each namespace start with; a cluster has one database. */
   readonly namespaces: NamespaceTargets;
+  /** The nodes are Kvrocks: types that a Redis lacks stay what they are; default false. */
+  readonly hasKvrocksTypes?: boolean;
   /** How long a node may be silent before its connection is given up, in ms; default 60,000. */
   readonly answerTimeout?: number;
 }
@@ -85,7 +88,8 @@ export class RedisClusterSink implements Sink {
     const key = options.positionKey.replace('{pipeline}', positionOwner(context, 'redis'));
     this.#root = new RootKey(key, this.#nodes, this.#calls);
     requireOneDatabase(options.namespaces);
-    this.#encoder = new CommandEncoder({ prefixes: prefixesOf(options.namespaces) });
+    const types = options.hasKvrocksTypes === true ? kvrocksTypes : {};
+    this.#encoder = new CommandEncoder({ ...types, prefixes: prefixesOf(options.namespaces) });
   }
 
   async claim(signal: AbortSignal): Promise<Claim> {

@@ -57,12 +57,7 @@ export const openCompared = async (
     nodeOf: (key: Buffer) => (nodes.length === 1 ? 0 : (owners.get(slotOf(key)) ?? 0)),
   };
   return {
-    target: new TargetKeys(
-      connected,
-      prefixes,
-      ownKey,
-      kind === 'redis' || masters.length > 0 ? {} : kvrocksTypes,
-    ),
+    target: new TargetKeys(connected, prefixes, ownKey, kind === 'redis' ? {} : kvrocksTypes),
     [Symbol.dispose]: () => {
       for (const { connection } of nodes) connection.close();
     },

@@ -19,19 +19,15 @@ export const openServer = async (options: TargetOptions, signal: AbortSignal): P
   const { rawNamespaces } = options;
   if (kind !== 'redis' && masters.length === 0 && rawNamespaces !== undefined && existing !== 'skip')
     return openRaw(options, address, kind, rawNamespaces);
-  if (kind !== 'redis')
-    logger.warn(
-      masters.length === 0
-        ? 'the target is filled by commands: Bloom filters cannot be copied'
-        : 'the target is filled by the commands of Redis: bitmaps, JSON and HyperLogLogs become strings, sorted ints sorted sets',
-      { target: place },
-    );
+  const hasKvrocksTypes = kind !== 'redis';
+  if (hasKvrocksTypes)
+    logger.warn('the target is filled by commands: Bloom filters cannot be copied', { target: place });
   const positionKey = positionKeyOf(name);
   const context = { pipeline: name, log: logger };
   const sink =
     masters.length === 0
-      ? new RedisSink({ url, password, positionKey, namespaces, hasKvrocksTypes: kind !== 'redis' }, context)
-      : new RedisClusterSink({ urls: [url], password, positionKey, namespaces }, context);
+      ? new RedisSink({ url, password, positionKey, namespaces, hasKvrocksTypes }, context)
+      : new RedisClusterSink({ urls: [url], password, positionKey, namespaces, hasKvrocksTypes }, context);
   const nodes = masters.length === 0 ? [address] : masters;
   return {
     name: place,
