@@ -31,6 +31,7 @@ export { appendRawRecords, type RawRecordsPage, rawCursorAt } from './raw-record
 export type { RedisCommand } from './redis/command-target.js';
 export { CommandEncoder, toRedisCommands } from './redis/redis-commands.js';
 export type { RedisMapping, UnsupportedChange } from './redis/redis-mapping.js';
+export { WholeKeysQuestion, type WholeKeysQuestionOptions } from './redis/whole-keys-question.js';
 export { storedBytes } from './stored-bytes.js';
 export { streamBeginCommands, streamStateCommands } from './stream-state-commands.js';
 export { keyName, type WrittenKeys, writtenKeys } from './written-keys.js';

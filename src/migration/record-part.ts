@@ -90,11 +90,20 @@ const wholeOf = ({ runs, leftOut }: RecordPage): WholePart | undefined =>
 /** Cuts the changes of a page into those of each key. */
 const imagesOf = ({ runs, leftOut }: RecordPage): KeyImage[] => {
   const images: KeyImage[] = leftOut.map((place) => unsupportedImage(place, tooLarge));
-  for (const { transaction } of runs) {
-    addImages(transaction.changes, images);
-    for (const failure of transaction.undecodable) images.push(imageOfFailure(failure));
-  }
+  for (const run of runs) addImagesOf(run, images);
   return images;
+};
+
+/** The keys of a run, one by one. */
+export const imagesOfRun = (run: RecordsRun): KeyImage[] => {
+  const images: KeyImage[] = [];
+  addImagesOf(run, images);
+  return images;
+};
+
+const addImagesOf = ({ transaction }: RecordsRun, images: KeyImage[]): void => {
+  addImages(transaction.changes, images);
+  for (const failure of transaction.undecodable) images.push(imageOfFailure(failure));
 };
 
 const addImages = (changes: readonly Change[], images: KeyImage[]): void => {

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parseRedisUrl, RespConnection } from '../../src/resp/index.js';
 import { readDataState } from '../support/data-state.js';
-import { MigrationEnds } from '../support/migration-ends.js';
+import { MigrationEnds, reportIn } from '../support/migration-ends.js';
 import { openKvrocks, type PosingKvrocks } from '../support/older-kvrocks.js';
 
 let ends: MigrationEnds;
@@ -63,7 +63,7 @@ describe('a Kvrocks, copied over the network to another store of its types', () 
     await other.source.call('JSON.SET', 'json', '$.a', '5');
     const words = ['--settle', '100', '--repair', '--json'];
     const repaired = await ends.runBetween(kvrocksUrl(), other.sourceUrl, 'verify', ...words);
-    expect(JSON.parse(repaired.stdout)).toMatchObject({ differences: 2, repaired: 2 });
+    expect(reportIn(repaired.stdout)).toMatchObject({ differences: 2, repaired: 2 });
     expect(await stateOf(other.sourceUrl)).toEqual(await stateOf(ends.sourceUrl));
   });
 
@@ -160,7 +160,7 @@ describe('two tailraces with namespaces', () => {
       );
     const same = await verify('--json');
     expect(same.status, same.stdout + same.stderr).toBe(0);
-    expect(JSON.parse(same.stdout)).toMatchObject({ sourceKeys: 6, differences: 0, unsupported: 0 });
+    expect(reportIn(same.stdout)).toMatchObject({ sourceKeys: 6, differences: 0, unsupported: 0 });
 
     await theirOrders.call('BF.ADD', 'bloom', 'another');
     await theirCarts.set('extra', 'x');
@@ -168,7 +168,7 @@ describe('two tailraces with namespaces', () => {
     await other.source.del('bloom');
     const different = await verify('--json');
     expect(different.status).toBe(3);
-    const { named } = JSON.parse(different.stdout) as { named: { ns: string; key: string; kind: string }[] };
+    const { named } = reportIn(different.stdout);
     expect(named.map(({ ns, key, kind }) => `${ns} ${key} ${kind}`).sort()).toEqual([
       'carts extra extra',
       'carts list value',
@@ -222,7 +222,7 @@ describe('a Kvrocks as the target, with namespaces', () => {
     await clients.get('their orders')?.rpush('list', 'c');
     const different = await verify('secret');
     expect(different.status, different.stderr).toBe(3);
-    const { named } = JSON.parse(different.stdout) as { named: { ns: string; key: string; kind: string }[] };
+    const { named } = reportIn(different.stdout);
     expect(named.map(({ ns, key, kind }) => `${ns} ${key} ${kind}`).sort()).toEqual([
       'carts extra extra',
       'carts missing missing',
@@ -232,7 +232,7 @@ describe('a Kvrocks as the target, with namespaces', () => {
     expect((await verify('secret', '--repair')).status).toBe(0);
     const same = await verify('secret');
     expect(same.status, same.stdout).toBe(0);
-    expect(JSON.parse(same.stdout)).toMatchObject({ sourceKeys: 5, targetKeys: 5, differences: 0 });
+    expect(reportIn(same.stdout)).toMatchObject({ sourceKeys: 5, targetKeys: 5, differences: 0 });
     expect(await clients.get('their carts')?.exists('extra', 'missing')).toBe(1);
   });
 

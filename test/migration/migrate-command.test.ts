@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { MigrationEnds } from '../support/migration-ends.js';
+import { MigrationEnds, reportIn } from '../support/migration-ends.js';
 import { positionKey } from './migration-setup.js';
 
 let ends: MigrationEnds;
@@ -46,7 +46,7 @@ describe('migrate, verify and cutover', () => {
     await target.set('extra', '1');
     const different = await ends.run('verify', '--json', '--settle', '100');
     expect(different.status).toBe(3);
-    const report = JSON.parse(different.stdout);
+    const report = reportIn(different.stdout);
     expect(report).toMatchObject({ differences: 5, unsettled: 0 });
     const kinds = report.named.map(({ key, kind }: { key: string; kind: string }) => [key, kind]).sort();
     expect(kinds).toEqual([

@@ -20,7 +20,7 @@ import { Server } from '../../src/server/index.js';
 import { TailraceProcess } from '../crash/tailrace-process.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { readDataState } from '../support/data-state.js';
-import { runTailrace } from '../support/migration-ends.js';
+import { reportIn, runTailrace } from '../support/migration-ends.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { silentContext } from '../support/silent-context.js';
 import { waitUntil } from '../support/wait-until.js';
@@ -280,7 +280,7 @@ describe('a migration between stores of one format', () => {
     await target.client.call('SET', 'extra', 'x');
     const repaired = await runTailrace('verify', ...ends, '--settle', '100', '--repair', '--json');
     expect(repaired.status, repaired.stdout + repaired.stderr).toBe(0);
-    expect(JSON.parse(repaired.stdout)).toMatchObject({ differences: 3, repaired: 3 });
+    expect(reportIn(repaired.stdout)).toMatchObject({ differences: 3, repaired: 3 });
     expect(await target.state()).toEqual(await source.state());
   });
 });

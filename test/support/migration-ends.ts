@@ -11,6 +11,16 @@ import { type ProgramResult, runProgram } from './run-program.js';
 export const runTailrace = (...words: readonly string[]): Promise<ProgramResult> =>
   runProgram(process.execPath, ['bin/tailrace.js', ...words]);
 
+/** What `verify --json` found. */
+export interface VerifiedReport {
+  readonly named: readonly { readonly ns: string; readonly key: string; readonly kind: string }[];
+  readonly [count: string]: unknown;
+}
+
+/** The report of `verify --json`: the last line, behind those that tell how it gets on. */
+export const reportIn = (stdout: string): VerifiedReport =>
+  JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as VerifiedReport;
+
 /** A tailrace in this process that data are copied from, a real Redis that they go to, and clients of both. */
 export class MigrationEnds implements AsyncDisposable {
   /** Folder of the store and of the state files; removed in the end. */

@@ -73,7 +73,7 @@ const openNamespaces = async (
 ): Promise<ComparedEnd> => {
   const admin = new ServerConnection(address);
   const connections = [admin];
-  const targets = new Map<string, ComparedTarget>();
+  const targets = new Map<string, TargetKeys>();
   try {
     const tokens = await tokensOf(admin, signal).catch((cause: unknown) => {
       throw isTailraceError(cause, 'SOURCE_UNREACHABLE')

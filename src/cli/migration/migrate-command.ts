@@ -16,6 +16,7 @@ import { consoleLogger, type OutputOptions } from '../console.js';
 import { ExitCode } from '../exit.js';
 import { onInterrupt, untilInterrupted } from '../interrupt.js';
 import { wishFor } from './checkpoint-place.js';
+import { countKeys } from './count-keys.js';
 import {
   keepsNamespaces,
   type MigrateFlags,
@@ -184,11 +185,4 @@ const warnOfPlainCopy = (
     logger.warn('it was copied already, and nothing is copied now: --restart copies it again', {
       state: stateFile.path,
     });
-};
-
-const countKeys = async (source: SourcePlace, signal: AbortSignal): Promise<number | undefined> => {
-  if (source.connection === undefined) return undefined;
-  const info = String(await source.connection.call(signal, 'INFO', 'keyspace').catch(() => ''));
-  const digits = /^db0:keys=(\d+)/m.exec(info)?.[1];
-  return digits === undefined ? undefined : Number(digits);
 };

@@ -1,6 +1,8 @@
 import process from 'node:process';
 import type { MigrationStatus } from '../../migration/index.js';
 import { counted, formatBytes, formatCount, type OutputOptions, Progress } from '../console.js';
+import { progressBar, timeLeft } from './progress-text.js';
+import { RecentRate } from './recent-rate.js';
 
 /** Shows how a migration gets on: a bar on a terminal, plain lines now and then elsewhere, events with `--json`. */
 export class MigrationDisplay {
@@ -9,8 +11,8 @@ export class MigrationDisplay {
   readonly #totalKeys: number | undefined;
   readonly #followsChanges: boolean;
   #phase = '';
-  #before: { atMs: number; keys: number; changes: number } | undefined;
-  #keysPerSecond = 0;
+  readonly #keyRate = new RecentRate();
+  readonly #changeRate = new RecentRate();
   #timer: NodeJS.Timeout | undefined;
   #emittedMs = 0;
 
@@ -44,15 +46,8 @@ export class MigrationDisplay {
 
   #show(status: MigrationStatus, isLast = false): void {
     const now = performance.now();
-    const seconds = this.#before === undefined ? 0 : (now - this.#before.atMs) / 1000;
-    const rate = (count: number, before: number): number =>
-      seconds > 0 ? Math.round((count - before) / seconds) : 0;
-    const rateNow = rate(status.keys, this.#before?.keys ?? 0);
-    // Parts come in jumps: what is left is told by the average of the last seconds.
-    this.#keysPerSecond = this.#keysPerSecond === 0 ? rateNow : 0.9 * this.#keysPerSecond + 0.1 * rateNow;
-    const keysPerSecond = Math.round(this.#keysPerSecond);
-    const changesPerSecond = rate(status.changes, this.#before?.changes ?? 0);
-    this.#before = { atMs: now, keys: status.keys, changes: status.changes };
+    const keysPerSecond = this.#keyRate.look(now, status.keys);
+    const changesPerSecond = this.#changeRate.look(now, status.changes);
     if (status.phase !== this.#phase) {
       this.#phase = status.phase;
       this.event('phase', { ...status });
@@ -70,15 +65,13 @@ export class MigrationDisplay {
     const parts = [status.phase.padEnd(9)];
     const total = this.#totalKeys;
     if (status.phase === 'snapshot' && total !== undefined && total > 0) {
-      const share = Math.min(1, status.keys / total);
-      const filled = Math.round(share * barWidth);
-      parts.push(`[${'='.repeat(filled)}${' '.repeat(barWidth - filled)}] ${Math.floor(share * 100)}%`);
+      parts.push(progressBar(status.keys / total));
     }
     parts.push(counted(status.keys, 'key'), formatBytes(status.bytes));
     if (status.phase === 'snapshot') {
       parts.push(`${formatCount(keysPerSecond)}/s`);
-      if (total !== undefined && keysPerSecond > 0 && total > status.keys)
-        parts.push(`about ${formatWait((total - status.keys) / keysPerSecond)} left`);
+      if (total !== undefined && this.#keyRate.isSteady && keysPerSecond > 0 && total > status.keys)
+        parts.push(timeLeft(total - status.keys, keysPerSecond));
     } else if (!this.#followsChanges) {
       parts.push('changes are not followed');
     } else if (status.phase !== 'prepare') {
@@ -92,12 +85,5 @@ export class MigrationDisplay {
   }
 }
 
-const formatWait = (seconds: number): string => {
-  if (seconds < 120) return `${Math.ceil(seconds)} s`;
-  const minutes = Math.ceil(seconds / 60);
-  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-};
-
 const intervalMs = 250;
 const eventIntervalMs = 1_000;
-const barWidth = 24;

@@ -1,18 +1,13 @@
 import process from 'node:process';
 import { Verification } from '../../migration/index.js';
-import {
-  consoleLogger,
-  counted,
-  formatCount,
-  formatTable,
-  type OutputOptions,
-  Progress,
-} from '../console.js';
+import { consoleLogger, counted, formatCount, formatTable, type OutputOptions } from '../console.js';
 import { ExitCode } from '../exit.js';
 import { onInterrupt, untilInterrupted } from '../interrupt.js';
 import { openCompared } from './compared-ends.js';
+import { countKeys } from './count-keys.js';
 import { byDatabase, namespacesOf, resolveNamespaces, sourcePassword, type VerifyFlags } from './flags.js';
 import { openSource, type SourcePlace } from './source-place.js';
+import { VerificationDisplay } from './verification-display.js';
 
 /** Compares a source and a target. */
 export const verifyCommand = async (flags: VerifyFlags, output: OutputOptions): Promise<void> => {
@@ -71,20 +66,15 @@ const compare = async (
     rates: { keysPerSecond: flags.maxKeysPerSecond, bytesPerSecond: flags.maxMbPerSecond * 1_000_000 },
     logger,
   });
-  const progress = new Progress(output);
+  const isOne = Object.keys(group.prefixes).length === 1;
+  const total = flags.sample > 0 || !isOne ? undefined : await countKeys(source, interrupted);
+  const display = new VerificationDisplay(output, total);
   const startMs = performance.now();
-  const timer = setInterval(() => {
-    const { sourceKeys, targetKeys, suspects } = verification.status;
-    const rate = Math.round(((sourceKeys + targetKeys) * 1000) / (performance.now() - startMs));
-    progress.show(
-      `compared ${counted(sourceKeys, 'key')}, looked up ${formatCount(targetKeys)}  ${formatCount(rate)}/s  ${formatCount(suspects)} to look at again`,
-    );
-  }, 250);
+  display.start(verification);
   try {
     await verification.run(interrupted);
   } finally {
-    clearInterval(timer);
-    progress.clear();
+    display.stop();
   }
   report(verification, output, (performance.now() - startMs) / 1000);
   const { differences, repaired } = verification.status;
@@ -94,8 +84,9 @@ const compare = async (
 const report = (verification: Verification, output: OutputOptions, seconds: number): void => {
   const { status, differences } = verification;
   if (output.isJson) {
+    const { phase: _, ...counts } = status;
     const named = differences.map(({ key, ...rest }) => ({ ...rest, key: jsonKey(key) }));
-    process.stdout.write(`${JSON.stringify({ event: 'verified', ...status, seconds, named })}\n`);
+    process.stdout.write(`${JSON.stringify({ event: 'verified', ...counts, seconds, named })}\n`);
     return;
   }
   const rate = formatCount(Math.round((status.sourceKeys + status.targetKeys) / seconds));

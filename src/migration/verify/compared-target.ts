@@ -1,3 +1,4 @@
+import type { WholeKeys } from '../../data-model/index.js';
 import type { KeyImage } from '../key-image.js';
 import type { KeyPlace } from '../key-place.js';
 
@@ -15,6 +16,8 @@ export interface ComparedTarget {
   placesOf(name: Buffer): readonly KeyPlace[];
   /** True for the names of what the migration keeps there for itself. */
   isOwn(name: Buffer): boolean;
+  /** Of whole keys those that the target has otherwise, or not at all. A target without this is read key by key. */
+  differentOf?(keys: WholeKeys, ttlToleranceMs: number, signal: AbortSignal): Promise<readonly KeyPlace[]>;
   readStrings(names: readonly Buffer[], signal: AbortSignal): Promise<readonly TargetString[]>;
   /** Images of keys of any type; undefined where a key changed while it was read. */
   readImages(places: readonly KeyPlace[], signal: AbortSignal): Promise<readonly (KeyImage | undefined)[]>;

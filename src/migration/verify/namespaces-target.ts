@@ -1,16 +1,18 @@
+import type { WholeKeys } from '../../data-model/index.js';
 import type { KeyImage } from '../key-image.js';
 import { type KeyPlace, keyAt, placeOf } from '../key-place.js';
 import type { ComparedTarget, TargetString } from './compared-target.js';
+import type { TargetKeys } from './target-keys.js';
 
 /**
  * A target that keeps namespaces apart and shows each by a connection of its own. A key's name is here its place: the
  * namespace and the key in it.
  */
 export class NamespacesTarget implements ComparedTarget {
-  readonly #targets: ReadonlyMap<string, ComparedTarget>;
+  readonly #targets: ReadonlyMap<string, TargetKeys>;
 
   /** @param targets of each namespace that is compared, with the keys as they are called in it */
-  constructor(targets: ReadonlyMap<string, ComparedTarget>) {
+  constructor(targets: ReadonlyMap<string, TargetKeys>) {
     this.#targets = targets;
   }
 
@@ -38,6 +40,10 @@ export class NamespacesTarget implements ComparedTarget {
 
   readImages(places: readonly KeyPlace[], signal: AbortSignal): Promise<readonly (KeyImage | undefined)[]> {
     return this.#byNamespace(places, (target, own) => target.readImages(own, signal));
+  }
+
+  differentOf(keys: WholeKeys, ttlToleranceMs: number, signal: AbortSignal): Promise<readonly KeyPlace[]> {
+    return this.#targetOf(keys.ns).differentOf(keys, ttlToleranceMs, signal);
   }
 
   async count(signal: AbortSignal): Promise<number> {
@@ -86,7 +92,7 @@ export class NamespacesTarget implements ComparedTarget {
     return answers;
   }
 
-  #targetOf(ns: string): ComparedTarget {
+  #targetOf(ns: string): TargetKeys {
     const target = this.#targets.get(ns);
     if (target === undefined) throw new RangeError(`the namespace ${ns} is not compared`);
     return target;

@@ -1,4 +1,9 @@
-import { CommandEncoder, type RedisMapping } from '../../data-model/index.js';
+import {
+  CommandEncoder,
+  type RedisMapping,
+  type WholeKeys,
+  WholeKeysQuestion,
+} from '../../data-model/index.js';
 import { ByteWriter, type Reply, ReplyError } from '../../resp/index.js';
 import { readKey } from '../commands/read-key.js';
 import { type Command, readExpiryTime } from '../commands/reading.js';
@@ -77,6 +82,26 @@ export class TargetKeys implements ComparedTarget {
       const ttlAt = readExpiryTime(expiries?.[at]);
       return { value: value instanceof Buffer && ttlAt !== gone ? value : null, ttlAt };
     });
+  }
+
+  async differentOf(
+    keys: WholeKeys,
+    ttlToleranceMs: number,
+    signal: AbortSignal,
+  ): Promise<readonly KeyPlace[]> {
+    const asksExpiry = (await this.#sizes(signal)).expiring > 0;
+    const prefix = this.#prefixes.get(keys.ns) ?? noBytes;
+    const { nodes } = this.#target;
+    const different = await Promise.all(
+      nodes.map(async (node, at) => {
+        const isAsked = nodes.length === 1 ? undefined : (name: Buffer) => this.#target.nodeOf(name) === at;
+        const question = new WholeKeysQuestion(keys, { prefix, isAsked, asksExpiry, ttlToleranceMs });
+        const out = new ByteWriter(256 * 1024);
+        const commands = question.write(out);
+        return question.different(commands === 0 ? [] : await node.sendEncoded(signal, out.bytes, commands));
+      }),
+    );
+    return different.flat().map((key) => placeOf(keys.ns, key));
   }
 
   async count(signal: AbortSignal): Promise<number> {
@@ -202,6 +227,7 @@ export class TargetKeys implements ComparedTarget {
 
 /** What the expiry of a key is that has gone. */
 const gone = -2;
+const noBytes = Buffer.alloc(0);
 const mgetKeys = 500;
 const scanCount = 2_000;
 const pageElements = 1_000;

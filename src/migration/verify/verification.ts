@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Change, RecordsRun } from '../../data-model/index.js';
+import { type Change, type RecordsRun, WholeKeys } from '../../data-model/index.js';
 import type { Logger } from '../../kit/index.js';
 import { isGone, type KeyImage } from '../key-image.js';
 import { type KeyPlace, keyAt, placeName, placeOf, placeOfName } from '../key-place.js';
 import type { KeyPart, KeyReader } from '../key-reader.js';
 import { RateLimit, type RateLimits } from '../rate-limit.js';
+import { imagesOfRun } from '../record-part.js';
 import { whileUnreachable } from '../while-unreachable.js';
 import { canonicalValue, differenceOf, isSameExpiry } from './canonical-value.js';
 import type { ComparedTarget } from './compared-target.js';
@@ -35,7 +36,11 @@ export interface Difference {
   readonly isRepaired: boolean;
 }
 
+/** What is being done: keys of the source compared, names of the target looked up, or what differed looked at again. */
+export type VerificationPhase = 'compare' | 'look-up' | 'settle';
+
 export interface VerificationStatus {
+  readonly phase: VerificationPhase;
   /** Keys of the source that were compared, and names of the target that were looked up at the source. */
   readonly sourceKeys: number;
   readonly targetKeys: number;
@@ -65,6 +70,7 @@ export class Verification {
   readonly #namespaces: ReadonlySet<string>;
   readonly #rate: RateLimit;
   readonly #suspects = new Set<string>();
+  #phase: VerificationPhase = 'compare';
   #sourceKeys = 0;
   #equal = 0;
   #targetKeys = 0;
@@ -82,6 +88,7 @@ export class Verification {
 
   get status(): VerificationStatus {
     return {
+      phase: this.#phase,
       sourceKeys: this.#sourceKeys,
       targetKeys: this.#targetKeys,
       differences: this.#found,
@@ -115,20 +122,35 @@ export class Verification {
       // The next part is read while this one is compared.
       next = after === undefined ? undefined : this.#readPart(after, signal);
       next?.catch(() => undefined); // seen when it is awaited
-      if (part.whole?.runs.every((run) => this.#isStrings(run)))
-        await this.#compareStrings(
-          part.whole.runs.flatMap(({ transaction }) => transaction.changes),
-          signal,
-        );
-      else await this.#compare(part.images, signal);
+      if (part.whole === undefined) await this.#compare(part.images, signal);
+      else await this.#compareRuns(part.whole.runs, signal);
       for (const place of part.unsettled) this.#suspect(place);
       if (this.#suspects.size > maxSuspects) await this.#settle(signal);
       if (after === undefined) return;
     }
   }
 
-  #isStrings({ isStrings, ns }: RecordsRun): boolean {
-    return isStrings && this.#namespaces.has(ns);
+  async #compareRuns(runs: readonly RecordsRun[], signal: AbortSignal): Promise<void> {
+    const strings: Change[] = [];
+    for (const run of runs) {
+      if (!this.#namespaces.has(run.ns)) continue;
+      if (run.isStrings) for (const change of run.transaction.changes) strings.push(change);
+      else if (run.transaction instanceof WholeKeys && this.#target.differentOf !== undefined)
+        await this.#compareWholeKeys(run.transaction, signal);
+      else await this.#compare(imagesOfRun(run), signal);
+    }
+    await this.#compareStrings(strings, signal);
+  }
+
+  async #compareWholeKeys(keys: WholeKeys, signal: AbortSignal): Promise<void> {
+    const { ttlToleranceMs } = this.#options;
+    const different = await this.#retry(
+      signal,
+      async () => (await this.#target.differentOf?.(keys, ttlToleranceMs, signal)) ?? [],
+    );
+    this.#sourceKeys += keys.keys;
+    this.#equal += keys.keys - different.length;
+    for (const place of different) this.#suspect(place);
   }
 
   async #readPart(after: KeyPlace | undefined, signal: AbortSignal): Promise<KeyPart> {
@@ -193,6 +215,11 @@ export class Verification {
     const read = await this.#retry(signal, () => this.#target.readImages(places, signal));
     images.forEach((image, at) => {
       const theirs = read[at];
+      // Whether a HyperLogLog of a Kvrocks is the same, no command tells.
+      if (theirs?.unsupported !== undefined && image.changes.some(({ type }) => type === 'hyperloglog')) {
+        this.#unsupported++;
+        return;
+      }
       const isSame =
         theirs !== undefined &&
         differenceOf(canonicalValue(image), canonicalValue(theirs), ttlToleranceMs) === undefined;
@@ -219,6 +246,7 @@ export class Verification {
 
   /** Looks for keys of the target that the source does not have. */
   async #lookForExtras(signal: AbortSignal): Promise<void> {
+    this.#phase = 'look-up';
     for await (const names of this.#target.scan(signal)) {
       await this.#lookUp(names, signal);
       if (this.#suspects.size > maxSuspects) await this.#settle(signal);
@@ -264,6 +292,8 @@ export class Verification {
   /** Looks at all suspects again, until each is no difference or has been one for `settleMs`. */
   async #settle(signal: AbortSignal): Promise<void> {
     const { settleMs } = this.#options;
+    const before = this.#phase;
+    if (this.#suspects.size > 0) this.#phase = 'settle';
     const sinceMs = performance.now();
     let left = [...this.#suspects];
     for (let pauseMs = firstPauseMs; left.length > 0; pauseMs *= 2) {
@@ -277,6 +307,7 @@ export class Verification {
       if (left.length > 0) await delay(Math.max(0, Math.min(pauseMs, restMs)), undefined, { signal });
     }
     this.#suspects.clear();
+    this.#phase = before;
   }
 
   /** One more look; gives those that still differ, or on the last look counts them. */
