@@ -1,19 +1,25 @@
 import type { Changes } from './changes.js';
 import { childAt, EntryView } from './entry-view.js';
+import type { Sibling } from './leaf-parts.js';
 import { countOf, entriesEndOf, pageBytes, prefixLengthOf, putU32 } from './page.js';
+import { childEntry, PageBuilder } from './page-builder.js';
 import type { PageOutput } from './page-output.js';
 import type { PageSearch } from './page-search.js';
-import { keyOf, type TreeKey } from './tree-key.js';
+import { keyOf, lowestKey, type TreeKey } from './tree-key.js';
 
 /**
  * The common case of a merge: a branch of which each child that changes becomes one page again, so that only the units
- * in it are others. Nothing is made for each child. Hot: bench `engine-store`.
+ * in it are others, or a few pages. Nothing is made for each child unless some were added. Hot: bench `engine-store`.
  */
 export class BranchPatch {
   /** A copy: reading the children may take the page out of the cache. */
   readonly bytes = Buffer.allocUnsafeSlow(pageBytes);
   count = 0;
   isChanged = false;
+  /** The pages behind the first one, after `write`. */
+  siblings: readonly Sibling[] = [];
+  /** Children that were added, each behind the one at a place. */
+  #added: { readonly behind: number; readonly sibling: Sibling }[] = [];
   readonly #level: number;
   readonly #search: PageSearch;
   readonly #output: PageOutput;
@@ -29,6 +35,7 @@ export class BranchPatch {
     bytes.copy(this.bytes, 0, base, base + pageBytes);
     this.count = countOf(this.bytes, 0);
     this.isChanged = false;
+    this.#added = [];
   }
 
   /** True when its first separator is less than every key. */
@@ -66,12 +73,44 @@ export class BranchPatch {
     this.isChanged = true;
   }
 
-  /** Makes the page anew; returns its unit. */
+  /** Adds children behind the one at a place, and behind those that were added there before. */
+  addBehind(place: number, siblings: readonly Sibling[]): void {
+    for (const sibling of siblings) this.#added.push({ behind: place, sibling });
+  }
+
+  /** The children up to a place, not including it, as they are now. */
+  forEachBefore(end: number, take: (separator: TreeKey, unit: number) => void): void {
+    let added = 0;
+    for (let place = 0; place < end; place++) {
+      take(this.separator(place), this.child(place));
+      for (; this.#added[added]?.behind === place; added++) {
+        const { separator, unit } = this.#added[added].sibling;
+        take(separator, unit);
+      }
+    }
+  }
+
+  /** Makes the page anew, or several where children were added; returns the unit of the first. */
   write(): number {
+    this.siblings = [];
+    if (this.#added.length > 0) return this.#writeSeveral();
     const output = this.#output;
     output.begin();
     this.bytes.copy(output.bytes, output.base);
     output.seal(this.#level, this.count, prefixLengthOf(this.bytes, 0), entriesEndOf(this.bytes, 0), true);
     return output.unit;
+  }
+
+  #writeSeveral(): number {
+    const pages: Sibling[] = [];
+    const builder = new PageBuilder(this.#level, this.#output, (separator, unit) =>
+      pages.push({ separator, unit }),
+    );
+    builder.startAt(lowestKey); // the branch above has its separator
+    this.forEachBefore(this.count, (separator, unit) => builder.add(childEntry(separator, unit)));
+    builder.finish();
+    const [first, ...siblings] = pages;
+    this.siblings = siblings;
+    return first.unit;
   }
 }

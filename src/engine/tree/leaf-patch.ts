@@ -1,5 +1,6 @@
 import { type Changes, changesPerMark } from './changes.js';
 import { largeReferenceOf, maxLargeReferenceBytes } from './large-value.js';
+import { LeafParts } from './leaf-parts.js';
 import {
   countOf,
   entriesEndOf,
@@ -18,16 +19,19 @@ import type { PageOutput } from './page-output.js';
 import type { PageSearch } from './page-search.js';
 
 /** What patching a leaf came to. */
-export type PatchResult = 'patched' | 'unchanged' | 'unfit';
+export type PatchResult = 'patched' | 'parted' | 'unchanged' | 'unfit';
 
 /**
- * The common case of a merge: a leaf that takes a few changes and stays one page with the same prefix. What does not
- * change is copied in stretches, not entry by entry. Hot: bench `engine-store`.
+ * The common case of a merge: a leaf that takes a few changes and stays one page with the same prefix, or is parted
+ * where they come from everywhere. What does not change is copied in stretches, not entry by entry.
+ * Hot: bench `engine-store`.
  */
 export class LeafPatch {
   /** Change of the number of entries, after `apply`. */
   entriesDelta = 0;
   largeDelta = 0;
+  /** The pages, where it was parted. */
+  readonly parts: LeafParts;
   readonly #search: PageSearch;
   readonly #output: PageOutput;
   readonly #at = new Int32Array(maxPatches);
@@ -36,15 +40,18 @@ export class LeafPatch {
   readonly #valueAt = new Int32Array(maxPatches);
   /** True when each change puts a value in place of one of the same length. */
   #isSameShape = false;
+  /** Bytes that the page would have to have, at most. */
+  #size = 0;
 
   constructor(search: PageSearch, output: PageOutput) {
     this.#search = search;
     this.#output = output;
+    this.parts = new LeafParts(output);
   }
 
   /**
    * Applies the changes for which `isBelow` holds, up to the first for which it does not, and makes the page in the
-   * output. When it does not fit or needs more than patching, the changes stand where they stood.
+   * output, or the pages. When more is needed than that, the changes stand where they stood.
    */
   apply(
     bytes: Buffer,
@@ -60,6 +67,13 @@ export class LeafPatch {
       return patches < 0 ? 'unfit' : 'unchanged';
     }
     changes.reset(mark);
+    if (this.#size > pageBytes) {
+      const count = countOf(bytes, base);
+      if (this.#isInOrder(patches, count) || !this.parts.takes(this.#size, count + patches)) return 'unfit';
+      this.parts.gather(bytes, base, changes, patches, this.#at, this.#isFound, this.#putEntry);
+      this.parts.write(isWanted);
+      return 'parted';
+    }
     if (this.#isSameShape) this.#overwrite(bytes, base, changes, patches, isWanted);
     else this.#write(bytes, base, changes, patches, isWanted);
     return 'patched';
@@ -108,7 +122,13 @@ export class LeafPatch {
     }
     if (!hasEffect) return 0;
     const isScant = size < pageBytes / 4 && this.entriesDelta < 0;
-    return size > pageBytes || isScant || oldCount + this.entriesDelta === 0 ? -1 : patches;
+    this.#size = size;
+    return isScant || oldCount + this.entriesDelta === 0 ? -1 : patches;
+  }
+
+  /** True when they all go to one end of a leaf of so many entries: more of them would fill up its pages in vain. */
+  #isInOrder(patches: number, count: number): boolean {
+    return patches >= leastInOrder && (this.#at[0] === count || this.#at[patches - 1] === 0);
   }
 
   #overwrite(bytes: Buffer, base: number, changes: Changes, patches: number, isWanted: boolean): void {
@@ -157,7 +177,7 @@ export class LeafPatch {
     output.seal(0, count, prefixLength, at - pageBase, isWanted);
   }
 
-  #putEntry(page: Buffer, start: number, changes: Changes, prefixLength: number): number {
+  readonly #putEntry = (page: Buffer, start: number, changes: Changes, prefixLength: number): number => {
     const { keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd } = changes;
     const valueLength = valueEnd - valueStart;
     const isLarge = isLargeValue(keyEnd - keyStart, valueLength);
@@ -170,7 +190,7 @@ export class LeafPatch {
       return at + reference.length;
     }
     return putBytes(page, at, valueBytes, valueStart, valueEnd);
-  }
+  };
 }
 
 /** True when a value does not fit into an entry with its key. */
@@ -191,5 +211,6 @@ const hasPrefix = (
 };
 
 const maxPatches = changesPerMark;
+const leastInOrder = 4;
 /** Both varints, a tail and the slot, at most. */
 const entryOverheadBytes = 3 + 5 + 12 + 2;

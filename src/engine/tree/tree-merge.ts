@@ -3,6 +3,7 @@ import type { Changes } from './changes.js';
 import type { DataFile } from './data-file.js';
 import { childAt, EntryView, wholeKey } from './entry-view.js';
 import { largeReferenceOf, readLargeReference, unitsFor } from './large-value.js';
+import type { Sibling } from './leaf-parts.js';
 import { isLargeValue, LeafPatch } from './leaf-patch.js';
 import { LeafWindow } from './leaf-window.js';
 import { countOf, pageBytes, u32 } from './page.js';
@@ -43,6 +44,8 @@ export class TreeMerge {
   readonly #ranges: RangeWalk;
   #entries = 0;
   #largeEntries = 0;
+  /** What the page has become that was merged last, besides the page that takes its place: those behind it. */
+  #siblings: readonly Sibling[] = none;
 
   constructor(file: DataFile, cache: PageCache, units: UnitSource, output: PageOutput, changes: Changes) {
     this.#window = new LeafWindow(file, cache);
@@ -70,13 +73,17 @@ export class TreeMerge {
       yield* this.#mergeLeaf(root.unit, lowestKey, undefined);
     } else {
       const unit = yield* this.#mergeBranch(root.unit, root.level, lowestKey, undefined, true);
-      if (unit !== undefined)
+      if (unit !== undefined && this.#siblings.length === 0)
         return { unit, level: root.level, entries: this.#entries, largeEntries: this.#largeEntries };
+      if (unit !== undefined) this.#addChildren(root.level + 1, lowestKey, unit);
     }
     return this.#finish();
   }
 
-  /** The unit of the page that takes its place; undefined when what has become of it is in the builders. */
+  /**
+   * The unit of the page that takes its place, with `#siblings` behind it; undefined when what has become of it is in the
+   * builders.
+   */
   *#mergeBranch(
     unit: number,
     level: number,
@@ -96,9 +103,12 @@ export class TreeMerge {
       return undefined;
     }
     this.#open.pop();
+    this.#siblings = none;
     if (!page.isChanged) return unit;
     this.#units.release(unit, 1);
-    return page.write();
+    const first = page.write();
+    this.#siblings = page.siblings;
+    return first;
   }
 
   #isPatchable({ page, level, isLeftmost }: OpenBranch): boolean {
@@ -134,6 +144,7 @@ export class TreeMerge {
         return;
       }
       page.replace(place, replacement);
+      page.addBehind(place, this.#siblings);
       yield;
     }
   }
@@ -143,7 +154,7 @@ export class TreeMerge {
     for (const { page, unit, level, low, place } of this.#open.splice(0)) {
       this.#units.release(unit, 1);
       this.#start(level, low);
-      for (let i = 0; i < place; i++) this.#builder(level).add(childEntry(page.separator(i), page.child(i)));
+      page.forEachBefore(place, (separator, child) => this.#builder(level).add(childEntry(separator, child)));
     }
   }
 
@@ -168,7 +179,7 @@ export class TreeMerge {
         yield* this.#mergeLeaf(child, low, childHigh, { page, place: i });
       } else {
         const unit = yield* this.#mergeBranch(child, level - 1, low, childHigh, isLeftmost && i === 0);
-        if (unit !== undefined) this.#builder(level).add(childEntry(low, unit));
+        if (unit !== undefined) this.#addChildren(level, low, unit);
       }
       yield;
     }
@@ -183,7 +194,7 @@ export class TreeMerge {
     if (this.#builder(0).isEmpty && !this.#ranges.beginBelow(high)) {
       const patched = this.#patchLeaf(unit, () => this.#isBelow(high), parent);
       if (patched !== undefined) {
-        this.#builder(1).add(childEntry(low, patched));
+        this.#addChildren(1, low, patched);
         return;
       }
     }
@@ -195,7 +206,7 @@ export class TreeMerge {
     if (this.#builder(0).isRoomy) this.#builder(0).finish();
   }
 
-  /** The common case: the unit of the page that takes the leaf's place; undefined when it needs more than patching. */
+  /** The common case: the unit of the page that takes the leaf's place, with `#siblings`; undefined when it needs more. */
   #patchLeaf(unit: number, isBelow: () => boolean, parent?: LeafParent): number | undefined {
     this.#readLeaf(unit, parent);
     const { bytes, base, isCached } = this.#window;
@@ -203,9 +214,19 @@ export class TreeMerge {
     if (result === 'unfit') return undefined;
     this.#entries += this.#patch.entriesDelta;
     this.#largeEntries += this.#patch.largeDelta;
+    this.#siblings = none;
     if (result === 'unchanged') return unit;
     this.#units.release(unit, 1);
-    return this.#output.unit;
+    if (result === 'patched') return this.#output.unit;
+    this.#siblings = this.#patch.parts.siblings;
+    return this.#patch.parts.unit;
+  }
+
+  /** Adds the page that was merged last, and those behind it, to the level above. */
+  #addChildren(level: number, low: TreeKey, unit: number): void {
+    const builder = this.#builder(level);
+    builder.add(childEntry(low, unit));
+    for (const sibling of this.#siblings) builder.add(childEntry(sibling.separator, sibling.unit));
   }
 
   /** The general case: each entry of the page and each change below `high`, in order. The page is the caller's. */
@@ -475,6 +496,7 @@ interface OpenBranch {
 /** Where a leaf is found. */
 type LeafParent = Pick<OpenBranch, 'page' | 'place'>;
 
+const none: readonly Sibling[] = [];
 /** Changes that are added without a pause. */
 const changesPerStep = 64;
 

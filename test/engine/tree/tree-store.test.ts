@@ -162,6 +162,26 @@ describe.each([
     await store.close();
   });
 
+  it('parts leaves and branches that changes from everywhere make too large, into pages that are more than half full', async () => {
+    const random = SeededRandom.fromEnvironment('parted pages');
+    const store = await openNew();
+    const model: Model = new Map();
+    for (let round = 0; round < 8; round++) {
+      const changes = new Map<string, Buffer>();
+      for (let i = 0; i < 800; i++)
+        changes.set(`key ${random.below(1e9)}`.padStart(20, '0'), random.bytes(200 + random.below(1_000)));
+      for (const [key, value] of changes) model.set(key, value);
+      await advance(store, changes);
+      store.audit();
+      expectContent(store, model);
+    }
+    let bytes = 0;
+    for (const [key, value] of model) bytes += key.length + value.length;
+    expect(store.state.roots[0]?.level).toBe(2);
+    expect(store.space.liveUnits * 4096).toBeLessThan(2 * bytes);
+    await store.close();
+  });
+
   it('keeps a held state readable through any churn, and gives back every unit when it is let go', async () => {
     const random = SeededRandom.fromEnvironment('tree held states');
     const store = await openNew();
