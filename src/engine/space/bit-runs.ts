@@ -169,8 +169,8 @@ export const allocateWords = (units: number): Int32Array => {
   return new Int32Array(new ArrayBuffer(length * 4 + 64), 48, length);
 };
 
-/** Words behind the last unit's, always 0: scans may read that far. */
-export const spareWords = 16;
+/** Words behind the last unit's, always 0: scans may read that far, as those of the last region of short runs do. */
+export const spareWords = 65;
 
 /** Number of zeros below the lowest set bit; 32 for 0. */
 export const trailingZeros = (word: number): number => 32 - Math.clz32((word - 1) & ~word);

@@ -164,7 +164,7 @@ export class FreeRuns {
     for (let run = index.classFrom(length); run !== 0; run = index.classFrom(run)) {
       const region = index.lowestRegion(run);
       const first = region << (shift - 5);
-      const found = findShortRun(words, first, this.#lastWord(first, shift), run);
+      const found = findShortRun(words, first, first + (1 << (shift - 5)) - 1, run);
       if (found < 0 || (found & 1) === 0) index.remove(run, region);
       if (found < 0) continue; // the region was stale
       const at = first + (found >>> 6);
@@ -229,7 +229,7 @@ export class FreeRuns {
   /** The first run of exactly `length` units of a region, which is removed from the class with its last run. */
   #findShort(length: number, region: number): number {
     const first = region << (this.#shortShift - 5);
-    const found = findShortRun(this.words, first, this.#lastWord(first, this.#shortShift), length);
+    const found = findShortRun(this.words, first, first + (1 << (this.#shortShift - 5)) - 1, length);
     if (found < 0 || (found & 1) === 0) this.#short.remove(length, region);
     return found < 0 ? none : first * 32 + (found >>> 1);
   }

@@ -12,7 +12,7 @@ export const none = -1;
 export const tooShort = -2;
 
 /**
- * The first run of exactly `length` units, 1 to 31.
+ * The first run of exactly `length` units, 1 to 31; the words are a multiple of four.
  *
  * A run of n units starts where a bit is the first free one and ends before the n-th behind it, the first used one.
  * Two short runs can look like that too, so what is found is checked. Four words are looked at between branches,
@@ -24,10 +24,9 @@ export const findShortRun = (words: Int32Array, first: number, last: number, len
   let word = words[first];
   // The words around stand in other cache lines, and matter only when the first or the last unit is free.
   let edges = word ^ ((word << 1) | ((word & 1) !== 0 && first > 0 ? words[first - 1] >>> 31 : 0));
-  let starts = edges & word;
-  let ends = edges ^ starts;
-  let at = first;
-  for (; at + 4 <= last; at += 4) {
+  for (let at = first; at < last; at += 4) {
+    const starts0 = edges & word;
+    const ends0 = edges ^ starts0;
     const word1 = words[at + 1];
     edges = word1 ^ ((word1 << 1) | (word >>> 31));
     const starts1 = edges & word1;
@@ -40,47 +39,25 @@ export const findShortRun = (words: Int32Array, first: number, last: number, len
     edges = word3 ^ ((word3 << 1) | (word2 >>> 31));
     const starts3 = edges & word3;
     const ends3 = edges ^ starts3;
-    word = words[at + 4];
+    word = at + 4 < last || word3 < 0 ? words[at + 4] : 0;
     edges = word ^ ((word << 1) | (word3 >>> 31));
-    const found0 = starts & ((ends >>> length) | (ends1 << rest));
-    starts = edges & word;
-    ends = edges ^ starts;
+    const found0 = starts0 & ((ends0 >>> length) | (ends1 << rest));
     const found1 = starts1 & ((ends1 >>> length) | (ends2 << rest));
     const found2 = starts2 & ((ends2 >>> length) | (ends3 << rest));
-    const found3 = starts3 & ((ends3 >>> length) | (ends << rest));
+    const found3 = starts3 & ((ends3 >>> length) | ((edges & ~word) << rest));
     if ((found0 | found1 | found2 | found3) === 0) continue;
     for (let i = 0; i < 4; i++) {
       let found = i < 2 ? (i === 0 ? found0 : found1) : i === 2 ? found2 : found3;
       for (; found !== 0; found &= found - 1) {
         const bit = lowestBit(found);
-        if (!isFreeFrom(words, at + i, bit, length)) continue;
+        const run = (words[at + i] >>> bit) | ((words[at + i + 1] << 1) << (31 - bit));
+        if ((~run & ((1 << length) - 1)) !== 0) continue;
         if (chosen >= 0) return (chosen << 1) | 1;
         chosen = ((at + i - first) << 5) | bit;
       }
     }
   }
-  for (; at <= last; at++) {
-    const next = at < last || word < 0 ? words[at + 1] : 0;
-    edges = next ^ ((next << 1) | (word >>> 31));
-    const nextStarts = edges & next;
-    const nextEnds = edges ^ nextStarts;
-    for (let found = starts & ((ends >>> length) | (nextEnds << rest)); found !== 0; found &= found - 1) {
-      const bit = lowestBit(found);
-      if (!isFreeFrom(words, at, bit, length)) continue;
-      if (chosen >= 0) return (chosen << 1) | 1;
-      chosen = ((at - first) << 5) | bit;
-    }
-    word = next;
-    starts = nextStarts;
-    ends = nextEnds;
-  }
   return chosen < 0 ? none : chosen << 1;
-};
-
-/** True when so many units, 1 to 31, are free from a bit of a word on. */
-const isFreeFrom = (words: Int32Array, at: number, bit: number, length: number): boolean => {
-  const run = (words[at] >>> bit) | ((words[at + 1] << 1) << (31 - bit));
-  return (~run & ((1 << length) - 1)) === 0;
 };
 
 /** The same of a length from 32 on. */
