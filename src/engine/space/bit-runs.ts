@@ -170,7 +170,7 @@ export const allocateWords = (units: number): Int32Array => {
 };
 
 /** Words behind the last unit's, always 0: scans may read that far, as those of the last region of short runs do. */
-export const spareWords = 65;
+export const spareWords = 129;
 
 /** Number of zeros below the lowest set bit; 32 for 0. */
 export const trailingZeros = (word: number): number => 32 - Math.clz32((word - 1) & ~word);
