@@ -197,6 +197,24 @@ describe('space manager', () => {
     expect(freeRunsOf(space)).toEqual([[0, 3_000]]);
   });
 
+  it('finds runs in the larger regions of a large space, to its very end', () => {
+    const units = 2 ** 26 + 1_000;
+    const space = new SpaceManager(units, options);
+    expect(space.allocate(units - 10)).toBe(0);
+    expect(space.allocate(10)).toBe(units - 10);
+    for (const [start, length] of [
+      [units - 10, 10],
+      [2 ** 26 - 3, 7],
+      [1_020, 8],
+      [5_000, 100],
+    ] as const) {
+      space.free(start, length);
+      space.check();
+      expect(space.allocate(length)).toBe(start);
+      expect(space.allocate(1)).toBe(-1);
+    }
+  });
+
   it('says what is wrong with a request or a bitmap', () => {
     const space = new SpaceManager(100, options);
     expect(() => space.allocate(0)).toThrow(/1 unit or more/);
