@@ -15,13 +15,20 @@ import { rejectTooLarge } from './too-large.js';
 export interface BatchCommands {
   /** Databases that are used beside the connection's own. */
   readonly databases: readonly number[];
-  /** Appends the commands and sends the larger part of them; but none with a word beyond `largestWordBytes`. */
+  /** Appends the commands and sends the larger part of them; but none with a word beyond what the server takes. */
   write(
     transactions: readonly Transaction[],
     out: ByteWriter,
     sent: SentReplies,
-    largestWordBytes: number,
+    server: TakenWords,
   ): WrittenCommands;
+}
+
+/** What a server takes. */
+export interface TakenWords {
+  readonly largestWordBytes: number;
+  /** Hashes as Redis 7 dumps them. */
+  readonly takesDumps: boolean;
 }
 
 export interface WrittenCommands {
@@ -54,26 +61,29 @@ export const batchCommands = (targets: NamespaceTargets, home: number, types: Ty
 class PrefixCommands implements BatchCommands {
   readonly databases = [];
   readonly #encoder: CommandEncoder;
+  readonly #dumping: CommandEncoder;
 
   constructor(prefixes: Readonly<Record<string, string>>, types: TypeMapping) {
     this.#encoder = new CommandEncoder({ ...types, prefixes, foldSets: true });
+    this.#dumping = new CommandEncoder({ ...types, prefixes, foldSets: true, restoreHashes: true });
   }
 
   write(
     transactions: readonly Transaction[],
     out: ByteWriter,
     sent: SentReplies,
-    largestWordBytes: number,
+    { largestWordBytes, takesDumps }: TakenWords,
   ): WrittenCommands {
+    const encoder = takesDumps ? this.#dumping : this.#encoder;
     const rejections: Rejection[] = [];
     for (let at = 0; at < transactions.length; ) {
       const before = out.length;
-      const end = this.#encoder.appendNext(out, transactions, at);
-      const { commands, unsupported } = this.#encoder;
+      const end = encoder.appendNext(out, transactions, at);
+      const { commands, unsupported } = encoder;
       for (const { change, reason } of unsupported) rejections.push({ transaction: at, change, reason });
       const tooLarge =
         out.length - before > largestWordBytes
-          ? rejectTooLarge(transactions, at, end, this.#encoder, largestWordBytes)
+          ? rejectTooLarge(transactions, at, end, encoder, largestWordBytes)
           : none;
       rejections.push(...tooLarge);
       if (tooLarge.length > 0) out.truncate(before);
@@ -81,7 +91,7 @@ class PrefixCommands implements BatchCommands {
       sent.sendLargeParts();
       at = end;
     }
-    return { rejections, placeOf: (command) => placeOfCommand(transactions, command, this.#encoder) };
+    return { rejections, placeOf: (command) => placeOfCommand(transactions, command, encoder) };
   }
 }
 

@@ -1,4 +1,5 @@
 import {
+  appendRestoreProbe,
   type ByteWriter,
   type Position,
   type Reply,
@@ -78,6 +79,11 @@ export class ControlKey {
   /** 1 reply: null on a server that does not count its error replies. */
   writeErrorProbe(out: ByteWriter): void {
     writeCommand(out, ['EVAL', `return ${errorReplies}`, 0]);
+  }
+
+  /** 1 reply: OK on a server that takes hashes as Redis 7 dumps them. */
+  writeDumpProbe(out: ByteWriter): void {
+    appendRestoreProbe(out, `${this.name}:probe`);
   }
 
   /** 3 replies. Does nothing when the key was touched since it was armed. */

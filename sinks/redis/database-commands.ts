@@ -6,7 +6,7 @@ import {
   type Transaction,
   writeCommand,
 } from '../../src/kit/index.js';
-import type { BatchCommands, TypeMapping, WrittenCommands } from './batch-commands.js';
+import type { BatchCommands, TakenWords, TypeMapping, WrittenCommands } from './batch-commands.js';
 import { type CommandPlace, placeOfCommand } from './command-places.js';
 import { type NamespaceTargets, prefixesOf } from './namespace-targets.js';
 import type { SentReplies } from './sent-replies.js';
@@ -51,7 +51,7 @@ export class DatabaseCommands implements BatchCommands {
     transactions: readonly Transaction[],
     out: ByteWriter,
     sent: SentReplies,
-    largestWordBytes: number,
+    { largestWordBytes }: TakenWords,
   ): WrittenCommands {
     const rejections: Rejection[] = [];
     const before = sent.expected;

@@ -9,7 +9,7 @@ import {
   WholeKeys,
   writeCommand,
 } from '../../src/kit/index.js';
-import type { BatchCommands, WrittenCommands } from './batch-commands.js';
+import type { BatchCommands, TakenWords, WrittenCommands } from './batch-commands.js';
 import type { CommandPlace } from './command-places.js';
 import type { ControlKey } from './control-key.js';
 import { SentReplies } from './sent-replies.js';
@@ -24,13 +24,12 @@ export interface Execution {
 }
 
 /** Where a batch goes, and what is known of the server there. */
-export interface ServerConnection {
+export interface ServerConnection extends TakenWords {
   readonly connection: RespConnection;
   /** What the batch is encoded into: in use until all replies are there. */
   readonly out: ByteWriter;
   /** Whether it counts commands that fail. */
   readonly countsErrors: boolean;
-  readonly largestWordBytes: number;
 }
 
 /**
@@ -56,7 +55,7 @@ export class QueuedBatch {
     control: ControlKey,
     to: ServerConnection,
   ) {
-    const { connection, out, countsErrors, largestWordBytes } = to;
+    const { connection, out, countsErrors } = to;
     this.transactions = transactions;
     this.#control = control;
     this.#out = out;
@@ -68,7 +67,7 @@ export class QueuedBatch {
     this.commandsFrom = this.#hasMark ? 1 : 0;
     this.#sent.expect(1 + this.commandsFrom);
     const before = this.#sent.expected;
-    this.#written = commands.write(transactions, out, this.#sent, largestWordBytes);
+    this.#written = commands.write(transactions, out, this.#sent, to);
     this.commands = this.#sent.expected - before;
   }
 

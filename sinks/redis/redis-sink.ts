@@ -86,6 +86,9 @@ export class RedisSink implements Sink {
   /** What the control key holds, as of the claim or the last write. */
   #held: Claim = { epoch: 0, position: null };
   #countsErrors = false;
+  #takesDumps = false;
+  /** The types of a Kvrocks are wanted: such a server keeps hashes otherwise. */
+  readonly #isPlainRedis: boolean;
   #largestWordBytes = defaultLargestWordBytes;
   readonly #ownership = new Ownership();
 
@@ -94,7 +97,8 @@ export class RedisSink implements Sink {
     this.#control = new ControlKey(
       options.positionKey.replace('{pipeline}', positionOwner(context, 'redis')),
     );
-    const types = options.hasKvrocksTypes === true ? kvrocksTypes : {};
+    this.#isPlainRedis = options.hasKvrocksTypes !== true;
+    const types = this.#isPlainRedis ? {} : kvrocksTypes;
     this.#commands = batchCommands(options.namespaces, this.#home, types);
   }
 
@@ -184,9 +188,11 @@ export class RedisSink implements Sink {
   async #claimControl(connection: RespConnection): Promise<Claim> {
     const out = new ByteWriter(512);
     this.#control.writeErrorProbe(out);
+    this.#control.writeDumpProbe(out);
     this.#control.writeArm(out);
-    const [errors, , found] = await connection.send(out.take(), 3);
+    const [errors, dump, , found] = await connection.send(out.take(), 4);
     this.#countsErrors = errors instanceof Buffer;
+    this.#takesDumps = this.#isPlainRedis && !(dump instanceof ReplyError);
     this.#ownership.requireNotOvertaken(this.#control.read(found), `${this.#control.name} on ${this.#place}`);
     this.#control.writeClaim(out, this.#ownership.token);
     const replies = await connection.send(out.take(), 6);
@@ -220,6 +226,7 @@ export class RedisSink implements Sink {
       connection,
       out,
       countsErrors: this.#countsErrors,
+      takesDumps: this.#takesDumps,
       largestWordBytes: this.#largestWordBytes,
     });
   }

@@ -7,7 +7,7 @@ export {
 export type { ByteCursor } from './byte-cursor.js';
 export { compareBytes, equalBytes, prefixSuccessor, startsWithAt } from './compare.js';
 export { crc32c, crc32cOfView, maskCrc, unmaskCrc } from './crc32c.js';
-export { crc64 } from './crc64.js';
+export { crc64, writeCrc64 } from './crc64.js';
 export { matchesGlob } from './glob.js';
 export { type ItemPlace, nowhere } from './item-place.js';
 export { readU32, readU64, writeU32, writeU64 } from './little-endian.js';

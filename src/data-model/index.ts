@@ -29,6 +29,7 @@ export { KeyRecordsWriter } from './key-records/key-records-writer.js';
 export { WholeKeys } from './key-records/whole-keys.js';
 export { appendRawRecords, type RawRecordsPage, rawCursorAt } from './raw-records.js';
 export type { RedisCommand } from './redis/command-target.js';
+export { appendRestoreProbe } from './redis/hash-dump.js';
 export { CommandEncoder, toRedisCommands } from './redis/redis-commands.js';
 export type { RedisMapping, UnsupportedChange } from './redis/redis-mapping.js';
 export { WholeKeysQuestion, type WholeKeysQuestionOptions } from './redis/whole-keys-question.js';

@@ -1,5 +1,6 @@
 export { crc32c, matchesGlob, readU32, readU64, writeU32, writeU64 } from '../bytes/index.js';
 export {
+  appendRestoreProbe,
   appendStringPut,
   type Change,
   CommandEncoder,

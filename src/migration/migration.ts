@@ -61,6 +61,7 @@ export class Migration {
       // A part that is being read ahead must not hold, nor open again, a connection that nobody waits for.
       over.abort();
       await this.#reading?.catch(() => undefined);
+      await this.#reader.whenIdle();
     }
   }
 

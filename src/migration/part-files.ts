@@ -153,5 +153,8 @@ const nameOf = (after: Uint8Array | undefined): string =>
   after === undefined ? '' : Buffer.from(after).toString('latin1');
 
 const version = 2;
-/** One part is written to the target, one waits for it, one is read; and one more, so that none is replaced too early. */
-const slots = 4;
+/**
+ * One part is written to the target, one waits for it, one for that, one is read; and one more, so that none is replaced too
+ * early.
+ */
+const slots = 5;

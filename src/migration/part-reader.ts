@@ -11,11 +11,16 @@ import { whileUnreachable } from './while-unreachable.js';
  * Reads the parts of a migration, at the pace that is allowed and however often the source is gone. A part of the walk is kept
  * on disk before anybody has it and before the next one is asked for: a process that is started again reads it there, so that
  * the source reads no more than one part twice.
+ *
+ * When a part has come that is of one moment, the next is asked for at once: the source reads it while the one before is
+ * looked through and encoded. Without that the two wait for each other in turn. Measured by bench `migrate`.
  */
 export class PartReader {
   readonly #options: MigrationOptions;
   readonly #kept: KeptParts | undefined;
   readonly #rate: RateLimit;
+  /** The part that nobody has asked for yet, and what it begins behind. */
+  #ahead: { readonly after: KeyPlace; readonly part: Promise<KeyPart> } | undefined;
   /** Parts of the walk that were read of the source. */
   parts = 0;
 
@@ -28,6 +33,44 @@ export class PartReader {
 
   /** The part of the walk behind `after`, with pending keys besides; the log having been read to `logSequence`. */
   async readWalk(
+    after: KeyPlace | undefined,
+    pending: readonly string[],
+    logSequence: number,
+    signal: AbortSignal,
+  ): Promise<KeyPart> {
+    const part =
+      (await this.#takeAhead(after, pending)) ?? (await this.#readPart(after, pending, logSequence, signal));
+    const end = part.walk?.end;
+    if (end !== undefined && this.#mayGoOn(part) && !signal.aborted) {
+      // The log will have come to this part when the next one is taken.
+      const next = this.#readPart(end, [], part.high, signal);
+      next.catch(() => undefined); // seen when it is asked for
+      this.#ahead = { after: end, part: next };
+    }
+    return part;
+  }
+
+  /** Resolves when nothing is being read any more. */
+  async whenIdle(): Promise<void> {
+    await this.#ahead?.part.catch(() => undefined);
+  }
+
+  /** Of parts that are not of one moment the next is read with what the log has brought; and memory has to be bounded. */
+  #mayGoOn({ whole }: KeyPart): boolean {
+    return whole !== undefined && whole.byteLength <= 2 * this.#limit.maxBytes && !this.#rate.isLimited;
+  }
+
+  /** The part that was read ahead, if it is what is wanted. One that is not is waited for: one part is read at a time. */
+  async #takeAhead(after: KeyPlace | undefined, pending: readonly string[]): Promise<KeyPart | undefined> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    if (ahead === undefined) return undefined;
+    if (after?.equals(ahead.after) && pending.length === 0) return await ahead.part;
+    await ahead.part.catch(() => undefined);
+    return undefined;
+  }
+
+  async #readPart(
     after: KeyPlace | undefined,
     pending: readonly string[],
     logSequence: number,

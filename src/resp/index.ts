@@ -1,4 +1,3 @@
-export { type BulkPlace, locateBulk, maxBulkFrameBytes, writeBulk } from './bulk-string.js';
 export { ByteWriter } from './byte-writer.js';
 export { type CommandArgument, encodeCommand, writeCommand } from './command-encoder.js';
 export { giveBackLargeMemory, largeMemoryBytes } from './large-memory.js';

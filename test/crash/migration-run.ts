@@ -88,6 +88,8 @@ export const crashMigration = async (
       if (migrator.failure !== undefined) throw new Error(migrator.failure);
       await migrator.killAndRestart();
       if (random.below(5) === 0) {
+        // One that has only just been started does not wait long for a source that is not there.
+        await begun(migrator);
         sourceKills++;
         await source.killAndRestart();
       }

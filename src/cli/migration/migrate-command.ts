@@ -30,7 +30,6 @@ import { MigrationDisplay } from './migration-display.js';
 import { openTarget } from './open-target.js';
 import { openSource, type SourcePlace } from './source-place.js';
 import { positionKeyOf } from './target-place.js';
-import { runVerification, verifyDefaults } from './verify-command.js';
 
 /** Moves a data set: snapshot, catch up, and follow if asked to. Run again after any end, it goes on. */
 export const migrateCommand = async (flags: MigrateFlags, output: OutputOptions): Promise<void> => {
@@ -39,8 +38,9 @@ export const migrateCommand = async (flags: MigrateFlags, output: OutputOptions)
     const end = flags.follow ? ({ kind: 'never' } as const) : ({ kind: 'caught-up' } as const);
     await runMigration(flags, end, output, interrupted);
     if (interrupted.aborted && !flags.follow) process.exitCode = ExitCode.Interrupted;
-    if (flags.verify && !interrupted.aborted)
-      await runVerification({ ...flags, ...verifyDefaults }, output, interrupted);
+    if (!flags.verify || interrupted.aborted) return;
+    const { runVerification, verifyDefaults } = await import('./verify-command.js');
+    await runVerification({ ...flags, ...verifyDefaults }, output, interrupted);
   });
 };
 

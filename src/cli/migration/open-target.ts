@@ -1,4 +1,3 @@
-import { openFile } from './file-target.js';
 import { openServer } from './server-target.js';
 import type { TargetOptions, TargetPlace } from './target-place.js';
 
@@ -6,8 +5,9 @@ import type { TargetOptions, TargetPlace } from './target-place.js';
 export const openTarget = async (options: TargetOptions, signal: AbortSignal): Promise<TargetPlace> => {
   const { url } = options;
   if (/^rediss?:\/\//.test(url)) return await openServer(options, signal);
-  if (/\.(ndjson|resp)$/.test(url)) return openFile(options);
-  // Loads every sink and the schema of configurations, which the others need not wait for.
+  // What the others need not wait for is loaded when it is wanted: here the sink of files …
+  if (/\.(ndjson|resp)$/.test(url)) return (await import('./file-target.js')).openFile(options);
+  // … and here every sink, and the schema of configurations.
   const { openOther } = await import('./other-target.js');
   return await openOther(options);
 };

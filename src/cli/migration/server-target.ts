@@ -1,6 +1,7 @@
-import { KvrocksSink } from '../../../sinks/kvrocks/index.js';
-import { RedisClusterSink, RedisSink } from '../../../sinks/redis/index.js';
+import type { RedisClusterSinkOptions } from '../../../sinks/redis/cluster/redis-cluster-sink.js';
+import { RedisSink } from '../../../sinks/redis/redis-sink.js';
 import { TailraceError } from '../../errors/index.js';
+import type { PluginContext, Sink } from '../../kit/index.js';
 import { RecordFilter, ServerConnection, ServerRecords } from '../../migration/index.js';
 import { parseRedisUrl, type RespAddress } from '../../resp/index.js';
 import { lookAtExisting } from './existing-keys.js';
@@ -18,16 +19,17 @@ export const openServer = async (options: TargetOptions, signal: AbortSignal): P
   if (masters.length === 0) await requireWritable(address, signal);
   const { rawNamespaces } = options;
   if (kind !== 'redis' && masters.length === 0 && rawNamespaces !== undefined && existing !== 'skip')
-    return openRaw(options, address, kind, rawNamespaces);
+    return await openRaw(options, address, kind, rawNamespaces);
   const hasKvrocksTypes = kind !== 'redis';
   if (hasKvrocksTypes)
     logger.warn('the target is filled by commands: Bloom filters cannot be copied', { target: place });
   const positionKey = positionKeyOf(name);
   const context = { pipeline: name, log: logger };
+  const common = { password, positionKey, namespaces, hasKvrocksTypes };
   const sink =
     masters.length === 0
-      ? new RedisSink({ url, password, positionKey, namespaces, hasKvrocksTypes }, context)
-      : new RedisClusterSink({ urls: [url], password, positionKey, namespaces, hasKvrocksTypes }, context);
+      ? new RedisSink({ ...common, url }, context)
+      : await clusterSink({ ...common, urls: [url] }, context);
   const nodes = masters.length === 0 ? [address] : masters;
   return {
     name: place,
@@ -39,13 +41,20 @@ export const openServer = async (options: TargetOptions, signal: AbortSignal): P
   };
 };
 
+// What a migration to a single Redis need not wait for is loaded when it is wanted.
+const clusterSink = async (options: RedisClusterSinkOptions, context: PluginContext): Promise<Sink> => {
+  const { RedisClusterSink } = await import('../../../sinks/redis/cluster/redis-cluster-sink.js');
+  return new RedisClusterSink(options, context);
+};
+
 /** A store of the same format: records as they are, and the position as one of them. */
-const openRaw = (
+const openRaw = async (
   { url, password, name, existing, logger }: TargetOptions,
   address: RespAddress,
   kind: 'kvrocks' | 'tailrace',
   namespaces: readonly string[],
-): TargetPlace => {
+): Promise<TargetPlace> => {
+  const { KvrocksSink } = await import('../../../sinks/kvrocks/index.js');
   const positionKey = positionKeyOf(name);
   const delivery = kind === 'tailrace' ? 'exactly-once' : 'at-least-once';
   const sink = new KvrocksSink({ url, password, delivery, positionKey }, { pipeline: name, log: logger });

@@ -1,12 +1,11 @@
 import { readU32, readVarint32 } from '../../bytes/index.js';
 import { TailraceError } from '../../errors/index.js';
-import { type BulkPlace, locateBulk } from '../../resp/index.js';
 import { isSingleValueType, typeOfNumber } from '../encoding/type-number.js';
+import { locateWord, type WordPlace } from './element-word.js';
 
 /**
  * Walks what a KeyRecordsWriter has written, without allocating: `next` goes to a key, `nextElement` to an element of it; the
- * fields tell where their parts lie in `bytes`. Sub-key and value are bulk strings, which lie from `elementStart` to
- * `valueBulkStart`, and from there to `elementEnd`. Hot: bench `migrate`.
+ * fields tell where their parts lie in `bytes`. Hot: bench `migrate`.
  */
 export class KeyRecordsReader {
   readonly bytes: Buffer;
@@ -21,10 +20,7 @@ export class KeyRecordsReader {
   subKeyEnd = 0;
   valueStart = 0;
   valueEnd = 0;
-  elementStart = 0;
-  valueBulkStart = 0;
-  elementEnd = 0;
-  readonly #bulk: BulkPlace = { start: 0, end: 0, next: 0 };
+  readonly #word: WordPlace = { start: 0, end: 0, next: 0 };
   readonly #cursor: { bytes: Buffer; offset: number; end: number };
   /** Of the string that was read last. */
   #stringStart = 0;
@@ -59,16 +55,14 @@ export class KeyRecordsReader {
   nextElement(): boolean {
     const cursor = this.#cursor;
     if (cursor.offset >= this.end) return false;
-    const bulk = this.#bulk;
-    this.elementStart = cursor.offset;
-    if (!locateBulk(this.bytes, cursor.offset, this.end, bulk)) throw corrupt(cursor.offset);
-    this.subKeyStart = bulk.start;
-    this.subKeyEnd = bulk.end;
-    this.valueBulkStart = bulk.next;
-    if (!locateBulk(this.bytes, bulk.next, this.end, bulk)) throw corrupt(bulk.next);
-    this.valueStart = bulk.start;
-    this.valueEnd = bulk.end;
-    this.elementEnd = cursor.offset = bulk.next;
+    const word = this.#word;
+    if (!locateWord(this.bytes, cursor.offset, this.end, word)) throw corrupt(cursor.offset);
+    this.subKeyStart = word.start;
+    this.subKeyEnd = word.end;
+    if (!locateWord(this.bytes, word.next, this.end, word)) throw corrupt(word.next);
+    this.valueStart = word.start;
+    this.valueEnd = word.end;
+    cursor.offset = word.next;
     return true;
   }
 

@@ -1,6 +1,6 @@
 import { maxVarint32Bytes, writeU32, writeVarint32 } from '../../bytes/index.js';
 import type { RecordTarget } from '../../engine/index.js';
-import { maxBulkFrameBytes, writeBulk } from '../../resp/index.js';
+import { maxWordFrameBytes, writeWord } from './element-word.js';
 
 /**
  * Whole keys as a store holds them, one behind the other: what a page of a walk over all keys consists of.
@@ -8,11 +8,9 @@ import { maxBulkFrameBytes, writeBulk } from '../../resp/index.js';
  *   page    := key …
  *   key     := metadata key str · metadata value str                                   strings, JSON
  *            | metadata key str · metadata value str · length u32 LE · element …       others; `length` bytes of elements
- *   element := sub-key bulk · value bulk
+ *   element := sub-key word · value word                                               see writeWord
  *   str     := length varint32 · bytes
- *   bulk    := bulk string of RESP
  *
- * Elements stand there as the words of a command, so that what makes a key in a Redis is copied by the key, not by the word.
  * What all internal keys of a key begin with (namespace, key, version) is told by its metadata, and not repeated. Elements
  * are of column family 5 where the key is a stream, else of 0, in order; the index of a sorted set by score, which repeats its
  * members, is left out. Hot: bench `migrate`.
@@ -97,11 +95,11 @@ export class KeyRecordsWriter implements RecordTarget {
     valueStart: number,
     valueEnd: number,
   ): boolean {
-    const needed = this.#length + keyEnd - keyStart + valueEnd - valueStart + 2 * maxBulkFrameBytes;
+    const needed = this.#length + keyEnd - keyStart + valueEnd - valueStart + 2 * maxWordFrameBytes;
     if (needed > this.#bytes.length) this.#grow(needed);
     const bytes = this.#bytes;
-    const at = writeBulk(bytes, this.#length, keyBytes, keyStart, keyEnd);
-    this.#length = writeBulk(bytes, at, valueBytes, valueStart, valueEnd);
+    const at = writeWord(bytes, this.#length, keyBytes, keyStart, keyEnd);
+    this.#length = writeWord(bytes, at, valueBytes, valueStart, valueEnd);
     return !this.isKeyTooLarge;
   }
 

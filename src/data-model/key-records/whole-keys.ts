@@ -50,6 +50,13 @@ export class WholeKeys implements Transaction {
     return this.#changes;
   }
 
+  /** The first `count` of the keys. */
+  take(count: number): WholeKeys {
+    const reader = new KeyRecordsReader(this.page, this.start, this.end);
+    for (let left = count; left > 0; left--) reader.next();
+    return new WholeKeys(this.first, this.ns, this.page, this.start, reader.end, count, this.isStrings);
+  }
+
   #decoded(): readonly Change[] {
     // A decoder of its own: it must not take one page for the history of another.
     return new Decoder().decode(keyRecordsBatch(this.page, this.start, this.end)).changes;

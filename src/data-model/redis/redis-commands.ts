@@ -19,12 +19,12 @@ import { WholeKeysWriter } from './whole-keys-writer.js';
 export class CommandEncoder {
   readonly #writer: RedisCommandWriter;
   readonly #folded: FoldedSets | undefined;
-  readonly #ttlGraceMs: number;
+  readonly #mapping: RedisMapping;
   #last: EncodedCommands = { commands: 0, unsupported: [], flushes: false };
 
   constructor(mapping: RedisMapping = {}) {
     this.#writer = new RedisCommandWriter(mapping);
-    this.#ttlGraceMs = mapping.ttlGraceMs ?? 0;
+    this.#mapping = mapping;
     this.#folded = mapping.foldSets ? new FoldedSets(this.#writer.prefixes) : undefined;
   }
 
@@ -32,7 +32,7 @@ export class CommandEncoder {
   append(out: ByteWriter, transaction: { readonly changes: readonly Change[] }): number {
     const prefix = transaction instanceof WholeKeys ? this.prefixOf(transaction.ns) : undefined;
     if (transaction instanceof WholeKeys && prefix !== undefined) {
-      const writer = new WholeKeysWriter(out, prefix, this.#folded !== undefined, this.#ttlGraceMs);
+      const writer = new WholeKeysWriter(out, prefix, this.#mapping);
       this.#last = { commands: writer.write(transaction), unsupported: [], flushes: false };
     } else this.#last = this.#writer.write(transaction.changes, new RespCommandTarget(out));
     return this.#last.commands;

@@ -32,6 +32,11 @@ export interface RedisMapping {
    * many keys that way; a cluster takes no MSET of keys in different slots.
    */
   readonly foldSets?: boolean;
+  /**
+   * Whether small hashes that are copied whole become one RESTORE each, with a dump as Redis 7 makes it; default false. See
+   * `appendRestoreProbe` for whether a server takes it.
+   */
+  readonly restoreHashes?: boolean;
 }
 
 /** A change that the target cannot take under the mapping. */

@@ -2,29 +2,35 @@ import { readOrderedDouble, readU64BigEndian } from '../../bytes/index.js';
 import type { ByteWriter } from '../../resp/index.js';
 import { complexHeaderBytes, readExpiryAt, singleValueHeaderBytes } from '../encoding/metadata.js';
 import { TypeNumber } from '../encoding/type-number.js';
+import { areShortWords } from '../key-records/element-word.js';
 import { KeyRecordsReader } from '../key-records/key-records-reader.js';
 import type { WholeKeys } from '../key-records/whole-keys.js';
 import { type CommandName, commandName } from './command-target.js';
 import { maxFolded, maxFoldedBytes, mset } from './folded-sets.js';
+import { appendHashDump, maxDumpedBytes } from './hash-dump.js';
+import type { RedisMapping } from './redis-mapping.js';
 import { scoreText } from './score-text.js';
 
 /**
  * The commands that make whole keys, from their records straight to RESP: the same, byte for byte, as those that
- * RedisCommandWriter makes of their changes, without a change in between. Hot: bench `migrate`.
+ * RedisCommandWriter makes of their changes, without a change in between. But small hashes go as a dump to servers that take
+ * it. Hot: bench `migrate`.
  */
 export class WholeKeysWriter {
   readonly #out: ByteWriter;
   readonly #prefix: Buffer;
   readonly #foldsSets: boolean;
+  readonly #restoresHashes: boolean;
   readonly #ttlGraceMs: number;
   #commands = 0;
 
   /** @param prefix what the keys start with in the target */
-  constructor(out: ByteWriter, prefix: Buffer, foldsSets: boolean, ttlGraceMs: number) {
+  constructor(out: ByteWriter, prefix: Buffer, mapping: RedisMapping) {
     this.#out = out;
     this.#prefix = prefix;
-    this.#foldsSets = foldsSets;
-    this.#ttlGraceMs = ttlGraceMs;
+    this.#foldsSets = mapping.foldSets ?? false;
+    this.#restoresHashes = mapping.restoreHashes ?? false;
+    this.#ttlGraceMs = mapping.ttlGraceMs ?? 0;
   }
 
   /** Appends the commands; returns how many. */
@@ -32,7 +38,9 @@ export class WholeKeysWriter {
     this.#commands = 0;
     const reader = new KeyRecordsReader(page, start, end);
     while (reader.next()) {
-      if (typeAt(reader) !== TypeNumber.string) this.#collection(reader);
+      const type = typeAt(reader);
+      if (type === TypeNumber.hash && this.#restoresHashes && isSmall(reader)) this.#dump(reader);
+      else if (type !== TypeNumber.string) this.#collection(reader);
       else if (expiryAt(reader) !== 0) this.#expiringString(reader);
       else this.#strings(reader, this.#foldsSets ? countPlainStrings(page, reader.start, end) : 1);
     }
@@ -57,19 +65,27 @@ export class WholeKeysWriter {
     this.#out.bulkText(String(expiryAt(reader) + this.#ttlGraceMs));
   }
 
+  /** Instead of whatever stands under the key. */
+  #dump(reader: KeyRecordsReader): void {
+    this.#start(names.restore, 6);
+    this.#key(reader);
+    const expireMs = expiryAt(reader);
+    this.#out.bulkText(expireMs === 0 ? '0' : String(expireMs + this.#ttlGraceMs));
+    appendHashDump(this.#out, reader.bytes, reader.elementsStart, reader.end, sizeAt(reader));
+    this.#out.raw(replaceUntil);
+  }
+
   #collection(reader: KeyRecordsReader): void {
-    const { bytes } = reader;
     const type = typeAt(reader);
     this.#start(names.del, 2);
     this.#key(reader);
-    const size = readU64BigEndian(bytes, reader.metadataStart + complexHeaderBytes - 8);
+    const size = sizeAt(reader);
     const wordsOfElement = type === TypeNumber.hash || type === TypeNumber.zset ? 2 : 1;
     for (let left = size; left > 0; ) {
       const count = Math.min(left, maxFolded);
       this.#start(nameOf(type), 2 + wordsOfElement * count);
       this.#key(reader);
-      if (type === TypeNumber.hash) this.#fields(reader, count === size ? undefined : count);
-      else for (let at = 0; at < count && reader.nextElement(); at++) this.#element(reader, type);
+      for (let at = 0; at < count && reader.nextElement(); at++) this.#element(reader, type);
       left -= count;
     }
     const expireMs = expiryAt(reader);
@@ -79,25 +95,12 @@ export class WholeKeysWriter {
     this.#out.bulkText(String(expireMs + this.#ttlGraceMs));
   }
 
-  /** Fields and their values stand on the page as in the command: `count` of them, undefined = all. */
-  #fields(reader: KeyRecordsReader, count: number | undefined): void {
-    const start = reader.elementsStart;
-    let end = reader.end;
-    if (count !== undefined) {
-      for (let at = 0; at < count && reader.nextElement(); at++);
-      end = reader.elementEnd;
-    }
-    this.#out.rawSlice(reader.bytes, start, end);
-  }
-
   #element(reader: KeyRecordsReader, type: number): void {
-    const { bytes, elementStart, valueBulkStart, elementEnd } = reader;
-    if (type === TypeNumber.list) {
-      this.#out.rawSlice(bytes, valueBulkStart, elementEnd);
-      return;
-    }
-    if (type === TypeNumber.zset) this.#out.bulkText(scoreText(readOrderedDouble(bytes, reader.valueStart)));
-    this.#out.rawSlice(bytes, elementStart, valueBulkStart);
+    const { bytes, subKeyStart, subKeyEnd, valueStart, valueEnd } = reader;
+    const out = this.#out;
+    if (type === TypeNumber.zset) out.bulkText(scoreText(readOrderedDouble(bytes, valueStart)));
+    if (type !== TypeNumber.list) out.bulkSlice(bytes, subKeyStart, subKeyEnd);
+    if (type === TypeNumber.hash || type === TypeNumber.list) out.bulkSlice(bytes, valueStart, valueEnd);
   }
 
   #start(name: CommandName, words: number): void {
@@ -130,7 +133,15 @@ const countPlainStrings = (page: Buffer, start: number, end: number): number => 
   return count;
 };
 
+/** True when a server keeps the hash in one piece: then it can be given to it so. */
+const isSmall = ({ bytes, elementsStart, end }: KeyRecordsReader): boolean =>
+  end - elementsStart <= maxDumpedBytes && areShortWords(bytes, elementsStart, end);
+
 const typeAt = ({ bytes, metadataStart }: KeyRecordsReader): number => bytes[metadataStart] & 0x0f;
+
+/** How many elements a collection has. */
+const sizeAt = ({ bytes, metadataStart }: KeyRecordsReader): number =>
+  readU64BigEndian(bytes, metadataStart + complexHeaderBytes - 8);
 
 /** ms since the epoch, 0 = never */
 const expiryAt = ({ bytes, metadataStart }: KeyRecordsReader): number => readExpiryAt(bytes, metadataStart);
@@ -143,7 +154,11 @@ const names = {
   zadd: commandName('ZADD'),
   rpush: commandName('RPUSH'),
   pexpireat: commandName('PEXPIREAT'),
+  restore: commandName('RESTORE'),
 } as const;
+
+/** The last words of a RESTORE: in place of another value, and the expiry is a time. */
+const replaceUntil = Buffer.from('$7\r\nREPLACE\r\n$6\r\nABSTTL\r\n');
 
 const nameOf = (type: number): CommandName => {
   switch (type) {

@@ -8,8 +8,6 @@ import { rawRecords } from './raw-records-command.js';
  * Keys of all namespaces as the store holds them, for copying a data set while it is written to:
  *
  *   RECORDS SCAN after [COUNT n] [BYTES n] [LARGEST n]    the keys behind `after`; an empty one begins the walk
- *   RECORDS NEXT [COUNT n] [BYTES n] [LARGEST n]          those behind the page before on this connection, so that a client
- *                                                         asks for a page before it has seen where that begins
  *   RECORDS GET key [key ...]                             these keys
  *   RECORDS GETUPTO largest key [key ...]
  *
@@ -22,30 +20,18 @@ import { rawRecords } from './raw-records-command.js';
  */
 const records: ServerCommand = {
   name: 'records',
-  arity: -2,
+  arity: -3,
   flags: ['readonly'],
   isAdmin: true,
   isRefusedInMulti: true,
   run: (connection, args) => {
     const verb = args[1].toString('latin1').toUpperCase();
-    if (verb === 'NEXT') scanOn(connection, args.slice(2));
-    else if (args.length < 3) connection.reply.error("ERR wrong number of arguments for 'records' command");
-    else if (verb === 'SCAN') scanRecords(connection, args[2], args.slice(3));
+    if (verb === 'SCAN') scanRecords(connection, args[2], args.slice(3));
     else if (verb === 'GET') getRecords(connection, args.slice(2));
     else if (verb === 'GETUPTO') getRecords(connection, args.slice(3), Number(args[2].toString('latin1')));
     else if (verb === 'RAW') rawRecords(connection, args);
     else connection.reply.error('ERR syntax error');
   },
-};
-
-/** Where the walk of each connection stands; undefined = at its end. */
-const walks = new WeakMap<Connection, { readonly next: Buffer | undefined }>();
-
-const scanOn = (connection: Connection, options: readonly Buffer[]): void => {
-  const walk = walks.get(connection);
-  if (walk === undefined) connection.reply.error('ERR no RECORDS SCAN to go on from on this connection');
-  else if (walk.next === undefined) answer(connection, undefined, clearedPage(0));
-  else scanRecords(connection, walk.next, options);
 };
 
 const scanRecords = (connection: Connection, after: Buffer, options: readonly Buffer[]): void => {
@@ -72,7 +58,6 @@ const scanRecords = (connection: Connection, after: Buffer, options: readonly Bu
   const page = clearedPage(Math.min(maxBytes, pageBytes) + slackBytes, largestKeyBytes);
   const limit = { maxKeys, maxBytes, nowMs: services.nowMs() };
   const { next } = appendRecordsAfter(store, after, limit, page);
-  walks.set(connection, { next });
   answer(connection, next, page);
 };
 
