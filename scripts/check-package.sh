@@ -57,4 +57,16 @@ const engine = await Engine.open('./store');
 await engine.close();
 JS
 node use.mjs
+# Its types, read whole, in a strict program: they need those of Node.js and no others.
+mkdir -p node_modules/@types
+ln -s "$repository/node_modules/@types/node" node_modules/@types/node
+ln -s "$repository/node_modules/undici-types" node_modules/undici-types
+cat >use.ts <<'TS'
+import { Database, Engine } from 'tailrace';
+import type { SinkDefinition, SourceDefinition } from 'tailrace/kit';
+export const open = async (): Promise<Database> => new Database(await Engine.open('./store'));
+export type Definition = SinkDefinition<{ path: string }> | SourceDefinition<{ path: string }>;
+TS
+node "$repository/node_modules/typescript/bin/tsc" --noEmit --strict --skipLibCheck false --exactOptionalPropertyTypes \
+  --module nodenext --target es2022 --lib es2023,esnext.disposable --types node use.ts
 echo "packed package works: $lines changes delivered"

@@ -1,4 +1,4 @@
-import type { Schema } from 'convict';
+import type { OptionsSchema } from '../../src/kit/index.js';
 import type { Compression } from './compression.js';
 import type { ValueFormat } from './record-values.js';
 
@@ -54,7 +54,7 @@ const requireTexts = (value: unknown): void => {
     throw new Error('must be a map of names to texts');
 };
 
-export const kafkaSinkSchema: Schema<KafkaSinkOptions> = {
+export const kafkaSinkSchema: OptionsSchema<KafkaSinkOptions> = {
   brokers: { doc: 'some brokers of the cluster, as host:port', format: requireBrokers, default: [] },
   clientId: {
     doc: 'name under which brokers log and limit this client',

@@ -1,4 +1,4 @@
-import { Client, type QueryResult, type QueryResultRow } from 'pg';
+import { Client } from 'pg';
 import { Exchange, type Step } from './exchange.js';
 
 export interface ConnectionOptions {
@@ -7,6 +7,11 @@ export interface ConnectionOptions {
   /** Overrides the password of the URL; empty: does not. */
   readonly password: string;
   readonly applicationName: string;
+}
+
+/** What a statement answers, of which no more is of use here. */
+export interface Answer<Row> {
+  readonly rows: Row[];
 }
 
 /** One connection to a server; never mended: after a loss a new one is opened. */
@@ -67,14 +72,11 @@ export class Connection {
   }
 
   /** Some statements without parameters, or one with values for them; the result is that of the last. */
-  async query<Row extends QueryResultRow>(
-    statement: string,
-    values?: readonly unknown[],
-  ): Promise<QueryResult<Row>> {
+  async query<Row extends object>(statement: string, values?: readonly unknown[]): Promise<Answer<Row>> {
     if (this.#ahead.length > 0) await this.#sendAhead();
     if (values !== undefined) return await this.#client.query<Row>(statement, [...values]);
     const result: unknown = await this.#client.query<Row>(statement);
-    return (Array.isArray(result) ? result.at(-1) : result) as QueryResult<Row>;
+    return (Array.isArray(result) ? result.at(-1) : result) as Answer<Row>;
   }
 
   /** Undoes the open transaction, and forgets what was to go ahead. */

@@ -1,4 +1,4 @@
-import type { Connection, Submittable } from 'pg';
+import type { Writable } from 'node:stream';
 
 /** A field in the binary format of its type, with its length before it. */
 export interface Parameter {
@@ -27,7 +27,7 @@ export interface Step {
  *   CopyDone  'c'
  *   Sync      'S'
  */
-export class Exchange implements Submittable {
+export class Exchange {
   /** Resolves with what the last statement did, such as `COMMIT`. */
   readonly done: Promise<string>;
   readonly #steps: readonly Step[];
@@ -43,7 +43,8 @@ export class Exchange implements Submittable {
     });
   }
 
-  submit({ stream }: Connection): void {
+  /** Called by pg's client when it is this one's turn; the other methods by its connection. */
+  submit({ stream }: { readonly stream: Writable }): void {
     stream.cork();
     for (const { statement, parameters = [], data } of this.#steps) {
       stream.write(parse(statement));

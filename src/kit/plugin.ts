@@ -1,5 +1,5 @@
-import type { Schema } from 'convict';
 import type { Transaction } from '../data-model/index.js';
+import type { OptionsSchema } from './options-schema.js';
 import type { Sink } from './sink.js';
 import type { Source } from './source.js';
 
@@ -43,7 +43,7 @@ export const positionOwner = ({ pipeline, sink }: PluginContext, definition: str
 export interface SourceDefinition<Options> {
   readonly name: string;
   readonly summary: string;
-  readonly schema: Schema<Options>;
+  readonly schema: OptionsSchema<Options>;
   /** Makes a session. Called once for each reader: the sinks of one pipeline may read at different places. */
   create(options: Options, context: PluginContext): Source;
   /**
@@ -57,7 +57,7 @@ export interface SourceDefinition<Options> {
 export interface SinkDefinition<Options> {
   readonly name: string;
   readonly summary: string;
-  readonly schema: Schema<Options>;
+  readonly schema: OptionsSchema<Options>;
   /** Made at once, or when its code has been loaded: a sink that takes much of it loads it only here. */
   create(options: Options, context: PluginContext): Sink | Promise<Sink>;
   /**
