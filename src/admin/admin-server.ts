@@ -118,7 +118,12 @@ export class AdminServer implements AsyncDisposable {
     const [, name, action] = /^\/pipelines\/([^/]+)\/(pause|resume|stop)$/.exec(path) ?? [];
     const pipeline = this.#options.pipelines.find((one) => one.status().name === decoded(name));
     if (pipeline === undefined || action === undefined) {
-      send(response, 404, { error: 'POST /pipelines/NAME/pause, resume or stop' });
+      send(response, 404, {
+        error:
+          action === undefined
+            ? 'POST /pipelines/NAME/pause, resume or stop'
+            : `there is no pipeline ${decoded(name)}`,
+      });
       return;
     }
     if (action === 'pause') pipeline.pause();

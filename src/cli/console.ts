@@ -56,6 +56,7 @@ export class Progress {
   readonly #isShown: boolean;
   readonly #plainIntervalMs: number;
   #lastPlainMs = 0;
+  #lastLine = '';
 
   constructor({ isJson, isQuiet }: OutputOptions, plainIntervalMs = 5_000) {
     this.#isShown = !isQuiet && !isJson;
@@ -70,9 +71,11 @@ export class Progress {
       hasLiveLine = true;
       return;
     }
+    if (line === this.#lastLine) return; // an idle night is not worth a line every few seconds
     const now = performance.now();
     if (this.#lastPlainMs !== 0 && now - this.#lastPlainMs < this.#plainIntervalMs) return;
     this.#lastPlainMs = now;
+    this.#lastLine = line;
     process.stderr.write(`${line}\n`);
   }
 
@@ -81,10 +84,10 @@ export class Progress {
     clearLiveLine();
   }
 
-  /** Shows a last line that stays. */
+  /** Shows a last line that stays, unless it stands there already. */
   finish(line: string): void {
     clearLiveLine();
-    if (this.#isShown) process.stderr.write(`${line}\n`);
+    if (this.#isShown && line !== this.#lastLine) process.stderr.write(`${line}\n`);
   }
 }
 

@@ -1,5 +1,5 @@
 import { isTailraceError } from '../errors/index.js';
-import { Backoff, type Logger, type RetryOptions, systemTiming } from '../kit/index.js';
+import { Backoff, CalmWarning, type Logger, type RetryOptions, systemTiming } from '../kit/index.js';
 
 /** Runs `work` again, after growing pauses, as long as it ends with `SOURCE_UNREACHABLE` and it is not time to give up. */
 export const whileUnreachable = async <Result>(
@@ -9,13 +9,14 @@ export const whileUnreachable = async <Result>(
   work: () => Promise<Result>,
 ): Promise<Result> => {
   const backoff = new Backoff(retry, systemTiming);
+  const warning = new CalmWarning(logger);
   for (;;) {
     try {
       return await work();
     } catch (error) {
       signal.throwIfAborted();
       if (!isTailraceError(error, 'SOURCE_UNREACHABLE') || !backoff.mayRetry()) throw error;
-      logger.warn('a server cannot be reached, trying again', { reason: error.message });
+      warning.warn('a server cannot be reached, trying again', { reason: error.message });
       await backoff.wait(signal);
       signal.throwIfAborted();
     }

@@ -158,7 +158,8 @@ describe('admin server', () => {
     await act('resume');
     await waitUntil('it runs', () => pipeline.status().state === 'running');
     expect((await act('explode')).status).toBe(404);
-    expect((await ask('/pipelines/other/stop', 'POST')).status).toBe(404);
+    const other = await ask('/pipelines/other/stop', 'POST');
+    expect([other.status, await other.json()]).toEqual([404, { error: 'there is no pipeline other' }]);
     expect((await ask('/pipelines/%/stop', 'POST')).status).toBe(404);
     expect((await ask('/status', 'DELETE')).status).toBe(405);
     await act('stop');

@@ -71,6 +71,7 @@ describe('migrate, verify and cutover', () => {
     const refused = await ends.run('migrate');
     expect(refused.status).toBe(1);
     expect(refused.stderr).toContain('is not empty: it holds 2 keys');
+    expect(refused.stderr.match(/^prepare/gm)).toHaveLength(1); // the last line of the progress stands there once
     expect(await target.exists(positionKey)).toBe(0);
 
     const skipped = await ends.run('migrate', '--existing', 'skip');
