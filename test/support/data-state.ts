@@ -1,4 +1,4 @@
-import type { Reply, RespConnection } from '../../src/resp/index.js';
+import { type Reply, ReplyError, type RespConnection } from '../../src/resp/index.js';
 
 /**
  * Everything that a server holds, key by key, read by its ordinary commands: two servers hold the same when these are equal,
@@ -58,7 +58,11 @@ const readValue = async (server: RespConnection, key: Buffer): Promise<unknown> 
 const readStream = async (server: RespConnection, key: Buffer): Promise<unknown> => {
   const entries = (await server.call('XRANGE', key, '-', '+')) as Reply[];
   const ids = new Set(entries.map((entry) => (text(entry) as unknown[])[0]));
-  const info = fieldsOf(await server.call('XINFO', 'STREAM', key));
+  // A Kvrocks that has lost count of the entries finds no such key.
+  const told = await server.call('XINFO', 'STREAM', key);
+  const info = fieldsOf(
+    told instanceof ReplyError ? await server.call('XINFO', 'STREAM', key, 'FULL', 'COUNT', 1) : told,
+  );
   const groups: unknown[] = [];
   for (const reply of (await server.call('XINFO', 'GROUPS', key)) as Reply[]) {
     const group = fieldsOf(reply);

@@ -1,6 +1,6 @@
 import { TailraceError } from '../../errors/index.js';
 import { type Reply, ReplyError } from '../../resp/index.js';
-import type { KeyImage } from '../key-image.js';
+import { type KeyImage, unsupportedImage } from '../key-image.js';
 import { type KeyPlace, placeOf } from '../key-place.js';
 import type { KeyPart, KeyReader, PartLimit } from '../key-reader.js';
 import { requireReply, type ServerConnection } from '../server-connection.js';
@@ -176,12 +176,16 @@ export class CommandReader implements KeyReader {
     const images: (KeyImage | undefined)[] = places.map((place) => {
       const reading = readKey(place, Number.POSITIVE_INFINITY, this.#largestKeyBytes);
       let step = reading.next([]);
+      let refusal: string | undefined;
       while (step.done !== true) {
         const answers = step.value.map((command) => known.get(commandText(command)));
         if (answers.some((answer) => answer === undefined)) return undefined;
+        const refused = answers.findIndex((answer) => answer instanceof ReplyError);
+        if (refused >= 0) refusal = `${step.value[refused][0]}: ${(answers[refused] as ReplyError).message}`;
         step = reading.next(answers as Reply[]);
       }
-      return step.value;
+      // All answers are of one moment: if they fit no key now, they never will.
+      return step.value ?? unsupportedImage(place, incoherent(refusal));
     });
     const at = this.#readSequence(sequence);
     return this.#partOf(places, images, at, at);
@@ -220,6 +224,9 @@ const commandText = (command: Command): string =>
   JSON.stringify(
     command.map((word) => (typeof word === 'object' ? Buffer.from(word).toString('latin1') : String(word))),
   );
+
+const incoherent = (refusal: string | undefined): string =>
+  `the server's answers about it contradict each other${refusal === undefined ? '' : `, the last one being ${refusal}`}`;
 
 const unordered = (place: string): TailraceError =>
   new TailraceError('SOURCE_UNSUPPORTED', `${place} does not give its keys in order`, {

@@ -43,10 +43,13 @@ export function* readStream(facts: KeyFacts, { pageElements, budget }: ReadLimit
     }
     if (reply.length < count) break;
   }
-  const [stream, groups] = yield [
+  const [whole, groups] = yield [
     ['XINFO', 'STREAM', key],
     ['XINFO', 'GROUPS', key],
   ];
+  // A Kvrocks that has lost count of a stream's entries finds no such key, unless it is not to show the first and the last.
+  const [stream] =
+    whole instanceof ReplyError ? yield [['XINFO', 'STREAM', key, 'FULL', 'COUNT', 1]] : [whole];
   if (stream instanceof ReplyError) return failed(stream);
   if (!Array.isArray(stream) || !Array.isArray(groups)) return undefined;
   const info = namedValues(stream);
