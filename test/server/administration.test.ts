@@ -1,45 +1,28 @@
 import { readFileSync } from 'node:fs';
 import { connect as connectTls } from 'node:tls';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Engine } from '../../src/engine/index.js';
-import { type Reply, RespConnection } from '../../src/resp/index.js';
+import { RespConnection } from '../../src/resp/index.js';
 import { Server } from '../../src/server/index.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { RawClient } from '../support/raw-client.js';
+import { replyText } from '../support/reply-text.js';
 import { runProgram } from '../support/run-program.js';
+import { useServer } from '../support/use-server.js';
 import { waitUntil } from '../support/wait-until.js';
 
-const directory = throwAwayDirectory('administration');
-let engine: Engine;
-let server: Server;
-let admin: RespConnection;
+const store = useServer('administration', { engine: { sync: 'none' } });
 
-beforeAll(async () => {
-  engine = await Engine.open(directory.path, { sync: 'none' });
-  server = await Server.listen(engine, { port: 0 });
-  admin = await open();
-});
-afterAll(async () => {
-  admin.close();
-  await server.close();
-  await engine.close();
-  directory.remove();
-});
-
-const open = (): Promise<RespConnection> => RespConnection.open({ host: '127.0.0.1', port: server.port });
-
-const plain = (reply: Reply): unknown => {
-  if (Buffer.isBuffer(reply)) return reply.toString();
-  if (reply instanceof Error) return reply.message;
-  return Array.isArray(reply) ? reply.map(plain) : reply;
-};
-
-const ask = async (...words: (string | number)[]): Promise<unknown> => plain(await admin.call(...words));
+const ask = async (...words: (string | number)[]): Promise<unknown> =>
+  replyText(await store.client.call(...words));
 
 describe('CLIENT', () => {
   it('lists clients with what they do, and kills those that a filter means', async () => {
-    const [victim, bystander] = await Promise.all([RawClient.open(server.port), RawClient.open(server.port)]);
+    const [victim, bystander] = await Promise.all([
+      RawClient.open(store.server.port),
+      RawClient.open(store.server.port),
+    ]);
     await victim.ask('CLIENT SETNAME victim\r\n', '+OK\r\n');
     await victim.ask('CLIENT SETINFO lib-name raw\r\n', '+OK\r\n');
     await bystander.ask('SUBSCRIBE c\r\n', '*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n');
@@ -74,7 +57,7 @@ describe('CLIENT', () => {
   });
 
   it('pauses writes, or everything, until the time is over or the pause is ended', async () => {
-    const other = await open();
+    const other = await store.connect();
     expect(await ask('CLIENT', 'PAUSE', 60_000, 'WRITE')).toBe('OK');
     expect(await other.call('GET', 'paused')).toBeNull();
     const write = other.call('SET', 'paused', '1');
@@ -84,16 +67,16 @@ describe('CLIENT', () => {
     );
     expect(await ask('GET', 'paused')).toBeNull();
     expect(await ask('CLIENT', 'UNPAUSE')).toBe('OK');
-    expect([await write, plain(await behind)]).toEqual(['OK', '1']);
+    expect([await write, replyText(await behind)]).toEqual(['OK', '1']);
     expect(await ask('CLIENT', 'PAUSE', 30)).toBe('OK');
-    expect(plain(await other.call('GET', 'paused'))).toBe('1'); // after the 30 ms
+    expect(replyText(await other.call('GET', 'paused'))).toBe('1'); // after the 30 ms
     expect(await ask('CLIENT', 'PAUSE', 'x')).toBe('ERR timeout is not an integer or out of range');
     expect(await ask('CLIENT', 'PAUSE', 1, 'FOO')).toBe('ERR CLIENT PAUSE mode must be WRITE or ALL');
     other.close();
   });
 
   it('silences replies', async () => {
-    const raw = await RawClient.open(server.port);
+    const raw = await RawClient.open(store.server.port);
     raw.write(
       'CLIENT REPLY SKIP\r\nPING\r\nPING one\r\nCLIENT REPLY OFF\r\nPING\r\nNOSUCH\r\nCLIENT REPLY ON\r\nPING two\r\n',
     );
@@ -105,7 +88,7 @@ describe('CLIENT', () => {
 
 describe('the server under watch', () => {
   it('shows commands to MONITOR, but no secrets', async () => {
-    const watcher = await RawClient.open(server.port);
+    const watcher = await RawClient.open(store.server.port);
     await watcher.ask('MONITOR\r\n', '+OK\r\n');
     await ask('AUTH', 'not-to-be-seen');
     await ask('CONFIG', 'GET', 'requirepass');
@@ -138,7 +121,7 @@ describe('the server under watch', () => {
     expect(await ask('CONFIG', 'SET', 'port', '1')).toMatch(/immutable/);
     expect(await ask('CONFIG', 'SET', 'nope', '1')).toMatch(/^ERR Unknown option/);
     expect(await ask('CONFIG', 'SET', 'requirepass', 'new')).toBe('OK');
-    const stranger = await RawClient.open(server.port);
+    const stranger = await RawClient.open(store.server.port);
     await stranger.ask('GET k\r\n', '-NOAUTH Authentication required.\r\n');
     expect(await stranger.ask('AUTH new\r\n', '+OK\r\n')).toBe('+OK\r\n');
     stranger.close();
@@ -150,7 +133,7 @@ describe('the server under watch', () => {
     await ask('SET', 'large', 'x'.repeat(1_000_000));
     const limits = ['output-soft-limit-bytes', '16777216', 'output-hard-limit-bytes'];
     expect(await ask('CONFIG', 'SET', ...limits, '4000000')).toBe('OK');
-    const greedy = await RawClient.open(server.port);
+    const greedy = await RawClient.open(store.server.port);
     greedy.socket.pause();
     greedy.write('GET large\r\n'.repeat(40));
     await waitUntil('it is closed', async () =>
@@ -164,7 +147,7 @@ describe('the server under watch', () => {
     const bytes = async (name: string): Promise<number> =>
       Number(new RegExp(`total_net_${name}_bytes:(\\d+)`).exec(String(await ask('INFO', 'stats')))?.[1]);
     const before = [await bytes('input'), await bytes('output')];
-    const client = await RawClient.open(server.port);
+    const client = await RawClient.open(store.server.port);
     await client.ask(`PING ${'x'.repeat(1000)}\r\n`, `$1000\r\n${'x'.repeat(1000)}\r\n`);
     client.close();
     await waitUntil('it has gone', async () =>
@@ -175,7 +158,9 @@ describe('the server under watch', () => {
   });
 
   it('closes idle clients, but none that waits or subscribes', async () => {
-    const [idle, waiting, subscriber] = await Promise.all([1, 2, 3].map(() => RawClient.open(server.port)));
+    const [idle, waiting, subscriber] = await Promise.all(
+      [1, 2, 3].map(() => RawClient.open(store.server.port)),
+    );
     waiting?.write('BLPOP nothing 0\r\n');
     subscriber?.write('SUBSCRIBE c\r\n');
     expect(await ask('CONFIG', 'SET', 'timeout', '1')).toBe('OK');
@@ -327,8 +312,8 @@ describe('TLS', () => {
 
   it('serves redis-cli and demands certificates of clients where it is told to', async () => {
     const tls = { cert: pem('server.pem'), key: pem('server.key') };
-    const open = await Server.listen(engine, { port: 0, tls });
-    const mutual = await Server.listen(engine, { port: 0, tls: { ...tls, ca: pem('ca.pem') } });
+    const open = await Server.listen(store.engine, { port: 0, tls });
+    const mutual = await Server.listen(store.engine, { port: 0, tls: { ...tls, ca: pem('ca.pem') } });
     const file = (name: string): string => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url));
     const shown = ['--cert', file('client.pem'), '--key', file('client.key')];
     for (const [port, words, reply] of [
@@ -369,6 +354,8 @@ describe('TLS', () => {
 
   it('refuses what is no certificate', async () => {
     const tls = { cert: 'nonsense', key: 'nonsense' };
-    await expect(Server.listen(engine, { port: 0, tls })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    await expect(Server.listen(store.engine, { port: 0, tls })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    });
   });
 });

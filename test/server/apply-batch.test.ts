@@ -1,26 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Engine } from '../../src/engine/index.js';
-import { type Reply, ReplyError, RespConnection } from '../../src/resp/index.js';
-import { Server } from '../../src/server/index.js';
+import { describe, expect, it } from 'vitest';
+import { type Reply, ReplyError } from '../../src/resp/index.js';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
-import { throwAwayDirectory } from '../services/index.js';
+import { useServer } from '../support/use-server.js';
 
-const directory = throwAwayDirectory('apply-batch');
-let engine: Engine;
-let server: Server;
-let client: RespConnection;
-
-beforeAll(async () => {
-  engine = await Engine.open(directory.path, { sync: 'none' });
-  server = await Server.listen(engine, { port: 0 });
-  client = await RespConnection.open({ host: '127.0.0.1', port: server.port });
-});
-afterAll(async () => {
-  client.close();
-  await server.close();
-  await engine.close();
-  directory.remove();
-});
+const store = useServer('apply-batch', { engine: { sync: 'none' } });
 
 /** One of each kind of record, in several column families. */
 const batch = Buffer.from(
@@ -34,10 +17,10 @@ const batch = Buffer.from(
 );
 
 const apply = async (bytes: Buffer): Promise<Reply> => {
-  const before = engine.sequence;
-  const reply = await client.call('APPLYBATCH', bytes);
-  if (reply instanceof ReplyError) expect(engine.sequence).toBe(before);
-  else expect(engine.sequence).toBe(before + bytes.readUInt32LE(8));
+  const before = store.engine.sequence;
+  const reply = await store.client.call('APPLYBATCH', bytes);
+  if (reply instanceof ReplyError) expect(store.engine.sequence).toBe(before);
+  else expect(store.engine.sequence).toBe(before + bytes.readUInt32LE(8));
   return reply;
 };
 
@@ -54,7 +37,7 @@ describe('APPLYBATCH of bytes that are damaged', () => {
   });
 
   it('tells where, or takes them for what they say, whichever byte is another; the log stays whole', async () => {
-    const start = engine.sequence;
+    const start = store.engine.sequence;
     let counted = 0;
     for (let at = 0; at < batch.length; at++)
       for (const mask of [0x01, 0x80, 0xff]) {
@@ -65,17 +48,17 @@ describe('APPLYBATCH of bytes that are damaged', () => {
         else counted += bytes.readUInt32LE(8);
       }
     expect(counted).toBeGreaterThan(0);
-    expect(engine.sequence).toBe(start + counted);
-    await engine.whenDurable(engine.sequence);
+    expect(store.engine.sequence).toBe(start + counted);
+    await store.engine.whenDurable(store.engine.sequence);
     let sequence = start;
     while (sequence < start + counted) {
-      const reply = (await client.call('POLLUPDATES', sequence, 'STRICT', 'MAX', 100)) as Reply[];
+      const reply = (await store.client.call('POLLUPDATES', sequence, 'STRICT', 'MAX', 100)) as Reply[];
       expect(Array.isArray(reply), String(reply)).toBe(true);
       const next = reply[1] as number;
       expect(next).toBeGreaterThan(sequence);
       sequence = next;
     }
-    expect(await client.call('SET', 'lives', '1')).toBe('OK');
+    expect(await store.client.call('SET', 'lives', '1')).toBe('OK');
   });
 
   it('refuses what names no kind of record, no column family, or more than the count, with the offset', async () => {

@@ -1,34 +1,17 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Engine } from '../../src/engine/index.js';
-import { ByteWriter, type Reply, ReplyError, RespConnection, writeCommand } from '../../src/resp/index.js';
-import { Server } from '../../src/server/index.js';
-import { throwAwayDirectory } from '../services/index.js';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { ByteWriter, ReplyError, writeCommand } from '../../src/resp/index.js';
 import { CommandClient } from '../support/command-client.js';
 import { comparable } from '../support/comparable-replies.js';
 import { randomCommands } from '../support/random-commands.js';
+import { replyText } from '../support/reply-text.js';
 import { SeededRandom } from '../support/seeded-random.js';
+import { useServer } from '../support/use-server.js';
 import { waitUntil } from '../support/wait-until.js';
 
-const directory = throwAwayDirectory('namespaces-apart');
+const store = useServer('namespaces-apart', { engine: { sync: 'none' }, server: { password: 'secret' } });
 const names = ['', 'a', 'b'];
-let engine: Engine;
-let server: Server;
-let admin: RespConnection;
-
-const open = (password: string): Promise<RespConnection> =>
-  RespConnection.open({ host: '127.0.0.1', port: server.port, password });
-
 beforeAll(async () => {
-  engine = await Engine.open(directory.path, { sync: 'none' });
-  server = await Server.listen(engine, { port: 0, password: 'secret' });
-  admin = await open('secret');
-  for (const name of ['a', 'b']) await admin.call('NAMESPACE', 'ADD', name, `token-${name}`);
-});
-afterAll(async () => {
-  admin.close();
-  await server.close();
-  await engine.close();
-  directory.remove();
+  for (const name of ['a', 'b']) await store.client.call('NAMESPACE', 'ADD', name, `token-${name}`);
 });
 
 /** Numbers as text, and of errors the code word. */
@@ -40,16 +23,12 @@ const flat = (reply: unknown): unknown => {
   return Array.isArray(reply) ? reply.map(flat) : reply;
 };
 
-const plain = (reply: Reply): unknown => {
-  if (Buffer.isBuffer(reply)) return reply.toString();
-  if (reply instanceof Error) return reply.message;
-  return Array.isArray(reply) ? reply.map(plain) : reply;
-};
-
 describe('three namespaces of one store that are written to at the same time', () => {
   it('answer each as a store that is alone, to commands of every type', async () => {
     const random = SeededRandom.fromEnvironment('namespaces apart');
-    const clients = await Promise.all(['secret', 'token-a', 'token-b'].map(open));
+    const clients = await Promise.all(
+      ['secret', 'token-a', 'token-b'].map((password) => store.connect(password)),
+    );
     const alone = names.map(() => new CommandClient());
     const makers = names.map(() => randomCommands(random.fork()));
     for (let round = 0; round < 8; round++) {
@@ -74,34 +53,35 @@ describe('three namespaces of one store that are written to at the same time', (
   });
 
   it('show and move nobody else’s clients, channels and calls that wait', async () => {
-    const [a, b] = await Promise.all([open('token-a'), open('token-b')]);
+    const [a, b] = await Promise.all([store.connect('token-a'), store.connect('token-b')]);
     const waiting = b.call('BLPOP', 'waits', 0);
     await waitUntil('b waits', async () =>
-      /blocked_clients:1/.test(String(await admin.call('INFO', 'clients'))),
+      /blocked_clients:1/.test(String(await store.client.call('INFO', 'clients'))),
     );
-    const idOfB = /id=(\d+)[^\n]*namespace=b/.exec(String(await admin.call('CLIENT', 'LIST')))?.[1] ?? '';
+    const idOfB =
+      /id=(\d+)[^\n]*namespace=b/.exec(String(await store.client.call('CLIENT', 'LIST')))?.[1] ?? '';
     expect(String(await a.call('CLIENT', 'LIST'))).not.toContain('namespace=b');
     expect(await a.call('CLIENT', 'KILL', 'ID', idOfB)).toBe(0);
     expect(await a.call('CLIENT', 'UNBLOCK', idOfB)).toBe(0);
     await a.call('RPUSH', 'waits', 'in a');
-    expect(await admin.call('CLIENT', 'UNBLOCK', idOfB)).toBe(1);
+    expect(await store.client.call('CLIENT', 'UNBLOCK', idOfB)).toBe(1);
     expect(await waiting).toBeNull();
 
-    const listener = await open('token-b');
+    const listener = await store.connect('token-b');
     await listener.call('SUBSCRIBE', 'c');
-    const other = await open('token-b');
+    const other = await store.connect('token-b');
     await other.call('PSUBSCRIBE', '*');
-    expect(plain(await a.call('PUBSUB', 'CHANNELS'))).toEqual([]);
-    expect(plain(await a.call('PUBSUB', 'NUMSUB', 'c'))).toEqual(['c', 0]);
+    expect(replyText(await a.call('PUBSUB', 'CHANNELS'))).toEqual([]);
+    expect(replyText(await a.call('PUBSUB', 'NUMSUB', 'c'))).toEqual(['c', 0]);
     expect(await a.call('PUBSUB', 'NUMPAT')).toBe(0);
     expect(await a.call('SPUBLISH', 'c', 'm')).toBe(0);
-    expect(plain(await b.call('PUBSUB', 'CHANNELS'))).toEqual(['c']);
+    expect(replyText(await b.call('PUBSUB', 'CHANNELS'))).toEqual(['c']);
     expect([await b.call('PUBSUB', 'NUMPAT'), await b.call('PUBLISH', 'c', 'm')]).toEqual([1, 2]);
     for (const client of [a, b, listener, other]) client.close();
   });
 
   it('keep what looks behind the keys to themselves', async () => {
-    const [a, b] = await Promise.all([open('token-a'), open('token-b')]);
+    const [a, b] = await Promise.all([store.connect('token-a'), store.connect('token-b')]);
     await Promise.all([a.call('FLUSHDB'), b.call('FLUSHDB')]);
     await b.call('SET', 'mine', 'x'.repeat(100));
     await b.call('RPUSH', 'list', '1');
@@ -124,19 +104,22 @@ describe('three namespaces of one store that are written to at the same time', (
       [['MOVEX', 'mine', 'token-a'], 0],
       [['EXISTS', 'mine', 'list'], 0],
     ] as const)
-      expect([words, plain(await a.call(...words))]).toEqual([words, answer]);
+      expect([words, replyText(await a.call(...words))]).toEqual([words, answer]);
     await a.call('RPUSH', 'numbers', '2', '1');
-    expect(plain(await a.call('SORT', 'numbers', 'BY', 'weight_*', 'GET', 'weight_*'))).toEqual([null, null]);
+    expect(replyText(await a.call('SORT', 'numbers', 'BY', 'weight_*', 'GET', 'weight_*'))).toEqual([
+      null,
+      null,
+    ]);
     await a.call('WATCH', 'mine');
     await b.call('SET', 'mine', 'changed');
     await a.call('MULTI');
     await a.call('SET', 'ok', '1');
-    expect(plain(await a.call('EXEC'))).toEqual(['OK']);
+    expect(replyText(await a.call('EXEC'))).toEqual(['OK']);
     // A cursor of one namespace means nothing in another.
     for (let i = 0; i < 30; i++) await b.call('SET', `many${i}`, '1');
-    const [cursor] = plain(await b.call('SCAN', '0', 'COUNT', '5')) as [string];
+    const [cursor] = replyText(await b.call('SCAN', '0', 'COUNT', '5')) as [string];
     expect(cursor).not.toBe('0');
-    const [, keys] = (plain(await a.call('SCAN', cursor)) as [string, string[]]) ?? [];
+    const [, keys] = (replyText(await a.call('SCAN', cursor)) as [string, string[]]) ?? [];
     expect((keys ?? []).filter?.((key) => key.startsWith('many')) ?? []).toEqual([]);
     for (const client of [a, b]) client.close();
   });

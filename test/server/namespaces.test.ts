@@ -2,10 +2,11 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Engine } from '../../src/engine/index.js';
-import { type Reply, RespConnection } from '../../src/resp/index.js';
+import { RespConnection } from '../../src/resp/index.js';
 import { Server } from '../../src/server/index.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { RawClient } from '../support/raw-client.js';
+import { replyText } from '../support/reply-text.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const directory = throwAwayDirectory('namespaces');
@@ -30,18 +31,11 @@ afterAll(async () => {
 const open = (password: string): Promise<RespConnection> =>
   RespConnection.open({ host: '127.0.0.1', port: server.port, password });
 
-/** Bulk strings as text, errors as their message. */
-const plain = (reply: Reply): unknown => {
-  if (Buffer.isBuffer(reply)) return reply.toString();
-  if (reply instanceof Error) return reply.message;
-  return Array.isArray(reply) ? reply.map(plain) : reply;
-};
-
 describe('namespaces', () => {
   it('are added, changed, listed and deleted in the words of Kvrocks', async () => {
     const admin = await open('secret');
     const ask = async (...words: string[]): Promise<unknown> =>
-      plain(await admin.call('NAMESPACE', ...words));
+      replyText(await admin.call('NAMESPACE', ...words));
     expect(await ask('ADD', 'a', 'token-a')).toBe('OK');
     expect(await ask('ADD', 'a', 'token-a')).toBe('OK');
     expect(await ask('ADD', 'a', 'other')).toBe('ERR the namespace already exists');
@@ -69,7 +63,7 @@ describe('namespaces', () => {
     await admin.call('NAMESPACE', 'SET', 'a', 'token-a');
     await admin.call('NAMESPACE', 'SET', 'b', 'token-b');
     const [a, b] = await Promise.all([open('token-a'), open('token-b')]);
-    expect(plain(await a.call('NAMESPACE', 'CURRENT'))).toBe('a');
+    expect(replyText(await a.call('NAMESPACE', 'CURRENT'))).toBe('a');
     for (const [client, value] of [
       [admin, 'of all'],
       [a, 'of a'],
@@ -77,10 +71,13 @@ describe('namespaces', () => {
     ] as const)
       await client.call('SET', 'k', value);
     await a.call('RPUSH', 'only-a', '1');
-    expect([plain(await a.call('GET', 'k')), plain(await b.call('GET', 'k'))]).toEqual(['of a', 'of b']);
-    expect(plain(await b.call('KEYS', '*'))).toEqual(['k']);
+    expect([replyText(await a.call('GET', 'k')), replyText(await b.call('GET', 'k'))]).toEqual([
+      'of a',
+      'of b',
+    ]);
+    expect(replyText(await b.call('KEYS', '*'))).toEqual(['k']);
     expect([await a.call('DBSIZE'), await b.call('DBSIZE')]).toEqual([2, 1]);
-    expect(plain(await b.call('SCAN', '0'))).toEqual(['0', ['k']]);
+    expect(replyText(await b.call('SCAN', '0'))).toEqual(['0', ['k']]);
     const waiting = b.call('BLPOP', 'l', 0);
     await a.call('RPUSH', 'l', 'in a');
     await waitUntil('b waits', async () =>
@@ -88,7 +85,7 @@ describe('namespaces', () => {
     );
     const b2 = await open('token-b');
     await b2.call('RPUSH', 'l', 'in b');
-    expect(plain(await waiting)).toEqual(['l', 'in b']);
+    expect(replyText(await waiting)).toEqual(['l', 'in b']);
     const subscriber = await RawClient.open(server.port);
     await subscriber.ask(
       'AUTH token-a\r\nSUBSCRIBE c\r\n',
@@ -97,9 +94,9 @@ describe('namespaces', () => {
     expect([await b.call('PUBLISH', 'c', 'm'), await a.call('PUBLISH', 'c', 'm')]).toEqual([0, 1]);
     await a.call('FLUSHDB');
     expect([
-      plain(await a.call('GET', 'k')),
-      plain(await b.call('GET', 'k')),
-      plain(await admin.call('GET', 'k')),
+      replyText(await a.call('GET', 'k')),
+      replyText(await b.call('GET', 'k')),
+      replyText(await admin.call('GET', 'k')),
     ]).toEqual([null, 'of b', 'of all']);
     subscriber.close();
     for (const client of [admin, a, b, b2]) client.close();
@@ -113,10 +110,10 @@ describe('namespaces', () => {
     await a.call('ZADD', 'moving', '1', 'one', '2', 'two');
     await a.call('PEXPIREAT', 'moving', '4000000000123');
     await b.call('SET', 'moving', 'is overwritten');
-    expect(plain(await a.call('MOVEX', 'moving', 'nosuch'))).toBe('ERR Invalid password');
+    expect(replyText(await a.call('MOVEX', 'moving', 'nosuch'))).toBe('ERR Invalid password');
     expect(await a.call('MOVEX', 'moving', 'token-b')).toBe(1);
     expect(await a.call('MOVEX', 'moving', 'token-b')).toBe(0);
-    expect(plain(await b.call('ZRANGE', 'moving', '0', '-1', 'WITHSCORES'))).toEqual([
+    expect(replyText(await b.call('ZRANGE', 'moving', '0', '-1', 'WITHSCORES'))).toEqual([
       'one',
       '1',
       'two',
@@ -126,7 +123,7 @@ describe('namespaces', () => {
     expect(await a.call('EXISTS', 'moving')).toBe(0);
     await b.call('SET', 'text', 'v');
     expect(await b.call('MOVEX', 'text', 'secret')).toBe(1);
-    expect(plain(await admin.call('GET', 'text'))).toBe('v');
+    expect(replyText(await admin.call('GET', 'text'))).toBe('v');
     for (const client of [admin, a, b]) client.close();
   });
 
@@ -146,7 +143,7 @@ describe('namespaces', () => {
       ['NAMESPACE', 'GET', '*'],
       ['CLIENT', 'PAUSE', '1'],
     ])
-      expect([words, plain(await a.call(...words))]).toEqual([
+      expect([words, replyText(await a.call(...words))]).toEqual([
         words,
         'ERR admin permission required to perform the command',
       ]);

@@ -1,29 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { KeyRecordsReader } from '../../src/data-model/key-records/key-records-reader.js';
-import { Engine } from '../../src/engine/index.js';
-import { type Reply, ReplyError, RespConnection } from '../../src/resp/index.js';
-import { Server } from '../../src/server/index.js';
-import { throwAwayDirectory } from '../services/index.js';
+import { type Reply, ReplyError, type RespConnection } from '../../src/resp/index.js';
+import { useServer } from '../support/use-server.js';
 
-const directory = throwAwayDirectory('records');
-let engine: Engine;
-let server: Server;
+const store = useServer('records');
 
 beforeAll(async () => {
-  engine = await Engine.open(directory.path);
-  server = await Server.listen(engine, { port: 0 });
-  const client = await connect();
+  const { client } = store;
   for (let at = 0; at < 90; at++) await client.call('SET', `string:${at}`, `${at}`);
   for (let at = 0; at < 30; at++) await client.call('HSET', `hash:${at}`, 'a', `${at}`, 'b', 'x'.repeat(at));
-  client.close();
 });
-afterAll(async () => {
-  await server.close();
-  await engine.close();
-  directory.remove();
-});
-
-const connect = (): Promise<RespConnection> => RespConnection.open({ host: '127.0.0.1', port: server.port });
 
 /** Page after page, each from where the last one ended. */
 const walk = async (client: RespConnection): Promise<Reply[][]> => {
@@ -47,7 +33,7 @@ const keysOf = (records: Reply): string[] => {
 
 describe('RECORDS', () => {
   it('answers page after page until there is nothing behind', async () => {
-    const client = await connect();
+    const client = await store.connect();
     const pages = await walk(client);
     expect(pages).toHaveLength(Math.ceil(120 / 7));
     const keys = pages.flatMap(([, , records]) => keysOf(records));
@@ -58,16 +44,16 @@ describe('RECORDS', () => {
   });
 
   it('says of each page whether it is durable', async () => {
-    const client = await connect();
+    const client = await store.connect();
     await client.call('SET', 'string:0', 'new');
     const [sequence, , , , durable] = (await client.call('RECORDS', 'SCAN', '')) as number[];
-    expect(sequence).toBe(engine.sequence);
+    expect(sequence).toBe(store.engine.sequence);
     expect(durable).toBe(sequence);
     client.close();
   });
 
   it('refuses verbs without what they ask for', async () => {
-    const client = await connect();
+    const client = await store.connect();
     for (const words of [[], ['SCAN'], ['GET'], ['GETUPTO'], ['RAW'], ['OTHER', 'x']]) {
       const reply = await client.call('RECORDS', ...words);
       expect(reply, words.join(' ')).toBeInstanceOf(ReplyError);

@@ -1,28 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Engine } from '../../src/engine/index.js';
+import { describe, expect, it } from 'vitest';
 import { encodeCommand, type Reply, ReplyParser, RespConnection } from '../../src/resp/index.js';
-import { Server } from '../../src/server/index.js';
-import { throwAwayDirectory } from '../services/index.js';
 import { RawClient } from '../support/raw-client.js';
 import { SeededRandom } from '../support/seeded-random.js';
+import { useServer } from '../support/use-server.js';
 import { waitUntil } from '../support/wait-until.js';
 
-const directory = throwAwayDirectory('update-streams');
-let engine: Engine;
-let server: Server;
-let client: RespConnection;
-
-beforeAll(async () => {
-  engine = await Engine.open(directory.path, { sync: 'interval', syncIntervalMs: 5 });
-  server = await Server.listen(engine, { port: 0 });
-  client = await RespConnection.open({ host: '127.0.0.1', port: server.port });
-});
-afterAll(async () => {
-  client.close();
-  await server.close();
-  await engine.close();
-  directory.remove();
-});
+const store = useServer('update-streams', { engine: { sync: 'interval', syncIntervalMs: 5 } });
 
 /** One connection's stream, until it is cut. */
 class Stream {
@@ -31,7 +14,7 @@ class Stream {
   readonly #messages: Reply[] = [];
 
   static async open(...words: (string | number)[]): Promise<Stream> {
-    const stream = new Stream(await RawClient.open(server.port));
+    const stream = new Stream(await RawClient.open(store.server.port));
     stream.send('STREAMUPDATES', ...words);
     expect(await stream.next()).toBe('OK');
     return stream;
@@ -68,14 +51,14 @@ class Stream {
 const writeSomething = async (random: SeededRandom): Promise<void> => {
   const key = `k${random.below(20)}`;
   const kind = random.below(5);
-  if (kind === 0) await client.call('SET', key, 'x'.repeat(random.below(3_000)));
-  else if (kind === 1) await client.call('HSETNX', `h${key}`, 'f', 'v');
-  else if (kind === 2) await client.call('DEL', key, `h${key}`);
-  else if (kind === 3) await client.call('RPUSH', `l${key}`, ...Array.from({ length: 9 }, String));
+  if (kind === 0) await store.client.call('SET', key, 'x'.repeat(random.below(3_000)));
+  else if (kind === 1) await store.client.call('HSETNX', `h${key}`, 'f', 'v');
+  else if (kind === 2) await store.client.call('DEL', key, `h${key}`);
+  else if (kind === 3) await store.client.call('RPUSH', `l${key}`, ...Array.from({ length: 9 }, String));
   else {
     const words = Array.from({ length: random.below(6) }, () => encodeCommand('INCR', 'n'));
     const bytes = Buffer.concat([encodeCommand('MULTI'), ...words, encodeCommand('EXEC')]);
-    await client.send(bytes, words.length + 2);
+    await store.client.send(bytes, words.length + 2);
   }
 };
 
@@ -94,25 +77,25 @@ const messageOf = (reply: Reply): Message => {
 describe('a stream of updates that is read slowly and cut again and again', () => {
   it('gives each batch once and in order to whoever goes on from what he has handled', async () => {
     const random = SeededRandom.fromEnvironment('streams');
-    const start = engine.sequence;
+    const start = store.engine.sequence;
     let isWriting = true;
     const writes = random.fork();
     const writing = (async () => {
       for (let i = 0; i < 1_500; i++) await writeSomething(writes);
-      await client.call('SET', 'last', '1'); // so that something comes as long as it is said to
+      await store.client.call('SET', 'last', '1'); // so that something comes as long as it is said to
       isWriting = false;
     })();
     const received: Buffer[] = [];
     let handled = start;
     let connections = 0;
-    while (isWriting || handled < engine.sequence) {
+    while (isWriting || handled < store.engine.sequence) {
       connections++;
       const window = 1 + random.below(20_000);
       const max = 1 + random.below(20);
       const stream = await Stream.open(handled, 'STRICT', 'FORMAT', 'BINARY', 'MAX', max, 'WINDOW', window);
       const unacknowledged: number[] = [];
       const messages = 1 + random.below(30);
-      for (let i = 0; i < messages && (isWriting || handled < engine.sequence); i++) {
+      for (let i = 0; i < messages && (isWriting || handled < store.engine.sequence); i++) {
         // The server holds back when too much is not acknowledged: then what is owed must be told first.
         if (random.below(3) === 0 || stream.waiting === 0)
           for (const sequence of unacknowledged.splice(0)) stream.send('STREAMUPDATES', 'ACK', sequence);
@@ -121,7 +104,7 @@ describe('a stream of updates that is read slowly and cut again and again', () =
         received.push(...batches);
         handled = next;
         unacknowledged.push(next);
-        if (!isWriting && handled === engine.sequence) break;
+        if (!isWriting && handled === store.engine.sequence) break;
       }
       stream.cut();
     }
@@ -129,8 +112,8 @@ describe('a stream of updates that is read slowly and cut again and again', () =
     expect(connections).toBeGreaterThan(5);
 
     const logged: Buffer[] = [];
-    for (let at = start; at < engine.sequence; ) {
-      const reply = (await client.call('POLLUPDATES', at, 'MAX', 1000, 'FORMAT', 'BINARY')) as Reply[];
+    for (let at = start; at < store.engine.sequence; ) {
+      const reply = (await store.client.call('POLLUPDATES', at, 'MAX', 1000, 'FORMAT', 'BINARY')) as Reply[];
       logged.push(...(reply[5] as Buffer[]));
       at = reply[1] as number;
     }
@@ -140,25 +123,25 @@ describe('a stream of updates that is read slowly and cut again and again', () =
   });
 
   it('starts in the middle of a batch with all of it, and is refused there when it is strict', async () => {
-    const before = engine.sequence;
-    await client.call('MSET', 'a', '1', 'b', '2', 'c', '3');
+    const before = store.engine.sequence;
+    await store.client.call('MSET', 'a', '1', 'b', '2', 'c', '3');
     for (const inside of [before, before + 1, before + 2]) {
       const stream = await Stream.open(inside, 'FORMAT', 'BINARY');
       const { next, batches } = messageOf(await stream.next());
       expect([next, batches.length, batches[0]?.readUInt32LE(8)]).toEqual([before + 3, 1, 3]);
       stream.cut();
     }
-    const refused = await RespConnection.open({ host: '127.0.0.1', port: server.port });
+    const refused = await RespConnection.open({ host: '127.0.0.1', port: store.server.port });
     expect(String(await refused.call('STREAMUPDATES', before + 1, 'STRICT'))).toContain('mismatched');
     refused.close();
   });
 
   it('takes acknowledgements of nothing, twice and too far as what they are worth, and goes on', async () => {
-    const start = engine.sequence;
+    const start = store.engine.sequence;
     const stream = await Stream.open(start, 'FORMAT', 'RESP', 'WINDOW', 1);
     for (const word of ['x', '-1', '0', String(start), '99999999']) stream.send('STREAMUPDATES', 'ACK', word);
     for (let i = 1; i <= 3; i++) {
-      await client.call('SET', 'acked', String(i));
+      await store.client.call('SET', 'acked', String(i));
       expect((await stream.next()) as unknown[]).toMatchObject({ 1: start + i });
       stream.send('STREAMUPDATES', 'ACK', start + i);
       stream.send('STREAMUPDATES', 'ACK', start + i);

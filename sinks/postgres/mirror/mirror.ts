@@ -1,10 +1,11 @@
-import type { Rejection, Transaction, ValueType } from '../../../src/kit/index.js';
+import type { Transaction, ValueType } from '../../../src/kit/index.js';
 import { ArrayRows } from '../array-rows.js';
 import { type BatchFold, foldBatch, type KeyPlan, type WholeValue } from '../batch-fold.js';
 import type { Connection } from '../connection.js';
 import type { Step } from '../exchange.js';
 import { quoted, quotedTable, type TableName } from '../identifier.js';
 import type { EncodedBatch, Layout } from '../layout.js';
+import { refusedChanges } from '../refused-changes.js';
 import { type Column, ensureTable } from '../table-schema.js';
 import { groupSteps, groupTables } from './group-rows.js';
 import { applyLists } from './list-rows.js';
@@ -84,7 +85,7 @@ export class Mirror implements Layout {
   }
 
   encode(transactions: readonly Transaction[]): EncodedBatch {
-    const rejections = this.#rejections(transactions);
+    const rejections = refusedChanges(transactions, (change) => refusedByMirror(change, this.#options));
     const fold = foldBatch(rejections.length === 0 ? transactions : []);
     const merges = [this.#wholeRows('string', fold.plans), this.#wholeRows('json', fold.plans)];
     const changed = new Map<ValueType, KeyPlan[]>();
@@ -117,18 +118,6 @@ export class Mirror implements Layout {
         this.#merge(connection, collections);
       },
     };
-  }
-
-  #rejections(transactions: readonly Transaction[]): Rejection[] {
-    const rejections: Rejection[] = [];
-    for (let transaction = 0; transaction < transactions.length; transaction++) {
-      const { changes } = transactions[transaction];
-      for (let change = 0; change < changes.length; change++) {
-        const reason = refusedByMirror(changes[change], this.#options);
-        if (reason !== undefined) rejections.push({ transaction, change, reason });
-      }
-    }
-    return rejections;
   }
 
   async #lookWhatIsFilled(connection: Connection): Promise<void> {

@@ -1,9 +1,10 @@
-import type { Rejection, Transaction } from '../../../src/kit/index.js';
+import type { Transaction } from '../../../src/kit/index.js';
 import { foldBatch } from '../batch-fold.js';
 import type { Connection } from '../connection.js';
 import type { Step } from '../exchange.js';
 import { quotedTable, shownTable, type TableName } from '../identifier.js';
 import type { EncodedBatch, Layout } from '../layout.js';
+import { refusedChanges } from '../refused-changes.js';
 import { makeIfMissing } from '../table-schema.js';
 import { MappedRows } from './mapped-rows.js';
 import { refusedByTable } from './row-refusal.js';
@@ -44,7 +45,7 @@ export class RowTables implements Layout {
   }
 
   encode(transactions: readonly Transaction[]): EncodedBatch {
-    const rejections = this.#rejections(transactions);
+    const rejections = refusedChanges(transactions, (change) => refusedByTable(change, this.#mappings));
     const { isAllCleared, cleared, plans } = foldBatch(rejections.length === 0 ? transactions : []);
     const steps: Step[] = [];
     for (const mapping of this.#mappings) {
@@ -55,17 +56,5 @@ export class RowTables implements Layout {
       steps.push(...rows.steps());
     }
     return { rejections, apply: async (connection) => connection.ahead(...steps) };
-  }
-
-  #rejections(transactions: readonly Transaction[]): Rejection[] {
-    const rejections: Rejection[] = [];
-    for (let transaction = 0; transaction < transactions.length; transaction++) {
-      const { changes } = transactions[transaction];
-      for (let change = 0; change < changes.length; change++) {
-        const reason = refusedByTable(changes[change], this.#mappings);
-        if (reason !== undefined) rejections.push({ transaction, change, reason });
-      }
-    }
-    return rejections;
   }
 }
