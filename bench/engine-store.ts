@@ -30,8 +30,24 @@ const compareWrites = (own: WriteFigures, peer: string, its: WriteFigures, targe
   result('random update in batches of 100', own.update, 'puts/s', peer, its.update, target),
 ];
 
-/** Makes ten checkpoints while a writer writes as fast as it can, and waits for each batch. */
-const makeCheckpoints = async (store: EngineContender): Promise<BenchResult[]> => {
+/** The longest of ten syncs of a few bytes by another process, in ms. */
+const slowestSync = async (path: string): Promise<number> => {
+  const script = fileURLToPath(new URL('./store/sync-probe.js', import.meta.url));
+  const child = spawn(process.execPath, [script, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+  });
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new Error(`the probe of the disk ended with ${code}`);
+  return Number(output);
+};
+
+/**
+ * Makes ten checkpoints while a writer writes as fast as it can, and waits for each batch; then lets another process sync
+ * a file of its own beside the same writes: what of it is the disk's.
+ */
+const makeCheckpoints = async (store: EngineContender, directory: string): Promise<BenchResult[]> => {
   const { checkpoints } = store.engine;
   let isWriting = true;
   let longestWriteMs = 0;
@@ -57,10 +73,20 @@ const makeCheckpoints = async (store: EngineContender): Promise<BenchResult[]> =
     noteWrite(); // the one under way
     stallMs = Math.max(stallMs, longestWriteMs);
   }
+  const syncMs = await slowestSync(join(directory, 'probe'));
   isWriting = false;
   await writing;
   return [
     atMost('slowest of 10 checkpoints under writes', createMs, 'ms', 20),
+    // No target: it tells how much of the time is the disk's.
+    result(
+      'slowest of 10 checkpoints under writes',
+      createMs,
+      'ms',
+      'slowest of 10 syncs by another process',
+      syncMs,
+      0,
+    ),
     atMost('longest wait of a writer for 100 puts meanwhile', stallMs, 'ms', 5),
   ];
 };
@@ -106,7 +132,7 @@ const measureStore = async (directory: string, count: number, hasPeers: boolean)
     atMost('longest stall of the event loop while writing', stallMs, 'ms', 50),
     result('random get, warm cache (32,000 keys of all)', warm, 'gets/s', '1 M/s', 1e6, 1),
     result('ordered scan of all, keys and values', scanned, 'records/s', '3 M/s', 3e6, 1),
-    ...(await makeCheckpoints(store)),
+    ...(await makeCheckpoints(store, directory)),
     atMost('resident memory, limit 512 MiB', resident / mebibyte, 'MiB', limitBytes / mebibyte + 150),
   ];
   await store.close();

@@ -395,7 +395,7 @@ const frozenMemtables = 3.25;
 /** How many layers of memtables there may be: checkpoints freeze them however little is in them. */
 const maxGroups = 24;
 /** How long the loop's other work waits for that of a flush at a time, at most; with what else may come in the same turn under 5 ms. */
-const sliceMs = 2;
+const sliceMs = 1;
 
 const closed = (): TailraceError =>
   new TailraceError('STORE_CLOSED', 'the snapshot is closed', { remedy: 'Take a new one.' });

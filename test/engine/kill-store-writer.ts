@@ -2,11 +2,12 @@ import { Engine } from '../../src/engine/index.js';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 
 // Writes numbers until it is killed, with flushes and checkpoints all the time. Write n has sequence number n. Prints
-// each `n;` once it is durable, `+n;` when a checkpoint at n is, `-n;` before it is deleted. With `thread`, memtables are
-// merged in a thread of its own however small they are.
-const [path = '', where] = process.argv.slice(2);
+// each `n;` once a kill cannot undo it, `+n;` when a checkpoint at n is made, `-n;` before it is deleted. With `thread`,
+// memtables are merged in a thread of its own however small they are.
+const [path = '', where, sync] = process.argv.slice(2);
 const engine = await Engine.open(path, {
   ...(where === 'thread' && { threadFromBytes: 0 }),
+  sync: sync === 'none' ? 'none' : 'always',
   segmentBytes: 100_000,
   memtableBytes: 60_000,
   pageCacheBytes: 300_000,

@@ -51,7 +51,8 @@ describe('a store under flush', () => {
     const acknowledged = { sequence: 0, checkpoints: new Set<number>() };
     for (let round = 0; round < Number(process.env['KILLS'] ?? 6); round++) {
       const where = round % 2 === 0 ? 'thread' : 'here';
-      const child = spawn(process.execPath, [writer, directory.path, where], {
+      const sync = round % 3 === 0 ? 'none' : 'always';
+      const child = spawn(process.execPath, [writer, directory.path, where, sync], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       let output = '';

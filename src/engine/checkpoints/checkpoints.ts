@@ -3,11 +3,12 @@ import type { Files } from '../../files/index.js';
 import type { Snapshot } from '../engine-api.js';
 import type { StoreData } from '../store-data.js';
 import type { HeldState, TreeState } from '../tree/index.js';
-import { type Checkpoint, type CheckpointEntry, type CheckpointInfo, isExpired } from './checkpoint.js';
+import { type Checkpoint, type CheckpointInfo, isExpired } from './checkpoint.js';
 import type { CheckpointCatalog, CheckpointList } from './checkpoint-catalog.js';
 import { type Exported, exportState } from './checkpoint-export.js';
 import { expired, missing, nameTaken, notOlder, notWritten, readOnly } from './checkpoint-faults.js';
 import { findCheckpoint } from './checkpoint-reference.js';
+import { HeldCheckpoint, publicPart } from './held-checkpoint.js';
 import { lifetimeFrom, requireLifetime } from './lifetime.js';
 import { type Restored, restoreState } from './restore.js';
 
@@ -54,14 +55,6 @@ export interface CheckpointHost {
   onFailure(cause: unknown): void;
 }
 
-interface Held {
-  entry: CheckpointEntry;
-  /** The trees, once all of it is there. */
-  held: HeldState | undefined;
-  /** Reads it until then. */
-  snapshot: Snapshot | undefined;
-}
-
 /**
  * The checkpoints of a store. Making one costs the same whatever the size of the data: the memtables are frozen at its
  * sequence number, and it is noted in the catalog. Until they are flushed, which is soon, part of it is in the log;
@@ -77,7 +70,7 @@ export class Checkpoints {
   readonly #files: Files;
   readonly #nowMs: () => number;
   readonly #catalog: CheckpointCatalog;
-  readonly #entries = new Map<string, Held>();
+  readonly #entries = new Map<string, HeldCheckpoint>();
   /** Sequence numbers of checkpoints that must be made again by the replay. */
   readonly #replayStops = new Set<number>();
   /** Up to where the log was durable when the catalog was written. */
@@ -105,17 +98,12 @@ export class Checkpoints {
   load({ checkpoints, logSequence }: CheckpointList, held: readonly HeldState[]): void {
     this.#listedLog = logSequence;
     for (const entry of checkpoints) {
-      const found = held.find(({ state: { epoch } }) => epoch === entry.state?.epoch);
-      this.#entries.set(entry.id, {
-        // Without the data file, a log that is whole makes its state anew.
-        entry: found === undefined ? publicPart(entry) : entry,
-        held: found && { ...found, pin: found.pin.retain() },
-        snapshot: undefined,
-      });
+      const pages = held.find(({ state: { epoch } }) => epoch === entry.state?.epoch);
+      this.#entries.set(entry.id, HeldCheckpoint.reopened(this.#data, entry, pages));
     }
     for (const { pin } of held) pin.release();
-    for (const { entry, held: state } of this.#entries.values())
-      if (state === undefined) this.#replayStops.add(entry.sequence);
+    for (const { entry, isThere } of this.#entries.values())
+      if (!isThere) this.#replayStops.add(entry.sequence);
     if (this.#data.trees?.state.space === undefined) this.onReplayed(0);
   }
 
@@ -124,7 +112,7 @@ export class Checkpoints {
     if (!this.#replayStops.has(sequence)) return;
     const waiting = this.#waitingFor(sequence);
     this.#data.freezeAt(sequence);
-    for (const checkpoint of waiting) checkpoint.snapshot = this.#data.frozenSnapshot(sequence);
+    for (const checkpoint of waiting) checkpoint.freeze();
   }
 
   /**
@@ -137,10 +125,10 @@ export class Checkpoints {
     this.#recoveredLog = lastSequence;
     let hasChanged = false;
     for (const checkpoint of this.#entries.values()) {
-      const { entry, held, snapshot } = checkpoint;
-      if (held !== undefined || snapshot !== undefined) continue;
+      const { entry, isThere } = checkpoint;
+      if (isThere) continue;
       hasChanged = true;
-      if (trees !== undefined && entry.sequence === flushedSequence) this.#settle(checkpoint, trees.state);
+      if (trees !== undefined && entry.sequence === flushedSequence) checkpoint.settle();
       else if (entry.sequence > Math.max(lastSequence, this.#listedLog)) this.#entries.delete(entry.id);
       else throw missing(entry);
     }
@@ -166,10 +154,10 @@ export class Checkpoints {
    * A state has become durable: the checkpoints that were made there are held from now on by their pages alone.
    * The next state must not begin before this resolves.
    */
-  async onState(state: TreeState): Promise<void> {
-    const waiting = this.#waitingFor(state.sequence);
+  async onState({ sequence }: TreeState): Promise<void> {
+    const waiting = this.#waitingFor(sequence);
     if (waiting.length === 0) return;
-    for (const checkpoint of waiting) this.#settle(checkpoint, state);
+    for (const checkpoint of waiting) checkpoint.settle();
     await this.#write();
   }
 
@@ -199,14 +187,16 @@ export class Checkpoints {
       creator: options.creator ?? 'api',
     };
     const created =
-      source === undefined ? this.#atNewest(common, host.sequence()) : this.#likeSource(common, source);
+      source === undefined
+        ? HeldCheckpoint.atNewest(this.#data, { ...common, sequence: host.sequence() })
+        : source.copied(common);
     this.#entries.set(common.id, created);
     if (options.ifNameExists === 'replace') for (const { entry } of namesakes) this.#entries.delete(entry.id);
     const syncedLog = host.syncLog(created.entry.sequence);
     // Side by side, if the list may be there without the log: should the store stop then, it is as if nothing was made.
     if (options.ifNameExists === 'replace') await this.#write(syncedLog);
     else await Promise.all([syncedLog, this.#write()]);
-    if (options.ifNameExists === 'replace') for (const checkpoint of namesakes) this.#release(checkpoint);
+    if (options.ifNameExists === 'replace') for (const checkpoint of namesakes) checkpoint.release();
     return publicPart(created.entry);
   }
 
@@ -226,17 +216,21 @@ export class Checkpoints {
       await this.#write();
       return publicPart(renewed);
     }
-    const advanced = this.#atNewest({ ...renewed, generation: entry.generation + 1 }, host.sequence());
+    const advanced = HeldCheckpoint.atNewest(this.#data, {
+      ...renewed,
+      generation: entry.generation + 1,
+      sequence: host.sequence(),
+    });
     this.#entries.set(entry.id, advanced);
     await this.#write(host.syncLog(advanced.entry.sequence));
-    this.#release(previous);
+    previous.release();
     return publicPart(advanced.entry);
   }
 
   /** From the newest to the oldest. */
   list(filter: ListFilter = {}): CheckpointInfo[] {
     return [...this.#entries.values()]
-      .map((checkpoint) => this.#describe(checkpoint))
+      .map((checkpoint) => checkpoint.describe(this.#nowMs()))
       .filter(
         ({ name, state, labels }) =>
           (filter.name === undefined || name === filter.name) &&
@@ -248,7 +242,7 @@ export class Checkpoints {
 
   /** @throws TailraceError `CHECKPOINT_NOT_FOUND` */
   show(reference: string): CheckpointInfo {
-    return this.#describe(this.#find(reference));
+    return this.#find(reference).describe(this.#nowMs());
   }
 
   /**
@@ -260,7 +254,7 @@ export class Checkpoints {
     const checkpoint = this.#find(reference);
     this.#entries.delete(checkpoint.entry.id);
     await this.#write();
-    this.#release(checkpoint);
+    checkpoint.release();
     return publicPart(checkpoint.entry);
   }
 
@@ -269,8 +263,7 @@ export class Checkpoints {
    * @throws TailraceError `CHECKPOINT_NOT_FOUND` | `CHECKPOINT_EXPIRED`
    */
   open(reference: string): Snapshot {
-    const { held, entry } = this.#live(reference);
-    return held === undefined ? this.#data.frozenSnapshot(entry.sequence) : this.#data.stateSnapshot(held);
+    return this.#live(reference).open();
   }
 
   /**
@@ -281,7 +274,7 @@ export class Checkpoints {
   async restore(reference: string, directory: string): Promise<Restored> {
     const checkpoint = this.#live(reference);
     await this.#data.whenFlushed();
-    const { held } = checkpoint;
+    const { pages: held } = checkpoint;
     const { trees } = this.#data;
     if (held === undefined || trees === undefined) throw notWritten(checkpoint.entry);
     held.pin.retain();
@@ -301,17 +294,17 @@ export class Checkpoints {
     await this.#data.whenFlushed();
     const { trees } = this.#data;
     const checkpoint = this.#live(reference);
-    const { held } = checkpoint;
+    const { pages: held } = checkpoint;
     if (held === undefined || trees === undefined) throw notWritten(checkpoint.entry);
     const base = options.base === undefined ? undefined : this.#live(options.base);
-    if (base !== undefined && base.held === undefined) throw notWritten(base.entry);
-    if (base?.held !== undefined && base.held.state.epoch > held.state.epoch)
+    if (base !== undefined && base.pages === undefined) throw notWritten(base.entry);
+    if (base?.pages !== undefined && base.pages.state.epoch > held.state.epoch)
       throw notOlder(base.entry, checkpoint.entry);
-    const holds = [held, ...(base?.held === undefined ? [] : [base.held])];
+    const holds = [held, ...(base?.pages === undefined ? [] : [base.pages])];
     for (const { pin } of holds) pin.retain();
     try {
       const entry = publicPart(checkpoint.entry);
-      return await exportState(trees, this.#storeId, entry, held, base?.held, file, this.#files);
+      return await exportState(trees, this.#storeId, entry, held, base?.pages, file, this.#files);
     } finally {
       for (const hold of holds) trees.release(hold);
     }
@@ -335,7 +328,7 @@ export class Checkpoints {
     if (expired.length === 0) return 0;
     for (const { entry } of expired) this.#entries.delete(entry.id);
     await this.#write();
-    for (const checkpoint of expired) this.#release(checkpoint);
+    for (const checkpoint of expired) checkpoint.release();
     return expired.length;
   }
 
@@ -345,65 +338,11 @@ export class Checkpoints {
     await this.#catalog.close();
   }
 
-  /** A checkpoint of the newest data: what is in memory is frozen, and flushed in the background. */
-  #atNewest(common: Omit<CheckpointEntry, 'sequence'>, sequence: number): Held {
-    const data = this.#data;
-    data.freezeAt(sequence);
-    const checkpoint: Held = {
-      entry: publicPart({ ...common, sequence }),
-      held: undefined,
-      snapshot: undefined,
-    };
-    if (data.trees !== undefined && data.isFlushedTo(sequence)) this.#settle(checkpoint, data.trees.state);
-    else checkpoint.snapshot = data.frozenSnapshot(sequence);
-    return checkpoint;
-  }
-
-  #likeSource(common: Omit<CheckpointEntry, 'sequence'>, source: Held): Held {
-    const { sequence, state, bytes } = source.entry;
-    const { held } = source;
-    if (held === undefined)
-      return {
-        entry: { ...common, sequence },
-        held,
-        snapshot: this.#data.frozenSnapshot(sequence),
-      };
-    const tree = state === undefined ? {} : { state };
-    return {
-      entry: { ...common, sequence, ...tree, ...(bytes === undefined ? {} : { bytes }) },
-      held: { ...held, pin: held.pin.retain() },
-      snapshot: undefined,
-    };
-  }
-
   /** The checkpoints at a sequence number that are not in the trees yet. */
-  #waitingFor(sequence: number): Held[] {
+  #waitingFor(sequence: number): HeldCheckpoint[] {
     return [...this.#entries.values()].filter(
-      ({ entry, held }) => held === undefined && entry.sequence === sequence,
+      ({ entry, pages }) => pages === undefined && entry.sequence === sequence,
     );
-  }
-
-  /** All of it is in the trees now. */
-  #settle(checkpoint: Held, state: TreeState): void {
-    const { trees } = this.#data;
-    if (trees === undefined) return;
-    checkpoint.held = trees.hold();
-    checkpoint.entry = { ...checkpoint.entry, state, bytes: trees.space.liveUnits * trees.space.unitBytes };
-    checkpoint.snapshot?.close();
-    checkpoint.snapshot = undefined;
-  }
-
-  #describe({ entry, held }: Held): CheckpointInfo {
-    const space = this.#data.trees?.space;
-    return {
-      ...publicPart(entry),
-      state: isExpired(entry, this.#nowMs()) ? 'expired' : 'live',
-      isWritten: held !== undefined,
-      entries: entry.state?.roots.reduce((total, root) => total + root.entries, 0) ?? null,
-      bytes: entry.bytes ?? null,
-      uniqueBytes:
-        held === undefined || space === undefined ? null : space.uniqueUnits(held.pin) * space.unitBytes,
-    };
   }
 
   #writable(): CheckpointHost {
@@ -412,22 +351,14 @@ export class Checkpoints {
     return this.#host;
   }
 
-  #find(reference: string): Held {
+  #find(reference: string): HeldCheckpoint {
     return findCheckpoint([...this.#entries.values()], reference, this.#nowMs());
   }
 
-  #live(reference: string): Held {
+  #live(reference: string): HeldCheckpoint {
     const checkpoint = this.#find(reference);
     if (isExpired(checkpoint.entry, this.#nowMs())) throw expired(checkpoint.entry);
     return checkpoint;
-  }
-
-  /** Lets go of what a checkpoint held, when the catalog no longer has it. */
-  #release(checkpoint: Held): void {
-    if (checkpoint.held !== undefined) this.#data.trees?.release(checkpoint.held);
-    checkpoint.snapshot?.close();
-    checkpoint.held = undefined;
-    checkpoint.snapshot = undefined;
   }
 
   get #list(): CheckpointList {
@@ -448,10 +379,5 @@ export class Checkpoints {
     }
   }
 }
-
-const publicPart = (entry: CheckpointEntry): Checkpoint => {
-  const { state: _, bytes: __, ...fields } = entry;
-  return fields;
-};
 
 const reapMs = 10_000;
