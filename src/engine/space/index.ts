@@ -9,4 +9,5 @@ export {
   type WriteUnits,
 } from './space-map.js';
 export type { SpacePin } from './space-pin.js';
-export { type SpaceStates, VersionedSpace, type VersionedSpaceOptions } from './versioned-space.js';
+export type { SpaceStates } from './space-states.js';
+export { VersionedSpace, type VersionedSpaceOptions } from './versioned-space.js';
