@@ -1,6 +1,7 @@
 import { isTailraceError, TailraceError } from '../errors/index.js';
 import {
   Backoff,
+  CalmWarning,
   type Claim,
   isSamePosition,
   type Logger,
@@ -45,6 +46,7 @@ export class TargetWriter {
   /** Fences whoever wrote before, and reads the target's position; for a sink that holds none, `stored` is taken. */
   async claim(signal: AbortSignal, stored: Position | null = null): Promise<Position | null> {
     const backoff = new Backoff(this.#options.retry, systemTiming);
+    const warning = new CalmWarning(this.#options.log);
     for (;;) {
       try {
         this.#claim = await this.sink.claim(signal);
@@ -52,7 +54,7 @@ export class TargetWriter {
         return this.#position;
       } catch (error) {
         if (!isTailraceError(error, 'SINK_UNREACHABLE') || signal.aborted || !backoff.mayRetry()) throw error;
-        this.#warn('the target cannot be reached, trying again', error);
+        warning.warn('the target cannot be reached, trying again', this.#factsOf(error));
         await backoff.wait(signal);
       }
     }
@@ -131,12 +133,16 @@ export class TargetWriter {
   }
 
   #warn(message: string, error: Error): void {
+    this.#options.log.warn(message, this.#factsOf(error));
+  }
+
+  #factsOf(error: Error): { readonly reason: string; readonly [name: string]: unknown } {
     const remedy = isTailraceError(error) ? error.remedy : '';
-    this.#options.log.warn(message, {
+    return {
       target: this.#options.name,
       reason: error.message,
       ...(remedy === '' ? {} : { remedy }),
-    });
+    };
   }
 
   #fenced(cause: Error): TailraceError {

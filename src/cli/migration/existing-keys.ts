@@ -55,7 +55,8 @@ const maxSkipped = 1_000_000;
 const notEmpty = (place: string, key: Buffer, size: Reply): TailraceError =>
   new TailraceError(
     'SINK_REFUSED',
-    `${place} is not empty: it holds ${counted(Number(size), 'key')}, ${JSON.stringify(key.toString())} among them`,
+    // A Kvrocks counts its keys only when it is told to.
+    `${place} is not empty: it holds ${Number(size) > 0 ? counted(Number(size), 'key') : 'keys'}, ${JSON.stringify(key.toString())} among them`,
     {
       context: { target: place },
       remedy:

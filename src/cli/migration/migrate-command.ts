@@ -11,7 +11,7 @@ import {
   RawMigration,
   StateFile,
 } from '../../migration/index.js';
-import { ReplyError } from '../../resp/index.js';
+import { parseRedisUrl, ReplyError } from '../../resp/index.js';
 import { consoleLogger, type OutputOptions } from '../console.js';
 import { ExitCode } from '../exit.js';
 import { onInterrupt, untilInterrupted } from '../interrupt.js';
@@ -79,6 +79,8 @@ export const runMigration = async (
       existing: flags.existing,
       settings: flags.toOption ?? [],
       sourceRunId: source.runId,
+      sourceAddress:
+        source.connection === undefined ? undefined : parseRedisUrl(flags.from, sourcePassword(flags)),
       rawNamespaces: source.records !== undefined && keepsNamespaces(wanted) ? source.namespaces : undefined,
       logger,
     },

@@ -15,7 +15,9 @@ export const openServer = async (options: TargetOptions, signal: AbortSignal): P
   const address = parseRedisUrl(url, password);
   const { kind, masters, runId } = await lookAtTarget(address, signal);
   const place = placeOfUrl(url);
-  if (runId !== undefined && runId === options.sourceRunId) throw ownTarget(place);
+  const isSource =
+    runId === undefined ? isSameAddress(address, options.sourceAddress) : runId === options.sourceRunId;
+  if (isSource) throw ownTarget(place);
   if (masters.length === 0) await requireWritable(address, signal);
   const { rawNamespaces } = options;
   if (kind !== 'redis' && masters.length === 0 && rawNamespaces !== undefined && existing !== 'skip')
@@ -98,6 +100,9 @@ const requireNoRecords = async (
     connection.close();
   }
 };
+
+const isSameAddress = (target: RespAddress, source: RespAddress | undefined): boolean =>
+  target.host === source?.host && target.port === source.port && target.password === source.password;
 
 const ownTarget = (place: string): TailraceError =>
   new TailraceError('USAGE', `${place} is the source and the target`, {

@@ -1,5 +1,6 @@
 import type { Logger, Sink } from '../../kit/index.js';
 import type { RecordFilter } from '../../migration/index.js';
+import type { RespAddress } from '../../resp/index.js';
 import type { ExistingKeys } from './existing-keys.js';
 import type { NamespaceTargets } from './flags.js';
 
@@ -29,6 +30,8 @@ export interface TargetOptions {
   readonly settings: readonly string[];
   /** What the source calls its run, so that it is not taken for its own target. */
   readonly sourceRunId?: string | undefined;
+  /** For a source that does not say so: a Kvrocks. Another password may show another namespace. */
+  readonly sourceAddress?: RespAddress | undefined;
   /** Namespaces that keep their names, where records could be copied as they are; undefined where they could not. */
   readonly rawNamespaces: readonly string[] | undefined;
   readonly logger: Logger;
