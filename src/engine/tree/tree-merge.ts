@@ -6,8 +6,9 @@ import { largeReferenceOf, readLargeReference, unitsFor } from './large-value.js
 import type { Sibling } from './leaf-parts.js';
 import { isLargeValue, LeafPatch } from './leaf-patch.js';
 import { LeafWindow } from './leaf-window.js';
+import { LevelBuilders } from './level-builders.js';
 import { countOf, pageBytes, u32 } from './page.js';
-import { childEntry, PageBuilder, type PendingEntry } from './page-builder.js';
+import type { PendingEntry } from './page-builder.js';
 import type { PageCache } from './page-cache.js';
 import type { PageOutput } from './page-output.js';
 import { PageSearch } from './page-search.js';
@@ -34,7 +35,7 @@ export class TreeMerge {
   readonly #output: PageOutput;
   readonly #search: PageSearch;
   readonly #patch: LeafPatch;
-  readonly #builders: PageBuilder[] = [];
+  readonly #builders: LevelBuilders;
   readonly #branches: BranchPatch[] = [];
   /** The branches that are being patched, from the root on. */
   readonly #open: OpenBranch[] = [];
@@ -54,6 +55,7 @@ export class TreeMerge {
     this.#output = output;
     this.#search = new PageSearch(output);
     this.#patch = new LeafPatch(this.#search, output);
+    this.#builders = new LevelBuilders(output, (key) => this.#dropKey(key));
     this.#changes = changes;
     this.#ranges = new RangeWalk(changes.ranges, output);
   }
@@ -114,7 +116,7 @@ export class TreeMerge {
   #isPatchable({ page, level, isLeftmost }: OpenBranch): boolean {
     // Keys below the first separator belong to the leftmost child: it must not stand in the way of those that are added.
     if (!this.#ranges.isEmpty || (isLeftmost && !page.isFirstLowest)) return false;
-    return this.#builders.slice(0, level + 1).every(({ isEmpty }) => isEmpty);
+    return this.#builders.areEmptyUpTo(level);
   }
 
   /** Goes as far as the children become one page each; beyond that, the branch is no longer open. */
@@ -153,8 +155,8 @@ export class TreeMerge {
   #closeBranches(): void {
     for (const { page, unit, level, low, place } of this.#open.splice(0)) {
       this.#units.release(unit, 1);
-      this.#start(level, low);
-      page.forEachBefore(place, (separator, child) => this.#builder(level).add(childEntry(separator, child)));
+      this.#builders.start(level, low);
+      page.forEachBefore(place, (separator, child) => this.#builders.addChild(level, separator, child));
     }
   }
 
@@ -191,7 +193,7 @@ export class TreeMerge {
     high: TreeKey | undefined,
     parent?: LeafParent,
   ): Generator<undefined, void> {
-    if (this.#builder(0).isEmpty && !this.#ranges.beginBelow(high)) {
+    if (this.#builders.at(0).isEmpty && !this.#ranges.beginBelow(high)) {
       const patched = this.#patchLeaf(unit, () => this.#isBelow(high), parent);
       if (patched !== undefined) {
         this.#addChildren(1, low, patched);
@@ -199,11 +201,11 @@ export class TreeMerge {
       }
     }
     this.#readLeaf(unit, parent);
-    this.#start(0, low);
+    this.#builders.start(0, low);
     yield* this.#mergeEntries(copyOfPage(this.#window.bytes, this.#window.base), high);
     this.#units.release(unit, 1);
     // The leaves behind are patched again rather than made anew entry by entry.
-    if (this.#builder(0).isRoomy) this.#builder(0).finish();
+    if (this.#builders.at(0).isRoomy) this.#builders.at(0).finish();
   }
 
   /** The common case: the unit of the page that takes the leaf's place, with `#siblings`; undefined when it needs more. */
@@ -224,15 +226,14 @@ export class TreeMerge {
 
   /** Adds the page that was merged last, and those behind it, to the level above. */
   #addChildren(level: number, low: TreeKey, unit: number): void {
-    const builder = this.#builder(level);
-    builder.add(childEntry(low, unit));
-    for (const sibling of this.#siblings) builder.add(childEntry(sibling.separator, sibling.unit));
+    this.#builders.addChild(level, low, unit);
+    for (const sibling of this.#siblings) this.#builders.addChild(level, sibling.separator, sibling.unit);
   }
 
   /** The general case: each entry of the page and each change below `high`, in order. The page is the caller's. */
   *#mergeEntries(page: Buffer, high: TreeKey | undefined): Generator<undefined, void> {
     const changes = this.#changes;
-    const builder = this.#builder(0);
+    const builder = this.#builders.at(0);
     const count = countOf(page, 0);
     const entry = this.#entry;
     let added = 0;
@@ -268,7 +269,7 @@ export class TreeMerge {
 
   /** Adds the changes below `high` where the tree holds nothing. */
   *#addChanges(low: TreeKey, high: TreeKey | undefined): Generator<undefined, void> {
-    this.#start(0, low);
+    this.#builders.start(0, low);
     yield* this.#addChangesBelow(high);
   }
 
@@ -282,7 +283,7 @@ export class TreeMerge {
 
   #addChange(): void {
     const changes = this.#changes;
-    if (!changes.isDeleted) this.#builder(0).add(this.#newEntry());
+    if (!changes.isDeleted) this.#builders.at(0).add(this.#newEntry());
     changes.next();
   }
 
@@ -308,14 +309,13 @@ export class TreeMerge {
 
   /** Makes a subtree without changes part of the new tree. */
   #passOn(level: number, low: TreeKey, unit: number): void {
-    const builder = this.#builders[level];
-    if (builder !== undefined && !builder.isEmpty && builder.isScant) {
+    if (this.#builders.isScantAt(level)) {
       this.#dropKey(low);
       this.#takeIn(level, unit);
       return;
     }
-    for (let below = 0; below <= level; below++) this.#builders[below]?.finish();
-    this.#builder(level + 1).add(childEntry(low, unit));
+    this.#builders.finishUpTo(level);
+    this.#builders.addChild(level + 1, low, unit);
   }
 
   /** Takes the entries of an unchanged page into the builder of its level. */
@@ -326,7 +326,7 @@ export class TreeMerge {
       const entry = this.#entry;
       for (let i = 0; i < countOf(page, 0); i++) {
         entry.readLeaf(page, 0, i);
-        this.#builder(0).add({
+        this.#builders.at(0).add({
           key: keyOf(page, 0, entry),
           payload: page,
           payloadStart: entry.valueAt,
@@ -441,43 +441,11 @@ export class TreeMerge {
     return this.#branches[level];
   }
 
-  /** The next page of a level begins at `low`, unless entries that belong before it have gathered. */
-  #start(level: number, low: TreeKey): void {
-    for (let below = 0; below <= level; below++) {
-      if (this.#builder(below).isEmpty) continue;
-      this.#dropKey(low);
-      return;
-    }
-    this.#dropKey(this.#builder(level).startAt(low));
-  }
-
-  #builder(level: number): PageBuilder {
-    while (this.#builders.length <= level) {
-      const at = this.#builders.length;
-      const onPage = (low: TreeKey, unit: number): void => this.#builder(at + 1).add(childEntry(low, unit));
-      this.#builders.push(new PageBuilder(at, this.#output, onPage));
-    }
-    return this.#builders[level];
-  }
-
-  /** Makes pages of what has gathered, level by level, until one page stands above all: the root. */
+  /** Makes pages of what has gathered; returns the root. */
   #finish(): TreeRoot {
-    for (let level = 0; level < this.#builders.length; level++) {
-      const builder = this.#builders[level];
-      const isTop = this.#builders.slice(level + 1).every((above) => above.isEmpty);
-      const child = isTop && level > 0 ? builder.onlyChild : undefined;
-      if (child !== undefined) {
-        this.#dropUnusedKeys();
-        return { unit: child, level: level - 1, entries: this.#entries, largeEntries: this.#largeEntries };
-      }
-      builder.finish();
-    }
-    this.#dropUnusedKeys();
-    return emptyRoot;
-  }
-
-  #dropUnusedKeys(): void {
-    for (const builder of this.#builders) this.#dropKey(builder.startAt(undefined));
+    const top = this.#builders.finish();
+    if (top === undefined) return emptyRoot;
+    return { ...top, entries: this.#entries, largeEntries: this.#largeEntries };
   }
 }
 
