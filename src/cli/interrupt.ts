@@ -3,8 +3,9 @@ import { TailraceError } from '../errors/index.js';
 import { ExitCode } from './exit.js';
 
 /**
- * A signal that aborts at SIGINT or SIGTERM, so that work can end cleanly. A second one ends the process at once, unless
- * it comes so soon that it is an echo of the first: `timeout`, `npx` and shells signal both the process and its group.
+ * A signal that aborts at SIGINT, SIGTERM or SIGHUP (a closed terminal), so that work can end cleanly. A second one ends
+ * the process at once, unless it comes so soon that it is an echo of the first: `timeout`, `npx` and shells signal both
+ * the process and its group.
  */
 export const onInterrupt = (nowMs = (): number => performance.now()): AbortSignal => {
   const controller = new AbortController();
@@ -16,6 +17,7 @@ export const onInterrupt = (nowMs = (): number => performance.now()): AbortSigna
   };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
+  process.on('SIGHUP', interrupt);
   return controller.signal;
 };
 

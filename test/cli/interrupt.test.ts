@@ -3,12 +3,20 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { onInterrupt } from '../../src/cli/interrupt.js';
 
 describe('interrupting', () => {
-  const before = { SIGINT: process.listeners('SIGINT'), SIGTERM: process.listeners('SIGTERM') };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const before = new Map(signals.map((signal) => [signal, process.listeners(signal)]));
   afterEach(() => {
     vi.restoreAllMocks();
-    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    for (const signal of signals)
       for (const listener of process.listeners(signal))
-        if (!before[signal].includes(listener)) process.off(signal, listener);
+        if (!before.get(signal)?.includes(listener)) process.off(signal, listener);
+  });
+
+  it.each(signals)('is asked for by %s', (signal) => {
+    const interrupted = onInterrupt();
+    expect(interrupted.aborted).toBe(false);
+    process.emit(signal);
+    expect(interrupted.aborted).toBe(true);
   });
 
   it('takes signals that come together for one, as a process and its group get them, and a later one for impatience', () => {
