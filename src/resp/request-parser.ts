@@ -42,7 +42,7 @@ export const unauthenticatedRequestLimits: RequestLimits = {
  * if (parser.error !== undefined) closeWith(parser.error);
  */
 export class RequestParser {
-  /** The arguments of the command that `next` found; the command's name first. */
+  /** The arguments of the command that `next` found; the command's name first. Good until the next `next`. */
   args: Buffer[] = [];
   error: string | undefined;
   /** May change between commands. */
@@ -59,6 +59,10 @@ export class RequestParser {
   #bulkLength = -1;
   #requestBytes = 0;
   #partial: Buffer[] = [];
+  /** The arrays that plain commands have their arguments in, by how many they have: a new one for each would cost more. */
+  readonly #plainArgs: readonly Buffer[][] = Array.from({ length: maxPlainArguments + 1 }, (_, count) =>
+    Array.from({ length: count }, () => noBytes),
+  );
   /** So many of `#partial` are not views of a chunk that is gone by now. */
   #keptArguments = 0;
   /** Whether `#bytes` is a chunk whose memory is the caller's. */
@@ -136,11 +140,11 @@ export class RequestParser {
     const { length } = bytes;
     let at = this.#at;
     const count = bytes[at + 1] - zero;
-    if (bytes[at] !== asterisk || !(count > 0 && count <= 9) || bytes[at + 2] !== carriageReturn)
+    if (bytes[at] !== asterisk || !(count > 0 && count <= maxPlainArguments) || bytes[at + 2] !== carriageReturn)
       return false;
     if (bytes[at + 3] !== lineFeed || count > this.limits.maxArguments) return false;
     at += 4;
-    const args: Buffer[] = [];
+    const args = this.#plainArgs[count];
     for (let i = 0; i < count; i++) {
       if (bytes[at++] !== dollar) return false;
       let argumentBytes = 0;
@@ -153,9 +157,9 @@ export class RequestParser {
       const end = start + argumentBytes;
       if (end + 2 > length || start === end || bytes[at + 1] !== lineFeed) return false;
       if (bytes[end] !== carriageReturn || bytes[end + 1] !== lineFeed) return false;
-      if (i === 0) args.push(commandName(bytes, start, end));
-      else if (i === 1) args.push(this.#keyFrom(bytes, start, end));
-      else args.push(bytes.subarray(start, end));
+      if (i === 0) args[0] = commandName(bytes, start, end);
+      else if (i === 1) args[1] = this.#keyFrom(bytes, start, end);
+      else args[i] = bytes.subarray(start, end);
       at = end + 2;
     }
     const read = at - this.#at;
@@ -292,5 +296,7 @@ const minus = 0x2d;
 const zero = 0x30;
 const carriageReturn = 0x0d;
 const lineFeed = 0x0a;
+/** As many as one digit tells. */
+const maxPlainArguments = 9;
 /** Lengths up to here are read in one go: a chunk holds no longer argument whole. */
 const maxPlainDigits = 6;

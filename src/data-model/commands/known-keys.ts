@@ -38,8 +38,10 @@ export class KnownKey implements Metadata {
     this.expireMs = expireMs;
     this.size = size;
     if (payload === this.payload) return;
-    if (payload.length === this.payload.length) this.payload.set(payload);
-    else this.payload = Buffer.from(payload);
+    const { length } = payload;
+    if (length !== this.payload.length) this.payload = Buffer.from(payload);
+    else if (length > longestLooped) this.payload.set(payload);
+    else for (let i = 0; i < length; i++) this.payload[i] = payload[i];
   }
 }
 
@@ -135,4 +137,6 @@ const hashOf = (bytes: Uint8Array): number => {
 const slotCount = 1024;
 const slotMask = slotCount - 1;
 const longestKeyBytes = 256;
+/** Up to this length a loop is quicker than a call. */
+const longestLooped = 32;
 const longestPayloadBytes = 256;
