@@ -140,7 +140,11 @@ export class RequestParser {
     const { length } = bytes;
     let at = this.#at;
     const count = bytes[at + 1] - zero;
-    if (bytes[at] !== asterisk || !(count > 0 && count <= maxPlainArguments) || bytes[at + 2] !== carriageReturn)
+    if (
+      bytes[at] !== asterisk ||
+      !(count > 0 && count <= maxPlainArguments) ||
+      bytes[at + 2] !== carriageReturn
+    )
       return false;
     if (bytes[at + 3] !== lineFeed || count > this.limits.maxArguments) return false;
     at += 4;

@@ -43,7 +43,7 @@ export interface DataCommand {
   /**
    * Carries it out: `args[0]` is the name; arity was checked by the caller. Borrows `args`.
    * Refusals are replies; what is thrown is damage of the store or a bug.
-   * The reply borrows from the store: encode it before the next commit, which may be that of the command's own batch.
+   * The reply borrows from the store: encode it before the next read or commit, which may be that of the command's own batch.
    */
   readonly run: (context: CommandContext, args: readonly Buffer[]) => Reply;
   /**

@@ -7,7 +7,7 @@ import type { TreeRoot } from './superblock.js';
 import type { TreeDescent } from './tree-descent.js';
 
 /**
- * Finds single keys: by a hint where there is one that holds, beside the key that was found before, else down the tree.
+ * Finds single keys: beside the one that was found before, by a hint where there is one that holds, else down the tree.
  * Hints are noted of leaves that are read again and again, which others are not worth. Hot: bench `engine-store`.
  */
 export class TreeLookup {
@@ -25,9 +25,8 @@ export class TreeLookup {
 
   /** The entry of a key, whose hash is given, in the page that the cache then points at; undefined when it is not there. */
   find(root: TreeRoot, key: Uint8Array, hash: number): EntryView | undefined {
-    if (this.#findByHint(root.unit, key, hash)) return this.#entry;
     if (this.#lastLeaf.find(this.#cache, root.unit, key, hash, this.#entry)) return this.#entry;
-    return this.#descend(root, key, hash);
+    return this.#findByHint(root.unit, key, hash) ? this.#entry : this.#descend(root, key, hash);
   }
 
   /** Forgets where keys were found: units are about to be used again. */
