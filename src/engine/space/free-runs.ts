@@ -245,7 +245,7 @@ export class FreeRuns {
 /** Regions of short runs: half a cache line of bits; above 2^26 units of more, so that the index stays small. */
 const shortShiftFor = (units: number): number => (units <= 2 ** 26 ? 8 : longShiftFor(units));
 
-/** At most `maxRegions` of them. */
+/** At most the million regions that a `RegionIndex` takes. */
 const longShiftFor = (units: number): number => (units <= 2 ** 29 ? 10 : units <= 2 ** 31 ? 11 : 12);
 
 const regionCount = (units: number, shift: number): number => Math.max(1, Math.ceil(units / 2 ** shift));

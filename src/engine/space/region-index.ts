@@ -29,6 +29,7 @@ export class RegionIndex {
 
   /** Of up to `maxRegions` regions. */
   constructor(regionCount: number, classLimit: number) {
+    if (regionCount > maxRegions) throw new RangeError(`${regionCount} regions are more than ${maxRegions}`);
     const words = (regionCount + 31) >>> 5;
     this.#classLimit = classLimit;
     this.#words = words;
@@ -141,7 +142,7 @@ export class RegionIndex {
 }
 
 /** The words of the root have bits for no more. */
-export const maxRegions = 32 ** 4;
+const maxRegions = 32 ** 4;
 
 /** The bit of the first of 32. */
 const first = 1 << 31;
