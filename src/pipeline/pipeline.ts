@@ -1,79 +1,21 @@
 import { BehaviorSubject, type Observable } from 'rxjs';
 import {
   isTailraceError,
-  type Logger,
   type Position,
   type Pulled,
   type Retention,
-  type RetryOptions,
   SequenceClock,
-  type Sink,
   type Source,
   systemTiming,
   TailraceError,
   type Timing,
 } from '../kit/index.js';
-import { Branch, type Stage, type TransactionDecoder, type TransactionTransform } from './branch.js';
+import { Branch, type TransactionTransform } from './branch.js';
 import { type ChangePredicate, filterTransaction } from './change-filter.js';
-import type { BatchLimit } from './commit-groups.js';
-import type { DeadLetterTarget } from './dead-letters/dead-letters.js';
-import type { OffsetsStore } from './offsets/offsets-store.js';
+import type { PipelineOptions, PipelineSink } from './pipeline-options.js';
 import { type PipelineState, type PipelineStatus, statusOf } from './pipeline-status.js';
-import type { ErrorPolicy } from './refused-changes.js';
 import { SharedSource } from './shared-source.js';
 import { SinkLane } from './sink-lane.js';
-
-/** A sink of a pipeline, and what is its own. */
-export interface PipelineSink {
-  /** Unique within the pipeline; positions are kept under it. */
-  readonly name: string;
-  readonly sink: Sink;
-  /** What this sink sees of the changes; after the pipeline's filter. */
-  readonly transform?: TransactionTransform;
-  /** How many sequence numbers behind it may hold the source's log; default without limit. */
-  readonly maxLag?: number;
-}
-
-export interface PipelineOptions {
-  /** Unique name; positions are kept under it. */
-  readonly name: string;
-  /** A source; for several sinks, how to make one: each sink reads at a place of its own. */
-  readonly source: Source | (() => Source);
-  readonly sinks: readonly PipelineSink[];
-  /** Makes the decoder of a session; a new one begins with an empty memory of keys. */
-  readonly makeDecoder: () => TransactionDecoder;
-  readonly filter?: ChangePredicate;
-  /** Where to start when a sink has no position yet; default `beginning`. */
-  readonly startAt?: 'beginning' | 'latest';
-  readonly errors?: {
-    readonly undecodable?: ErrorPolicy;
-    readonly poison?: ErrorPolicy;
-    /** `isolate` (default): when a sink fails the others go on. `stop`: the pipeline stops. */
-    readonly sink?: 'isolate' | 'stop';
-  };
-  /** Failures of a sink at which the pipeline stops, although the other sinks could go on. */
-  readonly stopsAt?: (error: unknown) => boolean;
-  readonly deadLetters?: DeadLetterTarget;
-  readonly offsets?: OffsetsStore;
-  /** Memory for changes between the source and a sink, in bytes of their data and their objects; default what the sink prefers, or 4 MiB. */
-  readonly creditBytes?: number;
-  /** Memory for what several sinks read together, in bytes; one further behind reads by itself. Default 4 MiB. */
-  readonly sharedBytes?: number;
-  /** One pull from the source, at most; defaults 250 batches and 1 MiB. */
-  readonly pullBatches?: number;
-  readonly pullBytes?: number;
-  /** One write to a sink, at most; defaults 5,000 changes and 8 MiB. */
-  readonly batch?: Partial<BatchLimit>;
-  readonly retry?: Partial<RetryOptions>;
-  /** How long a position may stand still while nothing is to be written; default 1 s. */
-  readonly heartbeatMs?: number;
-  /** How long a stop waits for what is in flight; default 30 s. */
-  readonly drainTimeoutMs?: number;
-  readonly timing?: Timing;
-  readonly log: Logger;
-  /** Told how long each step took, once a pull or write. */
-  readonly onStage?: (stage: Stage, sink: string, ms: number) => void;
-}
 
 /**
  * One source, its changes, and the sinks that they go to, each with its own position and speed.

@@ -3,11 +3,11 @@ import {
   type Pulled,
   type PullLimit,
   positionOf,
-  requireSameHistory,
   type Source,
   type SourceBatch,
   type StartPoint,
 } from '../kit/index.js';
+import { lastSequenceOf, SourceWindow } from './source-window.js';
 
 /**
  * One source, read for several sinks, each with a cursor of its own.
@@ -20,7 +20,7 @@ import {
 export class SharedSource implements AsyncDisposable {
   readonly #open: () => Source;
   readonly #windowBytes: number;
-  #head: Window | undefined;
+  #head: SourceWindow | undefined;
   #opening: Promise<unknown> = Promise.resolve();
 
   constructor(open: () => Source, windowBytes: number) {
@@ -44,14 +44,14 @@ export class SharedSource implements AsyncDisposable {
     this.#head = undefined;
   }
 
-  get head(): Window | undefined {
+  get head(): SourceWindow | undefined {
     return this.#head;
   }
 
   /** A session that has handed out everything up to `position` becomes the leading one, when there is none. */
-  adopt(session: Source, position: Position): Window | undefined {
+  adopt(session: Source, position: Position): SourceWindow | undefined {
     if (this.#head !== undefined) return undefined;
-    this.#head = new Window(session, { kind: 'after', position }, this.#windowBytes);
+    this.#head = new SourceWindow(session, { kind: 'after', position }, this.#windowBytes);
     return this.#head;
   }
 
@@ -83,7 +83,7 @@ export class SharedSource implements AsyncDisposable {
           (start.kind === 'after' && start.position.sequence >= this.#head.nextSequence));
       if (!isLeading) return { session };
       await this.#head?.close();
-      this.#head = new Window(session, start, this.#windowBytes);
+      this.#head = new SourceWindow(session, start, this.#windowBytes);
       return { window: this.#head, at: 0 };
     };
     const placed = this.#opening.then(place, place);
@@ -92,114 +92,12 @@ export class SharedSource implements AsyncDisposable {
   }
 }
 
-type Place = { readonly window: Window; readonly at: number } | { readonly session: Source };
-
-/** The newest pulls of the leading session. Pulls are numbered from 0; the oldest are forgotten. */
-class Window {
-  readonly session: Source;
-  readonly #start: StartPoint;
-  readonly #maxBytes: number;
-  readonly #closed = new AbortController();
-  readonly #pulls: { readonly batches: readonly SourceBatch[]; readonly byteLength: number }[] = [];
-  #firstAt = 0;
-  #byteLength = 0;
-  #latestSequence = 0;
-  #pulling: Promise<Pulled | null> | undefined;
-
-  constructor(session: Source, start: StartPoint, maxBytes: number) {
-    this.session = session;
-    this.#start = start;
-    this.#maxBytes = maxBytes;
-  }
-
-  get isClosed(): boolean {
-    return this.#closed.signal.aborted;
-  }
-
-  get latestSequence(): number {
-    return this.#latestSequence;
-  }
-
-  get endAt(): number {
-    return this.#firstAt + this.#pulls.length;
-  }
-
-  /** The sequence number that the next pull starts with; 0 when nothing tells it yet. */
-  get nextSequence(): number {
-    const last = this.#pulls.at(-1)?.batches.at(-1);
-    if (last !== undefined) return last.sequence + last.count;
-    return this.#start.kind === 'after' ? this.#start.position.sequence + 1 : 0;
-  }
-
-  /** The pull with this number; undefined when it was forgotten or is yet to come. */
-  pullAt(at: number): readonly SourceBatch[] | undefined {
-    return this.#pulls[at - this.#firstAt]?.batches;
-  }
-
-  has(at: number): boolean {
-    return !this.isClosed && at >= this.#firstAt;
-  }
-
-  /** The number of the pull that brings what follows `start`; undefined when the window cannot tell. */
-  find(start: StartPoint): number | undefined {
-    if (this.isClosed) return undefined;
-    const isWhole = this.#firstAt === 0;
-    if (start.kind !== 'after') return isWhole && this.#start.kind === start.kind ? 0 : undefined;
-    const { position } = start;
-    if (isWhole && this.#start.kind === 'after' && this.#start.position.sequence === position.sequence)
-      return this.#start.position.crc === position.crc ? 0 : undefined;
-    for (const [at, { batches }] of this.#pulls.entries()) {
-      const held = batches.find((batch) => batch.count > 0 && endOf(batch) === position.sequence);
-      if (held === undefined) continue;
-      requireSameHistory(position, held);
-      return this.#firstAt + at;
-    }
-    return undefined;
-  }
-
-  /** The number of the pull that holds a sequence number, or of the one to come. */
-  findSequence(sequence: number): number | undefined {
-    const first = this.#pulls[0]?.batches[0];
-    if (this.isClosed || first === undefined || sequence < first.sequence) return undefined;
-    const at = this.#pulls.findIndex(({ batches }) => endOf(batches[batches.length - 1]) >= sequence);
-    return at < 0 ? this.endAt : this.#firstAt + at;
-  }
-
-  /** Reads on; whoever asks while a pull is under way shares it. */
-  advance(limit: PullLimit): Promise<Pulled | null> {
-    this.#pulling ??= this.#pull(limit).finally(() => {
-      this.#pulling = undefined;
-    });
-    return this.#pulling;
-  }
-
-  async close(): Promise<void> {
-    this.#closed.abort();
-    await this.#pulling?.catch(() => undefined); // whoever waits for it sees that the window is closed
-    this.#pulls.length = 0;
-    await this.session[Symbol.asyncDispose]();
-  }
-
-  async #pull(limit: PullLimit): Promise<Pulled | null> {
-    const pulled = await this.session.pull(limit, this.#closed.signal);
-    if (pulled === null || this.isClosed) return null;
-    this.#latestSequence = pulled.latestSequence;
-    if (pulled.batches.length === 0) return pulled;
-    const byteLength = pulled.batches.reduce((total, { bytes }) => total + bytes.length, 0);
-    this.#pulls.push({ batches: pulled.batches, byteLength });
-    this.#byteLength += byteLength;
-    while (this.#byteLength > this.#maxBytes && this.#pulls.length > 1) {
-      this.#byteLength -= this.#pulls.shift()?.byteLength ?? 0;
-      this.#firstAt++;
-    }
-    return pulled;
-  }
-}
+type Place = { readonly window: SourceWindow; readonly at: number } | { readonly session: Source };
 
 /** One sink's place: in the window, or in a session of its own. */
 class Cursor implements Source {
   readonly #shared: SharedSource;
-  #window: Window | undefined;
+  #window: SourceWindow | undefined;
   #at = 0;
   #session: Source | undefined;
   #start: StartPoint = { kind: 'beginning' };
@@ -279,7 +177,7 @@ class Cursor implements Source {
     }
     // Ahead of the window by more than one pull it stays alone: the window's end may move slowly.
     if (pulled.batches[0].sequence > window.nextSequence) return;
-    const at = window.findSequence(endOf(last) + 1);
+    const at = window.findSequence(lastSequenceOf(last) + 1);
     if (at === undefined) return;
     await this.#leave();
     this.#take({ window, at });
@@ -308,13 +206,10 @@ class Cursor implements Source {
   }
 
   get #nextSequence(): number | undefined {
-    if (this.#last !== undefined) return endOf(this.#last) + 1;
+    if (this.#last !== undefined) return lastSequenceOf(this.#last) + 1;
     return this.#start.kind === 'after' ? this.#start.position.sequence + 1 : undefined;
   }
 }
-
-/** Its last sequence number. */
-const endOf = (batch: SourceBatch): number => batch.sequence + batch.count - 1;
 
 const unlessAborted = async <Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> => {
   let abort: () => void = () => undefined;
