@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Change } from '../../data-model/index.js';
 import type { KeyImage } from '../key-image.js';
 
@@ -30,7 +31,7 @@ export const canonicalValue = ({ changes }: KeyImage): CanonicalValue => {
     case 'json':
       return stringValue(Buffer.from(first.value), first.ttlAt);
     case 'bitmap':
-      return stringValue(bitmapBytes(changes), ttlAt);
+      return bitmapValue(changes, ttlAt);
     case 'hyperloglog':
       return { kind: 'hyperloglog', text: registersOf(changes), ttlAt };
     case 'list':
@@ -75,8 +76,15 @@ const stringValue = (value: Buffer, ttlAt: number | undefined): CanonicalValue =
   const isDense = value.length === hyperLogLogBytes && value[4] === 0 && value.subarray(0, 4).equals(magic);
   if (isDense)
     return { kind: 'hyperloglog', text: value.toString('latin1', hyperLogLogBytes - registerBytes), ttlAt };
-  return { kind: 'string', text: value.toString('latin1'), ttlAt };
+  const isLarge = value.length > largestText && value[0] !== openBrace && value[0] !== openBracket;
+  const text = isLarge ? digestOf([{ offset: 0, bytes: value }], value.length) : value.toString('latin1');
+  return { kind: 'string', text, ttlAt };
 };
+
+/** Beyond it a digest stands for the bytes, except of what may be JSON: that may be spelled in another way. */
+const largestText = 1024 * 1024;
+const openBrace = 0x7b;
+const openBracket = 0x5b;
 
 const magic = Buffer.from('HYLL');
 const registerBytes = 12_288;
@@ -90,15 +98,44 @@ const registersOf = (puts: readonly Change[]): string => {
   return registers.toString('latin1');
 };
 
-const bitmapBytes = (puts: readonly Change[]): Buffer => {
+const bitmapValue = (puts: readonly Change[], ttlAt: number | undefined): CanonicalValue => {
   let length = 0;
-  for (const put of puts)
-    if (put.op === 'put' && put.type === 'bitmap')
-      length = Math.max(length, put.offset + put.value.length, put.size ?? 0);
+  const pieces: Piece[] = [];
+  for (const put of puts) {
+    if (put.op !== 'put' || put.type !== 'bitmap') continue;
+    length = Math.max(length, put.offset + put.value.length, put.size ?? 0);
+    pieces.push({ offset: put.offset, bytes: put.value });
+  }
+  const [first] = pieces;
+  const begin = first?.offset === 0 ? first.bytes[0] : 0;
+  // Of a large one most is not there: it must not take half a GiB to compare it.
+  if (length > largestText && begin !== openBrace && begin !== openBracket)
+    return { kind: 'string', text: digestOf(pieces, length), ttlAt };
   const bytes = Buffer.alloc(length);
-  for (const put of puts) if (put.op === 'put' && put.type === 'bitmap') bytes.set(put.value, put.offset);
-  return bytes;
+  for (const piece of pieces) bytes.set(piece.bytes, piece.offset);
+  return stringValue(bytes, ttlAt);
 };
+
+interface Piece {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Of the fragments that are not all zero: the same whether they come one by one or in one piece, which begins with one. */
+const digestOf = (pieces: readonly Piece[], length: number): string => {
+  const hash = createHash('sha256');
+  for (const { offset, bytes } of pieces)
+    for (let at = 0; at < bytes.length; at += fragmentBytes) {
+      let end = Math.min(at + fragmentBytes, bytes.length);
+      while (end > at && bytes[end - 1] === 0) end--;
+      if (end === at) continue;
+      hash.update(`${offset + at}:${end - at}:`);
+      hash.update(bytes.subarray(at, end));
+    }
+  return `${length} bytes: ${hash.digest('hex')}`;
+};
+
+const fragmentBytes = 1024;
 
 /** An element with its lengths, so that no two different lists of elements give the same text. */
 const elementText = (change: Change): string => {

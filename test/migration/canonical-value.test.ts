@@ -1,0 +1,39 @@
+import { expect, it } from 'vitest';
+import type { Change } from '../../src/data-model/index.js';
+import { placeOf } from '../../src/migration/index.js';
+import { wholeImage } from '../../src/migration/key-image.js';
+import { canonicalValue } from '../../src/migration/verify/canonical-value.js';
+
+const key = Buffer.from('k');
+const facts = { seq: 0, index: 0, ns: 'default', key } as const;
+const canonical = (changes: readonly Change[]) =>
+  canonicalValue(wholeImage(placeOf('default', key), changes));
+const bitmap = (offset: number, value: Buffer, size?: number): Change => ({
+  ...facts,
+  op: 'put',
+  type: 'bitmap',
+  offset,
+  value,
+  size,
+});
+
+it('a large bitmap in pieces is the same as the string that a Redis has of it, and as no other', () => {
+  const string = Buffer.alloc(3 * 1024 * 1024);
+  string[2] = 7;
+  string.fill(9, 2 * 1024 * 1024, 2 * 1024 * 1024 + 5000);
+  const asString = canonical([{ ...facts, op: 'put', type: 'string', value: string, ttlAt: undefined }]);
+  const pieces = (last: number): Change[] => [
+    bitmap(0, string.subarray(0, 3)),
+    bitmap(2 * 1024 * 1024, string.subarray(2 * 1024 * 1024, 2 * 1024 * 1024 + 2048)),
+    bitmap(2 * 1024 * 1024 + 2048, string.subarray(2 * 1024 * 1024 + 2048, last)),
+  ];
+  const end = 2 * 1024 * 1024 + 5000;
+  expect(canonical([...pieces(end), bitmap(0, Buffer.alloc(0), string.length)])).toEqual(asString);
+  expect(canonical([...pieces(end - 1), bitmap(0, Buffer.alloc(0), string.length)])).not.toEqual(asString);
+  expect(canonical([...pieces(end), bitmap(0, Buffer.alloc(0), string.length + 1)])).not.toEqual(asString);
+});
+
+it('the largest bitmap with a bit at its end takes no memory to speak of', () => {
+  const far = bitmap(536_870_911, Buffer.of(1));
+  expect(canonical([far])).toEqual(canonical([bitmap(0, Buffer.alloc(0)), far]));
+});
