@@ -61,12 +61,12 @@ node use.mjs
 mkdir -p node_modules/@types
 ln -s "$repository/node_modules/@types/node" node_modules/@types/node
 ln -s "$repository/node_modules/undici-types" node_modules/undici-types
-cat >use.ts <<'TS'
+cat >use.mts <<'TS'
 import { Database, Engine } from 'tailrace';
 import type { SinkDefinition, SourceDefinition } from 'tailrace/kit';
 export const open = async (): Promise<Database> => new Database(await Engine.open('./store'));
 export type Definition = SinkDefinition<{ path: string }> | SourceDefinition<{ path: string }>;
 TS
 node "$repository/node_modules/typescript/bin/tsc" --noEmit --strict --skipLibCheck false --exactOptionalPropertyTypes \
-  --module nodenext --target es2022 --lib es2023,esnext.disposable --types node use.ts
+  --module nodenext --target es2022 --lib es2023,esnext.disposable --types node use.mts
 echo "packed package works: $lines changes delivered"
