@@ -23,8 +23,8 @@ export {
   type ValueType,
   WholeKeys,
 } from '../data-model/index.js';
-// By the inner door: the whole engine is not loaded by those who only deliver.
-export { LogFramer } from '../engine/wal/index.js';
+// By the inner door: nothing else of the engine is loaded by those who only deliver.
+export { LogFramer } from '../engine/wal/framing/index.js';
 export { type ErrorCode, isTailraceError, TailraceError } from '../errors/index.js';
 export {
   describeHolder,

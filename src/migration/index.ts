@@ -16,15 +16,5 @@ export { requireReply, ServerConnection } from './server-connection.js';
 export { connectAt, createCheckpoint, type SourceCheckpoint, showCheckpoint } from './source-checkpoint.js';
 export { SourceRun } from './source-run.js';
 export { StateFile } from './state-file.js';
-export type { ComparedTarget } from './verify/compared-target.js';
-export { NamespacesTarget } from './verify/namespaces-target.js';
-export { RecordTarget } from './verify/record-target.js';
 export { ServerNames, type SourceNames } from './verify/source-names.js';
-export { TargetKeys, type TargetNodes } from './verify/target-keys.js';
-export {
-  type Difference,
-  Verification,
-  type VerificationOptions,
-  type VerificationStatus,
-} from './verify/verification.js';
 export { whileUnreachable } from './while-unreachable.js';

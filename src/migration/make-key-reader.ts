@@ -1,9 +1,6 @@
 import { defaultNamespace } from '../data-model/index.js';
 import { TailraceError } from '../errors/index.js';
-import { type Reply, ReplyError } from '../resp/index.js';
-import { CommandReader, type SequenceQuestion } from './commands/command-reader.js';
-import { NamespacesReader } from './commands/namespaces-reader.js';
-import { ScanReader } from './commands/scan-reader.js';
+import { ReplyError } from '../resp/index.js';
 import type { KeyReader } from './key-reader.js';
 import { RecordReader } from './record-reader.js';
 import { requireReply, type ServerConnection } from './server-connection.js';
@@ -42,28 +39,9 @@ export const makeKeyReader = async (
   if (unknown !== undefined) throw noNamespace(connection.place, unknown, [...tokens.keys()]);
   if (options.usesRecords !== false && Array.isArray(records))
     return new RecordReader(connection, largestKeyBytes);
-  const question =
-    options.hasLog === false ? undefined : await sequenceQuestion(connection, sequence, signal);
-  const readerOf = (ns: string): CommandReader | ScanReader => {
-    const token = tokens.get(ns);
-    const own = token === undefined ? connection : connection.by(token);
-    return question === undefined
-      ? new ScanReader(own, ns, largestKeyBytes)
-      : new CommandReader(own, question, ns, largestKeyBytes);
-  };
-  if (isDefaultAlone) return readerOf('default');
-  return new NamespacesReader(namespaces.map((ns) => ({ ns, reader: readerOf(ns) })));
-};
-
-/** undefined for a server without sequence numbers, such as a Redis. */
-const sequenceQuestion = async (
-  connection: ServerConnection,
-  answer: Reply,
-  signal: AbortSignal,
-): Promise<SequenceQuestion | undefined> => {
-  if (typeof answer === 'number') return bySequence;
-  const info = await connection.call(signal, ...byInfo.command);
-  return /^sequence:/m.test(String(info)) ? byInfo : undefined;
+  // Which a tailrace as the source need not wait for.
+  const { makeCommandReader } = await import('./commands/make-command-reader.js');
+  return await makeCommandReader(connection, { ...options, namespaces, tokens, sequence }, signal);
 };
 
 /**
@@ -101,18 +79,3 @@ const noNamespace = (place: string, ns: string, known: readonly string[]): Tailr
     context: { server: place, namespace: ns },
     remedy: `It has ${['default', ...known].join(', ')}.`,
   });
-
-/** What a read can see may not be durable yet, and the log shows durable writes alone. */
-const bySequence: SequenceQuestion = {
-  command: ['SEQUENCE', 'APPLIED'],
-  read: (reply) => Number(reply),
-};
-
-const byInfo: SequenceQuestion = {
-  command: ['INFO', 'keyspace'],
-  read: (reply: Reply) => {
-    const digits = /^sequence:(\d+)/m.exec(reply instanceof Buffer ? reply.toString() : String(reply))?.[1];
-    if (digits === undefined) throw new RangeError('INFO keyspace does not tell a sequence number');
-    return Number(digits);
-  },
-};

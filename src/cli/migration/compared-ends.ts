@@ -1,14 +1,12 @@
 import { kvrocksTypes, slotOf } from '../../../sinks/redis/index.js';
 import { isTailraceError, TailraceError } from '../../errors/index.js';
+import { RecordFilter, ServerConnection, tokensOf } from '../../migration/index.js';
 import {
   type ComparedTarget,
   NamespacesTarget,
-  RecordFilter,
   RecordTarget,
-  ServerConnection,
   TargetKeys,
-  tokensOf,
-} from '../../migration/index.js';
+} from '../../migration/verify/index.js';
 import { parseRedisUrl, type RespAddress } from '../../resp/index.js';
 import { type byDatabase, keepsNamespaces, namespacesOf, targetPassword, type VerifyFlags } from './flags.js';
 import { placeOfUrl, type SourcePlace } from './source-place.js';

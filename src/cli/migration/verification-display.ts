@@ -1,5 +1,5 @@
 import process from 'node:process';
-import type { VerificationStatus } from '../../migration/index.js';
+import type { VerificationStatus } from '../../migration/verify/index.js';
 import { counted, formatCount, type OutputOptions, Progress } from '../console.js';
 import { progressBar, timeLeft } from './progress-text.js';
 import { RecentRate } from './recent-rate.js';

@@ -1,5 +1,5 @@
 import process from 'node:process';
-import { Verification } from '../../migration/index.js';
+import { Verification } from '../../migration/verify/index.js';
 import { consoleLogger, counted, formatCount, formatTable, type OutputOptions } from '../console.js';
 import { ExitCode } from '../exit.js';
 import { onInterrupt, untilInterrupted } from '../interrupt.js';

@@ -1,0 +1,2 @@
+// An inner door: how batches are framed as a log, without the log.
+export { LogFramer } from '../log-framer.js';
