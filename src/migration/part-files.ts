@@ -152,7 +152,7 @@ const sized = (head: Buffer, records: Uint8Array): Buffer => {
 const nameOf = (after: Uint8Array | undefined): string =>
   after === undefined ? '' : Buffer.from(after).toString('latin1');
 
-const version = 2;
+const version = 3;
 /**
  * One part is written to the target, one waits for it, one for that, one is read; and one more, so that none is replaced too
  * early.

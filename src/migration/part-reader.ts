@@ -39,9 +39,10 @@ export class PartReader {
     signal: AbortSignal,
   ): Promise<KeyPart> {
     const part =
-      (await this.#takeAhead(after, pending)) ?? (await this.#readPart(after, pending, logSequence, signal));
+      (await this.#takeAhead(after)) ?? (await this.#readPart(after, pending, logSequence, signal));
     const end = part.walk?.end;
-    if (end !== undefined && this.#mayGoOn(part) && !signal.aborted) {
+    // With pending keys the next one is read when it is asked for, and they with it.
+    if (end !== undefined && pending.length === 0 && this.#mayGoOn(part) && !signal.aborted) {
       // The log will have come to this part when the next one is taken.
       const next = this.#readPart(end, [], part.high, signal);
       next.catch(() => undefined); // seen when it is asked for
@@ -56,16 +57,16 @@ export class PartReader {
   }
 
   /** Of parts that are not of one moment the next is read with what the log has brought; and memory has to be bounded. */
-  #mayGoOn({ whole }: KeyPart): boolean {
-    return whole !== undefined && whole.byteLength <= 2 * this.#limit.maxBytes && !this.#rate.isLimited;
+  #mayGoOn({ records }: KeyPart): boolean {
+    return records !== undefined && records.length <= 2 * this.#limit.maxBytes && !this.#rate.isLimited;
   }
 
   /** The part that was read ahead, if it is what is wanted. One that is not is waited for: one part is read at a time. */
-  async #takeAhead(after: KeyPlace | undefined, pending: readonly string[]): Promise<KeyPart | undefined> {
+  async #takeAhead(after: KeyPlace | undefined): Promise<KeyPart | undefined> {
     const ahead = this.#ahead;
     this.#ahead = undefined;
     if (ahead === undefined) return undefined;
-    if (after?.equals(ahead.after) && pending.length === 0) return await ahead.part;
+    if (after?.equals(ahead.after)) return await ahead.part;
     await ahead.part.catch(() => undefined);
     return undefined;
   }
@@ -80,7 +81,8 @@ export class PartReader {
     const again = pending.slice(0, maxPendingRead).map(placeOfName);
     return await this.#patiently(signal, async () => {
       const kept = await this.#kept?.take(after, logSequence, signal);
-      if (kept !== undefined) return unpackPart(kept);
+      const known = kept && unpackPart(kept);
+      if (known !== undefined) return known;
       const part = await keys.read(after, again, this.#limit, signal);
       this.parts++;
       await this.#keep(after, part, signal);

@@ -1,4 +1,4 @@
-import type { Change, RecordsRun, Undecodable } from '../data-model/index.js';
+import { type Change, cutRecords, type RecordsRun, type Undecodable } from '../data-model/index.js';
 import { goneImage, type KeyImage, unsupportedImage, wholeImage } from './key-image.js';
 import { type KeyPlace, placeName, placeOf } from './key-place.js';
 import { joinRuns, type KeyPart, type WholePart } from './key-reader.js';
@@ -9,8 +9,9 @@ export interface RecordPage {
   readonly sequence: number;
   /** The last key of the walk that was looked at; undefined at its end. */
   readonly next: KeyPlace | undefined;
+  /** What it was cut into; of one that was read over the network it is cut when somebody asks. */
   readonly runs: readonly RecordsRun[];
-  /** What they were cut from. */
+  /** What they were cut from, over the network. */
   readonly records?: Buffer;
   /** Keys that were left out, since they are too large. */
   readonly leftOut: readonly KeyPlace[];
@@ -52,10 +53,9 @@ export const partOfAsked = (page: RecordPage, places: readonly KeyPlace[], sessi
   session,
 });
 
-/** A page of the walk. It is cut into images only for those who ask: mostly it is delivered as it is. */
+/** A page of the walk. It is looked through, and cut into images, only for those who ask: mostly it is delivered as it is. */
 class RecordPart implements KeyPart {
   readonly walk: KeyPart['walk'];
-  readonly whole: WholePart | undefined;
   readonly records: Buffer | undefined;
   readonly rangeLow: number;
   readonly low: number;
@@ -65,6 +65,7 @@ class RecordPart implements KeyPart {
   readonly session: number;
   readonly #page: RecordPage;
   #images: readonly KeyImage[] | undefined;
+  #whole: { readonly part: WholePart | undefined } | undefined;
 
   constructor(page: RecordPage, walk: KeyPart['walk'], session: number) {
     this.walk = walk;
@@ -72,13 +73,49 @@ class RecordPart implements KeyPart {
     this.isDurable = page.isDurable;
     this.session = session;
     this.#page = page;
-    this.whole = wholeOf(page);
-    this.records = page.records;
+    // Of one with keys that are left out it has to be said again.
+    this.records = page.leftOut.length > 0 ? undefined : page.records;
+  }
+
+  /** @throws TailraceError `BATCH_CORRUPT` */
+  get whole(): WholePart | undefined {
+    this.#whole ??= { part: wholeOf(this.#page) };
+    return this.#whole.part;
   }
 
   get images(): readonly KeyImage[] {
     this.#images ??= imagesOf(this.#page);
     return this.#images;
+  }
+}
+
+/** A page as it came, which is looked through when somebody asks: the next one can be asked for before. */
+export class ReceivedPage implements RecordPage {
+  readonly sequence: number;
+  readonly next: KeyPlace | undefined;
+  readonly records: Buffer;
+  readonly leftOut: readonly KeyPlace[];
+  readonly isDurable: boolean;
+  #runs: readonly RecordsRun[] | undefined;
+
+  constructor({
+    sequence,
+    next,
+    records,
+    leftOut,
+    isDurable,
+  }: Omit<RecordPage, 'runs'> & { records: Buffer }) {
+    this.sequence = sequence;
+    this.next = next;
+    this.records = records;
+    this.leftOut = leftOut;
+    this.isDurable = isDurable;
+  }
+
+  /** @throws TailraceError `BATCH_CORRUPT` */
+  get runs(): readonly RecordsRun[] {
+    this.#runs ??= cutRecords(this.records, this.sequence);
+    return this.#runs;
   }
 }
 

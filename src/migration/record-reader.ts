@@ -1,8 +1,7 @@
-import { cutRecords } from '../data-model/index.js';
 import type { Reply } from '../resp/index.js';
 import type { KeyPlace } from './key-place.js';
 import type { KeyPart, KeyReader, PartLimit } from './key-reader.js';
-import { partOfAsked, partOfPages, type RecordPage } from './record-part.js';
+import { partOfAsked, partOfPages, ReceivedPage, type RecordPage } from './record-part.js';
 import { requireReply, type ServerConnection } from './server-connection.js';
 
 /**
@@ -66,13 +65,12 @@ export class RecordReader implements KeyReader {
     const [sequence, next, records, leftOut, durable] = Array.isArray(answer) ? answer : [];
     if (typeof sequence !== 'number' || !(records instanceof Buffer))
       throw new RangeError('an answer to RECORDS that has no sequence number and no records');
-    return {
+    return new ReceivedPage({
       sequence,
       next: next instanceof Buffer ? next : undefined,
-      runs: cutRecords(records, sequence),
       records,
       leftOut: Array.isArray(leftOut) ? leftOut.flatMap((key) => (key instanceof Buffer ? [key] : [])) : [],
       isDurable: typeof durable === 'number' && durable >= sequence,
-    };
+    });
   }
 }
