@@ -15,6 +15,10 @@ const program = fileURLToPath(new URL('../../bin/tailrace.js', import.meta.url))
 
 interface DataSet {
   readonly name: string;
+  /** What the commands are. */
+  readonly peer: string;
+  /** Whether the migration restores dumps, which are then piped too. */
+  readonly isDumped: boolean;
   readonly keys: number;
   /** Whether comparing it has a rate to reach. */
   readonly isVerified: boolean;
@@ -26,7 +30,14 @@ const strings = (keys: number): DataSet => {
   const out = new ByteWriter(keys * 150);
   const value = Buffer.alloc(100, 'x');
   for (let at = 0; at < keys; at++) writeCommand(out, ['SET', `key:${at}`, value]);
-  return { name: 'strings of 100 B', keys, isVerified: true, commands: out.take() };
+  return {
+    name: 'strings of 100 B',
+    peer: 'SET commands',
+    keys,
+    isDumped: false,
+    isVerified: true,
+    commands: out.take(),
+  };
 };
 
 const hashes = (keys: number): DataSet => {
@@ -36,7 +47,14 @@ const hashes = (keys: number): DataSet => {
     `value of field ${field}`,
   ]).flat();
   for (let at = 0; at < keys; at++) writeCommand(out, ['HSET', `hash:${at}`, ...fields]);
-  return { name: 'hashes of 20 fields', keys, isVerified: false, commands: out.take() };
+  return {
+    name: 'hashes of 20 fields',
+    peer: 'HSET commands',
+    keys,
+    isDumped: true,
+    isVerified: false,
+    commands: out.take(),
+  };
 };
 
 const pipe = async (port: number, path: string): Promise<void> => {
@@ -63,6 +81,22 @@ const runTailrace = async (words: readonly string[], cwd: string): Promise<numbe
   return peakKiB / 1024;
 };
 
+/** RESTORE commands of all keys that a Redis has but the position, with the dumps that it makes of them. */
+const restoreCommands = async (redis: Redis): Promise<Buffer> => {
+  const out = new ByteWriter(1024 * 1024);
+  for (let cursor = '0'; ; ) {
+    const [next, keys] = await redis.scanBuffer(cursor, 'COUNT', 10_000);
+    const dumps = redis.pipeline();
+    for (const key of keys) dumps.dumpBuffer(key);
+    const replies = (await dumps.exec()) ?? [];
+    for (const [at, [, dump]] of replies.entries())
+      if (dump instanceof Buffer && !keys[at].includes(':position'))
+        writeCommand(out, ['RESTORE', keys[at], 0, dump, 'REPLACE', 'ABSTTL']);
+    cursor = next.toString();
+    if (cursor === '0') return out.take();
+  }
+};
+
 const requireDone = async (child: ChildProcess, what: string): Promise<void> => {
   const [code] = await once(child, 'close');
   if (code !== 0) throw new Error(`${what} ended with ${code}`);
@@ -85,7 +119,8 @@ const measure = async (data: DataSet, rounds: number): Promise<BenchResult[]> =>
     await pipe(port, file);
     const ends = ['-q', '--from', `redis://127.0.0.1:${port}`, '--to', service.url];
     const ratios: number[] = [];
-    const rates: [ours: number, pipe: number, verify: number][] = [];
+    const rates: [ours: number, pipe: number, verify: number, dumps: number][] = [];
+    const dumpFile = join(directory, 'dumps.resp');
     let peakMiB = 0;
     for (let round = 0; round < rounds; round++) {
       await redis.flushall();
@@ -99,14 +134,39 @@ const measure = async (data: DataSet, rounds: number): Promise<BenchResult[]> =>
       const verified = await seconds(async () => {
         peakMiB = Math.max(peakMiB, await runTailrace(['verify', ...ends], directory));
       });
+      let restored = Number.NaN;
+      if (data.isDumped) {
+        if (round === 0) writeFileSync(dumpFile, await restoreCommands(redis));
+        await redis.flushall();
+        restored = await seconds(() => pipe(service.port, dumpFile));
+      }
       ratios.push(piped / migrated);
-      rates.push([data.keys / migrated, data.keys / piped, data.keys / verified]);
+      rates.push([data.keys / migrated, data.keys / piped, data.keys / verified, data.keys / restored]);
     }
     // The round with the middle ratio: both sides of it met the same machine.
     const order = ratios.map((_, at) => at).sort((a, b) => ratios[a] - ratios[b]);
-    const [ours, cli, verify] = rates[order[order.length >> 1]];
+    const [ours, cli, verify, dumps] = rates[order[order.length >> 1]];
     return [
-      result(`migrate ${data.name}`, ours, 'keys/s', 'redis-cli --pipe of the same commands', cli, 0.6),
+      result(
+        `migrate ${data.name}`,
+        ours,
+        'keys/s',
+        `redis-cli --pipe of ${data.peer} of the same keys`,
+        cli,
+        0.6,
+      ),
+      ...(data.isDumped
+        ? [
+            result(
+              `migrate ${data.name}`,
+              ours,
+              'keys/s',
+              'redis-cli --pipe of RESTORE of the same keys',
+              dumps,
+              0,
+            ),
+          ]
+        : []),
       ...(data.isVerified
         ? [result(`verify ${data.name}, every key both ways`, verify, 'keys/s', '300,000 keys/s', 300_000, 1)]
         : []),
