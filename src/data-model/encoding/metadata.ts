@@ -30,7 +30,8 @@ export interface Metadata {
   readonly payload: Buffer;
 }
 
-const currentLayout = 0x80;
+/** Set in the flags of metadata in the current layout, beside the type. */
+export const currentLayout = 0x80;
 const typeMask = 0x0f;
 const unknownBits = 0x70;
 const currentStringFlags = currentLayout | TypeNumber.string;

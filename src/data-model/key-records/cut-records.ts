@@ -4,7 +4,7 @@ import { Decoder } from '../decode/decoder.js';
 import { fieldLayoutOf } from '../encoding/hash-encoding.js';
 import { defaultNamespace } from '../encoding/keys.js';
 import { listPositionBytes, readListEnds, readListPosition } from '../encoding/list-encoding.js';
-import { complexHeaderBytes, isStringAt } from '../encoding/metadata.js';
+import { complexHeaderBytes, currentLayout, isStringAt } from '../encoding/metadata.js';
 import { TypeNumber } from '../encoding/type-number.js';
 import { keyRecordsBatch } from './key-records-batch.js';
 import { KeyRecordsReader } from './key-records-reader.js';
@@ -137,6 +137,5 @@ const namespaceAt = (bytes: Buffer, keyStart: number): string => {
   return name === defaultNamespace ? 'default' : name;
 };
 
-const currentLayout = 0x80;
 /** So much of a page goes together: the target can begin with it while the rest is encoded. */
 const maxRunBytes = 128 * 1024;

@@ -1,5 +1,5 @@
 import { readListEnds } from '../../encoding/list-encoding.js';
-import type { Metadata } from '../../encoding/metadata.js';
+import { currentLayout, type Metadata } from '../../encoding/metadata.js';
 import { isSingleValueType, TypeNumber } from '../../encoding/type-number.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand } from '../data-command.js';
@@ -29,7 +29,5 @@ const factsOfType = ({ type, payload }: Metadata): [string, Reply][] => {
     ['tail', ends.tail],
   ];
 };
-
-const currentLayout = 0x80;
 
 export const metadataCommands: readonly DataCommand[] = [readCommand('kmetadata', 2, oneKey, kmetadata)];
