@@ -14,7 +14,7 @@ export interface Scale {
 }
 
 /**
- * Allocations and frees in a second of CPU time at 95 % fill, the workload's own cost taken off, ours and the 2011 design's in
+ * Allocations and frees in a second of CPU time at 95 % fill, the workload's own cost taken off, ours and the 2011 design's in short
  * alternating slices of one process, so that a busy machine hits both alike.
  */
 export const speedOf = (mode: keyof typeof targets, scale: Scale): BenchResult[] => {
@@ -103,11 +103,7 @@ export const cpuSeconds = (work: () => void): number => {
   return (user + system) / 1e6;
 };
 
-/**
- * Long enough that what the others left in the caches is no great part of it: the 2011 design's state never fits into
- * them, and would drive ours out before each short slice.
- */
-const sliceOperations = 1_000_000;
+const sliceOperations = 250_000;
 
 const trimmedMean = (values: readonly number[]): number => {
   const sorted = [...values].sort((a, b) => a - b);
