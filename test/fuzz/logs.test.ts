@@ -30,14 +30,15 @@ const makeLog = (): Buffer => {
 /** The batches of a directory up to its end or its damage. @throws what is neither */
 const batchesOf = (directory: string): Buffer[] => {
   const batches: Buffer[] = [];
-  const reader = new LogDirectoryReader(directory, 0);
+  let reader: LogDirectoryReader | undefined;
   try {
+    reader = new LogDirectoryReader(directory, 0);
     for (let batch = reader.next(); batch !== undefined; batch = reader.next())
       batches.push(Buffer.from(batch.bytes));
   } catch (error) {
     if (!isDamage(error)) throw error;
   } finally {
-    reader.close();
+    reader?.close();
   }
   return batches;
 };
