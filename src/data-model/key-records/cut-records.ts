@@ -1,4 +1,4 @@
-import { readOrderedDouble, readU64BigEndian } from '../../bytes/index.js';
+import { readOrderedDouble } from '../../bytes/index.js';
 import type { Transaction } from '../change.js';
 import { Decoder } from '../decode/decoder.js';
 import { fieldLayoutOf } from '../encoding/hash-encoding.js';
@@ -71,14 +71,14 @@ const decodeRun = (page: Buffer, start: number, end: number, sequence: number): 
  * that are not all there.
  */
 const kindOf = (reader: KeyRecordsReader): 'string' | 'collection' | 'other' => {
-  const { bytes, metadataKeyStart, metadataKeyEnd, metadataStart, metadataEnd } = reader;
-  if (metadataKeyStart + 1 + bytes[metadataKeyStart] > metadataKeyEnd) return 'other';
+  const { bytes, userKeyStart, metadataKeyEnd, metadataStart, metadataEnd } = reader;
+  if (userKeyStart > metadataKeyEnd) return 'other';
   if (isStringAt(bytes, metadataStart, metadataEnd)) return 'string';
   const isCurrent =
     (bytes[metadataStart] & currentLayout) !== 0 && metadataEnd - metadataStart >= complexHeaderBytes;
   if (!isCurrent) return 'other';
-  const size = readU64BigEndian(bytes, metadataStart + complexHeaderBytes - 8);
-  const count = countElements(reader, bytes[metadataStart] & 0x0f);
+  const { size, typeNumber } = reader;
+  const count = countElements(reader, typeNumber);
   return count > 0 && count === size ? 'collection' : 'other';
 };
 

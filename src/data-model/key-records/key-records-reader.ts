@@ -1,6 +1,7 @@
-import { readU32, readVarint32 } from '../../bytes/index.js';
+import { readU32, readU64BigEndian, readVarint32 } from '../../bytes/index.js';
 import { TailraceError } from '../../errors/index.js';
-import { isSingleValueType, typeOfNumber } from '../encoding/type-number.js';
+import { complexHeaderBytes, readExpiryAt } from '../encoding/metadata.js';
+import { isSingleValueType, TypeNumber, typeOfNumber } from '../encoding/type-number.js';
 import { locateWord, type WordPlace } from './element-word.js';
 
 /**
@@ -64,6 +65,28 @@ export class KeyRecordsReader {
     this.valueEnd = word.end;
     cursor.offset = word.next;
     return true;
+  }
+
+  /** The key's `TypeNumber`. */
+  get typeNumber(): number {
+    return this.bytes[this.metadataStart] & 0x0f;
+  }
+
+  /** How many elements the key says it has; 0 of a string. */
+  get size(): number {
+    return this.typeNumber === TypeNumber.string
+      ? 0
+      : readU64BigEndian(this.bytes, this.metadataStart + complexHeaderBytes - 8);
+  }
+
+  /** ms since the epoch, 0 = never */
+  get expireMs(): number {
+    return readExpiryAt(this.bytes, this.metadataStart);
+  }
+
+  /** Where the key's name begins, behind its namespace's; it ends at `metadataKeyEnd`. */
+  get userKeyStart(): number {
+    return this.metadataKeyStart + 1 + this.bytes[this.metadataKeyStart];
   }
 
   /** Where the elements of the key begin that follow: all of them, before the first was asked for. */

@@ -1,6 +1,6 @@
 import type { Change, Transaction, Undecodable } from '../change.js';
 import { Decoder } from '../decode/decoder.js';
-import { readExpiryAt, singleValueHeaderBytes } from '../encoding/metadata.js';
+import { singleValueHeaderBytes } from '../encoding/metadata.js';
 import { keyRecordsBatch } from './key-records-batch.js';
 import { KeyRecordsReader } from './key-records-reader.js';
 
@@ -67,13 +67,12 @@ export class WholeKeys implements Transaction {
     const reader = new KeyRecordsReader(page, this.start, this.end);
     const puts: Change[] = [];
     for (let index = 0; reader.next(); index++) {
-      const { metadataStart, metadataKeyStart } = reader;
-      const expireMs = readExpiryAt(page, metadataStart);
+      const { metadataStart, expireMs } = reader;
       puts.push({
         seq: index,
         index,
         ns,
-        key: page.subarray(metadataKeyStart + 1 + page[metadataKeyStart], reader.metadataKeyEnd),
+        key: page.subarray(reader.userKeyStart, reader.metadataKeyEnd),
         op: 'put',
         type: 'string',
         value: page.subarray(metadataStart + singleValueHeaderBytes, reader.metadataEnd),

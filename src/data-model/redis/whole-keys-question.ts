@@ -1,6 +1,6 @@
-import { readOrderedDouble, readU64BigEndian } from '../../bytes/index.js';
+import { readOrderedDouble } from '../../bytes/index.js';
 import type { ByteWriter, Reply } from '../../resp/index.js';
-import { complexHeaderBytes, readExpiryAt, singleValueHeaderBytes } from '../encoding/metadata.js';
+import { singleValueHeaderBytes } from '../encoding/metadata.js';
 import { TypeNumber } from '../encoding/type-number.js';
 import { KeyRecordsReader } from '../key-records/key-records-reader.js';
 import type { WholeKeys } from '../key-records/whole-keys.js';
@@ -41,10 +41,10 @@ export class WholeKeysQuestion {
     const { asksExpiry } = this.#options;
     for (const reader of this.#asked()) {
       const name = this.#nameAt(reader);
-      const { lengthOf, elementsOf } = questions[typeAt(reader)] ?? unknown;
+      const { lengthOf, elementsOf } = questions[reader.typeNumber] ?? unknown;
       commands += 1 + (asksExpiry ? 1 : 0);
       begin(out, lengthOf, name, 0);
-      const size = sizeAt(reader);
+      const size = reader.size;
       for (let from = 0; from < size; from += elementsAtOnce) {
         const count = Math.min(elementsAtOnce, size - from);
         commands++;
@@ -68,7 +68,7 @@ export class WholeKeysQuestion {
     const keys: Buffer[] = [];
     let at = 0;
     for (const reader of this.#asked()) {
-      const size = sizeAt(reader);
+      const size = reader.size;
       let isSame = isLength(reader, replies[at++]);
       for (let from = 0; from < size; from += elementsAtOnce) {
         const count = Math.min(elementsAtOnce, size - from);
@@ -82,8 +82,7 @@ export class WholeKeysQuestion {
     return keys;
   }
 
-  #isExpiry({ bytes, metadataStart }: KeyRecordsReader, reply: Reply): boolean {
-    const expireMs = readExpiryAt(bytes, metadataStart);
+  #isExpiry({ expireMs }: KeyRecordsReader, reply: Reply): boolean {
     if (expireMs === 0 || reply === -1) return expireMs === 0 && reply === -1;
     return typeof reply === 'number' && Math.abs(reply - expireMs) <= this.#options.ttlToleranceMs;
   }
@@ -110,14 +109,14 @@ const begin = (out: ByteWriter, command: CommandName, name: Buffer, more: number
 
 /** The value of a string, or how many elements a collection has. */
 const isLength = (reader: KeyRecordsReader, reply: Reply): boolean => {
-  if (typeAt(reader) !== TypeNumber.string) return reply === sizeAt(reader);
+  if (reader.typeNumber !== TypeNumber.string) return reply === reader.size;
   return isAt(reply, reader.bytes, reader.metadataStart + singleValueHeaderBytes, reader.metadataEnd);
 };
 
 /** The next `count` elements, as they were asked for. */
 const areElements = (reader: KeyRecordsReader, reply: Reply, count: number): boolean => {
   if (!Array.isArray(reply) || reply.length !== count) return false;
-  const type = typeAt(reader);
+  const type = reader.typeNumber;
   for (let at = 0; at < count; at++) {
     if (!reader.nextElement()) return false;
     const found = reply[at];
@@ -142,16 +141,8 @@ const isAt = (found: Reply, bytes: Buffer, start: number, end: number): boolean 
 
 const readScore = (text: Buffer): number => Number(text.toString('latin1').replace('inf', 'Infinity'));
 
-const userKeyAt = ({ bytes, metadataKeyStart, metadataKeyEnd }: KeyRecordsReader): Buffer =>
-  bytes.subarray(metadataKeyStart + 1 + bytes[metadataKeyStart], metadataKeyEnd);
-
-const typeAt = ({ bytes, metadataStart }: KeyRecordsReader): number => bytes[metadataStart] & 0x0f;
-
-/** How many elements; 0 of a string. */
-const sizeAt = (reader: KeyRecordsReader): number =>
-  typeAt(reader) === TypeNumber.string
-    ? 0
-    : readU64BigEndian(reader.bytes, reader.metadataStart + complexHeaderBytes - 8);
+const userKeyAt = ({ bytes, userKeyStart, metadataKeyEnd }: KeyRecordsReader): Buffer =>
+  bytes.subarray(userKeyStart, metadataKeyEnd);
 
 /** So few bytes are compared faster here than by a call. */
 const looped = 64;

@@ -1,6 +1,6 @@
-import { readOrderedDouble, readU64BigEndian } from '../../bytes/index.js';
+import { readOrderedDouble } from '../../bytes/index.js';
 import type { ByteWriter } from '../../resp/index.js';
-import { complexHeaderBytes, readExpiryAt, singleValueHeaderBytes } from '../encoding/metadata.js';
+import { singleValueHeaderBytes } from '../encoding/metadata.js';
 import { TypeNumber } from '../encoding/type-number.js';
 import { areShortWords } from '../key-records/element-word.js';
 import { KeyRecordsReader } from '../key-records/key-records-reader.js';
@@ -38,10 +38,10 @@ export class WholeKeysWriter {
     this.#commands = 0;
     const reader = new KeyRecordsReader(page, start, end);
     while (reader.next()) {
-      const type = typeAt(reader);
+      const type = reader.typeNumber;
       if (type === TypeNumber.hash && this.#restoresHashes && isSmall(reader)) this.#dump(reader);
       else if (type !== TypeNumber.string) this.#collection(reader);
-      else if (expiryAt(reader) !== 0) this.#expiringString(reader);
+      else if (reader.expireMs !== 0) this.#expiringString(reader);
       else this.#strings(reader, this.#foldsSets ? countPlainStrings(page, reader.start, end) : 1);
     }
     return this.#commands;
@@ -62,24 +62,24 @@ export class WholeKeysWriter {
     this.#key(reader);
     this.#stringValue(reader);
     this.#out.bulkText('PXAT');
-    this.#out.bulkText(String(expiryAt(reader) + this.#ttlGraceMs));
+    this.#out.bulkText(String(reader.expireMs + this.#ttlGraceMs));
   }
 
   /** Instead of whatever stands under the key. */
   #dump(reader: KeyRecordsReader): void {
     this.#start(names.restore, 6);
     this.#key(reader);
-    const expireMs = expiryAt(reader);
+    const expireMs = reader.expireMs;
     this.#out.bulkText(expireMs === 0 ? '0' : String(expireMs + this.#ttlGraceMs));
-    appendHashDump(this.#out, reader.bytes, reader.elementsStart, reader.end, sizeAt(reader));
+    appendHashDump(this.#out, reader.bytes, reader.elementsStart, reader.end, reader.size);
     this.#out.raw(replaceUntil);
   }
 
   #collection(reader: KeyRecordsReader): void {
-    const type = typeAt(reader);
+    const type = reader.typeNumber;
     this.#start(names.del, 2);
     this.#key(reader);
-    const size = sizeAt(reader);
+    const size = reader.size;
     const wordsOfElement = type === TypeNumber.hash || type === TypeNumber.zset ? 2 : 1;
     for (let left = size; left > 0; ) {
       const count = Math.min(left, maxFolded);
@@ -88,7 +88,7 @@ export class WholeKeysWriter {
       for (let at = 0; at < count && reader.nextElement(); at++) this.#element(reader, type);
       left -= count;
     }
-    const expireMs = expiryAt(reader);
+    const expireMs = reader.expireMs;
     if (expireMs === 0) return;
     this.#start(names.pexpireat, 3);
     this.#key(reader);
@@ -109,8 +109,7 @@ export class WholeKeysWriter {
     this.#out.raw(name.bulk);
   }
 
-  #key({ bytes, metadataKeyStart, metadataKeyEnd }: KeyRecordsReader): void {
-    const userKeyStart = metadataKeyStart + 1 + bytes[metadataKeyStart];
+  #key({ bytes, userKeyStart, metadataKeyEnd }: KeyRecordsReader): void {
     if (this.#prefix.length === 0) this.#out.bulkSlice(bytes, userKeyStart, metadataKeyEnd);
     else this.#out.bulk(Buffer.concat([this.#prefix, bytes.subarray(userKeyStart, metadataKeyEnd)]));
   }
@@ -126,7 +125,7 @@ const countPlainStrings = (page: Buffer, start: number, end: number): number => 
   let count = 0;
   let bytes = 0;
   while (count < maxFolded && bytes < maxFoldedBytes && reader.next()) {
-    if (typeAt(reader) !== TypeNumber.string || expiryAt(reader) !== 0) break;
+    if (reader.typeNumber !== TypeNumber.string || reader.expireMs !== 0) break;
     bytes += reader.metadataEnd - reader.metadataStart - singleValueHeaderBytes;
     count++;
   }
@@ -136,15 +135,6 @@ const countPlainStrings = (page: Buffer, start: number, end: number): number => 
 /** True when a server keeps the hash in one piece: then it can be given to it so. */
 const isSmall = ({ bytes, elementsStart, end }: KeyRecordsReader): boolean =>
   end - elementsStart <= maxDumpedBytes && areShortWords(bytes, elementsStart, end);
-
-const typeAt = ({ bytes, metadataStart }: KeyRecordsReader): number => bytes[metadataStart] & 0x0f;
-
-/** How many elements a collection has. */
-const sizeAt = ({ bytes, metadataStart }: KeyRecordsReader): number =>
-  readU64BigEndian(bytes, metadataStart + complexHeaderBytes - 8);
-
-/** ms since the epoch, 0 = never */
-const expiryAt = ({ bytes, metadataStart }: KeyRecordsReader): number => readExpiryAt(bytes, metadataStart);
 
 const names = {
   set: commandName('SET'),
