@@ -34,8 +34,10 @@ export class ByteWriter {
     return taken;
   }
 
+  /** Starts anew, in the same memory unless that is very large: one huge value must not keep its memory for ever. */
   clear(): void {
     this.#length = 0;
+    if (this.#bytes.length > maxReusedBytes) this.#bytes = Buffer.allocUnsafeSlow(maxKeptBytes);
   }
 
   /** Drops what was written behind `length`. */
@@ -204,5 +206,6 @@ export class ByteWriter {
 }
 
 const maxKeptBytes = 64 * 1024;
+const maxReusedBytes = 32 * 1024 * 1024;
 const smallTakenBytes = 2 * 1024;
 const hexDigits = Buffer.from('0123456789ABCDEF');

@@ -1,5 +1,6 @@
 import { ByteWriter } from './byte-writer.js';
 
+/** A word of a command; text goes as UTF-8, numbers as decimal digits. */
 export type CommandArgument = string | number | Uint8Array;
 
 /** Appends one command as a RESP array of bulk strings. */

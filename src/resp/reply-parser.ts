@@ -20,7 +20,7 @@ interface OpenArray {
  * kept while the rest arrives, so each byte is looked at once. Hot; measured by benches `redis-sink`, `pollupdates`.
  */
 export class ReplyParser {
-  #bytes: Buffer = Buffer.allocUnsafeSlow(16 * 1024);
+  #bytes: Buffer = Buffer.allocUnsafeSlow(initialBytes);
   #start = 0;
   #end = 0;
   /** No attempt is made before this many bytes are there. */
@@ -38,7 +38,7 @@ export class ReplyParser {
     while (this.#start < this.#end && this.#end >= this.#neededEnd) {
       const reply = this.#read();
       if (reply === undefined) return undefined;
-      if (this.#start === this.#end) this.#start = this.#end = 0;
+      if (this.#start === this.#end) this.#startAnew();
       const whole = reply === opened ? this.#closeArrays() : this.#add(reply);
       if (whole !== undefined) return whole;
     }
@@ -148,10 +148,19 @@ export class ReplyParser {
     return length;
   }
 
+  /** Everything was read: in the same memory, unless a huge reply made it so large that it must not stay. */
+  #startAnew(): void {
+    this.#start = this.#end = 0;
+    if (this.#bytes.length > maxReusedBytes) this.#bytes = Buffer.allocUnsafeSlow(initialBytes);
+  }
+
   #makeRoom(more: number): void {
     const kept = this.#end - this.#start;
     const needed = kept + more;
-    const target = needed > this.#bytes.length ? Buffer.allocUnsafeSlow(needed * 2) : this.#bytes;
+    // Beyond the bulk string that is arriving no more is known to come.
+    const wanted = this.#neededEnd > 0 ? Math.max(needed, this.#neededEnd - this.#start) : needed * 2;
+    const capacity = Math.min(needed * 2, wanted + initialBytes);
+    const target = needed > this.#bytes.length ? Buffer.allocUnsafeSlow(capacity) : this.#bytes;
     this.#bytes.copy(target, 0, this.#start, this.#end);
     this.#bytes = target;
     if (this.#neededEnd > 0) this.#neededEnd -= this.#start;
@@ -163,6 +172,8 @@ export class ReplyParser {
 /** Stands for the head of an array among what was read. */
 const opened = Symbol('an array was opened');
 const maxDepth = 64;
+const initialBytes = 16 * 1024;
+const maxReusedBytes = 32 * 1024 * 1024;
 const queued = Buffer.from('QUEUED');
 
 const parseInteger = (text: string): number | bigint => {

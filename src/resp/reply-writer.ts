@@ -34,6 +34,11 @@ export class ReplyWriter {
     this.out.bulk(value);
   }
 
+  /** `bulk` of a part of `source`. */
+  bulkSlice(source: Buffer, start: number, end: number): void {
+    this.out.bulkSlice(source, start, end);
+  }
+
   bulkText(text: string): void {
     this.bulk(Buffer.from(text));
   }

@@ -1,3 +1,4 @@
+import type { ArgumentViews } from './argument-views.js';
 import { commandName } from './command-names.js';
 import { splitInline } from './inline-request.js';
 
@@ -12,6 +13,7 @@ export interface RequestLimits {
   readonly requestBytes: number;
 }
 
+/** The limits that Redis has by default, and 1 GiB for a whole command. */
 export const defaultRequestLimits: RequestLimits = {
   inlineBytes: 64 * 1024,
   maxArguments: 1024 * 1024,
@@ -67,6 +69,8 @@ export class RequestParser {
   #keptArguments = 0;
   /** Whether `#bytes` is a chunk whose memory is the caller's. */
   #isBorrowed = false;
+  /** Views of that memory, where the caller has them. */
+  #views: ArgumentViews | undefined;
   /** The key of the command before, when it lies in this chunk: commands on one key often come together. */
   #key: Buffer | undefined;
   #keyAt = 0;
@@ -80,8 +84,9 @@ export class RequestParser {
     return this.#bytes.length - this.#at + this.#collectedBytes + this.#requestBytes;
   }
 
-  /** Takes a chunk, borrowed until `keep`. */
-  feed(chunk: Buffer): void {
+  /** Takes a chunk, borrowed until `keep`; `views` are those of the memory that it is the start of. */
+  feed(chunk: Buffer, views?: ArgumentViews): void {
+    this.#views = undefined;
     if (this.#neededBytes > 0) {
       this.#collected.push(chunk);
       this.#collectedBytes += chunk.length;
@@ -95,6 +100,7 @@ export class RequestParser {
     } else {
       this.#bytes = chunk;
       this.#isBorrowed = true;
+      this.#views = views;
     }
     this.#at = 0;
     this.#key = undefined;
@@ -106,6 +112,7 @@ export class RequestParser {
     if (last >= 0) this.#collected[last] = Buffer.from(this.#collected[last]);
     if (!this.#isBorrowed) return;
     this.#isBorrowed = false;
+    this.#views = undefined;
     this.#key = undefined;
     for (let i = this.#keptArguments; i < this.#partial.length; i++)
       this.#partial[i] = Buffer.from(this.#partial[i]);
@@ -163,7 +170,7 @@ export class RequestParser {
       if (bytes[end] !== carriageReturn || bytes[end + 1] !== lineFeed) return false;
       if (i === 0) args[0] = commandName(bytes, start, end);
       else if (i === 1) args[1] = this.#keyFrom(bytes, start, end);
-      else args[i] = bytes.subarray(start, end);
+      else args[i] = this.#viewOf(bytes, start, end);
       at = end + 2;
     }
     const read = at - this.#at;
@@ -182,10 +189,14 @@ export class RequestParser {
       while (at >= start && bytes[at] === bytes[at - shift]) at--;
       if (at < start) return known;
     }
-    const key = bytes.subarray(start, end);
+    const key = this.#viewOf(bytes, start, end);
     this.#key = key;
     this.#keyAt = start;
     return key;
+  }
+
+  #viewOf(bytes: Buffer, start: number, end: number): Buffer {
+    return this.#views === undefined ? bytes.subarray(start, end) : this.#views.of(start, end);
   }
 
   /** Reads `*n`, passing over empty commands; or a whole inline command, which leaves `#argumentsLeft` at -1. */

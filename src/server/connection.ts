@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { CommandContext, CommandTransaction } from '../data-model/commands/index.js';
 import { isTailraceError } from '../errors/index.js';
-import { ReplyWriter, RequestParser } from '../resp/index.js';
+import { type ArgumentViews, ReplyWriter, RequestParser } from '../resp/index.js';
 import type { WriteBatchBuilder } from '../write-batch/index.js';
 import { refusalOf, unknownCommand } from './admission.js';
 import { CallClock } from './call-clock.js';
@@ -64,7 +64,7 @@ export class Connection {
   #suspension: Suspension | undefined;
 
   constructor(socket: Socket, state: ServerState) {
-    this.#socket = readShared(socket, (chunk) => this.#receive(chunk));
+    this.#socket = readShared(socket, (chunk, views) => this.#receive(chunk, views));
     this.state = state;
     this.id = state.nextClientId++;
     this.#parser = new RequestParser();
@@ -203,10 +203,10 @@ export class Connection {
     else this.#lastWrite = this.state.commitBuilt(builder);
   }
 
-  #receive(chunk: Buffer): void {
+  #receive(chunk: Buffer, views: ArgumentViews | undefined): void {
     if (this.#isClosing) return; // nothing behind the last command counts, nor is it kept
     this.lastActiveMs = Date.now();
-    this.#parser.feed(chunk);
+    this.#parser.feed(chunk, views);
     if (this.#suspension === undefined) this.#run();
     else if (this.#parser.bufferedBytes > maxBytesBehindWait) this.#hold();
     this.#parser.keep(); // the chunk is borrowed

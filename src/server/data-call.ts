@@ -9,6 +9,7 @@ import { keyName } from '../data-model/index.js';
 import type { BlockedCall } from './blocked-calls.js';
 import type { Connection } from './connection.js';
 import { runLongRead } from './long-read.js';
+import { startTimeout } from './longest-timer.js';
 import { writeReply } from './reply-encoding.js';
 
 /**
@@ -62,8 +63,7 @@ const block = (
     retry: (name) => retry(connection, command, owned, byName.get(name)),
   };
   const timeOut = (): void => connection.release(() => connection.reply.nullArray());
-  // A timer cannot run longer than some weeks; who waits that long waits without end.
-  const timer = timeoutMs > 0 && timeoutMs <= longestTimerMs ? setTimeout(timeOut, timeoutMs) : undefined;
+  const timer = startTimeout(timeoutMs, timeOut);
   state.blocked.add(call);
   connection.suspend({
     timeOut,
@@ -98,6 +98,3 @@ const retry = (
 
 const isNothing = (reply: Reply): boolean =>
   reply === null || (typeof reply === 'object' && 'kind' in reply && reply.kind === 'nullArray');
-
-/** Longest time that a timer takes. */
-const longestTimerMs = 2 ** 31 - 1;

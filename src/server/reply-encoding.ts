@@ -1,4 +1,4 @@
-import type { Reply } from '../data-model/commands/index.js';
+import { doubleText, type Reply } from '../data-model/commands/index.js';
 import type { ReplyWriter } from '../resp/index.js';
 
 /** Writes a command's reply in the connection's protocol. */
@@ -25,6 +25,8 @@ const writeComposite = (writer: ReplyWriter, reply: Exclude<Reply, number | bigi
   } else if (!('kind' in reply)) {
     writer.array(reply.length);
     for (const item of reply) writeReply(writer, item);
+  } else if (reply.kind === 'slice') {
+    writer.bulkSlice(reply.bytes, reply.start, reply.end);
   } else if (reply.kind === 'error') {
     writer.error(reply.text);
   } else if (reply.kind === 'nullArray') {
@@ -69,14 +71,3 @@ const writeTable = (writer: ReplyWriter, entries: readonly Reply[]): void => {
     writeReply(writer, entries[i + 1]);
   }
 };
-
-const doubleText = (value: number): string =>
-  Number.isFinite(value)
-    ? Object.is(value, -0)
-      ? '-0'
-      : String(value)
-    : value > 0
-      ? 'inf'
-      : value < 0
-        ? '-inf'
-        : 'nan';

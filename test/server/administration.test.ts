@@ -3,7 +3,7 @@ import { connect as connectTls } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { Engine } from '../../src/engine/index.js';
-import { RespConnection } from '../../src/resp/index.js';
+import { parseRedisUrl, RespConnection } from '../../src/resp/index.js';
 import { Server } from '../../src/server/index.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { RawClient } from '../support/raw-client.js';
@@ -344,6 +344,14 @@ describe('TLS', () => {
     expect(await client.call('SET', 'by-tls', 'x'.repeat(1_000_000))).toBe('OK');
     expect(((await client.call('GET', 'by-tls')) as Buffer).length).toBe(1_000_000);
     client.close();
+    const address = `rediss://127.0.0.1:${mutual.port}?cacert=${file('ca.pem')}`;
+    const named = await RespConnection.open(
+      parseRedisUrl(`${address}&cert=${file('client.pem')}&key=${file('client.key')}`),
+    );
+    expect(await named.call('PING')).toBe('PONG');
+    named.close();
+    const nameless = await RespConnection.open(parseRedisUrl(address));
+    await expect(nameless.call('PING')).rejects.toThrow('it demands a certificate of its clients');
     const refused = connectTls({ port: mutual.port, host: '127.0.0.1', ca: pem('ca.pem') });
     await new Promise<void>((resolve) =>
       refused.once('error', () => resolve()).once('close', () => resolve()),

@@ -24,7 +24,7 @@ afterAll(async () => {
 
 const asked = async (...words: string[]): Promise<unknown> => {
   const [command, ...args] = words;
-  return client.call(command as string, ...args).catch((error: Error) => error.message);
+  return client.call(command, ...args).catch((error: Error) => error.message);
 };
 
 describe('heap profiling while the server runs', () => {

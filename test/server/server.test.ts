@@ -187,6 +187,17 @@ describe('server', () => {
     }
   });
 
+  it('tells keys apart that come at the same place of one request after the other', async () => {
+    const client = await RawClient.open(server.port);
+    for (let round = 0; round < 4; round++) {
+      for (const key of ['place:a', 'place:b', 'place:c'])
+        expect(await client.ask(encodeCommand('INCR', key), ':1\r\n')).toBe(':1\r\n');
+      for (const key of ['place:b', 'place:c', 'place:a'])
+        expect(await client.ask(encodeCommand('DEL', key), ':1\r\n')).toBe(':1\r\n');
+    }
+    client.close();
+  });
+
   it('survives random bytes on many connections', async () => {
     const random = SeededRandom.fromEnvironment('random bytes');
     for (let round = 0; round < 200; round++) {

@@ -101,7 +101,7 @@ describe('slots', () => {
     const batches = await drain(source);
     expect(batches).toHaveLength(100);
     expect(await trim(engine)).toBe(1);
-    const position = positionOf(batches[49] as SourceBatch);
+    const position = positionOf(batches[49]);
     await source.acknowledge(position);
     await fill(client, 1); // ends the poll that waits; the acknowledgement is answered behind it
     await waitUntil('the slot is acknowledged', async () => engine.slots.get('reader')?.acknowledged === 50);
@@ -120,7 +120,7 @@ describe('slots', () => {
     await fill(client, 100);
     const batches = await drain(source);
     expect(await trim(engine)).toBe(1);
-    const position = positionOf(batches[79] as SourceBatch);
+    const position = positionOf(batches[79]);
     await source.acknowledge(position);
     const first = await trim(engine);
     expect(first).toBeGreaterThan(1);

@@ -117,6 +117,7 @@ const parsePlainDouble = (bytes: Uint8Array): number | undefined => {
 export const doubleText = (value: number): string => {
   if (value === Number.POSITIVE_INFINITY) return 'inf';
   if (value === Number.NEGATIVE_INFINITY) return '-inf';
+  if (Number.isNaN(value)) return 'nan';
   if (Object.is(value, -0)) return '-0';
   const magnitude = Math.abs(value);
   if (magnitude !== 0 && (magnitude < 1e-4 || magnitude >= 1e17)) {

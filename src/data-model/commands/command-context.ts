@@ -7,7 +7,7 @@ import { isAlive, type Metadata, metadataHeader, readMetadata } from '../encodin
 import { isSingleValueType } from '../encoding/type-number.js';
 import { CursorTable } from './cursor-table.js';
 import { KnownKey, KnownKeys } from './known-keys.js';
-import { type ErrorReply, refusal } from './reply.js';
+import { type ErrorReply, refusal, type SliceReply } from './reply.js';
 import { ScratchKey } from './scratch-key.js';
 import { VersionGenerator } from './version-generator.js';
 
@@ -22,6 +22,7 @@ export interface CommandServices {
   readonly knownKeys: KnownKeys;
 }
 
+/** What commands need of the outside, with a clock and a chance that a test can own. */
 export const commandServices = (
   nowMs: () => number = Date.now,
   random: () => number = Math.random,
@@ -63,8 +64,8 @@ export class CommandContext {
   #lastUserKey: Uint8Array | undefined;
   #lastMetadataKey: Buffer = noPayload;
   readonly #metadataKeys = new ScratchKey();
-  /** Where `locate` has found a value. */
-  readonly place: ValuePlace = { bytes: noPayload, start: 0, end: 0 };
+  /** Where `locate` has found a value. It may be answered as it is. */
+  readonly place: SliceReply & ValuePlace = { kind: 'slice', bytes: noPayload, start: 0, end: 0 };
   /** The known key that the command changes, and to what. */
   #changed: KnownKey | undefined;
   #changedExpireMs = 0;
@@ -89,6 +90,7 @@ export class CommandContext {
   begin(): void {
     this.batch.clear();
     this.#changed = undefined;
+    this.#lastUserKey = undefined; // the next command may have another key in the same memory
   }
 
   /** The store has just committed the batch of the command. */

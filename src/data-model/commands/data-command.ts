@@ -131,7 +131,7 @@ export const waitsSecondsAt = (position: number, type: ValueType): Wait => ({
 export const keysOfCall = (keys: KeyPositions, args: readonly Buffer[]): Buffer[] => {
   const found: Buffer[] = [];
   const collect = (first: number, last: number, step: number): void => {
-    for (let i = first; i <= last && i < args.length; i += step) found.push(args[i] as Buffer);
+    for (let i = first; i <= last && i < args.length; i += step) found.push(args[i]);
   };
   if (keys.first > 0) collect(keys.first, keys.last < 0 ? args.length + keys.last : keys.last, keys.step);
   if (keys.numbered !== undefined) {

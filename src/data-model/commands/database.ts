@@ -142,6 +142,8 @@ const toValue = <Bytes>(reply: Reply, read: (bytes: Buffer) => Bytes): CommandVa
   if (Buffer.isBuffer(reply)) return read(reply);
   if (!('kind' in reply)) return reply.map((item) => toValue(item, read));
   switch (reply.kind) {
+    case 'slice':
+      return read(reply.bytes.subarray(reply.start, reply.end));
     case 'nullArray':
       return null;
     case 'double':

@@ -1,6 +1,6 @@
 /** The inner door of the commands: those who only read, decode or copy data do not load them. */
 
-export { parseInteger } from './arguments.js';
+export { doubleText, parseInteger } from './arguments.js';
 export { CommandContext, type CommandServices, commandServices } from './command-context.js';
 export { dataCommands } from './command-table.js';
 export { CommandTransaction } from './command-transaction.js';
@@ -18,8 +18,6 @@ export {
   ErrorReply,
   type MapReply,
   type NullArrayReply,
-  nullArray,
-  ok,
   ownReply,
   type PairsReply,
   type Reply,

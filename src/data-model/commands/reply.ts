@@ -4,6 +4,7 @@
  *   number, bigint      an integer                        string    a status, such as OK
  *   Buffer              a bulk string                      null      no value
  *   array               an array of replies
+ *   { kind: 'slice', bytes, start, end }   a bulk string: a part of `bytes` of which no view was made
  *   { kind: 'nullArray' }              no array: `*-1` in RESP2, null in RESP3
  *   { kind: 'double', value, text? }   bulk string in RESP2, double in RESP3; `text` where the usual one does not do
  *   { kind: 'map', entries }           key, value, key, value …: flat in RESP2, a map in RESP3
@@ -21,6 +22,7 @@ export type Reply =
   | Buffer
   | null
   | readonly Reply[]
+  | SliceReply
   | NullArrayReply
   | DoubleReply
   | MapReply
@@ -29,16 +31,27 @@ export type Reply =
   | PairsReply
   | ErrorReply;
 
+/** A bulk string that is a part of `bytes`: borrowed, and no view was made of it. */
+export interface SliceReply {
+  readonly kind: 'slice';
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** No array: null in RESP3, `*-1` in RESP2. */
 export interface NullArrayReply {
   readonly kind: 'nullArray';
 }
 
+/** A number with its text where the usual one does not do. */
 export interface DoubleReply {
   readonly kind: 'double';
   readonly value: number;
   readonly text?: string;
 }
 
+/** key, value, key, value …: flat in RESP2. */
 export interface MapReply {
   readonly kind: 'map';
   readonly entries: readonly Reply[];
@@ -49,11 +62,13 @@ export interface TableReply {
   readonly entries: readonly Reply[];
 }
 
+/** Members in no order: an array in RESP2. */
 export interface SetReply {
   readonly kind: 'set';
   readonly members: readonly Reply[];
 }
 
+/** a, b, a, b …: flat in RESP2, an array of pairs in RESP3. */
 export interface PairsReply {
   readonly kind: 'pairs';
   readonly items: readonly Reply[];
@@ -110,6 +125,7 @@ export const ownReply = (reply: Reply): Reply => {
   if (reply === null || typeof reply !== 'object') return reply;
   if (Buffer.isBuffer(reply)) return Buffer.from(reply);
   if ('kind' in reply) {
+    if (reply.kind === 'slice') return Buffer.from(reply.bytes.subarray(reply.start, reply.end));
     if (reply.kind === 'map') return { kind: 'map', entries: reply.entries.map(ownReply) };
     if (reply.kind === 'table') return { kind: 'table', entries: reply.entries.map(ownReply) };
     if (reply.kind === 'set') return { kind: 'set', members: reply.members.map(ownReply) };

@@ -19,13 +19,13 @@ const defaultCount = 10;
 
 /** Parses `[MATCH pattern] [COUNT n] [TYPE type] [NOVALUES]` from `args[from]` on; the cursor stands before it. */
 export const parseScanOptions = (args: readonly Buffer[], from: number): ScanOptions | ErrorReply => {
-  if (cursorNumber(args[from - 1] as Buffer) === undefined) return refusal.invalidCursor;
+  if (cursorNumber(args[from - 1]) === undefined) return refusal.invalidCursor;
   let glob = anyText;
   let count = defaultCount;
   let type: string | undefined;
   let hasNoValues = false;
   for (let i = from; i < args.length; i++) {
-    const word = optionWord(args[i] as Buffer);
+    const word = optionWord(args[i]);
     if (word === 'NOVALUES') {
       hasNoValues = true;
       continue;

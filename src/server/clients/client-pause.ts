@@ -1,3 +1,5 @@
+import { longestTimerMs } from '../longest-timer.js';
+
 /** What CLIENT PAUSE holds back: all commands, or those that write. */
 export type PauseMode = 'ALL' | 'WRITE';
 
@@ -41,5 +43,3 @@ export class ClientPause {
     for (const resume of waiting) resume();
   }
 }
-
-const longestTimerMs = 2 ** 31 - 1;

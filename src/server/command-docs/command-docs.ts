@@ -39,5 +39,6 @@ const docs = [...written, ...helps];
 /** By name in lower case; a subcommand's is such as `client list`. */
 export const commandDocs: ReadonlyMap<string, CommandDoc> = new Map(docs.map((doc) => [doc.name, doc]));
 
+/** What is known of the subcommands of a command; empty when it has none. */
 export const subcommandsOf = (name: string): readonly CommandDoc[] =>
   docs.filter((doc) => doc.name.startsWith(`${name} `));

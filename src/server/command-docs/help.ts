@@ -13,5 +13,6 @@ export const helpOf = (name: string): readonly string[] | undefined => {
   ];
 };
 
+/** True of a call such as `XINFO HELP`. */
 export const isHelp = (args: readonly Buffer[]): boolean =>
   args.length === 2 && args[1].toString('latin1').toLowerCase() === 'help';

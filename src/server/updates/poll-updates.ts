@@ -1,5 +1,6 @@
 import type { WalIterator } from '../../engine/index.js';
 import type { Connection } from '../connection.js';
+import { startTimeout } from '../longest-timer.js';
 import { type CollectedUpdates, collectUpdates } from './collect-updates.js';
 import { PollCursor } from './poll-cursor.js';
 import { type UpdateEncoder, updateEncoder } from './update-encoder.js';
@@ -97,7 +98,7 @@ class Poll {
       this.#encoder.start(0); // what it wrote last belongs to nobody: another poll may have used its memory
       this.#finish();
     };
-    const timer = blockMs > 0 && blockMs < longestTimerMs ? setTimeout(timeOut, blockMs) : undefined;
+    const timer = startTimeout(blockMs, timeOut);
     connection.suspend({
       timeOut,
       cancel: () => {
@@ -145,7 +146,6 @@ const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(reso
 
 /** Bytes of batches in one reply; their hexadecimal text is twice as long. */
 const maxReplyBytes = 8 * 1024 * 1024;
-const longestTimerMs = 2 ** 31;
 const nextSequence = Buffer.from('next_sequence');
 const latestSequence = Buffer.from('latest_sequence');
 const updatesWord = Buffer.from('updates');

@@ -83,6 +83,7 @@ class BatchUpdates implements UpdateEncoder {
   finish(reply: ReplyWriter): void {
     reply.array(this.#count);
     reply.out.raw(scratch.bytes);
+    scratch.clear();
   }
 
   #write(bytes: Buffer): void {
@@ -133,6 +134,7 @@ class EventUpdates implements UpdateEncoder {
   finish(reply: ReplyWriter): void {
     reply.array(this.#events);
     reply.out.raw(scratch.bytes);
+    scratch.clear();
   }
 }
 

@@ -19,11 +19,11 @@ const parseBitOffset = (bytes: Buffer): number | ErrorReply => {
 
 /** `SETBIT key offset 0|1`: a new key becomes a bitmap, a string stays a string. */
 const setbit = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const offset = parseBitOffset(args[2] as Buffer);
+  const offset = parseBitOffset(args[2]);
   if (offset instanceof ErrorReply) return offset;
-  const bit = parseInteger(args[3] as Buffer);
+  const bit = parseInteger(args[3]);
   if (bit !== 0 && bit !== 1) return notBit;
-  const key = args[1] as Buffer;
+  const key = args[1];
   const value = findBits(context, key) ?? createBitmap(context, key);
   if (value instanceof ErrorReply) return value;
   const at = Math.floor(offset / 8);
@@ -53,9 +53,9 @@ const setStringBit = (
 };
 
 const getbit = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const offset = parseBitOffset(args[2] as Buffer);
+  const offset = parseBitOffset(args[2]);
   if (offset instanceof ErrorReply) return offset;
-  const value = findBits(context, args[1] as Buffer);
+  const value = findBits(context, args[1]);
   if (value instanceof ErrorReply) return value;
   const at = Math.floor(offset / 8);
   if (value === undefined || at >= value.length) return 0;
@@ -75,10 +75,10 @@ interface BitRange {
 
 /** Parses `[start [end [BYTE|BIT]]]` from `args[at]` on, over a value of `length` bytes. */
 const parseBitRange = (args: readonly Buffer[], at: number, length: number): BitRange | ErrorReply => {
-  const unitWord = args[at + 2] === undefined ? 'BYTE' : optionWord(args[at + 2] as Buffer);
+  const unitWord = args[at + 2] === undefined ? 'BYTE' : optionWord(args[at + 2]);
   if (args.length > at + 3 || (unitWord !== 'BYTE' && unitWord !== 'BIT')) return refusal.syntax;
-  const start = args[at] === undefined ? 0 : parseClamped(args[at] as Buffer);
-  const end = args[at + 1] === undefined ? -1 : parseClamped(args[at + 1] as Buffer);
+  const start = args[at] === undefined ? 0 : parseClamped(args[at]);
+  const end = args[at + 1] === undefined ? -1 : parseClamped(args[at + 1]);
   if (start === undefined || end === undefined) return refusal.notInteger;
   const isBits = unitWord === 'BIT';
   const units = isBits ? length * 8 : length;
@@ -120,7 +120,7 @@ const windowBytes = 4096;
 
 const bitcount = (context: CommandContext, args: readonly Buffer[]): Reply => {
   if (args.length === 3) return refusal.syntax;
-  const value = findBits(context, args[1] as Buffer);
+  const value = findBits(context, args[1]);
   if (value instanceof ErrorReply) return value;
   const range = parseBitRange(args, 2, value?.length ?? 0);
   if (range instanceof ErrorReply) return range;
@@ -135,10 +135,10 @@ const bitcount = (context: CommandContext, args: readonly Buffer[]): Reply => {
 
 /** `BITPOS key bit [start [end [BYTE|BIT]]]`; without an end, zeros are taken to follow the value. */
 const bitpos = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const bit = parseInteger(args[2] as Buffer);
+  const bit = parseInteger(args[2]);
   if (bit === undefined) return refusal.notInteger;
   if (bit !== 0 && bit !== 1) return new ErrorReply('ERR The bit argument must be 1 or 0.');
-  const value = findBits(context, args[1] as Buffer);
+  const value = findBits(context, args[1]);
   if (value instanceof ErrorReply) return value;
   const range = parseBitRange(args, 3, value?.length ?? 0);
   if (range instanceof ErrorReply) return range;

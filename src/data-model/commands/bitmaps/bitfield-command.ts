@@ -49,9 +49,9 @@ const parseOperations = (args: readonly Buffer[]): Operation[] | ErrorReply => {
   const operations: Operation[] = [];
   let overflow: Overflow = 'WRAP';
   for (let i = 2; i < args.length; ) {
-    const word = optionWord(args[i] as Buffer);
+    const word = optionWord(args[i]);
     if (word === 'OVERFLOW') {
-      const name = args[i + 1] === undefined ? '' : optionWord(args[i + 1] as Buffer);
+      const name = args[i + 1] === undefined ? '' : optionWord(args[i + 1]);
       if (name !== 'WRAP' && name !== 'SAT' && name !== 'FAIL')
         return new ErrorReply('ERR Invalid OVERFLOW type specified');
       overflow = name;
@@ -65,7 +65,7 @@ const parseOperations = (args: readonly Buffer[]): Operation[] | ErrorReply => {
       const field = parseField(args[i + 1], args[i + 2]);
       if (field instanceof ErrorReply) return field;
       if (args[i + 3] === undefined) return refusal.syntax;
-      const amount = parseInt64(args[i + 3] as Buffer);
+      const amount = parseInt64(args[i + 3]);
       if (amount === undefined) return refusal.notInteger;
       operations.push({ kind: word === 'SET' ? 'set' : 'incrby', field, amount: BigInt(amount), overflow });
       i += 4;
@@ -105,7 +105,7 @@ class StringBytes implements ByteTarget {
 const bitfield = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const operations = parseOperations(args);
   if (operations instanceof ErrorReply) return operations;
-  const key = args[1] as Buffer;
+  const key = args[1];
   const value = findBits(context, key) ?? createBitmap(context, key);
   if (value instanceof ErrorReply) return value;
   const lastByte = lastWrittenByte(operations);
@@ -145,7 +145,7 @@ const bitfieldRo = (context: CommandContext, args: readonly Buffer[]): Reply => 
   if (operations instanceof ErrorReply) return operations;
   if (operations.some((operation) => operation.kind !== 'get'))
     return new ErrorReply('ERR BITFIELD_RO only supports the GET subcommand');
-  const value = findBits(context, args[1] as Buffer);
+  const value = findBits(context, args[1]);
   if (value instanceof ErrorReply) return value;
   const target = value === undefined ? new StringBytes(Buffer.alloc(0)) : readable(context, value);
   return operations.map((operation) => apply(target, operation));

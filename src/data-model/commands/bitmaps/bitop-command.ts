@@ -12,9 +12,9 @@ type BitOperation = 'AND' | 'OR' | 'XOR' | 'NOT';
 
 /** `BITOP AND|OR|XOR|NOT target source [source …]`: the target becomes a bitmap, fragment by fragment. */
 const bitop = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const operation = optionWord(args[1] as Buffer);
+  const operation = optionWord(args[1]);
   if (!isBitOperation(operation)) return refusal.syntax;
-  const target = args[2] as Buffer;
+  const target = args[2];
   const sources = args.slice(3);
   if (operation === 'NOT' && sources.length !== 1)
     return new ErrorReply('ERR BITOP NOT must be called with a single source key.');

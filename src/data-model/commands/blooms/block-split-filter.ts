@@ -2,7 +2,7 @@
  * Block-split Bloom filter (Apache Parquet's): blocks of 32 bytes, eight words of 32 bits (little-endian) each.
  * An item's hash chooses the block by its upper half, and one bit in each word by its lower half.
  */
-export const blockBytes = 32;
+const blockBytes = 32;
 export const maxFilterBytes = 128 * 1024 * 1024;
 
 const salts = [

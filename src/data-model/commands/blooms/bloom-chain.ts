@@ -135,7 +135,7 @@ export const addItems = (
       filters.push(grown.filter);
     }
     const last = filters.length - 1;
-    insertHash(filters[last] as Buffer, hash);
+    insertHash(filters[last], hash);
     touched.add(last);
     size++;
     return 1;
@@ -144,7 +144,7 @@ export const addItems = (
     context.batch.logData(insertNote);
     const updated = { metadata: { ...stored.metadata, size }, chain };
     putChain(context, key, updated);
-    for (const index of touched) putFilter(context, key, updated, index, filters[index] as Buffer);
+    for (const index of touched) putFilter(context, key, updated, index, filters[index]);
   }
   return replies;
 };

@@ -32,21 +32,21 @@ const parseExpansion = (word: Buffer): number | ErrorReply => {
 
 /** `BF.RESERVE key error capacity [EXPANSION n] [NONSCALING]` */
 const reserve = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const errorRate = parseErrorRate(args[2] as Buffer);
+  const errorRate = parseErrorRate(args[2]);
   if (errorRate instanceof ErrorReply) return errorRate;
-  const capacity = parseCapacity(args[3] as Buffer);
+  const capacity = parseCapacity(args[3]);
   if (capacity instanceof ErrorReply) return capacity;
   let { expansion } = defaultShape;
   for (let i = 4; i < args.length; i++) {
-    const word = optionWord(args[i] as Buffer);
+    const word = optionWord(args[i]);
     if (word === 'NONSCALING') expansion = 0;
     else if (word === 'EXPANSION' && args[i + 1] !== undefined) {
-      const wanted = parseExpansion(args[++i] as Buffer);
+      const wanted = parseExpansion(args[++i]);
       if (wanted instanceof ErrorReply) return wanted;
       expansion = wanted;
     } else return refusal.syntax;
   }
-  const key = args[1] as Buffer;
+  const key = args[1];
   const found = findChain(context, key);
   if (found instanceof ErrorReply) return found;
   if (found !== undefined) return new ErrorReply('ERR the key already exists');
@@ -55,7 +55,7 @@ const reserve = (context: CommandContext, args: readonly Buffer[]): Reply => {
 };
 
 const add = (context: CommandContext, args: readonly Buffer[]): Reply =>
-  addItems(context, args[1] as Buffer, args.slice(2), defaultShape);
+  addItems(context, args[1], args.slice(2), defaultShape);
 
 /** `BF.INSERT key [CAPACITY n] [ERROR rate] [EXPANSION n] [NOCREATE] [NONSCALING] ITEMS item …` */
 const insert = (context: CommandContext, args: readonly Buffer[]): Reply => {
@@ -64,12 +64,7 @@ const insert = (context: CommandContext, args: readonly Buffer[]): Reply => {
   if (options instanceof ErrorReply) return options;
   if (itemsAt === 0) return refusal.syntax;
   if (itemsAt === args.length) return new ErrorReply('ERR num of items should be greater than 0');
-  return addItems(
-    context,
-    args[1] as Buffer,
-    args.slice(itemsAt),
-    options.creates ? options.shape : undefined,
-  );
+  return addItems(context, args[1], args.slice(itemsAt), options.creates ? options.shape : undefined);
 };
 
 const parseInsertOptions = (
@@ -80,7 +75,7 @@ const parseInsertOptions = (
   let isFixed = false;
   let isExpanding = false;
   for (let i = 0; i < words.length; i++) {
-    const word = optionWord(words[i] as Buffer);
+    const word = optionWord(words[i]);
     if (word === 'NOCREATE') creates = false;
     else if (word === 'NONSCALING') isFixed = true;
     else {
@@ -110,14 +105,14 @@ const insertNumbers: Readonly<Record<string, (word: Buffer) => number | ErrorRep
 const first = (reply: Reply): Reply => (Array.isArray(reply) ? (reply[0] ?? 0) : reply);
 
 const exists = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const key = args[1] as Buffer;
+  const key = args[1];
   const stored = findChain(context, key);
   if (stored instanceof ErrorReply) return stored;
   return containsItems(context, key, stored, args.slice(2)).map(Number);
 };
 
 const card = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const stored = findChain(context, args[1] as Buffer);
+  const stored = findChain(context, args[1]);
   if (stored instanceof ErrorReply) return stored;
   return stored?.metadata.size ?? 0;
 };
@@ -127,7 +122,7 @@ const info = (context: CommandContext, args: readonly Buffer[]): Reply => {
   if (args.length > 3) return wrongArity('bf.info');
   const wanted = args[2] === undefined ? undefined : infoTitles.get(optionWord(args[2]));
   if (args[2] !== undefined && wanted === undefined) return new ErrorReply('ERR Invalid info argument');
-  const stored = findChain(context, args[1] as Buffer);
+  const stored = findChain(context, args[1]);
   if (stored === undefined) return new ErrorReply('ERR key is not found');
   if (stored instanceof ErrorReply) return stored;
   const { chain, metadata } = stored;
@@ -150,6 +145,7 @@ const infoTitles: ReadonlyMap<string, string> = new Map([
   ['EXPANSION', 'Expansion rate'],
 ]);
 
+/** Commands on Bloom filters. */
 export const bloomCommands: readonly DataCommand[] = [
   writeCommand('bf.reserve', -4, oneKey, reserve),
   writeCommand('bf.add', 3, oneKey, (context, args) => first(add(context, args))),

@@ -27,7 +27,7 @@ import { writeDumpedValue } from './rdb-writer.js';
 
 /** DUMP: the value in the form of Redis' RDB files. Bitmaps are strings there; types that Redis lacks are refused. */
 const dump = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const key = args[1] as Buffer;
+  const key = args[1];
   const metadata = context.findAny(key);
   if (metadata === undefined) return null;
   const value = dumpedValueOf(context, key, metadata);
@@ -73,26 +73,26 @@ const dumpedValueOf = (context: CommandContext, key: Buffer, metadata: Metadata)
 
 /** `RESTORE key ttl dump [REPLACE] [ABSTTL] [IDLETIME s] [FREQ n]` */
 const restore = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const key = args[1] as Buffer;
+  const key = args[1];
   let replaces = false;
   let isAbsolute = false;
   for (let i = 4; i < args.length; i++) {
-    const word = optionWord(args[i] as Buffer);
+    const word = optionWord(args[i]);
     if (word === 'REPLACE') replaces = true;
     else if (word === 'ABSTTL') isAbsolute = true;
     else if ((word === 'IDLETIME' || word === 'FREQ') && i + 1 < args.length) {
-      const number = parseInteger(args[++i] as Buffer); // what they tell of use is not kept here
+      const number = parseInteger(args[++i]); // what they tell of use is not kept here
       if (number === undefined || number < 0) return refusal.notInteger;
     } else return refusal.syntax;
   }
   if (!replaces && context.findAny(key) !== undefined)
     return new ErrorReply('BUSYKEY Target key name already exists.');
-  const ttl = parseInteger(args[2] as Buffer);
+  const ttl = parseInteger(args[2]);
   if (ttl === undefined) return refusal.notInteger;
   if (ttl < 0) return new ErrorReply('ERR Invalid TTL value, must be >= 0');
   const expireMs = ttl === 0 ? 0 : absoluteExpiry(ttl, false, isAbsolute ? 0 : context.nowMs());
   if (expireMs === undefined) return new ErrorReply('ERR Invalid TTL value, must be >= 0');
-  const content = openDump(args[3] as Buffer);
+  const content = openDump(args[3]);
   if (content === undefined) return new ErrorReply('ERR DUMP payload version or checksum are wrong');
   const value = readDumpedValue(content);
   if (value === undefined) return new ErrorReply('ERR Bad data format');
@@ -177,6 +177,7 @@ class ElementWriter {
 
 const noBytes = Buffer.alloc(0);
 
+/** DUMP and RESTORE, in Redis' own format of values. */
 export const dumpCommands: readonly DataCommand[] = [
   readCommand('dump', 2, oneKey, dump),
   writeCommand('restore', -4, oneKey, restore),

@@ -11,9 +11,9 @@ export interface GeoPoint {
  */
 const bitsEach = 26;
 const cells = 2 ** bitsEach;
-export const maxLongitude = 180;
+const maxLongitude = 180;
 /** Where the square of the Mercator projection ends. */
-export const maxLatitude = 85.05112878;
+const maxLatitude = 85.05112878;
 
 const earthRadiusMeters = 6372797.560856;
 

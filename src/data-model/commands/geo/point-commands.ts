@@ -12,7 +12,7 @@ const geoadd = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const words = new Set<string>();
   let at = 2;
   for (; at < args.length; at++) {
-    const word = optionWord(args[at] as Buffer);
+    const word = optionWord(args[at]);
     if (!['NX', 'XX', 'CH'].includes(word)) break;
     words.add(word);
   }
@@ -24,9 +24,9 @@ const geoadd = (context: CommandContext, args: readonly Buffer[]): Reply => {
   for (; at < args.length; at += 3) {
     const point = parsePoint(args[at], args[at + 1]);
     if (point instanceof ErrorReply) return point;
-    pairs.push({ member: args[at + 2] as Buffer, score: encodePoint(point) });
+    pairs.push({ member: args[at + 2], score: encodePoint(point) });
   }
-  const key = args[1] as Buffer;
+  const key = args[1];
   const zset = findZset(context, key) ?? createZset(context, key);
   if (zset instanceof ErrorReply) return zset;
   const result = addScored(context, zset, pairs, {
@@ -45,7 +45,7 @@ const geoadd = (context: CommandContext, args: readonly Buffer[]): Reply => {
 const forMembers =
   (missing: Reply, show: (score: number) => Reply) =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
-    const zset = findZset(context, args[1] as Buffer);
+    const zset = findZset(context, args[1]);
     if (zset instanceof ErrorReply) return zset;
     return args.slice(2).map((member) => {
       const score = zset === undefined ? undefined : scoreOf(context, zset, member);
@@ -58,11 +58,11 @@ const geodist = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const unitMeters = args[4] === undefined ? 1 : metersPerUnit(args[4]);
   if (unitMeters === undefined)
     return new ErrorReply('ERR unsupported unit provided. please use M, KM, FT, MI');
-  const zset = findZset(context, args[1] as Buffer);
+  const zset = findZset(context, args[1]);
   if (zset === undefined) return null;
   if (zset instanceof ErrorReply) return zset;
-  const from = scoreOf(context, zset, args[2] as Buffer);
-  const to = scoreOf(context, zset, args[3] as Buffer);
+  const from = scoreOf(context, zset, args[2]);
+  const to = scoreOf(context, zset, args[3]);
   if (from === undefined || to === undefined) return null;
   return distanceText(distanceMeters(decodePoint(from), decodePoint(to)) / unitMeters);
 };

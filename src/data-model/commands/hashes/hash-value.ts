@@ -47,7 +47,7 @@ export const compareField = (
   if (!context.locate(ColumnFamily.subKeys, context.scratchKey.join(hash.prefix, field))) return 'missing';
   const { bytes, start, end } = context.place;
   if (end - start !== value.length) return 'other';
-  if (value.length > longestLooped) return bytes.subarray(start, end).equals(value) ? 'same' : 'other';
+  if (value.length > longestLooped) return value.compare(bytes, start, end) === 0 ? 'same' : 'other';
   for (let i = 0; i < value.length; i++) if (bytes[start + i] !== value[i]) return 'other';
   return 'same';
 };
@@ -63,10 +63,10 @@ export const putHashSize = (context: CommandContext, hash: Hash, change: number)
 };
 
 /** Such a hash comes from a Kvrocks; it can be copied, deleted and expire as a whole. */
-export const expiringFields = new ErrorReply(
+const expiringFields = new ErrorReply(
   'ERR the fields of this hash expire each by itself, which is not supported',
 );
 
 const noBytes = Buffer.alloc(0);
-/** Up to this length a loop is quicker than a view. */
-const longestLooped = 192;
+/** Up to this length a loop is quicker than a call. */
+const longestLooped = 32;

@@ -10,14 +10,14 @@ import { lexKeys, parseLexBound } from '../zsets/zset-range.js';
 import { findHash, type Hash, readField } from './hash-value.js';
 
 const hget = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const hash = findHash(context, args[1] as Buffer);
+  const hash = findHash(context, args[1]);
   if (hash === undefined) return null;
   if (hash instanceof ErrorReply) return hash;
-  return readField(context, hash, args[2] as Buffer) ?? null;
+  return readField(context, hash, args[2]) ?? null;
 };
 
 const hmget = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const hash = findHash(context, args[1] as Buffer);
+  const hash = findHash(context, args[1]);
   if (hash instanceof ErrorReply) return hash;
   return args
     .slice(2)
@@ -25,21 +25,21 @@ const hmget = (context: CommandContext, args: readonly Buffer[]): Reply => {
 };
 
 const hexists = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const hash = findHash(context, args[1] as Buffer);
+  const hash = findHash(context, args[1]);
   if (hash === undefined) return 0;
   if (hash instanceof ErrorReply) return hash;
-  return readField(context, hash, args[2] as Buffer) === undefined ? 0 : 1;
+  return readField(context, hash, args[2]) === undefined ? 0 : 1;
 };
 
 const hstrlen = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const hash = findHash(context, args[1] as Buffer);
+  const hash = findHash(context, args[1]);
   if (hash === undefined) return 0;
   if (hash instanceof ErrorReply) return hash;
-  return readField(context, hash, args[2] as Buffer)?.length ?? 0;
+  return readField(context, hash, args[2])?.length ?? 0;
 };
 
 const hlen = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const hash = findHash(context, args[1] as Buffer);
+  const hash = findHash(context, args[1]);
   return hash instanceof ErrorReply ? hash : (hash?.metadata.size ?? 0);
 };
 
@@ -61,7 +61,7 @@ const entriesOf = (
 const walk =
   (wanted: 'both' | 'fields' | 'values') =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
-    const hash = findHash(context, args[1] as Buffer);
+    const hash = findHash(context, args[1]);
     if (hash instanceof ErrorReply) return hash;
     const entries = entriesOf(context, hash, wanted);
     return wanted === 'both' ? mapReply(entries) : entries;
@@ -73,20 +73,20 @@ const hrangebylex = (context: CommandContext, args: readonly Buffer[]): Reply =>
   let offset = 0;
   let count = -1;
   for (let i = 4; i < args.length; i++) {
-    const word = optionWord(args[i] as Buffer);
+    const word = optionWord(args[i]);
     if (word === 'REV') isReverse = true;
     else if (word === 'LIMIT' && i + 2 < args.length) {
-      const [skipped, wanted] = [parseClamped(args[++i] as Buffer), parseClamped(args[++i] as Buffer)];
+      const [skipped, wanted] = [parseClamped(args[++i]), parseClamped(args[++i])];
       if (skipped === undefined || wanted === undefined) return refusal.notInteger;
       offset = skipped;
       count = wanted;
     } else return refusal.syntax;
   }
-  const min = parseLexBound(args[isReverse ? 3 : 2] as Buffer);
-  const max = parseLexBound(args[isReverse ? 2 : 3] as Buffer);
+  const min = parseLexBound(args[isReverse ? 3 : 2]);
+  const max = parseLexBound(args[isReverse ? 2 : 3]);
   if (min instanceof ErrorReply) return min;
   if (max instanceof ErrorReply) return max;
-  const hash = findHash(context, args[1] as Buffer);
+  const hash = findHash(context, args[1]);
   if (hash instanceof ErrorReply) return hash;
   const range = hash === undefined ? undefined : lexKeys(hash.prefix, min, max);
   if (hash === undefined || range === undefined || offset < 0) return mapReply([]);
@@ -107,9 +107,9 @@ const hrangebylex = (context: CommandContext, args: readonly Buffer[]): Reply =>
 const hscan = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const options = parseScanOptions(args, 3);
   if (options instanceof ErrorReply) return options;
-  const hash = findHash(context, args[1] as Buffer);
+  const hash = findHash(context, args[1]);
   if (hash instanceof ErrorReply) return hash;
-  const begin = scanStart(context, args[2] as Buffer, hash?.prefix ?? noBytes);
+  const begin = scanStart(context, args[2], hash?.prefix ?? noBytes);
   if (begin === undefined) return refusal.invalidCursor;
   if (hash === undefined) return scanReply(0, []);
   const { cursor, found } = scanEntries(
@@ -126,12 +126,12 @@ const hscan = (context: CommandContext, args: readonly Buffer[]): Reply => {
 
 /** `HRANDFIELD key [count [WITHVALUES]]`: a negative count allows a field more than once. */
 const hrandfield = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const count = args.length > 2 ? parseInteger(args[2] as Buffer) : 1;
+  const count = args.length > 2 ? parseInteger(args[2]) : 1;
   if (count === undefined) return refusal.notInteger;
   if (count < -maxRepeats) return refusal.countOutOfRange;
-  const hasValues = args.length === 4 && optionWord(args[3] as Buffer) === 'WITHVALUES';
+  const hasValues = args.length === 4 && optionWord(args[3]) === 'WITHVALUES';
   if (args.length > 4 || (args.length === 4 && !hasValues)) return refusal.syntax;
-  const hash = findHash(context, args[1] as Buffer);
+  const hash = findHash(context, args[1]);
   if (hash instanceof ErrorReply) return hash;
   if (hash === undefined) return args.length === 2 ? null : [];
   const chosen = chooseEntries(context, hash.prefix, hash.metadata.size, count);

@@ -22,7 +22,7 @@ import {
  * already is not written.
  */
 const setFields = (context: CommandContext, args: readonly Buffer[]): number | ErrorReply => {
-  const hash = findOrCreateHash(context, args[1] as Buffer);
+  const hash = findOrCreateHash(context, args[1]);
   if (hash instanceof ErrorReply) return hash;
   const added = putFields(context, hash, args, 2);
   putHashSize(context, hash, added);
@@ -35,8 +35,8 @@ const putFields = (context: CommandContext, hash: Hash, args: readonly Buffer[],
   let added = 0;
   context.batch.logData(hashNote);
   for (let i = args.length - 2; i >= from; i -= 2) {
-    const field = args[i] as Buffer;
-    const value = args[i + 1] as Buffer;
+    const field = args[i];
+    const value = args[i + 1];
     if (seen?.add(field) === false) continue;
     const old = compareField(context, hash, field, value);
     if (old === 'same') continue;
@@ -58,9 +58,9 @@ const hmset = (context: CommandContext, args: readonly Buffer[]): Reply => {
 /** `HSETEXPIRE key seconds field value …`, of Kvrocks: HSET and EXPIRE of the whole key in one. */
 const hsetexpire = (context: CommandContext, args: readonly Buffer[]): Reply => {
   if (args.length % 2 === 0) return wrongArity('hsetexpire');
-  const expireMs = expiryOfCommand('hsetexpire', args[2] as Buffer, true, context.nowMs());
+  const expireMs = expiryOfCommand('hsetexpire', args[2], true, context.nowMs());
   if (expireMs instanceof ErrorReply) return expireMs;
-  const hash = findOrCreateHash(context, args[1] as Buffer);
+  const hash = findOrCreateHash(context, args[1]);
   if (hash instanceof ErrorReply) return hash;
   const added = putFields(context, hash, args, 3);
   context.putSize(hash.key, { ...hash.metadata, expireMs }, hash.metadata.size + added);
@@ -68,24 +68,24 @@ const hsetexpire = (context: CommandContext, args: readonly Buffer[]): Reply => 
 };
 
 const hsetnx = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const hash = findOrCreateHash(context, args[1] as Buffer);
+  const hash = findOrCreateHash(context, args[1]);
   if (hash instanceof ErrorReply) return hash;
-  const field = args[2] as Buffer;
+  const field = args[2];
   if (readField(context, hash, field) !== undefined) return 0;
   context.batch.logData(hashNote);
-  putField(context, hash, field, args[3] as Buffer);
+  putField(context, hash, field, args[3]);
   putHashSize(context, hash, 1);
   return 1;
 };
 
 const hdel = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const hash = findHash(context, args[1] as Buffer);
+  const hash = findHash(context, args[1]);
   if (hash === undefined) return 0;
   if (hash instanceof ErrorReply) return hash;
   const seen = new ByteSet();
   context.batch.logData(hashNote);
   for (let i = 2; i < args.length; i++) {
-    const field = args[i] as Buffer;
+    const field = args[i];
     if (readField(context, hash, field) === undefined || !seen.add(field)) continue;
     context.batch.delete(ColumnFamily.subKeys, context.scratchKey.join(hash.prefix, field));
   }
@@ -99,9 +99,9 @@ const updateField = (
   args: readonly Buffer[],
   change: (old: Buffer | undefined) => { readonly text: string; readonly reply: Reply } | ErrorReply,
 ): Reply => {
-  const hash = findOrCreateHash(context, args[1] as Buffer);
+  const hash = findOrCreateHash(context, args[1]);
   if (hash instanceof ErrorReply) return hash;
-  const field = args[2] as Buffer;
+  const field = args[2];
   const old = readField(context, hash, field);
   const updated = change(old);
   if (updated instanceof ErrorReply) return updated;
@@ -112,7 +112,7 @@ const updateField = (
 };
 
 const hincrby = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const delta = parseInt64(args[3] as Buffer);
+  const delta = parseInt64(args[3]);
   if (delta === undefined) return refusal.notInteger;
   return updateField(context, args, (old) => {
     const current = old === undefined ? 0 : parseInt64(old);
@@ -124,7 +124,7 @@ const hincrby = (context: CommandContext, args: readonly Buffer[]): Reply => {
 
 /** Stores six decimals, as INCRBYFLOAT does. */
 const hincrbyfloat = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const delta = parseDouble(args[3] as Buffer);
+  const delta = parseDouble(args[3]);
   if (delta === undefined) return refusal.notFloat;
   return updateField(context, args, (old) => {
     const current = old === undefined ? 0 : parseDouble(old);

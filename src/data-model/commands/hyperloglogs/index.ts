@@ -79,7 +79,7 @@ const placeOf = (element: Buffer): { readonly register: number; readonly value: 
 const create = (context: CommandContext): Metadata => context.create('hyperloglog', Buffer.of(denseEncoding));
 
 const pfadd = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const key = args[1] as Buffer;
+  const key = args[1];
   const found = context.find(key, 'hyperloglog');
   if (found instanceof ErrorReply) return found;
   const segments = readSegments(context, key, found);
@@ -126,7 +126,7 @@ const pfcount = (context: CommandContext, args: readonly Buffer[]): Reply => {
 };
 
 const pfmerge = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const key = args[1] as Buffer;
+  const key = args[1];
   const merged = merge(context, args.slice(1));
   if (merged instanceof ErrorReply) return merged;
   const found = context.find(key, 'hyperloglog');
@@ -135,6 +135,7 @@ const pfmerge = (context: CommandContext, args: readonly Buffer[]): Reply => {
   return ok;
 };
 
+/** Commands on HyperLogLogs. */
 export const hyperLogLogCommands: readonly DataCommand[] = [
   writeCommand('pfadd', -2, oneKey, pfadd),
   readCommand('pfcount', -2, allKeys, pfcount),

@@ -24,12 +24,12 @@ import {
 
 /** `JSON.SET key path value [NX|XX]` */
 const set = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const key = args[1] as Buffer;
-  const word = args.length === 5 ? optionWord(args[4] as Buffer) : '';
+  const key = args[1];
+  const word = args.length === 5 ? optionWord(args[4]) : '';
   if (args.length > 5 || (args.length === 5 && word !== 'NX' && word !== 'XX')) return refusal.syntax;
   const path = parsePath(args[2]);
   if (path instanceof ErrorReply) return path;
-  const value = parseJson(args[3] as Buffer);
+  const value = parseJson(args[3]);
   if (value === undefined) return notJson;
   const stored = readJson(context, key);
   if (stored instanceof ErrorReply) return stored;
@@ -50,10 +50,10 @@ const mset = (context: CommandContext, args: readonly Buffer[]): Reply => {
     { readonly key: Buffer; readonly root: JsonValue; readonly expireMs: number }
   >();
   for (let i = 1; i < args.length; i += 3) {
-    const key = args[i] as Buffer;
+    const key = args[i];
     const path = parsePath(args[i + 1]);
     if (path instanceof ErrorReply) return path;
-    const value = parseJson(args[i + 2] as Buffer);
+    const value = parseJson(args[i + 2]);
     if (value === undefined) return notJson;
     const name = key.toString('latin1');
     const stored = readJson(context, key);
@@ -80,14 +80,14 @@ const get = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const layout: { -readonly [Name in keyof JsonLayout]: string } = { indent: '', newline: '', space: '' };
   let at = 2;
   for (; at + 1 < args.length; at += 2) {
-    const word = optionWord(args[at] as Buffer);
-    const text = (args[at + 1] as Buffer).toString();
+    const word = optionWord(args[at]);
+    const text = args[at + 1].toString();
     if (word === 'INDENT') layout.indent = text;
     else if (word === 'NEWLINE') layout.newline = text;
     else if (word === 'SPACE') layout.space = text;
     else break;
   }
-  const stored = readJson(context, args[1] as Buffer);
+  const stored = readJson(context, args[1]);
   if (stored === undefined) return null;
   if (stored instanceof ErrorReply) return stored;
   const words = args.slice(at);
@@ -119,7 +119,7 @@ const mget = (context: CommandContext, args: readonly Buffer[]): Reply => {
 
 /** `JSON.DEL key [path]`: the root takes the key with it. Answers how many values are gone. */
 const del = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const key = args[1] as Buffer;
+  const key = args[1];
   const path = parsePath(args[2]);
   if (path instanceof ErrorReply) return path;
   const stored = readJson(context, key);
@@ -139,10 +139,10 @@ const del = (context: CommandContext, args: readonly Buffer[]): Reply => {
 
 /** `JSON.MERGE key path value`, a merge patch (RFC 7396): null takes a name away. */
 const merge = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const key = args[1] as Buffer;
+  const key = args[1];
   const path = parsePath(args[2]);
   if (path instanceof ErrorReply) return path;
-  const patch = parseJson(args[3] as Buffer);
+  const patch = parseJson(args[3]);
   if (patch === undefined) return notJson;
   const stored = readJson(context, key);
   if (stored instanceof ErrorReply) return stored;

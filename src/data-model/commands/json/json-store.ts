@@ -77,7 +77,7 @@ export const atPath = (
   changes: boolean,
   visit: (value: JsonValue, place: JsonPlace) => Reply,
 ): Reply => {
-  const key = args[1] as Buffer;
+  const key = args[1];
   const path = parsePath(args[at]);
   if (path instanceof ErrorReply) return path;
   const stored = readJson(context, key);

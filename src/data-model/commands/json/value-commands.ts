@@ -49,7 +49,7 @@ const asReply = (value: JsonValue): Reply => {
 
 /** `JSON.INFO key`: documents are kept as text. */
 const info = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const stored = readJson(context, args[1] as Buffer);
+  const stored = readJson(context, args[1]);
   if (stored === undefined) return refusal.noSuchKey;
   return stored instanceof ErrorReply
     ? stored
@@ -58,8 +58,7 @@ const info = (context: CommandContext, args: readonly Buffer[]): Reply => {
 
 /** `JSON.DEBUG MEMORY key [path]`: the bytes of the text of each value. */
 const debug = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  if (optionWord(args[1] as Buffer) !== 'MEMORY' || args.length < 3 || args.length > 4)
-    return wrongArity('json.debug');
+  if (optionWord(args[1]) !== 'MEMORY' || args.length < 3 || args.length > 4) return wrongArity('json.debug');
   const sizes = atPath(context, args.slice(1), 2, false, (value) => Buffer.byteLength(formatJson(value)));
   return sizes ?? (args.length === 3 ? 0 : []);
 };
@@ -93,7 +92,7 @@ const emptyOf = (value: JsonValue): JsonValue | undefined => {
 const calculate =
   (operation: 'add' | 'multiply') =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
-    const operand = parseJson(args[3] as Buffer);
+    const operand = parseJson(args[3]);
     if (typeof operand !== 'bigint' && typeof operand !== 'number') return refusal.notFloat;
     const results: JsonValue[] = [];
     const reply = atPath(context, args, 2, true, (value, place) => {
@@ -145,7 +144,7 @@ const arrappend = (context: CommandContext, args: readonly Buffer[]): Reply => {
 
 /** `JSON.ARRINSERT key path index value …` */
 const arrinsert = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const index = parseInteger(args[3] as Buffer);
+  const index = parseInteger(args[3]);
   if (index === undefined) return refusal.notInteger;
   const values = parseValues(args.slice(4));
   if (values instanceof ErrorReply) return values;
@@ -171,8 +170,8 @@ const arrpop = (context: CommandContext, args: readonly Buffer[]): Reply => {
 
 /** `JSON.ARRTRIM key path start stop` */
 const arrtrim = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const start = parseInteger(args[3] as Buffer);
-  const stop = parseInteger(args[4] as Buffer);
+  const start = parseInteger(args[3]);
+  const stop = parseInteger(args[4]);
   if (start === undefined || stop === undefined) return refusal.notInteger;
   return atPath(context, args, 2, true, (value) => {
     if (!Array.isArray(value)) return null;
@@ -186,7 +185,7 @@ const arrtrim = (context: CommandContext, args: readonly Buffer[]): Reply => {
 
 /** `JSON.ARRINDEX key path value [start [stop]]`: −1 when the value is not in the array. */
 const arrindex = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const wanted = parseJson(args[3] as Buffer);
+  const wanted = parseJson(args[3]);
   if (wanted === undefined) return notJson;
   const start = args[4] === undefined ? 0 : parseInteger(args[4]);
   const stop = args[5] === undefined ? 0 : parseInteger(args[5]);

@@ -44,8 +44,8 @@ const writeCopy = (
 const rename =
   (keepsExisting: boolean) =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
-    const from = args[1] as Buffer;
-    const to = args[2] as Buffer;
+    const from = args[1];
+    const to = args[2];
     const metadata = context.findAny(from);
     if (metadata === undefined) return refusal.noSuchKey;
     if (keepsExisting && context.findAny(to) !== undefined) return 0;
@@ -59,14 +59,14 @@ const rename =
 
 /** `COPY from to [DB n] [REPLACE]`. There is one database, 0. */
 const copy = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const from = args[1] as Buffer;
-  const to = args[2] as Buffer;
+  const from = args[1];
+  const to = args[2];
   let replaces = false;
   for (let i = 3; i < args.length; i++) {
-    const word = optionWord(args[i] as Buffer);
+    const word = optionWord(args[i]);
     if (word === 'REPLACE') replaces = true;
     else if (word === 'DB' && i + 1 < args.length) {
-      const index = parseInteger(args[++i] as Buffer);
+      const index = parseInteger(args[++i]);
       if (index === undefined) return refusal.notInteger;
       if (index !== 0) return noSuchDatabase;
     } else return refusal.syntax;
@@ -93,8 +93,8 @@ export const moveKey = (context: CommandContext, target: CommandContext, key: Bu
 
 /** `MOVE key db`: every database number names the same keyspace, so that the key is there already. */
 const move = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  if (parseInteger(args[2] as Buffer) === undefined) return refusal.notInteger;
-  return context.findAny(args[1] as Buffer) === undefined ? 0 : 1;
+  if (parseInteger(args[2]) === undefined) return refusal.notInteger;
+  return context.findAny(args[1]) === undefined ? 0 : 1;
 };
 
 const noSuchDatabase = new ErrorReply('ERR DB index is out of range');

@@ -11,7 +11,7 @@ const del = (context: CommandContext, args: readonly Buffer[]): Reply => {
   let deleted = 0;
   const seen = new Set<string>();
   for (let i = 1; i < args.length; i++) {
-    const key = args[i] as Buffer;
+    const key = args[i];
     if (context.findAny(key) === undefined) continue;
     if (args.length > 2) {
       const name = key.toString('latin1');
@@ -27,12 +27,12 @@ const del = (context: CommandContext, args: readonly Buffer[]): Reply => {
 
 const exists = (context: CommandContext, args: readonly Buffer[]): Reply => {
   let found = 0;
-  for (let i = 1; i < args.length; i++) if (context.findAny(args[i] as Buffer) !== undefined) found++;
+  for (let i = 1; i < args.length; i++) if (context.findAny(args[i]) !== undefined) found++;
   return found;
 };
 
 const type = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const metadata = context.findAny(args[1] as Buffer);
+  const metadata = context.findAny(args[1]);
   return metadata === undefined ? 'none' : typeName[metadata.type];
 };
 

@@ -20,8 +20,8 @@ const writeExpiry = (context: CommandContext, key: Buffer, metadata: Metadata, e
 const expire =
   (command: string, isSeconds: boolean, isAbsolute: boolean) =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
-    const key = args[1] as Buffer;
-    const amount = parseInt64(args[2] as Buffer);
+    const key = args[1];
+    const amount = parseInt64(args[2]);
     if (amount === undefined) return refusal.notInteger;
     const condition = parseExpireCondition(args, 3);
     if (condition instanceof ErrorReply) return condition;
@@ -38,7 +38,7 @@ const expire =
   };
 
 const persist = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const key = args[1] as Buffer;
+  const key = args[1];
   const metadata = context.findAny(key);
   if (metadata === undefined || metadata.expireMs === 0) return 0;
   writeExpiry(context, key, metadata, 0);
@@ -49,7 +49,7 @@ const persist = (context: CommandContext, args: readonly Buffer[]): Reply => {
 const timeOf =
   (show: (expireMs: number, nowMs: number) => number) =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
-    const metadata = context.findAny(args[1] as Buffer);
+    const metadata = context.findAny(args[1]);
     if (metadata === undefined) return -2;
     return metadata.expireMs === 0 ? -1 : show(metadata.expireMs, context.nowMs());
   };

@@ -6,6 +6,7 @@ import { metadataCommands } from './metadata-command.js';
 import { sortCommands } from './sort-command.js';
 import { walkCommands } from './walk-commands.js';
 
+/** Commands on keys of any type. */
 export const keyCommands: readonly DataCommand[] = [
   ...existenceCommands,
   ...expireCommands,

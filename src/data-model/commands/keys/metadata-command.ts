@@ -8,7 +8,7 @@ import { typeName } from './existence-commands.js';
 
 /** `KMETADATA key`, of Kvrocks: what the metadata of a key says, as it is written now. */
 const kmetadata = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const metadata = context.findAny(args[1] as Buffer);
+  const metadata = context.findAny(args[1]);
   if (metadata === undefined) return refusal.noSuchKey;
   const facts: [string, Reply][] = [
     ['type', Buffer.from(typeName[metadata.type])],

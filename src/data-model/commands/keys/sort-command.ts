@@ -31,19 +31,19 @@ const parseSortOptions = (args: readonly Buffer[], mayStore: boolean): SortOptio
   let isAlpha = false;
   let target: Buffer | undefined;
   for (let i = 2; i < args.length; i++) {
-    const word = optionWord(args[i] as Buffer);
+    const word = optionWord(args[i]);
     if (word === 'ASC') isDescending = false;
     else if (word === 'DESC') isDescending = true;
     else if (word === 'ALPHA') isAlpha = true;
     else if (word === 'LIMIT' && i + 2 < args.length) {
-      const from = parseClamped(args[++i] as Buffer);
-      const wanted = parseClamped(args[++i] as Buffer);
+      const from = parseClamped(args[++i]);
+      const wanted = parseClamped(args[++i]);
       if (from === undefined || wanted === undefined) return refusal.notInteger;
       offset = Math.max(0, from);
       count = wanted;
-    } else if (word === 'BY' && i + 1 < args.length) by = args[++i] as Buffer;
-    else if (word === 'GET' && i + 1 < args.length) gets.push(args[++i] as Buffer);
-    else if (word === 'STORE' && mayStore && i + 1 < args.length) target = args[++i] as Buffer;
+    } else if (word === 'BY' && i + 1 < args.length) by = args[++i];
+    else if (word === 'GET' && i + 1 < args.length) gets.push(args[++i]);
+    else if (word === 'STORE' && mayStore && i + 1 < args.length) target = args[++i];
     else return refusal.syntax;
   }
   return { by, offset, count, gets, isDescending, isAlpha, target };
@@ -133,7 +133,7 @@ const sort =
   (context: CommandContext, args: readonly Buffer[]): Reply => {
     const options = parseSortOptions(args, mayStore);
     if (options instanceof ErrorReply) return options;
-    const elements = elementsOf(context, args[1] as Buffer);
+    const elements = elementsOf(context, args[1]);
     if (elements instanceof ErrorReply) return elements;
     const sorted = sortElements(context, elements, options);
     if (sorted instanceof ErrorReply) return sorted;

@@ -21,7 +21,7 @@ import { typeName } from './existence-commands.js';
 const scan = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const options = parseScanOptions(args, 2);
   if (options instanceof ErrorReply) return options;
-  const begin = scanStart(context, args[1] as Buffer, context.prefix);
+  const begin = scanStart(context, args[1], context.prefix);
   if (begin === undefined) return refusal.invalidCursor;
   const nowMs = context.nowMs();
   const { cursor, found } = scanEntries(
@@ -41,7 +41,7 @@ const scan = (context: CommandContext, args: readonly Buffer[]): Reply => {
 };
 
 function* keys(context: CommandContext, args: readonly Buffer[]): ReplySteps {
-  const glob = compileGlob(args[1] as Buffer);
+  const glob = compileGlob(args[1]);
   const found: Buffer[] = [];
   yield* walkKeys(context, glob.prefix, (userKey) => {
     if (glob.matches(userKey)) found.push(Buffer.from(userKey));
@@ -115,7 +115,7 @@ const iterateFrom = (context: CommandContext, begin: Buffer, prefix: Buffer): Da
 
 /** ASYNC and SYNC are the same here: the range goes at once, its entries when they are merged away. */
 const isFlush = (args: readonly Buffer[]): boolean =>
-  args.length === 1 || (args.length === 2 && /^A?SYNC$/.test(optionWord(args[1] as Buffer)));
+  args.length === 1 || (args.length === 2 && /^A?SYNC$/.test(optionWord(args[1])));
 
 /** One DeleteRange over the namespace's metadata, without a note. */
 const flushdb = (context: CommandContext, args: readonly Buffer[]): Reply => {

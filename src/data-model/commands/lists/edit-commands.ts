@@ -6,15 +6,15 @@ import { ErrorReply, ok, type Reply, refusal } from '../reply.js';
 import { findList, type ListValue } from './list-value.js';
 
 const lset = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const index = parseClamped(args[2] as Buffer);
+  const index = parseClamped(args[2]);
   if (index === undefined) return refusal.notInteger;
-  const list = findList(context, args[1] as Buffer);
+  const list = findList(context, args[1]);
   if (list === undefined) return refusal.noSuchKey;
   if (list instanceof ErrorReply) return list;
   const position = list.positionOf(index);
   if (position === undefined) return refusal.indexOutOfRange;
   context.batch.logData(encodeLogData('list', LogCommand.lset, position - list.head));
-  list.put(position, args[3] as Buffer);
+  list.put(position, args[3]);
   return ok;
 };
 
@@ -23,12 +23,12 @@ const lset = (context: CommandContext, args: readonly Buffer[]): Reply => {
  * −1 without the pivot, 0 without the key.
  */
 const linsert = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const where = optionWord(args[2] as Buffer);
+  const where = optionWord(args[2]);
   if (where !== 'BEFORE' && where !== 'AFTER') return refusal.syntax;
   const isBefore = where === 'BEFORE';
-  const pivot = args[3] as Buffer;
-  const element = args[4] as Buffer;
-  const list = findList(context, args[1] as Buffer);
+  const pivot = args[3];
+  const element = args[4];
+  const list = findList(context, args[1]);
   if (list === undefined) return 0;
   if (list instanceof ErrorReply) return list;
   const pivotAt = positionsOf(list, pivot, 1)[0];
@@ -52,10 +52,10 @@ const linsert = (context: CommandContext, args: readonly Buffer[]): Reply => {
 
 /** `LREM key count element`: the shorter side closes the gaps; the places that fall free at its end are deleted. */
 const lrem = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const count = parseClamped(args[2] as Buffer);
+  const count = parseClamped(args[2]);
   if (count === undefined) return refusal.notInteger;
-  const element = args[3] as Buffer;
-  const list = findList(context, args[1] as Buffer);
+  const element = args[3];
+  const list = findList(context, args[1]);
   if (list === undefined) return 0;
   if (list instanceof ErrorReply) return list;
   const found = positionsOf(list, element, count === 0 ? Number.POSITIVE_INFINITY : count);
@@ -89,8 +89,8 @@ const closeGaps = (list: ListValue, gaps: readonly number[]): void => {
 
 /** Positions found in one direction: the first and last of them are the extremes. */
 const edges = (positions: readonly number[]): [number, number] => [
-  positions[0] as number,
-  positions[positions.length - 1] as number,
+  positions[0],
+  positions[positions.length - 1],
 ];
 
 /** Up to |limit| positions of elements equal to `element`, from the tail backwards when `limit` is negative. */
@@ -108,10 +108,10 @@ const positionsOf = (list: ListValue, element: Buffer, limit: number): number[] 
 
 /** `LTRIM key start stop` */
 const ltrim = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const start = parseClamped(args[2] as Buffer);
-  const stop = parseClamped(args[3] as Buffer);
+  const start = parseClamped(args[2]);
+  const stop = parseClamped(args[3]);
   if (start === undefined || stop === undefined) return refusal.notInteger;
-  const list = findList(context, args[1] as Buffer);
+  const list = findList(context, args[1]);
   if (list === undefined) return ok;
   if (list instanceof ErrorReply) return list;
   const { length } = list;

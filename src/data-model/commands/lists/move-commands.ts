@@ -40,15 +40,15 @@ const lmove = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const fromSide = sideOf(args[3]);
   const toSide = sideOf(args[4]);
   if (fromSide === undefined || toSide === undefined) return refusal.syntax;
-  return moveElement(context, args[1] as Buffer, args[2] as Buffer, fromSide, toSide);
+  return moveElement(context, args[1], args[2], fromSide, toSide);
 };
 
 const rpoplpush = (context: CommandContext, args: readonly Buffer[]): Reply =>
-  moveElement(context, args[1] as Buffer, args[2] as Buffer, 'right', 'left');
+  moveElement(context, args[1], args[2], 'right', 'left');
 
 const waitsForSource = (position: number): Wait => ({
   ...waitsSecondsAt(position, 'list'),
-  keysOf: (args) => [args[1] as Buffer],
+  keysOf: (args) => [args[1]],
 });
 
 export const moveCommands: readonly DataCommand[] = [

@@ -24,12 +24,12 @@ const popNote = {
 const push =
   (side: ListSide, createsKey: boolean) =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
-    const key = args[1] as Buffer;
+    const key = args[1];
     const list = createsKey ? findOrCreateList(context, key) : findList(context, key);
     if (list === undefined) return 0;
     if (list instanceof ErrorReply) return list;
     context.batch.logData(pushNote[side]);
-    for (let i = 2; i < args.length; i++) list.push(side, args[i] as Buffer);
+    for (let i = 2; i < args.length; i++) list.push(side, args[i]);
     list.putMetadata();
     return list.length;
   };
@@ -44,7 +44,7 @@ const popSome = (context: CommandContext, list: ListValue, side: ListSide, count
 };
 
 /** Takes one element; the list has at least one. */
-const popOne = (context: CommandContext, list: ListValue, side: ListSide): Buffer => {
+const popOne = (context: CommandContext, list: ListValue, side: ListSide): Reply => {
   context.batch.logData(popNote[side]);
   const element = list.popBriefly(side);
   list.finish();
@@ -56,9 +56,9 @@ const pop =
   (side: ListSide) =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
     if (args.length > 3) return wrongArity(side === 'left' ? 'lpop' : 'rpop');
-    const count = args.length === 3 ? parseInteger(args[2] as Buffer) : 1;
+    const count = args.length === 3 ? parseInteger(args[2]) : 1;
     if (count === undefined || count < 0) return refusal.notPositive;
-    const list = findList(context, args[1] as Buffer);
+    const list = findList(context, args[1]);
     if (list instanceof ErrorReply) return list;
     if (list === undefined) return args.length === 3 ? nullArray : null;
     if (args.length === 2) return popOne(context, list, side);
@@ -92,16 +92,15 @@ const blockingPop =
 const multiPop =
   (at: number) =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
-    const keyCount = parseInteger(args[at] as Buffer);
+    const keyCount = parseInteger(args[at]);
     if (keyCount === undefined || keyCount < 1) return new ErrorReply('ERR numkeys should be greater than 0');
     const sideAt = at + 1 + keyCount;
     const side = sideOf(args[sideAt]);
     if (side === undefined) return refusal.syntax;
     let count = 1;
     if (args.length > sideAt + 1) {
-      if (optionWord(args[sideAt + 1] as Buffer) !== 'COUNT' || args.length !== sideAt + 3)
-        return refusal.syntax;
-      const wanted = parseInteger(args[sideAt + 2] as Buffer);
+      if (optionWord(args[sideAt + 1]) !== 'COUNT' || args.length !== sideAt + 3) return refusal.syntax;
+      const wanted = parseInteger(args[sideAt + 2]);
       if (wanted === undefined || wanted < 1) return new ErrorReply('ERR count should be greater than 0');
       count = wanted;
     }

@@ -5,14 +5,14 @@ import { ErrorReply, type Reply, refusal } from '../reply.js';
 import { findList, type ListValue } from './list-value.js';
 
 const llen = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const metadata = context.find(args[1] as Buffer, 'list');
+  const metadata = context.find(args[1], 'list');
   return metadata instanceof ErrorReply ? metadata : (metadata?.size ?? 0);
 };
 
 const lindex = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const index = parseClamped(args[2] as Buffer);
+  const index = parseClamped(args[2]);
   if (index === undefined) return refusal.notInteger;
-  const list = findList(context, args[1] as Buffer);
+  const list = findList(context, args[1]);
   if (list === undefined) return null;
   if (list instanceof ErrorReply) return list;
   const position = list.positionOf(index);
@@ -20,10 +20,10 @@ const lindex = (context: CommandContext, args: readonly Buffer[]): Reply => {
 };
 
 const lrange = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const start = parseClamped(args[2] as Buffer);
-  const stop = parseClamped(args[3] as Buffer);
+  const start = parseClamped(args[2]);
+  const stop = parseClamped(args[3]);
   if (start === undefined || stop === undefined) return refusal.notInteger;
-  const list = findList(context, args[1] as Buffer);
+  const list = findList(context, args[1]);
   if (list === undefined) return [];
   if (list instanceof ErrorReply) return list;
   const from = Math.max(list.head, (start < 0 ? list.tail : list.head) + start);
@@ -46,9 +46,9 @@ interface PositionSearch {
 const lpos = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const search = parsePositionSearch(args);
   if (search instanceof ErrorReply) return search;
-  const list = findList(context, args[1] as Buffer);
+  const list = findList(context, args[1]);
   if (list instanceof ErrorReply) return list;
-  const found = list === undefined ? [] : searchPositions(list, args[2] as Buffer, search);
+  const found = list === undefined ? [] : searchPositions(list, args[2], search);
   return search.count === undefined ? (found[0] ?? null) : found;
 };
 
@@ -57,8 +57,8 @@ const parsePositionSearch = (args: readonly Buffer[]): PositionSearch | ErrorRep
   let count: number | undefined;
   let maxLength = 0;
   for (let i = 3; i < args.length; i += 2) {
-    const word = optionWord(args[i] as Buffer);
-    const amount = args[i + 1] === undefined ? undefined : parseClamped(args[i + 1] as Buffer);
+    const word = optionWord(args[i]);
+    const amount = args[i + 1] === undefined ? undefined : parseClamped(args[i + 1]);
     if (args[i + 1] === undefined) return refusal.syntax;
     if (amount === undefined) return refusal.notInteger;
     if (word === 'RANK') {

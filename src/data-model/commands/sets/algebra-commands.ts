@@ -60,21 +60,21 @@ const store =
     const sets = findSets(context, args.slice(2));
     if (sets instanceof ErrorReply) return sets;
     const members = combine(context, sets);
-    storeSet(context, args[1] as Buffer, members);
+    storeSet(context, args[1], members);
     return members.length;
   };
 
 /** `SINTERCARD numkeys key [key …] [LIMIT n]` */
 const sintercard = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const keyCount = parseInteger(args[1] as Buffer);
+  const keyCount = parseInteger(args[1]);
   if (keyCount === undefined || keyCount < 1) return new ErrorReply('ERR numkeys should be greater than 0');
   if (keyCount > args.length - 2)
     return new ErrorReply("ERR Number of keys can't be greater than number of args");
   const options = args.slice(2 + keyCount);
   let limit = 0;
   if (options.length > 0) {
-    if (options.length !== 2 || optionWord(options[0] as Buffer) !== 'LIMIT') return refusal.syntax;
-    const wanted = parseClamped(options[1] as Buffer);
+    if (options.length !== 2 || optionWord(options[0]) !== 'LIMIT') return refusal.syntax;
+    const wanted = parseClamped(options[1]);
     if (wanted === undefined || wanted < 0) return new ErrorReply("ERR LIMIT can't be negative");
     limit = wanted;
   }

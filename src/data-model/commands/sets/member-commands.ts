@@ -19,14 +19,14 @@ import {
 } from './set-value.js';
 
 const sadd = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const key = args[1] as Buffer;
+  const key = args[1];
   const set = findSet(context, key) ?? createSet(context, key);
   if (set instanceof ErrorReply) return set;
   const seen = args.length > 3 ? new ByteSet() : undefined;
   let added = 0;
   context.batch.logData(setNote);
   for (let i = 2; i < args.length; i++) {
-    const member = args[i] as Buffer;
+    const member = args[i];
     if (seen?.add(member) === false || hasMember(context, set, member)) continue;
     putMember(context, set, member);
     added++;
@@ -46,15 +46,15 @@ const removeMembers = (context: CommandContext, set: SetValue, members: readonly
 };
 
 const srem = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const set = findSet(context, args[1] as Buffer);
+  const set = findSet(context, args[1]);
   if (set === undefined) return 0;
   return set instanceof ErrorReply ? set : removeMembers(context, set, args.slice(2));
 };
 
 const smove = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const from = args[1] as Buffer;
-  const to = args[2] as Buffer;
-  const member = args[3] as Buffer;
+  const from = args[1];
+  const to = args[2];
+  const member = args[3];
   const source = findSet(context, from);
   if (source instanceof ErrorReply) return source;
   const target = findSet(context, to) ?? createSet(context, to);
@@ -73,9 +73,9 @@ const smove = (context: CommandContext, args: readonly Buffer[]): Reply => {
 
 const spop = (context: CommandContext, args: readonly Buffer[]): Reply => {
   if (args.length > 3) return refusal.syntax;
-  const count = args.length === 3 ? parseInteger(args[2] as Buffer) : 1;
+  const count = args.length === 3 ? parseInteger(args[2]) : 1;
   if (count === undefined || count < 0) return refusal.notPositive;
-  const set = findSet(context, args[1] as Buffer);
+  const set = findSet(context, args[1]);
   if (set instanceof ErrorReply) return set;
   if (set === undefined) return args.length === 3 ? setReply([]) : null;
   const chosen = chooseMembers(context, set, count);
@@ -85,10 +85,10 @@ const spop = (context: CommandContext, args: readonly Buffer[]): Reply => {
 
 const srandmember = (context: CommandContext, args: readonly Buffer[]): Reply => {
   if (args.length > 3) return refusal.syntax;
-  const count = args.length === 3 ? parseInteger(args[2] as Buffer) : 1;
+  const count = args.length === 3 ? parseInteger(args[2]) : 1;
   if (count === undefined) return refusal.notInteger;
   if (count < -maxRepeats) return refusal.countOutOfRange;
-  const set = findSet(context, args[1] as Buffer);
+  const set = findSet(context, args[1]);
   if (set instanceof ErrorReply) return set;
   if (set === undefined) return args.length === 3 ? [] : null;
   const chosen = chooseMembers(context, set, count);
@@ -99,33 +99,33 @@ const chooseMembers = (context: CommandContext, set: SetValue, count: number): B
   chooseEntries(context, set.prefix, set.metadata.size, count).map(({ subKey }) => subKey);
 
 const scard = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const metadata = context.find(args[1] as Buffer, 'set');
+  const metadata = context.find(args[1], 'set');
   return metadata instanceof ErrorReply ? metadata : (metadata?.size ?? 0);
 };
 
 const sismember = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const set = findSet(context, args[1] as Buffer);
+  const set = findSet(context, args[1]);
   if (set instanceof ErrorReply) return set;
-  return set !== undefined && hasMember(context, set, args[2] as Buffer) ? 1 : 0;
+  return set !== undefined && hasMember(context, set, args[2]) ? 1 : 0;
 };
 
 const smismember = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const set = findSet(context, args[1] as Buffer);
+  const set = findSet(context, args[1]);
   if (set instanceof ErrorReply) return set;
   return args.slice(2).map((member) => (set !== undefined && hasMember(context, set, member) ? 1 : 0));
 };
 
 const smembers = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const set = findSet(context, args[1] as Buffer);
+  const set = findSet(context, args[1]);
   return set instanceof ErrorReply ? set : setReply(membersOf(context, set));
 };
 
 const sscan = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const options = parseScanOptions(args, 3);
   if (options instanceof ErrorReply) return options;
-  const set = findSet(context, args[1] as Buffer);
+  const set = findSet(context, args[1]);
   if (set instanceof ErrorReply) return set;
-  const begin = scanStart(context, args[2] as Buffer, set?.prefix ?? noBytes);
+  const begin = scanStart(context, args[2], set?.prefix ?? noBytes);
   if (begin === undefined) return refusal.invalidCursor;
   if (set === undefined) return scanReply(0, []);
   const step = scanEntries(context, ColumnFamily.subKeys, set.prefix, begin, options, (_, member) =>

@@ -1,4 +1,5 @@
 import { prefixSuccessor } from '../../../bytes/index.js';
+import type { DataIterator } from '../../../engine/index.js';
 import { ColumnFamily } from '../../encoding/column-family.js';
 import { encodeInternalKey } from '../../encoding/keys.js';
 import { encodeLogData } from '../../encoding/log-data.js';
@@ -44,7 +45,7 @@ const has = (context: CommandContext, metadata: Metadata, prefix: Buffer, id: bi
 const change =
   (adds: boolean) =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
-    const key = args[1] as Buffer;
+    const key = args[1];
     const ids = parseIds(args.slice(2));
     if (ids instanceof ErrorReply) return ids;
     const found = context.find(key, 'sortedint');
@@ -66,12 +67,12 @@ const change =
   };
 
 const sicard = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const metadata = context.find(args[1] as Buffer, 'sortedint');
+  const metadata = context.find(args[1], 'sortedint');
   return metadata instanceof ErrorReply ? metadata : (metadata?.size ?? 0);
 };
 
 const siexists = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const key = args[1] as Buffer;
+  const key = args[1];
   const metadata = context.find(key, 'sortedint');
   if (metadata instanceof ErrorReply) return metadata;
   const replies: Reply[] = [];
@@ -88,31 +89,57 @@ const siexists = (context: CommandContext, args: readonly Buffer[]): Reply => {
 const range =
   (isReverse: boolean) =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
-    const offset = parseClamped(args[2] as Buffer);
-    const limit = parseClamped(args[3] as Buffer);
+    const offset = parseClamped(args[2]);
+    const limit = parseClamped(args[3]);
     if (offset === undefined || limit === undefined || offset < 0) return refusal.notInteger;
     if (args.length !== 4 && args.length !== 6) return refusal.syntax;
-    const cursor = args.length === 6 ? parseId(args[5] as Buffer) : undefined;
+    const cursor = args.length === 6 ? parseId(args[5]) : undefined;
     if (args.length === 6 && cursor === undefined) return refusal.notInteger;
-    const key = args[1] as Buffer;
+    const key = args[1];
     const metadata = context.find(key, 'sortedint');
     if (metadata === undefined) return [];
     if (metadata instanceof ErrorReply) return metadata;
     const prefix = context.subKeyPrefix(key, metadata);
     const iterator = iterateSubKeys(context, ColumnFamily.subKeys, prefix, isReverse);
-    const found: Buffer[] = [];
-    try {
-      for (let skipped = 0; iterator.valid && (limit < 0 || found.length < limit); iterator.next()) {
-        const id = iterator.item.key.readBigUInt64BE(prefix.length);
-        if (cursor !== undefined && (isReverse ? id >= cursor : id <= cursor)) continue;
-        if (skipped < offset) skipped++;
-        else found.push(Buffer.from(String(id)));
-      }
-      return found;
-    } finally {
-      iterator.close();
-    }
+    const isBehind = (id: bigint): boolean => cursor === undefined || (isReverse ? id < cursor : id > cursor);
+    return takeIds(iterator, prefix, { offset, count: limit }, isBehind);
   };
+
+interface Limit {
+  /** How many are passed over. */
+  readonly offset: number;
+  /** How many are taken then; below 0: all. */
+  readonly count: number;
+}
+
+/** The numbers at an iterator that are wanted, within the limit. Closes it. */
+const takeIds = (
+  iterator: DataIterator,
+  { length }: Buffer,
+  { offset, count }: Limit,
+  isWanted: (id: bigint) => boolean = () => true,
+): Buffer[] => {
+  const found: Buffer[] = [];
+  try {
+    for (let skipped = 0; iterator.valid && (count < 0 || found.length < count); iterator.next()) {
+      const id = iterator.item.key.readBigUInt64BE(length);
+      if (!isWanted(id)) continue;
+      if (skipped < offset) skipped++;
+      else found.push(Buffer.from(String(id)));
+    }
+    return found;
+  } finally {
+    iterator.close();
+  }
+};
+
+/** `[LIMIT offset count]` from `args[4]` on. */
+const parseLimit = (args: readonly Buffer[]): Limit | ErrorReply => {
+  if (args.length === 4) return { offset: 0, count: -1 };
+  if (args.length !== 7 || optionWord(args[4]) !== 'LIMIT') return refusal.syntax;
+  const [offset, count] = [parseClamped(args[5]), parseClamped(args[6])];
+  return offset === undefined || count === undefined ? refusal.notInteger : { offset, count };
+};
 
 /** A bound of SIRANGEBYVALUE: a number, `(` before it leaves it out, or an infinity. */
 const parseBound = (word: Buffer): { readonly id: bigint; readonly isExclusive: boolean } | ErrorReply => {
@@ -128,43 +155,30 @@ const parseBound = (word: Buffer): { readonly id: bigint; readonly isExclusive: 
 const rangeByValue =
   (isReverse: boolean) =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
-    const min = parseBound(args[isReverse ? 3 : 2] as Buffer);
-    const max = parseBound(args[isReverse ? 2 : 3] as Buffer);
+    const min = parseBound(args[isReverse ? 3 : 2]);
+    const max = parseBound(args[isReverse ? 2 : 3]);
     if (min instanceof ErrorReply) return min;
     if (max instanceof ErrorReply) return max;
-    let offset = 0;
-    let count = -1;
-    if (args.length > 4) {
-      if (args.length !== 7 || optionWord(args[4] as Buffer) !== 'LIMIT') return refusal.syntax;
-      const [skipped, wanted] = [parseClamped(args[5] as Buffer), parseClamped(args[6] as Buffer)];
-      if (skipped === undefined || wanted === undefined) return refusal.notInteger;
-      offset = skipped;
-      count = wanted;
-    }
-    const key = args[1] as Buffer;
+    const limit = parseLimit(args);
+    if (limit instanceof ErrorReply) return limit;
+    const key = args[1];
     const metadata = context.find(key, 'sortedint');
     if (metadata === undefined) return [];
     if (metadata instanceof ErrorReply) return metadata;
     const first = min.isExclusive ? min.id + 1n : min.id;
     const last = max.isExclusive ? max.id - 1n : max.id;
-    if (offset < 0 || first > last) return [];
+    if (limit.offset < 0 || first > last) return [];
     const prefix = context.subKeyPrefix(key, metadata);
     const end = last === largestId ? prefixSuccessor(prefix) : subKeyOf(prefix, last + 1n);
     const range = { columnFamily: ColumnFamily.subKeys, begin: subKeyOf(prefix, first), isReverse };
     const iterator = context.reader.iterate(end === undefined ? range : { ...range, end });
-    const found: Buffer[] = [];
-    try {
-      for (let seen = 0; iterator.valid && (count < 0 || found.length < count); iterator.next(), seen++)
-        if (seen >= offset) found.push(Buffer.from(String(iterator.item.key.readBigUInt64BE(prefix.length))));
-      return found;
-    } finally {
-      iterator.close();
-    }
+    return takeIds(iterator, prefix, limit);
   };
 
 const largestId = 0xffff_ffff_ffff_ffffn;
 const noBytes = Buffer.alloc(0);
 
+/** Commands on sorted ints, a type of Kvrocks. */
 export const sortedIntCommands: readonly DataCommand[] = [
   writeCommand('siadd', -3, oneKey, change(true)),
   writeCommand('sirem', -3, oneKey, change(false)),

@@ -16,7 +16,7 @@ const xadd = (context: CommandContext, args: readonly Buffer[]): Reply => {
   let trim: Trim | undefined;
   let at = 2;
   for (; at < args.length; ) {
-    const word = optionWord(args[at] as Buffer);
+    const word = optionWord(args[at]);
     if (word === 'NOMKSTREAM') {
       createsKey = false;
       at++;
@@ -29,11 +29,11 @@ const xadd = (context: CommandContext, args: readonly Buffer[]): Reply => {
   }
   const fields = args.slice(at + 1);
   if (fields.length === 0 || fields.length % 2 !== 0) return wrongArity('xadd');
-  const wanted = parseWantedId(args[at] as Buffer);
+  const wanted = parseWantedId(args[at]);
   if (wanted instanceof ErrorReply) return wanted;
   if (wanted.kind === 'given' && wanted.id.ms === 0n && wanted.id.seq === 0n)
     return new ErrorReply('ERR The ID specified in XADD must be greater than 0-0');
-  const key = args[1] as Buffer;
+  const key = args[1];
   const found = findStream(context, key);
   if (found instanceof ErrorReply) return found;
   if (found === undefined && !createsKey) return null;
@@ -57,7 +57,7 @@ const removesNew = (trim: Trim, id: StreamId): boolean =>
   trim.by === 'length' ? trim.maxLength === 0 : compareStreamIds(id, trim.minId) < 0;
 
 const xlen = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const metadata = context.find(args[1] as Buffer, 'stream');
+  const metadata = context.find(args[1], 'stream');
   return metadata instanceof ErrorReply ? metadata : (metadata?.size ?? 0);
 };
 
@@ -65,18 +65,18 @@ const xlen = (context: CommandContext, args: readonly Buffer[]): Reply => {
 const range =
   (isReverse: boolean) =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
-    const first = parseRangeEnd(args[isReverse ? 3 : 2] as Buffer, true);
-    const last = parseRangeEnd(args[isReverse ? 2 : 3] as Buffer, false);
+    const first = parseRangeEnd(args[isReverse ? 3 : 2], true);
+    const last = parseRangeEnd(args[isReverse ? 2 : 3], false);
     if (first instanceof ErrorReply) return first;
     if (last instanceof ErrorReply) return last;
     let count = Number.POSITIVE_INFINITY;
     if (args.length > 4) {
-      if (args.length !== 6 || optionWord(args[4] as Buffer) !== 'COUNT') return refusal.syntax;
-      const wanted = parseClamped(args[5] as Buffer);
+      if (args.length !== 6 || optionWord(args[4]) !== 'COUNT') return refusal.syntax;
+      const wanted = parseClamped(args[5]);
       if (wanted === undefined) return refusal.notInteger;
       count = wanted;
     }
-    const stream = findStream(context, args[1] as Buffer);
+    const stream = findStream(context, args[1]);
     if (stream instanceof ErrorReply) return stream;
     if (stream === undefined) return [];
     return count <= 0 ? nullArray : stream.range(first, last, isReverse, count).map(entryReply);
@@ -89,13 +89,12 @@ const xdel = (context: CommandContext, args: readonly Buffer[]): Reply => {
     if (id === undefined) return invalidId;
     wanted.push(id);
   }
-  const stream = findStream(context, args[1] as Buffer);
+  const stream = findStream(context, args[1]);
   if (stream === undefined) return 0;
   if (stream instanceof ErrorReply) return stream;
   wanted.sort(compareStreamIds);
   const found = wanted.filter(
-    (id, i) =>
-      (i === 0 || compareStreamIds(id, wanted[i - 1] as StreamId) !== 0) && stream.read(id) !== undefined,
+    (id, i) => (i === 0 || compareStreamIds(id, wanted[i - 1]) !== 0) && stream.read(id) !== undefined,
   );
   if (found.length === 0) return 0;
   context.batch.logData(streamNote);
@@ -105,12 +104,12 @@ const xdel = (context: CommandContext, args: readonly Buffer[]): Reply => {
 };
 
 const xtrim = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const strategy = optionWord(args[2] as Buffer);
+  const strategy = optionWord(args[2]);
   if (strategy !== 'MAXLEN' && strategy !== 'MINID') return refusal.syntax;
   const parsed = parseTrim(args, 2);
   if (parsed instanceof ErrorReply) return parsed;
   if (parsed.next !== args.length) return refusal.syntax;
-  const stream = findStream(context, args[1] as Buffer);
+  const stream = findStream(context, args[1]);
   if (stream === undefined) return 0;
   if (stream instanceof ErrorReply) return stream;
   context.batch.logData(streamNote);
@@ -121,12 +120,12 @@ const xtrim = (context: CommandContext, args: readonly Buffer[]): Reply => {
 
 /** `XSETID key id [ENTRIESADDED n] [MAXDELETEDID id]` */
 const xsetid = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const lastGeneratedId = parseStreamId(args[2] as Buffer, 0n);
+  const lastGeneratedId = parseStreamId(args[2], 0n);
   if (lastGeneratedId === undefined) return invalidId;
   let entriesAdded: bigint | undefined;
   let maxDeletedId: StreamId | undefined;
   for (let i = 3; i < args.length; i += 2) {
-    const word = optionWord(args[i] as Buffer);
+    const word = optionWord(args[i]);
     const value = args[i + 1];
     if (value === undefined) return refusal.syntax;
     if (word === 'ENTRIESADDED') {
@@ -141,7 +140,7 @@ const xsetid = (context: CommandContext, args: readonly Buffer[]): Reply => {
   }
   if (maxDeletedId !== undefined && compareStreamIds(lastGeneratedId, maxDeletedId) < 0)
     return new ErrorReply('ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id');
-  const stream = findStream(context, args[1] as Buffer);
+  const stream = findStream(context, args[1]);
   if (stream === undefined) return refusal.noSuchKey;
   if (stream instanceof ErrorReply) return stream;
   if (stream.length > 0 && compareStreamIds(lastGeneratedId, stream.state.lastId) < 0)

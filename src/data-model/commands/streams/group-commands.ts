@@ -24,10 +24,10 @@ const parseGroupOptions = (
   let createsKey = false;
   let entriesRead = -1n;
   for (let i = 0; i < words.length; i++) {
-    const word = optionWord(words[i] as Buffer);
+    const word = optionWord(words[i]);
     if (word === 'MKSTREAM') createsKey = true;
     else if (word === 'ENTRIESREAD' && words[i + 1] !== undefined) {
-      const count = parseInteger(words[++i] as Buffer);
+      const count = parseInteger(words[++i]);
       if (count === undefined) return refusal.notInteger;
       if (count < -1) return new ErrorReply('ERR value for ENTRIESREAD must be positive or -1');
       entriesRead = BigInt(count);
@@ -39,12 +39,12 @@ const parseGroupOptions = (
 const create = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const options = parseGroupOptions(args.slice(5));
   if (options instanceof ErrorReply) return options;
-  const key = args[2] as Buffer;
-  const name = args[3] as Buffer;
+  const key = args[2];
+  const name = args[3];
   const found = findStream(context, key);
   if (found instanceof ErrorReply) return found;
   if (found === undefined && !options.createsKey) return missingKey;
-  const start = parseGroupStart(found, args[4] as Buffer);
+  const start = parseGroupStart(found, args[4]);
   if (start instanceof ErrorReply) return start;
   const stream = found ?? createStream(context, key);
   if (found !== undefined && findGroupOf(stream, name) !== undefined)
@@ -68,7 +68,7 @@ const setId = (context: CommandContext, args: readonly Buffer[]): Reply => {
   if (options instanceof ErrorReply) return options;
   const group = existingGroup(context, args);
   if (group instanceof ErrorReply) return group;
-  const lastDeliveredId = parseGroupStart(group.stream, args[4] as Buffer);
+  const lastDeliveredId = parseGroupStart(group.stream, args[4]);
   if (lastDeliveredId instanceof ErrorReply) return lastDeliveredId;
   group.state = { ...group.state, lastDeliveredId, entriesRead: options.entriesRead };
   context.batch.logData(streamNote);
@@ -77,10 +77,10 @@ const setId = (context: CommandContext, args: readonly Buffer[]): Reply => {
 };
 
 const destroy = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const stream = findStream(context, args[2] as Buffer);
+  const stream = findStream(context, args[2]);
   if (stream === undefined) return missingKey;
   if (stream instanceof ErrorReply) return stream;
-  const group = findGroupOf(stream, args[3] as Buffer);
+  const group = findGroupOf(stream, args[3]);
   if (group === undefined) return 0;
   context.batch.logData(streamNote);
   group.destroy();
@@ -92,7 +92,7 @@ const destroy = (context: CommandContext, args: readonly Buffer[]): Reply => {
 const createConsumer = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const group = existingGroup(context, args);
   if (group instanceof ErrorReply) return group;
-  const name = args[4] as Buffer;
+  const name = args[4];
   if (group.consumer(name) !== undefined) return 0;
   const nowMs = context.nowMs();
   group.setConsumer(name, { pendingCount: 0, lastSeenMs: nowMs, lastActiveMs: nowMs });
@@ -106,7 +106,7 @@ const createConsumer = (context: CommandContext, args: readonly Buffer[]): Reply
 const deleteConsumer = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const group = existingGroup(context, args);
   if (group instanceof ErrorReply) return group;
-  const name = args[4] as Buffer;
+  const name = args[4];
   if (group.consumer(name) === undefined) return 0;
   context.batch.logData(streamNote);
   let pending = 0;
@@ -122,8 +122,8 @@ const deleteConsumer = (context: CommandContext, args: readonly Buffer[]): Reply
 };
 
 const existingGroup = (context: CommandContext, args: readonly Buffer[]): StreamGroup | ErrorReply => {
-  const key = args[2] as Buffer;
-  const name = args[3] as Buffer;
+  const key = args[2];
+  const name = args[3];
   const stream = findStream(context, key);
   if (stream === undefined) return missingKey;
   if (stream instanceof ErrorReply) return stream;
@@ -144,7 +144,7 @@ const subcommands: ReadonlyMap<string, readonly [run: DataCommand['run'], least:
   ]);
 
 const xgroup = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const word = optionWord(args[1] as Buffer);
+  const word = optionWord(args[1]);
   const subcommand = subcommands.get(word);
   if (subcommand === undefined)
     return new ErrorReply(`ERR unknown subcommand '${args[1]}'. Try XGROUP HELP.`);
@@ -161,7 +161,7 @@ const xack = (context: CommandContext, args: readonly Buffer[]): Reply => {
     if (id === undefined) return invalidId;
     ids.push(id);
   }
-  const group = findGroup(context, args[1] as Buffer, args[2] as Buffer);
+  const group = findGroup(context, args[1], args[2]);
   if (group instanceof ErrorReply) return group.text.startsWith('NOGROUP') ? 0 : group;
   context.batch.logData(streamNote);
   const seen = new Set<string>();

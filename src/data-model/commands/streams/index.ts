@@ -5,6 +5,7 @@ import { infoCommands } from './info-commands.js';
 import { pendingCommands } from './pending-commands.js';
 import { streamReadCommands } from './read-commands.js';
 
+/** Commands on streams and their groups of consumers. */
 export const streamCommands: readonly DataCommand[] = [
   ...streamEntryCommands,
   ...streamReadCommands,

@@ -124,7 +124,7 @@ const parseFull = (args: readonly Buffer[]): number | undefined | ErrorReply => 
       `ERR unknown subcommand or wrong number of arguments for '${args[1]}'. Try XINFO HELP.`,
     );
   if (args.length === 4) return defaultFullCount;
-  const count = parseClamped(args[5] as Buffer);
+  const count = parseClamped(args[5]);
   if (count === undefined) return refusal.notInteger;
   return count < 0 ? defaultFullCount : count;
 };
@@ -140,12 +140,12 @@ const wordCounts: Readonly<Record<string, readonly [least: number, most: number]
 
 /** `XINFO STREAM key [FULL [COUNT n]]`, `XINFO GROUPS key`, `XINFO CONSUMERS key group` */
 const xinfo = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const subcommand = optionWord(args[1] as Buffer);
+  const subcommand = optionWord(args[1]);
   const words = wordCounts[subcommand];
   if (words === undefined) return new ErrorReply(`ERR unknown subcommand '${args[1]}'. Try XINFO HELP.`);
   if (args.length < words[0] || args.length > words[1])
     return wrongArity(`xinfo|${subcommand.toLowerCase()}`);
-  const key = args[2] as Buffer;
+  const key = args[2];
   const stream = findStream(context, key);
   if (stream === undefined) return refusal.noSuchKey;
   if (stream instanceof ErrorReply) return stream;
@@ -155,7 +155,7 @@ const xinfo = (context: CommandContext, args: readonly Buffer[]): Reply => {
     return count === undefined ? streamInfo(stream) : fullStreamInfo(stream, count);
   }
   if (subcommand === 'GROUPS') return groupsOf(stream).map(groupInfo);
-  const group = findGroup(context, key, args[3] as Buffer);
+  const group = findGroup(context, key, args[3]);
   return group instanceof ErrorReply ? group : consumersInfo(context, group);
 };
 

@@ -11,16 +11,16 @@ const fromStart: StreamId = { ms: 0n, seq: 0n };
 
 /** `XPENDING key group [[IDLE ms] start end count [consumer]]` */
 const xpending = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const group = findGroup(context, args[1] as Buffer, args[2] as Buffer);
+  const group = findGroup(context, args[1], args[2]);
   if (group instanceof ErrorReply) return group;
   if (args.length === 3) return summary(group);
-  const hasIdle = optionWord(args[3] as Buffer) === 'IDLE';
+  const hasIdle = optionWord(args[3]) === 'IDLE';
   const at = hasIdle ? 5 : 3;
   const idleMs = hasIdle && args[4] !== undefined ? parseClamped(args[4]) : 0;
   if (args.length < at + 3 || args.length > at + 4) return refusal.syntax;
-  const first = parseRangeEnd(args[at] as Buffer, true);
-  const last = parseRangeEnd(args[at + 1] as Buffer, false);
-  const count = parseClamped(args[at + 2] as Buffer);
+  const first = parseRangeEnd(args[at], true);
+  const last = parseRangeEnd(args[at + 1], false);
+  const count = parseClamped(args[at + 2]);
   if (first instanceof ErrorReply) return first;
   if (last instanceof ErrorReply) return last;
   if (count === undefined || idleMs === undefined) return refusal.notInteger;
@@ -71,21 +71,21 @@ interface ClaimOptions {
 /** `XCLAIM key group consumer min-idle id … [IDLE ms] [TIME ms] [RETRYCOUNT n] [FORCE] [JUSTID] [LASTID id]` */
 const xclaim = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const nowMs = context.nowMs();
-  const minIdleMs = parseInteger(args[4] as Buffer);
+  const minIdleMs = parseInteger(args[4]);
   if (minIdleMs === undefined) return new ErrorReply('ERR Invalid min-idle-time argument for XCLAIM');
   const ids: StreamId[] = [];
   let at = 5;
   for (; at < args.length; at++) {
-    const id = parseStreamId(args[at] as Buffer, 0n);
+    const id = parseStreamId(args[at], 0n);
     if (id === undefined) break;
     ids.push(id);
   }
   const options = parseClaimOptions(args, at, nowMs);
   if (options instanceof ErrorReply) return options;
   if (ids.length === 0) return invalidId;
-  const group = findGroup(context, args[1] as Buffer, args[2] as Buffer);
+  const group = findGroup(context, args[1], args[2]);
   if (group instanceof ErrorReply) return group;
-  const consumer = Buffer.from(args[3] as Buffer);
+  const consumer = Buffer.from(args[3]);
   context.batch.logData(streamNote);
   const { lastId } = options;
   if (lastId !== undefined && compareStreamIds(lastId, group.state.lastDeliveredId) > 0)
@@ -118,14 +118,14 @@ const parseClaimOptions = (
   let isJustId = false;
   let lastId: StreamId | undefined;
   for (let i = from; i < args.length; i++) {
-    const word = optionWord(args[i] as Buffer);
+    const word = optionWord(args[i]);
     if (word === 'FORCE') isForced = true;
     else if (word === 'JUSTID') isJustId = true;
     else if (word === 'LASTID' && args[i + 1] !== undefined) {
-      lastId = parseStreamId(args[++i] as Buffer, 0n);
+      lastId = parseStreamId(args[++i], 0n);
       if (lastId === undefined) return invalidId;
     } else if (['IDLE', 'TIME', 'RETRYCOUNT'].includes(word) && args[i + 1] !== undefined) {
-      const amount = parseInteger(args[++i] as Buffer);
+      const amount = parseInteger(args[++i]);
       if (amount === undefined || amount < 0)
         return new ErrorReply(`ERR Invalid ${word} option argument for XCLAIM`);
       if (word === 'IDLE') deliveredMs = Math.max(0, nowMs - amount);
@@ -170,24 +170,24 @@ const dropPending = (group: StreamGroup, pending: PendingEntry): void => {
 /** `XAUTOCLAIM key group consumer min-idle start [COUNT n] [JUSTID]` */
 const xautoclaim = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const nowMs = context.nowMs();
-  const minIdleMs = parseInteger(args[4] as Buffer);
+  const minIdleMs = parseInteger(args[4]);
   if (minIdleMs === undefined) return new ErrorReply('ERR Invalid min-idle-time argument for XAUTOCLAIM');
-  const start = parseRangeEnd(args[5] as Buffer, true);
+  const start = parseRangeEnd(args[5], true);
   if (start instanceof ErrorReply) return start;
   let count = 100;
   let isJustId = false;
   for (let i = 6; i < args.length; i++) {
-    const word = optionWord(args[i] as Buffer);
+    const word = optionWord(args[i]);
     if (word === 'JUSTID') isJustId = true;
     else if (word === 'COUNT' && args[i + 1] !== undefined) {
-      const wanted = parseInteger(args[++i] as Buffer);
+      const wanted = parseInteger(args[++i]);
       if (wanted === undefined || wanted < 1) return new ErrorReply('ERR COUNT must be > 0');
       count = wanted;
     } else return refusal.syntax;
   }
-  const group = findGroup(context, args[1] as Buffer, args[2] as Buffer);
+  const group = findGroup(context, args[1], args[2]);
   if (group instanceof ErrorReply) return group;
-  const consumer = Buffer.from(args[3] as Buffer);
+  const consumer = Buffer.from(args[3]);
   const options = { deliveredMs: nowMs, retryCount: undefined, isForced: false, isJustId };
   const candidates: PendingEntry[] = [];
   let next: StreamId = fromStart;

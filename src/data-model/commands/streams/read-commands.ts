@@ -29,7 +29,7 @@ const parseReadQuery = (args: readonly Buffer[]): ReadQuery | ErrorReply => {
   let group: Buffer | undefined;
   let consumer: Buffer | undefined;
   for (let i = 1; i < args.length; i++) {
-    const word = optionWord(args[i] as Buffer);
+    const word = optionWord(args[i]);
     if (word === 'NOACK') isNoAck = true;
     else if (word === 'STREAMS') {
       const names = args.slice(i + 1);
@@ -44,7 +44,7 @@ const parseReadQuery = (args: readonly Buffer[]): ReadQuery | ErrorReply => {
       group = args[++i];
       consumer = args[++i];
     } else if ((word === 'COUNT' || word === 'BLOCK') && i + 1 < args.length) {
-      const amount = parseClamped(args[++i] as Buffer);
+      const amount = parseClamped(args[++i]);
       if (amount === undefined)
         return word === 'COUNT'
           ? refusal.notInteger
@@ -65,7 +65,7 @@ const xread = (context: CommandContext, args: readonly Buffer[]): Reply => {
   for (const [i, key] of query.keys.entries()) {
     const stream = findStream(context, key);
     if (stream instanceof ErrorReply) return stream;
-    const after = parseReadStart(stream, query.ids[i] as Buffer);
+    const after = parseReadStart(stream, query.ids[i]);
     if (after instanceof ErrorReply) return after;
     const first = nextStreamId(after);
     if (stream === undefined || first === undefined) continue;
@@ -99,7 +99,7 @@ const xreadgroup = (context: CommandContext, args: readonly Buffer[]): Reply => 
       return new ErrorReply(
         `NOGROUP No such key '${key}' or consumer group '${query.group}' in XREADGROUP with GROUP option`,
       );
-    const word = query.ids[i] as Buffer;
+    const word = query.ids[i];
     const isNew = word.toString('latin1') === '>';
     const start = isNew ? undefined : parseStreamId(word, 0n);
     if (!isNew && start === undefined) return invalidId;

@@ -193,7 +193,7 @@ export const findGroup = (context: CommandContext, key: Buffer, name: Buffer): S
   return group ?? noGroup(key, name);
 };
 
-export const noGroup = (key: Buffer, name: Buffer): ErrorReply =>
+const noGroup = (key: Buffer, name: Buffer): ErrorReply =>
   new ErrorReply(`NOGROUP No such key '${key.toString()}' or consumer group '${name.toString()}'`);
 
 /** All groups of a stream in the order of their records. */

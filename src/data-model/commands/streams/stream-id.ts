@@ -10,7 +10,7 @@ export const parseStreamId = (bytes: Uint8Array, missingSeq: bigint): StreamId |
   if (bytes.length > 41) return undefined;
   const match = /^(\d{1,20})(?:-(\d{1,20}))?$/.exec(Buffer.from(bytes).toString('latin1'));
   if (match === null) return undefined;
-  const ms = BigInt(match[1] as string);
+  const ms = BigInt(match[1]);
   const seq = match[2] === undefined ? missingSeq : BigInt(match[2]);
   return ms <= maxU64 && seq <= maxU64 ? { ms, seq } : undefined;
 };

@@ -23,7 +23,7 @@ export const parseTrim = (
   args: readonly Buffer[],
   at: number,
 ): { readonly trim: Trim; readonly next: number } | ErrorReply => {
-  const strategy = optionWord(args[at] as Buffer);
+  const strategy = optionWord(args[at]);
   let next = at + 1;
   const mark = args[next]?.toString('latin1');
   const isApproximate = mark === '~';
@@ -31,8 +31,8 @@ export const parseTrim = (
   const threshold = args[next++];
   if (threshold === undefined) return refusal.syntax;
   let limit = Number.POSITIVE_INFINITY;
-  if (next + 1 < args.length && optionWord(args[next] as Buffer) === 'LIMIT') {
-    const wanted = parseClamped(args[next + 1] as Buffer);
+  if (next + 1 < args.length && optionWord(args[next]) === 'LIMIT') {
+    const wanted = parseClamped(args[next + 1]);
     if (wanted === undefined || wanted < 0) return new ErrorReply('ERR The LIMIT argument must be >= 0.');
     if (!isApproximate)
       return new ErrorReply('ERR syntax error, LIMIT cannot be used without the special ~ option');

@@ -9,16 +9,16 @@ import { putString, readString, stringNote } from './string-value.js';
 import { digestOf, meetsCondition, parseValueCondition } from './value-condition.js';
 
 const digest = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const value = readString(context, args[1] as Buffer);
+  const value = readString(context, args[1]);
   return value === undefined ? null : value instanceof ErrorReply ? value : digestOf(value);
 };
 
 /** `DELEX key [IFEQ value | IFNE value | IFDEQ digest | IFDNE digest]`: without a condition of any type, as DEL. */
 const delex = (context: CommandContext, args: readonly Buffer[]): Reply => {
   if (args.length !== 2 && args.length !== 4) return wrongArity('delex');
-  const key = args[1] as Buffer;
+  const key = args[1];
   if (args.length === 4) {
-    const condition = parseValueCondition(optionWord(args[2] as Buffer), args[3]);
+    const condition = parseValueCondition(optionWord(args[2]), args[3]);
     if (condition instanceof ErrorReply) return condition;
     if (condition === undefined) return refusal.syntax;
     const value = readString(context, key);
@@ -43,7 +43,7 @@ const parseMsetexOptions = (words: readonly Buffer[], nowMs: number): MsetexOpti
   let keepsExpiry = false;
   let expireMs = 0;
   for (let i = 0; i < words.length; i++) {
-    const word = optionWord(words[i] as Buffer);
+    const word = optionWord(words[i]);
     if (word === 'NX' && condition === 'always') condition = 'ifMissing';
     else if (word === 'XX' && condition === 'always') condition = 'ifPresent';
     else if (word === 'KEEPTTL' && expireMs === 0) keepsExpiry = true;
@@ -58,7 +58,7 @@ const parseMsetexOptions = (words: readonly Buffer[], nowMs: number): MsetexOpti
 
 /** `MSETEX numkeys key value … [NX|XX] [EX s|PX ms|EXAT s|PXAT ms|KEEPTTL]`: 1, or 0 where the condition was not met. */
 const msetex = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const count = parseInteger(args[1] as Buffer);
+  const count = parseInteger(args[1]);
   if (count === undefined || count < 1) return new ErrorReply('ERR invalid numkeys value');
   const pairsEnd = 2 + 2 * count;
   if (pairsEnd > args.length) return new ErrorReply('ERR wrong number of key-value pairs');
@@ -68,15 +68,15 @@ const msetex = (context: CommandContext, args: readonly Buffer[]): Reply => {
   if (options.condition !== 'always') {
     const wantsPresent = options.condition === 'ifPresent';
     for (let i = 2; i < pairsEnd; i += 2)
-      if ((context.findAny(args[i] as Buffer) !== undefined) !== wantsPresent) return 0;
+      if ((context.findAny(args[i]) !== undefined) !== wantsPresent) return 0;
   }
   // A time in the past is written as such, as EXPIRE does: the log tells why the keys are gone.
   const expireMs = isExpired(options.expireMs, nowMs + 1) ? nowMs - 1 : options.expireMs;
   context.batch.logData(stringNote);
   for (let i = 2; i < pairsEnd; i += 2) {
-    const key = args[i] as Buffer;
+    const key = args[i];
     const kept = options.keepsExpiry ? (context.findAny(key)?.expireMs ?? 0) : expireMs;
-    putString(context, key, args[i + 1] as Buffer, kept);
+    putString(context, key, args[i + 1], kept);
   }
   return 1;
 };

@@ -38,16 +38,16 @@ const incrementAny = (context: CommandContext, key: Buffer, delta: number | bigi
 };
 
 const incrby = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const delta = parseInt64(args[2] as Buffer);
-  return delta === undefined ? refusal.notInteger : incrementBy(context, args[1] as Buffer, delta);
+  const delta = parseInt64(args[2]);
+  return delta === undefined ? refusal.notInteger : incrementBy(context, args[1], delta);
 };
 
 const decrby = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const amount = parseInt64(args[2] as Buffer);
+  const amount = parseInt64(args[2]);
   if (amount === undefined) return refusal.notInteger;
   const delta = negateInt64(amount);
   if (delta === undefined) return new ErrorReply('ERR decrement would overflow');
-  return incrementBy(context, args[1] as Buffer, delta);
+  return incrementBy(context, args[1], delta);
 };
 
 /**
@@ -55,11 +55,11 @@ const decrby = (context: CommandContext, args: readonly Buffer[]): Reply => {
  * with more decimals loses them there as here.
  */
 const incrbyfloat = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const key = args[1] as Buffer;
+  const key = args[1];
   const old = context.find(key, 'string');
   if (old instanceof ErrorReply) return old;
   const current = old === undefined ? 0 : parseDouble(old.payload);
-  const delta = parseDouble(args[2] as Buffer);
+  const delta = parseDouble(args[2]);
   if (current === undefined || delta === undefined) return refusal.notFloat;
   const sum = current + delta;
   if (!Number.isFinite(sum)) return refusal.notFinite;
@@ -68,8 +68,8 @@ const incrbyfloat = (context: CommandContext, args: readonly Buffer[]): Reply =>
 };
 
 export const countCommands: readonly DataCommand[] = [
-  writeCommand('incr', 2, oneKey, (context, args) => incrementBy(context, args[1] as Buffer, 1)),
-  writeCommand('decr', 2, oneKey, (context, args) => incrementBy(context, args[1] as Buffer, -1)),
+  writeCommand('incr', 2, oneKey, (context, args) => incrementBy(context, args[1], 1)),
+  writeCommand('decr', 2, oneKey, (context, args) => incrementBy(context, args[1], -1)),
   writeCommand('incrby', 3, oneKey, incrby),
   writeCommand('decrby', 3, oneKey, decrby),
   writeCommand('incrbyfloat', 3, oneKey, incrbyfloat),

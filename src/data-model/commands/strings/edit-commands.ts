@@ -5,8 +5,8 @@ import { ErrorReply, type Reply, refusal } from '../reply.js';
 import { maxStringBytes, readString, writeString } from './string-value.js';
 
 const append = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const key = args[1] as Buffer;
-  const tail = args[2] as Buffer;
+  const key = args[1];
+  const tail = args[2];
   const old = context.find(key, 'string');
   if (old instanceof ErrorReply) return old;
   if (old === undefined) {
@@ -20,15 +20,15 @@ const append = (context: CommandContext, args: readonly Buffer[]): Reply => {
 };
 
 const strlen = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const value = readString(context, args[1] as Buffer);
+  const value = readString(context, args[1]);
   return value === undefined ? 0 : value instanceof ErrorReply ? value : value.length;
 };
 
 const getrange = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const start = parseClamped(args[2] as Buffer);
-  const end = parseClamped(args[3] as Buffer);
+  const start = parseClamped(args[2]);
+  const end = parseClamped(args[3]);
   if (start === undefined || end === undefined) return refusal.notInteger;
-  const value = readString(context, args[1] as Buffer);
+  const value = readString(context, args[1]);
   if (value instanceof ErrorReply) return value;
   if (value === undefined || (start < 0 && end < 0 && start > end)) return empty;
   const from = Math.max(0, start < 0 ? value.length + start : start);
@@ -37,9 +37,9 @@ const getrange = (context: CommandContext, args: readonly Buffer[]): Reply => {
 };
 
 const setrange = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const key = args[1] as Buffer;
-  const patch = args[3] as Buffer;
-  const offset = parseClamped(args[2] as Buffer);
+  const key = args[1];
+  const patch = args[3];
+  const offset = parseClamped(args[2]);
   if (offset === undefined) return refusal.notInteger;
   if (offset < 0) return refusal.offsetOutOfRange;
   const old = context.find(key, 'string');

@@ -5,6 +5,7 @@ import { editCommands } from './edit-commands.js';
 import { lcsCommands } from './lcs-command.js';
 import { setCommands } from './set-commands.js';
 
+/** Commands on strings. */
 export const stringCommands: readonly DataCommand[] = [
   ...setCommands,
   ...editCommands,

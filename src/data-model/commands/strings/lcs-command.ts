@@ -17,12 +17,12 @@ const parseOptions = (args: readonly Buffer[]): LcsOptions | ErrorReply => {
   let hasMatchLengths = false;
   let leastMatch = 0;
   for (let i = 3; i < args.length; i++) {
-    const word = optionWord(args[i] as Buffer);
+    const word = optionWord(args[i]);
     if (word === 'LEN') wantsLength = true;
     else if (word === 'IDX') wantsMatches = true;
     else if (word === 'WITHMATCHLEN') hasMatchLengths = true;
     else if (word === 'MINMATCHLEN' && i + 1 < args.length) {
-      const least = parseInteger(args[++i] as Buffer);
+      const least = parseInteger(args[++i]);
       if (least === undefined) return refusal.notInteger;
       leastMatch = Math.max(0, least);
     } else return refusal.syntax;
@@ -35,8 +35,8 @@ const parseOptions = (args: readonly Buffer[]): LcsOptions | ErrorReply => {
 /** `LCS key key [LEN] [IDX] [MINMATCHLEN n] [WITHMATCHLEN]`: what two strings have in common, in order. */
 const lcs = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const options = parseOptions(args);
-  const a = readString(context, args[1] as Buffer) ?? noBytes;
-  const b = readString(context, args[2] as Buffer) ?? noBytes;
+  const a = readString(context, args[1]) ?? noBytes;
+  const b = readString(context, args[2]) ?? noBytes;
   if (a instanceof ErrorReply || b instanceof ErrorReply)
     return new ErrorReply('ERR The specified keys must contain string values');
   if (options instanceof ErrorReply) return options;

@@ -6,15 +6,15 @@ import { allKeys, type DataCommand, oneKey, readCommand, writeCommand } from '..
 import { expiryOfCommand, expiryOfOption } from '../expiry.js';
 import { ErrorReply, ok, type Reply, refusal, wrongArity } from '../reply.js';
 import { parseGetexOptions, parseSetOptions } from './set-options.js';
-import { putString, readString, stringNote, writeString } from './string-value.js';
+import { locateString, putString, readString, stringNote, writeString } from './string-value.js';
 import { meetsCondition } from './value-condition.js';
 
 const anyTypeNote = encodeLogData(undefined);
 
 /** `SET key value …`. Hot: without options nothing is read, nothing is allocated. */
-export const set = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const key = args[1] as Buffer;
-  const value = args[2] as Buffer;
+const set = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const key = args[1];
+  const value = args[2];
   if (args.length === 3) {
     writeString(context, key, value, 0);
     return ok;
@@ -43,8 +43,9 @@ export const set = (context: CommandContext, args: readonly Buffer[]): Reply => 
 };
 
 /** `GET key`: a bitmap is answered as the string that Redis would have. Hot. */
-export const get = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const key = args[1] as Buffer;
+const get = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const key = args[1];
+  if (locateString(context, key) !== undefined) return context.place;
   const metadata = context.findAny(key);
   if (metadata === undefined) return null;
   if (metadata.type === 'string') return metadata.payload;
@@ -59,23 +60,23 @@ const maxBitmapAsStringBytes = 16 * 1024 * 1024;
 const setWithTtl =
   (command: string, isSeconds: boolean) =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
-    const expireMs = expiryOfCommand(command, args[2] as Buffer, isSeconds, context.nowMs());
+    const expireMs = expiryOfCommand(command, args[2], isSeconds, context.nowMs());
     if (expireMs instanceof ErrorReply) return expireMs;
-    writeString(context, args[1] as Buffer, args[3] as Buffer, expireMs);
+    writeString(context, args[1], args[3], expireMs);
     return ok;
   };
 
 const setnx = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const key = args[1] as Buffer;
+  const key = args[1];
   if (context.findAny(key) !== undefined) return 0;
-  writeString(context, key, args[2] as Buffer, 0);
+  writeString(context, key, args[2], 0);
   return 1;
 };
 
 const mget = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const values: Reply[] = [];
   for (let i = 1; i < args.length; i++) {
-    const metadata = context.findAny(args[i] as Buffer);
+    const metadata = context.findAny(args[i]);
     values.push(metadata?.type === 'string' ? metadata.payload : null);
   }
   return values;
@@ -89,27 +90,27 @@ const mset = (context: CommandContext, args: readonly Buffer[]): Reply => {
 
 const msetnx = (context: CommandContext, args: readonly Buffer[]): Reply => {
   if (args.length % 2 === 0) return wrongArity('msetnx');
-  for (let i = 1; i < args.length; i += 2) if (context.findAny(args[i] as Buffer) !== undefined) return 0;
+  for (let i = 1; i < args.length; i += 2) if (context.findAny(args[i]) !== undefined) return 0;
   putPairs(context, args);
   return 1;
 };
 
 const putPairs = (context: CommandContext, args: readonly Buffer[]): void => {
   context.batch.logData(stringNote);
-  for (let i = 1; i < args.length; i += 2) putString(context, args[i] as Buffer, args[i + 1] as Buffer, 0);
+  for (let i = 1; i < args.length; i += 2) putString(context, args[i], args[i + 1], 0);
 };
 
 const getset = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const key = args[1] as Buffer;
+  const key = args[1];
   const old = readString(context, key);
   if (old instanceof ErrorReply) return old;
   const answer = old === undefined ? null : Buffer.from(old);
-  writeString(context, key, args[2] as Buffer, 0);
+  writeString(context, key, args[2], 0);
   return answer;
 };
 
 const getdel = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const key = args[1] as Buffer;
+  const key = args[1];
   const old = readString(context, key);
   if (old === undefined) return null;
   if (old instanceof ErrorReply) return old;
@@ -119,7 +120,7 @@ const getdel = (context: CommandContext, args: readonly Buffer[]): Reply => {
 };
 
 const getex = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const key = args[1] as Buffer;
+  const key = args[1];
   const action = parseGetexOptions(args);
   if (action instanceof ErrorReply) return action;
   const old = context.find(key, 'string');
@@ -140,7 +141,7 @@ const writeExpiry = (context: CommandContext, key: Buffer, old: Metadata, expire
 
 /** `CAS key old new [EX …]`, Kvrocks' compare and set: 1 set, 0 another value, −1 no key. */
 const cas = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const key = args[1] as Buffer;
+  const key = args[1];
   const options = parseSetOptions(args.slice(1), context.nowMs());
   if (options instanceof ErrorReply) return options;
   if (options.condition !== 'always' || options.valueCondition !== undefined) return refusal.syntax;
@@ -148,18 +149,18 @@ const cas = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const current = readString(context, key);
   if (current === undefined) return -1;
   if (current instanceof ErrorReply) return current;
-  if (!current.equals(args[2] as Buffer)) return 0;
-  writeString(context, key, args[3] as Buffer, options.expireMs);
+  if (!current.equals(args[2])) return 0;
+  writeString(context, key, args[3], options.expireMs);
   return 1;
 };
 
 /** `CAD key value`, Kvrocks' compare and delete: 1 deleted, 0 another value, −1 no key. */
 const cad = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const key = args[1] as Buffer;
+  const key = args[1];
   const current = readString(context, key);
   if (current === undefined) return -1;
   if (current instanceof ErrorReply) return current;
-  if (!current.equals(args[2] as Buffer)) return 0;
+  if (!current.equals(args[2])) return 0;
   context.deleteMetadata(key);
   return 1;
 };

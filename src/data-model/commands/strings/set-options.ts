@@ -22,7 +22,7 @@ export const parseSetOptions = (args: readonly Buffer[], nowMs: number): SetOpti
   let keepsExpiry = false;
   let expireMs = 0;
   for (let i = 3; i < args.length; i++) {
-    const word = optionWord(args[i] as Buffer);
+    const word = optionWord(args[i]);
     if (word === 'NX' && condition !== 'ifPresent') condition = 'ifMissing';
     else if (word === 'XX' && condition !== 'ifMissing') condition = 'ifPresent';
     else if (word === 'GET') answersOld = true;
@@ -50,8 +50,8 @@ export type GetexAction =
 /** The options of `GETEX key [EX s|PX ms|EXAT s|PXAT ms|PERSIST]`; the amount is judged when the key is there, as in Redis. */
 export const parseGetexOptions = (args: readonly Buffer[]): GetexAction | ErrorReply => {
   if (args.length === 2) return { kind: 'keep' };
-  const word = optionWord(args[2] as Buffer);
+  const word = optionWord(args[2]);
   if (word === 'PERSIST' && args.length === 3) return { kind: 'persist' };
   if (!isExpiryWord(word) || args.length !== 4) return refusal.syntax;
-  return { kind: 'expire', word, amount: args[3] as Buffer };
+  return { kind: 'expire', word, amount: args[3] };
 };

@@ -41,13 +41,13 @@ const noOptions: AddOptions = {
 const notANumber = new ErrorReply('ERR resulting score is not a number (NaN)');
 
 /** Parses ZADD's options from `args[2]` on; `next` is where the first score stands. */
-export const parseAddOptions = (
+const parseAddOptions = (
   args: readonly Buffer[],
 ): { readonly options: AddOptions; readonly next: number } | ErrorReply => {
   const words = new Set<string>();
   let next = 2;
   for (; next < args.length; next++) {
-    const word = optionWord(args[next] as Buffer);
+    const word = optionWord(args[next]);
     if (!['NX', 'XX', 'GT', 'LT', 'CH', 'INCR'].includes(word)) break;
     words.add(word);
   }
@@ -118,10 +118,10 @@ export const addScored = (
 
 /** `ZADD key score member`, the common call: without options nothing is collected. Hot. */
 const addOne = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const score = parseDouble(args[2] as Buffer);
+  const score = parseDouble(args[2]);
   if (score === undefined) return refusal.notFloat;
-  const key = args[1] as Buffer;
-  const member = args[3] as Buffer;
+  const key = args[1];
+  const member = args[3];
   const zset = findZset(context, key) ?? createZset(context, key);
   if (zset instanceof ErrorReply) return zset;
   const old = scoreOf(context, zset, member);
@@ -140,11 +140,11 @@ const zadd = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const { options, next } = parsed;
   const pairs: { readonly member: Buffer; readonly score: number }[] = [];
   for (let i = next; i < args.length; i += 2) {
-    const score = parseDouble(args[i] as Buffer);
+    const score = parseDouble(args[i]);
     if (score === undefined) return refusal.notFloat;
-    pairs.push({ member: args[i + 1] as Buffer, score });
+    pairs.push({ member: args[i + 1], score });
   }
-  const key = args[1] as Buffer;
+  const key = args[1];
   const zset = findZset(context, key) ?? createZset(context, key);
   if (zset instanceof ErrorReply) return zset;
   const result = addScored(context, zset, pairs, options);
@@ -154,12 +154,12 @@ const zadd = (context: CommandContext, args: readonly Buffer[]): Reply => {
 };
 
 const zincrby = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const score = parseDouble(args[2] as Buffer);
+  const score = parseDouble(args[2]);
   if (score === undefined) return refusal.notFloat;
-  const key = args[1] as Buffer;
+  const key = args[1];
   const zset = findZset(context, key) ?? createZset(context, key);
   if (zset instanceof ErrorReply) return zset;
-  const pair = { member: args[3] as Buffer, score };
+  const pair = { member: args[3], score };
   const result = addScored(context, zset, [pair], { ...noOptions, increments: true });
   if (result instanceof ErrorReply) return result;
   return result.score === undefined ? null : doubleReply(result.score);

@@ -39,7 +39,7 @@ const parseQuery = (
   at: number,
   known: KnownOptions,
 ): AlgebraQuery | ErrorReply => {
-  const keyCount = parseInteger(args[at] as Buffer);
+  const keyCount = parseInteger(args[at]);
   if (keyCount === undefined) return refusal.notInteger;
   if (keyCount < 1) return new ErrorReply(`ERR at least 1 input key is needed for '${command}' command`);
   const optionsAt = at + 1 + keyCount;
@@ -50,7 +50,7 @@ const parseQuery = (
   let hasScores = false;
   let limit = 0;
   for (let i = optionsAt; i < args.length; i++) {
-    const word = optionWord(args[i] as Buffer);
+    const word = optionWord(args[i]);
     if (word === 'WITHSCORES' && known.scores) hasScores = true;
     else if (word === 'WEIGHTS' && known.combines && i + keyCount < args.length) {
       const parsed = args.slice(i + 1, i + 1 + keyCount).map(parseDouble);
@@ -58,11 +58,11 @@ const parseQuery = (
       weights = parsed.map((weight) => weight ?? 0);
       i += keyCount;
     } else if (word === 'AGGREGATE' && known.combines && i + 1 < args.length) {
-      const name = optionWord(args[++i] as Buffer);
+      const name = optionWord(args[++i]);
       if (name !== 'SUM' && name !== 'MIN' && name !== 'MAX') return refusal.syntax;
       aggregate = name;
     } else if (word === 'LIMIT' && known.limit && i + 1 < args.length) {
-      const wanted = parseInteger(args[++i] as Buffer);
+      const wanted = parseInteger(args[++i]);
       if (wanted === undefined || wanted < 0) return new ErrorReply("ERR LIMIT can't be negative");
       limit = wanted;
     } else return refusal.syntax;
@@ -146,7 +146,7 @@ const store =
     if (query instanceof ErrorReply) return query;
     const members = combine(context, operation, query);
     if (members instanceof ErrorReply) return members;
-    storeZset(context, args[1] as Buffer, members);
+    storeZset(context, args[1], members);
     return members.length;
   };
 

@@ -5,6 +5,7 @@ import { rangeCommands } from './range-commands.js';
 import { zsetReadCommands } from './read-commands.js';
 import { removeCommands } from './remove-commands.js';
 
+/** Commands on sorted sets. */
 export const zsetCommands: readonly DataCommand[] = [
   ...addCommands,
   ...rangeCommands,

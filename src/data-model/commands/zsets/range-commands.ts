@@ -57,11 +57,11 @@ const parseQuery = (
   let limit: RangeLimit | undefined;
   let hasScores = false;
   for (let i = at + 2; i < args.length; i++) {
-    const word = optionWord(args[i] as Buffer);
+    const word = optionWord(args[i]);
     if (word === 'WITHSCORES') hasScores = true;
     else if (word === 'LIMIT' && i + 2 < args.length) {
-      const offset = parseClamped(args[++i] as Buffer);
-      const count = parseClamped(args[++i] as Buffer);
+      const offset = parseClamped(args[++i]);
+      const count = parseClamped(args[++i]);
       if (offset === undefined || count === undefined) return refusal.notInteger;
       limit = { offset, count };
     } else if (preset === undefined && word === 'BYSCORE') by = 'score';
@@ -75,7 +75,7 @@ const parseQuery = (
     );
   if (hasScores && by === 'lex')
     return new ErrorReply('ERR syntax error, WITHSCORES not supported in combination with BYLEX');
-  const range = parseRange(by, args[at] as Buffer, args[at + 1] as Buffer, isReverse);
+  const range = parseRange(by, args[at], args[at + 1], isReverse);
   return range instanceof ErrorReply ? range : { range, isReverse, limit: limit ?? noLimit, hasScores };
 };
 
@@ -84,7 +84,7 @@ const rangeOf =
   (context: CommandContext, args: readonly Buffer[]): Reply => {
     const query = parseQuery(args, 2, preset);
     if (query instanceof ErrorReply) return query;
-    const zset = findZset(context, args[1] as Buffer);
+    const zset = findZset(context, args[1]);
     if (zset instanceof ErrorReply) return zset;
     if (zset === undefined) return [];
     const members = selectRange(context, zset, query.range, query.isReverse, query.limit);
@@ -95,20 +95,20 @@ const zrangestore = (context: CommandContext, args: readonly Buffer[]): Reply =>
   const query = parseQuery(args, 3);
   if (query instanceof ErrorReply) return query;
   if (query.hasScores) return refusal.syntax;
-  const zset = findZset(context, args[2] as Buffer);
+  const zset = findZset(context, args[2]);
   if (zset instanceof ErrorReply) return zset;
   const members =
     zset === undefined ? [] : selectRange(context, zset, query.range, query.isReverse, query.limit);
-  storeZset(context, args[1] as Buffer, members);
+  storeZset(context, args[1], members);
   return members.length;
 };
 
 const countOf =
   (by: 'score' | 'lex') =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
-    const range = parseRange(by, args[2] as Buffer, args[3] as Buffer, false);
+    const range = parseRange(by, args[2], args[3], false);
     if (range instanceof ErrorReply) return range;
-    const zset = findZset(context, args[1] as Buffer);
+    const zset = findZset(context, args[1]);
     if (zset instanceof ErrorReply) return zset;
     return zset === undefined || range.by === 'rank' ? 0 : countRange(context, zset, range);
   };

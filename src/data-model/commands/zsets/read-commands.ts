@@ -10,19 +10,19 @@ import { prefixRange } from './zset-range.js';
 import { findZset, scoredReply, scoreIn, scoreOf, scoreText, type ZsetValue } from './zset-value.js';
 
 const zcard = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const metadata = context.find(args[1] as Buffer, 'zset');
+  const metadata = context.find(args[1], 'zset');
   return metadata instanceof ErrorReply ? metadata : (metadata?.size ?? 0);
 };
 
 const zscore = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const zset = findZset(context, args[1] as Buffer);
+  const zset = findZset(context, args[1]);
   if (zset instanceof ErrorReply) return zset;
-  const score = zset === undefined ? undefined : scoreOf(context, zset, args[2] as Buffer);
+  const score = zset === undefined ? undefined : scoreOf(context, zset, args[2]);
   return score === undefined ? null : doubleReply(score);
 };
 
 const zmscore = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const zset = findZset(context, args[1] as Buffer);
+  const zset = findZset(context, args[1]);
   if (zset instanceof ErrorReply) return zset;
   return args.slice(2).map((member) => {
     const score = zset === undefined ? undefined : scoreOf(context, zset, member);
@@ -34,11 +34,11 @@ const zmscore = (context: CommandContext, args: readonly Buffer[]): Reply => {
 const rank =
   (isReverse: boolean) =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
-    const hasScore = args.length === 4 && optionWord(args[3] as Buffer) === 'WITHSCORE';
+    const hasScore = args.length === 4 && optionWord(args[3]) === 'WITHSCORE';
     if (args.length > 4 || (args.length === 4 && !hasScore)) return refusal.syntax;
     const nothing = hasScore ? nullArray : null;
-    const member = args[2] as Buffer;
-    const zset = findZset(context, args[1] as Buffer);
+    const member = args[2];
+    const zset = findZset(context, args[1]);
     if (zset instanceof ErrorReply) return zset;
     const score = zset === undefined ? undefined : scoreOf(context, zset, member);
     if (zset === undefined || score === undefined) return nothing;
@@ -72,9 +72,9 @@ const countBefore = (context: CommandContext, zset: ZsetValue, place: Buffer, is
 const zscan = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const options = parseScanOptions(args, 3);
   if (options instanceof ErrorReply) return options;
-  const zset = findZset(context, args[1] as Buffer);
+  const zset = findZset(context, args[1]);
   if (zset instanceof ErrorReply) return zset;
-  const begin = scanStart(context, args[2] as Buffer, zset?.prefix ?? noBytes);
+  const begin = scanStart(context, args[2], zset?.prefix ?? noBytes);
   if (begin === undefined) return refusal.invalidCursor;
   if (zset === undefined) return scanReply(0, []);
   const { cursor, found } = scanEntries(
@@ -90,12 +90,12 @@ const zscan = (context: CommandContext, args: readonly Buffer[]): Reply => {
 
 /** `ZRANDMEMBER key [count [WITHSCORES]]` */
 const zrandmember = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const count = args.length > 2 ? parseInteger(args[2] as Buffer) : 1;
+  const count = args.length > 2 ? parseInteger(args[2]) : 1;
   if (count === undefined) return refusal.notInteger;
   if (count < -maxRepeats) return refusal.countOutOfRange;
-  const hasScores = args.length === 4 && optionWord(args[3] as Buffer) === 'WITHSCORES';
+  const hasScores = args.length === 4 && optionWord(args[3]) === 'WITHSCORES';
   if (args.length > 4 || (args.length === 4 && !hasScores)) return refusal.syntax;
-  const zset = findZset(context, args[1] as Buffer);
+  const zset = findZset(context, args[1]);
   if (zset instanceof ErrorReply) return zset;
   if (zset === undefined) return args.length === 2 ? null : [];
   const chosen = chooseEntries(context, zset.prefix, zset.metadata.size, count).map(({ subKey, value }) => ({

@@ -26,13 +26,13 @@ import {
 } from './zset-value.js';
 
 const zrem = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const zset = findZset(context, args[1] as Buffer);
+  const zset = findZset(context, args[1]);
   if (zset === undefined) return 0;
   if (zset instanceof ErrorReply) return zset;
   const seen = new ByteSet();
   context.batch.logData(zsetNote);
   for (let i = 2; i < args.length; i++) {
-    const member = args[i] as Buffer;
+    const member = args[i];
     const score = scoreOf(context, zset, member);
     if (score !== undefined && seen.add(member)) deleteScored(context, zset, member, score);
   }
@@ -49,9 +49,9 @@ const removeAll = (context: CommandContext, zset: ZsetValue, members: readonly S
 const removeRange =
   (by: ZsetRange['by']) =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
-    const range = parseRange(by, args[2] as Buffer, args[3] as Buffer, false);
+    const range = parseRange(by, args[2], args[3], false);
     if (range instanceof ErrorReply) return range;
-    const zset = findZset(context, args[1] as Buffer);
+    const zset = findZset(context, args[1]);
     if (zset === undefined) return 0;
     if (zset instanceof ErrorReply) return zset;
     const members = selectRange(context, zset, range, false);
@@ -83,9 +83,9 @@ const pop =
   (isMax: boolean) =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
     if (args.length > 3) return refusal.syntax;
-    const count = args.length === 3 ? parseInteger(args[2] as Buffer) : 1;
+    const count = args.length === 3 ? parseInteger(args[2]) : 1;
     if (count === undefined || count < 0) return refusal.notPositive;
-    const zset = findZset(context, args[1] as Buffer);
+    const zset = findZset(context, args[1]);
     if (zset instanceof ErrorReply) return zset;
     const members = zset === undefined ? [] : popSome(context, zset, isMax, count);
     return args.length === 3 ? pairsReply(flat(members)) : flat(members);
@@ -113,16 +113,15 @@ const blockingPop =
 const multiPop =
   (at: number) =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
-    const keyCount = parseInteger(args[at] as Buffer);
+    const keyCount = parseInteger(args[at]);
     if (keyCount === undefined || keyCount < 1) return new ErrorReply('ERR numkeys should be greater than 0');
     const whereAt = at + 1 + keyCount;
-    const where = whereAt < args.length ? optionWord(args[whereAt] as Buffer) : '';
+    const where = whereAt < args.length ? optionWord(args[whereAt]) : '';
     if (where !== 'MIN' && where !== 'MAX') return refusal.syntax;
     let count = 1;
     if (args.length > whereAt + 1) {
-      if (optionWord(args[whereAt + 1] as Buffer) !== 'COUNT' || args.length !== whereAt + 3)
-        return refusal.syntax;
-      const wanted = parseInteger(args[whereAt + 2] as Buffer);
+      if (optionWord(args[whereAt + 1]) !== 'COUNT' || args.length !== whereAt + 3) return refusal.syntax;
+      const wanted = parseInteger(args[whereAt + 2]);
       if (wanted === undefined || wanted < 1) return new ErrorReply('ERR count should be greater than 0');
       count = wanted;
     }
