@@ -1,6 +1,8 @@
+export { ArgumentViews } from './argument-views.js';
 export { ByteWriter } from './byte-writer.js';
 export { type CommandArgument, encodeCommand, writeCommand } from './command-encoder.js';
 export { giveBackLargeMemory, largeMemoryBytes } from './large-memory.js';
+export { parseRedisUrl, type RespAddress } from './redis-url.js';
 export { type Reply, ReplyError, ReplyParser } from './reply-parser.js';
 export { ReplyWriter } from './reply-writer.js';
 export {
@@ -9,4 +11,4 @@ export {
   RequestParser,
   unauthenticatedRequestLimits,
 } from './request-parser.js';
-export { parseRedisUrl, type RespAddress, RespConnection } from './resp-connection.js';
+export { RespConnection } from './resp-connection.js';

@@ -1,18 +1,9 @@
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { TailraceError } from '../errors/index.js';
 import { type CommandArgument, encodeCommand } from './command-encoder.js';
+import type { RespAddress } from './redis-url.js';
 import { type Reply, ReplyError, ReplyParser } from './reply-parser.js';
-
-export interface RespAddress {
-  readonly host: string;
-  readonly port: number;
-  readonly username?: string;
-  readonly password?: string;
-  /** Database number to SELECT. */
-  readonly database?: number;
-  readonly tls?: ConnectionOptions;
-}
 
 /**
  * A client's connection to a server that speaks RESP, made for bulk: bytes are written as they are given, replies
@@ -65,7 +56,7 @@ export class RespConnection {
     arrival.receive = (chunk) => this.#receive(chunk);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, keepAliveMs); // a peer that vanished is noticed also while nothing is asked of it
-    socket.on('error', (error) => this.#end(error));
+    socket.on('error', (error) => this.#end(inWords(error)));
     socket.on('close', () => this.#end(new Error('the connection was closed')));
   }
 
@@ -95,7 +86,7 @@ export class RespConnection {
   /** One command, one reply. */
   async call(...args: readonly CommandArgument[]): Promise<Reply> {
     const [reply] = await this.send(encodeCommand(...args), 1);
-    return reply as Reply;
+    return reply;
   }
 
   /** Closes at once; what still waits is rejected. Idempotent. */
@@ -137,47 +128,6 @@ export class RespConnection {
     for (const entry of waiting) entry.reject(error);
   }
 }
-
-/**
- * Reads `redis://[user[:password]@]host[:port][/database]`, or `rediss://` for TLS.
- *
- * @param password overrides that of the URL; '' = none
- * @throws TailraceError `CONFIG_INVALID`
- */
-export const parseRedisUrl = (text: string, password = ''): RespAddress => {
-  let url: URL;
-  try {
-    url = new URL(text);
-  } catch {
-    throw invalidUrl(text, 'it is no URL, or its port is no port');
-  }
-  if (url.protocol !== 'redis:' && url.protocol !== 'rediss:')
-    throw invalidUrl(text, `the scheme ${url.protocol}// is not redis:// or rediss://`);
-  if (url.hostname === '') throw invalidUrl(text, 'it names no host');
-  const database = url.pathname.length > 1 ? Number(url.pathname.slice(1)) : 0;
-  if (!Number.isInteger(database) || database < 0) throw invalidUrl(text, 'the path is no database number');
-  const username = decoded(text, url.username);
-  const secret = password || decoded(text, url.password);
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  // A name of the server is told to it (SNI), an address must not be.
-  const tls = isIP(host) === 0 ? { servername: host } : {};
-  return {
-    host,
-    port: url.port === '' ? 6379 : Number(url.port),
-    ...(username === '' ? {} : { username }),
-    ...(secret === '' ? {} : { password: secret }),
-    ...(database > 0 ? { database } : {}),
-    ...(url.protocol === 'rediss:' ? { tls } : {}),
-  };
-};
-
-const decoded = (text: string, part: string): string => {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    throw invalidUrl(text, 'a % of the user name or password must be written as %25');
-  }
-};
 
 /** Whoever is told of the bytes that arrive; they are borrowed for the call. */
 interface Arrival {
@@ -262,16 +212,24 @@ const whyUnreachable = (cause: unknown): { reason: string; remedy: string } => {
     return {
       reason: error.message,
       remedy:
-        'Name the authority of its certificate, or the certificate, in NODE_EXTRA_CA_CERTS (a PEM file).',
+        'Name the authority of its certificate, or the certificate: rediss://…?cacert=FILE, or NODE_EXTRA_CA_CERTS.',
     };
-  return { reason: error.message.trim(), remedy };
+  return { reason: inWords(error).message.trim(), remedy };
 };
 
-const invalidUrl = (text: string, reason: string): TailraceError =>
-  new TailraceError('CONFIG_INVALID', `${text.replace(/\/\/.*@/, '//***@')} is no address: ${reason}`, {
-    context: { reason },
-    remedy: 'Write redis://[user:password@]host:port, or rediss:// for TLS.',
+/** An alert of TLS, which OpenSSL tells with its source line, in words; any other error as it is. */
+const inWords = (error: Error): Error => {
+  const code = 'code' in error ? String(error.code) : '';
+  if (!code.startsWith('ERR_SSL_') || !code.includes('_ALERT_')) return error;
+  if (code.endsWith('CERTIFICATE_REQUIRED') || code.endsWith('HANDSHAKE_FAILURE'))
+    return new Error('it demands a certificate of its clients: rediss://…?cert=FILE&key=FILE', {
+      cause: error,
+    });
+  const alert = code.slice(code.indexOf('_ALERT_') + '_ALERT_'.length);
+  return new Error(`it ends the connection by TLS: ${alert.toLowerCase().replaceAll('_', ' ')}`, {
+    cause: error,
   });
+};
 
 const defaultConnectTimeoutMs = 5_000;
 const keepAliveMs = 60_000;
