@@ -198,6 +198,7 @@ export interface Propagate extends ChangeBase {
   readonly keyEnd: Uint8Array | undefined;
 }
 
+/** One thing that a batch did, told apart by `op` and then by `type`. */
 export type Change =
   | WholeValuePut
   | HashPut
@@ -258,6 +259,7 @@ const everyOp: Readonly<Record<Change['op'], true>> = {
 
 /** Every `type` and `op` that a change can have. */
 export const changeTypes: readonly string[] = Object.keys(everyType);
+/** Every `op` that a change can have. */
 export const changeOps: readonly string[] = Object.keys(everyOp);
 
 /** A change that the decoder cannot express; what happens to it is the pipeline's policy, never a silent skip. */

@@ -5,6 +5,7 @@ import type { ValueType } from './change.js';
 import { ColumnFamily } from './encoding/column-family.js';
 import { encodeSubKeyPrefix, versionBytes } from './encoding/keys.js';
 import { isAlive, readMetadata } from './encoding/metadata.js';
+import { maxKeysSeen } from './key-records/append-records.js';
 
 /** A page of a walk over the records of all keys. */
 export interface RawRecordsPage {
@@ -33,7 +34,7 @@ export const appendRawRecords = (
       const inside = from.inside !== undefined && from.begin.equals(key) ? from.inside : undefined;
       const cut = appendKey(reader, key, value, inside, limit, batch);
       if (cut !== undefined) return { next: cut };
-      if (seen >= maxSeen || batch.byteLength >= limit.maxBytes) return { next: cursorOf(key) };
+      if (seen >= maxKeysSeen || batch.byteLength >= limit.maxBytes) return { next: cursorOf(key) };
     }
     return { next: undefined };
   } finally {
@@ -115,6 +116,3 @@ const familiesOf = (type: ValueType | undefined): readonly number[] => {
 
 /** Where a key of a type that is not known may have sub-keys: its metadata has a version where all of them have it. */
 const everyFamily = [ColumnFamily.subKeys, ColumnFamily.scores, ColumnFamily.streams];
-
-/** Keys that are looked at for one page, so that many expired ones do not keep the caller. */
-const maxSeen = 100_000;

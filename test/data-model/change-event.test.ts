@@ -56,7 +56,7 @@ describe('change events, version 1', () => {
       expect(lines.pop()).toBe('');
       expect(lines.length).toBe(transaction.changes.length);
       for (const [at, line] of lines.entries()) {
-        const change = transaction.changes[at] as Change;
+        const change = transaction.changes[at];
         kinds.add(`${change.op} ${change.type}`);
         expect(faultOfEvent(line)).toBe(undefined);
         const parsed = parseEvent(line);

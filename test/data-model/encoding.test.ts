@@ -108,7 +108,7 @@ describe('sub-keys', () => {
       ['a', 'ab', 'b'].map((member) => encodeScoreKey(Buffer.alloc(0), score, Buffer.from(member))),
     );
     expect([...keys].sort(Buffer.compare)).toEqual(keys);
-    expect(readScoreKey(keys[4] as Buffer)).toEqual({ score: -1.5, member: Buffer.from('ab') });
+    expect(readScoreKey(keys[4])).toEqual({ score: -1.5, member: Buffer.from('ab') });
   });
 
   it('of stream groups, consumers and pending entries are split again', () => {

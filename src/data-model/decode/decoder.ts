@@ -19,6 +19,7 @@ import { addRangeChanges, type RangeSurroundings } from './range-changes.js';
 import { isExpireNoteAt, RecordGroup } from './record-group.js';
 import { StringPutTransaction } from './string-put-transaction.js';
 
+/** What a decoder cannot see from the log, and how much it may remember. */
 export interface DecoderOptions {
   /** True for data of a Kvrocks with slot encoding (cluster mode); default false. Nothing in the log tells. */
   readonly hasSlots?: boolean;

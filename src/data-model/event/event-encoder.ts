@@ -62,9 +62,10 @@ export class EventEncoder {
 
   /** One event, without line feed. The caller owns the bytes. */
   encode(transaction: Transaction, change: Change): Buffer {
-    this.#single.clear();
     this.appendOne(this.#single, transaction, change);
-    return Buffer.from(this.#single.bytes);
+    const bytes = Buffer.from(this.#single.bytes);
+    this.#single.clear();
+    return bytes;
   }
 
   #write(transaction: Transaction, change: Change): void {

@@ -22,6 +22,7 @@ export class JsonWriter {
 
   close(): void {
     this.#out.advance(this.#length);
+    this.#bytes = noBytes; // who gave the memory may let it go
   }
 
   reserve(more: number): void {

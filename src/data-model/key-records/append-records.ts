@@ -33,7 +33,7 @@ export const appendRecordsAfter = (
     for (let seen = 1; iterator.valid; iterator.next(), seen++) {
       iterator.locate(place);
       if (records.append()) keys++;
-      if (seen < maxSeen && keys < limit.maxKeys && out.byteLength < limit.maxBytes) continue;
+      if (seen < maxKeysSeen && keys < limit.maxKeys && out.byteLength < limit.maxBytes) continue;
       return { next: Buffer.from(place.keyBytes.subarray(place.keyStart, place.keyEnd)), keys };
     }
     return { next: undefined, keys };
@@ -101,4 +101,4 @@ class RecordsAppender {
 }
 
 /** Keys that are looked at for one page, so that many expired ones do not keep the caller. */
-const maxSeen = 100_000;
+export const maxKeysSeen = 100_000;

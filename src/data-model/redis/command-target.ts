@@ -20,6 +20,14 @@ export interface CommandTarget {
   text(word: string): void;
 }
 
+/** Of a writer that has not begun. */
+export const nowhere: CommandTarget = {
+  start: () => undefined,
+  bytes: () => undefined,
+  slice: () => undefined,
+  text: () => undefined,
+};
+
 /** Appends the commands to a buffer as RESP, without anything in between. */
 export class RespCommandTarget implements CommandTarget {
   readonly #out: ByteWriter;

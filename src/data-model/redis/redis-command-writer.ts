@@ -16,10 +16,10 @@ import type {
   StreamDelete,
   WholeValuePut,
 } from '../change.js';
-import { type CommandName, type CommandTarget, commandName } from './command-target.js';
+import { BitCommands } from './bit-commands.js';
+import { type CommandTarget, commandName, nowhere } from './command-target.js';
 import { isPlainSet, maxFolded, maxFoldedBytes, mset } from './folded-sets.js';
-import { bitmapWordCount, bytesOfBitfield, writeBitmapWords } from './native-bitmaps.js';
-import { elementsOf } from './native-hyperloglogs.js';
+import { KeyCommands } from './key-commands.js';
 import type { EncodedCommands, RedisMapping, UnsupportedChange } from './redis-mapping.js';
 import { scoreText } from './score-text.js';
 
@@ -36,10 +36,10 @@ export class RedisCommandWriter {
   readonly #ttlGraceMs: number;
   readonly #prefixes: ReadonlyMap<string, Buffer>;
   readonly #foldsSets: boolean;
+  readonly #keys = new KeyCommands();
+  readonly #bits = new BitCommands(this.#keys);
   #target: CommandTarget = nowhere;
-  #prefix = noBytes;
   #prefixNs = '';
-  #commands = 0;
   #flushes = false;
   #unsupported: UnsupportedChange[] = [];
 
@@ -62,7 +62,7 @@ export class RedisCommandWriter {
 
   write(changes: readonly Change[], target: CommandTarget): EncodedCommands {
     this.#target = target;
-    this.#commands = 0;
+    this.#keys.begin(target);
     this.#flushes = false;
     this.#unsupported = [];
     for (let at = 0; at < changes.length; ) {
@@ -75,13 +75,13 @@ export class RedisCommandWriter {
         at++;
       } else at = this.#writeRun(changes, at);
     }
-    return { commands: this.#commands, unsupported: this.#unsupported, flushes: this.#flushes };
+    return { commands: this.#keys.count, unsupported: this.#unsupported, flushes: this.#flushes };
   }
 
   #msetPair(change: Change): void {
     if (!isPlainSet(change)) throw new RangeError('not a plain SET');
     if (change.ns !== this.#prefixNs) this.#enter(change);
-    this.#key(change.key);
+    this.#keys.key(change.key);
     this.#target.bytes(change.value);
   }
 
@@ -94,7 +94,7 @@ export class RedisCommandWriter {
       return true;
     const prefix = this.#prefixes.get(change.ns);
     if (prefix === undefined) return false;
-    this.#prefix = prefix;
+    this.#keys.prefix = prefix;
     this.#prefixNs = change.ns;
     return true;
   }
@@ -108,7 +108,7 @@ export class RedisCommandWriter {
       case 'push':
         return this.#pushes(changes, at, change);
       case 'pop':
-        this.#start(change.side === 'head' ? names.lpop : names.rpop, change.key, 1);
+        this.#keys.start(change.side === 'head' ? names.lpop : names.rpop, change.key, 1);
         this.#target.text(String(change.count));
         return at + 1;
       case 'delete':
@@ -125,8 +125,7 @@ export class RedisCommandWriter {
         return at + 1;
       case 'publish':
         if (this.#publishes) {
-          this.#commands++;
-          this.#target.start(names.publish, 3);
+          this.#keys.startPlain(names.publish, 3);
           this.#target.bytes(change.channel);
           this.#target.bytes(change.value);
         }
@@ -154,12 +153,12 @@ export class RedisCommandWriter {
       case 'sortedint':
         return this.#sortedIntPuts(changes, at, change);
       case 'list':
-        this.#start(names.lset, change.key, 2);
+        this.#keys.start(names.lset, change.key, 2);
         this.#target.text(String(change.listIndex));
         this.#target.bytes(change.value);
         return at + 1;
       case 'stream':
-        this.#start(names.xadd, change.key, 1 + change.fields.length);
+        this.#keys.start(names.xadd, change.key, 1 + change.fields.length);
         this.#target.text(change.id);
         for (const field of change.fields) this.#target.bytes(field);
         return at + 1;
@@ -176,7 +175,7 @@ export class RedisCommandWriter {
   #writeDelete(changes: readonly Change[], at: number, change: Extract<Change, { op: 'delete' }>): number {
     switch (change.type) {
       case 'key':
-        this.#start(names.del, change.key, 0);
+        this.#keys.start(names.del, change.key, 0);
         return at + 1;
       case 'hash':
         return this.#hashDeletes(changes, at, change);
@@ -190,20 +189,8 @@ export class RedisCommandWriter {
     }
   }
 
-  /** Starts a command on a key with `more` words behind the key. */
-  #start(name: CommandName, key: Uint8Array, more: number): void {
-    this.#commands++;
-    this.#target.start(name, 2 + more);
-    this.#key(key);
-  }
-
-  #key(key: Uint8Array): void {
-    if (this.#prefix.length === 0) this.#target.bytes(key);
-    else this.#target.bytes(Buffer.concat([this.#prefix, key]));
-  }
-
   #set(key: Uint8Array, value: Uint8Array, ttlAt: number | undefined): void {
-    this.#start(names.set, key, ttlAt === undefined ? 1 : 3);
+    this.#keys.start(names.set, key, ttlAt === undefined ? 1 : 3);
     this.#target.bytes(value);
     if (ttlAt === undefined) return;
     this.#target.text('PXAT');
@@ -222,8 +209,7 @@ export class RedisCommandWriter {
       this.#set(first.key, first.value, undefined);
       return end;
     }
-    this.#commands++;
-    this.#target.start(mset, 1 + 2 * (end - from));
+    this.#keys.startPlain(mset, 1 + 2 * (end - from));
     for (let at = from; at < end; at++) this.#msetPair(changes[at]);
     return end;
   }
@@ -238,8 +224,8 @@ export class RedisCommandWriter {
     else if (this.#json === 'string') this.#set(change.key, value, ttlAt);
     else {
       // JSON.SET refuses a key of another type, and keeps an expiry.
-      this.#start(names.del, change.key, 0);
-      this.#start(names.jsonSet, change.key, 2);
+      this.#keys.start(names.del, change.key, 0);
+      this.#keys.start(names.jsonSet, change.key, 2);
       this.#target.text('$');
       this.#target.bytes(value);
       if (ttlAt !== undefined) this.#pexpireat(change.key, ttlAt);
@@ -252,18 +238,18 @@ export class RedisCommandWriter {
     else if (change.value !== undefined) this.#set(change.key, change.value, ttlAt);
     else if (change.type === 'sortedint' && this.#sortedInt === 'refuse')
       this.#refuse(at, 'sorted ints are refused by the mapping');
-    else if (ttlAt === undefined) this.#start(names.persist, change.key, 0);
+    else if (ttlAt === undefined) this.#keys.start(names.persist, change.key, 0);
     else this.#pexpireat(change.key, ttlAt);
   }
 
   #pexpireat(key: Uint8Array, ttlAt: number): void {
-    this.#start(names.pexpireat, key, 1);
+    this.#keys.start(names.pexpireat, key, 1);
     this.#target.text(String(ttlAt + this.#ttlGraceMs));
   }
 
   #hashPuts(changes: readonly Change[], from: number, first: HashPut): number {
     const end = endOfRun(changes, from, first);
-    this.#start(names.hset, first.key, 2 * (end - from));
+    this.#keys.start(names.hset, first.key, 2 * (end - from));
     for (let at = from; at < end; at++) {
       const change = changes[at] as HashPut; // by endOfRun, as in all runs below
       this.#target.bytes(change.field);
@@ -274,14 +260,14 @@ export class RedisCommandWriter {
 
   #setPuts(changes: readonly Change[], from: number, first: SetPut): number {
     const end = endOfRun(changes, from, first);
-    this.#start(names.sadd, first.key, end - from);
+    this.#keys.start(names.sadd, first.key, end - from);
     for (let at = from; at < end; at++) this.#target.bytes((changes[at] as SetPut).member);
     return end;
   }
 
   #sortedSetPuts(changes: readonly Change[], from: number, first: SortedSetPut): number {
     const end = endOfRun(changes, from, first);
-    this.#start(names.zadd, first.key, 2 * (end - from));
+    this.#keys.start(names.zadd, first.key, 2 * (end - from));
     for (let at = from; at < end; at++) {
       const change = changes[at] as SortedSetPut;
       this.#target.text(scoreText(change.score));
@@ -302,7 +288,7 @@ export class RedisCommandWriter {
     }
     if (fitting.length === 0) return end;
     const isNative = this.#sortedInt === 'native';
-    this.#start(isNative ? names.siadd : names.zadd, first.key, (isNative ? 1 : 2) * fitting.length);
+    this.#keys.start(isNative ? names.siadd : names.zadd, first.key, (isNative ? 1 : 2) * fitting.length);
     for (const id of fitting) {
       this.#target.text(id);
       if (!isNative) this.#target.text(id);
@@ -316,7 +302,7 @@ export class RedisCommandWriter {
       for (let at = from; at < end; at++) this.#refuse(at, 'sorted ints are refused by the mapping');
       return end;
     }
-    this.#start(this.#sortedInt === 'native' ? names.sirem : names.zrem, first.key, end - from);
+    this.#keys.start(this.#sortedInt === 'native' ? names.sirem : names.zrem, first.key, end - from);
     for (let at = from; at < end; at++) this.#target.text(String((changes[at] as SortedIntDelete).id));
     return end;
   }
@@ -324,28 +310,28 @@ export class RedisCommandWriter {
   #pushes(changes: readonly Change[], from: number, first: ListPush): number {
     let end = endOfRun(changes, from, first);
     for (let at = from + 1; at < end; at++) if ((changes[at] as ListPush).side !== first.side) end = at;
-    this.#start(first.side === 'head' ? names.lpush : names.rpush, first.key, end - from);
+    this.#keys.start(first.side === 'head' ? names.lpush : names.rpush, first.key, end - from);
     for (let at = from; at < end; at++) this.#target.bytes((changes[at] as ListPush).value);
     return end;
   }
 
   #hashDeletes(changes: readonly Change[], from: number, first: HashDelete): number {
     const end = endOfRun(changes, from, first);
-    this.#start(names.hdel, first.key, end - from);
+    this.#keys.start(names.hdel, first.key, end - from);
     for (let at = from; at < end; at++) this.#target.bytes((changes[at] as HashDelete).field);
     return end;
   }
 
   #memberDeletes(changes: readonly Change[], from: number, first: MemberDelete): number {
     const end = endOfRun(changes, from, first);
-    this.#start(first.type === 'set' ? names.srem : names.zrem, first.key, end - from);
+    this.#keys.start(first.type === 'set' ? names.srem : names.zrem, first.key, end - from);
     for (let at = from; at < end; at++) this.#target.bytes((changes[at] as MemberDelete).member);
     return end;
   }
 
   #streamDeletes(changes: readonly Change[], from: number, first: StreamDelete): number {
     const end = endOfRun(changes, from, first);
-    this.#start(names.xdel, first.key, end - from);
+    this.#keys.start(names.xdel, first.key, end - from);
     for (let at = from; at < end; at++) this.#target.text((changes[at] as StreamDelete).id);
     return end;
   }
@@ -354,92 +340,53 @@ export class RedisCommandWriter {
   #streamMeta(command: readonly (string | Uint8Array)[]): void {
     const [name, ...words] = command;
     const keyAt = name === 'XGROUP' ? 1 : 0;
-    this.#commands++;
-    this.#target.start(commandName(String(name)), command.length);
+    this.#keys.startPlain(commandName(String(name)), command.length);
     for (let at = 0; at < words.length; at++) {
       const word = words[at];
       if (typeof word === 'string') this.#target.text(word);
-      else if (at === keyAt) this.#key(word);
+      else if (at === keyAt) this.#keys.key(word);
       else this.#target.bytes(word);
     }
   }
 
-  #bitmapPut(change: BitmapPut): void {
-    if (this.#hasBitmaps) this.#setWords(change);
-    else if (change.value.length > 0) this.#setRange(change.key, change.offset, change.value);
-    if (change.size !== undefined) this.#lengthen(change.key, change.size);
-  }
-
-  #setWords({ key, offset, value }: BitmapPut): void {
-    for (let at = 0; at < value.length; at += bytesOfBitfield) {
-      const bytes = value.subarray(at, at + bytesOfBitfield);
-      this.#start(names.bitfield, key, bitmapWordCount(bytes.length));
-      writeBitmapWords(this.#target, offset + at, bytes);
-    }
+  #bitmapPut({ key, offset, value, size }: BitmapPut): void {
+    if (this.#hasBitmaps) this.#bits.setWords(key, offset, value);
+    else if (value.length > 0) this.#bits.setRange(key, offset, value);
+    if (size !== undefined) this.#bits.lengthen(key, size);
   }
 
   #addRegisters({ key, segment, value }: HyperLogLogPut, at: number): void {
-    if (value.length === 0) {
-      // An empty one: PFADD of nothing would not make it.
-      this.#start(names.pfmerge, key, 1);
-      this.#key(key);
-      return;
-    }
-    const elements = elementsOf(segment, value);
-    if (elements === undefined) this.#refuse(at, 'a register of the HyperLogLog holds what no PFADD gives');
-    else if (elements.length > 0) {
-      this.#start(names.pfadd, key, elements.length);
-      for (const element of elements) this.#target.bytes(element);
-    }
+    if (!this.#bits.raiseRegisters(key, segment, value))
+      this.#refuse(at, 'a register of the HyperLogLog holds what no PFADD gives');
   }
 
-  /** Redis' dense form: a header, whose count is marked as stale, then the registers of all segments. */
   #hyperLogLogPuts(changes: readonly Change[], from: number, first: HyperLogLogPut): number {
     const end = endOfRun(changes, from, first);
-    this.#setRange(first.key, 0, hyperLogLogHeader);
-    this.#lengthen(first.key, hyperLogLogBytes);
+    this.#bits.startDenseHyperLogLog(first.key);
     for (let at = from; at < end; at++) {
       const { segment, value } = changes[at] as HyperLogLogPut;
-      if (value.length === 0) continue;
-      this.#setRange(first.key, hyperLogLogHeader.length + segment * value.length, value);
+      this.#bits.setDenseRegisters(first.key, segment, value);
     }
     return end;
-  }
-
-  #setRange(key: Uint8Array, offset: number, value: Uint8Array): void {
-    this.#start(names.setrange, key, 2);
-    this.#target.text(String(offset));
-    this.#target.bytes(value);
-  }
-
-  /** Makes a string at least `size` bytes long without changing what it holds: adds 0 to its last bit. */
-  #lengthen(key: Uint8Array, size: number): void {
-    this.#start(names.bitfield, key, 4);
-    this.#target.text('INCRBY');
-    this.#target.text('u1');
-    this.#target.text(String(size * 8 - 1));
-    this.#target.text('0');
   }
 
   #clear(change: Clear, at: number): void {
     const holdsOneNamespace = this.#prefixes.size === 1;
     if (change.type === 'slot')
       this.#refuse(at, `slot ${change.slot} is cleared, for which Redis has no command`);
-    else if (change.type === 'all' || (holdsOneNamespace && this.#prefix.length === 0)) {
-      this.#commands++;
+    else if (change.type === 'all' || (holdsOneNamespace && this.#keys.prefix.length === 0)) {
       this.#flushes = true;
-      this.#target.start(names.flushdb, 1);
-    } else if (this.#prefix.length === 0)
+      this.#keys.startPlain(names.flushdb, 1);
+    } else if (this.#keys.prefix.length === 0)
       this.#refuse(
         at,
         `the namespace ${change.ns} is cleared, whose keys have no prefix to tell them from others`,
       );
     else {
-      this.#commands++;
-      this.#target.start(names.eval, 4);
+      this.#keys.startPlain(names.eval, 4);
       this.#target.text(deleteByPrefix);
       this.#target.text('0');
-      this.#target.bytes(this.#prefix);
+      this.#target.bytes(this.#keys.prefix);
     }
   }
 
@@ -462,10 +409,6 @@ const endOfRun = (changes: readonly Change[], from: number, first: Change & { ke
 };
 
 const maxExactScore = 2n ** 53n;
-
-/** `HYLL`, dense encoding, three unused bytes, the cached count with its stale bit set. */
-const hyperLogLogHeader = Buffer.from('48594c4c000000000000000000000080', 'hex');
-const hyperLogLogBytes = 16 + 12_288;
 
 /** Deletes every key that starts with ARGV[1], whatever characters it has. */
 const deleteByPrefix = `
@@ -496,10 +439,6 @@ const names = {
   rpop: commandName('RPOP'),
   xadd: commandName('XADD'),
   xdel: commandName('XDEL'),
-  setrange: commandName('SETRANGE'),
-  bitfield: commandName('BITFIELD'),
-  pfadd: commandName('PFADD'),
-  pfmerge: commandName('PFMERGE'),
   jsonSet: commandName('JSON.SET'),
   pexpireat: commandName('PEXPIREAT'),
   persist: commandName('PERSIST'),
@@ -507,11 +446,3 @@ const names = {
   flushdb: commandName('FLUSHDB'),
   eval: commandName('EVAL'),
 } as const;
-
-const noBytes: Buffer = Buffer.alloc(0);
-const nowhere: CommandTarget = {
-  start: () => undefined,
-  bytes: () => undefined,
-  slice: () => undefined,
-  text: () => undefined,
-};

@@ -6,6 +6,7 @@ import { KeyRecordsReader } from '../key-records/key-records-reader.js';
 import type { WholeKeys } from '../key-records/whole-keys.js';
 import { type CommandName, commandName } from './command-target.js';
 
+/** How the server calls the keys, and what counts as the same. */
 export interface WholeKeysQuestionOptions {
   /** What the keys start with at the server. */
   readonly prefix: Buffer;
