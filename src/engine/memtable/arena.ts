@@ -1,4 +1,5 @@
 import { endianness } from 'node:os';
+import { chunkBytes, MemtableMemory } from './memtable-memory.js';
 
 /**
  * Byte strings off the JavaScript heap: slots of rounded sizes in large chunks, with a free list a size class, so
@@ -6,12 +7,9 @@ import { endianness } from 'node:os';
  *
  * A slot's address counts 8-byte steps through the chunks, which fits 31 bits up to 16 GiB. A string that is larger
  * than the largest class has a chunk of its own, over as many address ranges as it needs.
- *
- * Chunks are cut from regions, which are asked for long before they are filled: memory that was never touched costs
- * nothing, but each few MiB of growth that the engine of JavaScript sees make it look through its whole heap.
  */
 export class Arena {
-  readonly #expectedBytes: number;
+  readonly #memory: MemtableMemory;
   readonly #chunks: (Buffer | undefined)[] = [];
   /** The same memory. */
   readonly #words: (Int32Array | undefined)[] = [];
@@ -21,18 +19,16 @@ export class Arena {
   readonly #freeRanges = new Map<number, number[]>();
   #openChunk = -1;
   #openOffset = chunkBytes;
-  #region: Buffer = noRegion;
-  /** How much of the region is chunks. */
-  #regionOffset = 0;
+  /** The chunks that come from the memory of all. */
+  #shared: Buffer[] = [];
   #usedBytes = 0;
   /** What was written from last, and the same bytes for reading by words, when it was so twice. */
   #source: Uint8Array | undefined;
   #sourceView: DataView | undefined;
   #reservedBytes = 0;
 
-  /** @param expectedBytes about how much it will come to hold, as far as is known */
-  constructor(expectedBytes = 0) {
-    this.#expectedBytes = expectedBytes;
+  constructor(memory = new MemtableMemory()) {
+    this.#memory = memory;
   }
 
   /** Bytes in slots that are in use. */
@@ -40,7 +36,7 @@ export class Arena {
     return this.#usedBytes;
   }
 
-  /** Bytes of all chunks: what is left of a region was never touched, and takes no memory. */
+  /** Bytes of all chunks. */
   get reservedBytes(): number {
     return this.#reservedBytes;
   }
@@ -138,7 +134,10 @@ export class Arena {
     return this.#doubles[address >>> chunkBits] as Float64Array;
   }
 
+  /** Forgets all that is in it and gives its chunks back. */
   clear(): void {
+    this.#memory.giveChunks(this.#shared);
+    this.#shared = [];
     this.#chunks.length = 0;
     this.#words.length = 0;
     this.#doubles.length = 0;
@@ -146,8 +145,6 @@ export class Arena {
     this.#freeRanges.clear();
     this.#openChunk = -1;
     this.#openOffset = chunkBytes;
-    this.#region = noRegion;
-    this.#regionOffset = 0;
     this.#usedBytes = 0;
     this.#reservedBytes = 0;
   }
@@ -160,23 +157,12 @@ export class Arena {
       this.#freeSlots[sizeClass].push(addressOf(this.#openChunk, chunkBytes - rest));
       rest -= slotBytes[sizeClass];
     }
+    const chunk = this.#memory.takeChunk();
+    this.#shared.push(chunk);
     this.#openChunk = this.#chunks.length;
-    this.#setChunk(this.#openChunk, this.#nextOfRegion());
+    this.#setChunk(this.#openChunk, chunk);
     this.#reservedBytes += chunkBytes;
     this.#openOffset = 0;
-  }
-
-  #nextOfRegion(): Buffer {
-    if (this.#regionOffset === this.#region.length) {
-      // As much as is expected, else as much as there is: few regions, and never more than twice what is needed.
-      const wanted = Math.max(this.#expectedBytes - this.#reservedBytes, this.#reservedBytes);
-      const chunks = Math.ceil(Math.min(wanted, largestRegionBytes) / chunkBytes);
-      this.#region = Buffer.allocUnsafeSlow(Math.max(1, chunks) * chunkBytes);
-      this.#regionOffset = 0;
-    }
-    const start = this.#regionOffset;
-    this.#regionOffset += chunkBytes;
-    return this.#region.subarray(start, this.#regionOffset);
   }
 
   #allocateOwnChunk(length: number): number {
@@ -204,11 +190,8 @@ const addressOf = (chunk: number, offset: number): number => (chunk << chunkBits
 
 export const addressStep = 8;
 /** Steps in a chunk, as a power of two. */
-const chunkBits = 17;
+const chunkBits = Math.log2(chunkBytes / addressStep);
 const chunkMask = (1 << chunkBits) - 1;
-const chunkBytes = addressStep << chunkBits;
-const largestRegionBytes = 32 * 1024 * 1024;
-const noRegion = Buffer.alloc(0);
 const largestSlotBytes = 64 * 1024;
 /** Up to this length a loop is quicker than a view and a copy of it. */
 const longestLooped = 32;

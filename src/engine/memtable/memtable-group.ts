@@ -3,10 +3,12 @@ import type { Changes } from '../tree/index.js';
 import { JoinedChanges } from './joined-changes.js';
 import { Memtable } from './memtable.js';
 import { MemtableChanges } from './memtable-changes.js';
+import type { MemtableMemory } from './memtable-memory.js';
 
 /**
  * The memtables of all column families from one freeze to the next, and the snapshots taken meanwhile. Writes go to
- * the newest group; a frozen one waits to be flushed, and lives on for as long as a snapshot reads it.
+ * the newest group; a frozen one waits to be flushed, and lives on for as long as a snapshot reads it. Then the memory
+ * of its tables goes to those that are filled next.
  */
 export class MemtableGroup {
   /** By column family id. */
@@ -14,14 +16,16 @@ export class MemtableGroup {
   /** Sequence numbers of open snapshots, each with how many share it. */
   readonly #snapshots = new Map<number, number>();
   #lastSequence = -1;
+  /** Snapshots that look through it, newer ones included; the store itself is one until all is flushed. */
+  #readers = 1;
 
   /**
    * @param hidesOlder whether data lies below: deletions must then be kept
    * @param previous the group before: this one will be used as it was, as far as is known
    */
-  constructor(hidesOlder: boolean, previous?: MemtableGroup) {
+  constructor(hidesOlder: boolean, memory?: MemtableMemory, previous?: MemtableGroup) {
     this.tables = columnFamilyNames.map(
-      (_, id) => new Memtable(this.#snapshots, hidesOlder, previous?.tables[id]),
+      (_, id) => new Memtable(this.#snapshots, hidesOlder, memory, previous?.tables[id]),
     );
   }
 
@@ -57,6 +61,17 @@ export class MemtableGroup {
   freeze(lastSequence: number): void {
     this.#lastSequence = lastSequence;
     for (const table of this.tables) table.freeze();
+  }
+
+  /** One more looks through it, until `release`. */
+  retain(): void {
+    this.#readers++;
+  }
+
+  /** One less; the last one lets the tables go. */
+  release(): void {
+    if (--this.#readers > 0) return;
+    for (const table of this.tables) table.letGo();
   }
 
   /** Keeps what a reader at `sequence` sees until `releaseSnapshot`. */

@@ -3,6 +3,7 @@ import type { ValuePlace } from '../engine-api.js';
 import { hashKey } from '../key-hash.js';
 import { Arena, offsetOf } from './arena.js';
 import { DeletedRanges } from './deleted-ranges.js';
+import { MemtableMemory } from './memtable-memory.js';
 import { NodeOrder } from './node-order.js';
 import { NodeSlots } from './node-slots.js';
 import { NodeTable, noAddress } from './node-table.js';
@@ -53,12 +54,17 @@ export class Memtable {
   #deletedCount = 0;
 
   /** @param previous the one before: what was done with it will be done with this one, as far as is known */
-  constructor(snapshots: ReadonlyMap<number, number>, hidesOlder: boolean, previous?: Memtable) {
-    this.#arena = new Arena(previous?.arenaBytes);
+  constructor(
+    snapshots: ReadonlyMap<number, number>,
+    hidesOlder: boolean,
+    memory = new MemtableMemory(),
+    previous?: Memtable,
+  ) {
+    this.#arena = new Arena(memory);
     this.#nodes = new NodeTable(this.#arena);
     // One that was frozen early, as for a checkpoint, says little about the next.
     this.#expected = previous === undefined ? 0 : Math.max(previous.count, previous.#expected >>> 1);
-    this.#slots = new NodeSlots(this.#nodes, this.#expected);
+    this.#slots = new NodeSlots(this.#nodes, memory, this.#expected);
     this.#order = new NodeOrder(this.#nodes, previous?.isOrderAsked ?? false);
     this.#snapshots = snapshots;
     this.#hidesOlder = hidesOlder;
@@ -72,6 +78,12 @@ export class Memtable {
   /** Nothing changes any more: not even tombstones that snapshots have let go are removed. */
   freeze(): void {
     this.#isFrozen = true;
+  }
+
+  /** Gives its memory back: nobody reads it any more, and who borrowed from it does not once something is written. */
+  letGo(): void {
+    this.#changes++;
+    this.#clear();
   }
 
   /** Keys, those that only snapshots still see and those that are deleted included. */
@@ -94,14 +106,9 @@ export class Memtable {
     return this.#arena.usedBytes + this.#slots.count * indexBytesPerNode;
   }
 
-  /** Bytes reserved for keys and values. */
-  get arenaBytes(): number {
-    return this.#arena.reservedBytes;
-  }
-
   /** Memory in bytes: what is reserved, not only what is used. */
   get byteLength(): number {
-    return this.arenaBytes + this.#order.byteLength + this.#slots.byteLength;
+    return this.#arena.reservedBytes + this.#order.byteLength + this.#slots.byteLength;
   }
 
   put(

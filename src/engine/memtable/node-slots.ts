@@ -1,3 +1,4 @@
+import type { MemtableMemory } from './memtable-memory.js';
 import type { NodeTable } from './node-table.js';
 
 /**
@@ -10,15 +11,17 @@ import type { NodeTable } from './node-table.js';
  */
 export class NodeSlots {
   readonly #nodes: NodeTable;
+  readonly #memory: MemtableMemory;
   #slots: Int32Array;
   #count = 0;
 
   /** @param expected how many nodes will probably be in it: growing takes as long as adding all of them anew */
-  constructor(nodes: NodeTable, expected = 0) {
+  constructor(nodes: NodeTable, memory: MemtableMemory, expected = 0) {
     this.#nodes = nodes;
+    this.#memory = memory;
     let slots = firstSlots;
     while (slots * 2 < expected * 3) slots *= 2;
-    this.#slots = new Int32Array(slots * 2);
+    this.#slots = memory.takeTable(slots * 2);
   }
 
   get count(): number {
@@ -64,7 +67,9 @@ export class NodeSlots {
     this.#count--;
   }
 
+  /** Forgets all nodes and gives the table back. */
   clear(): void {
+    this.#memory.giveTable(this.#slots);
     this.#slots = new Int32Array(firstSlots * 2);
     this.#count = 0;
   }
@@ -80,8 +85,9 @@ export class NodeSlots {
 
   #grow(): void {
     const old = this.#slots;
-    this.#slots = new Int32Array(old.length * 2);
+    this.#slots = this.#memory.takeTable(old.length * 2);
     for (let at = 0; at < old.length; at += 2) if (old[at + 1] !== 0) this.#claim(old[at], old[at + 1] - 1);
+    this.#memory.giveTable(old);
   }
 }
 

@@ -1,0 +1,94 @@
+/**
+ * The memory of a store's memtables: chunks for their arenas, tables for their slots. What a flushed memtable had the next
+ * one gets. Memory that is made anew for each costs several times: pages that the system has to find and clear, and with
+ * each few MiB of growth that the engine of JavaScript sees it looks through its whole heap, for which writers wait.
+ *
+ * Chunks are cut from regions, which are as large as all that there are already: memory that was never touched takes
+ * none. More than `keptBytes` that nobody uses is let go, by whole regions.
+ */
+export class MemtableMemory {
+  readonly #keptBytes: number;
+  readonly #regions = new Map<ArrayBufferLike, Region>();
+  /** Chunks that were given back, and those that nobody ever had. */
+  #free: Buffer[] = [];
+  #untouched: Buffer[] = [];
+  /** Cleared tables, those given back last behind. */
+  readonly #tables: Int32Array[] = [];
+  #chunks = 0;
+
+  constructor(keptBytes = Number.POSITIVE_INFINITY) {
+    this.#keptBytes = keptBytes;
+  }
+
+  /** Bytes of what was used and is not now. */
+  get spareBytes(): number {
+    return this.#tables.reduce((total, table) => total + table.byteLength, this.#free.length * chunkBytes);
+  }
+
+  /** `chunkBytes` of memory, whatever is in it. */
+  takeChunk(): Buffer {
+    if (this.#free.length + this.#untouched.length === 0) this.#grow();
+    const chunk = (this.#free.pop() ?? this.#untouched.pop()) as Buffer;
+    this.#regionOf(chunk).used++;
+    return chunk;
+  }
+
+  /** Takes chunks back: nobody may read them any more once something is written. */
+  giveChunks(chunks: readonly Buffer[]): void {
+    for (const chunk of chunks) {
+      this.#regionOf(chunk).used--;
+      this.#free.push(chunk);
+    }
+    for (const [buffer, region] of this.#regions) {
+      if ((this.#free.length + this.#untouched.length) * chunkBytes <= this.#keptBytes) break;
+      if (region.used === 0) this.#drop(buffer, region);
+    }
+  }
+
+  /** A table of so many zeros. */
+  takeTable(length: number): Int32Array {
+    const at = this.#tables.findLastIndex((table) => table.length === length);
+    return at < 0 ? new Int32Array(length) : this.#tables.splice(at, 1)[0];
+  }
+
+  giveTable(table: Int32Array): void {
+    if (table.length < leastTable) return;
+    table.fill(0);
+    this.#tables.push(table);
+    if (this.#tables.length > mostTables) this.#tables.shift();
+  }
+
+  #grow(): void {
+    const chunks = Math.min(Math.max(1, this.#chunks), mostChunksOfRegion);
+    const region = Buffer.allocUnsafeSlow(chunks * chunkBytes);
+    this.#regions.set(region.buffer, { chunks, used: 0 });
+    this.#chunks += chunks;
+    for (let at = region.length - chunkBytes; at >= 0; at -= chunkBytes)
+      this.#untouched.push(region.subarray(at, at + chunkBytes));
+  }
+
+  #drop(buffer: ArrayBufferLike, { chunks }: Region): void {
+    this.#regions.delete(buffer);
+    this.#chunks -= chunks;
+    this.#free = this.#free.filter((chunk) => chunk.buffer !== buffer);
+    this.#untouched = this.#untouched.filter((chunk) => chunk.buffer !== buffer);
+  }
+
+  #regionOf(chunk: Buffer): Region {
+    const region = this.#regions.get(chunk.buffer);
+    if (region === undefined) throw new Error('a chunk of no region');
+    return region;
+  }
+}
+
+interface Region {
+  readonly chunks: number;
+  used: number;
+}
+
+export const chunkBytes = 1024 * 1024;
+const mostChunksOfRegion = 32;
+/** Smaller ones are made anew at no cost. */
+const leastTable = 16 * 1024;
+/** Of each size that is in use one or two, at most times. */
+const mostTables = 4;
