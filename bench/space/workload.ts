@@ -157,7 +157,7 @@ const driftAt = (share: number): number => {
 };
 
 /** sfc32: small, fast, seeded. */
-export const generator = (seed: number): (() => number) => {
+const generator = (seed: number): (() => number) => {
   let a = 0x9e3779b9 | 0;
   let b = 0x243f6a88 | 0;
   let c = 0xb7e15162 | 0;

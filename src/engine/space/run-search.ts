@@ -1,30 +1,31 @@
 import { lowestBit, runForward } from './bit-runs.js';
 
 /**
- * Searches for a free run in the words from `first` to `last`, a region's. Each answers with twice the run's place,
- * counted from the first word's lowest unit, plus 1 when there is another run like it; `none` when there is none.
+ * Searches for a free run in the words of a region. Each answers with twice the run's place, counted from the first
+ * word's lowest unit, plus 1 when there is another run like it; `none` when there is none.
  *
  * Hot: one region is searched for an allocation (bench `space`).
  */
 
-export const none = -1;
-/** There are runs of the class asked for, but none of them is long enough. */
-export const tooShort = -2;
+export const none = -2;
+/** There are runs of the class asked for, but none of them is long enough. Odd, as all answers that leave a run there. */
+export const tooShort = -1;
 
 /**
- * The first run of exactly `length` units, 1 to 31; the words are a multiple of four.
+ * The first run of exactly `length` units, 1 to 31; the words, those before `to`, are a multiple of four, at most 128. May
+ * tell of another run where there is none.
  *
- * A run of n units starts where a bit is the first free one and ends before the n-th behind it, the first used one.
- * Two short runs can look like that too, so what is found is checked. Four words are looked at between branches,
- * because where free units stand is not to be guessed.
+ * A run of n units starts where a bit is the first free one and ends before the n-th behind it, the first used one. Two
+ * short runs can look like that too, so what is found is checked, when all words have been looked at: where free units
+ * stand is not to be guessed, and so no branch on the way hangs on it.
  */
-export const findShortRun = (words: Int32Array, first: number, last: number, length: number): number => {
+export const findShortRun = (words: Int32Array, from: number, to: number, length: number): number => {
   const rest = 32 - length;
-  let chosen = none;
-  let word = words[first];
+  let word = words[from];
   // The words around stand in other cache lines, and matter only when the first or the last unit is free.
-  let edges = word ^ ((word << 1) | ((word & 1) !== 0 && first > 0 ? words[first - 1] >>> 31 : 0));
-  for (let at = first; at < last; at += 4) {
+  let edges = word ^ ((word << 1) | ((word & 1) !== 0 && from > 0 ? words[from - 1] >>> 31 : 0));
+  let count = 0;
+  for (let at = from; at < to; at += 4) {
     const starts0 = edges & word;
     const ends0 = edges ^ starts0;
     const word1 = words[at + 1];
@@ -39,26 +40,43 @@ export const findShortRun = (words: Int32Array, first: number, last: number, len
     edges = word3 ^ ((word3 << 1) | (word2 >>> 31));
     const starts3 = edges & word3;
     const ends3 = edges ^ starts3;
-    word = at + 4 < last || word3 < 0 ? words[at + 4] : 0;
+    word = at + 4 < to || word3 < 0 ? words[at + 4] : 0;
     edges = word ^ ((word << 1) | (word3 >>> 31));
-    const found0 = starts0 & ((ends0 >>> length) | (ends1 << rest));
-    const found1 = starts1 & ((ends1 >>> length) | (ends2 << rest));
-    const found2 = starts2 & ((ends2 >>> length) | (ends3 << rest));
-    const found3 = starts3 & ((ends3 >>> length) | ((edges & ~word) << rest));
-    if ((found0 | found1 | found2 | found3) === 0) continue;
-    for (let i = 0; i < 4; i++) {
-      let found = i < 2 ? (i === 0 ? found0 : found1) : i === 2 ? found2 : found3;
-      for (; found !== 0; found &= found - 1) {
-        const bit = lowestBit(found);
-        const run = (words[at + i] >>> bit) | ((words[at + i + 1] << 1) << (31 - bit));
-        if ((~run & ((1 << length) - 1)) !== 0) continue;
-        if (chosen >= 0) return (chosen << 1) | 1;
-        chosen = ((at + i - first) << 5) | bit;
-      }
+    // Where runs seem to start, of the words where any does.
+    let found = starts0 & ((ends0 >>> length) | (ends1 << rest));
+    starts[count] = found;
+    places[count] = at;
+    count += (found | -found) >>> 31;
+    found = starts1 & ((ends1 >>> length) | (ends2 << rest));
+    starts[count] = found;
+    places[count] = at + 1;
+    count += (found | -found) >>> 31;
+    found = starts2 & ((ends2 >>> length) | (ends3 << rest));
+    starts[count] = found;
+    places[count] = at + 2;
+    count += (found | -found) >>> 31;
+    found = starts3 & ((ends3 >>> length) | ((edges & ~word) << rest));
+    starts[count] = found;
+    places[count] = at + 3;
+    count += (found | -found) >>> 31;
+  }
+  for (let i = 0; i < count; i++) {
+    const at = places[i];
+    for (let found = starts[i]; found !== 0; found &= found - 1) {
+      const bit = lowestBit(found);
+      const run = (words[at] >>> bit) | ((words[at + 1] << 1) << (31 - bit));
+      if ((~run & ((1 << length) - 1)) !== 0) continue;
+      const others = (count - 1 - i) | (found & (found - 1));
+      return ((at - from) << 6) | (bit << 1) | ((others | -others) >>> 31);
     }
   }
-  return chosen < 0 ? none : chosen << 1;
+  return none;
 };
+
+/** As many words as the largest region has, and one that is written and not counted. */
+const maxWords = 129;
+const starts = new Int32Array(maxWords);
+const places = new Int32Array(maxWords);
 
 /** The same of a length from 32 on. */
 export const findExactRun = (words: Int32Array, first: number, last: number, length: number): number => {

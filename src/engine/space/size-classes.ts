@@ -1,5 +1,4 @@
-/** Runs shorter than this, less than a word of the bitmap, have a class for each length and need none of those below. */
-export const shortLimit = 32;
+import { shortLimit } from './short-runs.js';
 
 /**
  * Lengths of free runs from `shortLimit` units on sorted into classes: exact up to `exactUnits`, then sixteen to the

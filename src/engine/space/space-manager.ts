@@ -9,7 +9,8 @@ import {
   setRun,
 } from './bit-runs.js';
 import { FreeRuns } from './free-runs.js';
-import { SizeClasses, shortLimit } from './size-classes.js';
+import { shortLimit } from './short-runs.js';
+import { SizeClasses } from './size-classes.js';
 import { type Replay, replayJournal } from './space-journal.js';
 
 /** 16 TiB of 4 KiB units. */
@@ -21,6 +22,7 @@ export interface Run {
   readonly length: number;
 }
 
+/** Settings of a space manager. */
 export interface SpaceOptions {
   /** The longest run that is placed through the index, in units; longer ones take a search of the whole bitmap. */
   readonly maxRunUnits: number;
@@ -107,7 +109,8 @@ export class SpaceManager {
     if (!Number.isInteger(length) || length < 1)
       throw this.#fault('allocate', -1, length, 'requests are of 1 unit or more');
     const start = length < this.#runs.overLong ? this.#runs.take(length) : this.#takeOverLong(length);
-    if (start >= 0) this.#freeUnits -= length;
+    if (start < 0) return -1;
+    this.#freeUnits -= length;
     return start;
   }
 
@@ -147,6 +150,7 @@ export class SpaceManager {
     const { words, overLong } = this.#runs;
     if (start < 0 || length <= 0 || end > this.#units || runForward(words, start, length) < length)
       throw this.#fault('reserve', start, length, 'not all free');
+    this.#runs.settle();
     const before = start > 0 ? runBackward(words, start - 1, overLong) : 0;
     const behind = runForward(words, end, overLong);
     clearRun(words, start, length);
@@ -193,6 +197,7 @@ export class SpaceManager {
     const tail = this.freeTailUnits;
     if (!Number.isInteger(units) || dropped <= 0 || dropped > tail)
       throw this.#fault('shrink', units, dropped, `${tail} units at the end are free`);
+    this.#runs.settle();
     clearRun(this.#runs.words, units, dropped); // bits behind the end stay 0
     this.#freeUnits -= dropped;
     this.#units = units;
@@ -242,16 +247,16 @@ export class SpaceManager {
     this.forEachFreeRun((start, run) => {
       if (found < 0 && run >= length) found = start;
     });
-    return found < 0 ? -1 : this.#runs.takeAt(found, length);
+    if (found < 0) return -1;
+    this.#runs.settle();
+    return this.#runs.takeAt(found, length);
   }
 
   /** Takes up to `length` units of a run of the largest class. */
   #takeLongest(length: number): Run | undefined {
-    const start = this.#runs.longest();
-    if (start < 0) return undefined;
-    const run = runForward(this.#runs.words, start, length);
-    this.#freeUnits -= run;
-    return { start: this.#runs.takeAt(start, run), length: run };
+    const run = this.#runs.takeLongest(length);
+    if (run !== undefined) this.#freeUnits -= run.length;
+    return run;
   }
 
   #makeRoom(capacity: number): void {

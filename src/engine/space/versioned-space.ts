@@ -8,6 +8,7 @@ import type { SpacePin } from './space-pin.js';
 import { type SpaceStates, takeStates } from './space-states.js';
 import { WithheldRuns } from './withheld-runs.js';
 
+/** Settings of a space with versions. */
 export interface VersionedSpaceOptions {
   /** Size of a unit, in bytes: a power of two from 512 on. A page of the persisted bitmap is one unit. */
   readonly unitBytes: number;

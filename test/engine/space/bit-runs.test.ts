@@ -15,7 +15,7 @@ import { SeededRandom } from '../../support/seeded-random.js';
 type Run = [start: number, length: number];
 
 const bitsOf = (words: Int32Array, units: number): boolean[] =>
-  Array.from({ length: units }, (_, unit) => (((words[unit >>> 5] as number) >>> (unit & 31)) & 1) === 1);
+  Array.from({ length: units }, (_, unit) => ((words[unit >>> 5] >>> (unit & 31)) & 1) === 1);
 
 /** Maximal runs of equal bits in `[from, to)`. */
 const stretchesOf = (bits: readonly boolean[], from: number, to: number): [boolean, ...Run][] => {

@@ -13,7 +13,7 @@ describe('region index', () => {
         random.next() < 0.5 ? random.below(regions) : regions - 1 - random.below(Math.min(regions, 3));
       for (let step = 0; step < 3_000; step++) {
         const sizeClass = 1 + random.below(random.next() < 0.5 ? 3 : classes - 1);
-        const set = model[sizeClass] as Set<number>;
+        const set = model[sizeClass];
         if (random.next() < 0.5) {
           const region = pick();
           index.add(sizeClass, region);
@@ -29,7 +29,7 @@ describe('region index', () => {
         expect(index.has(sizeClass, region)).toBe(set.has(region));
         const behind = [...set].filter((at) => at >= region);
         expect(index.regionFrom(sizeClass, region)).toBe(behind.length === 0 ? -1 : Math.min(...behind));
-        const inUse = [...model.keys()].filter((at) => (model[at] as Set<number>).size > 0);
+        const inUse = [...model.keys()].filter((at) => model[at].size > 0);
         expect(index.largestClass()).toBe(inUse.at(-1) ?? 0);
         expect(index.classFrom(sizeClass)).toBe(inUse.find((at) => at >= sizeClass) ?? 0);
       }

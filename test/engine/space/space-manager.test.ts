@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SpaceJournal, SpaceManager } from '../../../src/engine/space/index.js';
-import { SizeClasses, shortLimit } from '../../../src/engine/space/size-classes.js';
+import { shortLimit } from '../../../src/engine/space/short-runs.js';
+import { SizeClasses } from '../../../src/engine/space/size-classes.js';
 import { SeededRandom } from '../../support/seeded-random.js';
 
 const maxRunUnits = 320;
@@ -35,7 +36,7 @@ class ModelSpace {
       runs.find(([start, run]) => fits(start, run))?.[0] ?? -1;
     if (length > maxRunUnits) return lowest((_, run) => run >= length);
     const classOfRun = (run: number): number =>
-      run < shortLimit ? run - shortLimit : (classOfLong[Math.min(run, maxRunUnits + 1)] as number);
+      run < shortLimit ? run - shortLimit : classOfLong[Math.min(run, maxRunUnits + 1)];
     const own = classOfRun(length);
     // Of its own class the lowest region is looked at; then the next class, whose runs are all long enough.
     const region = Math.floor(lowest((_, run) => classOfRun(run) === own) / regionUnits);
@@ -101,7 +102,7 @@ describe('space manager', () => {
         } else if (action < 0.55) {
           const runs = model.freeRuns();
           if (runs.length === 0) continue;
-          const [first, run] = runs[random.below(runs.length)] as [number, number];
+          const [first, run] = runs[random.below(runs.length)];
           const skipped = random.below(run);
           const length = 1 + random.below(run - skipped);
           space.reserve(first + skipped, length);
@@ -135,6 +136,36 @@ describe('space manager', () => {
       space.check();
       for (const [start, length] of live) space.free(start, length);
       expect(freeRunsOf(space)).toEqual(units === 0 ? [] : [[0, units]]);
+    }
+  });
+
+  it('finds a run whole that was given back piece by piece, in whatever order', () => {
+    const random = SeededRandom.fromEnvironment('space manager pieces');
+    for (let round = 0; round < 60; round++) {
+      const units = 400 + random.below(4_000);
+      const space = new SpaceManager(units, options);
+      const pieces: [start: number, length: number][] = [];
+      for (let free = units; free > 0; free = space.freeUnits) {
+        const length = Math.min(free, 1 + random.below(random.next() < 0.05 ? 200 : 31));
+        pieces.push([space.allocate(length), length]);
+      }
+      const order = round % 3;
+      if (order === 1) pieces.reverse();
+      if (order === 2)
+        for (let i = pieces.length - 1; i > 0; i--) {
+          const j = random.below(i + 1);
+          [pieces[i], pieces[j]] = [pieces[j], pieces[i]];
+        }
+      const kept = round % 2 === 0 ? 0 : random.below(pieces.length);
+      for (const [i, piece] of pieces.entries()) {
+        if (i === kept) continue;
+        space.free(...piece);
+        if (random.next() < 0.02) space.check();
+      }
+      space.check();
+      const rebuilt = new SpaceManager(units, options, Buffer.from(space.serialize()));
+      for (const length of [maxRunUnits + 1, maxRunUnits, 100, 40, 31, 7, 1])
+        expect(space.allocate(length)).toBe(rebuilt.allocate(length));
     }
   });
 
@@ -261,8 +292,7 @@ describe('space journal', () => {
       const { space: recovered, replay } = SpaceManager.recover(units, options, bitmap, torn);
       let frame = 0;
       let at = 0;
-      while (frame < frames.length && at + (frames[frame] as Buffer).length <= cut)
-        at += (frames[frame++] as Buffer).length;
+      while (frame < frames.length && at + frames[frame].length <= cut) at += frames[frame++].length;
       expect(replay.byteLength).toBe(at);
       expect(Buffer.from(recovered.serialize())).toEqual(states[frame]);
       recovered.check();

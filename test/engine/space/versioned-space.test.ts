@@ -191,7 +191,7 @@ describe('versioned space', () => {
         const reopened = readSpace(options, read, durable.location, locations);
         map = reopened.map;
         churn = new Churn(random, reopened.space);
-        checkpoints = checkpoints.map((held, i) => ({ ...held, pin: reopened.pins[i] as SpacePin }));
+        checkpoints = checkpoints.map((held, i) => ({ ...held, pin: reopened.pins[i] }));
         durable = { ...durable, pin: reopened.space.pin() };
         churn.live = new Set(durable.data);
         expectHeld(reopened.space, durable.units, checkpoints);
