@@ -58,7 +58,7 @@ export class PageOutput implements RunReader, RunWriter {
   /** Puts the tail of a key into a run of its own. */
   writeRun(bytes: Uint8Array, start: number, end: number): { unit: number; checksum: number } {
     const run = this.#units.take(unitsFor(end - start));
-    const tail = bytes.subarray(start, end);
+    const tail = Buffer.from(bytes.subarray(start, end)); // a copy: it may be read again before the write is seen to be done
     this.#runsInFlight.set(run.start, tail);
     this.#writeInto(run, tail);
     return { unit: run.start, checksum: checksumOf(bytes, start, end) };

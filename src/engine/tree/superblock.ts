@@ -14,6 +14,7 @@ export interface TreeRoot {
   readonly largeEntries: number;
 }
 
+/** The root of a tree that has no pages. */
 export const emptyRoot: TreeRoot = { unit: 0, level: 0, entries: 0, largeEntries: 0 };
 
 /** One durable state of the data file. */

@@ -1,20 +1,22 @@
+import { childrenOf } from './branch-children.js';
 import { BranchPatch } from './branch-patch.js';
 import type { Changes } from './changes.js';
 import type { DataFile } from './data-file.js';
+import type { EntryCounts } from './entry-counts.js';
 import { childAt, EntryView, wholeKey } from './entry-view.js';
-import { largeReferenceOf, readLargeReference, unitsFor } from './large-value.js';
 import type { Sibling } from './leaf-parts.js';
-import { isLargeValue, LeafPatch } from './leaf-patch.js';
+import { LeafPatch } from './leaf-patch.js';
 import { LeafWindow } from './leaf-window.js';
+import { LeftParts } from './left-parts.js';
 import { LevelBuilders } from './level-builders.js';
-import { countOf, pageBytes, u32 } from './page.js';
-import type { PendingEntry } from './page-builder.js';
+import { NewEntries } from './new-entries.js';
+import { countOf, pageBytes } from './page.js';
 import type { PageCache } from './page-cache.js';
 import type { PageOutput } from './page-output.js';
 import { PageSearch } from './page-search.js';
 import { RangeWalk } from './range-walk.js';
 import { emptyRoot, type TreeRoot } from './superblock.js';
-import { compareToKey, keyOf, lowestKey, makeKey, type TreeKey } from './tree-key.js';
+import { compareToKey, keyOf, lowestKey, type TreeKey } from './tree-key.js';
 import type { UnitSource } from './unit-source.js';
 
 /**
@@ -31,7 +33,6 @@ import type { UnitSource } from './unit-source.js';
  */
 export class TreeMerge {
   readonly #cache: PageCache;
-  readonly #units: UnitSource;
   readonly #output: PageOutput;
   readonly #search: PageSearch;
   readonly #patch: LeafPatch;
@@ -43,40 +44,42 @@ export class TreeMerge {
   readonly #window: LeafWindow;
   readonly #changes: Changes;
   readonly #ranges: RangeWalk;
-  #entries = 0;
-  #largeEntries = 0;
+  readonly #counts: EntryCounts = { entries: 0, largeEntries: 0 };
+  readonly #left: LeftParts;
+  readonly #newEntries: NewEntries;
   /** What the page has become that was merged last, besides the page that takes its place: those behind it. */
   #siblings: readonly Sibling[] = none;
 
   constructor(file: DataFile, cache: PageCache, units: UnitSource, output: PageOutput, changes: Changes) {
     this.#window = new LeafWindow(file, cache);
+    this.#left = new LeftParts(units, cache, this.#window, this.#counts);
+    this.#newEntries = new NewEntries(output, this.#counts);
     this.#cache = cache;
-    this.#units = units;
     this.#output = output;
     this.#search = new PageSearch(output);
     this.#patch = new LeafPatch(this.#search, output);
-    this.#builders = new LevelBuilders(output, (key) => this.#dropKey(key));
+    this.#builders = new LevelBuilders(output, (key) => this.#left.leaveKey(key));
     this.#changes = changes;
     this.#ranges = new RangeWalk(changes.ranges, output);
   }
 
   *run(root: TreeRoot): Generator<undefined, TreeRoot> {
     if (!this.#changes.valid && this.#ranges.isEmpty) return root;
-    this.#entries = root.entries;
-    this.#largeEntries = root.largeEntries;
+    this.#counts.entries = root.entries;
+    this.#counts.largeEntries = root.largeEntries;
     if (root.unit === 0) {
       yield* this.#addChanges(lowestKey, undefined);
     } else if (this.#coversAll(root)) {
-      yield* this.#dropTree(root.unit, root.level, root.largeEntries > 0);
-      this.#entries = 0;
-      this.#largeEntries = 0;
+      yield* this.#left.leaveTree(root.unit, root.level, root.largeEntries > 0);
+      this.#counts.entries = 0;
+      this.#counts.largeEntries = 0;
       yield* this.#addChanges(lowestKey, undefined);
     } else if (root.level === 0) {
       yield* this.#mergeLeaf(root.unit, lowestKey, undefined);
     } else {
       const unit = yield* this.#mergeBranch(root.unit, root.level, lowestKey, undefined, true);
       if (unit !== undefined && this.#siblings.length === 0)
-        return { unit, level: root.level, entries: this.#entries, largeEntries: this.#largeEntries };
+        return { unit, level: root.level, ...this.#counts };
       if (unit !== undefined) this.#addChildren(root.level + 1, lowestKey, unit);
     }
     return this.#finish();
@@ -107,7 +110,7 @@ export class TreeMerge {
     this.#open.pop();
     this.#siblings = none;
     if (!page.isChanged) return unit;
-    this.#units.release(unit, 1);
+    this.#left.leavePage(unit);
     const first = page.write();
     this.#siblings = page.siblings;
     return first;
@@ -154,7 +157,7 @@ export class TreeMerge {
   /** Gives up patching: what was done of the open branches goes into the builders, from the root on. */
   #closeBranches(): void {
     for (const { page, unit, level, low, place } of this.#open.splice(0)) {
-      this.#units.release(unit, 1);
+      this.#left.leavePage(unit);
       this.#builders.start(level, low);
       page.forEachBefore(place, (separator, child) => this.#builders.addChild(level, separator, child));
     }
@@ -166,7 +169,7 @@ export class TreeMerge {
       const child = page.child(i);
       let low = page.separator(i);
       if (isLeftmost && i === 0) {
-        this.#dropKey(low);
+        this.#left.leaveKey(low);
         low = lowestKey;
       }
       const childHigh = i + 1 < page.count ? page.separator(i + 1) : high;
@@ -175,7 +178,7 @@ export class TreeMerge {
         continue;
       }
       if (this.#ranges.cover(low, childHigh)) {
-        yield* this.#dropTree(child, level - 1, true);
+        yield* this.#left.leaveTree(child, level - 1, true);
         yield* this.#addChanges(low, childHigh);
       } else if (level === 1) {
         yield* this.#mergeLeaf(child, low, childHigh, { page, place: i });
@@ -203,7 +206,7 @@ export class TreeMerge {
     this.#readLeaf(unit, parent);
     this.#builders.start(0, low);
     yield* this.#mergeEntries(copyOfPage(this.#window.bytes, this.#window.base), high);
-    this.#units.release(unit, 1);
+    this.#left.leavePage(unit);
     // The leaves behind are patched again rather than made anew entry by entry.
     if (this.#builders.at(0).isRoomy) this.#builders.at(0).finish();
   }
@@ -214,11 +217,11 @@ export class TreeMerge {
     const { bytes, base, isCached } = this.#window;
     const result = this.#patch.apply(bytes, base, this.#changes, isBelow, isCached);
     if (result === 'unfit') return undefined;
-    this.#entries += this.#patch.entriesDelta;
-    this.#largeEntries += this.#patch.largeDelta;
+    this.#counts.entries += this.#patch.entriesDelta;
+    this.#counts.largeEntries += this.#patch.largeDelta;
     this.#siblings = none;
     if (result === 'unchanged') return unit;
-    this.#units.release(unit, 1);
+    this.#left.leavePage(unit);
     if (result === 'patched') return this.#output.unit;
     this.#siblings = this.#patch.parts.siblings;
     return this.#patch.parts.unit;
@@ -252,7 +255,7 @@ export class TreeMerge {
       }
       entry.readLeaf(page, 0, i);
       if (isReplaced || this.#isInRange(page)) {
-        this.#dropEntry(page);
+        this.#left.leaveEntry(page, entry);
         continue;
       }
       builder.add({
@@ -283,34 +286,14 @@ export class TreeMerge {
 
   #addChange(): void {
     const changes = this.#changes;
-    if (!changes.isDeleted) this.#builders.at(0).add(this.#newEntry());
+    if (!changes.isDeleted) this.#builders.at(0).add(this.#newEntries.entryOf(changes));
     changes.next();
-  }
-
-  #newEntry(): PendingEntry {
-    const { keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd } = this.#changes;
-    const key = makeKey(this.#output, keyBytes, keyStart, keyEnd);
-    const valueLength = valueEnd - valueStart;
-    const isLarge = isLargeValue(keyEnd - keyStart, valueLength);
-    this.#entries++;
-    if (isLarge || key.tail !== undefined) this.#largeEntries++;
-    if (!isLarge)
-      return {
-        key,
-        payload: valueBytes,
-        payloadStart: valueStart,
-        payloadEnd: valueEnd,
-        valueLength,
-        isLarge,
-      };
-    const payload = largeReferenceOf(this.#output.writeValue(valueBytes, valueStart, valueEnd));
-    return { key, payload, payloadStart: 0, payloadEnd: payload.length, valueLength, isLarge };
   }
 
   /** Makes a subtree without changes part of the new tree. */
   #passOn(level: number, low: TreeKey, unit: number): void {
     if (this.#builders.isScantAt(level)) {
-      this.#dropKey(low);
+      this.#left.leaveKey(low);
       this.#takeIn(level, unit);
       return;
     }
@@ -336,48 +319,10 @@ export class TreeMerge {
         });
       }
     } else {
-      const { separators, children } = this.#readBranch(unit);
-      for (const [i, child] of children.entries()) this.#passOn(level - 1, separators[i], child);
+      for (const { separator, child } of childrenOf(unit, this.#cache))
+        this.#passOn(level - 1, separator, child);
     }
-    this.#units.release(unit, 1);
-  }
-
-  /** Releases all pages of a subtree; the runs of its entries too, which `hasRuns` says it may have. */
-  *#dropTree(unit: number, level: number, hasRuns: boolean): Generator<undefined, void> {
-    if (level > 0) {
-      const { separators, children } = this.#readBranch(unit);
-      for (const separator of separators) this.#dropKey(separator);
-      for (const child of children) yield* this.#dropTree(child, level - 1, hasRuns);
-    } else if (hasRuns) {
-      this.#readLeaf(unit);
-      const { bytes, base } = this.#window;
-      for (let i = 0; i < countOf(bytes, base); i++) {
-        this.#entry.readLeaf(bytes, base, i);
-        this.#dropEntry(bytes);
-      }
-    }
-    this.#units.release(unit, 1);
-    yield;
-  }
-
-  /** Releases what belongs to the entry last read. */
-  #dropEntry(bytes: Buffer): void {
-    const { isLarge, tailAt, valueAt, valueLength } = this.#entry;
-    this.#entries--;
-    if (!isLarge && tailAt < 0) return;
-    this.#largeEntries--;
-    if (isLarge)
-      for (const { start, length } of readLargeReference(bytes, valueAt, valueLength).runs)
-        this.#units.release(start, length);
-    if (tailAt >= 0) this.#releaseRun(u32(bytes, tailAt), u32(bytes, tailAt + 4));
-  }
-
-  #dropKey(key: TreeKey | undefined): void {
-    if (key?.tail !== undefined) this.#releaseRun(u32(key.tail, 0), u32(key.tail, 4));
-  }
-
-  #releaseRun(unit: number, byteLength: number): void {
-    this.#units.release(unit, unitsFor(byteLength));
+    this.#left.leavePage(unit);
   }
 
   /** True when a change or a deleted range lies between the bounds; the changes before `low` are done. */
@@ -417,19 +362,6 @@ export class TreeMerge {
     return !this.#ranges.isPast && this.#ranges.contain(wholeKey(this.#output, page, 0, this.#entry));
   }
 
-  #readBranch(unit: number): { separators: TreeKey[]; children: number[] } {
-    this.#cache.fetch(unit);
-    const { bytes, base } = this.#cache;
-    const separators: TreeKey[] = [];
-    const children: number[] = [];
-    for (let i = 0; i < countOf(bytes, base); i++) {
-      this.#entry.readBranch(bytes, base, i);
-      separators.push(keyOf(bytes, base, this.#entry));
-      children.push(u32(bytes, this.#entry.valueAt));
-    }
-    return { separators, children };
-  }
-
   /** Takes a leaf into the window, with those behind it where its parent is given. */
   #readLeaf(unit: number, parent?: LeafParent): void {
     this.#window.take(unit, (most) => parent?.page.adjacent(parent.place, most) ?? 1);
@@ -445,7 +377,7 @@ export class TreeMerge {
   #finish(): TreeRoot {
     const top = this.#builders.finish();
     if (top === undefined) return emptyRoot;
-    return { ...top, entries: this.#entries, largeEntries: this.#largeEntries };
+    return { ...top, ...this.#counts };
   }
 }
 

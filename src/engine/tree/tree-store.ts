@@ -55,6 +55,7 @@ export interface AdvanceSteps {
   afterSwitch?(state: TreeState): Promise<void>;
 }
 
+/** Of which store the trees are, and what memory and disk they may take. */
 export interface TreeStoreOptions {
   readonly storeId: string;
   readonly columnFamilies: number;

@@ -69,8 +69,8 @@ const expectWalks = (store: TreeStore, model: Model, random: SeededRandom): void
   for (let i = 0, steps = 0; steps < 3 * sorted.length; i += step, steps++) {
     if (i < 0 || i >= sorted.length || random.next() < 0.05) step = -step;
     const at = Math.min(Math.max(i, 0), sorted.length - 1);
-    const key = Buffer.from(sorted[at] as string, 'latin1');
-    const value = model.get(sorted[at] as string) as Buffer;
+    const key = Buffer.from(sorted[at], 'latin1');
+    const value = model.get(sorted[at]) as Buffer;
     const isThere = store.locate(root, key, hashKey(key, 0, key.length), place);
     const found = isThere ? place.bytes.subarray(place.start, place.end) : undefined;
     if (!found?.equals(value)) expect(found).toEqual(value);

@@ -77,6 +77,22 @@ describe('a merge in a thread of its own', () => {
     for (const thread of threads) expect(thread.threadId).toBe(-1);
   });
 
+  it('gets changes of any size, more of them than fit into the memory that both threads share', async () => {
+    const { store } = await openStore();
+    const shared = 64 * 1024;
+    const sizes = [0, 1, 100, 5_000, shared / 2, shared - 18, shared - 17, shared, shared * 5];
+    const entries = Array.from({ length: 400 }, (_, n): [Buffer, Buffer] => {
+      const size = n < 150 ? shared - 40 : (sizes[n % sizes.length] ?? 0); // at first nearly one each
+      return [keyOf(n), Buffer.alloc(size, `${n};`)];
+    });
+    await advance(store, entries);
+    store.audit();
+    const [root] = store.state.roots;
+    if (root === undefined) throw new Error('no root');
+    for (const [key, value] of entries) expect(store.get(root, key)?.equals(value)).toBe(true);
+    await store.close();
+  });
+
   it('fails with the error of a damaged page', async () => {
     const { store } = await openStore();
     await advance(store, numbers(0, 5_000, 'x'));

@@ -8,6 +8,8 @@ import {
   type TakeKind,
   type ToMergeThread,
 } from './merge-messages.js';
+import type { PackedChunk } from './packed-changes.js';
+import { chunksAhead, type SharedMemory } from './shared-memory.js';
 
 /**
  * The main thread as the merge thread sees it: who gives orders, changes and units. A merge cannot go on without an
@@ -15,7 +17,11 @@ import {
  */
 export class MainThread implements UnitSource {
   readonly #port: MessagePort;
-  readonly #signal: Int32Array;
+  readonly #memory: SharedMemory;
+  /** Slots that nothing is in, the one used last behind. */
+  #freeSlots: number[] = [];
+  /** The column family whose changes are received. */
+  #family = -1;
   readonly #received: ToMergeThread[] = [];
   /** Runs for pages, taken ahead; those before `#pagesAt` are given out. */
   #pages: readonly Run[] = [];
@@ -25,9 +31,9 @@ export class MainThread implements UnitSource {
   /** Chunks that are asked for and not received. */
   #asked = 0;
 
-  constructor(port: MessagePort, signal: Int32Array, onOrder: (order: MergeOrder) => void) {
+  constructor(port: MessagePort, memory: SharedMemory, onOrder: (order: MergeOrder) => void) {
     this.#port = port;
-    this.#signal = signal;
+    this.#memory = memory;
     port.on('message', (message: ToMergeThread) => {
       if (message.kind === 'merge') onOrder(message);
       else this.#received.push(message);
@@ -38,15 +44,31 @@ export class MainThread implements UnitSource {
     this.#port.postMessage(message);
   }
 
-  /** The next chunk of changes of a column family; undefined when there is none. Those behind it are asked for ahead. */
-  nextChanges(columnFamily: number): Uint8Array | undefined {
-    for (; this.#asked < chunksAhead; this.#asked++) this.send({ kind: 'next', columnFamily });
-    const { chunk } = this.#receive('changes');
-    this.#asked--;
-    if (chunk === undefined) {
-      for (; this.#asked > 0; this.#asked--) this.#receive('changes');
+  /**
+   * The next chunk of changes of a column family; undefined when there is none. Those behind it are asked for ahead. When
+   * another family's are asked for, all chunks of the one before are done with.
+   */
+  nextChanges(columnFamily: number): PackedChunk | undefined {
+    if (this.#family !== columnFamily) {
+      this.#family = columnFamily;
+      this.#freeSlots = this.#memory.slots.map((_, slot) => slot);
     }
-    return chunk;
+    for (; this.#asked < chunksAhead; this.#asked++) {
+      const slot = this.#freeSlots.pop();
+      if (slot === undefined) throw new Error('no slot is free for changes');
+      this.send({ kind: 'next', columnFamily, slot });
+    }
+    const chunk = this.#receiveChunk();
+    if (chunk.bytes.length > 0) return chunk;
+    while (this.#asked > 0) this.#receiveChunk();
+    return undefined;
+  }
+
+  #receiveChunk(): PackedChunk {
+    const { slot, chunk } = this.#receive('changes');
+    this.#asked--;
+    const bytes = typeof chunk === 'number' ? this.#memory.slots[slot].subarray(0, chunk) : chunk;
+    return { bytes, release: () => this.#freeSlots.push(slot) };
   }
 
   take(units: number): Run {
@@ -80,6 +102,7 @@ export class MainThread implements UnitSource {
 
   /** When a merge is done: gives back what was not used. */
   settle(): void {
+    this.#family = -1;
     for (; this.#pagesAt < this.#pages.length; this.#pagesAt++) {
       const { start, length } = this.#pages[this.#pagesAt];
       this.release(start, length);
@@ -94,6 +117,7 @@ export class MainThread implements UnitSource {
     this.#pagesAt = 0;
     this.#releases = 0;
     this.#asked = 0;
+    this.#family = -1;
   }
 
   #take(as: TakeKind, units: number): readonly Run[] {
@@ -110,7 +134,7 @@ export class MainThread implements UnitSource {
     const isAnswer = (message: ToMergeThread): message is Extract<ToMergeThread, { kind: Kind }> =>
       message.kind === kind;
     for (;;) {
-      const seen = Atomics.load(this.#signal, 0);
+      const seen = Atomics.load(this.#memory.signal, 0);
       for (let message = this.#receiveNow(); message !== undefined; message = this.#receiveNow())
         this.#received.push(message);
       for (const [i, message] of this.#received.entries()) {
@@ -119,7 +143,7 @@ export class MainThread implements UnitSource {
         this.#received.splice(i, 1);
         return message;
       }
-      Atomics.wait(this.#signal, 0, seen);
+      Atomics.wait(this.#memory.signal, 0, seen);
     }
   }
 
@@ -130,5 +154,3 @@ export class MainThread implements UnitSource {
 }
 
 const releasesPerMessage = 512;
-/** Chunks of changes are asked for so many ahead: each takes the merge a millisecond or more, an answer the turn of a busy thread. */
-const chunksAhead = 4;

@@ -11,15 +11,15 @@ export interface MergeOrder {
   /** Of the state that is being made. */
   readonly epoch: number;
   readonly roots: readonly TreeRoot[];
-  /** Deleted ranges by column family; the changes follow in chunks. */
-  readonly ranges: readonly (readonly KeyRange[])[];
+  /** By column family. The changes of those that have any follow in chunks. */
+  readonly families: readonly { readonly ranges: readonly KeyRange[]; readonly hasChanges: boolean }[];
 }
 
 /** What the main thread sends. */
 export type ToMergeThread =
   | MergeOrder
-  /** In answer to `next`; without a chunk: there is no more of this column family. */
-  | { readonly kind: 'changes'; readonly chunk: Uint8Array | undefined }
+  /** In answer to `next`: so many bytes are in the slot, 0 behind the last; or a change that is too large for it. */
+  | { readonly kind: 'changes'; readonly slot: number; readonly chunk: number | Uint8Array }
   /** In answer to `take`. */
   | { readonly kind: 'units'; readonly runs: readonly Run[] }
   /** Something went wrong there: the merge must fail. */
@@ -30,8 +30,8 @@ export type TakeKind = 'run' | 'spread' | 'pages';
 
 /** What the merge thread sends. */
 export type FromMergeThread =
-  /** Asks for changes. The first one says that the thread runs. */
-  | { readonly kind: 'next'; readonly columnFamily: number }
+  /** Asks for changes, in a slot. The first one says that the thread runs. */
+  | { readonly kind: 'next'; readonly columnFamily: number; readonly slot: number }
   | { readonly kind: 'take'; readonly as: TakeKind; readonly units: number }
   /** Units that the new state does not use: first unit and length, in turn. */
   | { readonly kind: 'released'; readonly runs: Uint32Array }
@@ -68,6 +68,3 @@ export const receivedError = ({ message, code, context, remedy, cause }: SentErr
     ...details,
   });
 };
-
-/** A number in shared memory that grows with each message to the merge thread, which sleeps on it. */
-export const signalBytes = 4;

@@ -9,11 +9,11 @@ import {
   type FromMergeThread,
   receivedError,
   sentError,
-  signalBytes,
   type TakeKind,
   type ToMergeThread,
 } from './merge-messages.js';
 import { ChangePacker } from './packed-changes.js';
+import { SharedMemory } from './shared-memory.js';
 
 /** A merge as the main thread gives it away. */
 export interface MergeRequest {
@@ -32,6 +32,9 @@ export interface MergeResult {
   readonly bytesWritten: number;
 }
 
+/** A question for changes. */
+type Next = Extract<FromMergeThread, { kind: 'next' }>;
+
 interface Job {
   readonly request: MergeRequest;
   readonly packers: readonly ChangePacker[];
@@ -39,25 +42,27 @@ interface Job {
   error: unknown;
   /** True once the merge thread has asked for something. */
   isBegun: boolean;
+  /** Changes that were asked for and not packed yet. */
+  readonly asked: Next[];
   resolve(result: MergeResult | undefined): void;
   reject(error: unknown): void;
 }
 
 /**
  * A thread that merges, as the main thread sees it. It gets the changes packed, and units to write to; what it makes
- * it writes by itself. The main thread keeps the space, and only ever works for it in short pieces: a chunk of
- * changes, a few runs of units. It does not keep the process alive unless a merge is under way.
+ * it writes by itself. The main thread keeps the space, and only ever works for it in short pieces: some chunks of
+ * changes in a turn of the loop, a few runs of units. It does not keep the process alive unless a merge is under way.
  */
 export class MergeThread {
   readonly #worker: Worker;
-  readonly #signal = new Int32Array(new SharedArrayBuffer(signalBytes));
+  readonly #memory = new SharedMemory();
   #job: Job | undefined;
   #hasEnded = false;
   #fault: unknown;
 
   private constructor() {
     // None of this process's own arguments: some are refused for threads.
-    this.#worker = new Worker(code, { workerData: this.#signal.buffer, execArgv: [], resourceLimits });
+    this.#worker = new Worker(code, { workerData: this.#memory.handle, execArgv: [], resourceLimits });
     this.#worker.unref();
     this.#worker.on('message', (message: FromMergeThread) => this.#onMessage(message));
     this.#worker.on('error', (error) => {
@@ -82,9 +87,10 @@ export class MergeThread {
     if (this.#hasEnded) return Promise.resolve(undefined);
     return new Promise((resolve, reject) => {
       const packers = changes.map((of) => new ChangePacker(of));
-      this.#job = { request, packers, error: undefined, isBegun: false, resolve, reject };
+      this.#job = { request, packers, error: undefined, isBegun: false, asked: [], resolve, reject };
       this.#worker.ref();
-      this.#send({ kind: 'merge', file, epoch, roots, ranges: changes.map(({ ranges }) => ranges) });
+      const families = changes.map(({ ranges, valid }) => ({ ranges, hasChanges: valid }));
+      this.#send({ kind: 'merge', file, epoch, roots, families });
     });
   }
 
@@ -97,8 +103,12 @@ export class MergeThread {
     const job = this.#job;
     if (job === undefined) return;
     job.isBegun = true;
+    this.#orRefuse(job, () => this.#answer(job, message));
+  }
+
+  #orRefuse(job: Job, work: () => void): void {
     try {
-      this.#answer(job, message);
+      work();
     } catch (error) {
       job.error ??= error;
       this.#send({ kind: 'refused', error: sentError(error) });
@@ -106,14 +116,12 @@ export class MergeThread {
   }
 
   #answer(job: Job, message: FromMergeThread): void {
-    const { request, packers } = job;
+    const { request } = job;
     switch (message.kind) {
-      case 'next': {
-        const packer = packers[message.columnFamily];
-        const chunk = packer.isAtEnd ? undefined : packer.next(chunkBytes);
-        this.#send({ kind: 'changes', chunk }, chunk === undefined ? [] : [chunk.buffer]);
+      case 'next':
+        job.asked.push(message);
+        if (job.asked.length === 1) setImmediate(() => this.#packSome(job));
         break;
-      }
       case 'take': {
         const runs = takeRuns(request.units, message.as, message.units);
         for (const run of runs) request.onTaken(run);
@@ -136,6 +144,31 @@ export class MergeThread {
     }
   }
 
+  /**
+   * Packs what was asked for, but not for long in one turn of the loop: the other thread asks on while this one packs, and
+   * whoever writes meanwhile waits.
+   */
+  #packSome(job: Job): void {
+    if (this.#job !== job) return;
+    const deadline = performance.now() + packedMs;
+    do {
+      const asked = job.asked.shift();
+      if (asked !== undefined)
+        this.#orRefuse(job, () => this.#pack(job.packers[asked.columnFamily], asked.slot));
+    } while (job.asked.length > 0 && performance.now() < deadline);
+    if (job.asked.length > 0) setImmediate(() => this.#packSome(job));
+  }
+
+  #pack(packer: ChangePacker, slot: number): void {
+    const byteLength = packer.packInto(this.#memory.slots[slot]);
+    if (byteLength > 0 || packer.isAtEnd) {
+      this.#send({ kind: 'changes', slot, chunk: byteLength });
+    } else {
+      const chunk = packer.packOne();
+      this.#send({ kind: 'changes', slot, chunk }, [chunk.buffer]);
+    }
+  }
+
   #onExit(): void {
     const job = this.#job;
     this.#hasEnded = true;
@@ -152,8 +185,8 @@ export class MergeThread {
 
   #send(message: ToMergeThread, transfer: readonly ArrayBuffer[] = []): void {
     this.#worker.postMessage(message, transfer);
-    Atomics.add(this.#signal, 0, 1);
-    Atomics.notify(this.#signal, 0);
+    Atomics.add(this.#memory.signal, 0, 1);
+    Atomics.notify(this.#memory.signal, 0);
   }
 }
 
@@ -164,8 +197,8 @@ const takeRuns = (units: UnitSupply, as: TakeKind, wanted: number): readonly Run
 };
 
 const code = new URL('./merge-worker.js', import.meta.url);
-/** Packed in a quarter of a millisecond; several may be asked for in one turn. */
-const chunkBytes = 64 * 1024;
+/** How long changes are packed in a turn of the loop, about. */
+const packedMs = 1.5;
 /** Pages that are made in some ten milliseconds: each question waits for a turn of the main thread. */
 const unitsAtOnce = 4096;
 /** What a merge leaves to the garbage collector is gone at once; what it keeps is outside of the heap. */

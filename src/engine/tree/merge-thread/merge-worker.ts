@@ -5,10 +5,11 @@ import { PageCache } from '../page-cache.js';
 import { MainThread } from './main-thread.js';
 import { type MergeOrder, sentError } from './merge-messages.js';
 import { PackedChanges } from './packed-changes.js';
+import { SharedMemory, type SharedMemoryHandle } from './shared-memory.js';
 
 // The merge thread: does the merges that it is ordered to, one after the other.
 
-const merge = async ({ file: handle, epoch, roots, ranges }: MergeOrder): Promise<void> => {
+const merge = async ({ file: handle, epoch, roots, families }: MergeOrder): Promise<void> => {
   try {
     const file = DataFile.attach(handle);
     // Each page of the old trees is read once, in order: there is nothing to gain from keeping them.
@@ -19,7 +20,10 @@ const merge = async ({ file: handle, epoch, roots, ranges }: MergeOrder): Promis
       units: main,
       epoch,
       roots,
-      changesOf: (family) => new PackedChanges(ranges[family], () => main.nextChanges(family)),
+      changesOf: (family) => {
+        const { ranges, hasChanges } = families[family];
+        return new PackedChanges(ranges, () => (hasChanges ? main.nextChanges(family) : undefined));
+      },
       sliceMs: () => sliceMs,
     });
     main.settle();
@@ -36,6 +40,6 @@ const sliceMs = 5;
 if (parentPort === null) throw new Error('this is the code of a thread of its own');
 const main = new MainThread(
   parentPort,
-  new Int32Array(workerData as SharedArrayBuffer),
+  new SharedMemory(workerData as SharedMemoryHandle),
   (order) => void merge(order),
 );

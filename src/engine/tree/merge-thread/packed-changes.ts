@@ -2,7 +2,7 @@ import { type Changes, changesPerMark, type KeyRange } from '../changes.js';
 import { putBytes, putU32, u32 } from '../page.js';
 
 /**
- * Changes on their way to another thread: packed, in order, into chunks that are handed over and not copied.
+ * Changes on their way to another thread: packed, in order, into chunks of memory that both share.
  *
  *   0               4              8
  *   | key length *2 | value length | key | value |  next change …
@@ -20,10 +20,9 @@ export class ChangePacker {
     return !this.#changes.valid;
   }
 
-  /** The next changes, at most about `limitBytes` of them, at least one if there is one. */
-  next(limitBytes: number): Uint8Array<ArrayBuffer> {
+  /** Packs the next changes, as many as there is room for; returns how many bytes they take, 0 when the next is too large. */
+  packInto(chunk: Uint8Array): number {
     const changes = this.#changes;
-    let chunk = new Uint8Array(Math.max(limitBytes, changes.valid ? packedLength(changes) : 0));
     let at = 0;
     for (; changes.valid; changes.next()) {
       if (at + packedLength(changes) > chunk.length) break;
@@ -33,9 +32,21 @@ export class ChangePacker {
       at = putBytes(chunk, at + headerBytes, keyBytes, keyStart, keyEnd);
       if (!isDeleted) at = putBytes(chunk, at, valueBytes, valueStart, valueEnd);
     }
-    if (at < chunk.length / 2) chunk = chunk.slice(0, at);
-    return chunk.subarray(0, at);
+    return at;
   }
+
+  /** Packs the next change alone, which there must be. */
+  packOne(): Uint8Array<ArrayBuffer> {
+    const chunk = new Uint8Array(packedLength(this.#changes));
+    this.packInto(chunk);
+    return chunk;
+  }
+}
+
+/** Packed changes. Its memory is given back with `release` when no mark can lie in it any more. */
+export interface PackedChunk {
+  readonly bytes: Uint8Array;
+  release(): void;
 }
 
 /** Packed changes as they were, from chunks that are asked for one after the other. */
@@ -50,9 +61,9 @@ export class PackedChanges implements Changes {
   valid = true;
   readonly ranges: readonly KeyRange[];
   /** The next chunk, or undefined behind the last. */
-  readonly #receive: () => Uint8Array | undefined;
+  readonly #receive: () => PackedChunk | undefined;
   /** Those that a mark may lie in, up to the newest. */
-  readonly #chunks: Uint8Array[] = [];
+  readonly #chunks: PackedChunk[] = [];
   /** Number of the first of them among all. */
   #firstChunk = 0;
   /** Where the change that follows this one stands. */
@@ -63,14 +74,14 @@ export class PackedChanges implements Changes {
   #ownAt = 0;
   #isEnded = false;
 
-  constructor(ranges: readonly KeyRange[], receive: () => Uint8Array | undefined) {
+  constructor(ranges: readonly KeyRange[], receive: () => PackedChunk | undefined) {
     this.ranges = ranges;
     this.#receive = receive;
     this.next();
   }
 
   next(): void {
-    while (this.#at >= (this.#chunks[this.#chunk - this.#firstChunk]?.length ?? 0)) {
+    while (this.#at >= (this.#chunks[this.#chunk - this.#firstChunk]?.bytes.length ?? 0)) {
       if (this.#chunks.length > 0) this.#chunk++;
       this.#at = 0;
       if (this.#chunk - this.#firstChunk < this.#chunks.length) continue;
@@ -101,15 +112,15 @@ export class PackedChanges implements Changes {
     }
     this.#chunks.push(received);
     // There is a change in each at least.
-    if (this.#chunks.length > changesPerMark + 2) {
-      this.#chunks.shift();
+    if (this.#chunks.length > mostChunks) {
+      this.#chunks.shift()?.release();
       this.#firstChunk++;
     }
     return true;
   }
 
   #read(): void {
-    const bytes = this.#chunks[this.#chunk - this.#firstChunk];
+    const { bytes } = this.#chunks[this.#chunk - this.#firstChunk];
     this.#ownChunk = this.#chunk;
     this.#ownAt = this.#at;
     const key = u32(bytes, this.#at);
@@ -126,6 +137,9 @@ export class PackedChanges implements Changes {
 
 const packedLength = ({ keyStart, keyEnd, isDeleted, valueStart, valueEnd }: Changes): number =>
   headerBytes + keyEnd - keyStart + (isDeleted ? 0 : valueEnd - valueStart);
+
+/** So many chunks may be kept for marks. */
+export const mostChunks = changesPerMark + 2;
 
 const headerBytes = 8;
 /** More than the length of a chunk; 2^53 is enough for 2^20 of them. */
