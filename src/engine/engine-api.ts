@@ -16,11 +16,13 @@ export interface Commit {
   readonly last: number;
 }
 
+/** An entry of a column family. */
 export interface DataItem {
   readonly key: Buffer;
   readonly value: Buffer;
 }
 
+/** A range of keys of one column family, in the order of their bytes. */
 export interface DataRange {
   readonly columnFamily: number;
   /** inclusive; absent = from the first key */
@@ -30,6 +32,7 @@ export interface DataRange {
   readonly isReverse?: boolean;
 }
 
+/** Walks the items of a range as of the moment at which it was made. */
 export interface DataIterator extends StoreIterator<DataItem, Uint8Array> {
   /** Tells where the item lies, without a view of it: for walks of millions. Borrowed as the item is. */
   locate(place: ItemPlace): void;

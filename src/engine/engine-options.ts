@@ -3,6 +3,7 @@ import type { CheckpointPolicyOptions } from './checkpoints/index.js';
 import type { SyncMode } from './engine-api.js';
 import type { RetentionOptions } from './retention/index.js';
 
+/** Settings of a store; each has a default. */
 export interface EngineOptions {
   /** When a write counts as done; default `always`. */
   readonly sync?: SyncMode;

@@ -6,7 +6,7 @@ import { columnFamilyNames } from './column-family.js';
 import type { DataIterator, DataRange, Snapshot, ValuePlace } from './engine-api.js';
 import { LayeredIterator } from './layered-iterator.js';
 import { Layers } from './layers.js';
-import { changesOf, MemtableGroup } from './memtable/index.js';
+import { changesOf, MemtableGroup, MemtableMemory } from './memtable/index.js';
 import { runInSlices } from './run-in-slices.js';
 import { type HeldState, type TreeState, TreeStore, type TreeStoreOptions } from './tree/index.js';
 
@@ -42,6 +42,7 @@ export interface FlushHooks {
  */
 export class StoreData {
   readonly #options: StoreDataOptions;
+  readonly #memory: MemtableMemory;
   #layers: Layers;
   #hooks: FlushHooks | undefined;
   #flushing: Promise<void> | undefined;
@@ -59,7 +60,8 @@ export class StoreData {
 
   private constructor(options: StoreDataOptions, trees: TreeStore | undefined) {
     this.#options = options;
-    this.#layers = new Layers([new MemtableGroup(trees !== undefined)], trees, trees?.state);
+    this.#memory = new MemtableMemory(spareMemtables * options.memtableBytes);
+    this.#layers = new Layers([new MemtableGroup(trees !== undefined, this.#memory)], trees, trees?.state);
   }
 
   /**
@@ -98,9 +100,9 @@ export class StoreData {
     return this.#snapshots;
   }
 
-  /** Memory of the memtables, those being flushed included. */
+  /** Memory of the memtables, those being flushed and what is kept for the next ones included. */
   get memtableBytes(): number {
-    return this.#layers.groups.reduce((total, group) => total + group.byteLength, 0);
+    return this.#layers.groups.reduce((total, group) => total + group.byteLength, this.#memory.spareBytes);
   }
 
   /** About how many entries a column family has: one that is overwritten or deleted in memory is not looked up. */
@@ -181,7 +183,7 @@ export class StoreData {
     groups[0].freeze(sequence);
     this.#appliedBytes = 0;
     this.#measureAt = 0;
-    this.#layers = new Layers([new MemtableGroup(true, groups[0]), ...groups], trees, state);
+    this.#layers = new Layers([new MemtableGroup(true, this.#memory, groups[0]), ...groups], trees, state);
     if (this.#flushing !== undefined && !this.#hasFailed) void this.#settle(groups[0]);
     this.#flushSoon();
   }
@@ -228,6 +230,7 @@ export class StoreData {
   ): Snapshot {
     // The trees may be ahead of these layers for a moment: what they have more is in the memtables too.
     const layers = new Layers(groups, this.trees, held?.state);
+    for (const group of groups) group.retain();
     this.#snapshots++;
     let isOpen = true;
     const current = (): Layers => {
@@ -243,6 +246,7 @@ export class StoreData {
         isOpen = false;
         this.#snapshots--;
         onClose();
+        for (const group of groups) group.release();
         if (held !== undefined) this.trees?.release(held);
       },
     };
@@ -324,6 +328,7 @@ export class StoreData {
         onSwitch: (state) => {
           const groups = this.#layers.groups.filter((group) => !due.includes(group));
           this.#layers = new Layers(groups, trees, state);
+          for (const group of due) group.release();
           this.#wakeRoomWaiters();
         },
         afterSwitch: (state) => hooks.onState(state),
@@ -392,6 +397,8 @@ const replayPerMemtable = 3;
 const worthFlushingBytes = 4 * 1024 * 1024;
 /** How many full memtables may be frozen: two that are merged, one that waits. Somewhat more, for they are rarely full to the byte. */
 const frozenMemtables = 3.25;
+/** The memory of so many is kept for those that are filled next: as much as is flushed at once. */
+const spareMemtables = 2;
 /** How many layers of memtables there may be: checkpoints freeze them however little is in them. */
 const maxGroups = 24;
 /** How long the loop's other work waits for that of a flush at a time, at most; with what else may come in the same turn under 5 ms. */

@@ -24,9 +24,7 @@ const put = (key: string, value: string | Buffer): Buffer =>
 type Model = Map<string, string>[];
 const newModel = (): Model => [new Map(), new Map()];
 const sorted = (model: Model, family: number): [string, string][] =>
-  [...(model[family] as Map<string, string>)].sort(([a], [b]) =>
-    Buffer.compare(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1')),
-  );
+  [...model[family]].sort(([a], [b]) => Buffer.compare(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1')));
 
 const contentOf = (
   reader: Pick<Snapshot, 'iterate'>,
@@ -61,7 +59,7 @@ describe('engine', () => {
         const batch = new WriteBatchBuilder();
         for (let i = random.below(5); i >= 0; i--) {
           const family = random.below(2);
-          const map = model[family] as Map<string, string>;
+          const map = model[family];
           const key = randomKey();
           const action = random.next();
           if (action < 0.6) {
@@ -87,10 +85,7 @@ describe('engine', () => {
         if (dice < 0.01)
           snapshots.push({ snapshot: engine.snapshot(), model: model.map((map) => new Map(map)) });
         else if (dice < 0.02 && snapshots.length > 0) {
-          const { snapshot, model: then } = snapshots.splice(
-            random.below(snapshots.length),
-            1,
-          )[0] as (typeof snapshots)[0];
+          const { snapshot, model: then } = snapshots.splice(random.below(snapshots.length), 1)[0];
           for (const family of [0, 1]) expect(contentOf(snapshot, family)).toEqual(sorted(then, family));
           const key = randomKey();
           expect(snapshot.get(0, key)?.toString('latin1')).toBe(then[0]?.get(key.toString('latin1')));

@@ -12,6 +12,7 @@ import { HeldCheckpoint, publicPart } from './held-checkpoint.js';
 import { lifetimeFrom, requireLifetime } from './lifetime.js';
 import { type Restored, restoreState } from './restore.js';
 
+/** What a new checkpoint is called, and how long it lives. */
 export interface CreateOptions {
   readonly name?: string;
   /** How long it lives, in ms, 1 s to 100 years; absent = until it is deleted. */
@@ -27,6 +28,7 @@ export interface CreateOptions {
   readonly source?: string;
 }
 
+/** What changes of a checkpoint that goes on living. */
 export interface RefreshOptions {
   /** New lifetime from now on, in ms; null = it never expires; absent = its lifetime again. */
   readonly lifetimeMs?: number | null;
@@ -34,6 +36,7 @@ export interface RefreshOptions {
   readonly isAdvanced?: boolean;
 }
 
+/** Which checkpoints are told; all conditions must hold. */
 export interface ListFilter {
   readonly name?: string;
   readonly state?: 'live' | 'expired';

@@ -14,6 +14,7 @@ export interface HeapDump {
   readonly summary: string;
 }
 
+/** How finely the heap is sampled, and where its dumps may go. */
 export interface HeapProfilerOptions {
   /** Mean distance between samples, in allocated bytes; default 512 KiB, as jemalloc has it. */
   readonly samplingBytes?: number;

@@ -18,6 +18,7 @@ export interface RetentionOptions {
   readonly onEvent: (event: RetentionEvent) => void;
 }
 
+/** What looking after the log has done. */
 export type RetentionEvent =
   | { readonly kind: 'removed'; readonly files: readonly string[]; readonly firstSequence: number }
   /** The log no longer has what the slot needs: its consumer gets `WAL_PURGED`. */
@@ -53,6 +54,7 @@ export interface RetentionSource {
   checkpointHolds(): readonly LogHold[];
 }
 
+/** Three hours and the newest 64 MiB; never more than 16 GiB, whoever needs them. */
 export const defaultRetention: RetentionOptions = {
   keepMs: 3 * 60 * 60 * 1000,
   keepBytes: 64 * 1024 * 1024,

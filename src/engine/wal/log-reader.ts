@@ -192,6 +192,7 @@ export class LogReader {
 
   #stop(isIncomplete: boolean): LogRead {
     this.#position = this.offset;
+    this.bytes = noBytes; // the last record may have been a large one
     // What is buffered ends mid-record; a later try must see what the writer added since.
     this.#bufferLength = 0;
     return isIncomplete ? 'incomplete' : 'end';

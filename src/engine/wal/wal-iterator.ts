@@ -49,6 +49,7 @@ export class LiveWalIterator implements WalIterator {
 
   next(): void {
     this.#isValid = false;
+    this.item.bytes = noBytes; // at the tip it may stay so for long, and the batch may be a large one
     if (this.#isClosed) return;
     this.#segment ??= this.#segmentOf(this.#from);
     while (this.#segment !== undefined) {

@@ -17,6 +17,7 @@ import { SegmentSeals } from './segment-seals.js';
 import { SequenceWaiters } from './sequence-waiters.js';
 import { type BatchVisitor, gap } from './wal-scan.js';
 
+/** How the log is synced and cut into segments. */
 export interface WalOptions {
   readonly sync: SyncMode;
   /** Time between syncs in mode `interval`, in ms. */

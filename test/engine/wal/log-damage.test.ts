@@ -26,7 +26,7 @@ describe('a log that is opened again', () => {
       log.empty();
       writeFileSync(name, Buffer.concat([whole.subarray(0, cutAt), junk]));
       const { batches, wal: reopened } = await log.recovered();
-      expect(batches.every((batch, i) => batch.equals(written[i] as Buffer))).toBe(true);
+      expect(batches.every((batch, i) => batch.equals(written[i]))).toBe(true);
       const sequence = reopened.nextSequence;
       expect(sequence).toBe(batches.length + 1);
       const [more] = await appendAll(reopened, [10]);
@@ -47,7 +47,7 @@ describe('a log that is opened again', () => {
     rmSync(join(log.path, 'SEALS')); // as after a crash: the newest segment is not sealed
     const path = log.newest();
     const bytes = readFileSync(path);
-    bytes[500] = (bytes[500] as number) ^ 0x10;
+    bytes[500] = bytes[500] ^ 0x10;
     writeFileSync(path, bytes);
     await expect(log.recovered()).rejects.toMatchObject({ code: 'WAL_CORRUPT', context: { file: path } });
   });
@@ -60,7 +60,7 @@ describe('a log that is opened again', () => {
     const good = readFileSync(path);
     for (let bit = 0; bit < good.length * 8; bit++) {
       const bad = Buffer.from(good);
-      bad[bit >>> 3] = (bad[bit >>> 3] as number) ^ (1 << (bit & 7));
+      bad[bit >>> 3] = bad[bit >>> 3] ^ (1 << (bit & 7));
       writeFileSync(path, bad);
       const error: unknown = await log.recovered().catch((caught: unknown) => caught);
       expect(isTailraceError(error)).toBe(true);
@@ -98,7 +98,7 @@ describe('a log that is opened again', () => {
       await wal.close();
       expect(readFileSync(log.newest()).length).toBe(32_768 - missing);
       const { batches, wal: reopened } = await log.recovered();
-      expect([batches.length, batches[0]?.equals(written as Buffer)]).toEqual([1, true]);
+      expect([batches.length, batches[0]?.equals(written)]).toEqual([1, true]);
       expect(reopened.recovery.cut).toBeUndefined();
       await reopened.close();
     }

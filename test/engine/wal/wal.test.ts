@@ -25,7 +25,7 @@ describe('write-ahead log', () => {
     expect(log.files().length).toBeGreaterThan(1);
     const { batches, wal: reopened } = await log.recovered();
     expect(batches.length).toBe(written.length);
-    expect(batches.every((batch, i) => batch.equals(written[i] as Buffer))).toBe(true);
+    expect(batches.every((batch, i) => batch.equals(written[i]))).toBe(true);
     await reopened.close();
   });
 

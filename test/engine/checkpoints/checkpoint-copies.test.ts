@@ -1,0 +1,133 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { applyCheckpointExport, Engine } from '../../../src/engine/index.js';
+import { type Files, nodeFiles } from '../../../src/files/index.js';
+import { WriteBatchBuilder } from '../../../src/write-batch/index.js';
+import { SeededRandom } from '../../support/seeded-random.js';
+import { contentOf, fill, type Model, put, small, sorted, useStoreDirectory } from './checkpoint-setup.js';
+
+const directory = useStoreDirectory();
+const { open } = directory;
+
+describe('checkpoints that are taken elsewhere', () => {
+  it('are restored to a new store that goes on from their sequence number', async () => {
+    await using engine = await open();
+    const model: Model = new Map();
+    fill(engine, model, 0, 2_000, 'then');
+    put(engine, model, 'large', 'x'.repeat(50_000));
+    const { sequence } = await engine.checkpoints.create({ name: 'base' });
+    const then = new Map(model);
+    fill(engine, model, 500, 3_000, 'now');
+    const target = join(directory.path, 'restored');
+    expect(await engine.checkpoints.restore('base', target)).toMatchObject({ sequence });
+    await expect(engine.checkpoints.restore('base', target)).rejects.toMatchObject({
+      code: 'FILE_INACCESSIBLE',
+    });
+    await using restored = await Engine.open(target, small);
+    expect(restored.identity.id).not.toBe(engine.identity.id);
+    expect(contentOf(restored)).toEqual(sorted(then));
+    await restored.check();
+    expect(restored.checkpoints.list()).toEqual([]);
+    const { first } = await restored.write(
+      new WriteBatchBuilder().put(0, Buffer.from('next'), Buffer.from('1')).finish(),
+    );
+    expect(first).toBe(sequence + 1);
+    expect(restored.walIterator(sequence).item.sequence).toBe(first);
+    expect(() => restored.walIterator(0)).toThrow(expect.objectContaining({ code: 'WAL_PURGED' }));
+  });
+
+  it('leave nothing behind when there is no room to restore or export one', async () => {
+    let left = Number.POSITIVE_INFINITY;
+    const files: Files = {
+      ...nodeFiles,
+      write: (fd, bytes, position) =>
+        left-- > 0
+          ? nodeFiles.write(fd, bytes, position)
+          : Promise.reject(Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' })),
+    };
+    await using engine = await open({ files });
+    const model: Model = new Map();
+    fill(engine, model, 0, 3_000, 'x');
+    await engine.checkpoints.create({ name: 'base' });
+    await engine.flush();
+    const target = join(directory.path, 'restored');
+    const file = join(directory.path, 'base.export');
+    for (const writes of [0, 1, 2]) {
+      left = writes;
+      const full = { code: 'FILE_INACCESSIBLE', message: expect.stringContaining('ENOSPC') };
+      await expect(engine.checkpoints.restore('base', target)).rejects.toMatchObject(full);
+      left = writes;
+      await expect(engine.checkpoints.export('base', file)).rejects.toMatchObject(full);
+      left = Number.POSITIVE_INFINITY;
+      expect(readdirSync(target)).toEqual([]);
+      expect(existsSync(file)).toBe(false);
+    }
+    await engine.checkpoints.restore('base', target);
+    await engine.checkpoints.export('base', file);
+    await engine.write(new WriteBatchBuilder().put(0, Buffer.from('on'), Buffer.from('1')).finish());
+    await using restored = await Engine.open(target, small);
+    expect(contentOf(restored)).toEqual(sorted(model));
+  });
+
+  it('are carried elsewhere in files: one whole, then only what has changed', async () => {
+    const random = SeededRandom.fromEnvironment('checkpoint exports');
+    await using engine = await open({ memtableBytes: 200_000 });
+    const model: Model = new Map();
+    const target = join(directory.path, 'copy');
+    fill(engine, model, 0, 8_000, 'first');
+    put(engine, model, 'large', 'x'.repeat(30_000));
+    await engine.checkpoints.create({ name: '0' });
+    const whole = await engine.checkpoints.export('0', join(directory.path, '0.export'));
+    await applyCheckpointExport(target, whole.file);
+    for (let round = 1; round <= 6; round++) {
+      for (let i = 0; i < 5; i++)
+        put(engine, model, `key:${String(random.below(9_000)).padStart(5, '0')}`, `${round}`);
+      if (round === 3) fill(engine, model, 2_000, 3_000, 'many');
+      await engine.checkpoints.create({ name: `${round}` });
+      const file = join(directory.path, `${round}.export`);
+      const base = `name:${round - 1}`;
+      const exported = await engine.checkpoints.export(`name:${round}`, file, { base });
+      if (round !== 3) expect(exported.bytes).toBeLessThan(whole.bytes / 2);
+      const before = readFileSync(join(target, 'data'));
+      await applyCheckpointExport(target, file);
+      // Applied in part: the store is what it was.
+      const torn = join(directory.path, `torn-${round}`);
+      mkdirSync(torn);
+      const mixed = readFileSync(join(target, 'data'));
+      before.copy(mixed, 0, 0, 8192);
+      writeFileSync(join(torn, 'data'), mixed);
+      writeFileSync(join(torn, 'IDENTITY'), readFileSync(join(target, 'IDENTITY')));
+      const partly = await Engine.open(torn, { isReadOnly: true });
+      expect(partly.sequence).toBe(engine.checkpoints.show(base).sequence);
+      await partly.check();
+      await partly.close();
+
+      const copy = await Engine.open(target, { isReadOnly: true });
+      expect(contentOf(copy)).toEqual(sorted(model));
+      await copy.check();
+      await copy.close();
+    }
+    for (const [file, code] of [
+      ['0.export', 'CHECKPOINT_IN_USE'],
+      ['3.export', 'CHECKPOINT_IN_USE'],
+    ] as const)
+      await expect(applyCheckpointExport(target, join(directory.path, file))).rejects.toMatchObject({ code });
+    const bytes = readFileSync(whole.file);
+    bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+    const damaged = join(directory.path, 'damaged.export');
+    for (const content of [bytes, bytes.subarray(0, 500), Buffer.from('x')]) {
+      writeFileSync(damaged, content);
+      const elsewhere = join(directory.path, 'elsewhere');
+      await expect(applyCheckpointExport(elsewhere, damaged)).rejects.toMatchObject({
+        code: 'STORE_CORRUPT',
+      });
+      expect(existsSync(elsewhere)).toBe(false);
+    }
+    await using live = await Engine.open(target, small);
+    expect(contentOf(live)).toEqual(sorted(model));
+    await live.write(new WriteBatchBuilder().put(0, Buffer.from('own'), Buffer.from('1')).finish());
+    await live.flush();
+    await live.check();
+  });
+});
