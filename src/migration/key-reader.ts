@@ -40,6 +40,7 @@ export const joinRuns = (runs: readonly RecordsRun[]): WholePart => ({
   byteLength: runs.reduce((total, run) => total + run.byteLength, 0),
 });
 
+/** How much a part may hold. */
 export interface PartLimit {
   readonly maxKeys: number;
   /** A soft limit. */

@@ -5,6 +5,7 @@ import type { KeyReader } from './key-reader.js';
 import { RecordReader } from './record-reader.js';
 import { requireReply, type ServerConnection } from './server-connection.js';
 
+/** How keys are read, where that is not to be found out of the server. */
 export interface KeyReaderOptions {
   /** False reads keys by the commands of each type, although the server has RECORDS. */
   readonly usesRecords?: boolean;

@@ -12,6 +12,7 @@ import type { StateFile } from './state-file.js';
  */
 export type MigrationEnd = { kind: 'caught-up' } | { kind: 'quiet'; quietMs: number } | { kind: 'never' };
 
+/** The two ends of a migration, its state, and how it goes about. */
 export interface MigrationOptions {
   /** For the state file and messages. */
   readonly source: string;
@@ -46,8 +47,13 @@ export interface MigrationOptions {
   readonly logger: Logger;
 }
 
+/**
+ * How far a migration is: `snapshot` reads the keys, in `catch-up` all were read but the target is behind the log, and
+ * `following` is level with it.
+ */
 export type MigrationPhase = 'prepare' | 'snapshot' | 'catch-up' | 'following' | 'done';
 
+/** The figures of a migration. */
 export interface MigrationStatus {
   readonly phase: MigrationPhase;
   /** Keys and bytes that the snapshot has delivered, before an interruption too. */

@@ -1,5 +1,5 @@
 import type { Transaction } from '../data-model/index.js';
-import { isTailraceError, TailraceError } from '../errors/index.js';
+import { TailraceError } from '../errors/index.js';
 import type { Position } from '../kit/index.js';
 import { Coverage, type CoverageState } from './coverage.js';
 import { FinishLine } from './finish-line.js';
@@ -10,6 +10,7 @@ import type { KeyPart } from './key-reader.js';
 import { LogFollower } from './log-follower.js';
 import type { MigrationOptions, MigrationPhase, MigrationStatus } from './migration-options.js';
 import { PartReader, sizeOf } from './part-reader.js';
+import { ReadAhead } from './read-ahead.js';
 import { tooLarge } from './record-part.js';
 import { type Images, noImages, StepWriter, snapshotOf } from './step-writer.js';
 
@@ -31,8 +32,7 @@ export class Migration {
   #phase: MigrationPhase = 'prepare';
   #changes = 0;
   #skippedKeys = 0;
-  /** The next part, which is read while the last one is written. */
-  #reading: Promise<KeyPart> | undefined;
+  readonly #ahead = new ReadAhead<KeyPart>();
   /** How often in a row pending keys were read in vain. */
   #vainReads = 0;
 
@@ -50,17 +50,13 @@ export class Migration {
    * @throws TailraceError what ended it; run again, it goes on
    */
   async run(signal: AbortSignal): Promise<void> {
-    const over = new AbortController();
     try {
-      await this.#prepare(signal);
-      await this.#copy(AbortSignal.any([signal, over.signal]));
-      this.#phase = 'done';
-    } catch (error) {
-      if (!signal.aborted || isTailraceError(error, 'SINK_FAILED')) throw error;
+      await this.#ahead.run(signal, async (during) => {
+        await this.#prepare(during);
+        await this.#copy(during);
+        this.#phase = 'done';
+      });
     } finally {
-      // A part that is being read ahead must not hold, nor open again, a connection that nobody waits for.
-      over.abort();
-      await this.#reading?.catch(() => undefined);
       await this.#reader.whenIdle();
     }
   }
@@ -129,15 +125,11 @@ export class Migration {
         await this.#follow(signal);
         continue;
       }
-      const part = await (this.#reading ?? this.#readPart(this.#coverage.place, signal));
-      this.#reading = undefined;
+      const part = await (this.#ahead.take() ?? this.#readPart(this.#coverage.place, signal));
       if (!(await this.#reach(part, signal))) continue;
       const counting = this.#finish();
       // The next part is read while this one is written.
-      if (!this.#coverage.isComplete) {
-        this.#reading = this.#readPart(this.#coverage.place, signal);
-        this.#reading.catch(() => undefined); // seen when it is awaited
-      }
+      if (!this.#coverage.isComplete) this.#ahead.give(this.#readPart(this.#coverage.place, signal));
       await this.#deliver(part, counting, signal);
       if (part.walk !== undefined && this.#coverage.isComplete) await this.#tellCopied(signal);
     }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
+/** What a migration may ask of its source. */
 export interface RateLimits {
   /** Keys read from the source in a second, at most; 0 = no limit. */
   readonly keysPerSecond: number;

@@ -59,7 +59,7 @@ export class ServerConnection {
   /** One command, one reply. Rejects when the signal aborts or the connection is lost. */
   async call(signal: AbortSignal, ...words: readonly CommandArgument[]): Promise<Reply> {
     const [reply] = await this.callAll(signal, [words]);
-    return reply as Reply;
+    return reply;
   }
 
   /** Sends all commands at once; error replies are values. */

@@ -62,7 +62,7 @@ export class TargetWriter {
 
   /**
    * Resolves when the transactions and the position are durable in the target.
-   * @throws TailraceError `SINK_FENCED` | `SINK_POISON` | `SINK_FAILED`
+   * @throws TailraceError `SINK_FENCED` | `SINK_POISON` | `SINK_FAILED`; the signal's reason once it aborts
    */
   async write(
     transactions: readonly Transaction[],
@@ -73,10 +73,10 @@ export class TargetWriter {
     const backoff = new Backoff(this.#options.retry, systemTiming);
     let batch: SinkBatch = { transactions, position, previous: this.#position, byteLength };
     for (;;) {
-      const outcome = await this.sink.write(batch, this.#claim, signal);
+      const outcome = await soonAfterAbort(this.sink.write(batch, this.#claim, signal), signal);
       switch (outcome.kind) {
         case 'accepted':
-          await outcome.durable;
+          await soonAfterAbort(outcome.durable, signal);
           this.#position = position;
           return;
         case 'durable':
@@ -91,7 +91,8 @@ export class TargetWriter {
           continue;
         case 'retryable':
         case 'unknown':
-          if (signal.aborted || !backoff.mayRetry()) throw this.#failed(outcome.error);
+          signal.throwIfAborted(); // the sink gave it up because it was told to, which is no failure
+          if (!backoff.mayRetry()) throw this.#failed(outcome.error);
           this.#warn('a write to the target failed, trying again', outcome.error);
           await backoff.wait(signal, outcome.kind === 'retryable' ? outcome.afterMs : 0);
           signal.throwIfAborted();
@@ -166,3 +167,22 @@ export class TargetWriter {
     });
   }
 }
+
+/** What `work` gives; once the signal aborts only if it does so soon: a target that hangs holds nobody for long. */
+const soonAfterAbort = <Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> =>
+  new Promise((resolve, reject) => {
+    let timer: NodeJS.Timeout | undefined;
+    const onAbort = (): void => {
+      timer = setTimeout(() => reject(signal.reason), patienceMs);
+    };
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    const leave = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+    };
+    work.finally(leave).then(resolve, reject);
+  });
+
+/** How long a write that is under way may still take when it is no longer waited for. */
+const patienceMs = 3_000;

@@ -1,7 +1,7 @@
 import { crc32c, maskCrc, xxHash64, xxh3Low32 } from '../bytes/index.js';
 
 /** How the blocks of a table are checked. */
-export const Checksum = { none: 0, crc32c: 1, xxHash64: 3, xxh3: 4 } as const;
+const Checksum = { none: 0, crc32c: 1, xxHash64: 3, xxh3: 4 } as const;
 
 export const isKnownChecksum = (type: number): boolean => Object.values<number>(Checksum).includes(type);
 

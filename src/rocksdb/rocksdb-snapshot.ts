@@ -14,6 +14,7 @@ import type { ColumnFamilyVersion, DeletedRange, StoreVersion } from './store-ve
 import { Table } from './table.js';
 import { type LogEnd, type OpenLog, UnmergedWrites } from './unmerged-writes.js';
 
+/** What reading a directory may take of memory and disk. */
 export interface RocksdbSnapshotOptions {
   /** Where what stands in the log alone is put in order, at most about as much as its memtables hold; default: the system's directory for temporary files. */
   readonly scratch?: string;

@@ -57,8 +57,14 @@ describe('migrate, verify and cutover', () => {
       ['s:1', 'value'],
     ]);
 
+    for (let i = 0; i < 60; i++) await target.set(`more:${i}`, '1');
+    await target.set(Buffer.from('\xff\n', 'latin1'), '1');
+    await target.del('extra');
+    const shortened = await ends.run('verify', '--settle', '100');
+    expect(shortened.stdout).toContain('and 15 more (--json names 65)');
+
     const repaired = await ends.run('verify', '--repair', '--settle', '100');
-    expect(repaired.stdout).toContain('5 repaired');
+    expect(repaired.stdout).toContain('65 repaired');
     expect(repaired.status).toBe(0);
     const cut = await ends.run('cutover', '--quiet-for', '100');
     expect(cut.status, cut.stderr).toBe(0);

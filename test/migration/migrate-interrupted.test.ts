@@ -57,6 +57,25 @@ describe('migrate, interrupted', () => {
     await expectSame();
   });
 
+  it('by SIGINT in a write that the target does not answer, ends as told and goes on', async () => {
+    const waiting = migrate('--max-keys-per-second', '1500');
+    waiting.start();
+    await hasCopied(300);
+    await ends.target.client('PAUSE', 600_000, 'WRITE');
+    await waitUntil('a write waits', async () =>
+      /^blocked_clients:[1-9]/m.test(await ends.target.info('clients')),
+    );
+    expect(await waiting.interrupt(), waiting.said).toBe(130);
+    expect(waiting.said).toContain('the same command goes on where it stands');
+    await ends.target.client('UNPAUSE');
+
+    const last = migrate();
+    last.start();
+    await last.ended();
+    expect(last.exitCode, last.said).toBe(0);
+    await expectSame();
+  });
+
   it('by SIGINT in the snapshot, behind it, and while it follows, ends as told and goes on', async () => {
     const slow = ['--max-keys-per-second', '1500'];
     const inSnapshot = migrate(...slow);

@@ -60,34 +60,68 @@ export function* readStream(facts: KeyFacts, { pageElements, budget }: ReadLimit
   };
   const begin = streamBeginCommands(key, state, changes.length === 0).map(told);
   for (const command of streamStateCommands(key, state)) tell(...command);
-  for (const reply of groups) {
-    const group = namedValues(reply);
-    const name = group.get('name');
-    if (!(name instanceof Buffer)) return undefined;
+  const names = namesIn(groups);
+  const consumers = yield* readConsumers(key, names);
+  if (consumers === undefined || names.length < groups.length) return undefined;
+  for (const [at, name] of names.entries()) {
+    const group = namedValues(groups[at]);
     const created = ['XGROUP', 'CREATE', key, name, String(group.get('last-delivered-id')), 'MKSTREAM'];
     const read = group.get('entries-read');
     tell(...created, 'ENTRIESREAD', String(typeof read === 'number' ? read : -1));
-    const consumers = Number(group.get('consumers'));
-    const failure = yield* readGroup(facts, name, consumers, count, tell);
+    for (const consumer of consumers[at]) tell('XGROUP', 'CREATECONSUMER', key, name, consumer);
+    const failure = yield* readPending(facts, name, count, tell);
     if (failure !== undefined) return failure.reason;
   }
   return begin.length === 0 ? changes : [...begin, ...changes];
 }
 
-function* readGroup(
+/**
+ * The consumers of each group; undefined when the answers do not fit together. A Kvrocks lists all consumers from the
+ * group's own to the end of the stream's records, also for a group that it does not have, by which it is known here; those
+ * from the next possible name on are no longer the group's. Neither its count of a group's consumers, of which it loses
+ * some that a read or a claim makes, nor the next group's list tells where to cut: consumers may outlive their group.
+ */
+function* readConsumers(
+  key: Buffer,
+  groups: readonly Buffer[],
+): Generator<readonly Command[], Buffer[][] | undefined, readonly Reply[]> {
+  if (groups.length === 0) return [];
+  const asked = [firstAbsent(groups), ...groups, ...groups.map(nextName)];
+  const [ofNoGroup, ...replies] = yield asked.map((name) => ['XINFO', 'CONSUMERS', key, name]);
+  const listsFollowing = Array.isArray(ofNoGroup) && ofNoGroup.length > 0;
+  const lists: Buffer[][] = [];
+  for (const at of groups.keys()) {
+    const [list, following] = [replies[at], replies[groups.length + at]];
+    if (!Array.isArray(list)) return undefined;
+    const others = listsFollowing && Array.isArray(following) ? following.length : 0;
+    lists.push(namesIn(list.slice(0, Math.max(0, list.length - others))));
+  }
+  return lists;
+}
+
+/** A name that none of them has, before all others in the order of a Kvrocks: by length, then by bytes. */
+const firstAbsent = (names: readonly Buffer[]): Buffer => {
+  let absent = Buffer.alloc(0);
+  while (names.some((name) => name.equals(absent))) absent = Buffer.alloc(absent.length + 1);
+  return absent;
+};
+
+/** The name that comes next in that order. */
+const nextName = (name: Buffer): Buffer => {
+  const next = Buffer.from(name);
+  for (let at = next.length - 1; at >= 0; at--) {
+    next[at]++;
+    if (next[at] > 0) return next;
+  }
+  return Buffer.alloc(name.length + 1);
+};
+
+function* readPending(
   { key }: KeyFacts,
   name: Buffer,
-  consumerCount: number,
   count: number,
   tell: (...command: (string | Uint8Array)[]) => void,
 ): Generator<readonly Command[], { reason: string | undefined } | undefined, readonly Reply[]> {
-  const [consumers] = yield [['XINFO', 'CONSUMERS', key, name]];
-  if (!Array.isArray(consumers)) return { reason: undefined };
-  // A Kvrocks lists those of the groups that follow as well, behind the group's own.
-  for (const reply of consumers.slice(0, consumerCount)) {
-    const consumer = namedValues(reply).get('name');
-    if (consumer instanceof Buffer) tell('XGROUP', 'CREATECONSUMER', key, name, consumer);
-  }
   let start = '-';
   for (;;) {
     const [pending] = yield [['XPENDING', key, name, start, '+', count]];
@@ -104,6 +138,12 @@ function* readGroup(
     if (pending.length < count) return undefined;
   }
 }
+
+/** The names of groups or consumers. */
+const namesIn = (replies: readonly Reply[]): Buffer[] =>
+  replies
+    .map((reply) => namedValues(reply).get('name'))
+    .filter((name): name is Buffer => name instanceof Buffer);
 
 /** A flat list of names and values, or of a RESP3 map, by name. */
 const namedValues = (reply: Reply): Map<string, Reply> => {

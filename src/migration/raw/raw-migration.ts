@@ -1,5 +1,4 @@
 import type { Transaction } from '../../data-model/index.js';
-import { isTailraceError } from '../../errors/index.js';
 import type { Position } from '../../kit/index.js';
 import { FinishLine } from '../finish-line.js';
 import { KeptParts } from '../kept-parts.js';
@@ -12,11 +11,14 @@ import {
 } from '../migration-options.js';
 import type { KeptPart } from '../part-files.js';
 import { RateLimit } from '../rate-limit.js';
+import { ReadAhead } from '../read-ahead.js';
+import type { MigrationStep } from '../state-file.js';
 import { StepWriter } from '../step-writer.js';
 import { whileUnreachable } from '../while-unreachable.js';
 import type { RecordFilter } from './record-filter.js';
 import type { RecordPart, RecordSource } from './record-source.js';
 
+/** As of a migration by keys, with where records are read and which of them the target is to have. */
 export interface RawMigrationOptions extends MigrationOptions {
   readonly records: RecordSource;
   readonly filter: RecordFilter;
@@ -42,7 +44,7 @@ export class RawMigration {
   #phase: MigrationPhase = 'prepare';
   #parts = 0;
   #changes = 0;
-  #reading: Promise<RecordPart> | undefined;
+  readonly #ahead = new ReadAhead<RecordPart>();
 
   constructor(options: RawMigrationOptions) {
     this.#options = options;
@@ -57,43 +59,26 @@ export class RawMigration {
    * @throws TailraceError what ended it; run again, it goes on
    */
   async run(signal: AbortSignal): Promise<void> {
-    const over = new AbortController();
-    try {
-      const { isNew } = await this.#steps.start(signal);
-      const { source, target, logger } = this.#options;
-      const { log, keys, isComplete } = this.#steps.current;
-      this.#kept?.start(!isNew && !isComplete);
-      logger.info(isNew ? 'migration started' : 'migration goes on', {
-        source,
-        target,
-        sequence: log?.sequence ?? 0,
-        keys,
-      });
-      if (this.#options.clearsTarget === true && this.#steps.current.step === 0)
-        this.#steps.collectBatch(takeWhole(Buffer.from(this.#options.filter.clear().bytes), 0, 0), 0);
-      const during = AbortSignal.any([signal, over.signal]);
+    await this.#ahead.run(signal, async (during) => {
+      const { log } = await this.#prepare(during);
       // Before the walk, so that the source keeps its log from here on.
       const follower = await LogFollower.open(this.#options.log, log, during, {
         readBatch: takeWhole,
         releasesLog: this.#options.releasesLog,
       });
       this.#follower = follower;
-      // Of a source that nothing was ever written to, the log alone is all.
       try {
+        // Of a source that nothing was ever written to, the log alone is all.
         if (log !== null) await this.#walk(log, follower, during);
         await this.#follow(follower, during);
       } finally {
         await this.#steps.whenWritten();
       }
       this.#phase = 'done';
-    } catch (error) {
-      if (!signal.aborted || isTailraceError(error, 'SINK_FAILED')) throw error;
-    } finally {
-      over.abort();
-      await this.#reading?.catch(() => undefined);
-    }
+    });
   }
 
+  /** Where the target stands; null = nothing was ever written. */
   get position(): Position | null {
     return this.#steps.current.at;
   }
@@ -116,23 +101,36 @@ export class RawMigration {
     };
   }
 
+  /** Claims the target, and finds the step where it stands. */
+  async #prepare(signal: AbortSignal): Promise<MigrationStep> {
+    const { source, target, logger, clearsTarget, filter } = this.#options;
+    const { isNew } = await this.#steps.start(signal);
+    const { current } = this.#steps;
+    this.#kept?.start(!isNew && !current.isComplete);
+    logger.info(isNew ? 'migration started' : 'migration goes on', {
+      source,
+      target,
+      sequence: current.log?.sequence ?? 0,
+      keys: current.keys,
+    });
+    if (clearsTarget === true && current.step === 0)
+      this.#steps.collectBatch(takeWhole(Buffer.from(filter.clear().bytes), 0, 0), 0);
+    return current;
+  }
+
   async #walk(start: Position, follower: LogFollower, signal: AbortSignal): Promise<void> {
     const { records, filter, purges, logger, source } = this.#options;
     while (!this.#steps.given.isComplete) {
       signal.throwIfAborted();
       this.#phase = 'snapshot';
       const { place } = this.#steps.given;
-      const part = await (this.#reading ?? this.#read(place, signal));
-      this.#reading = undefined;
+      const part = await (this.#ahead.take() ?? this.#read(place, signal));
       if (part.isDurable !== true && !(await records.whenDurable(part, signal))) {
         logger.warn('the source was restarted, reading a part again', { source });
         continue;
       }
       // The next part is read while this one is written.
-      if (part.next !== undefined) {
-        this.#reading = this.#read(part.next, signal);
-        this.#reading.catch(() => undefined); // seen when it is awaited
-      }
+      if (part.next !== undefined) this.#ahead.give(this.#read(part.next, signal));
       const { bytes, keys, count } = filter.keep(part.batch, purges);
       if (count > 0) this.#steps.collectBatch(takeWhole(Buffer.from(bytes), start.sequence, 0), 0);
       await this.#rate.spend(keys, part.batch.length, signal);

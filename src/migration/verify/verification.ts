@@ -11,6 +11,7 @@ import { canonicalValue, differenceOf, isSameExpiry } from './canonical-value.js
 import type { ComparedTarget } from './compared-target.js';
 import type { SourceNames } from './source-names.js';
 
+/** The two ends that are compared, and what counts as the same. */
 export interface VerificationOptions {
   readonly keys: KeyReader;
   /** Which keys the source has. */
@@ -29,6 +30,7 @@ export interface VerificationOptions {
   readonly logger: Logger;
 }
 
+/** A key that the two ends do not have alike. */
 export interface Difference {
   readonly ns: string;
   readonly key: Buffer;
@@ -39,6 +41,7 @@ export interface Difference {
 /** What is being done: keys of the source compared, names of the target looked up, or what differed looked at again. */
 export type VerificationPhase = 'compare' | 'look-up' | 'settle';
 
+/** The figures of a comparison. */
 export interface VerificationStatus {
   readonly phase: VerificationPhase;
   /** Keys of the source that were compared, and names of the target that were looked up at the source. */
