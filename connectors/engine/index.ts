@@ -5,6 +5,7 @@ import { borrowEngine } from './open-engines.js';
 
 export { EngineSource } from './engine-source.js';
 
+/** Settings of the source `engine`. */
 export interface EngineSourceOptions {
   /** Directory of the store. */
   readonly path: string;
@@ -12,6 +13,7 @@ export interface EngineSourceOptions {
   readonly slot: string;
 }
 
+/** The source `engine`, as pipeline files name it. */
 export const engineSource: SourceDefinition<EngineSourceOptions> = {
   name: 'engine',
   summary: 'an embedded store in this process',

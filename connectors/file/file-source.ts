@@ -15,6 +15,7 @@ import { EventBatches } from './event-batches.js';
 import { identityOf, listEventFiles } from './event-files.js';
 import { LineReader } from './line-reader.js';
 
+/** Settings of the source `file`. */
 export interface FileSourceOptions {
   /** A file of change events, as the file sink is told; the files that it rotated are read too, compressed or not. */
   readonly path: string;

@@ -5,6 +5,7 @@ import { FileSource, type FileSourceOptions } from './file-source.js';
 export { EventLinesDecoder } from './event-batches.js';
 export { FileSource, type FileSourceOptions } from './file-source.js';
 
+/** The source `file`, as pipeline files name it. */
 export const fileSource: SourceDefinition<FileSourceOptions> = {
   name: 'file',
   summary: 'change events from the files of a file sink, to deliver them again',

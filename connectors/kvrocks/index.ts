@@ -11,6 +11,7 @@ export interface KvrocksSnapshotOptions {
   readonly snapshotCheckpoint: string;
 }
 
+/** The source `kvrocks`, as pipeline files name it. */
 export const kvrocksSource: SourceDefinition<
   KvrocksSourceOptions & KvrocksSnapshotOptions & { readonly slot: string }
 > = {

@@ -12,20 +12,20 @@ import {
   parseRedisUrl,
   positionOf,
   type Reply,
-  ReplyError,
   type RespAddress,
   RespConnection,
   type Retention,
-  requireSameHistory,
   type Source,
   type SourceBatch,
   type StartPoint,
   TailraceError,
 } from '../../src/kit/index.js';
 import { checkServer } from './check.js';
-import { type PolledUpdates, readPolledUpdates } from './polled-updates.js';
-import { lostNewest, meaningOf, misplaced } from './refusal.js';
+import { LogSlot } from './log-slot.js';
+import { maxPollBatches, PolledServer, placeOf } from './polled-server.js';
+import type { PolledUpdates } from './polled-updates.js';
 
+/** Settings of the source `kvrocks`, but for those of its snapshots. */
 export interface KvrocksSourceOptions {
   /** redis://[user:password@]host:port, or rediss:// */
   readonly url: string;
@@ -60,11 +60,8 @@ export class KvrocksSource implements Source {
   readonly #options: KvrocksSourceOptions;
   readonly #address: RespAddress;
   readonly #log: Logger;
-  #connection: RespConnection | undefined;
-  #hasSlot = false;
-  #hasToldOfSlot = false;
-  /** What every sink has, as far as is known. */
-  #acknowledged = 0;
+  readonly #slot: LogSlot;
+  #server: PolledServer | undefined;
   /** The last batch that was received. */
   #position: Position | null = null;
   #check = new ContiguityCheck();
@@ -75,14 +72,13 @@ export class KvrocksSource implements Source {
   #idlePauseMs = 0;
   #pollBatches = firstPollBatches;
   #nextPoll: Promise<Reply> | undefined;
-  /** True when the server waits for changes by itself. */
-  #waits = false;
   /** Received, but beyond the limit of the last pull. */
   #held: SourceBatch[] = [];
 
   constructor(options: KvrocksSourceOptions, context: PluginContext) {
     this.#options = options;
     this.#log = context.log;
+    this.#slot = new LogSlot(options.slot, context.log);
     this.#address = parseRedisUrl(options.url, options.password);
   }
 
@@ -92,8 +88,10 @@ export class KvrocksSource implements Source {
    */
   newestPosition(signal: AbortSignal): Promise<Position | null> {
     return this.#retry(signal, async () => {
-      const connection = await this.#connect(signal);
-      return await this.#hold(await this.#findLatest(connection, signal), connection, signal);
+      const server = await this.#connect(signal);
+      const newest = await server.newest(signal);
+      await this.#slot.hold(newest, server, signal);
+      return newest;
     });
   }
 
@@ -104,12 +102,11 @@ export class KvrocksSource implements Source {
    */
   positionAt(sequence: number, signal: AbortSignal): Promise<Position | null> {
     return this.#retry(signal, async () => {
-      const connection = await this.#connect(signal);
-      const found = sequence === 0 ? null : await this.#findBatch(connection, sequence, signal);
-      const { slot } = this.#options;
-      if (slot !== undefined && this.#waits)
-        await this.#answer(connection.call('SLOT', 'DROP', slot), signal);
-      return await this.#hold(found, connection, signal);
+      const server = await this.#connect(signal);
+      const found = sequence === 0 ? null : await server.batchAt(sequence, signal);
+      await this.#slot.drop(server, signal);
+      await this.#slot.hold(found, server, signal);
+      return found;
     });
   }
 
@@ -121,9 +118,9 @@ export class KvrocksSource implements Source {
     this.#idlePauseMs = 0;
     this.#position = start.kind === 'after' ? start.position : null;
     await this.#retry(signal, async () => {
-      const connection = await this.#connect(signal);
-      if (start.kind === 'latest') this.#position = await this.#findLatest(connection, signal);
-      await this.#hold(this.#position, connection, signal);
+      const server = await this.#connect(signal);
+      if (start.kind === 'latest') this.#position = await server.newest(signal);
+      await this.#slot.hold(this.#position, server, signal);
     });
     this.#received = this.#position?.sequence ?? 0;
     this.#check = new ContiguityCheck(this.#received + 1);
@@ -138,29 +135,15 @@ export class KvrocksSource implements Source {
     return { batches: this.#takeHeld(limit), latestSequence: this.#latestSequence };
   }
 
-  /**
-   * Lets a tailrace remove what lies before the batch of `position`; Kvrocks keeps its log by size and age, not by
-   * consumers. Not waited for: a poll may be under way, behind which it is answered.
-   */
+  /** Lets a tailrace remove what lies before the batch of `position`. */
   async acknowledge({ sequence }: Position): Promise<void> {
-    this.#acknowledged = sequence;
-    const { slot } = this.#options;
-    if (slot === undefined || !this.#hasSlot || this.#connection === undefined) return;
-    this.#connection.call('SLOT', 'ACK', slot, sequence).then(
-      (reply) => {
-        if (reply instanceof ReplyError) this.#tellOnce(reply.message);
-      },
-      () => undefined, // the connection is lost, which the next poll finds out
-    );
+    this.#slot.acknowledge(sequence);
   }
 
   /** Kvrocks keeps its log by time (and size, which tells nothing of time). */
   async retention(signal: AbortSignal): Promise<Retention> {
-    if (this.#connection === undefined) return {};
-    const reply = await this.#answer(
-      this.#connection.call('CONFIG', 'GET', 'rocksdb.wal_ttl_seconds'),
-      signal,
-    );
+    if (this.#server === undefined) return {};
+    const reply = await this.#server.ask(signal, 'CONFIG', 'GET', 'rocksdb.wal_ttl_seconds');
     const seconds = Array.isArray(reply) ? Number(reply[1]) : 0;
     return seconds > 0 ? { keptMs: seconds * 1000 } : {};
   }
@@ -180,20 +163,20 @@ export class KvrocksSource implements Source {
 
   /** Polls once; empty at the tip. */
   async #poll(maxBytes: number, signal: AbortSignal): Promise<SourceBatch[]> {
-    const connection = await this.#connect(signal);
-    await this.#registerSlot(connection, signal);
+    const server = await this.#connect(signal);
+    await this.#slot.make(server, signal);
     const asked = this.#pollBatches;
-    const reply = await this.#answer(this.#nextPoll ?? this.#requestNext(connection), signal);
+    const reply = await server.answer(this.#nextPoll ?? this.#requestNext(server), signal);
     this.#nextPoll = undefined;
     this.#hasPolled = true;
-    const polled = this.#read(reply, this.#received, this.#waits);
+    const polled = server.read(reply, this.#received, server.isTailrace);
     this.#latestSequence = polled.latestSequence;
     const batches = withoutTrailingEmpty(polled.batches);
     this.#adaptPollBatches(polled, maxBytes);
     const last = batches.at(-1);
     if (last === undefined) {
       if (polled.batches.length >= asked) this.#lookFurther(asked);
-      else if (!this.#waits)
+      else if (!server.isTailrace)
         this.#idlePauseMs = Math.min(this.#options.idlePollMs, Math.max(1, this.#idlePauseMs * 2));
       return [];
     }
@@ -201,8 +184,8 @@ export class KvrocksSource implements Source {
     for (const batch of batches) this.#check.accept(batch.sequence, batch.count);
     this.#position = positionOf(last);
     this.#received = this.#position.sequence;
-    if (this.#waits || polled.latestSequence > this.#received) {
-      this.#nextPoll = this.#requestNext(connection);
+    if (server.isTailrace || polled.latestSequence > this.#received) {
+      this.#nextPoll = this.#requestNext(server);
       this.#nextPoll.catch(() => undefined); // a lost connection is seen, and mended, by the poll that awaits it
     }
     return batches;
@@ -247,134 +230,28 @@ export class KvrocksSource implements Source {
   }
 
   /** Asks for what comes behind the last batch received; waits for it at the server where that can. */
-  #requestNext(connection: RespConnection): Promise<Reply> {
+  #requestNext(server: PolledServer): Promise<Reply> {
     const words = ['POLLUPDATES', this.#received, 'MAX', this.#pollBatches, 'STRICT', 'FORMAT'] as const;
-    if (!this.#waits) return connection.call(...words, 'RAW');
+    if (!server.isTailrace) return server.call(...words, 'RAW');
     // The first one tells how far the log goes, for which nobody need wait.
-    if (!this.#hasPolled) return connection.call(...words, 'BINARY');
+    if (!this.#hasPolled) return server.call(...words, 'BINARY');
     const waitMs = Math.ceil(Math.min(serverWaitMs, this.#options.answerTimeoutMs / 2));
-    return connection.call(...words, 'BINARY', 'BLOCK', waitMs);
-  }
-
-  #request(connection: RespConnection, after: number, maxBatches: number): Promise<Reply> {
-    return connection.call('POLLUPDATES', after, 'MAX', maxBatches, 'STRICT', 'FORMAT', 'RAW');
-  }
-
-  #read(reply: Reply, after: number, isBinary = false): PolledUpdates {
-    if (reply instanceof ReplyError) throw meaningOf(reply, this.#place, after);
-    return readPolledUpdates(reply, isBinary);
-  }
-
-  /** Only a tailrace knows the command; what others answer is of no interest. */
-  async #isTailrace(connection: RespConnection, signal: AbortSignal): Promise<boolean> {
-    const reply = await this.#answer(connection.call('COMMAND', 'INFO', 'STREAMUPDATES'), signal);
-    const info = Array.isArray(reply) ? reply[0] : undefined;
-    return Array.isArray(info) && String(info[0]) === 'streamupdates';
+    return server.call(...words, 'BINARY', 'BLOCK', waitMs);
   }
 
   /** A connection whose history was found to be ours. */
-  async #connect(signal: AbortSignal): Promise<RespConnection> {
-    if (this.#connection !== undefined && this.#connection.error === undefined) return this.#connection;
-    this.#nextPoll = undefined;
-    const connection = await RespConnection.open(this.#address, { signal });
+  async #connect(signal: AbortSignal): Promise<PolledServer> {
+    if (this.#server?.isLost === false) return this.#server;
+    this.#disconnect();
+    const server = await PolledServer.open(this.#address, this.#options.answerTimeoutMs, signal);
     try {
-      this.#waits = await this.#isTailrace(connection, signal);
-      if (this.#position !== null) await this.#verifyHistory(connection, this.#position, signal);
+      if (this.#position !== null) await server.requireHistory(this.#position, signal);
     } catch (error) {
-      connection.close();
+      server.close();
       throw error;
     }
-    this.#connection = connection;
-    return connection;
-  }
-
-  /** From now on the log is kept behind `position`. Gives it back. */
-  async #hold(
-    position: Position | null,
-    connection: RespConnection,
-    signal: AbortSignal,
-  ): Promise<Position | null> {
-    this.#acknowledged = position?.sequence ?? 0;
-    this.#hasSlot = false;
-    await this.#registerSlot(connection, signal);
-    return position;
-  }
-
-  /** Once for each connection: another server may have taken the place of the last. */
-  async #registerSlot(connection: RespConnection, signal: AbortSignal): Promise<void> {
-    const { slot } = this.#options;
-    if (this.#hasSlot || slot === undefined || !this.#waits) return;
-    this.#hasSlot = true;
-    const reply = await this.#answer(connection.call('SLOT', 'CREATE', slot, this.#acknowledged), signal);
-    if (reply instanceof ReplyError) this.#tellOnce(reply.message);
-  }
-
-  #tellOnce(reason: string): void {
-    if (this.#hasToldOfSlot) return;
-    this.#hasToldOfSlot = true;
-    this.#log.warn('the source does not keep its log for this pipeline', {
-      source: this.#place,
-      slot: this.#options.slot ?? '',
-      reason,
-    });
-  }
-
-  /** Polls the batch of the position again, and compares. */
-  async #verifyHistory(connection: RespConnection, position: Position, signal: AbortSignal): Promise<void> {
-    const before = position.sequence - position.count;
-    // Batches without counted records may stand before it.
-    for (const maxBatches of [2, maxPollBatches]) {
-      const reply = await this.#answer(this.#request(connection, before, maxBatches), signal);
-      const { batches } = this.#read(reply, position.sequence);
-      const found = batches.find((batch) => batch.count > 0);
-      if (found !== undefined) {
-        requireSameHistory(position, found);
-        return;
-      }
-      if (batches.length < maxBatches) break;
-    }
-    throw lostNewest(this.#place, position.sequence);
-  }
-
-  /** The newest batch: polled without STRICT, a sequence number inside of a batch brings the whole batch. */
-  async #findLatest(connection: RespConnection, signal: AbortSignal): Promise<Position | null> {
-    const { latestSequence } = await this.#pollLoosely(connection, 0, signal);
-    if (latestSequence === 0) return null;
-    const { batches } = await this.#pollLoosely(connection, latestSequence - 1, signal);
-    const newest = batches.find((batch) => batch.count > 0);
-    if (newest === undefined) throw new Error(`${this.#place} does not give its newest batch`);
-    return positionOf(newest);
-  }
-
-  async #findBatch(connection: RespConnection, sequence: number, signal: AbortSignal): Promise<Position> {
-    const { batches } = await this.#pollLoosely(connection, sequence - 1, signal);
-    const found = batches.find((batch) => batch.count > 0);
-    if (found === undefined) throw lostNewest(this.#place, sequence);
-    const position = positionOf(found);
-    if (position.sequence === sequence) return position;
-    throw misplaced(this.#place, sequence, found.sequence);
-  }
-
-  async #pollLoosely(connection: RespConnection, after: number, signal: AbortSignal): Promise<PolledUpdates> {
-    return this.#read(await this.#answer(connection.call('POLLUPDATES', after, 'MAX', 2), signal), after);
-  }
-
-  /** The answer, unless it takes too long or the signal aborts. */
-  async #answer(answer: Promise<Reply>, signal: AbortSignal): Promise<Reply> {
-    const { answerTimeoutMs } = this.#options;
-    answer.catch(() => undefined); // given up below, or handled there
-    signal.throwIfAborted();
-    return new Promise((resolve, reject) => {
-      const abort = (): void => reject(signal.reason);
-      const timer = setTimeout(() => {
-        reject(new Error(`no answer within ${answerTimeoutMs} ms`));
-      }, answerTimeoutMs);
-      signal.addEventListener('abort', abort, { once: true });
-      answer.then(resolve, reject).finally(() => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', abort);
-      });
-    });
+    this.#server = server;
+    return server;
   }
 
   /** Runs `work`; a lost connection is mended with growing, random pauses until it works or must be given up. */
@@ -413,19 +290,17 @@ export class KvrocksSource implements Source {
   }
 
   get #place(): string {
-    return `${this.#address.host}:${this.#address.port}`;
+    return placeOf(this.#address);
   }
 
   #disconnect(): void {
-    this.#connection?.close();
-    this.#connection = undefined;
-    this.#hasSlot = false;
+    this.#server?.close();
+    this.#server = undefined;
+    this.#slot.release();
     this.#nextPoll = undefined;
   }
 }
 
-/** What a server takes at most. */
-const maxPollBatches = 1_000;
 const firstPollBatches = 64;
 /** How long a tailrace is asked to wait for changes; then an empty pull tells that there are none. */
 const serverWaitMs = 500;

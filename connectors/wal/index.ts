@@ -3,6 +3,7 @@ import { WalSource, type WalSourceOptions } from './wal-source.js';
 
 export { WalSource, type WalSourceOptions } from './wal-source.js';
 
+/** The source `wal`, as pipeline files name it. */
 export const walSource: SourceDefinition<WalSourceOptions> = {
   name: 'wal',
   summary: 'a directory of RocksDB log files: a store of ours, or the data directory of a Kvrocks',

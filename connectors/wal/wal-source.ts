@@ -11,6 +11,7 @@ import {
   TailraceError,
 } from '../../src/kit/index.js';
 
+/** Settings of the source `wal`. */
 export interface WalSourceOptions {
   /** A directory of RocksDB log files: a store of ours, or the data directory of a Kvrocks. */
   readonly path: string;

@@ -16,9 +16,11 @@ export const writeU64BigEndian = (target: Uint8Array, offset: number, value: num
   return writeU32BigEndian(target, offset + 4, value - high * 0x1_0000_0000); // quicker than a remainder of doubles
 };
 
+/** Reads 32 bits, unsigned. The caller has checked that they are there. */
 export const readU32BigEndian = (bytes: Uint8Array, offset: number): number =>
   ((bytes[offset] << 24) | (bytes[offset + 1] << 16) | (bytes[offset + 2] << 8) | bytes[offset + 3]) >>> 0;
 
+/** Writes the low 32 bits of `value`; returns the offset behind them. */
 export const writeU32BigEndian = (target: Uint8Array, offset: number, value: number): number => {
   target[offset] = value >>> 24;
   target[offset + 1] = value >>> 16;

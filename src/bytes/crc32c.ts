@@ -72,6 +72,7 @@ const fewestViewed = 512;
  */
 export const maskCrc = (crc: number): number => (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 
+/** The checksum that `maskCrc` has masked. */
 export const unmaskCrc = (masked: number): number => {
   const rotated = (masked - 0xa282ead8) >>> 0;
   return ((rotated >>> 17) | (rotated << 15)) >>> 0;

@@ -8,15 +8,18 @@ export const readU64 = (bytes: Uint8Array, offset: number): number => {
   return high > 0x1fffff ? Number.NaN : high * 0x1_0000_0000 + low;
 };
 
+/** Writes a number up to 2^53 - 1 as 64 bits. */
 export const writeU64 = (target: Uint8Array, offset: number, value: number): void => {
   const high = Math.floor(value / 0x1_0000_0000);
   writeU32(target, offset, value - high * 0x1_0000_0000); // quicker than a remainder of doubles
   writeU32(target, offset + 4, high);
 };
 
+/** Reads 32 bits, unsigned. The caller has checked that they are there. */
 export const readU32 = (bytes: Uint8Array, offset: number): number =>
   (bytes[offset] | (bytes[offset + 1] << 8) | (bytes[offset + 2] << 16) | (bytes[offset + 3] << 24)) >>> 0;
 
+/** Writes the low 32 bits of `value`. */
 export const writeU32 = (target: Uint8Array, offset: number, value: number): void => {
   target[offset] = value;
   target[offset + 1] = value >>> 8;

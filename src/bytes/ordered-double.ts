@@ -6,6 +6,7 @@
  */
 export const orderedDoubleBytes = 8;
 
+/** Writes a double so that its bytes compare as the numbers do; returns the offset behind them. */
 export const writeOrderedDouble = (target: Buffer, offset: number, value: number): number => {
   target.writeDoubleBE(value, offset);
   const isNegative = (target[offset] & 0x80) !== 0;
@@ -14,6 +15,7 @@ export const writeOrderedDouble = (target: Buffer, offset: number, value: number
   return offset + orderedDoubleBytes;
 };
 
+/** Reads what `writeOrderedDouble` has written. */
 export const readOrderedDouble = (bytes: Uint8Array, offset: number): number => {
   const isNegative = (bytes[offset] & 0x80) === 0;
   for (let i = 0; i < 8; i++) {

@@ -32,6 +32,7 @@ const writeHere: Files['write'] = async (fd, bytes, position) => {
   }
 };
 
+/** The files of the operating system. */
 export const nodeFiles: Files = {
   open: (path, flags) =>
     new Promise((resolve, reject) => {

@@ -17,6 +17,7 @@ export interface Timing {
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 
+/** The clock and the chance of this process. */
 export const systemTiming: Timing = {
   now: () => performance.now(),
   random: () => Math.random(),

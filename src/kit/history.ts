@@ -10,6 +10,7 @@ export const positionOf = (batch: SourceBatch): Position => ({
   crc: crc32c(batch.bytes),
 });
 
+/** True when both name the same batch, or the same beginning. */
 export const isSamePosition = (a: Position | null, b: Position | null): boolean =>
   a === b ||
   (a !== null && b !== null && a.sequence === b.sequence && a.count === b.count && a.crc === b.crc);

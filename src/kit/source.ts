@@ -9,12 +9,14 @@ export interface SourceBatch {
   readonly bytes: Buffer;
 }
 
+/** How much a pull may bring. */
 export interface PullLimit {
   readonly maxBatches: number;
   /** A soft limit: a single larger batch is still delivered, alone. */
   readonly maxBytes: number;
 }
 
+/** What a pull has brought. */
 export interface Pulled {
   /** Whole batches, contiguous with those pulled before; may be empty when the source was idle for a while. */
   readonly batches: readonly SourceBatch[];

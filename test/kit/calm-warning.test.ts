@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { CalmWarning, type Logger } from '../../src/kit/index.js';
 
-it('warns at once, when the reason changes, and every few seconds while it stays the same', () => {
+it('warns at once, when the reason changes, and ever less often while it stays the same', () => {
   const warned: string[] = [];
   const ignore = (): void => undefined;
   const log: Logger = {
@@ -12,12 +12,17 @@ it('warns at once, when the reason changes, and every few seconds while it stays
   };
   let nowMs = 0;
   const warning = new CalmWarning(log, () => nowMs);
-  for (; nowMs <= 12_000; nowMs += 1_000)
+  for (; nowMs <= 220_000; nowMs += 1_000)
     warning.warn('not there', { reason: nowMs === 2_000 ? 'loading' : 'refused' });
   expect(warned).toEqual([
     '0 not there refused',
     '2000 not there loading',
     '3000 not there refused',
     '8000 not there refused',
+    '18000 not there refused',
+    '38000 not there refused',
+    '78000 not there refused',
+    '138000 not there refused',
+    '198000 not there refused',
   ]);
 });
