@@ -23,6 +23,7 @@ import { requireWritable } from './require-writable.js';
 import { type Compression, SegmentCompressor } from './segment-compressor.js';
 import { SegmentNames } from './segment-names.js';
 
+/** Settings of the sink `file`. */
 export interface FileSinkOptions {
   /** The file of change events, one JSON object a line; for `raw` the directory of the segments. */
   readonly path: string;

@@ -10,6 +10,7 @@ const requirePrefixes = (value: unknown): void => {
     throw new Error('must be a map of namespaces to prefixes (texts)');
 };
 
+/** The sink `file`, as pipeline files name it. */
 export const fileSink: SinkDefinition<FileSinkOptions> = {
   name: 'file',
   summary: 'change events as lines of JSON, Redis commands, or raw batches, in files, exactly once',

@@ -3,6 +3,7 @@ import { KvrocksSink, type KvrocksSinkOptions } from './kvrocks-sink.js';
 
 export { KvrocksSink, type KvrocksSinkOptions } from './kvrocks-sink.js';
 
+/** The sink `kvrocks`, as pipeline files name it. */
 export const kvrocksSink: SinkDefinition<KvrocksSinkOptions> = {
   name: 'kvrocks',
   summary: 'whole write batches into a tailrace (exactly once) or an Apache Kvrocks (at least once)',

@@ -25,6 +25,7 @@ import {
 import { decodeClaim, encodeClaim, type HeldClaim } from './position-text.js';
 import { asSinkError, refusalKind } from './refusal.js';
 
+/** Settings of the sink `kvrocks`. */
 export interface KvrocksSinkOptions {
   /** redis://[user:password@]host:port, or rediss:// */
   readonly url: string;

@@ -27,6 +27,7 @@ const requirePostgresUrl = (value: unknown): void => {
 
 const byteColumns = ['text', 'bytea'];
 
+/** The sink `postgres`, as pipeline files name it. */
 export const postgresSink: SinkDefinition<PostgresOptions> = {
   name: 'postgres',
   summary: 'tables of a Postgres, exactly once: a log of the changes, the current state, or rows of your own',

@@ -21,6 +21,7 @@ export interface RedisTargetOptions extends RedisSinkOptions {
   readonly nodes: readonly string[];
 }
 
+/** The sink `redis`, as pipeline files name it: on one server or a cluster. */
 export const redisSink: SinkDefinition<RedisTargetOptions> = {
   name: 'redis',
   summary: 'Redis commands on a Redis or a Redis Cluster, exactly once',

@@ -29,6 +29,7 @@ import type { NamespaceTargets } from './namespace-targets.js';
 import { type Execution, QueuedBatch } from './queued-batch.js';
 import { asSinkError, refusalKind } from './refusal.js';
 
+/** Settings of the sink `redis` where the target is one server. */
 export interface RedisSinkOptions {
   /** redis://[user:password@]host:port[/database], or rediss:// */
   readonly url: string;

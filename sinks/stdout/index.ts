@@ -3,6 +3,7 @@ import { StdoutSink, type StdoutSinkOptions } from './stdout-sink.js';
 
 export { StdoutSink, type StdoutSinkOptions } from './stdout-sink.js';
 
+/** The sink `stdout`, as pipeline files name it. */
 export const stdoutSink: SinkDefinition<StdoutSinkOptions> = {
   name: 'stdout',
   summary: 'change events as lines of JSON on standard output, at least once',

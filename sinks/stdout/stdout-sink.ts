@@ -11,6 +11,7 @@ import {
   type WriteOutcome,
 } from '../../src/kit/index.js';
 
+/** Settings of the sink `stdout`. */
 export interface StdoutSinkOptions {
   /** Name of the source in the events. */
   readonly source: string;

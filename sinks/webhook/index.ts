@@ -7,14 +7,28 @@ const requireHeaders = (value: unknown): void => {
   const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
   if (!isMap || Object.values(value).some((text) => typeof text !== 'string'))
     throw new Error('must be a map of header names to texts');
+  for (const [name, text] of Object.entries(value))
+    if (!isHeader(name, text)) throw new Error(`holds a header that HTTP does not allow: ${name}`);
+};
+
+const isHeader = (name: string, text: string): boolean => {
+  try {
+    new Headers([[name, text]]);
+    return true;
+  } catch {
+    return false;
+  }
 };
 
 const requireHttpUrl = (value: unknown): void => {
   if (typeof value !== 'string' || value === '') throw new Error('is required');
   if (!URL.canParse(value) || !/^https?:$/.test(new URL(value).protocol))
     throw new Error('must be an address that starts with http:// or https://');
+  if (new URL(value).username !== '' || new URL(value).password !== '')
+    throw new Error('must hold no user name and password: give them in headers.authorization');
 };
 
+/** The sink `webhook`, as pipeline files name it. */
 export const webhookSink: SinkDefinition<WebhookSinkOptions> = {
   name: 'webhook',
   summary: 'change events as HTTP POST requests, signed, at least once',

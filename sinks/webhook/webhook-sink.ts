@@ -15,6 +15,7 @@ import {
 import { signatureOf } from './signature.js';
 import { type Verdict, verdictOf } from './verdict.js';
 
+/** Settings of the sink `webhook`. */
 export interface WebhookSinkOptions {
   readonly url: string;
   /** Key of the signature; empty: requests are not signed. */
@@ -162,7 +163,9 @@ export class WebhookSink implements Sink {
         return verdictOf(response.status, response.headers, await readExcerpt(response));
       });
     } catch (error) {
-      return { kind: 'later', reason: describe(error), afterMs: undefined };
+      const reason = describe(error);
+      if (reason === forbiddenPort) return { kind: 'refused', reason, isForbidden: false };
+      return { kind: 'later', reason, afterMs: undefined };
     }
   }
 
@@ -238,8 +241,12 @@ const readExcerpt = async (response: Response): Promise<string> => {
 /** fetch says only that it failed; why stands in the cause. */
 const describe = (error: unknown): string => {
   if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message;
+  const reason =
+    error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message;
+  return reason === 'bad port' ? forbiddenPort : reason;
 };
+
+const forbiddenPort = 'its port belongs to another protocol, so that nothing may be posted there';
 
 const maxAnswerBytes = 64 * 1024;
 const maxExcerptBytes = 200;

@@ -6,6 +6,7 @@ import { degradedParts } from './health.js';
 import type { PipelineMetrics } from './metrics.js';
 import type { AdministeredPipeline, AdminStatus } from './status.js';
 
+/** Where the server listens, and what it tells of. */
 export interface AdminServerOptions {
   readonly host: string;
   /** 0 = any free one. */

@@ -9,6 +9,7 @@ export interface FilterOptions {
   readonly ops?: readonly string[];
 }
 
+/** True for a change that is wanted. */
 export type ChangePredicate = (change: Change) => boolean;
 
 /**

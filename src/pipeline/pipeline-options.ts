@@ -17,6 +17,7 @@ export interface PipelineSink {
   readonly maxLag?: number;
 }
 
+/** What a pipeline runs from and to, and within which bounds. */
 export interface PipelineOptions {
   /** Unique name; positions are kept under it. */
   readonly name: string;

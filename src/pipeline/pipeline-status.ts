@@ -2,6 +2,7 @@ import type { Guarantee, Position, Retention, SequenceClock } from '../kit/index
 import type { Branch, BranchState } from './branch.js';
 import type { SinkErrorKind } from './sink-lane.js';
 
+/** Where a pipeline is in its life: `draining` lets what is under way come to its end, and reads no more. */
 export type PipelineState = 'starting' | 'running' | 'paused' | 'draining' | 'stopped' | 'failed';
 
 /** Figures of one sink of a pipeline, since the start. */
@@ -21,6 +22,8 @@ export interface SinkStatus {
   readonly pulledBytes: number;
   readonly changes: number;
   readonly filteredChanges: number;
+  /** Changes that could not be decoded and were skipped or dead-lettered. */
+  readonly undecodableChanges: number;
   readonly writtenChanges: number;
   readonly writtenBytes: number;
   readonly writes: number;
@@ -40,10 +43,9 @@ export interface PipelineStatus {
   readonly state: PipelineState;
   readonly pulledBatches: number;
   readonly pulledBytes: number;
-  /** Changes that passed filters and routes. */
+  /** Changes that passed filters and routes: a change counts once for each sink. */
   readonly changes: number;
   readonly filteredChanges: number;
-  /** Changes that could not be decoded and were skipped or dead-lettered. */
   readonly undecodableChanges: number;
   readonly latestSequence: number;
   readonly creditBytesInUse: number;
@@ -95,6 +97,7 @@ const sinkStatusOf = (
     pulledBytes: branch.pulledBytes,
     changes: branch.changes,
     filteredChanges: branch.filteredChanges,
+    undecodableChanges: branch.undecodableChanges,
     writtenChanges: lane.writtenChanges,
     writtenBytes: lane.writtenBytes,
     writes: lane.writtenBatches,

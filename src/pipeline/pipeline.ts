@@ -32,6 +32,7 @@ export class Pipeline {
   readonly #clock = new SequenceClock();
   readonly #states = new BehaviorSubject<PipelineState>('starting');
   readonly #stopped = new AbortController();
+  #isRunning = false;
   #round = new AbortController();
   #wanted: 'running' | 'paused' = 'running';
   #wake: () => void = () => undefined;
@@ -62,9 +63,20 @@ export class Pipeline {
   /**
    * Runs until the source ends, `signal` aborts or `stop` is called: then nothing more is pulled, what is in flight is
    * delivered, and the positions are stored. Sinks, and a source given as such, stay the caller's to dispose.
-   * @throws TailraceError what ended it, or the first sink that failed; positions stand where the sinks stand
+   * @throws TailraceError what ended it, or the first sink that failed; positions stand where the sinks stand.
+   * `PIPELINE_OWNED` while an earlier run has not ended
    */
   async run(signal: AbortSignal): Promise<void> {
+    if (this.#isRunning) throw isRunningAlready(this.#options.name);
+    this.#isRunning = true;
+    try {
+      await this.#run(signal);
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
     const hardStop = new AbortController();
     const stop = AbortSignal.any([signal, this.#stopped.signal]);
     let drainTimer: NodeJS.Timeout | undefined;
@@ -287,6 +299,12 @@ const requireSource = (source: Source | undefined): Source => {
   if (source === undefined) throw new TailraceError('INTERNAL', 'a pipeline of one sink without a source');
   return source;
 };
+
+const isRunningAlready = (pipeline: string): TailraceError =>
+  new TailraceError('PIPELINE_OWNED', `pipeline ${pipeline} is running already`, {
+    context: { pipeline },
+    remedy: 'Wait until its run has ended: the sinks would get everything twice.',
+  });
 
 const drainTimedOut = (pipeline: string, timeoutMs: number): TailraceError =>
   new TailraceError(

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { WebhookSink, type WebhookSinkOptions } from '../../sinks/webhook/index.js';
+import { createSink } from '../../config/index.js';
+import { WebhookSink, type WebhookSinkOptions, webhookSink } from '../../sinks/webhook/index.js';
 import { retryAfterMs } from '../../sinks/webhook/verdict.js';
 import { SampleHistory } from '../../src/kit/conformance/sample-history.js';
 import { parseEvent } from '../../src/kit/index.js';
@@ -71,6 +72,26 @@ describe('the webhook sink', () => {
     expect(digest).toBe(createHmac('sha256', 'the key').update(`${seconds}.${body}`).digest('hex'));
     expect(Math.abs(Number(seconds) - Date.now() / 1000)).toBeLessThan(10);
     expect(headers.authorization).toBe('Bearer abc');
+  });
+
+  it('gives up at once at a port that nothing may be posted to', async () => {
+    const sink = open({ url: 'http://127.0.0.1:6666/hook' });
+    const outcome = await sink.write(history.sinkBatch(0, 3), await sink.claim(), signal);
+    expect(outcome).toMatchObject({
+      kind: 'fatal',
+      error: {
+        code: 'SINK_REFUSED',
+        message: expect.stringContaining('its port belongs to another protocol'),
+      },
+    });
+  });
+
+  it.each([
+    ['http://ada:secret@127.0.0.1/hook', {}, 'headers.authorization'],
+    ['http://127.0.0.1/hook', { 'two words': 'x' }, 'does not allow: two words'],
+    ['http://127.0.0.1/hook', { authorization: 'a line\nand another' }, 'does not allow: authorization'],
+  ])('says beforehand what could never be sent: %s %j', async (url, headers, said) => {
+    await expect(createSink(webhookSink, { url, headers }, pluginContext())).rejects.toThrow(said);
   });
 
   it.each([429, 500, 503, 408])(

@@ -32,6 +32,7 @@ import { requireCallable, type SlotCall, SlotCalls, unspeakable } from './slot-c
 import { type ClearedNamespace, dealOut, type SlotGroup } from './slot-groups.js';
 import { SlotLedger } from './slot-ledger.js';
 
+/** Settings of the sink `redis` where the target is a cluster. */
 export interface RedisClusterSinkOptions {
   /** redis:// or rediss:// addresses of nodes; the user and the password of the first count for all. */
   readonly urls: readonly string[];

@@ -3,6 +3,7 @@ import { type Position, TailraceError } from '../../kit/index.js';
 import { type Lease, type LeaseStore, takeLease } from './lease.js';
 import type { OffsetsStore, StoredOffset } from './offsets-store.js';
 
+/** Where positions are kept in a Postgres. */
 export interface PostgresOffsetsOptions {
   /** postgres://user:password@host:port/database */
   readonly url: string;

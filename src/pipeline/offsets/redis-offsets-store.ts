@@ -3,6 +3,7 @@ import { RedisCalls, textOfReply } from '../redis-calls.js';
 import { type Lease, type LeaseStore, takeLease } from './lease.js';
 import type { OffsetsStore, StoredOffset } from './offsets-store.js';
 
+/** Where positions are kept in a Redis. */
 export interface RedisOffsetsOptions {
   /** redis://[user:password@]host:port[/database], or rediss:// */
   readonly url: string;

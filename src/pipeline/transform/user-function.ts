@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { type Change, TailraceError, type Transform, type TransformContext } from '../../kit/index.js';
 import type { ChangeStage } from './change-stage.js';
 
+/** Where a transform's function is found, and what it is given. */
 export interface UserFunctionOptions {
   /** Path of the module, taken from the directory of `from`, or the name of a package. */
   readonly module: string;

@@ -1,0 +1,181 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { TailraceError } from '../../src/errors/index.js';
+import { isSamePosition, type SinkBatch } from '../../src/kit/index.js';
+import { FileDeadLetters } from '../../src/pipeline/index.js';
+import { throwAwayDirectory } from '../services/index.js';
+import { ListSource } from '../support/list-source.js';
+import { ScriptedSink } from '../support/scripted-sink.js';
+import { waitUntil } from '../support/wait-until.js';
+import { history, instantTiming, keysOf, never, pipelineOf } from './pipeline-setup.js';
+
+let directory: ReturnType<typeof throwAwayDirectory>;
+beforeEach(() => {
+  directory = throwAwayDirectory('pipeline');
+});
+afterEach(() => directory.remove());
+
+describe('a pipeline whose sink fails, refuses or says nothing', () => {
+  it('tries again with growing pauses while a sink is down, and asks it after an unknown outcome', async () => {
+    const sample = history(20);
+    const sink = new ScriptedSink();
+    sink.failClaims = 2;
+    const timing = instantTiming();
+    sink.script = [
+      () => ({ kind: 'retryable', error: new Error('busy') }),
+      () => ({ kind: 'retryable', error: new Error('busy'), afterMs: 777 }),
+      () => ({ kind: 'unknown', error: new Error('cut before it was applied') }),
+      (_, apply) => {
+        apply();
+        return { kind: 'unknown', error: new Error('cut after it was applied') };
+      },
+    ];
+    const pipeline = pipelineOf(new ListSource(sample.batches), sink, { timing });
+    await pipeline.run(never);
+    expect(sink.keys).toEqual(keysOf(sample));
+    expect(timing.slept.slice(0, 4)).toEqual([25, 50, 25, 777]);
+    expect([sink.claims, pipeline.status().sinks[0]?.retries]).toEqual([5, 6]);
+  });
+
+  it('delivers again what a sink lost', async () => {
+    const sample = history(60);
+    const sink = new ScriptedSink();
+    sink.script = [
+      (_, apply) => {
+        apply();
+        return { kind: 'durable' };
+      },
+      () => {
+        sink.position = sample.positionAfter(3);
+        sink.keys = sink.keys.slice(0, keysOf(sample).length - keysOf(sample, 3).length);
+        return { kind: 'unknown', error: new Error('failed over to a replica that lacks the newest writes') };
+      },
+    ];
+    await pipelineOf(new ListSource(sample.batches), sink, { pullBatches: 5 }).run(never);
+    expect(sink.keys).toEqual(keysOf(sample));
+  });
+
+  it('moves the durable position only with what is durable, and delivers again what was accepted and lost', async () => {
+    const sample = history(60);
+    const sink = new ScriptedSink();
+    const source = new ListSource(sample.batches);
+    const whole = keysOf(sample).length;
+    let isLost = false;
+    // Accepted, and lost when the target dies before it has synced.
+    sink.script = Array.from({ length: 5 }, (_, write) => (batch: SinkBatch, apply: () => void) => {
+      if (isLost && !isSamePosition(batch.previous, sink.position))
+        return { kind: 'unknown' as const, error: new Error('something else is there') };
+      apply();
+      const durable =
+        write < 2
+          ? Promise.resolve()
+          : nextTurn().then(() => {
+              if (!isLost) {
+                isLost = true;
+                sink.position = sample.positionAfter(3);
+                sink.keys = sink.keys.slice(0, whole - keysOf(sample, 3).length);
+              }
+              throw new Error('the target died');
+            });
+      return { kind: 'accepted' as const, durable };
+    });
+    await pipelineOf(source, sink, { batch: { maxChanges: 1 }, pullBatches: 3 }).run(never);
+    expect(isLost).toBe(true);
+    expect(sink.keys).toEqual(keysOf(sample));
+    expect(source.acknowledged).toEqual(sample.positionAfter(60));
+  });
+
+  it('stops when it is fenced, or when the sink says that an operator must act', async () => {
+    for (const [kind, code] of [
+      ['fenced', 'SINK_FENCED'],
+      ['fatal', 'SINK_FAILED'],
+    ] as const) {
+      const sink = new ScriptedSink();
+      sink.script = [() => ({ kind, error: new Error('no') })];
+      await expect(pipelineOf(new ListSource(history(5).batches), sink).run(never)).rejects.toMatchObject({
+        code,
+      });
+    }
+    const taken = new ScriptedSink();
+    taken.script = [
+      () => {
+        taken.position = { sequence: 999, count: 1, crc: 1 };
+        return { kind: 'unknown', error: new Error('cut') };
+      },
+    ];
+    await expect(pipelineOf(new ListSource(history(5).batches), taken).run(never)).rejects.toMatchObject({
+      code: 'SINK_FENCED',
+    });
+  });
+
+  it('does not try again what is refused: wrong credentials, missing rights', async () => {
+    let claims = 0;
+    const refused = Object.assign(new ScriptedSink(), {
+      claim: async () => {
+        claims++;
+        throw new TailraceError('SINK_REFUSED', 'wrong password');
+      },
+    });
+    await expect(pipelineOf(new ListSource(history(1).batches), refused).run(never)).rejects.toMatchObject({
+      code: 'SINK_REFUSED',
+    });
+    expect(claims).toBe(1);
+  });
+
+  it('fails at a change that the sink refuses, or skips it, or keeps it as a dead letter', async () => {
+    const sample = history(3);
+    const refuseFirst = (): ScriptedSink => {
+      const sink = new ScriptedSink();
+      sink.script = [
+        () => ({ kind: 'poison', rejections: [{ transaction: 1, change: 0, reason: 'too large' }] }),
+      ];
+      return sink;
+    };
+    await expect(pipelineOf(new ListSource(sample.batches), refuseFirst()).run(never)).rejects.toMatchObject({
+      code: 'SINK_POISON',
+      message: expect.stringContaining('too large'),
+    });
+    const expected = keysOf(sample);
+    expected.splice(1, 1);
+    const skipping = refuseFirst();
+    await pipelineOf(new ListSource(sample.batches), skipping, { errors: { poison: 'skip' } }).run(never);
+    expect(skipping.keys).toEqual(expected);
+    const path = join(directory.path, 'dead.ndjson');
+    const keeping = refuseFirst();
+    await using deadLetters = new FileDeadLetters(path);
+    const pipeline = pipelineOf(new ListSource(sample.batches), keeping, {
+      errors: { poison: 'dead-letter' },
+      deadLetters,
+    });
+    await pipeline.run(never);
+    expect(keeping.keys).toEqual(expected);
+    const letter = JSON.parse(readFileSync(path, 'utf8')) as { reason: string; batch: string; sink: string };
+    expect(letter).toMatchObject({ reason: 'too large', sink: 'sink', sequence: 2 });
+    expect(Buffer.from(letter.batch, 'base64')).toEqual(sample.batches[1]?.bytes);
+    expect(pipeline.status().sinks[0]?.rejectedChanges).toBe(1);
+  });
+
+  it('ends in time although a sink neither answers nor listens: in a claim, in a write, in what it accepted', async () => {
+    const silent = new Promise<never>(() => undefined);
+    const claiming = Object.assign(new ScriptedSink(), { claim: () => silent });
+    const writing = new ScriptedSink();
+    writing.script = [() => silent];
+    const accepting = new ScriptedSink();
+    accepting.script = [
+      (_, apply) => {
+        apply();
+        return { kind: 'accepted', durable: silent };
+      },
+    ];
+    for (const sink of [claiming, writing, accepting]) {
+      const stop = new AbortController();
+      const pipeline = pipelineOf(new ListSource(history(3).batches), sink, { drainTimeoutMs: 30 });
+      const running = pipeline.run(stop.signal);
+      await waitUntil('it waits', () => sink === claiming || sink.writes > 0);
+      stop.abort();
+      await expect(running).rejects.toThrow(/could not deliver what was in flight within 30 ms/);
+    }
+  });
+});
