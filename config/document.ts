@@ -29,6 +29,7 @@ export interface Surroundings {
   readonly readSecret: (path: string) => string;
 }
 
+/** The environment of this process, and secrets from its files. */
 export const processSurroundings: Surroundings = {
   env: process.env,
   // A trailing line break is the editor's, not the secret's.

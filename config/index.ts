@@ -12,6 +12,7 @@ export {
   requirePipelines,
 } from './load.js';
 export { type PipelineSettings, pipelineSchema } from './pipeline-schema.js';
+export { readPipelineText } from './pipeline-text.js';
 export { createSink, createSource, type GivenOptions } from './plugin-options.js';
 export { type FilePlace, formatProblem, type Problem } from './problem.js';
 export type { FilterSettings, RouteSettings, TransformSettings } from './transform-schema.js';

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { TailraceError } from '../src/errors/index.js';
 import type { SinkDefinition, SourceDefinition } from '../src/kit/index.js';
 import { requireSoleTargets, requireUniqueNames } from './apart.js';
@@ -10,6 +9,7 @@ import {
   type Surroundings,
 } from './document.js';
 import { type PipelineSettings, pipelineSchema, type SinkSettings, sinkSchema } from './pipeline-schema.js';
+import { readPipelineText } from './pipeline-text.js';
 import { type FilePlace, formatProblem, type Problem, suggest } from './problem.js';
 import { readTransforms } from './read-transforms.js';
 import { isFaulty, listOf, readSection, type SchemaSection } from './section.js';
@@ -21,6 +21,7 @@ export interface Registry extends Definitions {
   readonly ofFiles?: ReadonlyMap<string, Definitions>;
 }
 
+/** The sources and sinks that files may name, each by its own name. */
 export interface Definitions {
   readonly sources: ReadonlyMap<string, SourceDefinition<unknown>>;
   readonly sinks: ReadonlyMap<string, SinkDefinition<unknown>>;
@@ -59,6 +60,7 @@ export interface PipelineConfig extends PipelineSettings {
   readonly deadLetterSink?: Chosen<SinkDefinition<unknown>>;
 }
 
+/** What the files say, and all that is wrong with them. */
 export interface LoadResult {
   readonly pipelines: readonly PipelineConfig[];
   readonly problems: readonly Problem[];
@@ -75,7 +77,7 @@ export const loadPipelines = (
   for (const file of files) {
     let text: string;
     try {
-      text = readFileSync(file, 'utf8');
+      text = readPipelineText(file);
     } catch (error) {
       const message = unreadable(error);
       problems.push({ file, line: 1, column: 1, path: '', message });

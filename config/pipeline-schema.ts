@@ -34,6 +34,7 @@ export type ErrorPolicy = 'fail' | 'skip' | 'dead-letter';
 
 const policies = ['fail', 'skip', 'dead-letter'];
 
+/** Settings of a pipeline as a whole, each with what its documentation says and its default. */
 export const pipelineSchema = {
   name: {
     doc: 'unique name of the pipeline; positions are kept under it',

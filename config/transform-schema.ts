@@ -25,6 +25,7 @@ export type TransformSettings =
       readonly options: Readonly<Record<string, unknown>>;
     };
 
+/** A filter as a file has it: which changes go on; an empty list leaves its part open. */
 export interface FilterSettings {
   readonly keys: readonly string[];
   readonly excludeKeys: readonly string[];
@@ -38,6 +39,7 @@ interface SelectionSettings {
   readonly fields: readonly string[];
 }
 
+/** A route as a file has it: which changes go to the sinks that `to` names; an empty list leaves its part open. */
 export interface RouteSettings {
   readonly keys: readonly string[];
   readonly namespaces: readonly string[];
