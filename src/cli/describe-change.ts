@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { Change } from '../kit/index.js';
 
 /** A change in one line for people: what happened, to which key, with what. */
@@ -26,5 +27,9 @@ export const printableBytes = (bytes: Uint8Array): string => {
         : `\\x${byte.toString(16).padStart(2, '0')}`;
   return `"${text}"${bytes.length > shownBytes ? `… (${bytes.length} bytes)` : ''}`;
 };
+
+/** Bytes in JSON as change events have them. */
+export const jsonBytes = (bytes: Buffer): string | { base64: string } =>
+  isUtf8(bytes) ? bytes.toString() : { base64: bytes.toString('base64') };
 
 const shownBytes = 128;

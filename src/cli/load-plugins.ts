@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parse } from 'yaml';
-import type { Definitions, Registry } from '../../config/index.js';
+import { type Definitions, type Registry, readPipelineText } from '../../config/index.js';
 import type { SinkDefinition, SourceDefinition } from '../kit/index.js';
 import { builtIn } from './registry.js';
 
@@ -51,7 +51,7 @@ interface NamedPlugin {
 const namesIn = (file: string): NamedPlugin[] => {
   let document: unknown;
   try {
-    document = parse(readFileSync(file, 'utf8'), { maxAliasCount: 0 });
+    document = parse(readPipelineText(file), { maxAliasCount: 0 });
   } catch {
     return [];
   }

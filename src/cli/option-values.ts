@@ -40,7 +40,15 @@ export const requireOptions = (command: Command): void => {
 /** A number of a flag. */
 export const wholeNumber = (text: string): number => {
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('It must be a whole number.');
+  if (text.trim() === '' || !Number.isSafeInteger(value) || value < 0)
+    throw new InvalidArgumentError('It must be a whole number.');
+  return value;
+};
+
+/** A number of a flag that cannot be 0. */
+export const positiveNumber = (text: string): number => {
+  const value = wholeNumber(text);
+  if (value === 0) throw new InvalidArgumentError('It must be at least 1.');
   return value;
 };
 

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { outputOf, requiredOption, wholeNumber } from './option-values.js';
+import { outputOf, positiveNumber, requiredOption, wholeNumber } from './option-values.js';
 
 export interface ServeFlags {
   readonly dir: string;
@@ -42,7 +42,7 @@ export const addServeCommand = (program: Command): void => {
         .choices(['always', 'interval', 'none'])
         .default('always'),
     )
-    .option('--sync-interval <ms>', 'time between syncs in mode interval', wholeNumber, 1000)
+    .option('--sync-interval <ms>', 'time between syncs in mode interval', positiveNumber, 1000)
     .option(
       '--requirepass <password>',
       'clients must AUTH with it (better: in the environment, as TAILRACE_PASSWORD)',
@@ -60,15 +60,15 @@ export const addServeCommand = (program: Command): void => {
     .option(
       '--memtable <MiB>',
       'newest data in memory before it is merged into the data file',
-      wholeNumber,
+      positiveNumber,
       64,
     )
-    .option('--page-cache <MiB>', 'memory for pages of the data file', wholeNumber, 128)
+    .option('--page-cache <MiB>', 'memory for pages of the data file', positiveNumber, 128)
     .option('--wal-keep <MiB>', 'keep as much of the log, however old', wholeNumber, 64)
     .option(
       '--data-max <MiB>',
       'never let the data file become larger: the store fails when it is full',
-      wholeNumber,
+      positiveNumber,
     )
     .option('--wal-max <MiB>', 'never keep more of the log, whoever needs it', wholeNumber, 16_384)
     .addOption(
@@ -88,7 +88,7 @@ export const addServeCommand = (program: Command): void => {
     .option('--tls-cert <file>', 'serve by TLS with this certificate (PEM)')
     .option('--tls-key <file>', 'private key of the certificate (PEM)')
     .option('--tls-ca <file>', 'demand certificates of clients, signed by this authority (PEM)')
-    .option('--maxclients <count>', 'refuse more clients than this', wholeNumber, 10_000)
+    .option('--maxclients <count>', 'refuse more clients than this', positiveNumber, 10_000)
     .option('--timeout <seconds>', 'close clients that were idle for so long; 0 = never', wholeNumber, 0)
     .addHelpText(
       'after',

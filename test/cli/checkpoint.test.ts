@@ -76,6 +76,45 @@ describe('tailrace checkpoint', () => {
     expect([wrong.status, wrong.stderr.includes("'--lifetime <time>' argument 'soon'")]).toEqual([2, true]);
   });
 
+  it('says why it cannot ask the server that runs on the directory, and how it can', async () => {
+    const store = join(directory.path, 'by-tls');
+    const file = (name: string): string => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url));
+    const tls = [
+      '--tls-cert',
+      file('server.pem'),
+      '--tls-key',
+      file('server.key'),
+      '--tls-ca',
+      file('ca.pem'),
+    ];
+    const serve = spawn(
+      process.execPath,
+      [program, 'serve', '--dir', store, '--listen', '127.0.0.1:0', '--sync', 'none', ...tls],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    let log = '';
+    serve.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
+    await waitUntil('it serves', () => /127\.0\.0\.1:\d+ /.test(log));
+    const url = `rediss://127.0.0.1:${/127\.0\.0\.1:(\d+)/.exec(log)?.[1]}`;
+    const refused = await checkpoint('create', store, '--json');
+    const { code, message, remedy } = JSON.parse(refused.stderr);
+    expect([refused.status, code]).toEqual([1, 'STORE_LOCKED']);
+    expect(message).toContain(`is in use by the server ${url}, which cannot be asked: cannot reach`);
+    expect(message).toContain('certificate');
+    expect(remedy).toContain(`${url}?cacert=FILE`);
+    const stranger = await checkpoint('create', `${url}?cacert=${file('ca.pem')}`);
+    expect([stranger.status, stranger.stderr]).toEqual([
+      1,
+      expect.stringMatching(/it demands a certificate of its clients[\s\S]*SOURCE_UNREACHABLE/),
+    ]);
+    const shown = `${url}?cacert=${file('ca.pem')}&cert=${file('client.pem')}&key=${file('client.key')}`;
+    expect(await checkpoint('create', shown, '--name', 'mine')).toMatchObject({ status: 0, stderr: '' });
+    expect((await checkpoint('list', store)).stdout).toContain('mine');
+    const exited = new Promise((resolve) => serve.once('exit', resolve));
+    serve.kill('SIGTERM');
+    expect(await exited).toBe(0);
+  });
+
   it('goes through the server that runs on the directory, and not through a note that a crash left', async () => {
     const store = join(directory.path, 'served');
     const serve = spawn(

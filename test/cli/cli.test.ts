@@ -63,6 +63,8 @@ describe('command line', () => {
       ['tail', directory.path, '--from', 'soon'],
       ['serve', '--dir', path('s'), '--listen', 'x:y'],
       ['serve', '--dir', path('s'), '--sync', 'maybe'],
+      ['serve', '--dir', path('s'), '--memtable', '0'],
+      ['serve', '--dir', path('s'), '--timeout', ''],
     ])
       expect([parameters, (await tailrace(...parameters)).status]).toEqual([parameters, 2]);
     const { stderr } = await tailrace('validate', bad);
@@ -70,6 +72,33 @@ describe('command line', () => {
     expect(stderr).toContain('bad.yaml:3:23 sinks[0].pth: unknown key (did you mean "path"?)');
     const asJson = JSON.parse((await tailrace('validate', bad, '--json')).stderr) as { code: string };
     expect(asJson.code).toBe('CONFIG_INVALID');
+  });
+
+  it('reads a pipeline file from a pipe', async () => {
+    const file = write(
+      'piped.yaml',
+      'name: piped\nsource: { connector: wal, path: . }\nsinks: [{ sink: stdout }]\n',
+    );
+    const command = `cat "${file}" | "${process.execPath}" "${program}" validate /dev/stdin`;
+    expect(await runProgram('/bin/sh', ['-c', command])).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('piped'),
+    });
+  });
+
+  it('tells a target that is none, or that cannot be compared, before it talks to the source', async () => {
+    const ends = (to: string): string[] => ['--from', 'redis://127.0.0.1:1', '--to', to];
+    for (const [parameters, said] of [
+      [['migrate', ...ends('keys.txt')], 'keys.txt is no target that is known'],
+      [['cutover', ...ends('kafka://nobody')], 'kafka://nobody is no target that is known'],
+      [['migrate', ...ends('keys.resp'), '--verify'], 'keys.resp cannot be compared with'],
+      [['cutover', ...ends('keys.resp')], 'keys.resp cannot be compared with'],
+      [['verify', ...ends('postgres://host/database')], 'postgres://host/database cannot be compared with'],
+    ] as const)
+      expect([parameters, await tailrace(...parameters)]).toEqual([
+        parameters,
+        expect.objectContaining({ status: 2, stderr: expect.stringContaining(`error: ${said}`) }),
+      ]);
   });
 
   it('tells a misspelt option rather than that the right one is missing, an empty one, and both as JSON', async () => {
@@ -96,8 +125,14 @@ describe('command line', () => {
       { pipeline: 'w', source: 'wal', sink: 'stdout', guarantee: 'at-least-once' },
     ]);
     const first = await tailrace('run', file);
-    expect([first.status, first.stderr.includes('pipeline stopped')]).toEqual([0, true]);
     const content = readFileSync(path('out.ndjson'), 'utf8');
+    const delivered = content.trim().split('\n').length;
+    expect([first.status, first.stderr.match(/pipeline stopped .*/g)]).toEqual([
+      0,
+      ['file', 'stdout'].map((sink) =>
+        expect.stringContaining(`pipeline=w sink=${sink} delivered=${delivered} filtered=0`),
+      ),
+    ]);
     expect(content.split('\n').length).toBeGreaterThan(300);
     expect(first.stdout.split('\n').length).toBe(content.split('\n').length);
     const again = await tailrace('run', file);
@@ -147,6 +182,11 @@ describe('command line', () => {
       stderr: expect.stringContaining('000010.log at offset 1095768'),
     });
     expect((await tailrace('wal', 'verify', path('nowhere'))).status).toBe(1);
+    mkdirSync(path('empty'));
+    expect(await tailrace('wal', 'dump', path('empty'))).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('has no log files'),
+    });
   });
 
   it('tails a directory without any configuration, filtered', async () => {
@@ -160,6 +200,28 @@ describe('command line', () => {
       .map((line) => JSON.parse(line) as { seq: number });
     expect(events.length).toBeGreaterThan(1);
     expect(events.every((event) => event.seq > 490)).toBe(true);
+  });
+
+  it('says once where the log ends when it is told to start behind that, and waits', async () => {
+    const folder = logDirectory();
+    const once = await tailrace('tail', folder, '--once', '--from', '900', '--json');
+    expect([once.status, once.stdout]).toEqual([0, '']);
+    expect(JSON.parse(once.stderr)).toMatchObject({
+      level: 'warn',
+      message: 'the log ends before that',
+      from: 900,
+      newest: 495,
+    });
+    expect((await tailrace('tail', folder, '--once', '--from', '495')).stderr).toBe('');
+
+    const child = spawn(process.execPath, [program, 'tail', folder, '--from', '496']);
+    let told = '';
+    child.stderr.on('data', (chunk: Buffer) => (told += chunk.toString()));
+    const ended = new Promise((resolve) => child.on('exit', resolve));
+    await waitUntil('it has told', () => told.includes('waiting for it from=496 newest=495'));
+    child.kill('SIGINT');
+    await ended;
+    expect(told.match(/ends before/g)).toHaveLength(1);
   });
 
   it('serves a store, tails it over the wire, and stops cleanly at SIGTERM', async () => {

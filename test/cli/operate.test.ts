@@ -3,11 +3,14 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AdminServer, PipelineMetrics } from '../../src/admin/index.js';
 import { Engine } from '../../src/engine/index.js';
+import { isTailraceError } from '../../src/errors/index.js';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { freePort, throwAwayDirectory } from '../services/index.js';
 import { HttpReceiver } from '../support/http-receiver.js';
 import { type ProgramResult, runProgram } from '../support/run-program.js';
+import { pluginContext } from '../support/sink-batches.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const program = fileURLToPath(new URL('../../bin/tailrace.js', import.meta.url));
@@ -55,6 +58,24 @@ const fillStore = async (name: string, count: number): Promise<void> => {
         .finish(),
     );
   await engine.whenDurable(engine.sequence);
+};
+
+/** An admin server without pipelines, on a port that `fetch` refuses. */
+const listenOnForbiddenPort = async (): Promise<AdminServer> => {
+  const options = {
+    version: '1',
+    pipelines: [],
+    metrics: new PipelineMetrics(() => []),
+    log: pluginContext().log,
+  };
+  for (const port of [6667, 6668, 6669, 6697, 6665, 10080, 6566, 5061]) {
+    try {
+      return await AdminServer.listen({ ...options, host: 'localhost', port });
+    } catch (error) {
+      if (!isTailraceError(error, 'CONFIG_INVALID')) throw error; // taken: the next one
+    }
+  }
+  throw new Error('every port that fetch refuses is taken');
 };
 
 const keysIn = (file: string): string[] =>
@@ -119,6 +140,14 @@ admin: { listen: "127.0.0.1:${port}" }
     child.kill('SIGTERM');
     expect(await exited).toBe(0);
     expect((await tailrace('status', `127.0.0.1:${port}`)).stderr).toContain('no status from');
+  });
+
+  it('is shown at a port that browsers must not talk to', async () => {
+    await using admin = await listenOnForbiddenPort();
+    const shown = await tailrace('status', `localhost:${admin.port}`);
+    expect([shown.status, shown.stderr, shown.stdout]).toEqual([0, '', expect.stringContaining('PIPELINE')]);
+    const other = await tailrace('status', 'http://[');
+    expect([other.status, other.stderr]).toEqual([2, expect.stringContaining('is no address')]);
   });
 
   it('keeps other pipelines going when one fails, if it is told to', async () => {

@@ -4,7 +4,7 @@ import process from 'node:process';
 import { type CommandValue, Database } from '../../data-model/commands/index.js';
 import { Engine } from '../../engine/index.js';
 import { isTailraceError, TailraceError } from '../../errors/index.js';
-import { parseRedisUrl, ReplyError, RespConnection } from '../../resp/index.js';
+import { parseRedisUrl, ReplyError, type RespAddress, RespConnection } from '../../resp/index.js';
 import { type CheckpointAnswer, runCheckpointRequest } from '../../server/index.js';
 import { findServer, type RunningServer } from '../server-file.js';
 
@@ -18,12 +18,25 @@ export const requestCheckpoints = async (
   password: string | undefined,
 ): Promise<CheckpointAnswer> => {
   const place = await placeOf(store, password);
-  return place.url === undefined
-    ? openDirectory(place.directory, words)
-    : askServer(place.url, words, password);
+  if (place.url !== undefined) return await askServer(place.url, words, password);
+  try {
+    return await openDirectory(place.directory, words);
+  } catch (error) {
+    const { directory, unreached } = place;
+    throw unreached !== undefined && isTailraceError(error, 'STORE_LOCKED')
+      ? behindServer(directory, unreached.server, unreached.reason)
+      : error;
+  }
 };
 
-type Place = { readonly url: string } | { readonly url: undefined; readonly directory: string };
+type Place =
+  | { readonly url: string }
+  | {
+      readonly url: undefined;
+      readonly directory: string;
+      /** The server that is noted in the directory, and why it is not asked. */
+      readonly unreached?: { readonly server: RunningServer; readonly reason: TailraceError };
+    };
 
 /** The server of a store, when one runs; its directory otherwise. */
 const placeOf = async (store: string, password: string | undefined): Promise<Place> => {
@@ -31,8 +44,14 @@ const placeOf = async (store: string, password: string | undefined): Promise<Pla
   const directory = resolve(store);
   if (!existsSync(join(directory, 'IDENTITY'))) throw noStore(directory);
   const server = findServer(directory);
-  const isServed = server !== undefined && (await isServerOf(server, password));
-  return isServed ? { url: server.url } : { url: undefined, directory };
+  if (server === undefined) return { url: undefined, directory };
+  try {
+    return (await isServerOf(server, password)) ? { url: server.url } : { url: undefined, directory };
+  } catch (error) {
+    // Its process may be another one by now, so the directory may be free.
+    if (!isTailraceError(error, 'SOURCE_UNREACHABLE')) throw error;
+    return { url: undefined, directory, unreached: { server, reason: error } };
+  }
 };
 
 /**
@@ -52,16 +71,14 @@ export const readAtCheckpoint = async (
     const checkpoint = engine.checkpoints.open(reference);
     return flat(await new Database(checkpoint).call(name, ...rest));
   }
-  const connection = await connect(place.url, password);
-  try {
+  const { url } = place;
+  return await withServer(url, password, async (connection) => {
     const opened = await connection.call('CHECKPOINT', 'OPEN', reference);
-    if (opened instanceof ReplyError) throw refused(place.url, opened);
+    if (opened instanceof ReplyError) throw refused(url, opened);
     const reply = await connection.call(...words);
     if (reply instanceof ReplyError) throw notRead(words, reply);
     return textual(reply);
-  } finally {
-    connection.close();
-  }
+  });
 };
 
 const flat = (value: CommandValue<string>): unknown => {
@@ -85,51 +102,75 @@ const openDirectory = async (directory: string, words: readonly string[]): Promi
   return await runCheckpointRequest(scope, words);
 };
 
-const askServer = async (
+const askServer = (
   url: string,
   words: readonly string[],
   password: string | undefined,
-): Promise<CheckpointAnswer> => {
-  const connection = await connect(url, password);
-  try {
+): Promise<CheckpointAnswer> =>
+  withServer(url, password, async (connection) => {
     const reply = await connection.call('CHECKPOINT', ...words);
     if (reply instanceof ReplyError) throw refused(url, reply);
     return JSON.parse(String(reply)) as CheckpointAnswer;
-  } finally {
-    connection.close();
-  }
-};
+  });
 
-/** False when another process has its number or its port by now. */
-const isServerOf = async ({ url, pid }: RunningServer, password: string | undefined): Promise<boolean> => {
-  let connection: RespConnection;
-  try {
-    connection = await connect(url, password);
-  } catch (error) {
-    if (isTailraceError(error) && error.code === 'SOURCE_UNREACHABLE') return false;
-    throw error;
-  }
-  try {
+/**
+ * False when another process has its number or its port by now.
+ * @throws TailraceError `SOURCE_UNREACHABLE`
+ */
+const isServerOf = ({ url, pid }: RunningServer, password: string | undefined): Promise<boolean> =>
+  withServer(url, password, async (connection) => {
     const reply = await connection.call('INFO', 'server');
     if (reply instanceof ReplyError) return true; // it wants a password, which the request itself will be told
     const info = String(reply);
     return info.includes(`process_id:${pid}\r\n`) && info.includes('server_name:tailrace');
+  });
+
+/** @throws TailraceError `SOURCE_UNREACHABLE`, also for a connection that is lost on the way */
+const withServer = async <T>(
+  url: string,
+  password: string | undefined,
+  ask: (connection: RespConnection) => Promise<T>,
+): Promise<T> => {
+  const address = parseRedisUrl(url);
+  const secret = password ?? address.password ?? process.env['TAILRACE_PASSWORD'];
+  const connection = await RespConnection.open(
+    secret === undefined ? address : { ...address, password: secret },
+  );
+  try {
+    return await ask(connection);
+  } catch (error) {
+    const { error: end } = connection;
+    throw end !== undefined && error === end ? lost(address, end) : error;
   } finally {
     connection.close();
   }
 };
 
-const connect = (url: string, password: string | undefined): Promise<RespConnection> => {
-  const address = parseRedisUrl(url);
-  const secret = password ?? address.password ?? process.env['TAILRACE_PASSWORD'];
-  return RespConnection.open(secret === undefined ? address : { ...address, password: secret });
-};
+const lost = ({ host, port }: RespAddress, cause: Error): TailraceError =>
+  new TailraceError('SOURCE_UNREACHABLE', `lost ${host}:${port}: ${cause.message.trim()}`, {
+    context: { host, port },
+    remedy: 'Check that the server is running, and whether what was asked for has been done.',
+    cause,
+  });
 
 const noStore = (directory: string): TailraceError =>
   new TailraceError('FILE_INACCESSIBLE', `${directory} holds no store`, {
     context: { directory },
     remedy: 'Name the directory of a store, or the redis:// URL of its server.',
   });
+
+const behindServer = (directory: string, { url }: RunningServer, cause: TailraceError): TailraceError =>
+  new TailraceError(
+    'STORE_LOCKED',
+    `${directory} is in use by the server ${url}, which cannot be asked: ${cause.message}`,
+    {
+      context: { directory, url },
+      remedy: url.startsWith('rediss:')
+        ? `Name the server instead of the directory, with the files of TLS: ${url}?cacert=FILE&cert=FILE&key=FILE.`
+        : cause.remedy,
+      cause,
+    },
+  );
 
 /** A server tells the code of an error in words only. */
 const refused = (url: string, { message }: ReplyError): TailraceError => {

@@ -2,7 +2,7 @@ import { setInterval } from 'node:timers/promises';
 import { requirePipelines } from '../../../config/index.js';
 import type { PipelineMetrics } from '../../admin/index.js';
 import type { Logger } from '../../kit/index.js';
-import type { PipelineOptions, PipelineStatus } from '../../pipeline/index.js';
+import type { PipelineOptions, PipelineStatus, SinkStatus } from '../../pipeline/index.js';
 import { listenAdmin } from '../admin-listener.js';
 import { consoleLogger, counted, formatCount, type OutputOptions, Progress } from '../console.js';
 import { onInterrupt } from '../interrupt.js';
@@ -83,7 +83,8 @@ const runAll = async (
     finished.abort();
     await shown;
   }
-  for (const status of statuses()) log.info('pipeline stopped', summary(status));
+  for (const status of statuses())
+    for (const sink of status.sinks) log.info('pipeline stopped', summary(status.name, sink));
 };
 
 const reportFailure = (log: Logger, pipeline: string, error: unknown): void =>
@@ -102,25 +103,28 @@ const showProgress = async (
   try {
     for await (const _ of setInterval(500, undefined, { signal: finished })) {
       const all = statuses();
-      const changes = all.reduce((total, status) => total + status.changes, 0);
+      const sinks = all.flatMap((status) => status.sinks);
+      const changes = sinks.reduce((total, sink) => total + sink.writtenChanges, 0);
       const now = performance.now();
       const rate = ((changes - before) * 1000) / (now - beforeMs);
       before = changes;
       beforeMs = now;
-      const lag = Math.max(...all.flatMap((status) => status.sinks.map((sink) => sink.lag)));
-      progress.show(
-        `${counted(changes, 'change')}  ${formatCount(Math.round(rate))}/s  lag ${formatCount(lag)}`,
-      );
+      const lag = Math.max(...sinks.map((sink) => sink.lag));
+      // Each change counts once for every sink that has it.
+      const delivered = counted(changes, 'change') + (sinks.length > 1 ? ` to ${sinks.length} sinks` : '');
+      progress.show(`${delivered}  ${formatCount(Math.round(rate))}/s  lag ${formatCount(lag)}`);
     }
   } catch (error) {
     if (!finished.aborted) throw error;
   }
 };
 
-const summary = (status: PipelineStatus): Record<string, unknown> => ({
-  pipeline: status.name,
-  changes: status.changes,
-  filtered: status.filteredChanges,
-  undecodable: status.undecodableChanges,
-  ...Object.fromEntries(status.sinks.map((sink) => [sink.name, sink.position?.sequence ?? 0])),
+const summary = (pipeline: string, sink: SinkStatus): Record<string, unknown> => ({
+  pipeline,
+  sink: sink.name,
+  delivered: sink.writtenChanges,
+  filtered: sink.filteredChanges,
+  ...(sink.undecodableChanges > 0 ? { undecodable: sink.undecodableChanges } : {}),
+  ...(sink.rejectedChanges > 0 ? { rejected: sink.rejectedChanges } : {}),
+  position: sink.position?.sequence ?? null,
 });

@@ -1,4 +1,8 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request as requestPlain } from 'node:http';
+import { request as requestTls } from 'node:https';
 import process from 'node:process';
+import { text } from 'node:stream/consumers';
 import type { AdminStatus } from '../../admin/index.js';
 import { TailraceError } from '../../errors/index.js';
 import { formatBytes, formatCount, formatTable, type OutputOptions } from '../console.js';
@@ -17,23 +21,44 @@ export const statusCommand = async (address: string, output: OutputOptions): Pro
 
 const askStatus = async (address: string): Promise<AdminStatus> => {
   const url = /^https?:\/\//.test(address) ? address : `http://${address}`;
+  if (!URL.canParse('/status', url))
+    throw new TailraceError('USAGE', `${address} is no address`, {
+      remedy: 'Write host:port, such as 127.0.0.1:9464.',
+    });
   try {
-    const response = await fetch(new URL('/status', url), { signal: AbortSignal.timeout(10_000) });
-    if (!response.ok) throw new Error(`it answers ${response.status}`);
-    return (await response.json()) as AdminStatus;
+    return JSON.parse(await get(new URL('/status', url))) as AdminStatus;
   } catch (cause) {
-    const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-    throw new TailraceError(
-      'ADMIN_UNREACHABLE',
-      `no status from ${url}: ${inner instanceof Error ? inner.message : String(inner)}`,
-      {
-        remedy:
-          'Set admin.listen in the pipeline file, or `tailrace run --admin host:port`, and name that address.',
-        cause,
-      },
-    );
+    const reason = cause instanceof SyntaxError ? 'it answers no JSON' : messageOf(cause);
+    throw new TailraceError('ADMIN_UNREACHABLE', `no status from ${url}: ${reason}`, {
+      remedy:
+        'Set admin.listen in the pipeline file, or `tailrace run --admin host:port`, and name that address.',
+      cause,
+    });
   }
 };
+
+/** Not by `fetch`, which refuses ports that a browser must not talk to, 6666 among them. */
+const get = async (url: URL): Promise<string> => {
+  const request = (url.protocol === 'https:' ? requestTls : requestPlain)(url, {
+    signal: AbortSignal.timeout(answerTimeoutMs),
+  });
+  request.end();
+  const [response]: IncomingMessage[] = await once(request, 'response');
+  if (response.statusCode !== 200) {
+    response.destroy();
+    throw new Error(`it answers ${response.statusCode}`);
+  }
+  return await text(response);
+};
+
+/** A name with several addresses fails with one error for each, and says nothing itself. */
+const messageOf = (cause: unknown): string => {
+  const error: unknown = cause instanceof AggregateError ? cause.errors[0] : cause;
+  if (!(error instanceof Error)) return String(error);
+  return error.name === 'AbortError' ? `no answer within ${answerTimeoutMs / 1000} s` : error.message;
+};
+
+const answerTimeoutMs = 10_000;
 
 const textOf = ({ version, pid, uptimeMs, memoryBytes, pipelines }: AdminStatus): string => {
   const rows = pipelines.flatMap(({ name, state, sinks }) =>

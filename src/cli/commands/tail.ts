@@ -4,12 +4,12 @@ import process from 'node:process';
 import { KvrocksSource } from '../../../connectors/kvrocks/index.js';
 import { WalSource } from '../../../connectors/wal/index.js';
 import { TailraceError } from '../../errors/index.js';
+import { inaccessible } from '../../files/index.js';
 import {
   ByteWriter,
-  batchCount,
-  batchSequence,
   Decoder,
   EventEncoder,
+  type Logger,
   type Source,
   type Transaction,
 } from '../../kit/index.js';
@@ -44,6 +44,7 @@ const printChanges = async (
   const decoder = new Decoder();
   const encoder = new EventEncoder({ connector: 'tailrace', name: place.replace(/\/\/.*@/, '//') });
   const out = new ByteWriter();
+  const start = new StartInLog(typeof from === 'number' ? from : 0, log);
   while (!interrupted.aborted) {
     const pulled = await source
       .pull({ maxBatches: 1000, maxBytes: 1024 * 1024 }, interrupted)
@@ -51,10 +52,13 @@ const printChanges = async (
         if (interrupted.aborted) return null; // the usual end of it
         throw error;
       });
-    if (pulled === null) break;
-    for (const { bytes } of pulled.batches) {
+    if (pulled === null) {
+      start.tellOfEnd(false);
+      break;
+    }
+    for (const { sequence, count, bytes } of pulled.batches) {
       const transaction = decoder.decode(bytes);
-      if (typeof from === 'number' && batchSequence(bytes) + batchCount(bytes) - 1 <= from) continue;
+      if (!start.isPassed(sequence, count)) continue;
       for (const { seq, reason } of transaction.undecodable)
         log.warn('cannot be decoded', { sequence: seq, reason });
       const kept = filterTransaction(transaction, passes);
@@ -62,9 +66,51 @@ const printChanges = async (
       else writeText(out, kept);
     }
     if (out.length > 0) await writeOut(out.take());
-    if (flags.once && pulled.batches.length === 0) break;
+    // A server tells how far its log goes; a directory is at its end when it gives nothing more.
+    const isAtEnd =
+      pulled.batches.length === 0 ||
+      (source instanceof KvrocksSource && start.newest >= pulled.latestSequence);
+    if (!isAtEnd) continue;
+    start.tellOfEnd(flags.once !== true);
+    if (flags.once) break;
   }
 };
+
+/** Where the changes that are shown begin: behind a sequence number that the log may no longer, or not yet, have. */
+class StartInLog {
+  readonly #from: number;
+  readonly #log: Logger;
+  #isPassed = false;
+  #hasToldOfEnd = false;
+  /** The last sequence number seen. */
+  newest = 0;
+
+  constructor(from: number, log: Logger) {
+    this.#from = from;
+    this.#log = log;
+  }
+
+  /** Whether a batch, in the order of the log, has anything to show. */
+  isPassed(sequence: number, count: number): boolean {
+    this.newest = Math.max(this.newest, sequence + count - 1);
+    if (this.#isPassed) return true;
+    if (this.newest <= this.#from) return false;
+    this.#isPassed = true;
+    if (this.#from > 0 && sequence > this.#from + 1)
+      this.#log.warn('the log begins later than that', { from: this.#from, first: sequence });
+    return true;
+  }
+
+  /** Says once that the log ends before the place to start at. */
+  tellOfEnd(isWaiting: boolean): void {
+    if (this.#hasToldOfEnd || this.newest >= this.#from) return;
+    this.#hasToldOfEnd = true;
+    this.#log.warn(`the log ends before that${isWaiting ? ': waiting for it' : ''}`, {
+      from: this.#from,
+      newest: this.newest,
+    });
+  }
+}
 
 const writeText = (out: ByteWriter, transaction: Transaction): void => {
   for (const change of transaction.changes) out.utf8(`${change.seq}  ${describeChange(change)}\n`);
@@ -100,8 +146,13 @@ const openSource = (place: string, flags: TailFlags, output: OutputOptions): Sou
   return new WalSource({ path, follow: flags.once !== true, pollMs: 50 });
 };
 
-const hasLogFiles = (directory: string): boolean =>
-  readdirSync(directory).some((name) => /^\d+\.log$/.test(name));
+const hasLogFiles = (directory: string): boolean => {
+  try {
+    return readdirSync(directory).some((name) => /^\d+\.log$/.test(name));
+  } catch (cause) {
+    throw inaccessible(directory, cause);
+  }
+};
 
 const parseFrom = (text: string): 'beginning' | 'latest' | number => {
   if (text === 'beginning' || text === 'latest') return text;

@@ -1,10 +1,9 @@
-import { isUtf8 } from 'node:buffer';
 import process from 'node:process';
 import { columnFamilyNames, LogDirectoryReader, readSlots, summariseLog } from '../../engine/index.js';
 import { TailraceError } from '../../errors/index.js';
 import { RecordKind, WriteBatchReader } from '../../write-batch/index.js';
 import { counted, formatBytes, formatCount, formatTable, type OutputOptions } from '../console.js';
-import { printableBytes } from '../describe-change.js';
+import { jsonBytes, printableBytes } from '../describe-change.js';
 import type { DumpFlags } from '../wal-program.js';
 import { writeOut } from '../write-out.js';
 
@@ -41,11 +40,7 @@ export const listLog = (directory: string, output: OutputOptions): void => {
 /** Checks every record; a torn end is told, damage is an error. */
 export const verifyLog = (directory: string, output: OutputOptions): void => {
   const segments = [...summariseLog(directory)];
-  if (segments.length === 0)
-    throw new TailraceError('FILE_INACCESSIBLE', `${directory} has no log files`, {
-      context: { directory },
-      remedy: 'Name the directory that holds the files NNNNNN.log.',
-    });
+  if (segments.length === 0) throw noLogFiles(directory);
   const torn = segments.filter((segment) => segment.tornBytes > 0);
   const batches = segments.reduce((total, segment) => total + segment.batches, 0);
   if (output.isJson) {
@@ -61,15 +56,23 @@ export const verifyLog = (directory: string, output: OutputOptions): void => {
   );
 };
 
+const noLogFiles = (directory: string): TailraceError =>
+  new TailraceError('FILE_INACCESSIBLE', `${directory} has no log files`, {
+    context: { directory },
+    remedy: 'Name the directory that holds the files NNNNNN.log.',
+  });
+
 /** Prints records, one a line. */
 export const dumpLog = async (directory: string, flags: DumpFlags, output: OutputOptions): Promise<void> => {
   const reader = new LogDirectoryReader(directory, flags.from);
   try {
     let left = flags.limit ?? Number.POSITIVE_INFINITY;
-    for (let batch = reader.next(); batch !== undefined && left > 0; batch = reader.next(), left--) {
+    let batch = reader.next();
+    if (batch === undefined && [...summariseLog(directory)].length === 0) throw noLogFiles(directory);
+    for (; batch !== undefined && left > 0; batch = reader.next(), left--) {
       const { sequence, count, path, offset, bytes } = batch;
       const text = output.isJson
-        ? `${JSON.stringify({ sequence, count, path, offset, records: recordsOf(bytes, asEventsTell) })}\n`
+        ? `${JSON.stringify({ sequence, count, path, offset, records: recordsOf(bytes, jsonBytes) })}\n`
         : `${sequence} count ${count}  ${path}:${offset}\n${recordsOf(bytes, printableBytes)
             .map((record) => `    ${Object.values(record).join('  ')}\n`)
             .join('')}`;
@@ -102,10 +105,6 @@ const recordsOf = <Bytes>(batch: Buffer, shown: (bytes: Buffer) => Bytes): Print
   }
   return records;
 };
-
-/** Bytes in JSON as change events have them. */
-const asEventsTell = (bytes: Buffer): string | { base64: string } =>
-  isUtf8(bytes) ? bytes.toString() : { base64: bytes.toString('base64') };
 
 const kindNames: readonly string[] = Object.entries(RecordKind)
   .sort(([, a], [, b]) => a - b)

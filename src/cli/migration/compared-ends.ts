@@ -9,7 +9,7 @@ import {
 } from '../../migration/verify/index.js';
 import { parseRedisUrl, type RespAddress } from '../../resp/index.js';
 import { type byDatabase, keepsNamespaces, namespacesOf, targetPassword, type VerifyFlags } from './flags.js';
-import { placeOfUrl, type SourcePlace } from './source-place.js';
+import type { SourcePlace } from './source-place.js';
 import { positionKeyOf } from './target-place.js';
 import { lookAtTarget } from './target-server.js';
 
@@ -20,7 +20,7 @@ export interface ComparedEnd extends Disposable {
 
 /**
  * The target as it is compared: by records where those were copied as they are, otherwise by commands.
- * @throws TailraceError `USAGE` | `SINK_UNREACHABLE` | `SINK_REFUSED`
+ * @throws TailraceError `CONFIG_INVALID` | `SINK_UNREACHABLE` | `SINK_REFUSED`
  */
 export const openCompared = async (
   { records, namespaces }: SourcePlace,
@@ -28,10 +28,6 @@ export const openCompared = async (
   flags: VerifyFlags,
   signal: AbortSignal,
 ): Promise<ComparedEnd> => {
-  if (!/^rediss?:\/\//.test(flags.to))
-    throw new TailraceError('USAGE', `${placeOfUrl(flags.to)} cannot be compared with`, {
-      remedy: 'Write redis://host:port of a Redis, or of a node of a cluster.',
-    });
   const parsed = parseRedisUrl(flags.to, targetPassword(flags));
   const address = database === undefined ? parsed : { ...parsed, database };
   const ownKey = positionKeyOf(flags.name);

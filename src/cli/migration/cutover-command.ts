@@ -4,6 +4,7 @@ import { ExitCode } from '../exit.js';
 import { onInterrupt, untilInterrupted } from '../interrupt.js';
 import type { CutoverFlags } from './flags.js';
 import { runMigration } from './migrate-command.js';
+import { requireComparable } from './target-kind.js';
 import { runVerification, verifyDefaults } from './verify-command.js';
 
 /**
@@ -20,6 +21,7 @@ const cutOver = async (
   output: OutputOptions,
   interrupted: AbortSignal,
 ): Promise<void> => {
+  if (!flags.skipVerify) requireComparable(flags.to);
   const sequence = await runMigration(flags, { kind: 'quiet', quietMs: flags.quietFor }, output, interrupted);
   if (interrupted.aborted) {
     process.exitCode = ExitCode.Interrupted;
@@ -27,9 +29,11 @@ const cutOver = async (
   }
   const isSame =
     flags.skipVerify || (await runVerification({ ...flags, ...verifyDefaults }, output, interrupted));
+  // Whether both hold the same is not known of what was not compared.
+  const verdict = flags.skipVerify ? {} : { isSame };
   if (output.isJson)
     process.stdout.write(
-      `${JSON.stringify({ event: 'cutover', sequence, isSame, to: flags.to.replace(/\/\/.*@/, '//') })}\n`,
+      `${JSON.stringify({ event: 'cutover', sequence, ...verdict, to: flags.to.replace(/\/\/.*@/, '//') })}\n`,
     );
   else if (isSame)
     process.stdout.write(

@@ -29,12 +29,14 @@ import { warnOfRetention } from './log-retention.js';
 import { MigrationDisplay } from './migration-display.js';
 import { openTarget } from './open-target.js';
 import { openSource, type SourcePlace } from './source-place.js';
+import { requireComparable, targetKindOf } from './target-kind.js';
 import { positionKeyOf } from './target-place.js';
 
 /** Moves a data set: snapshot, catch up, and follow if asked to. Run again after any end, it goes on. */
 export const migrateCommand = async (flags: MigrateFlags, output: OutputOptions): Promise<void> => {
   const interrupted = onInterrupt();
   await untilInterrupted(interrupted, async () => {
+    if (flags.verify) requireComparable(flags.to);
     const end = flags.follow ? ({ kind: 'never' } as const) : ({ kind: 'caught-up' } as const);
     await runMigration(flags, end, output, interrupted);
     if (interrupted.aborted && !flags.follow) process.exitCode = ExitCode.Interrupted;
@@ -51,6 +53,7 @@ export const runMigration = async (
   output: OutputOptions,
   interrupted: AbortSignal,
 ): Promise<number> => {
+  targetKindOf(flags.to); // a mistake is told before anything is connected to
   const logger = consoleLogger(output);
   const wanted = namespacesOf(flags);
   const stateFile = new StateFile(resolve(flags.state));

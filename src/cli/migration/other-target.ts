@@ -8,13 +8,13 @@ import type { TargetOptions, TargetPlace } from './target-place.js';
  * A Postgres or a Kafka as the target, by the sinks of pipelines: their settings are those of a pipeline's file, checked in the
  * same way. @throws TailraceError `USAGE` | `CONFIG_INVALID`
  */
-export const openOther = async (options: TargetOptions): Promise<TargetPlace> => {
+export const openOther = async (options: TargetOptions, kind: 'postgres' | 'kafka'): Promise<TargetPlace> => {
   const { url, name, existing, logger } = options;
   if (existing === 'skip')
     throw new TailraceError('USAGE', `keys of ${placeOfUrl(url)} cannot be left alone one by one`, {
       remedy: 'Leave --existing out, or say --existing overwrite to empty it first.',
     });
-  const settings = { ...settingsOf(options), ...given(options.settings) };
+  const settings = { ...settingsOf(options, kind), ...given(options.settings) };
   const document = { name, source: { connector: 'kvrocks', url: 'redis://127.0.0.1' }, sinks: [settings] };
   const problems: Problem[] = [];
   const [config] = readPipelines(JSON.stringify(document), '--to', builtIn, processSurroundings, problems);
@@ -38,15 +38,13 @@ export const openOther = async (options: TargetOptions): Promise<TargetPlace> =>
   };
 };
 
-const settingsOf = ({ url, password }: TargetOptions): Record<string, unknown> => {
-  if (/^postgres(ql)?:\/\//.test(url))
-    return { ...postgresSettings, url, ...(password === '' ? {} : { password }) };
-  const kafka = /^kafka:\/\/([^/]+)\/(.+)$/.exec(url);
-  if (kafka !== null) return { sink: 'kafka', brokers: kafka[1].split(','), topic: kafka[2] };
-  throw new TailraceError('USAGE', `${placeOfUrl(url)} is no target that is known`, {
-    remedy:
-      'Write redis://host:port, a file whose name ends in .resp or .ndjson, postgres://host/database, or kafka://host:port/topic.',
-  });
+const settingsOf = (
+  { url, password }: TargetOptions,
+  kind: 'postgres' | 'kafka',
+): Record<string, unknown> => {
+  if (kind === 'postgres') return { ...postgresSettings, url, ...(password === '' ? {} : { password }) };
+  const [brokers, ...topic] = url.slice('kafka://'.length).split('/');
+  return { sink: 'kafka', brokers: brokers.split(','), topic: topic.join('/') };
 };
 
 /** Columns of bytes: a migration meets what is no text. */

@@ -1,12 +1,15 @@
+import { isUtf8 } from 'node:buffer';
 import process from 'node:process';
 import { Verification } from '../../migration/verify/index.js';
 import { consoleLogger, counted, formatCount, formatTable, type OutputOptions } from '../console.js';
+import { jsonBytes, printableBytes } from '../describe-change.js';
 import { ExitCode } from '../exit.js';
 import { onInterrupt, untilInterrupted } from '../interrupt.js';
 import { openCompared } from './compared-ends.js';
 import { countKeys } from './count-keys.js';
 import { byDatabase, namespacesOf, resolveNamespaces, sourcePassword, type VerifyFlags } from './flags.js';
 import { openSource, type SourcePlace } from './source-place.js';
+import { requireComparable } from './target-kind.js';
 import { VerificationDisplay } from './verification-display.js';
 
 /** Compares a source and a target. */
@@ -23,6 +26,7 @@ export const runVerification = async (
   output: OutputOptions,
   interrupted: AbortSignal,
 ): Promise<boolean> => {
+  requireComparable(flags.to);
   const logger = consoleLogger(output);
   const wanted = namespacesOf(flags);
   await using source = await openSource(
@@ -85,7 +89,7 @@ const report = (verification: Verification, output: OutputOptions, seconds: numb
   const { status, differences } = verification;
   if (output.isJson) {
     const { phase: _, ...counts } = status;
-    const named = differences.map(({ key, ...rest }) => ({ ...rest, key: jsonKey(key) }));
+    const named = differences.map(({ key, ...rest }) => ({ ...rest, key: jsonBytes(key) }));
     process.stdout.write(`${JSON.stringify({ event: 'verified', ...counts, seconds, named })}\n`);
     return;
   }
@@ -99,10 +103,12 @@ const report = (verification: Verification, output: OutputOptions, seconds: numb
       .map(({ ns, key, kind, isRepaired }) => [
         kind,
         ns,
-        JSON.stringify(key.toString()),
+        isUtf8(key) ? JSON.stringify(key.toString()) : printableBytes(key),
         isRepaired ? 'repaired' : '',
       ]);
     lines.push(formatTable(['DIFFERENCE', 'NAMESPACE', 'KEY', ''], rows));
+    const more = status.differences - rows.length;
+    if (more > 0) lines.push(`and ${formatCount(more)} more${hintOfMore(differences.length)}`);
   }
   const left = status.differences - status.repaired;
   const counts = [
@@ -115,9 +121,8 @@ const report = (verification: Verification, output: OutputOptions, seconds: numb
   process.stdout.write(`${lines.join('\n')}\n`);
 };
 
-const jsonKey = (key: Buffer): unknown => {
-  const text = key.toString();
-  return Buffer.from(text).equals(key) ? text : { base64: key.toString('base64') };
-};
+/** More of them are named as JSON than are for people to read. */
+const hintOfMore = (named: number): string =>
+  named > shownDifferences ? ` (--json names ${formatCount(named)})` : '';
 
 const shownDifferences = 50;

@@ -1,0 +1,26 @@
+import { TailraceError } from '../../errors/index.js';
+import { placeOfUrl } from './source-place.js';
+
+/** What a target is, by its address: a Redis protocol server, a file, or a sink of pipelines. */
+export type TargetKind = 'server' | 'file' | 'postgres' | 'kafka';
+
+/** Asked before anything is connected to, so that a mistake is told at once. @throws TailraceError `USAGE` */
+export const targetKindOf = (url: string): TargetKind => {
+  if (/^rediss?:\/\//.test(url)) return 'server';
+  if (/\.(ndjson|resp)$/.test(url)) return 'file';
+  if (/^postgres(ql)?:\/\//.test(url)) return 'postgres';
+  if (/^kafka:\/\/[^/]+\/.+$/.test(url)) return 'kafka';
+  throw new TailraceError('USAGE', `${placeOfUrl(url)} is no target that is known`, {
+    remedy:
+      'Write redis://host:port, a file whose name ends in .resp or .ndjson, postgres://host/database, or kafka://host:port/topic.',
+  });
+};
+
+/** @throws TailraceError `USAGE` for a target that cannot be asked for its keys */
+export const requireComparable = (url: string): void => {
+  if (targetKindOf(url) === 'server') return;
+  throw new TailraceError('USAGE', `${placeOfUrl(url)} cannot be compared with`, {
+    remedy:
+      'Compare with a redis://host:port, of a node of a cluster, too; leave --verify out, or say --skip-verify.',
+  });
+};
