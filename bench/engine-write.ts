@@ -106,7 +106,7 @@ export const engineWrite: Bench = {
           ),
         );
         for (const [i, peer] of peers.entries())
-          results.push(result(name, rates[0] as number, 'puts/s', peer.name, rates[i + 1] as number, 1));
+          results.push(result(name, rates[0], 'puts/s', peer.name, rates[i + 1], 1));
       }
       return results;
     } finally {

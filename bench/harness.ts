@@ -54,7 +54,7 @@ export const seconds = async (work: () => void | Promise<void>): Promise<number>
 
 /** The middle value: one slow run of a noisy machine does not move it. */
 export const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[values.length >> 1] as number;
+  [...values].sort((a, b) => a - b)[values.length >> 1];
 
 /** Runs the contenders in turn, A B A B …, and gives each one's median rate, so that drift hits both alike. */
 export const alternate = async (
