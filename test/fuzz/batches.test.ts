@@ -29,7 +29,7 @@ describe('damaged batches', () => {
     let refused = 0;
     for (let i = 0; i < mutations; i++) {
       if (random.below(50) === 0) decoder = new Decoder();
-      const bytes = mutate(batches[random.below(batches.length)] as Buffer, random);
+      const bytes = mutate(batches[random.below(batches.length)], random);
       try {
         const transaction = decoder.decode(bytes);
         out.clear();
@@ -55,7 +55,7 @@ describe('damaged batches', () => {
     const batches = readHistoryBatches();
     const keys = ['KEYS', 'SCAN', 'DBSIZE', 'RANDOMKEY'];
     for (let i = 0; i < mutations / 10; i++) {
-      const bytes = mutate(batches[random.below(batches.length)] as Buffer, random);
+      const bytes = mutate(batches[random.below(batches.length)], random);
       const before = engine.sequence;
       const reply = await client.call('APPLYBATCH', bytes);
       if (reply instanceof ReplyError) expect(engine.sequence).toBe(before);

@@ -63,7 +63,7 @@ describe.each(targets)('dead letters in a target: %s', (_, open) => {
     expect(listed.map(({ reason }) => reason)).toEqual(letters.map(({ reason }) => reason));
     expect(Buffer.from(listed[7]?.batch ?? '', 'base64')).toEqual(sample.batches[7]?.bytes);
     for (const [at, { transaction, change }] of letters.entries()) {
-      const found = changeOf(listed[at] as (typeof listed)[number]);
+      const found = changeOf(listed[at]);
       expect(found === undefined).toBe(change === undefined);
       if (found !== undefined && 'key' in found)
         expect(Buffer.from(found.key)).toEqual(

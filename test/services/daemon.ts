@@ -79,9 +79,12 @@ process.once('exit', () => {
 export const freePort = async (): Promise<number> => {
   for (;;) {
     const port = 10_000 + Math.floor(Math.random() * 22_000);
-    if (await canListen(port)) return port;
+    if (port !== refusedByFetch && (await canListen(port))) return port;
   }
 };
+
+/** Of the range above, the one port that browsers, and so `fetch`, do not talk to. */
+const refusedByFetch = 10_080;
 
 /** Whether nobody listens on a loopback port. */
 export const canListen = (port: number): Promise<boolean> =>

@@ -44,6 +44,7 @@ export const plainReply = (reply: Reply): unknown => {
   if (Buffer.isBuffer(reply)) return reply.toString('latin1');
   if (typeof reply !== 'object' || reply === null) return reply;
   if ('kind' in reply) {
+    if (reply.kind === 'slice') return reply.bytes.toString('latin1', reply.start, reply.end);
     if (reply.kind === 'map') return reply.entries.map(plainReply);
     if (reply.kind === 'table')
       return Array.from({ length: reply.entries.length / 2 }, (_, i) =>

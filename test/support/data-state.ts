@@ -64,17 +64,25 @@ const readStream = async (server: RespConnection, key: Buffer): Promise<unknown>
     told instanceof ReplyError ? await server.call('XINFO', 'STREAM', key, 'FULL', 'COUNT', 1) : told,
   );
   const groups: unknown[] = [];
+  // A Kvrocks lists all consumers from the group's own to the last of the stream, even where there is no such group; how many
+  // it says that a group has does not tell them apart, as it loses count.
+  const ofNoGroup = await server.call('XINFO', 'CONSUMERS', key, '');
+  const listsFollowing = Array.isArray(ofNoGroup) && ofNoGroup.length > 0;
   for (const reply of (await server.call('XINFO', 'GROUPS', key)) as Reply[]) {
     const group = fieldsOf(reply);
     const name = Buffer.from(String(group.get('name')), 'latin1');
     const consumers = (await server.call('XINFO', 'CONSUMERS', key, name)) as Reply[];
+    const next = Buffer.from(name);
+    next[next.length - 1]++;
+    const following = listsFollowing
+      ? ((await server.call('XINFO', 'CONSUMERS', key, next)) as Reply[]).length
+      : 0;
     const pending = (await server.call('XPENDING', key, name, '-', '+', 10_000)) as Reply[];
     groups.push({
       name: group.get('name'),
       lastDelivered: group.get('last-delivered-id'),
-      // A Kvrocks lists those of the next group behind them.
       consumers: consumers
-        .slice(0, Number(group.get('consumers')))
+        .slice(0, consumers.length - following)
         .map((consumer) => fieldsOf(consumer).get('name'))
         .sort(),
       // No command makes an entry pending that is deleted.

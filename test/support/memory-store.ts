@@ -100,7 +100,7 @@ const lowerBound = (items: readonly DataItem[], key: Uint8Array): number => {
   let high = items.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (compareBytes((items[middle] as DataItem).key, key) < 0) low = middle + 1;
+    if (compareBytes(items[middle].key, key) < 0) low = middle + 1;
     else high = middle;
   }
   return low;
