@@ -2,14 +2,25 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { isSamePosition, ProcessLock, TailraceError } from 'tailrace/kit';
 
-/** @implements {import('tailrace/kit').Sink} */
+/**
+ * @import { Position, Sink, SinkDefinition } from 'tailrace/kit'
+ * @typedef {{ epoch: number, position: Position | null, values: Record<string, string> }} State what the file holds
+ */
+
+/** @param {Uint8Array} bytes */
+const hex = (bytes) => Buffer.from(bytes).toString('hex');
+
+/** @implements {Sink} */
 export class JsonStateSink {
-  guarantee = 'exactly-once'; // data and position are one file, replaced at once
+  guarantee = /** @type {const} */ ('exactly-once'); // data and position are one file, replaced at once
   holdsPosition = true;
   #path;
+  /** @type {ProcessLock | undefined} */
   #lock;
+  /** @type {State} */
   #state = { epoch: 0, position: null, values: {} };
 
+  /** @param {{ path: string }} options */
   constructor({ path }) {
     this.#path = path;
   }
@@ -29,7 +40,10 @@ export class JsonStateSink {
     return { epoch: this.#state.epoch, position: this.#state.position };
   }
 
-  /** Writes a batch and its position, or nothing; each outcome is a value. */
+  /**
+   * Writes a batch and its position, or nothing; each outcome is a value.
+   * @type {Sink['write']}
+   */
   async write(batch, claim) {
     const { epoch, position, values } = this.#state;
     if (claim.epoch !== epoch || !isSamePosition(position, batch.previous))
@@ -37,19 +51,18 @@ export class JsonStateSink {
     const rejections = [];
     const next = { epoch, position: batch.position, values: { ...values } };
     for (const [transaction, { changes }] of batch.transactions.entries())
-      for (const [change, { op, type, key, value }] of changes.entries()) {
-        const name = key && Buffer.from(key).toString('hex');
-        if (op === 'put' && type === 'string') next.values[name] = Buffer.from(value).toString('hex');
-        else if (op === 'delete' && type === 'key') delete next.values[name];
-        else if (op === 'clear') next.values = {};
-        else if (type !== 'string') rejections.push({ transaction, change, reason: `no place for ${type}` });
-      }
+      for (const [index, change] of changes.entries())
+        if (change.op === 'put' && change.type === 'string') next.values[hex(change.key)] = hex(change.value);
+        else if (change.op === 'delete' && change.type === 'key') delete next.values[hex(change.key)];
+        else if (change.op === 'clear') next.values = {};
+        else if (change.type !== 'string')
+          rejections.push({ transaction, change: index, reason: `no place for ${change.type}` });
     if (rejections.length > 0) return { kind: 'poison', rejections };
     try {
       await writeFile(`${this.#path}.tmp`, JSON.stringify(next), { flush: true });
       await rename(`${this.#path}.tmp`, this.#path);
     } catch (error) {
-      return { kind: 'retryable', error }; // the file still holds the state before
+      return { kind: 'retryable', error: /** @type {Error} */ (error) }; // the file still holds the state before
     }
     this.#state = next;
     return { kind: 'durable' };
@@ -61,7 +74,10 @@ export class JsonStateSink {
   }
 }
 
-/** What the pipeline file names: `- { sink: ./json-state-sink.mjs, path: ./state.json }`. */
+/**
+ * What the pipeline file names: `- { sink: ./json-state-sink.mjs, path: ./state.json }`.
+ * @type {SinkDefinition<{ path: string }>}
+ */
 export const sink = {
   name: 'json-state',
   summary: 'the latest value of every string in one JSON file',

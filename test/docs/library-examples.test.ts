@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
@@ -34,3 +34,56 @@ it('the examples of the library run as they stand, for somebody who has installe
     directory.remove();
   }
 });
+
+it('the examples pass a strict type check, whichever way the program resolves its modules', async () => {
+  const directory = throwAwayDirectory('typed-examples');
+  const modules = join(directory.path, 'node_modules');
+  try {
+    mkdirSync(join(modules, '@types'), { recursive: true });
+    symlinkSync(root, join(modules, 'tailrace'));
+    for (const name of ['@types/node', 'undici-types'])
+      symlinkSync(join(root, 'node_modules', name), join(modules, name));
+    writeFileSync(join(directory.path, 'package.json'), '{"type":"module"}');
+    writeFileSync(join(directory.path, 'library.ts'), codeOf('docs/library.md', 'js'));
+    writeFileSync(join(directory.path, 'transform.mjs'), codeOf('docs/pipelines.md', 'js'));
+    cpSync(join(root, 'examples/json-state-sink.mjs'), join(directory.path, 'json-state-sink.mjs'));
+    writeFileSync(
+      join(directory.path, 'schemas.ts'),
+      `import events from 'tailrace/change-event.schema.json' with { type: 'json' };
+      import pipelines from 'tailrace/pipeline.schema.json' with { type: 'json' };
+      console.log(events.title, pipelines.title);`,
+    );
+    for (const [module, moduleResolution] of [
+      ['nodenext', 'nodenext'],
+      ['node20', 'node16'],
+      ['esnext', 'bundler'],
+    ]) {
+      const compilerOptions = {
+        ...{
+          module,
+          moduleResolution,
+          target: 'es2022',
+          lib: ['es2023', 'esnext.disposable'],
+          types: ['node'],
+        },
+        ...{
+          strict: true,
+          noEmit: true,
+          allowJs: true,
+          checkJs: true,
+          skipLibCheck: false,
+          resolveJsonModule: true,
+        },
+      };
+      writeFileSync(
+        join(directory.path, 'tsconfig.json'),
+        JSON.stringify({ compilerOptions, include: ['*'] }),
+      );
+      const compiler = join(root, 'node_modules/typescript/bin/tsc');
+      const { status, stdout } = await runProgram(process.execPath, [compiler, '-p', directory.path]);
+      expect([moduleResolution, status, stdout]).toEqual([moduleResolution, 0, '']);
+    }
+  } finally {
+    directory.remove();
+  }
+}, 120_000);

@@ -128,8 +128,8 @@ describe('dead letters written by a sink', () => {
       path('garbage.sink.mjs'),
       readFileSync(join(repository, 'examples/json-state-sink.mjs'), 'utf8')
         .replaceAll("'tailrace/kit'", JSON.stringify(join(repository, 'dist/src/kit/index.js')))
-        .replace("op === 'put' && type === 'string'", 'false')
-        .replace("else if (type !== 'string')", 'else'),
+        .replace("change.op === 'put' && change.type === 'string'", 'false')
+        .replace("else if (change.type !== 'string')", 'else'),
     );
     {
       await using engine = await Engine.open(path('refused'));
@@ -234,7 +234,10 @@ sinks: [{ sink: ./sink.mjs, path: ${path('state.json')} }]
     expect(listed.stdout).toMatch(/p +json-state +\d+ +put hash .*"h" .*field="f".* no place for hash/);
     const again = await tailrace('dead-letters', 'replay', file);
     expect([again.status, again.stdout]).toEqual([1, 'delivered 0 dead letters, 1 stay\n']);
-    writeFileSync(path('sink.mjs'), example.replace("op === 'put' && type === 'string'", "op === 'put'"));
+    writeFileSync(
+      path('sink.mjs'),
+      example.replace("change.op === 'put' && change.type === 'string'", "change.op === 'put'"),
+    );
     expect((await tailrace('dead-letters', 'replay', file, '--sink', 'other')).stdout).toContain(
       'delivered 0',
     );
