@@ -1,9 +1,12 @@
 import {
   ByteWriter,
+  type Change,
   type Claim,
   EventEncoder,
   type Finding,
+  isSamePosition,
   type PluginContext,
+  type Position,
   type Rejection,
   type Sink,
   type SinkBatch,
@@ -35,9 +38,10 @@ export interface WebhookSinkOptions {
 /**
  * Change events as HTTP POST requests, at least once, in order, one request at a time.
  *
- * A batch is cut into requests of whole transactions. Each has a key, `Idempotency-Key: pipeline/first-last`; after a
- * crash the cut may be another one, so a receiver that must not act twice remembers the last `seq` and `index` of an event
- * that it has handled. What was delivered of a batch is not sent again when the rest is tried again.
+ * A batch is cut into requests of whole transactions. Each has a key, `Idempotency-Key: pipeline/first-last`; for keys of a
+ * snapshot, of which many requests are of one sequence number, the index is told too. After a crash the cut may be another
+ * one, so a receiver that must not act twice remembers the last transaction that it has handled. What was delivered of a
+ * batch is not sent again when the rest is tried again.
  */
 export class WebhookSink implements Sink {
   readonly guarantee = 'at-least-once';
@@ -47,8 +51,8 @@ export class WebhookSink implements Sink {
   readonly #encoder: EventEncoder;
   readonly #closing = new AbortController();
   #epoch = 0;
-  /** Sequence number up to which the receiver has everything, as far as this process knows. */
-  #delivered = 0;
+  /** How many transactions of the batch that ends at `position` the receiver has, of a write that is to be tried again. */
+  #begun: { readonly position: Position; transactions: number } | undefined;
 
   constructor(options: WebhookSinkOptions, context: PluginContext) {
     this.#options = options;
@@ -57,15 +61,21 @@ export class WebhookSink implements Sink {
   }
 
   async claim(): Promise<Claim> {
-    this.#delivered = 0;
+    this.#begun = undefined;
     return { epoch: ++this.#epoch, position: null };
   }
 
   async write(batch: SinkBatch, claim: Claim, signal: AbortSignal): Promise<WriteOutcome> {
     if (claim.epoch !== this.#epoch)
       return { kind: 'fenced', error: new Error('the sink was claimed again in this process') };
+    const { position } = batch;
+    const begun =
+      this.#begun !== undefined && isSamePosition(this.#begun.position, position)
+        ? this.#begun
+        : { position, transactions: 0 };
+    this.#begun = begun;
     const pending = batch.transactions.flatMap((transaction, at): Pending[] =>
-      transaction.changes.length > 0 && transaction.last > this.#delivered
+      transaction.changes.length > 0 && at >= begun.transactions
         ? [{ transaction, at, lines: this.#encode(transaction) }]
         : [],
     );
@@ -75,7 +85,7 @@ export class WebhookSink implements Sink {
       const verdict = await this.#post(part, signal);
       switch (verdict.kind) {
         case 'delivered':
-          this.#delivered = part.at(-1)?.transaction.last ?? this.#delivered;
+          begun.transactions = part[part.length - 1].at + 1;
           break;
         case 'later': {
           const error = this.#unreachable(verdict.reason);
@@ -91,6 +101,7 @@ export class WebhookSink implements Sink {
           requests.unshift(part.slice(0, part.length >> 1), part.slice(part.length >> 1));
       }
     }
+    this.#begun = undefined;
     return { kind: 'durable' };
   }
 
@@ -153,7 +164,7 @@ export class WebhookSink implements Sink {
             'content-type': form === 'json' ? 'application/json' : 'application/x-ndjson',
             'user-agent': 'tailrace',
             ...headers,
-            'idempotency-key': `${this.#pipeline}/${firstOf(part)}-${lastOf(part)}`,
+            'idempotency-key': `${this.#pipeline}/${beginOf(part)}-${endOf(part)}`,
             ...signed,
           },
           body,
@@ -219,6 +230,18 @@ interface Pending {
 
 const firstOf = (part: readonly Pending[]): number => part[0].transaction.first;
 const lastOf = (part: readonly Pending[]): number => part[part.length - 1].transaction.last;
+
+const beginOf = ([{ transaction }]: readonly Pending[]): string =>
+  placeOf(transaction, transaction.first, transaction.changes[0]);
+
+const endOf = (part: readonly Pending[]): string => {
+  const { transaction } = part[part.length - 1];
+  return placeOf(transaction, transaction.last, transaction.changes[transaction.changes.length - 1]);
+};
+
+/** Of all that ever goes to the receiver, the only one of its kind. */
+const placeOf = ({ isSnapshot }: Transaction, sequence: number, { index }: Change): string =>
+  isSnapshot === true ? `${sequence}.${index}` : `${sequence}`;
 
 const rejectAll = (part: readonly Pending[], reason: string): Rejection[] =>
   part.flatMap(({ transaction, at }) =>

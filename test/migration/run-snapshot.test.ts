@@ -142,18 +142,23 @@ describe('a pipeline with a snapshot', () => {
 
   it('calls a webhook with every key first, and then with changes', async () => {
     await using receiver = await HttpReceiver.open();
+    // More keys than one step of a snapshot holds.
+    for (let at = 0; at < 20_000; at += 1_000) {
+      const keys = Array.from({ length: 1_000 }, (_, i) => [`more:${at + i}`, 'x'.repeat(100)]);
+      await ends.source.mset(...keys.flat());
+    }
     const run = open('hook', 'initial', `{ sink: webhook, url: "${receiver.url}" }`);
     run.start();
     const told = (): Set<string> =>
       new Set(receiver.requests.flatMap(({ body }) => String(body).match(/"key":"[^"]*"/g) ?? []));
     await waitUntil('the keys are told', () => {
       if (run.failure !== undefined) throw new Error(run.failure);
-      return told().size === 201;
+      return told().size === 20_201;
     });
     await ends.source.set('later', 'x');
     await waitUntil('the change is told', () => told().has('"key":"later"'));
     expect(await run.stop()).toBe(0);
-    await ends.source.del('later');
+    await ends.source.del('later', ...Array.from({ length: 20_000 }, (_, at) => `more:${at}`));
   });
 
   it('reads the keys of the checkpoint that is named, and then what was written since', async () => {

@@ -4,7 +4,8 @@ import { createSink } from '../../config/index.js';
 import { WebhookSink, type WebhookSinkOptions, webhookSink } from '../../sinks/webhook/index.js';
 import { retryAfterMs } from '../../sinks/webhook/verdict.js';
 import { SampleHistory } from '../../src/kit/conformance/sample-history.js';
-import { parseEvent } from '../../src/kit/index.js';
+import { type Position, parseEvent } from '../../src/kit/index.js';
+import { snapshotOf } from '../../src/migration/step-writer.js';
 import { HttpReceiver } from '../support/http-receiver.js';
 import { pluginContext } from '../support/sink-batches.js';
 
@@ -115,6 +116,30 @@ describe('the webhook sink', () => {
       expect(sequences()).toEqual(batch.transactions.flatMap(({ changes }) => changes.map(({ seq }) => seq)));
     },
   );
+
+  it('delivers every part of a snapshot, though all are of one sequence number, each with a key of its own', async () => {
+    const sink = open({ maxEvents: 3 });
+    const claim = await sink.claim();
+    const { transactions, byteLength } = history.sinkBatch(0, 20);
+    let previous: Position | null = null;
+    let index = 1_000_000;
+    for (let step = 0; step < 4; step++) {
+      const part = transactions.slice(step * 5, step * 5 + 5).map(({ changes }) =>
+        snapshotOf(
+          changes.map((change) => ({ ...change, seq: 50, index: index++ })),
+          50,
+        ),
+      );
+      const position: Position = { sequence: 50, count: 0, crc: step };
+      const batch = { transactions: part, position, previous, byteLength };
+      expect(await sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
+      previous = position;
+    }
+    expect(sequences().length).toBe(index - 1_000_000);
+    const keys = receiver.requests.map(({ headers }) => headers['idempotency-key']);
+    expect(new Set(keys).size).toBe(keys.length);
+    expect(keys[0]).toBe('orders/50.1000000-50.1000002');
+  });
 
   it('finds the transaction that the receiver does not want, and delivers the others', async () => {
     const sink = open();
