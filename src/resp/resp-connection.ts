@@ -21,8 +21,8 @@ export class RespConnection {
   #error: Error | undefined;
 
   /**
-   * Connects, authenticates and selects the database. With `answerTimeoutMs` a server that owes replies and neither
-   * takes nor sends a byte for so long counts as lost.
+   * Connects, authenticates and selects the database: each within `timeoutMs`, unless `answerTimeoutMs` says otherwise.
+   * With that, a server that owes replies and neither takes nor sends a byte for so long counts as lost later on too.
    * @throws TailraceError `SOURCE_UNREACHABLE` (may be retried) | `SOURCE_REFUSED`
    */
   static async open(
@@ -33,8 +33,12 @@ export class RespConnection {
     const arrival: Arrival = { receive: () => undefined };
     const socket = await connectSocket(address, timeoutMs, arrival, signal);
     const connection = new RespConnection(socket, arrival);
-    if (answerTimeoutMs !== undefined)
-      socket.setTimeout(answerTimeoutMs, () => connection.#giveUpSilence(answerTimeoutMs));
+    const silenceMs = answerTimeoutMs ?? timeoutMs;
+    socket.on('timeout', () => connection.#giveUpSilence(silenceMs));
+    socket.setTimeout(silenceMs);
+    const abort = (): void => connection.#giveUp(inError(signal?.reason));
+    if (signal?.aborted) abort();
+    else signal?.addEventListener('abort', abort, { once: true });
     try {
       if (address.password !== undefined) {
         const words = address.username
@@ -44,10 +48,13 @@ export class RespConnection {
       }
       if (address.database)
         requireAccepted(await connection.call('SELECT', address.database), address, 'SELECT');
+      if (answerTimeoutMs === undefined) socket.setTimeout(0);
       return connection;
     } catch (error) {
       connection.close();
       throw error instanceof TailraceError ? error : unreachable(address, error);
+    } finally {
+      signal?.removeEventListener('abort', abort);
     }
   }
 
@@ -96,8 +103,11 @@ export class RespConnection {
   }
 
   #giveUpSilence(timeoutMs: number): void {
-    if (this.#waiting.length === 0) return;
-    this.#end(new Error(`no answer within ${timeoutMs} ms`));
+    if (this.#waiting.length > 0) this.#giveUp(new Error(`no answer within ${timeoutMs} ms`));
+  }
+
+  #giveUp(reason: Error): void {
+    this.#end(reason);
     this.#socket.destroy();
   }
 
@@ -107,8 +117,7 @@ export class RespConnection {
       for (let reply = this.#parser.next(); reply !== undefined; reply = this.#parser.next())
         this.#deliver(reply);
     } catch (error) {
-      this.#end(error instanceof Error ? error : new Error(String(error)));
-      this.#socket.destroy();
+      this.#giveUp(inError(error));
     }
   }
 
@@ -216,6 +225,8 @@ const whyUnreachable = (cause: unknown): { reason: string; remedy: string } => {
     };
   return { reason: inWords(error).message.trim(), remedy };
 };
+
+const inError = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)));
 
 /** An alert of TLS, which OpenSSL tells with its source line, in words; any other error as it is. */
 const inWords = (error: Error): Error => {
