@@ -17,7 +17,7 @@ export class RedisCalls implements AsyncDisposable {
 
   async call(...words: [string, ...(string | number)[]]): Promise<Reply> {
     for (let failures = 0; ; failures++) {
-      this.#connection ??= RespConnection.open(parseRedisUrl(this.#url), {});
+      this.#connection ??= RespConnection.open(parseRedisUrl(this.#url), { answerTimeoutMs });
       const opened = this.#connection;
       let reply: Reply;
       try {
@@ -38,6 +38,9 @@ export class RedisCalls implements AsyncDisposable {
     (await connection?.catch(() => undefined))?.close();
   }
 }
+
+/** A few words on an idle connection: whoever takes longer stands still. */
+const answerTimeoutMs = 10_000;
 
 export const textOfReply = (reply: Reply): string =>
   Buffer.isBuffer(reply) ? reply.toString() : String(reply);

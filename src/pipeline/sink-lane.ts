@@ -9,6 +9,7 @@ import {
   type Logger,
   type Position,
   positionOf,
+  type Rejection,
   type RetryOptions,
   type Sink,
   type SinkBatch,
@@ -125,7 +126,7 @@ export class SinkLane {
     }
     const stored = this.sink.holdsPosition
       ? this.#claim.position
-      : ((await offsets?.load(pipeline, this.name)) ?? null);
+      : ((await orGivenUp(offsets?.load(pipeline, this.name) ?? nothing, hardStop)) ?? null);
     this.#position = stored;
     this.#passed = null;
     this.#durablePosition = stored;
@@ -176,7 +177,7 @@ export class SinkLane {
     await this.#movePosition(signal);
     await orGivenUp(this.#durable, signal);
     await this.#ascertain(signal);
-    await this.#save(true);
+    await this.#save(true, signal);
   }
 
   #isBeatDue(): boolean {
@@ -187,7 +188,7 @@ export class SinkLane {
   async #beat(signal: AbortSignal): Promise<void> {
     await this.#ascertain(signal);
     if (this.#isBeatDue()) await this.#movePosition(signal);
-    await this.#save(false);
+    await this.#save(false, signal);
   }
 
   /** Asks the sink where it stands when accepted writes were lost. @throws SinkRewound when it stands further back */
@@ -229,18 +230,14 @@ export class SinkLane {
       switch (outcome.kind) {
         case 'durable':
         case 'accepted':
-          await this.#advance(batch, outcome);
+          await this.#advance(batch, outcome, signal);
           return;
         case 'fenced':
           throw fenced(this.name, outcome.error);
         case 'fatal':
           throw failed(this.name, outcome.error);
         case 'poison':
-          batch = await withoutRefused(batch, outcome.rejections, {
-            ...this.#options,
-            sink: this.name,
-            takesWholeBatches: this.sink.takesWholeBatches === true,
-          });
+          batch = await orGivenUp(this.#withoutRefused(batch, outcome.rejections), signal);
           this.rejectedChanges += outcome.rejections.length;
           continue;
         case 'retryable':
@@ -262,6 +259,14 @@ export class SinkLane {
     }
   }
 
+  #withoutRefused(batch: SinkBatch, rejections: readonly Rejection[]): Promise<SinkBatch> {
+    return withoutRefused(batch, rejections, {
+      ...this.#options,
+      sink: this.name,
+      takesWholeBatches: this.sink.takesWholeBatches === true,
+    });
+  }
+
   /** After an unknown outcome: true when the sink turns out to hold the batch, false when it must be written again. */
   async #isHeldAfterReclaim(batch: SinkBatch, signal: AbortSignal): Promise<boolean> {
     const expected = this.#position;
@@ -275,7 +280,11 @@ export class SinkLane {
     throw this.#standsElsewhere(held, expected);
   }
 
-  async #advance(batch: SinkBatch, outcome: WriteOutcome & { kind: 'durable' | 'accepted' }): Promise<void> {
+  async #advance(
+    batch: SinkBatch,
+    outcome: WriteOutcome & { kind: 'durable' | 'accepted' },
+    signal: AbortSignal,
+  ): Promise<void> {
     this.#position = batch.position;
     this.#passed = null;
     this.#count(batch);
@@ -285,7 +294,7 @@ export class SinkLane {
       await this.#durable;
       if (this.#isUncertain) throw new SinkRewound(`${this.name} lost what it had accepted`);
       this.#unsaved = batch.position;
-      await this.#save(false);
+      await this.#save(false, signal);
     }
   }
 
@@ -311,13 +320,13 @@ export class SinkLane {
   }
 
   /** Stores the position for a sink that holds none: now and then while running, always in the end. */
-  async #save(isFinal: boolean): Promise<void> {
+  async #save(isFinal: boolean, signal: AbortSignal): Promise<void> {
     const { offsets, timing, pipeline, log } = this.#options;
     if (this.#unsaved === null || offsets === undefined) return;
     if (!isFinal && timing.now() - this.#savedAtMs < saveIntervalMs) return;
     this.#savedAtMs = timing.now();
     try {
-      await offsets.save(pipeline, this.name, this.#unsaved);
+      await orGivenUp(offsets.save(pipeline, this.name, this.#unsaved), signal);
       this.#unsaved = null;
     } catch (error) {
       // The next save makes up for it, and a crash before that delivers again.
@@ -347,3 +356,4 @@ export class SinkLane {
 }
 
 const saveIntervalMs = 200;
+const nothing = Promise.resolve(null);

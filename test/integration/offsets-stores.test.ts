@@ -1,5 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   FileOffsetsStore,
@@ -76,6 +77,21 @@ describe.each(Object.entries(stores))('positions in a store: %s', (_, open) => {
 describe.each(['redis', 'postgres'] as const)('leases in a store: %s', (kind) => {
   const open = (): OffsetsStore => stores[kind]('owned');
 
+  it('are lost when the store says nothing any more, and given up without it', async () => {
+    const store = open();
+    const lease = await store.own('silent', never);
+    const others = await store.own('others', never);
+    const goesOn = kind === 'redis' ? await redisSilent() : await postgresSilent();
+    const lost = new Promise<unknown>((resolve) =>
+      lease.lost.addEventListener('abort', () => resolve(lease.lost.reason)),
+    );
+    expect(await lost).toMatchObject({ code: 'PIPELINE_OWNED' });
+    const released = Promise.allSettled([lease.release(), others.release()]);
+    await goesOn();
+    await released;
+    await store[Symbol.asyncDispose]();
+  });
+
   it('belong to one owner of the pipeline, until it gives it up or is gone for the time of a lease', async () => {
     await using first = open();
     await using second = open();
@@ -119,3 +135,19 @@ describe('positions in files', () => {
 /** The last test of the store: nobody answers any more, so the lease cannot be kept. */
 const redisDown = (): Promise<void> => redis.stop();
 const postgresDown = (): Promise<void> => postgres.stop();
+
+/** The server takes what is sent and answers nothing, until what this resolves to is called. */
+const redisSilent = async (): Promise<() => Promise<void>> => {
+  process.kill(redis.pid, 'SIGSTOP');
+  return async () => {
+    process.kill(redis.pid, 'SIGCONT');
+  };
+};
+
+/** Somebody else holds the table of the leases. */
+const postgresSilent = async (): Promise<() => Promise<void>> => {
+  const client = new pg.Client({ connectionString: postgres.url });
+  await client.connect();
+  await client.query('BEGIN; LOCK TABLE owned_leases IN ACCESS EXCLUSIVE MODE');
+  return () => client.end();
+};

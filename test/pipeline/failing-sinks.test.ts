@@ -4,9 +4,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TailraceError } from '../../src/errors/index.js';
 import { isSamePosition, type SinkBatch } from '../../src/kit/index.js';
-import { FileDeadLetters } from '../../src/pipeline/index.js';
+import { FileDeadLetters, RedisDeadLetters, RedisOffsetsStore } from '../../src/pipeline/index.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { ListSource } from '../support/list-source.js';
+import { ScriptedServer } from '../support/scripted-server.js';
 import { ScriptedSink } from '../support/scripted-sink.js';
 import { waitUntil } from '../support/wait-until.js';
 import { history, instantTiming, keysOf, never, pipelineOf } from './pipeline-setup.js';
@@ -174,6 +175,32 @@ describe('a pipeline whose sink fails, refuses or says nothing', () => {
       const pipeline = pipelineOf(new ListSource(history(3).batches), sink, { drainTimeoutMs: 30 });
       const running = pipeline.run(stop.signal);
       await waitUntil('it waits', () => sink === claiming || sink.writes > 0);
+      stop.abort();
+      await expect(running).rejects.toThrow(/could not deliver what was in flight within 30 ms/);
+    }
+  });
+
+  it('ends in time although the store of the positions, or of the dead letters, says nothing', async () => {
+    const answers: Record<string, string> = { HGET: '$-1\r\n' };
+    await using silent = await ScriptedServer.open(([name]) => answers[name]);
+    const refusing = new ScriptedSink();
+    refusing.script = [() => ({ kind: 'poison', rejections: [{ transaction: 0, change: 0, reason: 'no' }] })];
+    const forgetful = Object.assign(new ScriptedSink(), { holdsPosition: false });
+    await using offsets = new RedisOffsetsStore({ url: silent.url, name: 'offsets', leaseMs: 1_000 });
+    await using deadLetters = new RedisDeadLetters(silent.url, 'letters');
+    for (const [sink, waitedFor] of [
+      [refusing, 'XADD'],
+      [forgetful, 'HSET'],
+    ] as const) {
+      const stop = new AbortController();
+      const pipeline = pipelineOf(new ListSource(history(3).batches), sink, {
+        drainTimeoutMs: 30,
+        errors: { poison: 'dead-letter', undecodable: 'fail' },
+        deadLetters,
+        offsets,
+      });
+      const running = pipeline.run(stop.signal);
+      await waitUntil('it waits', () => silent.commands.some(([name]) => name === waitedFor));
       stop.abort();
       await expect(running).rejects.toThrow(/could not deliver what was in flight within 30 ms/);
     }

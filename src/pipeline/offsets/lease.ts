@@ -3,6 +3,8 @@ import { hostname } from 'node:os';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { TailraceError } from '../../errors/index.js';
+import { withDeadline } from '../../kit/index.js';
+import { orGivenUp } from '../or-given-up.js';
 
 /** The right to run a pipeline. */
 export interface Lease {
@@ -54,7 +56,8 @@ export const takeLease = async (
     release: async () => {
       ended.abort();
       await renewing;
-      await store.drop(pipeline, token);
+      // By then it has run out by itself.
+      await inTime(store.drop(pipeline, token), leaseMs, []);
     },
   };
 };
@@ -72,18 +75,27 @@ const keepRenewed = async (
     await delay(leaseMs / 3, undefined, { signal: ended }).catch(() => undefined);
     if (ended.aborted) return;
     const askedMs = performance.now();
+    const deadlineMs = renewedMs + leaseMs * 0.8;
     let isKept: boolean;
     try {
-      isKept = await store.renew(pipeline, token, leaseMs);
+      isKept = await inTime(store.renew(pipeline, token, leaseMs), deadlineMs - askedMs, [ended]);
     } catch (error) {
+      if (ended.aborted) return;
       // The store may come back in time.
-      if (performance.now() - renewedMs < leaseMs * 0.8) continue;
+      if (performance.now() < deadlineMs) continue;
       throw lostLease(pipeline, error instanceof Error ? error.message : String(error));
     }
     if (!isKept) throw lostLease(pipeline, 'it ran out, or another process took it');
     renewedMs = askedMs;
   }
 };
+
+/** What a store answers, unless it does not within `ms`: one that says nothing must not pass for one that agrees. */
+const inTime = <Result>(
+  work: Promise<Result>,
+  ms: number,
+  signals: readonly AbortSignal[],
+): Promise<Result> => withDeadline(ms, signals, (limit) => orGivenUp(work, limit));
 
 /** The pipeline is another process's. */
 export const owned = (pipeline: string, holder: string): TailraceError =>

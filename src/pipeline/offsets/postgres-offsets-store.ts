@@ -127,7 +127,8 @@ export class PostgresOffsetsStore implements OffsetsStore, LeaseStore {
     const pool = new pg.Pool({
       connectionString: this.#options.url,
       max: 2,
-      connectionTimeoutMillis: 10_000,
+      connectionTimeoutMillis: answerTimeoutMs,
+      query_timeout: answerTimeoutMs,
     });
     // An idle connection that breaks is replaced by the next query.
     pool.on('error', () => undefined);
@@ -147,6 +148,8 @@ export class PostgresOffsetsStore implements OffsetsStore, LeaseStore {
     }
   }
 }
+
+const answerTimeoutMs = 10_000;
 
 /** Any number that others are unlikely to lock. */
 const createLock = 7_236_450_117;
