@@ -81,7 +81,11 @@ export class EngineSource implements Source {
   }
 
   async retention(): Promise<Retention> {
-    return this.#store instanceof Engine ? { firstSequence: this.#store.stats().firstLogSequence } : {};
+    const store = this.#store;
+    if (store === undefined) return {};
+    const latestSequence = store.durableSequence;
+    if (!(store instanceof Engine)) return { latestSequence };
+    return { firstSequence: store.stats().firstLogSequence, latestSequence };
   }
 
   async check(): Promise<readonly Finding[]> {

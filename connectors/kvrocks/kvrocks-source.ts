@@ -142,10 +142,12 @@ export class KvrocksSource implements Source {
 
   /** Kvrocks keeps its log by time (and size, which tells nothing of time). */
   async retention(signal: AbortSignal): Promise<Retention> {
-    if (this.#server === undefined) return {};
-    const reply = await this.#server.ask(signal, 'CONFIG', 'GET', 'rocksdb.wal_ttl_seconds');
+    const server = this.#server;
+    if (server === undefined) return {};
+    const reply = await server.ask(signal, 'CONFIG', 'GET', 'rocksdb.wal_ttl_seconds');
     const seconds = Array.isArray(reply) ? Number(reply[1]) : 0;
-    return seconds > 0 ? { keptMs: seconds * 1000 } : {};
+    const latestSequence = await server.latestSequence(this.#latestSequence, signal);
+    return { latestSequence, ...(seconds > 0 ? { keptMs: seconds * 1000 } : {}) };
   }
 
   async check(signal: AbortSignal): Promise<readonly Finding[]> {

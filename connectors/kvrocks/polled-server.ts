@@ -105,6 +105,12 @@ export class PolledServer {
     return positionOf(newest);
   }
 
+  /** The newest sequence number, of which `known` was seen. */
+  async latestSequence(known: number, signal: AbortSignal): Promise<number> {
+    if (this.isTailrace) return Number(await this.ask(signal, 'SEQUENCE'));
+    return (await this.#pollLoosely(known, signal)).latestSequence;
+  }
+
   /** The batch that ends with the sequence number. @throws TailraceError as `requireHistory` */
   async batchAt(sequence: number, signal: AbortSignal): Promise<Position> {
     const { batches } = await this.#pollLoosely(sequence - 1, signal);

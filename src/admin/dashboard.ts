@@ -62,13 +62,14 @@ const sinkRow = (pipeline, sink, now) => {
   const name = element('td', sink.name + ' ');
   name.append(element('span', sink.state, 'state ' + sink.state));
   if (sink.error) name.append(element('div', sink.error, 'error'));
+  if (sink.trouble) name.append(element('div', 'tried again for ' + time(sink.trouble.forMs) + ': ' + sink.trouble.reason, 'error'));
   if (sink.oldestWaiting && sink.oldestWaiting.forMs > 2000)
     name.append(element('div', 'holds sequence ' + number(sink.oldestWaiting.sequence) + ' since ' + time(sink.oldestWaiting.forMs), 'error'));
   const line = element('td');
   line.append(chart(rates));
   const headroom = sink.headroom === null ? '' : sink.headroom.ms !== null ? time(sink.headroom.ms) : number(sink.headroom.sequences);
   row.append(name, element('td', sink.guarantee), element('td', sink.position ? number(sink.position.sequence) : '–', 'number'),
-    element('td', number(sink.lag), 'number'), element('td', time(sink.lagMs), 'number'), element('td', number(rates.at(-1)), 'number'), line,
+    element('td', sink.lag === null ? '–' : number(sink.lag), 'number'), element('td', sink.lagMs === null ? '–' : time(sink.lagMs), 'number'), element('td', number(rates.at(-1)), 'number'), line,
     element('td', number(sink.writtenChanges), 'number'), element('td', bytes(sink.creditBytesInUse), 'number'),
     element('td', number(sink.retries) + ' / ' + number(sink.rejectedChanges), 'number'), element('td', headroom, 'number'));
   return row;
@@ -77,7 +78,7 @@ const heads = ['sink', 'guarantee', '#position', '#lag', '#behind', '#changes/s'
 const section = (pipeline, now) => {
   const part = element('section');
   const title = element('h2', pipeline.name);
-  title.append(element('span', pipeline.state, 'state ' + pipeline.state), element('small', 'source at ' + number(pipeline.latestSequence)),
+  title.append(element('span', pipeline.state, 'state ' + pipeline.state), element('small', pipeline.latestSequence === null ? '' : 'source at ' + number(pipeline.latestSequence)),
     element('span', '', 'gap'), act(pipeline.name, 'pause'), act(pipeline.name, 'resume'), act(pipeline.name, 'stop'));
   const table = element('table');
   const head = element('tr');

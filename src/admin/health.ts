@@ -20,8 +20,10 @@ export const degradedParts = (pipelines: readonly PipelineStatus[]): DegradedPar
     return parts;
   });
 
-const reasonOf = ({ state, error, oldestWaiting, headroom }: SinkStatus): string | undefined => {
+const reasonOf = ({ state, error, trouble, oldestWaiting, headroom }: SinkStatus): string | undefined => {
   if (state === 'failed') return `has failed: ${error}`;
+  if (trouble !== null)
+    return `is being tried again for ${Math.round(trouble.forMs / 1000)} s: ${trouble.reason}`;
   if (state === 'starting') return 'has not been claimed yet';
   if (headroom !== null && ((headroom.sequences ?? 1) <= 0 || (headroom.ms ?? 1) <= 0))
     return 'is so far behind that the source no longer keeps what it needs next';

@@ -23,7 +23,10 @@ export class PipelineMetrics {
     for (const { name, help, kind, of } of pipelineFigures) {
       const collect = (metric: Figure<'pipeline'>): void => {
         metric.reset();
-        for (const status of statuses()) metric.inc({ pipeline: status.name }, of(status));
+        for (const status of statuses()) {
+          const value = of(status);
+          if (value !== null) metric.inc({ pipeline: status.name }, value);
+        }
       };
       define(kind, { name, help, labelNames: ['pipeline'], registers }, collect);
     }
@@ -96,7 +99,8 @@ const pipelineFigures: readonly {
   name: string;
   help: string;
   kind: Kind;
-  of: (status: PipelineStatus) => number;
+  /** null: not known. */
+  of: (status: PipelineStatus) => number | null;
 }[] = [
   {
     name: 'tailrace_pipeline_running',
@@ -106,7 +110,7 @@ const pipelineFigures: readonly {
   },
   {
     name: 'tailrace_source_sequence',
-    help: 'Newest sequence number that the source is known to have',
+    help: 'Newest sequence number that the source is known to have; absent until it has told',
     kind: 'level',
     of: ({ latestSequence }) => latestSequence,
   },
@@ -127,7 +131,7 @@ const sinkFigures: readonly {
 }[] = [
   {
     name: 'tailrace_sink_running',
-    help: '1 while the sink is written to, else 0',
+    help: '1 while the sink is written to, else 0: before it was claimed, while it is tried again, when it has failed',
     kind: 'level',
     of: ({ state }) => (state === 'running' ? 1 : 0),
   },
@@ -187,21 +191,22 @@ const sinkFigures: readonly {
   },
   {
     name: 'tailrace_position_sequence',
-    help: 'Last sequence number that the sink holds',
+    help: 'Last sequence number that the sink holds; absent until it was claimed',
     kind: 'level',
-    of: ({ position }) => position?.sequence ?? 0,
+    of: ({ position, state }) =>
+      position === null && state === 'starting' ? null : (position?.sequence ?? 0),
   },
   {
     name: 'tailrace_lag_sequences',
-    help: 'Sequence numbers between the newest of the source and what was handled for the sink',
+    help: 'Sequence numbers between the newest of the source and what was handled for the sink; absent until both have told',
     kind: 'level',
     of: ({ lag }) => lag,
   },
   {
     name: 'tailrace_lag_seconds',
-    help: 'For how long a change has been waiting for the sink',
+    help: 'For how long a change has been waiting for the sink; absent until sink and source have told',
     kind: 'level',
-    of: ({ lagMs }) => lagMs / 1000,
+    of: ({ lagMs }) => (lagMs === null ? null : lagMs / 1000),
   },
   {
     name: 'tailrace_credit_bytes_in_use',

@@ -30,6 +30,8 @@ export interface Retention {
   readonly firstSequence?: number;
   /** How long a change is kept at least, in ms. */
   readonly keptMs?: number;
+  /** The newest sequence number, as of now: told also while nothing is pulled. */
+  readonly latestSequence?: number;
 }
 
 /**
@@ -50,7 +52,7 @@ export interface Source extends AsyncDisposable {
   pull(limit: PullLimit, signal: AbortSignal): Promise<Pulled | null>;
   /** Everything up to `position` is durable in every sink: the source may forget it. May be repeated. */
   acknowledge(position: Position): Promise<void>;
-  /** How far back history goes; on an open session. Asked now and then, for the headroom until changes are lost. */
+  /** How far back history goes; on an open session. Asked now and then, for the headroom until changes are lost, and the lag. */
   retention?(signal: AbortSignal): Promise<Retention>;
   /** Looks whether the source can be read; on a session that is never opened. For `tailrace doctor`. */
   check?(signal: AbortSignal): Promise<readonly Finding[]>;

@@ -24,7 +24,7 @@ export { type PostgresOffsetsOptions, PostgresOffsetsStore } from './offsets/pos
 export { type RedisOffsetsOptions, RedisOffsetsStore } from './offsets/redis-offsets-store.js';
 export { Pipeline } from './pipeline.js';
 export type { PipelineOptions, PipelineSink } from './pipeline-options.js';
-export type { PipelineState, PipelineStatus, SinkStatus } from './pipeline-status.js';
+export type { PipelineState, PipelineStatus, SinkState, SinkStatus } from './pipeline-status.js';
 export type { ErrorPolicy } from './refused-changes.js';
 export { SharedSource } from './shared-source.js';
 export type { SinkErrorKind } from './sink-lane.js';

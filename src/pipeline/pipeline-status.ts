@@ -5,19 +5,27 @@ import type { SinkErrorKind } from './sink-lane.js';
 /** Where a pipeline is in its life: `draining` lets what is under way come to its end, and reads no more. */
 export type PipelineState = 'starting' | 'running' | 'paused' | 'draining' | 'stopped' | 'failed';
 
+/** Where a sink is in its life: `retrying` while what was to be written to it is tried again. */
+export type SinkState = BranchState | 'retrying';
+
 /** Figures of one sink of a pipeline, since the start. */
 export interface SinkStatus {
   readonly name: string;
-  readonly state: BranchState;
+  readonly state: SinkState;
   /** What ended it, while `state` is `failed`. */
   readonly error: string | null;
+  /** Why a claim or a write is being tried again, and for how long that goes on, in ms; null while all is well. */
+  readonly trouble: { readonly reason: string; readonly forMs: number } | null;
   readonly guarantee: Guarantee;
   /** What the sink holds. */
   readonly position: Position | null;
-  /** Sequence numbers between the source's newest and what was handled for this sink. */
-  readonly lag: number;
-  /** For how long something has been waiting at the source, in ms; from before the start it counts from the start. */
-  readonly lagMs: number;
+  /** Sequence numbers between the source's newest and what was handled for this sink; null until both have told. */
+  readonly lag: number | null;
+  /**
+   * For how long something has been waiting at the source, in ms; from before the start it counts from the start.
+   * null with `lag`.
+   */
+  readonly lagMs: number | null;
   readonly pulledBatches: number;
   readonly pulledBytes: number;
   readonly changes: number;
@@ -47,7 +55,8 @@ export interface PipelineStatus {
   readonly changes: number;
   readonly filteredChanges: number;
   readonly undecodableChanges: number;
-  readonly latestSequence: number;
+  /** The newest sequence number that the source is known to have; null until it has told. */
+  readonly latestSequence: number | null;
   readonly creditBytesInUse: number;
   readonly sinks: readonly SinkStatus[];
 }
@@ -55,7 +64,7 @@ export interface PipelineStatus {
 export const statusOf = (running: {
   readonly name: string;
   readonly state: PipelineState;
-  readonly latestSequence: number;
+  readonly latestSequence: number | null;
   readonly branches: readonly Branch[];
   readonly clock: SequenceClock;
   readonly retention: Retention | undefined;
@@ -83,15 +92,19 @@ const sinkStatusOf = (
   { latestSequence, clock, retention, nowMs }: Parameters<typeof statusOf>[0],
 ): SinkStatus => {
   const { lane, oldestWaiting } = branch;
+  const trouble = branch.state === 'starting' || branch.state === 'running' ? lane.trouble : null;
   const reached = lane.reached?.sequence ?? 0;
-  const lagMs = Math.round(clock.lagMs(reached, nowMs));
+  // What a sink holds that was not claimed yet is not known: 0 would look like a sink that has everything.
+  const isKnown = lane.isClaimed && latestSequence !== null;
+  const lagMs = isKnown ? Math.round(clock.lagMs(reached, nowMs)) : null;
   return {
     name: lane.name,
-    state: branch.state,
+    state: trouble !== null && branch.state === 'running' ? 'retrying' : branch.state,
     error: branch.error?.message ?? null,
+    trouble: trouble && { reason: trouble.reason, forMs: Math.round(nowMs - trouble.sinceMs) },
     guarantee: lane.sink.guarantee,
     position: lane.position,
-    lag: Math.max(0, latestSequence - reached),
+    lag: isKnown ? Math.max(0, latestSequence - reached) : null,
     lagMs,
     pulledBatches: branch.pulledBatches,
     pulledBytes: branch.pulledBytes,
@@ -109,7 +122,7 @@ const sinkStatusOf = (
       sequence: oldestWaiting.sequence,
       forMs: Math.round(nowMs - oldestWaiting.sinceMs),
     },
-    headroom: retention === undefined ? null : headroomOf(retention, reached, lagMs),
+    headroom: retention === undefined || lagMs === null ? null : headroomOf(retention, reached, lagMs),
   };
 };
 

@@ -37,9 +37,9 @@ export class Pipeline {
   #wanted: 'running' | 'paused' = 'running';
   #wake: () => void = () => undefined;
   #acknowledgedAtMs = 0;
-  #latestSequence = 0;
+  #latestSequence: number | null = null;
   #retention: Retention | undefined;
-  #retentionAskedMs = Number.NEGATIVE_INFINITY;
+  #sourceAskedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
@@ -86,6 +86,8 @@ export class Pipeline {
       const give = this.#options.drainTimeoutMs ?? defaultDrainTimeoutMs;
       drainTimer = setTimeout(() => hardStop.abort(drainTimedOut(this.#options.name, give)), give);
     };
+    // Nothing is pulled for sinks that take nothing: how far the source goes on meanwhile is to be known all the same.
+    const asking = setInterval(() => this.#askSource(), 1_000);
     if (stop.aborted) onStop();
     else stop.addEventListener('abort', onStop, { once: true });
     try {
@@ -100,6 +102,7 @@ export class Pipeline {
       throw hardStop.signal.aborted ? hardStop.signal.reason : error;
     } finally {
       clearTimeout(drainTimer);
+      clearInterval(asking);
       stop.removeEventListener('abort', onStop);
       await this.#shared?.[Symbol.asyncDispose]();
       if (typeof this.#options.source === 'function') await this.#source?.[Symbol.asyncDispose]();
@@ -239,22 +242,32 @@ export class Pipeline {
 
   async #pulled(pulled: Pulled): Promise<void> {
     const now = this.#timing.now();
-    this.#latestSequence = Math.max(this.#latestSequence, pulled.latestSequence);
-    this.#clock.note(this.#latestSequence, now);
-    if (now - this.#retentionAskedMs >= retentionIntervalMs) {
-      this.#retentionAskedMs = now;
-      void this.#askRetention();
-    }
+    this.#noteLatest(pulled.latestSequence, now);
+    this.#askSource();
     if (now - this.#acknowledgedAtMs < acknowledgeIntervalMs) return;
     this.#acknowledgedAtMs = now;
     await this.#acknowledge();
   }
 
-  /** Nothing waits for the answer: it is for whoever watches. */
+  #noteLatest(sequence: number, nowMs: number): void {
+    this.#latestSequence = Math.max(this.#latestSequence ?? 0, sequence);
+    this.#clock.note(this.#latestSequence, nowMs);
+  }
+
+  /** Now and then. Nothing waits for the answer: it is for whoever watches. */
+  #askSource(): void {
+    const now = this.#timing.now();
+    if (now - this.#sourceAskedMs < askIntervalMs) return;
+    this.#sourceAskedMs = now;
+    void this.#askRetention();
+  }
+
   async #askRetention(): Promise<void> {
     const source = this.#shared?.head?.session ?? this.#source;
     try {
       this.#retention = await source?.retention?.(this.#round.signal);
+      const latest = this.#retention?.latestSequence;
+      if (latest !== undefined) this.#noteLatest(latest, this.#timing.now());
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#options.log.debug('the source does not tell what it keeps', {
@@ -269,7 +282,7 @@ export class Pipeline {
     let lowest: Position | null = null;
     for (const [at, { lane }] of this.#branches.entries()) {
       const position = lane.durablePosition;
-      const lag = this.#latestSequence - (position?.sequence ?? 0);
+      const lag = (this.#latestSequence ?? 0) - (position?.sequence ?? 0);
       if (lag > (this.#options.sinks[at].maxLag ?? Number.POSITIVE_INFINITY)) continue;
       if (position === null) return;
       if (lowest === null || position.sequence < lowest.sequence) lowest = position;
@@ -279,7 +292,7 @@ export class Pipeline {
 }
 
 const acknowledgeIntervalMs = 1_000;
-const retentionIntervalMs = 10_000;
+const askIntervalMs = 5_000;
 const defaultCreditBytes = 4 * 1024 * 1024;
 const defaultSharedBytes = 4 * 1024 * 1024;
 const defaultHeartbeatMs = 1_000;

@@ -82,6 +82,8 @@ export class SinkLane {
   #durable: Promise<void> = Promise.resolve();
   /** An accepted write of this claim turned out to be lost: only the sink can tell where it stands. */
   #isUncertain = false;
+  #isClaimed = false;
+  #trouble: { readonly reason: string; readonly sinceMs: number } | null = null;
 
   constructor(sink: Sink, options: LaneOptions) {
     this.sink = sink;
@@ -103,6 +105,16 @@ export class SinkLane {
     return this.#durablePosition;
   }
 
+  /** Whether the sink has told since the start where it stands. */
+  get isClaimed(): boolean {
+    return this.#isClaimed;
+  }
+
+  /** Why a claim or a write is being tried again, and since when that goes on; null while all is well. */
+  get trouble(): { readonly reason: string; readonly sinceMs: number } | null {
+    return this.#trouble;
+  }
+
   /**
    * Claims the sink, trying again while it cannot be reached, and reads where to go on. `signal` asks it to end;
    * when `hardStop` aborts nothing is waited for any more.
@@ -119,6 +131,7 @@ export class SinkLane {
         if (!isTailraceError(error, 'SINK_UNREACHABLE') || signal.aborted || !backoff.mayRetry()) throw error;
         this.retries++;
         this.errors.unreachable++;
+        this.#triesAgain(error);
         warning.warn('the sink cannot be reached, trying again', { sink: this.name, reason: error.message });
         await backoff.wait(signal);
         if (signal.aborted) throw error;
@@ -127,6 +140,8 @@ export class SinkLane {
     const stored = this.sink.holdsPosition
       ? this.#claim.position
       : ((await orGivenUp(offsets?.load(pipeline, this.name) ?? nothing, hardStop)) ?? null);
+    this.#isClaimed = true;
+    this.#isWell();
     this.#position = stored;
     this.#passed = null;
     this.#durablePosition = stored;
@@ -230,6 +245,7 @@ export class SinkLane {
       switch (outcome.kind) {
         case 'durable':
         case 'accepted':
+          this.#isWell();
           await this.#advance(batch, outcome, signal);
           return;
         case 'fenced':
@@ -244,6 +260,7 @@ export class SinkLane {
         case 'unknown': {
           if (signal.aborted || !backoff.mayRetry()) throw failed(this.name, outcome.error);
           this.retries++;
+          this.#triesAgain(outcome.error);
           const isUnknown = outcome.kind === 'unknown';
           log.warn(
             isUnknown ? 'the outcome of a write is unknown, asking the sink' : 'a write failed, trying again',
@@ -264,6 +281,21 @@ export class SinkLane {
       ...this.#options,
       sink: this.name,
       takesWholeBatches: this.sink.takesWholeBatches === true,
+    });
+  }
+
+  #triesAgain({ message: reason }: Error): void {
+    this.#trouble = { reason, sinceMs: this.#trouble?.sinceMs ?? this.#options.timing.now() };
+  }
+
+  #isWell(): void {
+    if (this.#trouble === null) return;
+    const afterMs = Math.round(this.#options.timing.now() - this.#trouble.sinceMs);
+    this.#trouble = null;
+    this.#options.log.info('the sink is back', {
+      pipeline: this.#options.pipeline,
+      sink: this.name,
+      afterMs,
     });
   }
 

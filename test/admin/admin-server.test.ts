@@ -120,6 +120,24 @@ describe('admin server', () => {
     await waitUntil('it is ready again', async () => (await ask('/readyz')).status === 200);
   });
 
+  it('claims nothing of a sink that was not reached yet, and says why', async () => {
+    bad.failClaims = Number.POSITIVE_INFINITY;
+    await start();
+    await waitUntil('the good one runs', () => pipeline.status().sinks[0]?.state === 'running');
+    const ready = await ask('/readyz');
+    expect([ready.status, ready.text]).toEqual([503, expect.stringMatching(/tried again for \d+ s: down/)]);
+    expect((await ask('/status')).json<AdminStatus>().pipelines[0]?.sinks[1]).toMatchObject({
+      state: 'starting',
+      position: null,
+      lag: null,
+      lagMs: null,
+    });
+    const { text } = await ask('/metrics');
+    expect(text).toContain('tailrace_sink_running{pipeline="a pipeline",sink="bad"} 0');
+    expect(text).not.toMatch(/^tailrace_(lag|position)_\w+\{.*sink="bad"/m);
+    expect(text).toMatch(/^tailrace_lag_sequences\{.*sink="good"/m);
+  });
+
   it('gives metrics as Prometheus reads them', async () => {
     bad.script = [() => ({ kind: 'fatal', error: new Error('disk full') })];
     await start();

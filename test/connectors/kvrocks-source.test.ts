@@ -252,6 +252,20 @@ describe('the kvrocks source against answers that a server of ours never gives',
     await expect(pullFrom(answer)).rejects.toMatchObject({ code: 'SOURCE_UNSUPPORTED' });
   });
 
+  it('tells how far a Kvrocks has come, and how long it keeps its log, while nothing is pulled', async () => {
+    let latest = 1;
+    await using server = await ScriptedServer.open((words) =>
+      words[0] === 'CONFIG'
+        ? '*2\r\n$23\r\nrocksdb.wal_ttl_seconds\r\n$2\r\n60\r\n'
+        : updates(latest, ...(words[1] === '0' ? [at(1, 1)] : [])),
+    );
+    await using source = sourceOf(server.url);
+    await source.open({ kind: 'beginning' }, neverAborts);
+    await source.pull(limit, neverAborts);
+    latest = 700;
+    expect(await source.retention(neverAborts)).toEqual({ latestSequence: 700, keptMs: 60_000 });
+  });
+
   it('finds its position behind batches that change nothing', async () => {
     const history = [at(1, 1), at(2, 0), at(2, 0), at(2, 1), at(3, 1)];
     const bytes = history.map((hex) => Buffer.from(hex, 'hex'));

@@ -115,6 +115,9 @@ describe.each(['engine', 'kvrocks', 'wal'])('the %s source', (connector) => {
     await add(Buffer.from('new'), 2);
     expect(await next).toEqual([logged.at(-1)]);
     expect((await source.pull(limit, neverAborts))?.latestSequence).toBe(engine.sequence);
+    await add(Buffer.from('not pulled'), 3);
+    const told = await source.retention?.(neverAborts);
+    expect(told?.latestSequence).toBe(connector === 'wal' ? undefined : engine.sequence);
   });
 
   it('passes over batches that change nothing, also right at a position', async () => {

@@ -9,6 +9,7 @@ import { throwAwayDirectory } from '../services/index.js';
 import { ListSource } from '../support/list-source.js';
 import { ScriptedServer } from '../support/scripted-server.js';
 import { ScriptedSink } from '../support/scripted-sink.js';
+import { silentContext } from '../support/silent-context.js';
 import { waitUntil } from '../support/wait-until.js';
 import { history, instantTiming, keysOf, never, pipelineOf } from './pipeline-setup.js';
 
@@ -39,6 +40,59 @@ describe('a pipeline whose sink fails, refuses or says nothing', () => {
     expect(timing.slept.slice(0, 4)).toEqual([25, 50, 25, 777]);
     expect([sink.claims, pipeline.status().sinks[0]?.retries]).toEqual([5, 6]);
   });
+
+  it('tells no lag before the sink has told where it stands, and the source’s way on while it takes nothing', async () => {
+    const sample = history(20);
+    const sink = new ScriptedSink();
+    const last = sample.positionAfter(20)?.sequence ?? 0;
+    // Time stands still until the test says so: every pause is a step of its own.
+    const slept: (() => void)[] = [];
+    let nowMs = 0;
+    const timing = {
+      now: () => nowMs,
+      random: () => 0.5,
+      sleep: () => new Promise<void>((resolve) => slept.push(resolve)),
+    };
+    const goOn = async (name: string): Promise<void> => {
+      await waitUntil(`it is tried again: ${name}`, () => slept.length > 0);
+      nowMs += 10_000;
+      slept.shift()?.();
+    };
+    let latestSequence = last;
+    class Growing extends ListSource {
+      override async pull(...parameters: Parameters<ListSource['pull']>) {
+        const pulled = await super.pull(...parameters);
+        return pulled && { ...pulled, latestSequence: last };
+      }
+      async retention() {
+        return { firstSequence: 1, latestSequence };
+      }
+    }
+    sink.failClaims = 1;
+    sink.script = [() => ({ kind: 'retryable', error: new Error('busy') })];
+    const lines: string[] = [];
+    const pipeline = pipelineOf(new Growing(sample.batches), sink, {
+      timing,
+      log: { ...silentContext('p').log, info: (text) => void lines.push(text) },
+    });
+    const running = pipeline.run(never);
+    const status = () => pipeline.status().sinks[0];
+    await waitUntil('the claim has failed', () => slept.length > 0);
+    expect(status()).toMatchObject({ state: 'starting', position: null, lag: null, lagMs: null });
+    expect(status().trouble).toEqual({ reason: 'down', forMs: 0 });
+    expect(pipeline.status().latestSequence).toBeNull();
+    await goOn('the claim');
+    await waitUntil('the write has failed', () => slept.length > 0);
+    expect(status()).toMatchObject({ state: 'retrying', lag: last, trouble: { reason: 'busy', forMs: 0 } });
+    latestSequence = last + 500;
+    nowMs += 5_000;
+    await waitUntil('the source was asked', () => status().lag === last + 500);
+    expect(status()).toMatchObject({ lagMs: 5_000, trouble: { reason: 'busy', forMs: 5_000 } });
+    await goOn('the write');
+    await running;
+    expect(status()).toMatchObject({ state: 'stopped', trouble: null, lag: 500 });
+    expect(lines.filter((line) => line === 'the sink is back')).toHaveLength(2);
+  }, 20_000);
 
   it('delivers again what a sink lost', async () => {
     const sample = history(60);

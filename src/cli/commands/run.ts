@@ -109,14 +109,21 @@ const showProgress = async (
       const rate = ((changes - before) * 1000) / (now - beforeMs);
       before = changes;
       beforeMs = now;
-      const lag = Math.max(...sinks.map((sink) => sink.lag));
       // Each change counts once for every sink that has it.
       const delivered = counted(changes, 'change') + (sinks.length > 1 ? ` to ${sinks.length} sinks` : '');
-      progress.show(`${delivered}  ${formatCount(Math.round(rate))}/s  lag ${formatCount(lag)}`);
+      progress.show(`${delivered}  ${formatCount(Math.round(rate))}/s  ${lagOf(sinks)}`);
     }
   } catch (error) {
     if (!finished.aborted) throw error;
   }
+};
+
+/** The largest lag, which is not known before every sink was claimed, and which sinks take nothing just now. */
+const lagOf = (sinks: readonly SinkStatus[]): string => {
+  const lags = sinks.flatMap(({ lag }) => (lag === null ? [] : [lag]));
+  const lag = lags.length < sinks.length ? 'not known yet' : formatCount(Math.max(...lags));
+  const troubled = sinks.flatMap(({ name, trouble }) => (trouble === null ? [] : [name]));
+  return troubled.length === 0 ? `lag ${lag}` : `lag ${lag}  waiting for ${troubled.join(', ')}`;
 };
 
 const summary = (pipeline: string, sink: SinkStatus): Record<string, unknown> => ({

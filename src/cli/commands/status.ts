@@ -69,15 +69,19 @@ const textOf = ({ version, pid, uptimeMs, memoryBytes, pipelines }: AdminStatus)
       sink.state,
       sink.guarantee,
       sink.position?.sequence ?? '-',
-      formatCount(sink.lag),
-      `${(sink.lagMs / 1000).toFixed(1)} s`,
+      sink.lag === null ? '-' : formatCount(sink.lag),
+      sink.lagMs === null ? '-' : `${(sink.lagMs / 1000).toFixed(1)} s`,
       formatCount(sink.writtenChanges),
       formatCount(sink.retries),
     ]),
   );
   const troubles = pipelines.flatMap(({ name, sinks }) =>
     sinks.flatMap((sink) => {
-      const held = sink.oldestWaiting;
+      const { oldestWaiting: held, trouble } = sink;
+      if (trouble !== null)
+        return [
+          `${name} ${sink.name}: tried again for ${(trouble.forMs / 1000).toFixed(0)} s: ${trouble.reason}`,
+        ];
       if (sink.error !== null) return [`${name} ${sink.name}: ${sink.error}`];
       return held !== null && held.forMs > 2_000
         ? [
