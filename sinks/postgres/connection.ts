@@ -41,10 +41,17 @@ export class Connection {
       keepAlive: true,
     });
     const connection = new Connection(client);
-    const onAbort = (): void => void client.end().catch(() => undefined);
+    let onAbort: () => void = () => undefined;
+    // A client that is ended while it connects leaves that promise open for ever.
+    const aborted = new Promise<never>((_, reject) => {
+      onAbort = () => {
+        reject(signal.reason);
+        client.end().catch(() => undefined);
+      };
+    });
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      await client.connect();
+      await Promise.race([client.connect(), aborted]);
     } finally {
       signal.removeEventListener('abort', onAbort);
     }

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { chmodSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -14,6 +16,36 @@ import { pluginContext, SinkBatches } from '../support/sink-batches.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const { signal } = new AbortController();
+
+describe('a postgres sink that is told to end', () => {
+  it('gives up a connection that is being made', async () => {
+    // In place of a Postgres: no real one can be held between taking a connection and its first word.
+    const silent = createServer();
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as AddressInfo;
+    await using sink = makePostgresSink(
+      {
+        ...{ url: `postgres://127.0.0.1:${port}/x`, password: '', mode: 'mirror', schema: 'tailrace' },
+        ...{
+          table: 'changes',
+          tables: [],
+          keys: 'text',
+          values: 'text',
+          sync: 'always',
+          writeTimeout: 60_000,
+        },
+      },
+      pluginContext(),
+    );
+    const stop = new AbortController();
+    const claiming = sink.claim(stop.signal);
+    const [socket] = (await once(silent, 'connection')) as [Socket];
+    stop.abort();
+    await expect(claiming).rejects.toMatchObject({ code: 'SINK_UNREACHABLE' });
+    socket.destroy();
+    silent.close();
+  });
+});
 
 describe('a postgres sink beside other sessions', () => {
   let service: PostgresService;
