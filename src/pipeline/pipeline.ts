@@ -34,6 +34,8 @@ export class Pipeline {
   readonly #stopped = new AbortController();
   #isRunning = false;
   #round = new AbortController();
+  /** The first failure that ended all branches of the round. */
+  #endedBy: unknown;
   #wanted: 'running' | 'paused' = 'running';
   #wake: () => void = () => undefined;
   #acknowledgedAtMs = 0;
@@ -80,30 +82,30 @@ export class Pipeline {
     const hardStop = new AbortController();
     const stop = AbortSignal.any([signal, this.#stopped.signal]);
     let drainTimer: NodeJS.Timeout | undefined;
-    const onStop = (): void => {
+    const drain = (): void => {
       this.#states.next('draining');
       this.#wake();
       const give = this.#options.drainTimeoutMs ?? defaultDrainTimeoutMs;
-      drainTimer = setTimeout(() => hardStop.abort(drainTimedOut(this.#options.name, give)), give);
+      drainTimer ??= setTimeout(() => hardStop.abort(drainTimedOut(this.#options.name, give)), give);
     };
     // Nothing is pulled for sinks that take nothing: how far the source goes on meanwhile is to be known all the same.
     const asking = setInterval(() => this.#askSource(), 1_000);
-    if (stop.aborted) onStop();
-    else stop.addEventListener('abort', onStop, { once: true });
+    if (stop.aborted) drain();
+    else stop.addEventListener('abort', drain, { once: true });
     try {
       for (;;) {
         this.#round = new AbortController();
         if (this.#wanted === 'paused' && !stop.aborted) await this.#untilWoken();
-        else if (await this.#runRound(stop, hardStop.signal)) break;
+        else if (await this.#runRound(stop, hardStop.signal, drain)) break;
       }
       this.#states.next('stopped');
     } catch (error) {
       this.#states.next('failed');
-      throw hardStop.signal.aborted ? hardStop.signal.reason : error;
+      throw this.#endedBy ?? (hardStop.signal.aborted ? hardStop.signal.reason : error);
     } finally {
       clearTimeout(drainTimer);
       clearInterval(asking);
-      stop.removeEventListener('abort', onStop);
+      stop.removeEventListener('abort', drain);
       await this.#shared?.[Symbol.asyncDispose]();
       if (typeof this.#options.source === 'function') await this.#source?.[Symbol.asyncDispose]();
     }
@@ -146,39 +148,41 @@ export class Pipeline {
     });
   }
 
-  /** All branches, until they end. True when that is the end of the run, false when another round may follow. */
-  async #runRound(stop: AbortSignal, hardStop: AbortSignal): Promise<boolean> {
+  /**
+   * All branches, until they end. True when that is the end of the run, false when another round may follow. `drain` bounds
+   * how long the others may still deliver when one ends the run.
+   */
+  async #runRound(stop: AbortSignal, hardStop: AbortSignal, drain: () => void): Promise<boolean> {
     const round = this.#round;
     const signal = AbortSignal.any([stop, round.signal]);
     this.#states.next(stop.aborted ? 'draining' : 'running');
+    this.#endedBy = undefined;
     const runs = this.#branches.map(async (branch) => {
       try {
         await branch.run(signal, hardStop);
       } catch (error) {
-        this.#branchFailed(branch, error, round);
+        this.#tellFailure(branch, error);
+        if (hardStop.aborted || this.#endedBy !== undefined || !this.#endsAll(error)) return;
+        this.#endedBy = error;
+        round.abort();
+        drain();
       }
     });
     await Promise.all(runs);
     await this.#acknowledge();
-    if (stop.aborted || !round.signal.aborted || this.#mustStop()) {
-      const errors = this.#branches.flatMap(({ error }) => (error === undefined ? [] : [error]));
-      const [first] = errors;
-      if (first !== undefined) throw errors.find((error) => this.#endsAll(error)) ?? first;
-      return true;
-    }
-    return false;
+    if (this.#endedBy !== undefined) throw this.#endedBy;
+    if (!stop.aborted && round.signal.aborted) return false;
+    const failed = this.#branches.find(({ error }) => error !== undefined);
+    if (failed !== undefined) throw failed.error;
+    return true;
   }
 
-  #branchFailed(branch: Branch, error: unknown, round: AbortController): void {
+  /** Of a sink alone its run tells. */
+  #tellFailure({ lane }: Branch, error: unknown): void {
+    if (this.#branches.length === 1) return;
     const { log, name } = this.#options;
     const reason = error instanceof Error ? error.message : String(error);
-    if (this.#branches.length > 1)
-      log.error('a sink has failed', { pipeline: name, sink: branch.lane.name, reason });
-    if (this.#mustStop()) round.abort();
-  }
-
-  #mustStop(): boolean {
-    return this.#branches.some(({ error }) => error !== undefined && this.#endsAll(error));
+    log.error('a sink has failed', { pipeline: name, sink: lane.name, reason });
   }
 
   /** Another owner of one sink is another owner of the pipeline. */

@@ -116,6 +116,17 @@ describe('several sinks', () => {
     }
   });
 
+  it('do not wait longer than a stop would for one that hangs, when another ends them all', async () => {
+    const claiming = Object.assign(new ScriptedSink(), { claim: () => new Promise<never>(() => undefined) });
+    const writing = stalled().sink;
+    for (const hanging of [claiming, writing]) {
+      const bad = new ScriptedSink();
+      bad.script = [() => ({ kind: 'fatal', error: new Error('no') })];
+      const options = { errors: { sink: 'stop' }, drainTimeoutMs: 30 } as const;
+      await expect(pipelineTo({ hanging, bad }, options).run(never)).rejects.toThrow(/bad.*no/);
+    }
+  });
+
   it('each see what their own transform leaves, and all positions move', async () => {
     const [some, none] = [new ScriptedSink(), new ScriptedSink()];
     const only = (pattern: string) => {
