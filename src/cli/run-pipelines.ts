@@ -17,6 +17,7 @@ import {
   type SnapshotRun,
   snapshotMode,
   takeSnapshots,
+  takeSnapshotsAgain,
 } from './run-snapshots.js';
 
 /** A pipeline and all that it owns, ready to run. */
@@ -55,6 +56,12 @@ export const assemble = async (
   const needsLetters = config.errors.undecodable === 'dead-letter' || config.errors.poison === 'dead-letter';
   const offsets = needsOffsets ? openOffsets(config.offsets) : undefined;
   const deadLetters = needsLetters ? await openDeadLetters(config, log) : undefined;
+  const { initial: initialMs, max: maxMs, giveUpAfter } = config.retry;
+  const retry = {
+    initialMs,
+    maxMs,
+    giveUpAfterMs: giveUpAfter === 0 ? Number.POSITIVE_INFINITY : giveUpAfter,
+  };
   const pipeline = new Pipeline({
     name: config.name,
     source: () => makeSource(config.source, context),
@@ -66,11 +73,7 @@ export const assemble = async (
     ...(config.limits.creditBytes === 0 ? {} : { creditBytes: config.limits.creditBytes }),
     sharedBytes: config.limits.sharedBytes,
     batch: { maxChanges: config.limits.batchChanges, maxBytes: config.limits.batchBytes },
-    retry: {
-      initialMs: config.retry.initial,
-      maxMs: config.retry.max,
-      giveUpAfterMs: config.retry.giveUpAfter === 0 ? Number.POSITIVE_INFINITY : config.retry.giveUpAfter,
-    },
+    retry,
     heartbeatMs: config.heartbeat,
     drainTimeoutMs: config.drainTimeout,
     log,
@@ -83,7 +86,7 @@ export const assemble = async (
     pipeline,
     run: (signal) => {
       const run = (stop: AbortSignal): Promise<void> =>
-        runWithSnapshots(pipeline, { config, sinks, offsets, log }, stop);
+        runWithSnapshots(pipeline, { config, sinks, offsets, retry, log }, stop);
       return offsets === undefined ? run(signal) : runOwned(config.name, run, offsets, signal);
     },
     [Symbol.asyncDispose]: async () => {
@@ -126,7 +129,7 @@ const runWithSnapshots = async (
   const mode = snapshotMode(snapshots.config);
   if (mode === 'never') return await pipeline.run(signal);
   try {
-    await takeSnapshots(snapshots, [], signal);
+    await takeSnapshots(snapshots, signal);
     if (mode === 'only') return;
     for (;;) {
       try {
@@ -138,7 +141,7 @@ const runWithSnapshots = async (
         const failed = [...pipeline.failures].flatMap(([name, failure]) =>
           needsSnapshot(failure) ? [name] : [],
         );
-        await takeSnapshots(snapshots, failed, signal);
+        await takeSnapshotsAgain(snapshots, failed, signal);
       }
     }
   } catch (error) {

@@ -3,13 +3,14 @@ import type { PipelineConfig } from '../../config/index.js';
 import type { KvrocksSnapshotOptions } from '../../connectors/kvrocks/index.js';
 import { isTailraceError, TailraceError } from '../errors/index.js';
 import { makeDirectory } from '../files/index.js';
-import type { Logger, Sink } from '../kit/index.js';
+import type { Logger, RetryOptions, Sink } from '../kit/index.js';
 import {
   Migration,
   type MigrationOptions,
   RawMigration,
   RecordFilter,
   StateFile,
+  whileUnreachable,
 } from '../migration/index.js';
 import type { OffsetsStore, PipelineSink } from '../pipeline/index.js';
 import { wishFor } from './migration/checkpoint-place.js';
@@ -35,73 +36,110 @@ export interface SnapshotRun {
   readonly config: PipelineConfig;
   readonly sinks: readonly PipelineSink[];
   readonly offsets: OffsetsStore | undefined;
+  readonly retry: RetryOptions;
   readonly log: Logger;
 }
 
 /**
  * Gives every sink that has no position all keys of the source, one sink after the other, and leaves each at a position of
- * the log. A sink of `again` is cleared first and given all keys, whatever it has.
+ * the log. One that was interrupted goes on.
  */
-export const takeSnapshots = async (
-  { config, sinks, offsets, log }: SnapshotRun,
-  again: readonly string[],
-  signal: AbortSignal,
-): Promise<void> => {
-  const options = config.source.options as KvrocksSnapshotOptions & { url: string; password: string };
-  const directory = resolve(options.snapshotState);
-  for (const { name, sink, transform } of sinks) {
-    const isAgain = again.includes(name);
+export const takeSnapshots = async (run: SnapshotRun, signal: AbortSignal): Promise<void> => {
+  const { config, sinks, offsets, retry, log } = run;
+  for (const target of sinks) {
+    const { name, sink } = target;
     const held = sink.holdsPosition
-      ? (await sink.claim(signal)).position
+      ? (await whileUnreachable(retry, log, signal, () => sink.claim(signal))).position
       : await offsets?.load(config.name, name);
     // A position in the middle of a snapshot has no count: that one goes on.
     const isBegun = held?.count === 0;
-    if (!isAgain && held && !isBegun) continue;
-    makeDirectory(directory);
-    const stateFile = new StateFile(join(directory, `${encodeURIComponent(`${config.name}.${name}`)}.json`));
+    if (held && !isBegun) continue;
+    const stateFile = stateFileOf(config, name);
     // Begun, and nobody knows how far it came: from the beginning.
     const isLost = isBegun && stateFile.load() === undefined;
-    const restarts = isLost || (!isBegun && (isAgain || !isGoingOn(stateFile, sink.holdsPosition)));
-    await using source = await openSource(
-      {
-        ...options,
-        usesRecords: true,
-        withoutLog: 'refuse',
-        slot: config.name,
-        checkpoint: wishFor(
-          { checkpoint: checkpointOf(options), name: `${config.name}.${name}`, restart: restarts },
-          stateFile,
-        ),
-        logger: log,
-      },
-      signal,
-    );
-    const migration = migrationOf(config, name, source, {
-      source: source.name,
-      target: `${config.name}: ${name}`,
-      log: source.log,
-      keys: source.keys,
-      sourceRun: source.run,
-      sink,
-      stateFile,
-      namespaces: source.keys.readsEveryNamespace ? undefined : ['default'],
-      transform,
-      restarts,
-      clearsTarget: isAgain || isLost,
-      skipsUnsupported: config.errors.undecodable !== 'fail',
-      // Other sinks may be further behind.
-      releasesLog: false,
-      end: { kind: 'caught-up' },
-      ...(source.onCopied === undefined ? {} : { onCopied: source.onCopied }),
-      logger: log,
-    });
-    await migration.run(signal);
-    signal.throwIfAborted();
-    const { position } = migration;
-    if (!sink.holdsPosition && position !== null) await offsets?.save(config.name, name, position);
-    log.info('snapshot done', { pipeline: config.name, sink: name, ...migration.status });
+    const restarts = isLost || (!isBegun && !isGoingOn(stateFile, sink.holdsPosition));
+    await takeSnapshot(run, target, stateFile, { restarts, clearsTarget: isLost }, signal);
   }
 };
+
+/** Gives these sinks all keys again, whatever they have: it is cleared first. */
+export const takeSnapshotsAgain = async (
+  run: SnapshotRun,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<void> => {
+  for (const target of run.sinks) {
+    if (!names.includes(target.name)) continue;
+    const stateFile = stateFileOf(run.config, target.name);
+    await takeSnapshot(run, target, stateFile, { restarts: true, clearsTarget: true }, signal);
+  }
+};
+
+const takeSnapshot = async (
+  { config, offsets, retry, log }: SnapshotRun,
+  { name, sink, transform }: PipelineSink,
+  stateFile: StateFile,
+  { restarts, clearsTarget }: { readonly restarts: boolean; readonly clearsTarget: boolean },
+  signal: AbortSignal,
+): Promise<void> => {
+  const options = snapshotOptionsOf(config);
+  makeDirectory(resolve(options.snapshotState));
+  await using source = await openSource(
+    {
+      ...options,
+      usesRecords: true,
+      withoutLog: 'refuse',
+      slot: config.name,
+      checkpoint: wishFor(
+        { checkpoint: checkpointOf(options), name: `${config.name}.${name}`, restart: restarts },
+        stateFile,
+      ),
+      logger: log,
+    },
+    signal,
+  );
+  const migration = migrationOf(config, name, source, {
+    source: source.name,
+    target: `${config.name}: ${name}`,
+    log: source.log,
+    keys: source.keys,
+    sourceRun: source.run,
+    sink,
+    stateFile,
+    namespaces: source.keys.readsEveryNamespace ? undefined : ['default'],
+    transform,
+    restarts,
+    clearsTarget,
+    skipsUnsupported: config.errors.undecodable !== 'fail',
+    retry,
+    // Other sinks may be further behind.
+    releasesLog: false,
+    end: { kind: 'caught-up' },
+    ...(source.onCopied === undefined ? {} : { onCopied: source.onCopied }),
+    logger: log,
+  });
+  await migration.run(signal);
+  signal.throwIfAborted();
+  const { position } = migration;
+  if (!sink.holdsPosition && position !== null) await offsets?.save(config.name, name, position);
+  log.info('snapshot done', { pipeline: config.name, sink: name, ...migration.status });
+};
+
+const snapshotOptionsOf = ({ source }: PipelineConfig): KvrocksSnapshotOptions & SourceLogin =>
+  source.options as KvrocksSnapshotOptions & SourceLogin;
+
+interface SourceLogin {
+  readonly url: string;
+  readonly password: string;
+}
+
+const stateFileOf = (config: PipelineConfig, sink: string): StateFile =>
+  new StateFile(
+    join(
+      resolve(snapshotOptionsOf(config).snapshotState),
+      `${encodeURIComponent(`${config.name}.${sink}`)}.json`,
+    ),
+  );
 
 /** A sink of a store gets records as they are, of every namespace; others get what they mean. */
 const migrationOf = (

@@ -1,7 +1,10 @@
-import { isTailraceError } from '../errors/index.js';
+import { isTailraceError, type TailraceError } from '../errors/index.js';
 import { Backoff, CalmWarning, type Logger, type RetryOptions, systemTiming } from '../kit/index.js';
 
-/** Runs `work` again, after growing pauses, as long as it ends with `SOURCE_UNREACHABLE` and it is not time to give up. */
+/**
+ * Runs `work` again, after growing pauses, as long as it ends with `SOURCE_UNREACHABLE` or `SINK_UNREACHABLE` and it is not time
+ * to give up.
+ */
 export const whileUnreachable = async <Result>(
   retry: RetryOptions,
   logger: Logger,
@@ -15,10 +18,13 @@ export const whileUnreachable = async <Result>(
       return await work();
     } catch (error) {
       signal.throwIfAborted();
-      if (!isTailraceError(error, 'SOURCE_UNREACHABLE') || !backoff.mayRetry()) throw error;
+      if (!isUnreachable(error) || !backoff.mayRetry()) throw error;
       warning.warn('a server cannot be reached, trying again', { reason: error.message });
       await backoff.wait(signal);
       signal.throwIfAborted();
     }
   }
 };
+
+const isUnreachable = (error: unknown): error is TailraceError =>
+  isTailraceError(error, 'SOURCE_UNREACHABLE') || isTailraceError(error, 'SINK_UNREACHABLE');

@@ -69,6 +69,17 @@ describe('a pipeline with a snapshot', () => {
     expect(run.said).toContain('taking a new snapshot');
   });
 
+  it('waits for a sink that is not there yet', async () => {
+    await ends.redis.kill();
+    const run = open('waiting', 'only');
+    run.start();
+    await waitUntil('it has tried', () => run.said.includes('cannot be reached, trying again'));
+    await ends.redis.restart();
+    await run.ended();
+    expect(run.exitCode, run.said).toBe(0);
+    expect(await target.dbsize()).toBe(202);
+  });
+
   it('ends by itself when it is only a snapshot', async () => {
     const run = open('only', 'only');
     run.start();
