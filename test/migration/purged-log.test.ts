@@ -186,10 +186,13 @@ describe('a pipeline with a sink of every kind', () => {
       return lacking.length === 0;
     });
     const { sequence } = ends.engine;
-    await waitUntil('all have come to the end of the log', async () => {
-      const [{ acknowledged }] = ends.engine.slots.list().filter(({ name }) => name === 'purged');
-      return acknowledged >= sequence;
-    });
+    await waitUntil(
+      () => `all have come to the end of the log: ${run.said}`,
+      () => {
+        const slot = ends.engine.slots.list().find(({ name }) => name === 'purged');
+        return (slot?.acknowledged ?? 0) >= sequence;
+      },
+    );
     expect(await run.stop()).toBe(0);
     await expectSame();
   });
