@@ -9,7 +9,9 @@ import { suggest } from './problem.js';
  *   required-string    a string that is not empty
  *   positive-integer   1, 2, 3 …
  *   whole-number       0, 1, 2 …
- *   duration           ms as a number, or text such as `500ms`, `30s`, `5m`, `2h`, `1d`
+ *   duration           ms as a number, or text such as `500ms`, `30s`, `5m`, `2h`, `1d`: as long as a timer runs
+ *   timeout            the same, above 0
+ *   age                the same as a duration, of any length
  *   byte-size          bytes as a number, or text such as `512KiB`, `32MiB`, `1GiB`
  *   byte-limit         the same, or 0
  *   string-list        a list of strings
@@ -39,16 +41,26 @@ export const registerFormats = (): void => {
     },
     'whole-number': {
       validate: (value: unknown) => {
-        if (!Number.isSafeInteger(value) || (value as number) < 0) throw new Error('must be a whole number');
+        if (!Number.isSafeInteger(value) || (value as number) < 0)
+          throw new Error('must be a whole number of 0 or more');
       },
     },
     duration: {
       validate: (value: unknown) => {
-        if (typeof value !== 'number' || !(value >= 0))
-          throw new Error('must be a time, such as 500ms, 30s or 5m');
+        requireTime(value);
+        if (value > longestTimerMs) throw new Error('must be a time of at most 24 days');
       },
       coerce: (value: unknown) => parseUnits(value, durationUnits),
     },
+    timeout: {
+      validate: (value: unknown) => {
+        requireTime(value);
+        if (value === 0 || value > longestTimerMs)
+          throw new Error('must be a time above 0, of at most 24 days');
+      },
+      coerce: (value: unknown) => parseUnits(value, durationUnits),
+    },
+    age: { validate: requireTime, coerce: (value: unknown) => parseUnits(value, durationUnits) },
     'byte-size': {
       validate: (value: unknown) => {
         if (!Number.isSafeInteger(value) || (value as number) < 1)
@@ -122,6 +134,14 @@ const requireRedisUrl = (value: unknown): void => {
     );
   }
 };
+
+/** Node.js takes longer ones for 1 ms. */
+const longestTimerMs = 2 ** 31 - 1;
+
+function requireTime(value: unknown): asserts value is number {
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0)
+    throw new Error('must be a time, such as 500ms, 30s or 5m');
+}
 
 const isPlainMap = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

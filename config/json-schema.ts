@@ -131,10 +131,10 @@ const typeOf = (format: unknown): JsonSchema => {
     case 'whole-number':
       return orFilledIn({ type: 'integer', minimum: 0 });
     case 'duration':
-      return orFilledIn(
-        { type: 'number', minimum: 0 },
-        { type: 'string', pattern: '^\\d+(\\.\\d+)?\\s*(ms|s|m|h|d)$' },
-      );
+    case 'age':
+      return orFilledIn({ type: 'number', minimum: 0 }, { type: 'string', pattern: timeText });
+    case 'timeout':
+      return orFilledIn({ type: 'number', exclusiveMinimum: 0 }, { type: 'string', pattern: timeText });
     case 'byte-size':
       return orFilledIn(
         { type: 'integer', minimum: 1 },
@@ -156,6 +156,8 @@ const typeOf = (format: unknown): JsonSchema => {
       return {};
   }
 };
+
+const timeText = '^\\d+(\\.\\d+)?\\s*(ms|s|m|h|d)$';
 
 const mapValues = <From, To>(
   record: Readonly<Record<string, From>>,

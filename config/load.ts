@@ -194,24 +194,19 @@ const readPipeline = (
     return route;
   });
   const { offsets } = settings as unknown as PipelineSettings;
-  if (offsets.store !== undefined && offsets.store !== 'file' && offsets.url === '')
-    problems.push({
-      file,
-      ...(part('offsets')?.place ?? place),
-      path: at('offsets.url'),
-      message: `is required for the store ${offsets.store}: ${offsets.store}://…`,
-    });
+  requireOffsetsUrl(offsets, part('offsets'), { file, path: at('offsets.url'), place }, problems);
   const letters = part('deadLetters');
   const letterSink = letters?.kind === 'map' ? letters.entries.get('sink')?.value : undefined;
   const deadLetterSink =
-    letterSink &&
-    readChosen(
-      letterSink,
-      'sink',
-      registry.sinks,
-      { file, path: at('deadLetters.sink'), place, faults: registry.faults },
-      problems,
-    );
+    letterSink?.kind !== 'map'
+      ? undefined
+      : readChosen(
+          letterSink,
+          'sink',
+          registry.sinks,
+          { file, path: at('deadLetters.sink'), place, faults: registry.faults },
+          problems,
+        );
   return {
     ...(settings as unknown as PipelineSettings),
     ...(deadLetterSink === undefined ? {} : { deadLetterSink }),
@@ -222,6 +217,28 @@ const readPipeline = (
     transforms,
     routes,
   };
+};
+
+/** Another kind of address than the store's would only be found when the pipeline runs. */
+const requireOffsetsUrl = (
+  { store, url }: Partial<PipelineSettings['offsets']>,
+  located: Located | undefined,
+  { file, path, place }: { readonly file: string; readonly path: string; readonly place: Place },
+  problems: Problem[],
+): void => {
+  if (store === undefined || store === 'file' || url === undefined) return;
+  const given = located?.kind === 'map' ? located.entries.get('url')?.value.place : undefined;
+  const schemes = store === 'redis' ? ['redis', 'rediss'] : ['postgres', 'postgresql'];
+  if (schemes.some((scheme) => url.startsWith(`${scheme}://`))) return;
+  problems.push({
+    file,
+    ...(given ?? located?.place ?? place),
+    path,
+    message:
+      url === ''
+        ? `is required for the store ${store}: ${store}://…`
+        : `must start with ${store}:// for the store ${store}`,
+  });
 };
 
 const readSink = (

@@ -62,7 +62,7 @@ export const pipelineSchema = {
   deadLetters: {
     path: {
       doc: 'file that dead letters are appended to, as lines of JSON',
-      format: String,
+      format: 'required-string',
       default: 'dead-letters.ndjson',
     },
     url: {
@@ -106,7 +106,7 @@ export const pipelineSchema = {
     },
     lease: {
       doc: 'stores redis and postgres: how long after its death a process still owns the pipeline',
-      format: 'duration',
+      format: 'timeout',
       default: 10_000,
     },
   },
@@ -141,7 +141,7 @@ export const pipelineSchema = {
     max: { doc: 'longest pause between tries', format: 'duration', default: 10_000 },
     giveUpAfter: {
       doc: 'when a failure that goes on ends the pipeline; 0 = never',
-      format: 'duration',
+      format: 'age',
       default: 0,
     },
   },

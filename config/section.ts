@@ -103,11 +103,19 @@ const checkLeaf = (
     // Convict reads text as JSON where the format is none of its own and the default is no text.
     if (error instanceof SyntaxError)
       return { problem: `must be a ${Array.isArray(leaf.default) ? 'list' : 'map'}${shown}` };
+    if (isUndeclared(error, found))
+      return {
+        problem: `must be a value, not ${isSensitive ? 'a map' : `the map ${JSON.stringify(given)}`}`,
+      };
     const text = error instanceof Error ? error.message : String(error);
     const reason = text.replace(/^value: /, '').replace(/: value was .*$/s, '');
     return { problem: `${readable(reason)}${shown}` };
   }
 };
+
+/** Convict takes a map for a section, and says what a section misses. */
+const isUndeclared = (error: unknown, found: Located | undefined): boolean =>
+  found?.kind === 'map' && error instanceof Error && error.message.startsWith('configuration param ');
 
 /** Convict's own wording, in that of the other messages. */
 const readable = (reason: string): string =>

@@ -16,7 +16,7 @@ export const fileSource: SourceDefinition<FileSourceOptions> = {
       default: '',
     },
     follow: { doc: 'wait for more at the end', format: Boolean, default: false },
-    pollMs: { doc: 'how often to look for more, in ms', format: 'positive-integer', default: 50 },
+    pollMs: { doc: 'how often to look for more, in ms', format: 'timeout', default: 50 },
   },
   create: (options) => new FileSource(options),
   makeDecoder: () => new EventLinesDecoder(),

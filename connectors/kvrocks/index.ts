@@ -31,12 +31,12 @@ export const kvrocksSource: SourceDefinition<
     },
     idlePollMs: {
       doc: 'longest pause between polls at the tip, in ms',
-      format: 'positive-integer',
+      format: 'timeout',
       default: 50,
     },
     answerTimeoutMs: {
       doc: 'how long an answer may take before the connection counts as lost, in ms',
-      format: 'positive-integer',
+      format: 'timeout',
       default: 30_000,
     },
     slot: {

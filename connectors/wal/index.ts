@@ -10,7 +10,7 @@ export const walSource: SourceDefinition<WalSourceOptions> = {
   schema: {
     path: { doc: 'directory with the log files', format: 'required-string', default: '' },
     follow: { doc: 'wait for more at the end of the log; false ends there', format: Boolean, default: true },
-    pollMs: { doc: 'how often to look for more, in ms', format: 'positive-integer', default: 50 },
+    pollMs: { doc: 'how often to look for more, in ms', format: 'timeout', default: 50 },
   },
   create: (options) => new WalSource(options),
 };

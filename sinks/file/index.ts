@@ -37,7 +37,7 @@ export const fileSink: SinkDefinition<FileSinkOptions> = {
     },
     rotate: {
       bytes: { doc: 'size at which a new file is begun; 0 = never', format: 'byte-limit', default: 0 },
-      every: { doc: 'age at which a new file is begun; 0 = never', format: 'duration', default: 0 },
+      every: { doc: 'age at which a new file is begun; 0 = never', format: 'age', default: 0 },
     },
     compress: {
       doc: 'how finished files are compressed; zstd needs Node.js 22.15',

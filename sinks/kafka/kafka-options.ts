@@ -119,7 +119,7 @@ export const kafkaSinkSchema: OptionsSchema<KafkaSinkOptions> = {
   },
   transactionTimeout: {
     doc: 'after which brokers give up a transaction that its process has left',
-    format: 'duration',
+    format: 'timeout',
     default: 60_000,
   },
   positionTopic: {
@@ -149,6 +149,6 @@ export const kafkaSinkSchema: OptionsSchema<KafkaSinkOptions> = {
     username: { doc: 'the user', format: String, default: '' },
     password: { doc: 'the password', format: String, default: '', sensitive: true },
   },
-  connectTimeout: { doc: 'for one connection', format: 'duration', default: 10_000 },
-  requestTimeout: { doc: 'for one answer of a broker', format: 'duration', default: 30_000 },
+  connectTimeout: { doc: 'for one connection', format: 'timeout', default: 10_000 },
+  requestTimeout: { doc: 'for one answer of a broker', format: 'timeout', default: 30_000 },
 };

@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { SASLOptions } from 'kafkajs';
-import { type PluginContext, positionOwner } from '../../src/kit/index.js';
+import { type PluginContext, positionOwner, TailraceError } from '../../src/kit/index.js';
 import type { ClusterOptions } from './cluster.js';
 import { codecOf } from './compression.js';
 import type { KafkaSinkOptions } from './kafka-options.js';
@@ -56,7 +56,6 @@ export const settingsOf = (options: KafkaSinkOptions, context: PluginContext): K
 };
 
 const tlsOf = (tls: KafkaSinkOptions['tls']): ConnectionOptions | null => {
-  if (!tls.enabled) return null;
   const given = {
     ca: tls.ca,
     cert: tls.cert,
@@ -65,11 +64,35 @@ const tlsOf = (tls: KafkaSinkOptions['tls']): ConnectionOptions | null => {
     servername: tls.serverName,
   };
   const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
+  if (!tls.enabled) {
+    const [named] = Object.keys(set);
+    if (named === undefined) return null;
+    throw halfSet(
+      `tls.${named === 'servername' ? 'serverName' : named} is set, but tls.enabled is not: nothing would be encrypted`,
+      'Write enabled: true under tls, or leave out the rest of it.',
+    );
+  }
   return { ...set, rejectUnauthorized: tls.verify };
 };
 
-const saslOf = ({ mechanism, username, password }: KafkaSinkOptions['sasl']): SASLOptions | null =>
-  mechanism === 'none' ? null : { mechanism, username, password };
+const saslOf = ({ mechanism, username, password }: KafkaSinkOptions['sasl']): SASLOptions | null => {
+  if (mechanism !== 'none') {
+    if (username !== '') return { mechanism, username, password };
+    throw halfSet(
+      `sasl.mechanism is ${mechanism}, but sasl.username is not set`,
+      'Name the user under sasl.',
+    );
+  }
+  if (username === '' && password === '') return null;
+  throw halfSet(
+    'sasl names a user, but no mechanism: nobody would log in',
+    'Write mechanism: plain, scram-sha-256 or scram-sha-512 under sasl, or leave out the rest of it.',
+  );
+};
+
+/** What would be passed over silently, and is what keeps a connection secret. */
+const halfSet = (message: string, remedy: string): TailraceError =>
+  new TailraceError('CONFIG_INVALID', message, { remedy });
 
 const texts = (map: Readonly<Record<string, unknown>>): Record<string, string> =>
   Object.fromEntries(Object.entries(map).map(([name, value]) => [name, String(value)]));

@@ -31,7 +31,7 @@ export const kvrocksSink: SinkDefinition<KvrocksSinkOptions> = {
     },
     answerTimeout: {
       doc: 'how long the target may be silent before the connection is given up',
-      format: 'duration',
+      format: 'timeout',
       default: 60_000,
     },
   },

@@ -63,7 +63,7 @@ export const postgresSink: SinkDefinition<PostgresOptions> = {
     },
     writeTimeout: {
       doc: 'when a write that does not end is given up, and tried again on a new connection',
-      format: 'duration',
+      format: 'timeout',
       default: 300_000,
     },
   },

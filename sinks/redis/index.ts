@@ -1,4 +1,4 @@
-import type { SinkDefinition } from '../../src/kit/index.js';
+import { parseRedisUrl, type SinkDefinition, TailraceError } from '../../src/kit/index.js';
 import { RedisClusterSink } from './cluster/redis-cluster-sink.js';
 import { RedisSink, type RedisSinkOptions } from './redis-sink.js';
 
@@ -13,6 +13,14 @@ const requireTargets = (value: unknown): void => {
   const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
   if (!isMap || !Object.values(value).every(isTarget))
     throw new Error('must be a map of namespaces to prefixes (texts) or database numbers');
+};
+
+const requireAddresses = (value: unknown): void => {
+  try {
+    for (const url of value as Iterable<string>) parseRedisUrl(url);
+  } catch {
+    throw new Error('must be a list of addresses such as redis://host:6379');
+  }
 };
 
 /** What a pipeline file says of a Redis, alone or a cluster. */
@@ -39,7 +47,7 @@ export const redisSink: SinkDefinition<RedisTargetOptions> = {
     },
     nodes: {
       doc: 'addresses of more nodes of the cluster, for when the first cannot be reached',
-      format: 'string-list',
+      format: requireAddresses,
       default: [],
     },
     positionKey: {
@@ -54,12 +62,15 @@ export const redisSink: SinkDefinition<RedisTargetOptions> = {
     },
     answerTimeout: {
       doc: 'how long the target may be silent before the connection is given up',
-      format: 'duration',
+      format: 'timeout',
       default: 60_000,
     },
   },
-  create: ({ cluster, nodes, url, ...options }, context) =>
-    cluster
-      ? new RedisClusterSink({ urls: [url, ...nodes], ...options }, context)
-      : new RedisSink({ url, ...options }, context),
+  create: ({ cluster, nodes, url, ...options }, context) => {
+    if (cluster) return new RedisClusterSink({ urls: [url, ...nodes], ...options }, context);
+    if (nodes.length === 0) return new RedisSink({ url, ...options }, context);
+    throw new TailraceError('CONFIG_INVALID', 'nodes are named, but the target is no cluster', {
+      remedy: 'Write cluster: true when it is one, or leave out nodes.',
+    });
+  },
 };

@@ -53,7 +53,7 @@ export const webhookSink: SinkDefinition<WebhookSinkOptions> = {
     },
     maxEvents: { doc: 'events in one request, at most', format: 'positive-integer', default: 1000 },
     maxBytes: { doc: 'size of one request, at most', format: 'byte-size', default: 1024 * 1024 },
-    timeout: { doc: 'how long an answer is waited for', format: 'duration', default: 30_000 },
+    timeout: { doc: 'how long an answer is waited for', format: 'timeout', default: 30_000 },
     source: {
       doc: 'name of the source in the events (default: the name of the pipeline)',
       format: String,

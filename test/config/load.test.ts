@@ -261,11 +261,38 @@ sinks:
   - { sink: stdout, name: twice }
 `).shown,
     ).toEqual([
-      'p.yaml:9:49 sinks[0].maxLag: must be a whole number, not -1',
+      'p.yaml:9:49 sinks[0].maxLag: must be a whole number of 0 or more, not -1',
       'p.yaml:10:5 sinks[1].name: the name "twice" is taken by another sink',
       'p.yaml:4:21 transforms[0].drop.fields: must be a list of at least one string, not []',
       'p.yaml:5:20 transforms[1].add.fields: must be a map of names to text, not ["a"]',
       'p.yaml:7:11 routes[0].to: there is no sink named "fil"; there are twice, twice-2',
+    ]);
+  });
+
+  it('name times that no timer keeps, maps in the place of values, and addresses of another store', () => {
+    expect(
+      load(`name: { a: 1 }
+source: { connector: kvrocks, url: "redis://h", idlePollMs: 1e15 }
+sinks:
+  - { sink: redis, url: "redis://h", answerTimeout: 0, nodes: [other] }
+  - { sink: file, path: f, rotate: { every: 100d } }
+heartbeat: .inf
+drainTimeout: 25d
+retry: { giveUpAfter: 60d }
+deadLetters: { path: "", sink: kafka }
+offsets: { store: postgres, url: "redis://h", lease: 0s }
+`).shown,
+    ).toEqual([
+      'p.yaml:1:7 name: must be a value, not the map {"a":1}',
+      'p.yaml:9:22 deadLetters.path: is required',
+      'p.yaml:9:32 deadLetters.sink: must be a map, not "kafka"',
+      'p.yaml:10:54 offsets.lease: must be a time above 0, of at most 24 days, not "0s"',
+      'p.yaml:6:12 heartbeat: must be a time, such as 500ms, 30s or 5m, not null',
+      'p.yaml:7:15 drainTimeout: must be a time of at most 24 days, not "25d"',
+      'p.yaml:2:61 source.idlePollMs: must be a time above 0, of at most 24 days, not 1000000000000000',
+      'p.yaml:4:63 sinks[0].nodes: must be a list of addresses such as redis://host:6379, not ["other"]',
+      'p.yaml:4:53 sinks[0].answerTimeout: must be a time above 0, of at most 24 days, not 0',
+      'p.yaml:10:34 offsets.url: must start with postgres:// for the store postgres',
     ]);
   });
 

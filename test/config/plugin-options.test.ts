@@ -3,6 +3,7 @@ import { describe, expect, expectTypeOf, it } from 'vitest';
 import { createSink, createSource, type GivenOptions } from '../../config/index.js';
 import { FileSink, fileSink } from '../../sinks/file/index.js';
 import { type KafkaSinkOptions, kafkaSink } from '../../sinks/kafka/index.js';
+import { redisSink } from '../../sinks/redis/index.js';
 import { builtIn } from '../../src/cli/registry.js';
 import { isTailraceError } from '../../src/errors/index.js';
 import * as library from '../../src/index.js';
@@ -56,6 +57,22 @@ describe('sinks and sources made by a program', () => {
     expect(String(error)).toContain('kafka.topik: unknown key (did you mean "topic"?)');
     expect(String(error)).toContain('kafka.brokers: must be a list of brokers as host:port');
     expect(String(error)).toContain('kafka.topics.partitions: must be a whole number');
+  });
+
+  it('are refused when half of what keeps a connection secret is set', async () => {
+    const brokers = ['127.0.0.1:9092'];
+    for (const [half, told] of [
+      [{ tls: { ca: 'PEM' } }, 'tls.ca is set, but tls.enabled is not'],
+      [{ sasl: { username: 'ada', password: 'x' } }, 'no mechanism: nobody would log in'],
+      [{ sasl: { mechanism: 'plain' } }, 'sasl.username is not set'],
+    ] as const)
+      await expect(createSink(kafkaSink, { brokers, ...half }, context)).rejects.toMatchObject({
+        code: 'CONFIG_INVALID',
+        message: expect.stringContaining(told),
+      });
+    await expect(
+      createSink(redisSink, { url: 'redis://h', nodes: ['redis://other'] }, context),
+    ).rejects.toMatchObject({ code: 'CONFIG_INVALID', remedy: expect.stringContaining('cluster: true') });
   });
 
   it('are typed by their definition', () => {

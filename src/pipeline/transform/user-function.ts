@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Change, TailraceError, type Transform, type TransformContext } from '../../kit/index.js';
@@ -23,10 +24,10 @@ export const loadUserFunction = async (
   { module, export: name, options, from }: UserFunctionOptions,
   place: Pick<TransformContext, 'pipeline' | 'sink'>,
 ): Promise<ChangeStage> => {
-  const specifier =
-    /^\.{0,2}\/|^\.\.?$/.test(module) || isAbsolute(module)
-      ? pathToFileURL(resolve(dirname(from), module)).href
-      : module;
+  const isPath = /^\.{0,2}\/|^\.\.?$/.test(module) || isAbsolute(module);
+  const path = resolve(dirname(from), module);
+  if (isPath && !existsSync(path)) throw unusable(module, from, `there is no file ${path}`);
+  const specifier = isPath ? pathToFileURL(path).href : module;
   let exported: unknown;
   try {
     const loaded = (await import(specifier)) as Readonly<Record<string, unknown>>;
