@@ -1,5 +1,5 @@
 import type { KafkaCluster } from './cluster.js';
-import type { Topic } from './outbox.js';
+import type { Partition, Topic } from './outbox.js';
 import type { PositionTopic } from './position-topic.js';
 import { ProduceRefused, type Producer } from './producer.js';
 import { Refused } from './refusal.js';
@@ -29,15 +29,19 @@ export class Session {
     }
     await this.#producer.begin(partitions);
     try {
-      await this.#producer.produce(partitions);
-    } catch (error) {
-      if (error instanceof ProduceRefused) await this.#producer.end('abort');
-      throw withoutBusy(error);
-    }
-    try {
+      await this.#produceOrAbort(partitions);
       await this.#producer.end('commit');
     } catch (error) {
       throw withoutBusy(error);
+    }
+  }
+
+  async #produceOrAbort(partitions: readonly Partition[]): Promise<void> {
+    try {
+      await this.#producer.produce(partitions);
+    } catch (error) {
+      if (error instanceof ProduceRefused) await this.#producer.end('abort');
+      throw error;
     }
   }
 }

@@ -39,6 +39,19 @@ describe('the kafka sink, when answers are lost, late or other than hoped for', 
     expect(await stage.readKeys()).toEqual([...names('a', 10), ...names('b', 10)]);
   });
 
+  it('writes nothing twice when what was written in part could not be undone at once', async () => {
+    const { sink, write } = await stage.claimed(meddled());
+    await write(await stage.setKeys('a', 30));
+    const batch = await stage.setKeys('b', 30);
+    meddler.meddle(Api.Produce, (payload) => withPartitionError(payload, 19));
+    const coordinatorNotAvailable = 15;
+    meddler.answerInstead(Api.EndTxn, () => Buffer.from([0, 0, 0, 0, 0, coordinatorNotAvailable]));
+    expect((await write(batch)).kind).toBe('unknown');
+    const claim = await stage.claimAgain(sink);
+    expect(await sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
+    expect((await stage.readKeys()).toSorted()).toEqual([...names('a', 30), ...names('b', 30)].toSorted());
+  });
+
   it('asks what holds when the answer to a commit is lost, late or wrong, and writes nothing twice', async () => {
     let previous = await stage.claimed({ ...meddled(), requestTimeout: 5_000 });
     const expected: string[] = [];
