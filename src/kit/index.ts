@@ -52,6 +52,7 @@ export { withDeadline } from './deadline.js';
 export type { Finding } from './finding.js';
 export { ContiguityCheck, isSamePosition, positionOf, requireSameHistory } from './history.js';
 export { defaultLargestWordBytes, readLargestWord } from './largest-word.js';
+export { onceSettled } from './once-settled.js';
 export type { OptionSchema, OptionsSchema } from './options-schema.js';
 export { Ownership, overtaken } from './ownership.js';
 export {

@@ -5,6 +5,7 @@ import {
   type Claim,
   isSamePosition,
   type Logger,
+  onceSettled,
   type Position,
   type RetryOptions,
   type Sink,
@@ -53,9 +54,11 @@ export class TargetWriter {
         this.#position = this.sink.holdsPosition ? this.#claim.position : stored;
         return this.#position;
       } catch (error) {
-        if (!isTailraceError(error, 'SINK_UNREACHABLE') || signal.aborted || !backoff.mayRetry()) throw error;
+        signal.throwIfAborted(); // the sink gave it up because it was told to, which is no failure
+        if (!isTailraceError(error, 'SINK_UNREACHABLE') || !backoff.mayRetry()) throw error;
         warning.warn('the target cannot be reached, trying again', this.#factsOf(error));
         await backoff.wait(signal);
+        signal.throwIfAborted();
       }
     }
   }
@@ -73,12 +76,9 @@ export class TargetWriter {
     const backoff = new Backoff(this.#options.retry, systemTiming);
     let batch: SinkBatch = { transactions, position, previous: this.#position, byteLength };
     for (;;) {
-      const outcome = await soonAfterAbort(this.sink.write(batch, this.#claim, signal), signal);
+      const writing = onceSettled(this.sink.write(batch, this.#claim, signal));
+      const outcome = await soonAfterAbort(writing, signal);
       switch (outcome.kind) {
-        case 'accepted':
-          await soonAfterAbort(outcome.durable, signal);
-          this.#position = position;
-          return;
         case 'durable':
           this.#position = position;
           return;

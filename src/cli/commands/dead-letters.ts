@@ -4,7 +4,14 @@ import { text } from 'node:stream/consumers';
 import { type PipelineConfig, requirePipelines } from '../../../config/index.js';
 import { TailraceError } from '../../errors/index.js';
 import { inaccessible } from '../../files/index.js';
-import { Decoder, type Logger, type Position, type Sink, type Transaction } from '../../kit/index.js';
+import {
+  Decoder,
+  type Logger,
+  onceSettled,
+  type Position,
+  type Sink,
+  type Transaction,
+} from '../../kit/index.js';
 import { changeOf, type DeadLetterTarget, ReadDeadLetters, type StoredLetter } from '../../pipeline/index.js';
 import { assembleTransform } from '../assemble-transforms.js';
 import { consoleLogger, formatTable, type OutputOptions } from '../console.js';
@@ -192,12 +199,9 @@ const write = async (
     previous: position,
     byteLength: transaction.bytes.length,
   };
-  const outcome = await sink.write(batch, claim, signal);
+  const outcome = await onceSettled(sink.write(batch, claim, signal));
   switch (outcome.kind) {
     case 'durable':
-      return undefined;
-    case 'accepted':
-      await outcome.durable;
       return undefined;
     case 'poison':
       return outcome.rejections[0]?.reason ?? 'the sink refuses it';

@@ -3,6 +3,7 @@ import {
   type Claim,
   Decoder,
   isSamePosition,
+  onceSettled,
   type Position,
   positionOf,
   type Sink,
@@ -83,16 +84,9 @@ export class SinkDeadLetters implements DeadLetterTarget {
     const last = transactions[transactions.length - 1];
     const position = positionOf({ sequence: last.first, count: last.count, bytes: last.bytes });
     const byteLength = transactions.reduce((total, { bytes }) => total + bytes.length, 0);
-    const outcome = await this.#sink.write(
-      { transactions, position, previous, byteLength },
-      this.#claim,
-      signal,
-    );
+    const batch = { transactions, position, previous, byteLength };
+    const outcome = await onceSettled(this.#sink.write(batch, this.#claim, signal));
     switch (outcome.kind) {
-      case 'accepted':
-        await outcome.durable;
-        this.#position = position;
-        return true;
       case 'durable':
         this.#position = position;
         return true;

@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import { SampleHistory } from '../../src/kit/conformance/index.js';
+import type { WriteOutcome } from '../../src/kit/index.js';
+import { TargetWriter } from '../../src/migration/target-writer.js';
+import { ScriptedSink } from '../support/scripted-sink.js';
+import { silentContext } from '../support/silent-context.js';
+
+const { signal } = new AbortController();
+const { log } = silentContext('p');
+
+describe('the writer of a migration', () => {
+  it.each([
+    ['lost', false],
+    ['kept', true],
+  ])('asks the target where it stands when what it accepted may be lost: %s', async (_, isKept) => {
+    const history = new SampleHistory();
+    history.appendMany(4);
+    const sink = new ScriptedSink();
+    const down = new Error('the server went down');
+    const acceptAndGoDown = (apply: () => void): WriteOutcome => {
+      if (isKept) apply();
+      return { kind: 'accepted', durable: Promise.reject(down) };
+    };
+    sink.script = [(_batch, apply) => acceptAndGoDown(apply)];
+    const retry = { initialMs: 1, maxMs: 1, giveUpAfterMs: 1_000 };
+    const writer = new TargetWriter(sink, { name: 'target', retry, skipsRefused: false, log });
+    await writer.claim(signal);
+    const expected: string[] = [];
+    for (const at of [0, 2]) {
+      const { transactions, position, byteLength } = history.sinkBatch(at, at + 2);
+      await writer.write(transactions, position, byteLength, signal);
+      for (const { changes } of transactions)
+        for (const change of changes) if ('key' in change) expected.push(Buffer.from(change.key).toString());
+    }
+    expect(sink.keys).toEqual(expected);
+    expect(writer.position).toEqual(history.positionAfter(4));
+  });
+});
