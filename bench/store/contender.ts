@@ -17,6 +17,19 @@ export const batchPuts = 100;
 export const value = Buffer.alloc(100, 'v');
 export const recordBytes = 116;
 export const keyOf = (n: number): Buffer => Buffer.from(String(n).padStart(16, '0'));
+/**
+ * Makes `keyOf(n)` of one key again and again, for n below 10^9. All who write copy it at once; new keys for each put would
+ * make most of the garbage, and what is measured would be how it is collected.
+ */
+const putDigits = (key: Buffer, n: number): void => {
+  let rest = n;
+  for (let i = key.length - 1; i >= key.length - 9; i--) {
+    const quotient = Math.floor(rest / 10);
+    key[i] = zero + rest - quotient * 10;
+    rest = quotient;
+  }
+};
+const zero = 48;
 /** The same keys in the same order for all: every number below `count`, scattered. */
 const scattered = (i: number, count: number): number => (i * 7_368_787) % count;
 
@@ -29,6 +42,7 @@ export class EngineContender implements Contender {
   readonly engine: Engine;
   readonly #count: number;
   readonly #batch = new WriteBatchBuilder(16 * 1024);
+  readonly #key = keyOf(0);
 
   constructor(engine: Engine, count: number) {
     this.engine = engine;
@@ -39,8 +53,10 @@ export class EngineContender implements Contender {
     const batch = this.#batch;
     for (let i = from; i < to; i += batchPuts) {
       batch.clear();
-      for (let j = i; j < Math.min(to, i + batchPuts); j++)
-        batch.put(0, keyOf(scattered(j, this.#count)), value);
+      for (let j = i; j < Math.min(to, i + batchPuts); j++) {
+        putDigits(this.#key, scattered(j, this.#count));
+        batch.put(0, this.#key, value);
+      }
       await this.engine.write(batch.finish());
     }
   }
@@ -62,12 +78,16 @@ export const openLevel = async (path: string, count: number, cacheSize: number):
     writeBufferSize: limits.memtableBytes,
   });
   await level.open();
+  const key = keyOf(0);
   return {
     name: 'classic-level',
     write: async (from, to) => {
       for (let i = from; i < to; i += batchPuts) {
         const batch = level.batch();
-        for (let j = i; j < Math.min(to, i + batchPuts); j++) batch.put(keyOf(scattered(j, count)), value);
+        for (let j = i; j < Math.min(to, i + batchPuts); j++) {
+          putDigits(key, scattered(j, count));
+          batch.put(key, value);
+        }
         await batch.write();
       }
     },
@@ -81,13 +101,16 @@ export const openLmdb = async (path: string, count: number): Promise<Contender |
   const lmdb = await import('lmdb').catch(() => undefined);
   if (lmdb === undefined) return undefined;
   const database = lmdb.open({ path, encoding: 'binary', keyEncoding: 'binary', noSync: true });
+  const key = keyOf(0);
   return {
     name: 'lmdb',
     write: async (from, to) => {
       for (let i = from; i < to; i += batchPuts)
         database.transactionSync(() => {
-          for (let j = i; j < Math.min(to, i + batchPuts); j++)
-            void database.put(keyOf(scattered(j, count)), value);
+          for (let j = i; j < Math.min(to, i + batchPuts); j++) {
+            putDigits(key, scattered(j, count));
+            void database.put(key, value);
+          }
         });
     },
     get: (key) => database.get(key),
@@ -149,15 +172,3 @@ const getRate = async (contender: Contender, count: number, distinct: number): P
   if (found !== gets) throw new Error(`${gets - found} of ${gets} keys were not found`);
   return gets / took;
 };
-
-/** Makes `keyOf(n)` of one key, for n below 10^9: memory of 300,000 keys would be what is measured. */
-const putDigits = (key: Buffer, n: number): void => {
-  let rest = n;
-  for (let i = key.length - 1; i >= key.length - 9; i--) {
-    const quotient = Math.floor(rest / 10);
-    key[i] = zero + rest - quotient * 10;
-    rest = quotient;
-  }
-};
-
-const zero = 48;
