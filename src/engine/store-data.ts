@@ -344,7 +344,7 @@ export class StoreData {
     const known = this.#settled.get(group);
     if (known !== undefined) return known;
     const settled = this.#settling.then(() =>
-      this.#hasFailed ? undefined : runInSlices(group.settling(), () => sliceMs),
+      this.#hasFailed ? undefined : runInSlices(group.settling(), () => settlingMs),
     );
     this.#settled.set(group, settled);
     this.#settling = settled.catch(() => {}); // who merges the group is told
@@ -403,6 +403,8 @@ const spareMemtables = 2;
 const maxGroups = 24;
 /** How long the loop's other work waits for that of a flush at a time, at most; with what else may come in the same turn under 5 ms. */
 const sliceMs = 1;
+/** The same for bringing memtables in order, beside which the merge thread is answered in the same turns. */
+const settlingMs = 0.5;
 
 const closed = (): TailraceError =>
   new TailraceError('STORE_CLOSED', 'the snapshot is closed', { remedy: 'Take a new one.' });

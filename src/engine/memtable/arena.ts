@@ -14,7 +14,8 @@ export class Arena {
   /** The same memory. */
   readonly #words: (Int32Array | undefined)[] = [];
   readonly #doubles: (Float64Array | undefined)[] = [];
-  readonly #freeSlots: number[][] = slotBytes.map(() => []);
+  /** By size class; most memtables free slots of few. */
+  readonly #freeSlots: (number[] | undefined)[] = [];
   /** Address ranges of released own chunks, by how many ranges they span. */
   readonly #freeRanges = new Map<number, number[]>();
   #openChunk = -1;
@@ -47,7 +48,7 @@ export class Arena {
     if (sizeClass < 0) return this.#allocateOwnChunk(length);
     const size = slotBytes[sizeClass];
     this.#usedBytes += size;
-    const reused = this.#freeSlots[sizeClass].pop();
+    const reused = this.#freeSlots[sizeClass]?.pop();
     if (reused !== undefined) return reused;
     if (this.#openOffset + size > chunkBytes) this.#openNextChunk();
     const address = addressOf(this.#openChunk, this.#openOffset);
@@ -60,7 +61,7 @@ export class Arena {
     const sizeClass = classOf(length);
     if (sizeClass >= 0) {
       this.#usedBytes -= slotBytes[sizeClass];
-      this.#freeSlots[sizeClass].push(address);
+      this.#noteFree(sizeClass, address);
       return;
     }
     const index = address >>> chunkBits;
@@ -141,7 +142,7 @@ export class Arena {
     this.#chunks.length = 0;
     this.#words.length = 0;
     this.#doubles.length = 0;
-    for (const slots of this.#freeSlots) slots.length = 0;
+    this.#freeSlots.length = 0;
     this.#freeRanges.clear();
     this.#openChunk = -1;
     this.#openOffset = chunkBytes;
@@ -149,12 +150,18 @@ export class Arena {
     this.#reservedBytes = 0;
   }
 
+  #noteFree(sizeClass: number, address: number): void {
+    const slots = this.#freeSlots[sizeClass];
+    if (slots === undefined) this.#freeSlots[sizeClass] = [address];
+    else slots.push(address);
+  }
+
   #openNextChunk(): void {
     // The rest of the open chunk is given to the free lists, largest slots first.
     for (let rest = chunkBytes - this.#openOffset; this.#openChunk >= 0 && rest >= slotBytes[0]; ) {
       let sizeClass = slotBytes.length - 1;
       while (slotBytes[sizeClass] > rest) sizeClass--;
-      this.#freeSlots[sizeClass].push(addressOf(this.#openChunk, chunkBytes - rest));
+      this.#noteFree(sizeClass, addressOf(this.#openChunk, chunkBytes - rest));
       rest -= slotBytes[sizeClass];
     }
     const chunk = this.#memory.takeChunk();

@@ -1,7 +1,7 @@
 import type { NodeTable } from './node-table.js';
 
 /**
- * Sorts node ids by their keys, in place, in steps of about a millisecond: by the eight bytes behind the prefix that
+ * Sorts node ids by their keys, in place, in steps of less than a millisecond: by the eight bytes behind the prefix that
  * all have in common (a radix sort, which looks at each key itself only once), then those that are the same there by
  * what follows. Nodes that came in order, forwards or backwards, as the elements of a list do, are not sorted at all.
  * Hot: benches `engine-write`, `server`.
@@ -58,6 +58,7 @@ function* sortBehind(
   }
   let order = new Uint32Array(length);
   for (let i = 0; i < length; i++) order[i] = i;
+  yield;
   let spare = new Uint32Array(length);
   const bits = length < manyNodes ? 8 : 16;
   for (const words of [low, high]) {
@@ -66,8 +67,10 @@ function* sortBehind(
     }
   }
   const unsorted = ids.slice();
-  for (let i = 0; i < length; i++) ids[i] = unsorted[order[i]];
-  yield;
+  for (let i = 0; i < length; i++) {
+    ids[i] = unsorted[order[i]];
+    if (i % keysAStep === keysAStep - 1) yield;
+  }
   for (let start = 0, seen = 0; start < length; ) {
     let end = start + 1;
     while (end < length && low[order[end]] === low[order[start]] && high[order[end]] === high[order[start]])
@@ -96,7 +99,10 @@ function* sortByDigit(
   // The top bit of a signed word is the other way round.
   const flip = shift + bits === 32 ? digits >>> 1 : 0;
   const places = new Uint32Array(digits);
-  for (let i = 0; i < length; i++) places[((words[i] >>> shift) & mask) ^ flip]++;
+  for (let i = 0; i < length; i++) {
+    places[((words[i] >>> shift) & mask) ^ flip]++;
+    if (i % quickKeysAStep === quickKeysAStep - 1) yield;
+  }
   if (places[((words[0] >>> shift) & mask) ^ flip] === length) return false;
   let place = 0;
   for (let digit = 0; digit < digits; digit++) {
@@ -141,4 +147,7 @@ const fewNodes = 12;
 const manyNodes = 100_000;
 /** Keys that are the same for so many digests, each behind another prefix, are made to be. */
 const maxDepth = 16;
-const keysAStep = 16_384;
+/** Each of them lies somewhere else in memory. */
+const keysAStep = 4096;
+/** Looked at one behind the other. */
+const quickKeysAStep = 64 * 1024;

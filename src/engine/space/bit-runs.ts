@@ -135,28 +135,20 @@ export const forEachRun = (
   if (length > 0) visit(start, length);
 };
 
-/** Calls `visit` for each maximal stretch of equal bits in `[from, to)`; without bits all are 0. */
-export const forEachStretch = (
-  bits: Int32Array | undefined,
-  from: number,
-  to: number,
-  visit: (isSet: boolean, at: number, count: number) => void,
-): void => {
-  if (bits === undefined) {
-    visit(false, from, to - from);
-    return;
+export const isBitSet = (words: Int32Array, unit: number): boolean =>
+  ((words[unit >>> 5] >>> (unit & 31)) & 1) !== 0;
+
+/** Length of the stretch of bits equal to that of `unit` that starts there, up to `end`. */
+export const stretchAt = (words: Int32Array, unit: number, end: number): number => {
+  const isSet = isBitSet(words, unit);
+  const whole = isSet ? -1 : 0;
+  let at = unit + 1;
+  while (at < end) {
+    if ((at & 31) === 0 && at + 32 <= end && words[at >>> 5] === whole) at += 32;
+    else if (isBitSet(words, at) === isSet) at++;
+    else break;
   }
-  for (let at = from; at < to; ) {
-    const isSet = ((bits[at >>> 5] >>> (at & 31)) & 1) !== 0;
-    const whole = isSet ? -1 : 0;
-    const start = at++;
-    while (at < to) {
-      if ((at & 31) === 0 && at + 32 <= to && bits[at >>> 5] === whole) at += 32;
-      else if ((((bits[at >>> 5] >>> (at & 31)) & 1) !== 0) === isSet) at++;
-      else break;
-    }
-    visit(isSet, start, at - start);
-  }
+  return at - unit;
 };
 
 /** Index of the lowest set bit of a word that is not 0. */

@@ -72,13 +72,15 @@ export class RetainedUnits {
 
   /** True when none of the run's units is retained. */
   isRunClear(start: number, length: number): boolean {
-    if (this.#pages.size === 0) return true;
-    let isClear = true;
-    forEachPage(start, length, this.#pageShift, (page, from, to) => {
+    for (let from = start, end = start + length; from < end && this.#pages.size > 0; ) {
+      const page = from >>> this.#pageShift;
+      const base = page * this.#pageUnits;
+      const to = Math.min(end, base + this.#pageUnits);
       const bits = this.#pages.get(page);
-      if (bits !== undefined && !isRunClear(bits, from - page * this.#pageUnits, to - from)) isClear = false;
-    });
-    return isClear;
+      if (bits !== undefined && !isRunClear(bits, from - base, to - from)) return false;
+      from = to;
+    }
+    return true;
   }
 
   /** Calls `visit` for every run, page by page. */

@@ -4,11 +4,12 @@ import {
   clearRun,
   flipRun,
   forEachRun,
-  forEachStretch,
+  isBitSet,
   isRunClear,
   runBackward,
   runForward,
   setRun,
+  stretchAt,
 } from '../../../src/engine/space/bit-runs.js';
 import { SeededRandom } from '../../support/seeded-random.js';
 
@@ -62,7 +63,10 @@ describe('runs of bits', () => {
       const from = random.below(units);
       const to = from + 1 + random.below(units - from);
       const stretches: [boolean, ...Run][] = [];
-      forEachStretch(words, from, to, (isSet, start, length) => stretches.push([isSet, start, length]));
+      for (let at = from, length = 0; at < to; at += length) {
+        length = stretchAt(words, at, to);
+        stretches.push([isBitSet(words, at), at, length]);
+      }
       expect(stretches).toEqual(stretchesOf(model, from, to));
     }
   });

@@ -198,7 +198,7 @@ const takeRuns = (units: UnitSupply, as: TakeKind, wanted: number): readonly Run
 
 const code = new URL('./merge-worker.js', import.meta.url);
 /** How long changes are packed in a turn of the loop, about. */
-const packedMs = 1.5;
+const packedMs = 1;
 /** Pages that are made in some ten milliseconds: each question waits for a turn of the main thread. */
 const unitsAtOnce = 4096;
 /** What a merge leaves to the garbage collector is gone at once; what it keeps is outside of the heap. */
