@@ -1,22 +1,36 @@
 import process from 'node:process';
 import { CommanderError } from 'commander';
+import { TailraceError } from '../errors/index.js';
 import { inaccessible } from '../files/index.js';
 import { ExitCode, reportError } from './exit.js';
 import { makeProgram } from './program.js';
 
 const isJson = process.argv.includes('--json');
+let commandName = '';
 
-// A reader that closes the pipe, such as `head`, ends us quietly; a full disk does not.
-process.stdout.on('error', (error: NodeJS.ErrnoException) =>
-  process.exit(
-    error.code === 'EPIPE' ? ExitCode.Done : reportError(inaccessible('standard output', error), isJson),
-  ),
-);
+// A reader that closes the pipe, such as `head`, has seen enough of what is only shown, and ends us quietly. What has an
+// outcome has not come to it then, and a full disk is no reader at all.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') process.exit(reportError(inaccessible('standard output', error), isJson));
+  process.exit(haveOutcome.has(commandName) ? reportError(unread(commandName), isJson) : ExitCode.Done);
+});
+
+const haveOutcome = new Set(['run', 'migrate', 'verify', 'cutover']);
+
+const unread = (command: string): TailraceError =>
+  new TailraceError('FILE_INACCESSIBLE', `${command} was not done when the reader of its output went away`, {
+    remedy: 'Run it again, with a reader that stays to the end, or with its output in a file.',
+  });
+
 // Whoever read our log is gone: no reason to stop working, and nowhere to say so.
 process.stderr.on('error', () => undefined);
 
 try {
-  await makeProgram({ isJson }).parseAsync();
+  await makeProgram({ isJson })
+    .hook('preAction', (_, command) => {
+      commandName = command.name();
+    })
+    .parseAsync();
 } catch (error) {
   if (error instanceof CommanderError)
     process.exitCode = error.exitCode === 0 ? ExitCode.Done : ExitCode.Usage;

@@ -96,7 +96,7 @@ export class Migration {
       source,
       target,
       sequence: this.#follower.sequence,
-      keys: current.keys,
+      ...(isNew ? {} : { copiedKeys: current.keys }),
     });
   }
 

@@ -329,6 +329,20 @@ describe('command line', () => {
     }
   });
 
+  it('does not pass for done when the reader goes away before the outcome', async () => {
+    const file = path('to-head.yaml');
+    const source = `{ connector: wal, path: ${JSON.stringify(logDirectory())}, follow: false }`;
+    const offsets = JSON.stringify(path('to-head'));
+    writeFileSync(
+      file,
+      `name: p\nsource: ${source}\nerrors: { undecodable: skip }\noffsets: { path: ${offsets} }\nsinks: [{ sink: stdout }]\n`,
+    );
+    const run = `'${process.execPath}' '${program}' run --quiet '${file}'`;
+    const { stdout, stderr } = await runProgram('bash', ['-c', `${run} | head -1; echo "\${PIPESTATUS[0]}"`]);
+    expect(stdout.trim().split('\n').at(-1)).toBe('1');
+    expect(stderr).toMatch(/^error: run was not done when the reader of its output went away\n/);
+  });
+
   it('ends when the reader of its output goes away long after the last change', async () => {
     const folder = path('few');
     await using engine = await Engine.open(folder);

@@ -111,7 +111,7 @@ export class RawMigration {
       source,
       target,
       sequence: current.log?.sequence ?? 0,
-      keys: current.keys,
+      ...(isNew ? {} : { copiedKeys: current.keys }),
     });
     if (clearsTarget === true && current.step === 0)
       this.#steps.collectBatch(takeWhole(Buffer.from(filter.clear().bytes), 0, 0), 0);
