@@ -20,6 +20,7 @@ import { lastSequenceOf, SourceWindow } from './source-window.js';
 export class SharedSource implements AsyncDisposable {
   readonly #open: () => Source;
   readonly #windowBytes: number;
+  readonly #cursors: Cursor[] = [];
   #head: SourceWindow | undefined;
   #opening: Promise<unknown> = Promise.resolve();
 
@@ -30,7 +31,9 @@ export class SharedSource implements AsyncDisposable {
 
   /** A view of the source with a place of its own. */
   cursor(): Source {
-    return new Cursor(this);
+    const cursor = new Cursor(this);
+    this.#cursors.push(cursor);
+    return cursor;
   }
 
   /** Everything up to `position` is durable in every sink. */
@@ -38,8 +41,10 @@ export class SharedSource implements AsyncDisposable {
     await this.#head?.session.acknowledge(position);
   }
 
+  /** Ends every session, those of cursors too, which can be opened again. Nobody may be pulling. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#opening.catch(() => undefined); // whoever opened has been told
+    for (const cursor of this.#cursors) await cursor[Symbol.asyncDispose]();
     await this.#head?.close();
     this.#head = undefined;
   }

@@ -67,6 +67,21 @@ describe('shared source', () => {
     expect(sessions[1]?.pulled).toBe(alone);
   });
 
+  it('ends the sessions of its cursors with its own, and can be read again', async () => {
+    const sample = history(300);
+    const { shared, sessions } = sharing(sample, 3_000);
+    const [fast, slow] = [shared.cursor(), shared.cursor()];
+    for (const round of [1, 2]) {
+      await fast.open({ kind: 'beginning' }, never);
+      await slow.open({ kind: 'beginning' }, never);
+      for (let i = 0; i < 40; i++) await fast.pull(limit, never);
+      expect((await slow.pull(limit, never))?.batches[0]).toEqual(sample.batches[0]);
+      expect(sessions.length).toBe(2 * round);
+      await shared[Symbol.asyncDispose]();
+      expect(sessions.every(({ isDisposed }) => isDisposed)).toBe(true);
+    }
+  });
+
   it('gives each cursor every batch once and in order, whatever their places and speeds', async () => {
     const random = SeededRandom.fromEnvironment('shared source');
     for (let round = 0; round < 150; round++) {
