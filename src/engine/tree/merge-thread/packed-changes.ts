@@ -110,12 +110,13 @@ export class PackedChanges implements Changes {
       this.#isEnded = true;
       return false;
     }
-    this.#chunks.push(received);
-    // There is a change in each at least.
-    if (this.#chunks.length > mostChunks) {
+    const newest = this.#chunks.at(-1);
+    const inReach = newest !== undefined && hasManyChanges(newest.bytes) ? 1 : mostChunks - 1;
+    while (this.#chunks.length > inReach) {
       this.#chunks.shift()?.release();
       this.#firstChunk++;
     }
+    this.#chunks.push(received);
     return true;
   }
 
@@ -135,10 +136,18 @@ export class PackedChanges implements Changes {
   }
 }
 
+/** True when a mark behind the chunk is never one before it. */
+const hasManyChanges = (bytes: Uint8Array): boolean => {
+  let at = 0;
+  for (let i = 0; i < changesPerMark && at < bytes.length; i++)
+    at += headerBytes + (u32(bytes, at) >>> 1) + u32(bytes, at + 4);
+  return at < bytes.length;
+};
+
 const packedLength = ({ keyStart, keyEnd, isDeleted, valueStart, valueEnd }: Changes): number =>
   headerBytes + keyEnd - keyStart + (isDeleted ? 0 : valueEnd - valueStart);
 
-/** So many chunks may be kept for marks. */
+/** So many chunks may be kept for marks, should there be but one change in each. */
 export const mostChunks = changesPerMark + 2;
 
 const headerBytes = 8;
