@@ -165,17 +165,21 @@ export class ByteWriter {
     this.#length += this.#bytes.write(text, this.#length, 'utf8');
   }
 
-  /** Upper-case hexadecimal. */
-  hex(bytes: Uint8Array): void {
-    this.#reserve(bytes.length * 2);
+  /** A bulk string of RESP: the bytes in upper-case hexadecimal. */
+  bulkHex(bytes: Uint8Array): void {
+    const length = bytes.length * 2;
+    // For all of it at once: to grow for the line end alone would double what may be a very large text.
+    this.#reserve(length + maxBulkFrameBytes);
     const target = this.#bytes;
-    let at = this.#length;
+    let at = writeBulkHeader(target, this.#length, length);
     for (let i = 0; i < bytes.length; i++) {
       const byte = bytes[i];
       target[at++] = hexDigits[byte >>> 4];
       target[at++] = hexDigits[byte & 15];
     }
-    this.#length = at;
+    target[at] = 0x0d;
+    target[at + 1] = 0x0a;
+    this.#length = at + 2;
   }
 
   /** A whole number in decimal. */

@@ -92,11 +92,7 @@ class BatchUpdates implements UpdateEncoder {
       scratch.bulk(bytes);
       return;
     }
-    scratch.byte(0x24);
-    scratch.decimal(bytes.length * 2);
-    scratch.raw(lineEnd);
-    scratch.hex(bytes);
-    scratch.raw(lineEnd);
+    scratch.bulkHex(bytes);
   }
 }
 
@@ -217,4 +213,3 @@ const isWanted = ({ changes, undecodable }: Transaction, filter: UpdateFilter): 
 
 /** Replies are made one after the other, so one buffer serves all. */
 const scratch = new ByteWriter(256 * 1024);
-const lineEnd = Buffer.from('\r\n');
