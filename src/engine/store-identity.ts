@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TailraceError } from '../errors/index.js';
 import { type Files, inaccessible, replaceFile } from '../files/index.js';
@@ -23,9 +23,10 @@ export const openIdentity = async (
   files: Files,
   mayCreate: boolean,
 ): Promise<StoreIdentity> => {
-  const path = join(directory, 'IDENTITY');
-  if (existsSync(path)) return readIdentity(path);
-  if (!mayCreate) throw invalid(path, 'the directory holds no store');
+  const path = identityPath(directory);
+  const identity = readIdentity(path);
+  if (identity !== undefined) return identity;
+  if (!mayCreate) throw invalid(path, 'the directory holds no store', 'Name the directory of a store.');
   return writeIdentity(directory, files, randomUUID());
 };
 
@@ -34,11 +35,8 @@ export const openIdentity = async (
  * @throws TailraceError `STORE_CORRUPT` | `STORE_FORMAT_UNKNOWN` | `FILE_INACCESSIBLE`
  */
 export const requireOwnDirectory = (directory: string): void => {
-  const path = join(directory, 'IDENTITY');
-  if (existsSync(path)) {
-    readIdentity(path);
-    return;
-  }
+  const path = identityPath(directory);
+  if (readIdentity(path) !== undefined) return;
   let names: string[];
   try {
     names = readdirSync(directory);
@@ -50,6 +48,7 @@ export const requireOwnDirectory = (directory: string): void => {
     throw invalid(
       path,
       `it is missing, although there is ${found}: the directory was copied in part, or belongs to another program`,
+      'Copy all files of the store, this one too, or name a directory that is empty or not there yet.',
     );
 };
 
@@ -58,7 +57,7 @@ const fileOfStore = /^(data|CHECKPOINTS|SEALS|SLOTS|CURRENT|MANIFEST-\d+|\d+\.(l
 
 /** Makes a directory a store. */
 export const writeIdentity = async (directory: string, files: Files, id: string): Promise<StoreIdentity> => {
-  const path = join(directory, 'IDENTITY');
+  const path = identityPath(directory);
   const identity: StoreIdentity = { id, format: storeFormat };
   try {
     await replaceFile(files, directory, path, Buffer.from(`${JSON.stringify(identity)}\n`));
@@ -68,11 +67,15 @@ export const writeIdentity = async (directory: string, files: Files, id: string)
   return identity;
 };
 
-const readIdentity = (path: string): StoreIdentity => {
+const identityPath = (directory: string): string => join(directory, 'IDENTITY');
+
+/** Undefined when there is no such file. */
+const readIdentity = (path: string): StoreIdentity | undefined => {
   let parsed: unknown;
   try {
     parsed = JSON.parse(readFileSync(path, 'utf8'));
   } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
     throw cause instanceof SyntaxError ? invalid(path, 'it is no JSON') : inaccessible(path, cause);
   }
   if (typeof parsed !== 'object' || parsed === null || !('id' in parsed) || !('format' in parsed))
@@ -83,9 +86,8 @@ const readIdentity = (path: string): StoreIdentity => {
   return { id, format };
 };
 
-const invalid = (path: string, reason: string): TailraceError =>
-  new TailraceError('STORE_CORRUPT', `${path}: ${reason}`, {
-    context: { file: path, reason },
-    remedy:
-      'Check that this is the directory of a store, and that this version of tailrace is not older than it.',
-  });
+const invalid = (path: string, reason: string, remedy = checkDirectory): TailraceError =>
+  new TailraceError('STORE_CORRUPT', `${path}: ${reason}`, { context: { file: path, reason }, remedy });
+
+const checkDirectory =
+  'Check that this is the directory of a store, and that this version of tailrace is not older than it.';

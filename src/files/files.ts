@@ -111,6 +111,8 @@ export const inaccessible = (path: string, cause: unknown): TailraceError => {
   });
 };
 
+const getPermission =
+  'Run as the user that owns it, or give this user the right to read and write it and its directory.';
 const makeRoom = 'Make room there, or use another disk; then start again.';
 const remedies = new Map([
   ['ENOSPC', makeRoom],
@@ -119,6 +121,9 @@ const remedies = new Map([
     'EFBIG',
     'Raise the limit on the size of files (ulimit -f), or that of the file system; then start again.',
   ],
+  ['EACCES', getPermission],
+  ['EPERM', getPermission],
+  ['EISDIR', 'A directory stands where a file is needed: move it away.'],
   ['EROFS', 'The file system is mounted read-only: use another place.'],
   ['EMFILE', 'Raise the limit on open files (ulimit -n).'],
   ['ENOTDIR', 'A part of this path is a file where a directory is needed.'],

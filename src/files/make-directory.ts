@@ -21,7 +21,9 @@ const makeWithParents = (path: string): void => {
     mkdirSync(path);
   } catch (error) {
     if (isDirectory(path)) return;
-    const isParentMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EEXIST') throw Object.assign(new Error('it is no directory'), { code: 'ENOTDIR' });
+    const isParentMissing = code === 'ENOENT';
     if (!isParentMissing || isDirectory(dirname(path))) throw error;
     makeWithParents(dirname(path));
     makeWithParents(path);

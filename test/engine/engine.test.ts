@@ -301,6 +301,24 @@ describe('engine', () => {
     await expectUntouched(/there is 000001.log/);
   });
 
+  it('tells which of its files is a directory, however it is opened', async () => {
+    for (const name of ['data', 'CHECKPOINTS', 'IDENTITY']) {
+      rmSync(directory.path, { recursive: true, force: true });
+      await using engine = await open();
+      await engine.write(put('a', Buffer.from('1')));
+      await engine.flush();
+      await engine.close();
+      rmSync(join(directory.path, name), { force: true });
+      mkdirSync(join(directory.path, name));
+      for (const isReadOnly of [false, true])
+        await expect(open({ isReadOnly })).rejects.toMatchObject({
+          code: 'FILE_INACCESSIBLE',
+          message: expect.stringContaining(join(directory.path, name)),
+          remedy: expect.stringContaining('move it away'),
+        });
+    }
+  });
+
   it('can be read beside a writer that goes on, until the writer uses again what was read', async () => {
     const small = {
       memtableBytes: 40_000,

@@ -20,7 +20,10 @@ describe('making a directory', () => {
 
   it('says that a file is in the way, at the end or in the middle', () => {
     writeFileSync(join(root, 'file'), '');
-    const inTheWay = expect.objectContaining({ code: 'FILE_INACCESSIBLE' });
+    const inTheWay = expect.objectContaining({
+      code: 'FILE_INACCESSIBLE',
+      remedy: expect.stringContaining('a file where a directory is needed'),
+    });
     expect(() => makeDirectory(join(root, 'file'))).toThrow(inTheWay);
     expect(() => makeDirectory(join(root, 'file', 'below', 'it'))).toThrow(inTheWay);
   });

@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { type CommandValue, Database } from '../../data-model/commands/index.js';
 import { Engine } from '../../engine/index.js';
 import { isTailraceError, TailraceError } from '../../errors/index.js';
+import { inaccessible } from '../../files/index.js';
 import { parseRedisUrl, ReplyError, type RespAddress, RespConnection } from '../../resp/index.js';
 import { type CheckpointAnswer, runCheckpointRequest } from '../../server/index.js';
 import { findServer, type RunningServer } from '../server-file.js';
@@ -42,7 +43,7 @@ type Place =
 const placeOf = async (store: string, password: string | undefined): Promise<Place> => {
   if (/^rediss?:\/\//.test(store)) return { url: store };
   const directory = resolve(store);
-  if (!existsSync(join(directory, 'IDENTITY'))) throw noStore(directory);
+  if (!holdsStore(directory)) throw noStore(directory);
   const server = findServer(directory);
   if (server === undefined) return { url: undefined, directory };
   try {
@@ -89,6 +90,15 @@ const flat = (value: CommandValue<string>): unknown => {
 const textual = (reply: unknown): unknown => {
   if (Buffer.isBuffer(reply)) return reply.toString();
   return Array.isArray(reply) ? reply.map(textual) : reply;
+};
+
+/** @throws TailraceError `FILE_INACCESSIBLE` */
+const holdsStore = (directory: string): boolean => {
+  try {
+    return statSync(join(directory, 'IDENTITY'), { throwIfNoEntry: false }) !== undefined;
+  } catch (cause) {
+    throw inaccessible(directory, cause);
+  }
 };
 
 const openDirectory = async (directory: string, words: readonly string[]): Promise<CheckpointAnswer> => {

@@ -51,7 +51,10 @@ export class CheckpointCatalog {
     } catch (cause) {
       throw inaccessible(this.#path, cause);
     }
-    this.#halfBytes = Math.floor(bytes.length / 2);
+    // A list in half a file that was cut would be an older one, and pages that newer checkpoints hold would be given away.
+    if (bytes.length === 0 || bytes.length % (2 * leastHalfBytes) !== 0)
+      throw this.#damaged(`the file has ${bytes.length} bytes: it was cut or copied in part`);
+    this.#halfBytes = bytes.length / 2;
     const lists = [bytes, bytes.subarray(this.#halfBytes)].map((half) => this.#listIn(half));
     const newest = (lists[1]?.number ?? -1) > (lists[0]?.number ?? -1) ? 1 : 0;
     const list = lists[newest];
@@ -65,7 +68,7 @@ export class CheckpointCatalog {
   /** Makes the file ready for lists to be written to it, when it has been read. @throws `FILE_INACCESSIBLE` */
   async open(list: CheckpointList): Promise<void> {
     try {
-      if (this.#halfBytes < leastHalfBytes) {
+      if (this.#halfBytes === 0) {
         await this.#replace(this.#encode(list));
         return;
       }

@@ -233,7 +233,11 @@ const changed = (path: string): TailraceError =>
 const superblockOf = (fd: number, path: string): Superblock => {
   const slots = [0, 1].map((slot) => {
     const bytes = Buffer.alloc(superblockBytes);
-    return bytes.subarray(0, readSync(fd, bytes, 0, superblockBytes, slot * pageBytes));
+    try {
+      return bytes.subarray(0, readSync(fd, bytes, 0, superblockBytes, slot * pageBytes));
+    } catch (cause) {
+      throw inaccessible(path, cause);
+    }
   });
   return newestSuperblock(path, slots[0], slots[1]);
 };

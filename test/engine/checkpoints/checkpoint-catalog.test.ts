@@ -84,4 +84,15 @@ describe('the list of checkpoints', () => {
     writeFileSync(path(), damaged, 'latin1');
     expect(read).toThrow(expect.objectContaining({ code: 'STORE_CORRUPT' }));
   });
+
+  it('is refused when the file was cut, rather than an older one taken', async () => {
+    const catalog = await opened();
+    for (const count of [1, 2, 3]) await catalog.write(checkpoints(count));
+    await catalog.close();
+    const whole = readFileSync(path());
+    for (const length of [0, 100, whole.length / 2, 70_000, whole.length - 1]) {
+      writeFileSync(path(), whole.subarray(0, length));
+      expect(read).toThrow(`CHECKPOINTS: the file has ${length} bytes: it was cut or copied in part`);
+    }
+  });
 });
