@@ -1,4 +1,4 @@
-import { platform, setPriority } from 'node:os';
+import { getPriority, platform, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { DataFile } from '../data-file.js';
 import { mergeTrees } from '../merge-trees.js';
@@ -47,5 +47,5 @@ const main = new MainThread(
   new SharedMemory(workerData as SharedMemoryHandle),
   (order) => void merge(order),
 );
-// Only on Linux has a thread a priority of its own.
-if (platform() === 'linux') setPriority(niceness);
+// Only on Linux has a thread a priority of its own, and none may take a better one than its process was given.
+if (platform() === 'linux' && getPriority() < niceness) setPriority(niceness);
