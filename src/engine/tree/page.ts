@@ -63,7 +63,7 @@ export const putBytes = (
 };
 
 /** Up to this length a loop is quicker than a view and a copy of it. */
-const longestLooped = 128;
+const longestLooped = 48;
 
 export const levelOf = (bytes: Uint8Array, base: number): number => bytes[base + 13];
 export const countOf = (bytes: Uint8Array, base: number): number => u16(bytes, base + 14);
