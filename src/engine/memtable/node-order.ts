@@ -1,6 +1,6 @@
 import type { NodeTable } from './node-table.js';
 import { OrderedIndex, type OrderedPlace } from './ordered-index.js';
-import { joined, RunPile, sharedByRuns } from './run-pile.js';
+import { joined, joinedInLine, RunPile, sharedByRuns } from './run-pile.js';
 import { sortNodes, sortNodesNow } from './sort-nodes.js';
 
 /**
@@ -93,9 +93,12 @@ export class NodeOrder {
     yield;
     const runs = this.#runs;
     if (runs.length > 1) {
-      // All at once is less work than by buckets, and in the order in which nodes lie in memory less than in that of runs.
-      const all = joined(this.#arrived);
-      yield* sortNodes(this.#nodes, all, sharedByRuns(this.#nodes, runs));
+      let all = joinedInLine(this.#nodes, runs);
+      if (all === undefined) {
+        // All at once is less work than by buckets, and in the order in which nodes lie in memory less than in that of runs.
+        all = joined(this.#arrived);
+        yield* sortNodes(this.#nodes, all, sharedByRuns(this.#nodes, runs));
+      }
       if (this.#runs === runs) this.#runs = [all];
     }
     this.#arrived = [];

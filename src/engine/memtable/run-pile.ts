@@ -132,6 +132,16 @@ export const joined = (runs: readonly Int32Array[]): Int32Array => {
   return all;
 };
 
+/** Sorted runs as one, where each lies behind the one before, or each before it, as those of a list's elements do. */
+export const joinedInLine = (nodes: NodeTable, runs: readonly Int32Array[]): Int32Array | undefined => {
+  const isBefore = (run: Int32Array, next: Int32Array): boolean =>
+    nodes.compareNodes(run[run.length - 1], next[0]) < 0;
+  const pairs = runs.slice(1).map((run, i) => [runs[i], run] as const);
+  if (pairs.every(([run, next]) => isBefore(run, next))) return joined(runs);
+  if (pairs.every(([run, next]) => isBefore(next, run))) return joined(runs.toReversed());
+  return undefined;
+};
+
 /** How many first bytes all keys of some sorted runs have in common: those of the first and the last of each. */
 export const sharedByRuns = (nodes: NodeTable, runs: readonly Int32Array[]): number => {
   const first = nodes.keyOf(runs[0][0]);

@@ -46,3 +46,27 @@ it('gives the changes of a large memtable in order, whether its ranges were read
   expect(keysOf(meanwhile).every((key, i) => key === sorted[i])).toBe(true);
   expect(keysOf(changes()).every((key, i) => key === sorted[i])).toBe(true);
 });
+
+it.each(['ascend', 'descend', 'ascend to the middle, then begin again'])(
+  'gives changes in order whose keys %s',
+  (way) => {
+    const keys = 50_000;
+    const numberAt = (i: number): number => {
+      if (way === 'ascend') return i;
+      if (way === 'descend') return keys - 1 - i;
+      return i < keys / 2 ? 2 * i : 2 * (i - keys / 2) + 1;
+    };
+    const group = new MemtableGroup(true);
+    const [table] = group.tables;
+    for (let i = 0; i < keys; i++) {
+      const key = Buffer.from(String(numberAt(i)).padStart(8, '0'));
+      table.put(key, 0, key.length, 0, 0, i + 1);
+    }
+    group.freeze(keys);
+    const seen = keysOf(changesOf([group])[0]);
+    expect(seen.length).toBe(keys);
+    expect(seen.every((key, i) => Buffer.from(key, 'hex').toString() === String(i).padStart(8, '0'))).toBe(
+      true,
+    );
+  },
+);
