@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
-import { TailraceError } from '../errors/index.js';
-import { describeHolder, type LockHolder, makeDirectory, nodeFiles, ProcessLock } from '../files/index.js';
+import type { TailraceError } from '../errors/index.js';
+import { makeDirectory, nodeFiles, ProcessLock } from '../files/index.js';
 import { setBatchSequence, type WriteBatchBuilder } from '../write-batch/index.js';
 import { CheckedBatch } from './checked-batch.js';
 import { CheckpointCatalog, CheckpointPolicy, Checkpoints, statesOf } from './checkpoints/index.js';
@@ -15,6 +15,7 @@ import type {
   ValuePlace,
   WalIterator,
 } from './engine-api.js';
+import { closed, locked, readOnly, tooLarge } from './engine-faults.js';
 import {
   defaultMaxBatchBytes,
   defaultMemtableBytes,
@@ -161,7 +162,7 @@ export class Engine implements Store, AsyncDisposable {
       requireWritable: () => this.#requireWritable(),
       onFailure: (cause) => this.#wal.fail('writing the file CHECKPOINTS', cause),
     });
-    data.start({
+    data.flush.start({
       syncLog,
       isStateWanted: (sequence) => checkpoints.isWaitedFor(sequence),
       onState: (state) => checkpoints.onState(state),
@@ -239,8 +240,8 @@ export class Engine implements Store, AsyncDisposable {
 
   whenDurable(sequence: number): Promise<void> {
     // Who writes faster than can be flushed waits here, so that memory stays bounded.
-    return this.#data.isOverfull
-      ? this.#wal.whenDurable(sequence).then(() => this.#data.whenRoomy())
+    return this.#data.flush.isOverfull
+      ? this.#wal.whenDurable(sequence).then(() => this.#data.flush.whenRoomy())
       : this.#wal.whenDurable(sequence);
   }
 
@@ -328,7 +329,7 @@ export class Engine implements Store, AsyncDisposable {
   async flush(): Promise<void> {
     this.#requireWritable();
     this.#data.freeze(this.#sequence);
-    await this.#data.whenFlushed();
+    await this.#data.flush.whenDone();
     this.#requireWritable();
   }
 
@@ -338,7 +339,7 @@ export class Engine implements Store, AsyncDisposable {
    */
   async check(): Promise<void> {
     this.#requireOpen();
-    await this.#data.whenFlushed();
+    await this.#data.flush.whenDone();
     this.#data.trees?.audit();
   }
 
@@ -369,7 +370,7 @@ export class Engine implements Store, AsyncDisposable {
     if (!this.#isReadOnly && this.#wal.failure === undefined && this.#data.isWorthFlushing)
       this.#data.freeze(this.#sequence);
     await this.#policy?.close();
-    await this.#data.whenFlushed();
+    await this.#data.flush.whenDone();
     await this.#retention?.close();
     await this.checkpoints.close();
     await this.#wal.close();
@@ -391,23 +392,3 @@ export class Engine implements Store, AsyncDisposable {
     if (this.#wal.failure !== undefined) throw this.#wal.failure;
   }
 }
-
-const locked = (directory: string, holder: LockHolder | undefined): TailraceError =>
-  new TailraceError('STORE_LOCKED', `${directory} is in use by ${describeHolder(holder)}`, {
-    context: { directory, ...(holder === undefined ? {} : { pid: holder.pid, host: holder.host }) },
-    remedy: 'Stop that process, or use its server instead of the directory.',
-  });
-
-const tooLarge = (actual: number, limit: number): TailraceError =>
-  new TailraceError('LIMIT_EXCEEDED', `a batch of ${actual} bytes exceeds the limit of ${limit}`, {
-    context: { actual, limit },
-    remedy: 'Write less at once, or open the store with a larger maxBatchBytes.',
-  });
-
-const readOnly = (directory: string): TailraceError =>
-  new TailraceError('STORE_READ_ONLY', `${directory} was opened for reading only`, {
-    remedy: 'Open the store without isReadOnly.',
-  });
-
-const closed = (message: string): TailraceError =>
-  new TailraceError('STORE_CLOSED', message, { remedy: 'Open it again.' });

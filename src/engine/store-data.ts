@@ -4,10 +4,10 @@ import type { Files } from '../files/index.js';
 import type { CheckedBatch } from './checked-batch.js';
 import { columnFamilyNames } from './column-family.js';
 import type { DataIterator, DataRange, Snapshot, ValuePlace } from './engine-api.js';
+import { Flush } from './flush.js';
 import { LayeredIterator } from './layered-iterator.js';
 import { Layers } from './layers.js';
-import { changesOf, MemtableGroup, MemtableMemory } from './memtable/index.js';
-import { runInSlices } from './run-in-slices.js';
+import { MemtableGroup, MemtableMemory } from './memtable/index.js';
 import { type HeldState, type TreeState, TreeStore, type TreeStoreOptions } from './tree/index.js';
 
 export interface StoreDataOptions {
@@ -23,45 +23,35 @@ export interface StoreDataOptions {
   readonly threadFromBytes: number;
 }
 
-/** What a flush needs of the rest of the store. */
-export interface FlushHooks {
-  /** Makes the log durable up to a sequence number: the trees must never be ahead of it. */
-  syncLog(sequence: number): Promise<void>;
-  /** True when there must be a state at this very sequence number, at which memtables were frozen. */
-  isStateWanted(sequence: number): boolean;
-  /** A state has become the durable one. The next one is not begun before this resolves. */
-  onState(state: TreeState): Promise<void>;
-  /** A flush failed: the store must take no more writes. */
-  onFailure(cause: unknown): void;
-}
-
 /**
  * The data of a store: memtables over trees. Writes go to the newest memtables; when these have grown to their limit
- * they are frozen, and merged into the trees in the background, the oldest first, all that wait at once.
+ * they are frozen, and merged into the trees in the background (`flush`).
  * Readers look through all of them and do not notice.
  */
 export class StoreData {
   readonly #options: StoreDataOptions;
   readonly #memory: MemtableMemory;
   #layers: Layers;
-  #hooks: FlushHooks | undefined;
-  #flushing: Promise<void> | undefined;
-  /** Of frozen groups that are brought in order, or have been: one after the other, while the one before is merged. */
-  readonly #settled = new WeakMap<MemtableGroup, Promise<void>>();
-  #settling: Promise<void> = Promise.resolve();
-  #hasFailed = false;
+  readonly flush: Flush;
   #isClosed = false;
   #snapshots = 0;
   /** Bytes of batches in the newest memtables: what opening would have to replay. */
   #appliedBytes = 0;
   /** At how many applied bytes the size of the memtables is looked at next. */
   #measureAt = 0;
-  #roomWaiters: (() => void)[] = [];
 
   private constructor(options: StoreDataOptions, trees: TreeStore | undefined) {
     this.#options = options;
     this.#memory = new MemtableMemory(spareMemtables * options.memtableBytes);
     this.#layers = new Layers([new MemtableGroup(trees !== undefined, this.#memory)], trees, trees?.state);
+    this.flush = new Flush(
+      {
+        layers: () => this.#layers,
+        openTrees: async () => this.#layers.trees ?? (await this.#createTrees()),
+        moveToTrees: (flushed, trees, state) => this.#moveToTrees(flushed, trees, state),
+      },
+      options,
+    );
   }
 
   /**
@@ -75,12 +65,6 @@ export class StoreData {
     if (!TreeStore.exists(options.directory)) return { data: new StoreData(options, undefined), held: [] };
     const { store, held } = await TreeStore.open(options.directory, treeOptions(options), older);
     return { data: new StoreData(options, store), held };
-  }
-
-  /** From now on frozen memtables are flushed by themselves. */
-  start(hooks: FlushHooks): void {
-    this.#hooks = hooks;
-    this.#flushSoon();
   }
 
   /** Last sequence number that the trees contain. */
@@ -184,8 +168,7 @@ export class StoreData {
     this.#appliedBytes = 0;
     this.#measureAt = 0;
     this.#layers = new Layers([new MemtableGroup(true, this.#memory, groups[0]), ...groups], trees, state);
-    if (this.#flushing !== undefined && !this.#hasFailed) void this.#settle(groups[0]);
-    this.#flushSoon();
+    this.flush.onFrozen(groups[0]);
   }
 
   get(columnFamily: number, key: Uint8Array): Buffer | undefined {
@@ -252,116 +235,9 @@ export class StoreData {
     };
   }
 
-  /** True when writers are so far ahead of the flush that they should wait for `whenRoomy`. */
-  get isOverfull(): boolean {
-    return (this.#isTooLarge || this.#isTooDeep) && this.#isFlushable;
-  }
-
-  /** Resolves when writers may go on. */
-  async whenRoomy(): Promise<void> {
-    while (this.isOverfull) await this.#whenOneIsFlushed();
-  }
-
-  /**
-   * Resolves when the memtables can be frozen once more, whatever their size: what freezing adds is one more layer
-   * for readers to look through, not memory.
-   */
-  async whenFreezable(): Promise<void> {
-    while (this.#isTooDeep && this.#isFlushable) await this.#whenOneIsFlushed();
-  }
-
-  /** What waits to be flushed takes more memory than it may. */
-  get #isTooLarge(): boolean {
-    return this.#layers.frozenBytes > frozenMemtables * this.#options.memtableBytes;
-  }
-
-  get #isTooDeep(): boolean {
-    return this.#layers.groups.length > maxGroups;
-  }
-
-  get #isFlushable(): boolean {
-    return !this.#hasFailed && this.#hooks !== undefined;
-  }
-
-  #whenOneIsFlushed(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#roomWaiters.push(resolve);
-    });
-  }
-
-  /** Resolves when nothing frozen is left to flush, or flushing has failed. */
-  async whenFlushed(): Promise<void> {
-    while (this.#flushing !== undefined) await this.#flushing;
-  }
-
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#layers.trees?.close();
-  }
-
-  #flushSoon(): void {
-    if (this.#hooks === undefined || this.#hasFailed || this.#flushing !== undefined) return;
-    if (this.#layers.groups.length < 2) return;
-    this.#flushing = this.#flushFrozen(this.#hooks)
-      .catch((error: unknown) => {
-        this.#hasFailed = true;
-        this.#hooks?.onFailure(error);
-      })
-      .finally(() => {
-        this.#flushing = undefined;
-        this.#wakeRoomWaiters();
-        this.#flushSoon();
-      });
-  }
-
-  async #flushFrozen(hooks: FlushHooks): Promise<void> {
-    for (;;) {
-      const due = this.#dueGroups(hooks);
-      if (due.length === 0) return;
-      const { lastSequence } = due[0];
-      const trees = this.#layers.trees ?? (await this.#createTrees());
-      await Promise.all(due.toReversed().map((group) => this.#settle(group)));
-      await trees.advance(changesOf(due), lastSequence, {
-        isInThread: usedBytesOf(due) >= this.#options.threadFromBytes,
-        sliceMs: () => sliceMs,
-        beforeSwitch: () => hooks.syncLog(lastSequence),
-        onSwitch: (state) => {
-          const groups = this.#layers.groups.filter((group) => !due.includes(group));
-          this.#layers = new Layers(groups, trees, state);
-          for (const group of due) group.release();
-          this.#wakeRoomWaiters();
-        },
-        afterSwitch: (state) => hooks.onState(state),
-      });
-    }
-  }
-
-  /**
-   * Brings a frozen group in order, after those that are being brought in order already. Begun while the groups before
-   * are merged, so that the thread that merges need not wait for it.
-   */
-  #settle(group: MemtableGroup): Promise<void> {
-    const known = this.#settled.get(group);
-    if (known !== undefined) return known;
-    const settled = this.#settling.then(() =>
-      this.#hasFailed ? undefined : runInSlices(group.settling(), () => settlingMs),
-    );
-    this.#settled.set(group, settled);
-    this.#settling = settled.catch(() => {}); // who merges the group is told
-    return settled;
-  }
-
-  /**
-   * The frozen memtables that are merged next, the newest first: all of them, but none behind the first whose state is
-   * wanted. Where writers are ahead a page is then made anew once for several memtables.
-   */
-  #dueGroups(hooks: FlushHooks): MemtableGroup[] {
-    const due: MemtableGroup[] = [];
-    for (const group of this.#layers.groups.filter(({ isFrozen }) => isFrozen).reverse()) {
-      due.unshift(group);
-      if (hooks.isStateWanted(group.lastSequence)) break;
-    }
-    return due;
   }
 
   async #createTrees(): Promise<TreeStore> {
@@ -372,13 +248,12 @@ export class StoreData {
     return store;
   }
 
-  #wakeRoomWaiters(): void {
-    for (const wake of this.#roomWaiters.splice(0)) wake();
+  #moveToTrees(flushed: readonly MemtableGroup[], trees: TreeStore, state: TreeState): void {
+    const groups = this.#layers.groups.filter((group) => !flushed.includes(group));
+    this.#layers = new Layers(groups, trees, state);
+    for (const group of flushed) group.release();
   }
 }
-
-const usedBytesOf = (groups: readonly MemtableGroup[]): number =>
-  groups.reduce((total, { usedBytes }) => total + usedBytes, 0);
 
 const treeOptions = (options: StoreDataOptions): TreeStoreOptions => ({
   storeId: options.storeId,
@@ -395,16 +270,7 @@ const measuresPerMemtable = 64;
 /** Bytes of log per byte of memtable at which it is flushed whatever its size. */
 const replayPerMemtable = 3;
 const worthFlushingBytes = 4 * 1024 * 1024;
-/** How many full memtables may be frozen: two that are merged, one that waits. Somewhat more, for they are rarely full to the byte. */
-const frozenMemtables = 3.25;
 /** The memory of so many is kept for those that are filled next: as much as is flushed at once. */
 const spareMemtables = 2;
-/** How many layers of memtables there may be: checkpoints freeze them however little is in them. */
-const maxGroups = 24;
-/** How long the loop's other work waits for that of a flush at a time, at most; with what else may come in the same turn under 5 ms. */
-const sliceMs = 1;
-/** The same for bringing memtables in order, beside which the merge thread is answered in the same turns. */
-const settlingMs = 0.5;
-
 const closed = (): TailraceError =>
   new TailraceError('STORE_CLOSED', 'the snapshot is closed', { remedy: 'Take a new one.' });

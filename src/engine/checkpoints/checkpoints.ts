@@ -170,7 +170,7 @@ export class Checkpoints {
    *   (of the source) | `STORE_READ_ONLY` | `STORE_FAILED`
    */
   async create(options: CreateOptions = {}): Promise<Checkpoint> {
-    await this.#data.whenFreezable();
+    await this.#data.flush.whenFreezable();
     const host = this.#writable();
     const now = this.#nowMs();
     requireLifetime(options.lifetimeMs);
@@ -276,7 +276,7 @@ export class Checkpoints {
    */
   async restore(reference: string, directory: string): Promise<Restored> {
     const checkpoint = this.#live(reference);
-    await this.#data.whenFlushed();
+    await this.#data.flush.whenDone();
     const { pages: held } = checkpoint;
     const { trees } = this.#data;
     if (held === undefined || trees === undefined) throw notWritten(checkpoint.entry);
@@ -294,7 +294,7 @@ export class Checkpoints {
    * @throws TailraceError `CHECKPOINT_NOT_FOUND` | `CHECKPOINT_EXPIRED` | `CHECKPOINT_IN_USE` | `FILE_INACCESSIBLE`
    */
   async export(reference: string, file: string, options: { readonly base?: string } = {}): Promise<Exported> {
-    await this.#data.whenFlushed();
+    await this.#data.flush.whenDone();
     const { trees } = this.#data;
     const checkpoint = this.#live(reference);
     const { pages: held } = checkpoint;
