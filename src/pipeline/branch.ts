@@ -63,6 +63,8 @@ export class Branch {
   #gate: CreditGate;
   #state: BranchState = 'starting';
   #error: Error | undefined;
+  /** Behind which sequence number it began, where the sink had no position; null until that is known. */
+  #origin: number | null = 0;
   pulledBatches = 0;
   pulledBytes = 0;
   changes = 0;
@@ -95,6 +97,11 @@ export class Branch {
     return null;
   }
 
+  /** The sequence number up to which everything is handled; null until the sink, and a start at the latest, tell it. */
+  get reached(): number | null {
+    return this.lane.isClaimed ? (this.lane.reached?.sequence ?? this.#origin) : null;
+  }
+
   /**
    * Runs until the source ends or `signal` aborts; then what is in flight is delivered, unless `hardStop` aborts too.
    * @throws what ended it; the sink's position stands where the sink stands
@@ -122,6 +129,7 @@ export class Branch {
     const { source, makeDecoder, log, pipeline, pullLimit, batchLimit, timing } = this.#options;
     const { lane } = this;
     const start = this.#startPoint(await lane.claim(signal, hardStop));
+    this.#origin = start.kind === 'latest' ? null : 0;
     await source.open(start, signal);
     log.info('pipeline started', {
       pipeline,
@@ -141,6 +149,7 @@ export class Branch {
         now: timing.now,
         onPulled: (pulled) => {
           this.pulledBatches += pulled.batches.length;
+          this.#origin ??= (pulled.batches.at(0)?.sequence ?? pulled.latestSequence + 1) - 1;
           return this.#options.onPulled(pulled);
         },
       },

@@ -91,11 +91,10 @@ const sinkStatusOf = (
   branch: Branch,
   { latestSequence, clock, retention, nowMs }: Parameters<typeof statusOf>[0],
 ): SinkStatus => {
-  const { lane, oldestWaiting } = branch;
+  const { lane, oldestWaiting, reached } = branch;
   const trouble = branch.state === 'starting' || branch.state === 'running' ? lane.trouble : null;
-  const reached = lane.reached?.sequence ?? 0;
   // What a sink holds that was not claimed yet is not known: 0 would look like a sink that has everything.
-  const isKnown = lane.isClaimed && latestSequence !== null;
+  const isKnown = reached !== null && latestSequence !== null;
   const lagMs = isKnown ? Math.round(clock.lagMs(reached, nowMs)) : null;
   return {
     name: lane.name,
@@ -122,7 +121,10 @@ const sinkStatusOf = (
       sequence: oldestWaiting.sequence,
       forMs: Math.round(nowMs - oldestWaiting.sinceMs),
     },
-    headroom: retention === undefined || lagMs === null ? null : headroomOf(retention, reached, lagMs),
+    headroom:
+      retention === undefined || reached === null || lagMs === null
+        ? null
+        : headroomOf(retention, reached, lagMs),
   };
 };
 

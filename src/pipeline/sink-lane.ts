@@ -234,6 +234,7 @@ export class SinkLane {
   async #write(first: SinkBatch, signal: AbortSignal): Promise<void> {
     const { retry, timing, log } = this.#options;
     const backoff = new Backoff(retry, timing);
+    const warning = new CalmWarning(log, () => timing.now());
     let batch = first;
     for (;;) {
       const startedMs = timing.now();
@@ -262,7 +263,7 @@ export class SinkLane {
           this.retries++;
           this.#triesAgain(outcome.error);
           const isUnknown = outcome.kind === 'unknown';
-          log.warn(
+          warning.warn(
             isUnknown ? 'the outcome of a write is unknown, asking the sink' : 'a write failed, trying again',
             {
               sink: this.name,

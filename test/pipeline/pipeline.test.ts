@@ -176,6 +176,31 @@ describe('pipeline', () => {
     await running;
   });
 
+  it('counts no lag for what lies before a start at the latest', async () => {
+    const sample = history(20);
+    const latest = sample.positionAfter(12)?.sequence ?? 0;
+    const all = sample.positionAfter(20)?.sequence ?? 0;
+    const source = new ListSource((at) => (at < readable ? sample.batches[12 + at] : undefined));
+    let readable = 0;
+    const pull = source.pull.bind(source);
+    source.pull = async (limit) => {
+      const latestSequence = readable === 0 ? latest : all;
+      return { batches: [], ...(await pull(limit)), latestSequence };
+    };
+    const sink = new ScriptedSink();
+    const stop = new AbortController();
+    const pipeline = pipelineOf(source, sink, { startAt: 'latest' });
+    const running = pipeline.run(stop.signal);
+    await waitUntil('the source has told', () => pipeline.status().latestSequence === latest);
+    expect(pipeline.status().sinks[0]).toMatchObject({ position: null, lag: 0, lagMs: 0 });
+    sink.script = [() => ({ kind: 'retryable', error: new Error('busy') })];
+    readable = 8;
+    await waitUntil('what came later is there', () => sink.position?.sequence === all);
+    expect(pipeline.status().sinks[0]).toMatchObject({ lag: 0, writtenChanges: sink.keys.length });
+    stop.abort();
+    await running;
+  });
+
   it('filters by key, type and operation, and still moves the position', async () => {
     const sample = history(40);
     const sink = new ScriptedSink();
