@@ -31,7 +31,7 @@ export class FreeRuns {
     this.#classOf = classes.ofLength;
     this.#lastExact = classes.lastExact;
     this.#longShift = longShiftFor(capacity);
-    this.#longRegionUnits = 2 ** this.#longShift;
+    this.#longRegionUnits = 1 << this.#longShift;
     this.#long = new RegionIndex(Math.max(1, Math.ceil(capacity / this.#longRegionUnits)), classes.limit);
     this.#short = new ShortRuns(words, capacity, shortShiftFor(capacity), (unit) => this.#addAround(unit));
   }

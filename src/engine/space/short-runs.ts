@@ -53,7 +53,7 @@ export class ShortRuns {
     const levels = [5, 10, 15].map((bits) => Math.ceil(regions / 2 ** bits) * shortLimit);
     this.#words = words;
     this.#shift = shift;
-    this.#regionWords = 2 ** (shift - 5);
+    this.#regionWords = 1 << (shift - 5); // a power would be kept as a float
     this.#onLong = onLong;
     this.#summaryAt = levels[0];
     this.#topAt = this.#summaryAt + levels[1];
