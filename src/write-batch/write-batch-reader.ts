@@ -60,6 +60,12 @@ export class WriteBatchReader {
     cursor.end = end;
   }
 
+  /** Lets go of the batch, after which only `reset` may follow. */
+  release(): void {
+    this.bytes = noBytes;
+    this.#cursor.bytes = noBytes;
+  }
+
   /** Moves to the next record; false at the end, where the count of the header is checked as well. */
   next(): boolean {
     const cursor = this.#cursor;

@@ -88,6 +88,8 @@ export class Decoder {
     }
     this.#closeGroup();
     this.#nextSequence = first + count;
+    // A decoder may wait for long for the next batch, and this one may be very large.
+    if (bytes.length > maxHeldBytes) reader.release();
     if (stringPut !== undefined) return stringPut;
     const { changes, undecodable } = this.#out.take();
     return { first, last: first + count - 1, count, bytes, changes, undecodable };
@@ -362,3 +364,5 @@ const unknownMetadata = (flags: number | undefined): string =>
 
 const jsonTextFormat = 0;
 const noBytes = Buffer.alloc(0);
+/** A batch of more bytes is let go of when it has been decoded. */
+const maxHeldBytes = 1024 * 1024;
