@@ -155,4 +155,5 @@ const replayOf = (units: number, unitBytes: number, operations: number): BenchRe
 
 /** Pages go to the file so many at a time; more than the table of any of these maps. */
 const bufferBytes = 2 ** 20;
-const rounds = 3;
+/** Of which the median counts; the first two are mostly of code that is not compiled yet. */
+const rounds = 5;
