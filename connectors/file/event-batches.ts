@@ -15,6 +15,8 @@ import type { Line } from './line-reader.js';
 export class EventBatches {
   #lines: Buffer[] = [];
   #tx: ParsedEvent['tx'] | undefined;
+  /** Sequence number of the last batch. */
+  #lastFirst = 0;
 
   /** Events of a transaction that is not whole yet. */
   get pending(): number {
@@ -23,7 +25,9 @@ export class EventBatches {
 
   /** The batch that this line completes. @throws TailraceError `EVENT_INVALID` with file and line */
   add({ bytes, number }: Line, path: string): SourceBatch | undefined {
-    const tx = parse(bytes, path, number).tx;
+    const { tx, change } = parse(bytes, path, number);
+    if (this.#tx === undefined && tx.first === this.#lastFirst && change.index >= firstSnapshotIndex)
+      throw severalOfSnapshot(path, number, tx.first);
     if (this.#tx !== undefined && tx.first !== this.#tx.first)
       throw misplaced(path, number, `the transaction ${this.#tx.first} has ${this.#tx.size} changes`);
     this.#tx = tx;
@@ -36,6 +40,7 @@ export class EventBatches {
     };
     this.#lines = [];
     this.#tx = undefined;
+    this.#lastFirst = tx.first;
     return batch;
   }
 }
@@ -76,4 +81,17 @@ const misplaced = (path: string, number: number, reason: string): TailraceError 
     remedy: 'Lines are missing: give the files as the file sink wrote them.',
   });
 
+/** Batches are told apart by their sequence numbers, and the parts of a snapshot have one for all of them. */
+const severalOfSnapshot = (path: string, number: number, sequence: number): TailraceError =>
+  new TailraceError(
+    'SOURCE_UNSUPPORTED',
+    `${path}, line ${number} goes on with the keys of a snapshot, which cannot be delivered from a file`,
+    {
+      context: { file: path, line: number, sequence },
+      remedy: 'Give the new target a snapshot of its own (snapshot: initial, or tailrace migrate).',
+    },
+  );
+
+/** Where the changes of a snapshot begin to count within a sequence number. */
+const firstSnapshotIndex = 1_000_000;
 const lineEnd = Buffer.from('\n');

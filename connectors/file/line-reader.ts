@@ -17,7 +17,8 @@ export class LineReader {
   /** Bytes of the content that were read. */
   #offset = 0;
   #number = 0;
-  #rest: Buffer = Buffer.alloc(0);
+  /** What stands behind the last line end, in the pieces in which it came: put together once, however long it gets. */
+  #rest: Buffer[] = [];
   /** A compressed file is finished: once is enough. */
   #isComplete = false;
 
@@ -27,7 +28,7 @@ export class LineReader {
 
   /** Bytes behind the last line end. */
   get tornBytes(): number {
-    return this.#rest.length;
+    return this.#rest.reduce((total, { length }) => total + length, 0);
   }
 
   /** The lines from where the last call ended to the end of the file. @throws `FILE_INACCESSIBLE` */
@@ -56,15 +57,16 @@ export class LineReader {
   }
 
   *#split(chunk: Buffer): Generator<Line> {
-    let bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    for (let end = bytes.indexOf(lineEnd); end >= 0; end = bytes.indexOf(lineEnd)) {
-      const line = bytes.subarray(0, end);
-      bytes = bytes.subarray(end + 1);
-      this.#rest = bytes;
+    let start = 0;
+    for (let end = chunk.indexOf(lineEnd); end >= 0; end = chunk.indexOf(lineEnd, start)) {
+      const tail = chunk.subarray(start, end);
+      const line = this.#rest.length === 0 ? tail : Buffer.concat([...this.#rest, tail]);
+      this.#rest = [];
+      start = end + 1;
       this.#number++;
       if (line.length > 0) yield { bytes: line, number: this.#number };
     }
-    this.#rest = bytes;
+    if (start < chunk.length) this.#rest.push(chunk.subarray(start));
   }
 }
 

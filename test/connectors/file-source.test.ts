@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EventLinesDecoder, FileSource, type FileSourceOptions } from '../../connectors/file/index.js';
+import { LineReader } from '../../connectors/file/line-reader.js';
 import { FileSink } from '../../sinks/file/index.js';
 import { Engine } from '../../src/engine/index.js';
 import { positionOf, type SinkBatch, type SourceBatch } from '../../src/kit/index.js';
+import { snapshotOf } from '../../src/migration/step-writer.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
 import { pluginContext, SinkBatches } from '../support/sink-batches.js';
@@ -178,5 +180,45 @@ describe('the file source', () => {
     const none = open({ path: join(directory.path, 'nothing.ndjson') });
     await none.open({ kind: 'beginning' });
     await expect(take(none)).rejects.toMatchObject({ code: 'FILE_INACCESSIBLE' });
+  });
+
+  it('refuses a snapshot of several parts, which have one sequence number, with file and line', async () => {
+    const parts = ['a', 'b'].map((key, at) =>
+      snapshotOf(
+        [{ seq: 9, index: 1_000_000 + at, ns: 'default', op: 'delete', type: 'key', key: Buffer.from(key) }],
+        9,
+      ),
+    );
+    const position = { sequence: 9, count: 0, crc: 1 };
+    await write([{ transactions: parts, position, previous: null, byteLength: 0 }]);
+    const source = open();
+    await source.open({ kind: 'beginning' });
+    await expect(take(source)).rejects.toMatchObject({
+      code: 'SOURCE_UNSUPPORTED',
+      context: { file: path(), line: 2 },
+    });
+  });
+
+  it('reads lines of any length, and those that are written in pieces', async () => {
+    const lines = ['x'.repeat(300_000), 'short', '', 'y'.repeat(65_536), 'z'.repeat(65_535)];
+    writeFileSync(path(), `${lines.join('\n')}\nbegun`);
+    const reader = new LineReader(path());
+    const read = async (): Promise<[string, number][]> => {
+      const found: [string, number][] = [];
+      for await (const { bytes, number } of reader.lines()) found.push([bytes.toString(), number]);
+      return found;
+    };
+    expect(await read()).toEqual(
+      lines.flatMap((line, at) => (line === '' ? [] : [[line, at + 1] as [string, number]])),
+    );
+    expect(reader.tornBytes).toBe(5);
+    appendFileSync(path(), ' and');
+    expect(await read()).toEqual([]);
+    appendFileSync(path(), ' ended\nnext\n');
+    expect(await read()).toEqual([
+      ['begun and ended', 6],
+      ['next', 7],
+    ]);
+    expect(reader.tornBytes).toBe(0);
   });
 });
