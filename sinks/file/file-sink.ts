@@ -12,6 +12,7 @@ import {
   type PluginContext,
   type Position,
   ProcessLock,
+  requireWritable,
   type Sink,
   type SinkBatch,
   TailraceError,
@@ -19,7 +20,6 @@ import {
 } from '../../src/kit/index.js';
 import { type BatchEncoding, EventLines, RawBatches, RespCommands } from './batch-encoding.js';
 import { PositionJournal, readLastEntry } from './position-journal.js';
-import { requireWritable } from './require-writable.js';
 import { type Compression, SegmentCompressor } from './segment-compressor.js';
 import { SegmentNames } from './segment-names.js';
 

@@ -2,4 +2,5 @@ export { type Files, inaccessible, nodeFiles, ownThreadFiles, replaceFile } from
 export { makeDirectory } from './make-directory.js';
 export { packageVersion } from './package-version.js';
 export { describeHolder, type LockHolder, ProcessLock } from './process-lock.js';
+export { requireWritable } from './require-writable.js';
 export { SerialQueue } from './serial-queue.js';

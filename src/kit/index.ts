@@ -34,6 +34,7 @@ export {
   nodeFiles,
   ProcessLock,
   replaceFile,
+  requireWritable,
 } from '../files/index.js';
 export {
   ByteWriter,

@@ -295,6 +295,13 @@ offsets: { store: redis, url: "redis://:hunter2@127.0.0.1:${port}" }
     const failing = new Set(findings.filter(({ status }) => status === 'fail').map(({ part }) => part));
     expect([...failing].sort()).toEqual(['offsets', 'redis', 'source']);
     expect(sick.stdout + sick.stderr).not.toContain('hunter2');
+    const blocked = write(
+      'blocked-doctor.yaml',
+      `name: blocked\nsource: { connector: wal, path: ${path('looked')} }\nsinks: [{ sink: stdout }]\noffsets: { path: ${good}/offsets }\n`,
+    );
+    expect((await tailrace('doctor', blocked)).stdout).toMatch(
+      /fail +blocked +offsets +check +.*good-doctor.yaml.*it is no directory/,
+    );
   });
 
   it('names the place of a pattern that cannot be used', async () => {

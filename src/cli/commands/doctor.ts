@@ -1,6 +1,8 @@
+import { resolve } from 'node:path';
 import process from 'node:process';
 import { type PipelineConfig, requirePipelines } from '../../../config/index.js';
 import { isTailraceError } from '../../errors/index.js';
+import { requireWritable } from '../../files/index.js';
 import type { Finding, Logger } from '../../kit/index.js';
 import { consoleLogger, counted, formatTable, type OutputOptions } from '../console.js';
 import { ExitCode } from '../exit.js';
@@ -58,9 +60,11 @@ const examine = async (config: PipelineConfig, log: Logger): Promise<PlacedFindi
       }),
     ),
   ];
-  if (offsets.store !== 'file')
+  const keepsPositions = offsets.store !== 'file' || (await someHoldNone(config, log));
+  if (keepsPositions)
     parts.push(
       placed('offsets', async () => {
+        if (offsets.store === 'file') requireWritable(resolve(offsets.path));
         await using store = openOffsets(offsets);
         const stored = await store.list(config.name);
         const detail = `${offsets.store}, ${counted(stored.length, 'position')} of this pipeline`;
@@ -93,6 +97,16 @@ const examine = async (config: PipelineConfig, log: Logger): Promise<PlacedFindi
       }),
     );
   return (await Promise.all(parts)).flat();
+};
+
+/** Whether there is a sink whose position is kept for it. What cannot be made is told of beside it. */
+const someHoldNone = async ({ name, sinks }: PipelineConfig, log: Logger): Promise<boolean> => {
+  for (const chosen of sinks)
+    try {
+      await using sink = await makeSink(chosen, { pipeline: name, log, sink: chosen.name });
+      if (!sink.holdsPosition) return true;
+    } catch {}
+  return false;
 };
 
 /** What the part says of itself, within a time. */
