@@ -69,7 +69,12 @@ export class ReplyParser {
   #read(): Reply | typeof opened | undefined {
     const start = this.#start + 1;
     const lineEnd = this.#bytes.indexOf(0x0a, start);
-    if (lineEnd < 0 || lineEnd >= this.#end) return undefined;
+    if (lineEnd < 0 || lineEnd >= this.#end) {
+      // Whoever sends so much of a line speaks another protocol, and would be listened to for ever.
+      if (this.#end - start > maxLineBytes)
+        throw new RangeError('a reply begins with a line that has no end');
+      return undefined;
+    }
     const end = lineEnd - 1;
     const marker = this.#bytes[this.#start];
     switch (marker) {
@@ -172,6 +177,8 @@ export class ReplyParser {
 /** Stands for the head of an array among what was read. */
 const opened = Symbol('an array was opened');
 const maxDepth = 64;
+/** Only bulk strings are longer. */
+const maxLineBytes = 1024 * 1024;
 const initialBytes = 16 * 1024;
 const maxReusedBytes = 32 * 1024 * 1024;
 const queued = Buffer.from('QUEUED');

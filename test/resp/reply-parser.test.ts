@@ -71,4 +71,18 @@ describe('the reply parser', () => {
   it.each(['hello\r\n', '$x\r\n', `${'*1\r\n'.repeat(100)}:1\r\n`])('refuses %j', (text) => {
     expect(() => parse(new ReplyParser(), Buffer.from(text))).toThrow(RangeError);
   });
+
+  it('takes error lines of any reasonable length, and gives up one that has no end', () => {
+    const parser = new ReplyParser();
+    const long = `-ERR ${'x'.repeat(900_000)}\r\n`;
+    parser.feed(Buffer.from(long));
+    expect(parser.next()).toMatchObject({ message: long.slice(1, -2) });
+    const feedForEver = (): void => {
+      for (let at = 0; at < 100; at++) {
+        parser.feed(Buffer.alloc(64 * 1024, 'x'));
+        expect(parser.next()).toBeUndefined();
+      }
+    };
+    expect(feedForEver).toThrow('a line that has no end');
+  });
 });
