@@ -37,7 +37,7 @@ const newHandle = (): SharedMemoryHandle => ({
 
 /** Chunks are asked for so many ahead: each takes the merge a millisecond or more, an answer the turn of a busy thread. */
 export const chunksAhead = 4;
-/** Filled in a quarter of a millisecond: smaller ones cost more for the messages about them. */
-const slotBytes = 128 * 1024;
+/** Filled in less than a quarter of a millisecond; larger ones save nothing that can be measured. */
+const slotBytes = 64 * 1024;
 /** Most of them are used, and take memory, only where values are nearly as large as a slot. */
 const slotCount = chunksAhead + mostChunks + 1;
