@@ -35,7 +35,8 @@ export interface Retention {
 }
 
 /**
- * A place that changes come from. A session is opened once, pulled one call at a time, and disposed.
+ * A place that changes come from. It is opened, pulled one call at a time, and disposed; opened again, it begins anew at another
+ * place: after a pause, when a sink has lost what it had, or, having been disposed, in another run of its pipeline.
  *
  * What an author promises: batches are whole, in order, contiguous (`sequence[i+1] = sequence[i] + count[i]`),
  * durable at the source, and start right behind the start point; a lost connection is mended inside `pull`
