@@ -45,7 +45,7 @@ interface PendingWrite {
  * log's life.
  *
  * Group commit: batches that arrive while a write is running, and in mode `always` its sync, wait in memory and share the
- * next. Where nobody waits for a sync, what has become much is written before the turn of the loop ends.
+ * next.
  */
 export class Wal implements AsyncDisposable {
   readonly directory: string;
@@ -68,7 +68,6 @@ export class Wal implements AsyncDisposable {
   #writtenBytes = 0;
   #isFlushing = false;
   #isFlushScheduled = false;
-  #isFlushImminent = false;
   #intervalTimer: NodeJS.Timeout | undefined;
   #failure: TailraceError | undefined;
   #closing: Promise<void> | undefined;
@@ -172,7 +171,7 @@ export class Wal implements AsyncDisposable {
   /** Writes and syncs all that was appended, whatever the sync mode. */
   sync(): Promise<void> {
     const sequence = this.#nextSequence - 1;
-    if (this.#isSyncedAlways) return this.whenDurable(sequence);
+    if (this.#options.sync === 'always') return this.whenDurable(sequence);
     return this.syncUpTo(sequence);
   }
 
@@ -188,10 +187,6 @@ export class Wal implements AsyncDisposable {
   onDurable(listener: () => void): () => void {
     this.#durableListeners.add(listener);
     return () => this.#durableListeners.delete(listener);
-  }
-
-  get #isSyncedAlways(): boolean {
-    return this.#options.sync === 'always';
   }
 
   get isClosed(): boolean {
@@ -260,23 +255,11 @@ export class Wal implements AsyncDisposable {
   }
 
   #scheduleFlush(): void {
-    if (this.#isFlushing || this.#failure !== undefined) return;
-    if (this.#pendingBytes >= worthWritingBytes && !this.#isSyncedAlways) this.#flushAtOnce();
-    if (this.#isFlushScheduled) return;
+    if (this.#isFlushing || this.#isFlushScheduled || this.#failure !== undefined) return;
     this.#isFlushScheduled = true;
     // A turn of the event loop later: all connections that are readable now join this write.
     setImmediate(() => {
       this.#isFlushScheduled = false;
-      void this.#guard(this.#flush());
-    });
-  }
-
-  /** Before the next connection is served: who waits for this much need not wait for what all others have sent. */
-  #flushAtOnce(): void {
-    if (this.#isFlushImminent) return;
-    this.#isFlushImminent = true;
-    queueMicrotask(() => {
-      this.#isFlushImminent = false;
       void this.#guard(this.#flush());
     });
   }
@@ -353,9 +336,6 @@ export class Wal implements AsyncDisposable {
     this.#tellListeners();
   }
 }
-
-/** From so many bytes on, writing them alone costs little more than writing them with others. */
-const worthWritingBytes = 16 * 1024;
 
 /** A buffer that one huge batch made grow is not kept. */
 const maxSpareFramerBytes = 8 * 1024 * 1024;
