@@ -1,4 +1,3 @@
-import { getPriority, platform, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { DataFile } from '../data-file.js';
 import { mergeTrees } from '../merge-trees.js';
@@ -38,14 +37,9 @@ const merge = async ({ file: handle, epoch, roots, families }: MergeOrder): Prom
 /** After so long, writes that are done are seen to be. */
 const sliceMs = 5;
 
-/** A little behind the threads that somebody waits for. */
-const niceness = 5;
-
 if (parentPort === null) throw new Error('this is the code of a thread of its own');
 const main = new MainThread(
   parentPort,
   new SharedMemory(workerData as SharedMemoryHandle),
   (order) => void merge(order),
 );
-// Only on Linux has a thread a priority of its own, and none may take a better one than its process was given.
-if (platform() === 'linux' && getPriority() < niceness) setPriority(niceness);
