@@ -139,35 +139,33 @@ const addMovesOfEnds = (
     out.add({ seq, index: out.next, ns, key, op: 'pop', type: 'list', side: 'tail', count: popsAtTail });
   for (let position = keptHead - 1; position >= after.head; position--) {
     const at = positions.get(position);
-    if (at === undefined) return ambiguous('an element that was pushed on a list is not in the log');
-    out.add({
-      seq: group.seqs[at],
-      index: out.next,
-      ns,
-      key,
-      value: group.values[at],
-      op: 'push',
-      type: 'list',
-      side: 'head',
-    });
+    if (at === undefined) return pushNotLogged();
+    addPush(group, at, 'head', out);
   }
   for (let position = keptTail; position < after.tail; position++) {
     const at = positions.get(position);
-    if (at === undefined) return ambiguous('an element that was pushed on a list is not in the log');
-    out.add({
-      seq: group.seqs[at],
-      index: out.next,
-      ns,
-      key,
-      value: group.values[at],
-      op: 'push',
-      type: 'list',
-      side: 'tail',
-    });
+    if (at === undefined) return pushNotLogged();
+    addPush(group, at, 'tail', out);
   }
   for (const [position, at] of positions)
     if (position >= keptHead && position < keptTail) addPut(group, at, position - after.head, out);
   return undefined;
+};
+
+const pushNotLogged = (): GroupFailure => ambiguous('an element that was pushed on a list is not in the log');
+
+const addPush = (group: RecordGroup, at: number, side: 'head' | 'tail', out: ChangeCollector): void => {
+  const { ns, key } = group;
+  out.add({
+    seq: group.seqs[at],
+    index: out.next,
+    ns,
+    key,
+    value: group.values[at],
+    op: 'push',
+    type: 'list',
+    side,
+  });
 };
 
 const addPut = (group: RecordGroup, at: number, listIndex: number, out: ChangeCollector): void => {
