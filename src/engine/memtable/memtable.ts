@@ -285,6 +285,11 @@ export class Memtable {
     return version.isDeleted ? 'deleted' : this.#arena.view(version.address, version.length);
   }
 
+  /** Gets some nodes and their values into the processor's caches, for who reads them one by one right after. */
+  fetch(nodes: Int32Array, from: number, to: number): void {
+    this.#nodes.fetch(nodes, from, to);
+  }
+
   /** Where the newest state of a node lies. */
   readNode(node: number, into: NodeView): void {
     const nodes = this.#nodes;

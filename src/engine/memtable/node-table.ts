@@ -74,6 +74,24 @@ export class NodeTable {
     this.#arena.doublesOf(node)[(offsetOf(node) >>> 3) + sequenceDouble] = sequence;
   }
 
+  /**
+   * Gets some nodes and their values into the processor's caches. In key order each lies anywhere: who reads them one by one
+   * waits for memory each time, whereas loads that do not depend on each other, as here, are waited for together.
+   */
+  fetch(nodes: Int32Array, from: number, to: number): void {
+    let seen = 0;
+    for (let i = from; i < to; i++) seen ^= this.#field(nodes[i], word.valueAddress);
+    for (let i = from; i < to; i++) {
+      const address = this.valueAddressOf(nodes[i]);
+      if (address === noAddress) continue;
+      const words = this.#arena.wordsOf(address);
+      const at = offsetOf(address) >>> 2;
+      const end = at + Math.min(this.valueLengthOf(nodes[i]), mostFetched) / 4;
+      for (let line = at; line < end; line += wordsPerLine) seen ^= words[line];
+    }
+    fetchedWord[0] = seen;
+  }
+
   // What follows compares keys.
 
   /** True when the node has this key. */
@@ -161,6 +179,11 @@ const wordOf = (node: number): number => offsetOf(node) >>> 2;
 /** Places in a record, counted in words of 4 bytes. */
 const word = { valueAddress: 0, valueLength: 1, keyLength: 2, isDeleted: 3 } as const;
 const sequenceDouble = 2;
+/** Of a value that is longer the processor itself fetches the rest in time. */
+const mostFetched = 256;
+const wordsPerLine = 16;
+/** Takes what was read only to be fetched, or the compiler would not read it. */
+const fetchedWord = new Int32Array(1);
 const recordBytes = 24;
 const recordSteps = recordBytes / addressStep;
 const topBit = 1 << 31;

@@ -1,5 +1,5 @@
 import { type Changes, changesPerMark, type KeyRange } from '../changes.js';
-import { putBytes, putU32, u32 } from '../page.js';
+import { putBytes, u32 } from '../page.js';
 
 /**
  * Changes on their way to another thread: packed, in order, into chunks of memory that both share.
@@ -11,6 +11,8 @@ import { putBytes, putU32, u32 } from '../page.js';
  */
 export class ChangePacker {
   readonly #changes: Changes;
+  /** Large pieces of memory that keys and values lie in, many in each, for reading by words. */
+  readonly #views = new Map<Uint8Array, DataView>();
 
   constructor(changes: Changes) {
     this.#changes = changes;
@@ -23,16 +25,34 @@ export class ChangePacker {
   /** Packs the next changes, as many as there is room for; returns how many bytes they take, 0 when the next is too large. */
   packInto(chunk: Uint8Array): number {
     const changes = this.#changes;
+    const view = viewOf(chunk);
     let at = 0;
     for (; changes.valid; changes.next()) {
       if (at + packedLength(changes) > chunk.length) break;
       const { keyBytes, keyStart, keyEnd, isDeleted, valueBytes, valueStart, valueEnd } = changes;
-      putU32(chunk, at, (keyEnd - keyStart) * 2 + (isDeleted ? 1 : 0));
-      putU32(chunk, at + 4, isDeleted ? 0 : valueEnd - valueStart);
-      at = putBytes(chunk, at + headerBytes, keyBytes, keyStart, keyEnd);
-      if (!isDeleted) at = putBytes(chunk, at, valueBytes, valueStart, valueEnd);
+      view.setUint32(at, (keyEnd - keyStart) * 2 + (isDeleted ? 1 : 0), true);
+      view.setUint32(at + 4, isDeleted ? 0 : valueEnd - valueStart, true);
+      at = this.#copy(chunk, view, at + headerBytes, keyBytes, keyStart, keyEnd);
+      if (!isDeleted) at = this.#copy(chunk, view, at, valueBytes, valueStart, valueEnd);
     }
     return at;
+  }
+
+  /** Most keys and values are so short that making a view of them, for a copy at once, takes longer than copying their words. */
+  #copy(chunk: Uint8Array, view: DataView, at: number, from: Uint8Array, start: number, end: number): number {
+    const length = end - start;
+    if (length < wordBytes || length > longestByWords || from.length < leastViewed)
+      return putBytes(chunk, at, from, start, end);
+    let source = this.#views.get(from);
+    if (source === undefined) {
+      source = viewOf(from);
+      this.#views.set(from, source);
+    }
+    const last = length - wordBytes;
+    for (let i = 0; i < last; i += wordBytes) view.setInt32(at + i, source.getInt32(start + i, true), true);
+    // The last word overlaps the one before where the length is not one of whole words.
+    view.setInt32(at + last, source.getInt32(start + last, true), true);
+    return at + length;
   }
 
   /** Packs the next change alone, which there must be. */
@@ -150,7 +170,15 @@ const packedLength = ({ keyStart, keyEnd, isDeleted, valueStart, valueEnd }: Cha
 /** So many chunks may be kept for marks, should there be but one change in each. */
 export const mostChunks = changesPerMark + 2;
 
+const viewOf = (bytes: Uint8Array): DataView =>
+  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
 const headerBytes = 8;
+const wordBytes = 4;
+/** Up to this length words are quicker than a view. */
+const longestByWords = 512;
+/** Smaller pieces hold too little to keep a view of each. */
+const leastViewed = 64 * 1024;
 /** More than the length of a chunk; 2^53 is enough for 2^20 of them. */
 const markStep = 2 ** 33;
 const noBytes = new Uint8Array(0);
