@@ -57,7 +57,7 @@ export const refusedCommands: readonly RefusedCommands[] = [
     '1.0.0',
     'Refused: there are no replicas',
     'there is no replication: follow this store with POLLUPDATES, STREAMUPDATES or a pipeline',
-    'psync@2.8.0 replconf@3.0.0 _fetch_meta _fetch_file _db_name',
+    'sync psync@2.8.0 replconf@3.0.0 failover@6.2.0 _fetch_meta _fetch_file _db_name',
   ),
   refused(
     'server',

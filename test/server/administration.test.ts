@@ -247,12 +247,27 @@ describe('what tools ask of any Redis', () => {
     await ask('SADD', 'asked', 'm');
     expect(await ask('OBJECT', 'ENCODING', 'asked')).toBe('hashtable');
     expect(await ask('OBJECT', 'ENCODING', 'nosuch')).toBeNull();
+    for (const [value, encoding] of [
+      ['-9223372036854775808', 'int'],
+      ['9223372036854775808', 'embstr'],
+      ['07', 'embstr'],
+      ['x'.repeat(45), 'raw'],
+    ] as const) {
+      await ask('SET', 'asked:string', value);
+      expect(await ask('OBJECT', 'ENCODING', 'asked:string')).toBe(encoding);
+    }
+    expect(await ask('ROLE')).toEqual(['master', expect.any(Number), []]);
     expect(await ask('WAIT', 1, 100)).toBe(0);
     expect(await ask('WAIT', 'x', 100)).toBe('ERR value is not an integer or out of range');
     expect(await ask('SHUTDOWN', 'NOSUCH')).toBe('ERR syntax error');
     expect(await ask('SHUTDOWN', 'ABORT')).toBe('ERR No shutdown in progress.');
     expect(await ask('REPLICAOF', 'NO', 'ONE')).toBe('OK');
     expect(await ask('REPLICAOF', 'localhost', 6379)).toMatch(/^ERR there is no replication/);
+    expect(await ask('FAILOVER')).toMatch(/^ERR there is no replication/);
+    expect(await ask('CONFIG', 'SET', 'notify-keyspace-events', '')).toBe('OK');
+    expect(await ask('CONFIG', 'SET', 'notify-keyspace-events', 'KEA')).toMatch(
+      /there are no keyspace notifications/,
+    );
     expect(await ask('BGSAVE')).toMatch(/^ERR what was answered is in the log already/);
     expect(await ask('CLIENT', 'TRACKING', 'OFF')).toBe('OK');
     expect(await ask('CLIENT', 'TRACKING', 'ON')).toBe('ERR client-side caching is not supported');

@@ -16,9 +16,10 @@ export const isExpiryWord = (word: string): boolean =>
 
 /**
  * The expiry of an option `EX 10`, `PX 10000`, `EXAT t`, `PXAT t` as ms since the epoch. Amounts below 1 are
- * refused in Kvrocks' words.
+ * refused in Redis's words, with the command's name.
  */
 export const expiryOfOption = (
+  command: string,
   word: string,
   amount: Uint8Array | undefined,
   nowMs: number,
@@ -26,9 +27,9 @@ export const expiryOfOption = (
   if (amount === undefined) return refusal.syntax;
   const value = parseClamped(amount);
   if (value === undefined) return refusal.notInteger;
-  if (value < 1) return refusal.outOfRange;
+  if (value < 1) return invalidExpire(command);
   const expireMs = absoluteExpiry(value, word === 'EX' || word === 'EXAT', word.endsWith('AT') ? 0 : nowMs);
-  return expireMs ?? refusal.outOfRange;
+  return expireMs ?? invalidExpire(command);
 };
 
 /** The expiry of SETEX and PSETEX. */

@@ -102,7 +102,6 @@ export const refusal = {
   notFloat: new ErrorReply('ERR value is not a valid float'),
   notPositive: new ErrorReply('ERR value is out of range, must be positive'),
   countOutOfRange: new ErrorReply('ERR value is out of range'),
-  outOfRange: new ErrorReply('ERR out of numeric range'),
   overflow: new ErrorReply('ERR increment or decrement would overflow'),
   notFinite: new ErrorReply('ERR increment would produce NaN or Infinity'),
   sameKey: new ErrorReply('ERR source and destination objects are the same'),

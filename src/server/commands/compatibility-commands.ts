@@ -1,4 +1,4 @@
-import { CommandContext, parseInteger } from '../../data-model/commands/index.js';
+import { CommandContext, parseInteger, readString } from '../../data-model/commands/index.js';
 import type { ValueType } from '../../data-model/index.js';
 import type { Connection } from '../connection.js';
 import { refusedCommands } from '../refused-commands.js';
@@ -75,15 +75,29 @@ const object: ServerCommand = {
     }
     const type = typeOf(connection, args[2]);
     if (type === undefined) reply.null();
-    else if (word === 'encoding') reply.bulkText(encodings[type]);
+    else if (word === 'encoding')
+      reply.bulkText(type === 'string' ? stringEncoding(contextOf(connection), args[2]) : encodings[type]);
     else if (word === 'refcount') reply.integer(1);
     else if (word === 'idletime') reply.integer(0);
     else reply.error('ERR An LFU maxmemory policy is not selected, access frequency not tracked.');
   },
 };
 
-const typeOf = ({ state, namespace }: Connection, key: Buffer): ValueType | undefined =>
-  new CommandContext(state.store, state.services, namespace).findAny(key)?.type;
+const contextOf = ({ state, namespace }: Connection): CommandContext =>
+  new CommandContext(state.store, state.services, namespace);
+
+const typeOf = (connection: Connection, key: Buffer): ValueType | undefined =>
+  contextOf(connection).findAny(key)?.type;
+
+/** As Redis keeps a string that was set whole. */
+const stringEncoding = (context: CommandContext, key: Buffer): string => {
+  const value = readString(context, key);
+  if (!Buffer.isBuffer(value) || value.length > 44) return 'raw';
+  const text = value.toString('latin1');
+  return /^(0|-?[1-9]\d{0,18})$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text)
+    ? 'int'
+    : 'embstr';
+};
 
 /** The names that Redis has for what comes nearest. */
 const encodings: Readonly<Record<ValueType, string>> = {

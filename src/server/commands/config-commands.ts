@@ -93,7 +93,11 @@ const numberSetting = (name: NumberSetting, least: number): Setting => ({
   },
 });
 
-const fixed = (value: string): Setting => ({ read: () => value });
+/** What clients ask for and cannot change: it takes its own value, since many set what they rely on. */
+const fixed = (value: string, refusal = "can't set immutable config"): Setting => ({
+  read: () => value,
+  write: (_, wanted) => (wanted === value ? undefined : refusal),
+});
 
 /** Below this a client could not take an ordinary reply. */
 const leastOutputBytes = 64 * 1024;
@@ -107,7 +111,10 @@ const settings: ReadonlyMap<string, Setting> = new Map<string, Setting>([
   ['maxclients', numberSetting('maxClients', 1)],
   ['maxmemory', fixed('0')],
   ['maxmemory-policy', fixed('noeviction')],
-  ['notify-keyspace-events', fixed('')],
+  [
+    'notify-keyspace-events',
+    fixed('', 'there are no keyspace notifications: follow the changes by STREAMUPDATES or tailrace tail'),
+  ],
   ['output-soft-limit-bytes', numberSetting('softOutputBytes', leastOutputBytes)],
   ['output-hard-limit-bytes', numberSetting('hardOutputBytes', leastOutputBytes)],
   ['port', { read: ({ options }) => String(options.port) }],

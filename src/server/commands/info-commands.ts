@@ -55,9 +55,10 @@ const role: ServerCommand = {
   arity: 1,
   flags: ['fast'],
   run: ({ state, reply }) => {
-    reply.array(2);
+    reply.array(3); // clients read the third, so it is there although it is always empty
     reply.bulkText('master');
-    reply.bulkText(String(state.store.durableSequence));
+    reply.integer(state.store.durableSequence);
+    reply.array(0);
   },
 };
 

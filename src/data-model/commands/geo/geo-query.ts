@@ -58,6 +58,7 @@ export const parseOptions = (
     if (behind instanceof ErrorReply) return behind;
     at = behind;
   }
+  if (query.isAny && query.count === 0) return new ErrorReply('ERR the ANY argument requires COUNT argument');
   if (query.target === undefined || !(query.hasCoordinates || query.hasDistance || query.hasHash))
     return undefined;
   return new ErrorReply(
@@ -94,7 +95,7 @@ const parseOption = (
 const isFlag = (word: string, query: GeoQuery, { storesAlways }: GeoForm): boolean => {
   if (word === 'ASC') query.order = 'asc';
   else if (word === 'DESC') query.order = 'desc';
-  else if (word === 'ANY' && query.count > 0) query.isAny = true;
+  else if (word === 'ANY') query.isAny = true;
   else if (word === 'STOREDIST' && storesAlways) query.storesDistance = true;
   else if (word === 'WITHCOORD' && !storesAlways) query.hasCoordinates = true;
   else if (word === 'WITHDIST' && !storesAlways) query.hasDistance = true;

@@ -21,6 +21,10 @@ const xadd = (context: CommandContext, args: readonly Buffer[]): Reply => {
       createsKey = false;
       at++;
     } else if (word === 'MAXLEN' || word === 'MINID') {
+      if (trim !== undefined)
+        return new ErrorReply(
+          'ERR syntax error, MAXLEN and MINID options at the same time are not compatible',
+        );
       const parsed = parseTrim(args, at);
       if (parsed instanceof ErrorReply) return parsed;
       trim = parsed.trim;

@@ -3,7 +3,7 @@ import { optionWord, parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, type KeyPositions, oneKey, writeCommand } from '../data-command.js';
 import { ErrorReply, ok, type Reply, refusal, wrongArity } from '../reply.js';
-import { findGroup, findGroupOf, StreamGroup } from './stream-group.js';
+import { findGroup, findGroupOf, noGroupIn, StreamGroup } from './stream-group.js';
 import { invalidId, parseStreamId } from './stream-id.js';
 import { createStream, findStream, type StreamValue, streamNote } from './stream-value.js';
 
@@ -127,10 +127,7 @@ const existingGroup = (context: CommandContext, args: readonly Buffer[]): Stream
   const stream = findStream(context, key);
   if (stream === undefined) return missingKey;
   if (stream instanceof ErrorReply) return stream;
-  return (
-    findGroupOf(stream, name) ??
-    new ErrorReply(`NOGROUP No such consumer group '${name}' for key name '${key}'`)
-  );
+  return findGroupOf(stream, name) ?? noGroupIn(key, name);
 };
 
 /** With the least and the largest number of words that each takes, its own and XGROUP among them. */

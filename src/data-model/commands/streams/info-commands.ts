@@ -3,7 +3,7 @@ import { optionWord, parseClamped } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, type KeyPositions, readCommand } from '../data-command.js';
 import { ErrorReply, mapReply, type Reply, refusal, wrongArity } from '../reply.js';
-import { findGroup, groupsOf, type PendingEntry, type StreamGroup } from './stream-group.js';
+import { findGroupOf, groupsOf, noGroupIn, type PendingEntry, type StreamGroup } from './stream-group.js';
 import { nextStreamId } from './stream-id.js';
 import { entryReply, findStream, idReply, type StreamValue } from './stream-value.js';
 
@@ -155,8 +155,8 @@ const xinfo = (context: CommandContext, args: readonly Buffer[]): Reply => {
     return count === undefined ? streamInfo(stream) : fullStreamInfo(stream, count);
   }
   if (subcommand === 'GROUPS') return groupsOf(stream).map(groupInfo);
-  const group = findGroup(context, key, args[3]);
-  return group instanceof ErrorReply ? group : consumersInfo(context, group);
+  const group = findGroupOf(stream, args[3]);
+  return group === undefined ? noGroupIn(key, args[3]) : consumersInfo(context, group);
 };
 
 const secondArgument: KeyPositions = { first: 2, last: 2, step: 1 };

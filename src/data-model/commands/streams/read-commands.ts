@@ -60,7 +60,8 @@ const parseReadQuery = (args: readonly Buffer[]): ReadQuery | ErrorReply => {
 const xread = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const query = parseReadQuery(args);
   if (query instanceof ErrorReply) return query;
-  if (query.group !== undefined) return refusal.syntax;
+  if (query.group !== undefined) return onlyOfGroups('GROUP');
+  if (query.isNoAck) return onlyOfGroups('NOACK');
   const replies: Reply[] = [];
   for (const [i, key] of query.keys.entries()) {
     const stream = findStream(context, key);
@@ -75,11 +76,23 @@ const xread = (context: CommandContext, args: readonly Buffer[]): Reply => {
   return replies.length === 0 ? nullArray : tableReply(replies);
 };
 
+const onlyOfGroups = (option: string): ErrorReply =>
+  new ErrorReply(`ERR The ${option} option is only supported by XREADGROUP. You called XREAD instead.`);
+
+const notYetDelivered = new ErrorReply(
+  'ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.',
+);
+
+const nothingOfHistory = new ErrorReply(
+  'ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set.',
+);
+
 /** `$`: what is there now has been read. */
-const parseReadStart = (stream: StreamValue | undefined, word: Buffer): StreamId | ErrorReply =>
-  word.toString('latin1') === '$'
-    ? (stream?.state.lastGeneratedId ?? { ms: 0n, seq: 0n })
-    : (parseStreamId(word, 0n) ?? invalidId);
+const parseReadStart = (stream: StreamValue | undefined, word: Buffer): StreamId | ErrorReply => {
+  const text = word.toString('latin1');
+  if (text === '$') return stream?.state.lastGeneratedId ?? { ms: 0n, seq: 0n };
+  return text === '>' ? notYetDelivered : (parseStreamId(word, 0n) ?? invalidId);
+};
 
 const xreadgroup = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const query = parseReadQuery(args);
@@ -102,7 +115,7 @@ const xreadgroup = (context: CommandContext, args: readonly Buffer[]): Reply => 
     const word = query.ids[i];
     const isNew = word.toString('latin1') === '>';
     const start = isNew ? undefined : parseStreamId(word, 0n);
-    if (!isNew && start === undefined) return invalidId;
+    if (!isNew && start === undefined) return word.toString('latin1') === '$' ? nothingOfHistory : invalidId;
     groups.push(group);
     starts.push(start);
   }

@@ -196,6 +196,10 @@ export const findGroup = (context: CommandContext, key: Buffer, name: Buffer): S
 const noGroup = (key: Buffer, name: Buffer): ErrorReply =>
   new ErrorReply(`NOGROUP No such key '${key.toString()}' or consumer group '${name.toString()}'`);
 
+/** The same where the stream is known to be there. */
+export const noGroupIn = (key: Buffer, name: Buffer): ErrorReply =>
+  new ErrorReply(`NOGROUP No such consumer group '${name.toString()}' for key name '${key.toString()}'`);
+
 /** All groups of a stream in the order of their records. */
 export const groupsOf = (stream: StreamValue): StreamGroup[] => {
   const groups: StreamGroup[] = [];

@@ -48,7 +48,7 @@ const parseMsetexOptions = (words: readonly Buffer[], nowMs: number): MsetexOpti
     else if (word === 'XX' && condition === 'always') condition = 'ifPresent';
     else if (word === 'KEEPTTL' && expireMs === 0) keepsExpiry = true;
     else if (isExpiryWord(word) && expireMs === 0 && !keepsExpiry) {
-      const expiry = expiryOfOption(word, words[++i], nowMs);
+      const expiry = expiryOfOption('msetex', word, words[++i], nowMs);
       if (expiry instanceof ErrorReply) return expiry;
       expireMs = expiry;
     } else return refusal.syntax;

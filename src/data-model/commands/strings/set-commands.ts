@@ -128,7 +128,8 @@ const getex = (context: CommandContext, args: readonly Buffer[]): Reply => {
   if (old instanceof ErrorReply) return old;
   const answer = Buffer.from(old.payload);
   if (action.kind === 'keep') return answer;
-  const expireMs = action.kind === 'expire' ? expiryOfOption(action.word, action.amount, context.nowMs()) : 0;
+  const expireMs =
+    action.kind === 'expire' ? expiryOfOption('getex', action.word, action.amount, context.nowMs()) : 0;
   if (expireMs instanceof ErrorReply) return expireMs;
   if (expireMs !== old.expireMs) writeExpiry(context, key, old, expireMs);
   return answer;

@@ -28,7 +28,7 @@ export const parseSetOptions = (args: readonly Buffer[], nowMs: number): SetOpti
     else if (word === 'GET') answersOld = true;
     else if (word === 'KEEPTTL' && expireMs === 0) keepsExpiry = true;
     else if (isExpiryWord(word) && expireMs === 0 && !keepsExpiry) {
-      const expiry = expiryOfOption(word, args[++i], nowMs);
+      const expiry = expiryOfOption('set', word, args[++i], nowMs);
       if (expiry instanceof ErrorReply) return expiry;
       expireMs = expiry;
     } else {
