@@ -6,7 +6,7 @@ import { type Files, inaccessible, nodeFiles, ownThreadFiles, replaceFile } from
 import type { Run } from '../space/index.js';
 import type { RunReader } from './entry-view.js';
 import { readLargeReference, unitsFor } from './large-value.js';
-import { damagedPage, pageBytes, pageFault } from './page.js';
+import { damagedPage, headerFault, pageBytes, pageFault } from './page.js';
 import {
   encodeSuperblock,
   newestSuperblock,
@@ -115,6 +115,12 @@ export class DataFile implements RunReader {
   /** Checks a page that was read with others. @throws `STORE_CORRUPT` | `STORE_CHANGED` */
   checkPage(unit: number, into: Buffer, at: number): void {
     const fault = pageFault(into, at, { unit, epoch: this.epoch });
+    if (fault !== undefined) throw this.#damaged(unit, fault);
+  }
+
+  /** Checks the header alone of a page that was read with others. @throws `STORE_CORRUPT` | `STORE_CHANGED` */
+  checkHeader(unit: number, into: Buffer, at: number): void {
+    const fault = headerFault(into, at, { unit, epoch: this.epoch });
     if (fault !== undefined) throw this.#damaged(unit, fault);
   }
 

@@ -15,6 +15,7 @@ export class LeafWindow {
   readonly #file: DataFile;
   readonly #cache: PageCache;
   readonly #pages = Buffer.allocUnsafeSlow(mostLeavesAtOnce * pageBytes);
+  #unit = 0;
   #firstUnit = 0;
   #units = 0;
   #taken = 0;
@@ -27,11 +28,17 @@ export class LeafWindow {
   }
 
   /**
-   * Takes the leaf in a unit.
+   * Takes the leaf in a unit and checks it.
    * @param adjacent how many leaves, of at most so many, lie side by side from there on and will probably be wanted
    * @throws TailraceError `STORE_CORRUPT` | `FILE_INACCESSIBLE`
    */
   take(unit: number, adjacent: (most: number) => number): void {
+    this.takeUnchecked(unit, adjacent);
+    this.check();
+  }
+
+  /** The same, of which only the header is checked yet. */
+  takeUnchecked(unit: number, adjacent: (most: number) => number): void {
     this.isCached = this.#cache.peek(unit);
     if (this.isCached) {
       this.bytes = this.#cache.bytes;
@@ -41,8 +48,14 @@ export class LeafWindow {
     if (unit < this.#firstUnit || unit >= this.#firstUnit + this.#units) this.#read(unit, adjacent);
     this.bytes = this.#pages;
     this.base = (unit - this.#firstUnit) * pageBytes;
-    this.#file.checkPage(unit, this.bytes, this.base);
+    this.#file.checkHeader(unit, this.bytes, this.base);
+    this.#unit = unit;
     this.#taken++;
+  }
+
+  /** Checks the leaf that was taken. @throws TailraceError `STORE_CORRUPT` */
+  check(): void {
+    if (!this.isCached) this.#file.checkPage(this.#unit, this.bytes, this.base);
   }
 
   #read(unit: number, adjacent: (most: number) => number): void {

@@ -2,7 +2,7 @@ import type { Run } from '../space/index.js';
 import type { DataFile } from './data-file.js';
 import type { RunReader } from './entry-view.js';
 import { type LargeReference, unitsFor } from './large-value.js';
-import { pageBytes, sealPage } from './page.js';
+import { pageBytes, sealCopy, sealPage } from './page.js';
 import type { PageCache } from './page-cache.js';
 import { checksumOf, type RunWriter } from './tree-key.js';
 import type { UnitSource } from './unit-source.js';
@@ -51,8 +51,13 @@ export class PageOutput implements RunReader, RunWriter {
   seal(level: number, count: number, prefixLength: number, end: number, isWanted: boolean): void {
     const { bytes, base, unit, epoch } = this;
     sealPage(bytes, base, { unit, epoch, level, count, prefixLength, end });
-    if (isWanted) this.#cache.put(unit, bytes, base);
-    this.#usedUnits++;
+    this.#keep(isWanted);
+  }
+
+  /** Finishes a page that is a copy of another, but for some bytes by which its checksum has changed. */
+  sealCopy(change: number, isWanted: boolean): void {
+    sealCopy(this.bytes, this.base, this.unit, this.epoch, change);
+    this.#keep(isWanted);
   }
 
   /** Puts the tail of a key into a run of its own. */
@@ -116,6 +121,11 @@ export class PageOutput implements RunReader, RunWriter {
       .finally(() => {
         this.#syncing = undefined;
       });
+  }
+
+  #keep(isWanted: boolean): void {
+    if (isWanted) this.#cache.put(this.unit, this.bytes, this.base);
+    this.#usedUnits++;
   }
 
   #nextRun(): void {

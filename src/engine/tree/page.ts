@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { TailraceError } from '../../errors/index.js';
+import { replaceBytes } from './page-checksum.js';
 
 /**
  * A page of the tree: one unit of the data file. Numbers are little-endian.
@@ -90,17 +91,41 @@ export const sealPage = (
   bytes.writeUInt32LE(crc32(bytes.subarray(base + 4, base + pageBytes)), base);
 };
 
+/**
+ * Seals a copy of a page, of which some bytes were replaced since, as another page: `change` is what its checksum changed by.
+ * What was wrong with the page before is wrong with it now.
+ */
+export const sealCopy = (bytes: Buffer, base: number, unit: number, epoch: number, change: number): void => {
+  putU32(identity, 0, epoch);
+  putU32(identity, 4, unit);
+  const all = change ^ replaceBytes(bytes, base + 4, base + pageBytes, identity, 0, identity.length);
+  putU32(bytes, base, u32(bytes, base) ^ all);
+};
+
+const identity = new Uint8Array(8);
+
 /** What is wrong with a page as it came from the disk; undefined = nothing. */
-export const pageFault = (bytes: Buffer, base: number, { unit, epoch }: PageIdentity): string | undefined => {
-  const isIntact =
-    bytes.readUInt32LE(base) === crc32(bytes.subarray(base + 4, base + pageBytes)) &&
+export const pageFault = (bytes: Buffer, base: number, wanted: PageIdentity): string | undefined => {
+  const isIntact = u32(bytes, base) === crc32(bytes.subarray(base + 4, base + pageBytes));
+  return isIntact ? headerFault(bytes, base, wanted) : notAPage;
+};
+
+/** What is wrong with the header alone, from which all follows that says where in the page something lies. */
+export const headerFault = (
+  bytes: Uint8Array,
+  base: number,
+  { unit, epoch }: PageIdentity,
+): string | undefined => {
+  const isPage =
     bytes[base + 12] === magic &&
-    bytes.readUInt32LE(base + 8) === unit &&
+    u32(bytes, base + 8) === unit &&
     pageHeaderBytes + prefixLengthOf(bytes, base) <= entriesEndOf(bytes, base) &&
     entriesEndOf(bytes, base) + 2 * countOf(bytes, base) <= pageBytes;
-  if (!isIntact) return 'the page has a wrong checksum or is not a page';
-  return bytes.readUInt32LE(base + 4) > epoch ? 'the page belongs to a later state' : undefined;
+  if (!isPage) return notAPage;
+  return u32(bytes, base + 4) > epoch ? 'the page belongs to a later state' : undefined;
 };
+
+const notAPage = 'the page has a wrong checksum or is not a page';
 
 export const damagedPage = (path: string, unit: number, reason: string): TailraceError =>
   new TailraceError('STORE_CORRUPT', `${path} is damaged at offset ${unit * pageBytes}: ${reason}`, {

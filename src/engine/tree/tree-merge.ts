@@ -57,7 +57,7 @@ export class TreeMerge {
     this.#cache = cache;
     this.#output = output;
     this.#search = new PageSearch(output);
-    this.#patch = new LeafPatch(this.#search, output);
+    this.#patch = new LeafPatch(this.#window, output);
     this.#builders = new LevelBuilders(output, (key) => this.#left.leaveKey(key));
     this.#changes = changes;
     this.#ranges = new RangeWalk(changes.ranges, output);
@@ -213,9 +213,8 @@ export class TreeMerge {
 
   /** The common case: the unit of the page that takes the leaf's place, with `#siblings`; undefined when it needs more. */
   #patchLeaf(unit: number, isBelow: () => boolean, parent?: LeafParent): number | undefined {
-    this.#readLeaf(unit, parent);
-    const { bytes, base, isCached } = this.#window;
-    const result = this.#patch.apply(bytes, base, this.#changes, isBelow, isCached);
+    this.#window.takeUnchecked(unit, (most) => parent?.page.adjacent(parent.place, most) ?? 1);
+    const result = this.#patch.apply(this.#changes, isBelow);
     if (result === 'unfit') return undefined;
     this.#counts.entries += this.#patch.entriesDelta;
     this.#counts.largeEntries += this.#patch.largeDelta;
