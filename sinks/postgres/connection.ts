@@ -1,4 +1,5 @@
 import { Client } from 'pg';
+import { orGivenUp } from '../../src/kit/index.js';
 import { Exchange, type Step } from './exchange.js';
 
 export interface ConnectionOptions {
@@ -41,19 +42,12 @@ export class Connection {
       keepAlive: true,
     });
     const connection = new Connection(client);
-    let onAbort: () => void = () => undefined;
-    // A client that is ended while it connects leaves that promise open for ever.
-    const aborted = new Promise<never>((_, reject) => {
-      onAbort = () => {
-        reject(signal.reason);
-        client.end().catch(() => undefined);
-      };
-    });
-    signal.addEventListener('abort', onAbort, { once: true });
     try {
-      await Promise.race([client.connect(), aborted]);
-    } finally {
-      signal.removeEventListener('abort', onAbort);
+      // A client that is ended while it connects leaves that promise open for ever.
+      await orGivenUp(client.connect(), signal);
+    } catch (error) {
+      if (signal.aborted) void connection.close();
+      throw error;
     }
     return connection;
   }

@@ -6,6 +6,7 @@ import {
   isSamePosition,
   type Logger,
   onceSettled,
+  orGivenUp,
   type Position,
   type RetryOptions,
   type Sink,
@@ -77,7 +78,7 @@ export class TargetWriter {
     let batch: SinkBatch = { transactions, position, previous: this.#position, byteLength };
     for (;;) {
       const writing = onceSettled(this.sink.write(batch, this.#claim, signal));
-      const outcome = await soonAfterAbort(writing, signal);
+      const outcome = await orGivenUp(writing, signal, patienceMs);
       switch (outcome.kind) {
         case 'durable':
           this.#position = position;
@@ -167,22 +168,6 @@ export class TargetWriter {
     });
   }
 }
-
-/** What `work` gives; once the signal aborts only if it does so soon: a target that hangs holds nobody for long. */
-const soonAfterAbort = <Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> =>
-  new Promise((resolve, reject) => {
-    let timer: NodeJS.Timeout | undefined;
-    const onAbort = (): void => {
-      timer = setTimeout(() => reject(signal.reason), patienceMs);
-    };
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-    const leave = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
-    };
-    work.finally(leave).then(resolve, reject);
-  });
 
 /** How long a write that is under way may still take when it is no longer waited for. */
 const patienceMs = 3_000;

@@ -1,4 +1,5 @@
 import {
+  orGivenUp,
   type Position,
   type Pulled,
   type PullLimit,
@@ -139,7 +140,7 @@ class Cursor implements Source {
         this.#note(fresh);
         return { batches: fresh, latestSequence: window.latestSequence };
       }
-      const pulled = await unlessAborted(window.advance(limit), signal);
+      const pulled = await orGivenUp(window.advance(limit), signal);
       if (window.isClosed) continue;
       if (pulled === null) return null;
       if (pulled.batches.length === 0) return pulled;
@@ -215,17 +216,3 @@ class Cursor implements Source {
     return this.#start.kind === 'after' ? this.#start.position.sequence + 1 : undefined;
   }
 }
-
-const unlessAborted = async <Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> => {
-  let abort: () => void = () => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-    promise.catch(() => undefined); // given up here; whoever else waits for it hears of it
-  }
-};

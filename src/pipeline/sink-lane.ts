@@ -7,6 +7,7 @@ import {
   isSamePosition,
   isTailraceError,
   type Logger,
+  orGivenUp,
   type Position,
   positionOf,
   type Rejection,
@@ -20,7 +21,6 @@ import {
 import type { ChunkGroup } from './chunk.js';
 import type { DeadLetterTarget } from './dead-letters/dead-letters.js';
 import type { OffsetsStore } from './offsets/offsets-store.js';
-import { orGivenUp } from './or-given-up.js';
 import { type ErrorPolicy, withoutRefused } from './refused-changes.js';
 import { failed, fenced } from './sink-errors.js';
 

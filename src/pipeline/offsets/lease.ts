@@ -3,8 +3,7 @@ import { hostname } from 'node:os';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { TailraceError } from '../../errors/index.js';
-import { withDeadline } from '../../kit/index.js';
-import { orGivenUp } from '../or-given-up.js';
+import { orGivenUp, withDeadline } from '../../kit/index.js';
 
 /** The right to run a pipeline. */
 export interface Lease {
