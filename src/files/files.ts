@@ -111,6 +111,10 @@ export const inaccessible = (path: string, cause: unknown): TailraceError => {
   });
 };
 
+/** The same for what stands where a directory is needed. */
+export const notADirectory = (path: string): TailraceError =>
+  inaccessible(path, Object.assign(new Error('it is no directory'), { code: 'ENOTDIR' }));
+
 const getPermission =
   'Run as the user that owns it, or give this user the right to read and write it and its directory.';
 const makeRoom = 'Make room there, or use another disk; then start again.';

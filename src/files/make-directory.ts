@@ -1,6 +1,6 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { inaccessible } from './files.js';
+import { inaccessible, notADirectory } from './files.js';
 
 /**
  * Makes a directory with all parents that are missing; one that is there is left alone. Not by Node's own
@@ -22,7 +22,7 @@ const makeWithParents = (path: string): void => {
   } catch (error) {
     if (isDirectory(path)) return;
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'EEXIST') throw Object.assign(new Error('it is no directory'), { code: 'ENOTDIR' });
+    if (code === 'EEXIST') throw notADirectory(path);
     const isParentMissing = code === 'ENOENT';
     if (!isParentMissing || isDirectory(dirname(path))) throw error;
     makeWithParents(dirname(path));
