@@ -3,7 +3,7 @@ import process from 'node:process';
 import { type PipelineConfig, requirePipelines } from '../../../config/index.js';
 import { isTailraceError } from '../../errors/index.js';
 import { requireWritable } from '../../files/index.js';
-import type { Finding, Logger } from '../../kit/index.js';
+import { type Finding, type Logger, orGivenUp, withDeadline } from '../../kit/index.js';
 import { consoleLogger, counted, formatTable, type OutputOptions } from '../console.js';
 import { ExitCode } from '../exit.js';
 import { registryFor } from '../load-plugins.js';
@@ -40,7 +40,11 @@ const examine = async (config: PipelineConfig, log: Logger): Promise<PlacedFindi
       detail: redactText(finding.detail),
     }));
   const context = { pipeline: config.name, log };
-  const { offsets, errors, sinks } = config;
+  const { offsets, errors } = config;
+  const sinks = config.sinks.map((chosen) => ({
+    name: chosen.name,
+    made: makeSink(chosen, { ...context, sink: chosen.name }),
+  }));
   const parts = [
     placed('file', async () => {
       await using assembled = await assemble(config, log);
@@ -53,15 +57,16 @@ const examine = async (config: PipelineConfig, log: Logger): Promise<PlacedFindi
       await using source = makeSource(config.source, context);
       return await looked((signal) => source.check?.(signal));
     }),
-    ...sinks.map((chosen) =>
-      placed(chosen.name, async () => {
-        await using sink = await makeSink(chosen, { ...context, sink: chosen.name });
+    ...sinks.map(({ name, made }) =>
+      placed(name, async () => {
+        await using sink = await made;
         return await looked((signal) => sink.check?.(signal));
       }),
     ),
   ];
-  const keepsPositions = offsets.store !== 'file' || (await someHoldNone(config, log));
-  if (keepsPositions)
+  const made = await Promise.allSettled(sinks.map((sink) => sink.made));
+  const someHoldNone = made.some((sink) => sink.status === 'fulfilled' && !sink.value.holdsPosition);
+  if (offsets.store !== 'file' || someHoldNone)
     parts.push(
       placed('offsets', async () => {
         if (offsets.store === 'file') requireWritable(resolve(offsets.path));
@@ -99,34 +104,14 @@ const examine = async (config: PipelineConfig, log: Logger): Promise<PlacedFindi
   return (await Promise.all(parts)).flat();
 };
 
-/** Whether there is a sink whose position is kept for it. What cannot be made is told of beside it. */
-const someHoldNone = async ({ name, sinks }: PipelineConfig, log: Logger): Promise<boolean> => {
-  for (const chosen of sinks)
-    try {
-      await using sink = await makeSink(chosen, { pipeline: name, log, sink: chosen.name });
-      if (!sink.holdsPosition) return true;
-    } catch {}
-  return false;
-};
-
 /** What the part says of itself, within a time. */
 const looked = async (
   check: (signal: AbortSignal) => Promise<readonly Finding[]> | undefined,
 ): Promise<readonly Finding[]> => {
-  const expired = new AbortController();
-  const timer = setTimeout(
-    () => expired.abort(new Error(`no answer within ${checkTimeoutMs} ms`)),
-    checkTimeoutMs,
+  const found = await withDeadline(checkTimeoutMs, [], (signal) =>
+    orGivenUp(Promise.resolve(check(signal)), signal),
   );
-  const aborted = new Promise<never>((_, reject) =>
-    expired.signal.addEventListener('abort', () => reject(expired.signal.reason)),
-  );
-  try {
-    const found = await Promise.race([check(expired.signal), aborted]);
-    return found ?? [{ name: 'check', status: 'warn', detail: 'it does not say whether it would work' }];
-  } finally {
-    clearTimeout(timer);
-  }
+  return found ?? [{ name: 'check', status: 'warn', detail: 'it does not say whether it would work' }];
 };
 
 const failure = (error: unknown): Finding => {
