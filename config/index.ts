@@ -7,6 +7,7 @@ export {
   type LoadResult,
   loadPipelines,
   type PipelineConfig,
+  type PlacedRoute,
   type Registry,
   readPipelines,
   requirePipelines,
@@ -15,4 +16,5 @@ export { type PipelineSettings, pipelineSchema } from './pipeline-schema.js';
 export { readPipelineText } from './pipeline-text.js';
 export { createSink, createSource, type GivenOptions } from './plugin-options.js';
 export { type FilePlace, formatProblem, type Problem } from './problem.js';
+export type { PlacedTransform } from './read-transforms.js';
 export type { FilterSettings, RouteSettings, TransformSettings } from './transform-schema.js';

@@ -11,9 +11,9 @@ import {
 import { type PipelineSettings, pipelineSchema, type SinkSettings, sinkSchema } from './pipeline-schema.js';
 import { readPipelineText } from './pipeline-text.js';
 import { type FilePlace, formatProblem, type Problem, suggest } from './problem.js';
-import { readTransforms } from './read-transforms.js';
+import { type PlacedTransform, readTransforms } from './read-transforms.js';
 import { isFaulty, listOf, readSection, type SchemaSection } from './section.js';
-import { type RouteSettings, routeSchema, type TransformSettings } from './transform-schema.js';
+import { type RouteSettings, routeSchema } from './transform-schema.js';
 
 /** Sources and sinks by name. Their options are checked by their own schemas. */
 export interface Registry extends Definitions {
@@ -43,7 +43,12 @@ export interface Chosen<Definition> {
 export interface ChosenSink extends Chosen<SinkDefinition<unknown>> {
   /** 0 = without limit. */
   readonly maxLag: number;
-  readonly transforms: readonly TransformSettings[];
+  readonly transforms: readonly PlacedTransform[];
+}
+
+/** A route, and where the file has it. */
+export interface PlacedRoute extends RouteSettings {
+  readonly place: FilePlace;
 }
 
 /** One pipeline of a file, checked, with all defaults. */
@@ -53,9 +58,9 @@ export interface PipelineConfig extends PipelineSettings {
   readonly place: Place;
   readonly source: Chosen<SourceDefinition<unknown>>;
   readonly sinks: readonly ChosenSink[];
-  readonly transforms: readonly TransformSettings[];
+  readonly transforms: readonly PlacedTransform[];
   /** None = every change goes to every sink. */
-  readonly routes: readonly RouteSettings[];
+  readonly routes: readonly PlacedRoute[];
   /** The sink that takes the dead letters. */
   readonly deadLetterSink?: Chosen<SinkDefinition<unknown>>;
 }
@@ -191,7 +196,7 @@ const readPipeline = (
     const where = { file, path: `${at('routes')}[${i}]`, place: item.place };
     const route = readSection(routeSchema, item, where, problems) as unknown as RouteSettings;
     requireSinks(route, sinks, item, where, problems);
-    return route;
+    return { ...route, place: { file, ...item.place, path: where.path } };
   });
   const { offsets } = settings as unknown as PipelineSettings;
   requireOffsetsUrl(offsets, part('offsets'), { file, path: at('offsets.url'), place }, problems);

@@ -1,7 +1,10 @@
 import type { Located, Place } from './document.js';
-import { type Problem, suggest } from './problem.js';
+import { type FilePlace, type Problem, suggest } from './problem.js';
 import { listOf, readSection, type SchemaSection } from './section.js';
 import { type TransformSettings, transformSchemas } from './transform-schema.js';
+
+/** A transform, and where the file has it: what is wrong with its patterns is only found when it is made. */
+export type PlacedTransform = TransformSettings & { readonly place: FilePlace };
 
 /** The transforms of a pipeline or a sink, in their order. */
 export const readTransforms = (
@@ -9,7 +12,7 @@ export const readTransforms = (
   file: string,
   path: string,
   problems: Problem[],
-): TransformSettings[] =>
+): PlacedTransform[] =>
   listOf(located, path, file, problems).flatMap((item, i) => {
     const transform = readTransform(item, { file, path: `${path}[${i}]`, place: item.place }, problems);
     return transform === undefined ? [] : [transform];
@@ -19,7 +22,7 @@ const readTransform = (
   located: Located,
   where: { file: string; path: string; place: Place },
   problems: Problem[],
-): TransformSettings | undefined => {
+): PlacedTransform | undefined => {
   const { file, path } = where;
   const known = Object.keys(transformSchemas);
   const names = located.kind === 'map' ? [...located.entries.keys()] : [];
@@ -30,13 +33,15 @@ const readTransform = (
     problems.push({ file, ...located.place, path, message });
     return undefined;
   }
+  const inner = { ...where, path: `${path}.${name}` };
   const options = readSection(
     transformSchemas[name] as SchemaSection,
     located.entries.get(name)?.value,
-    { ...where, path: `${path}.${name}` },
+    inner,
     problems,
   );
-  return { kind: name, ...options } as unknown as TransformSettings;
+  const place = { file, ...located.place, path: inner.path };
+  return { kind: name, ...options, place } as unknown as PlacedTransform;
 };
 
 const isTransformName = (name: string): name is keyof typeof transformSchemas =>

@@ -1,4 +1,10 @@
-import type { ChosenSink, PipelineConfig, TransformSettings } from '../../config/index.js';
+import {
+  type ChosenSink,
+  type FilePlace,
+  formatProblem,
+  type PipelineConfig,
+  type PlacedTransform,
+} from '../../config/index.js';
 import { TailraceError } from '../errors/index.js';
 import {
   addStage,
@@ -15,6 +21,7 @@ import {
   routeStage,
   type TransactionTransform,
 } from '../pipeline/index.js';
+import { withPlace } from './with-place.js';
 
 /** What a sink sees of the changes: the pipeline's transforms, its routes, then the sink's own; undefined = everything. */
 export const assembleTransform = async (
@@ -22,40 +29,38 @@ export const assembleTransform = async (
   sink: ChosenSink,
 ): Promise<TransactionTransform | undefined> => {
   const stages: ChangeStage[] = [];
-  for (const [at, settings] of config.transforms.entries())
-    stages.push(await stageOf(settings, config, sink, `transforms[${at}]`));
+  for (const settings of config.transforms) stages.push(await stageOf(settings, config, sink));
   if (config.routes.length > 0) {
-    const routes = config.routes.map(({ keys, to, key, ...conditions }) => ({
-      keys,
-      to,
-      ...(key === '' ? {} : { key }),
-      ...withoutEmpty(conditions),
-    }));
-    stages.push(explaining(config, 'routes', () => routeStage(routes, sink.name)));
+    const routes = config.routes.map(({ keys, to, key, place, ...conditions }) => {
+      const route = { keys, to, ...(key === '' ? {} : { key }), ...withoutEmpty(conditions) };
+      explaining(place, () => routeStage([route], sink.name)); // which of them is wrong, if one is
+      return route;
+    });
+    stages.push(routeStage(routes, sink.name));
   }
-  for (const [at, settings] of sink.transforms.entries())
-    stages.push(await stageOf(settings, config, sink, `sinks.${sink.name}.transforms[${at}]`));
+  for (const settings of sink.transforms) stages.push(await stageOf(settings, config, sink));
   return chainStages(stages);
 };
 
 const stageOf = async (
-  settings: TransformSettings,
+  settings: PlacedTransform,
   config: PipelineConfig,
   sink: ChosenSink,
-  path: string,
 ): Promise<ChangeStage> => {
+  const place = { pipeline: config.name, sink: sink.name };
   if (settings.kind === 'use')
-    return await loadUserFunction(
-      { ...settings, from: config.file },
-      { pipeline: config.name, sink: sink.name },
-    );
-  return explaining(config, `${path}.${settings.kind}`, () => plainStage(settings));
+    try {
+      return await loadUserFunction({ ...settings, from: config.file }, place);
+    } catch (error) {
+      throw withPlace(error, settings.place);
+    }
+  return explaining(settings.place, () => plainStage(settings));
 };
 
-const plainStage = (settings: Exclude<TransformSettings, { kind: 'use' }>): ChangeStage => {
+const plainStage = (settings: Exclude<PlacedTransform, { kind: 'use' }>): ChangeStage => {
   switch (settings.kind) {
     case 'filter': {
-      const { kind: _, ...lists } = settings;
+      const { kind: _, place: __, ...lists } = settings;
       return filterStage(withoutEmpty(lists));
     }
     case 'rename':
@@ -82,13 +87,13 @@ const withoutEmpty = (
   Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0));
 
 /** A pattern that cannot be used is a mistake of the file. */
-const explaining = (config: PipelineConfig, path: string, make: () => ChangeStage): ChangeStage => {
+const explaining = (place: FilePlace, make: () => ChangeStage): ChangeStage => {
   try {
     return make();
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new TailraceError('CONFIG_INVALID', `${config.file}: ${path}: ${reason}`, {
-      context: { file: config.file },
+    throw new TailraceError('CONFIG_INVALID', formatProblem({ ...place, message: reason }), {
+      context: { file: place.file },
       remedy: 'Mend the place named above; `tailrace validate FILE` checks without running.',
       cause,
     });

@@ -1,5 +1,5 @@
-import { type ChosenSink, type FilePlace, formatProblem, type PipelineConfig } from '../../config/index.js';
-import { isTailraceError, TailraceError } from '../errors/index.js';
+import type { ChosenSink, PipelineConfig } from '../../config/index.js';
+import { TailraceError } from '../errors/index.js';
 import { Decoder, type Logger, type PluginContext, type Sink, type Source } from '../kit/index.js';
 import {
   type Lease,
@@ -19,6 +19,7 @@ import {
   takeSnapshots,
   takeSnapshotsAgain,
 } from './run-snapshots.js';
+import { withPlace } from './with-place.js';
 
 /** A pipeline and all that it owns, ready to run. */
 export interface AssembledPipeline extends AsyncDisposable {
@@ -112,12 +113,6 @@ export const makeSource = (chosen: PipelineConfig['source'], context: PluginCont
   } catch (error) {
     throw withPlace(error, chosen.place);
   }
-};
-
-const withPlace = (error: unknown, place: FilePlace): unknown => {
-  if (!isTailraceError(error, 'CONFIG_INVALID')) return error;
-  const { code, message, context, remedy } = error;
-  return new TailraceError(code, formatProblem({ ...place, message }), { context, remedy, cause: error });
 };
 
 /** Runs the pipeline, before it (and with `when-needed` again) a snapshot of what the source holds. */

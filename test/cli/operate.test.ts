@@ -307,12 +307,25 @@ offsets: { store: redis, url: "redis://:hunter2@127.0.0.1:${port}" }
   it('names the place of a pattern that cannot be used', async () => {
     const file = write(
       'p.yaml',
-      `name: p\nsource: { connector: wal, path: x }\ntransforms: [{ rename: { keys: "a:{id}", to: "{nr}" } }]\nsinks: [{ sink: stdout }]\n`,
+      `name: p\nsource: { connector: wal, path: x }\ntransforms:\n  - rename: { keys: "a:{id}", to: "{nr}" }\nsinks: [{ sink: stdout }]\n`,
     );
     const result = await tailrace('validate', file);
     expect([result.status, result.stderr]).toEqual([
       2,
-      expect.stringContaining('transforms[0].rename: {nr} is not known'),
+      expect.stringContaining(`${file}:4:5 transforms[0].rename: {nr} is not known`),
     ]);
+    const routed = write(
+      'routed.yaml',
+      `name: p\nsource: { connector: wal, path: x }\nsinks: [{ sink: stdout, transforms: [{ use: { module: ./none.js } }] }]\nroutes:\n  - to: [stdout]\n  - { to: [stdout], keys: ["b:[0-9"] }\n`,
+    );
+    const unclosed = await tailrace('validate', routed);
+    expect(unclosed.stderr).toContain(
+      `${routed}:6:5 routes[1]: "b:[0-9" has an opening [ that is not closed`,
+    );
+    const loads = write('loads.yaml', readFileSync(routed, 'utf8').replace('[0-9', ''));
+    const missing = await tailrace('validate', loads);
+    expect(missing.stderr).toContain(
+      `${loads}:3:38 sinks[0].transforms[0].use: cannot use the transform ./none.js: there is no file`,
+    );
   });
 });

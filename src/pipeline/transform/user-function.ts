@@ -79,7 +79,7 @@ const requireChanges = (result: unknown): readonly Change[] => {
 };
 
 const unusable = (module: string, from: string, reason: string, cause?: unknown): TailraceError =>
-  new TailraceError('CONFIG_INVALID', `${from}: cannot use the transform ${module}: ${reason}`, {
+  new TailraceError('CONFIG_INVALID', `cannot use the transform ${module}: ${reason}`, {
     context: { file: from },
     remedy: 'Name a module that exports a function of changes; TypeScript needs Node.js 22.18 or newer.',
     cause,
