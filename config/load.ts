@@ -8,6 +8,7 @@ import {
   processSurroundings,
   type Surroundings,
 } from './document.js';
+import { requireFileNames } from './file-names.js';
 import { type PipelineSettings, pipelineSchema, type SinkSettings, sinkSchema } from './pipeline-schema.js';
 import { readPipelineText } from './pipeline-text.js';
 import { type FilePlace, formatProblem, type Problem, suggest } from './problem.js';
@@ -90,6 +91,7 @@ export const loadPipelines = (
     }
     pipelines.push(...readPipelines(text, file, definitionsFor(file, registry), surroundings, problems));
   }
+  requireFileNames(pipelines, problems);
   requireUniqueNames(pipelines, problems);
   requireSoleTargets(pipelines, problems);
   problems.sort(

@@ -62,6 +62,25 @@ describe('pipeline files', () => {
     ]);
   });
 
+  it('say that a name is longer than a file can be named, with its place', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'tailrace-config-'));
+    const file = join(directory, 'long.yaml');
+    const shownOf = (name: string, sink = 'to'): string[] => {
+      const sinks = `sinks:\n  - { sink: stdout, name: ${sink} }`;
+      writeFileSync(file, `name: ${name}\nsource: { connector: wal, path: a }\n${sinks}\n`);
+      return loadPipelines([file], builtIn).problems.map(formatProblem);
+    };
+    const long = (bytes: number) => expect.stringContaining(`makes a file name of ${bytes} bytes`);
+    expect(shownOf('a'.repeat(234))).toEqual([]);
+    expect(shownOf('a'.repeat(238))).toEqual([long(238)]);
+    expect(shownOf('a'.repeat(238))[0]).toMatch(/long\.yaml:1:7 name: /);
+    expect(shownOf('ß'.repeat(40))).toEqual([long(240)]);
+    expect(shownOf('a'.repeat(200), 'b'.repeat(200))).toEqual([long(401)]);
+    expect(shownOf('a'.repeat(200), 'b'.repeat(200))[0]).toMatch(/long\.yaml:4:5 sinks\[0\]: its name/);
+    expect(shownOf('"\\ud800"')).toEqual([expect.stringContaining('half a character')]);
+    rmSync(directory, { recursive: true });
+  });
+
   it('tell each mistake once, in the order of the file, and where a name is taken or a list is missing', () => {
     const directory = mkdtempSync(join(tmpdir(), 'tailrace-config-'));
     const file = join(directory, 'several.yaml');
