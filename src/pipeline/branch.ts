@@ -2,6 +2,7 @@ import { lastValueFrom, tap } from 'rxjs';
 import {
   countChanges,
   type Logger,
+  orGivenUp,
   type Position,
   type Pulled,
   type PullLimit,
@@ -160,7 +161,8 @@ export class Branch {
       commitGroups(
         { ...batchLimit, maxCreditBytes: this.#gate.limitBytes / 2 },
         {
-          prepare: (group) => this.#prepare(group, decoder),
+          // Of transforms, and of the target of dead letters, too, no more is waited for than there is time.
+          prepare: (group) => orGivenUp(this.#prepare(group, decoder), hardStop),
           announce: (group) => lane.announce(group),
           deliver: (group) => lane.deliver(group, hardStop),
         },

@@ -8,6 +8,7 @@ export class RedisCalls implements AsyncDisposable {
   readonly #url: string;
   readonly #failed: (reason: string, cause?: unknown) => TailraceError;
   #connection: Promise<RespConnection> | undefined;
+  #isDisposed = false;
 
   /** @param failed makes the error of what is told here: `reason` names what went wrong */
   constructor(url: string, failed: (reason: string, cause?: unknown) => TailraceError) {
@@ -24,7 +25,7 @@ export class RedisCalls implements AsyncDisposable {
         reply = await (await opened).call(...words);
       } catch (cause) {
         if (this.#connection === opened) this.#connection = undefined;
-        if (failures === 0) continue;
+        if (failures === 0 && !this.#isDisposed) continue; // whoever is disposed opens nothing that stays open
         throw this.#failed(cause instanceof Error ? cause.message : String(cause), cause);
       }
       if (reply instanceof ReplyError) throw this.#failed(reply.message);
@@ -33,6 +34,7 @@ export class RedisCalls implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true;
     const connection = this.#connection;
     this.#connection = undefined;
     (await connection?.catch(() => undefined))?.close();

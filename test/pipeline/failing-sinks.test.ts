@@ -1,10 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TailraceError } from '../../src/errors/index.js';
-import { isSamePosition, type SinkBatch } from '../../src/kit/index.js';
-import { FileDeadLetters, RedisDeadLetters, RedisOffsetsStore } from '../../src/pipeline/index.js';
+import { Decoder, isSamePosition, type SinkBatch } from '../../src/kit/index.js';
+import {
+  FileDeadLetters,
+  RedisDeadLetters,
+  RedisOffsetsStore,
+  SinkDeadLetters,
+} from '../../src/pipeline/index.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { ListSource } from '../support/list-source.js';
 import { ScriptedServer } from '../support/scripted-server.js';
@@ -232,6 +237,60 @@ describe('a pipeline whose sink fails, refuses or says nothing', () => {
       stop.abort();
       await expect(running).rejects.toThrow(/could not deliver what was in flight within 30 ms/);
     }
+  });
+
+  it('ends in time although dead letters of what cannot be decoded do not get anywhere, or a transform does not end', async () => {
+    const silent = new ScriptedSink();
+    silent.script = [() => new Promise<never>(() => undefined)];
+    const decoder = new Decoder();
+    const makeDecoder = () => ({
+      decode: (bytes: Buffer) => {
+        const code = 'DECODE_UNSUPPORTED' as const;
+        const undecodable = [{ seq: 1, ns: undefined, key: undefined, code, reason: 'no counterpart' }];
+        return { ...decoder.decode(bytes), undecodable };
+      },
+    });
+    const deadLetters = new SinkDeadLetters(silent, 'letters');
+    let transformed = 0;
+    const transform = (): Promise<never> => {
+      transformed++;
+      return new Promise(() => undefined);
+    };
+    const errors = { undecodable: 'dead-letter' } as const;
+    for (const [options, waits] of [
+      [{ makeDecoder, deadLetters, errors }, () => silent.writes > 0],
+      [{ sinks: [{ name: 'sink', sink: new ScriptedSink(), transform }] }, () => transformed > 0],
+    ] as const) {
+      const stop = new AbortController();
+      const pipeline = pipelineOf(new ListSource(history(3).batches), new ScriptedSink(), {
+        drainTimeoutMs: 30,
+        ...options,
+      });
+      const running = pipeline.run(stop.signal);
+      await waitUntil('it waits', waits);
+      stop.abort();
+      await expect(running).rejects.toThrow(/could not deliver what was in flight within 30 ms/);
+    }
+    await deadLetters[Symbol.asyncDispose](); // nor does that wait for them
+  });
+
+  it('leaves no connection to a store behind that answers only when the pipeline has ended', async () => {
+    let isSilent = true;
+    await using server = await ScriptedServer.open(() => (isSilent ? undefined : ':1\r\n'));
+    const deadLetters = new RedisDeadLetters(server.url, 'letters');
+    const refusing = new ScriptedSink();
+    refusing.script = [() => ({ kind: 'poison', rejections: [{ transaction: 0, change: 0, reason: 'no' }] })];
+    const stop = new AbortController();
+    const running = pipelineOf(new ListSource(history(3).batches), refusing, {
+      ...{ drainTimeoutMs: 30, errors: { poison: 'dead-letter' }, deadLetters },
+    }).run(stop.signal);
+    await waitUntil('it waits', () => server.commands.length > 0);
+    stop.abort();
+    await expect(running).rejects.toThrow(/could not deliver/);
+    isSilent = false;
+    await deadLetters[Symbol.asyncDispose]();
+    await delay(50);
+    expect(server.commands.length).toBe(1);
   });
 
   it('ends in time although the store of the positions, or of the dead letters, says nothing', async () => {

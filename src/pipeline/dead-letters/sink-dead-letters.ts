@@ -4,6 +4,7 @@ import {
   Decoder,
   isSamePosition,
   onceSettled,
+  orGivenUp,
   type Position,
   positionOf,
   type Sink,
@@ -27,6 +28,7 @@ export class SinkDeadLetters implements DeadLetterTarget {
   readonly #decoder = new Decoder();
   #claim: Claim | undefined;
   #position: Position | null = null;
+  readonly #disposed = new AbortController();
   #queue: Promise<void> = Promise.resolve();
 
   /** @param name of the sink, for messages; the sink is disposed with this */
@@ -52,21 +54,23 @@ export class SinkDeadLetters implements DeadLetterTarget {
     throw this.#onlyWritten();
   }
 
+  /** Whoever still waits for letters to get there has given that up. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed.abort(new Error('it was given up'));
     await this.#queue;
     await this.#sink[Symbol.asyncDispose]();
   }
 
   async #write(letters: readonly StoredLetter[]): Promise<void> {
-    const { signal } = new AbortController();
+    const { signal } = this.#disposed;
     const backoff = new Backoff(retry, this.#timing);
     for (;;) {
       try {
-        if (await this.#tryWrite(letters, signal)) return;
+        if (await orGivenUp(this.#tryWrite(letters, signal), signal)) return;
       } catch (cause) {
         this.#claim = undefined;
         const isWorthATry = cause instanceof WorthATry || isUnreachable(cause);
-        if (!isWorthATry || !backoff.mayRetry()) throw this.#failed(cause);
+        if (signal.aborted || !isWorthATry || !backoff.mayRetry()) throw this.#failed(cause);
       }
       await backoff.wait(signal);
     }
