@@ -1,9 +1,12 @@
-import { readdirSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { parseRedisUrl, RespConnection } from '../../src/kit/index.js';
 import { startRedis, throwAwayDirectory } from '../services/index.js';
 import { runProgram } from '../support/run-program.js';
+import { waitUntil } from '../support/wait-until.js';
 
 const program = fileURLToPath(new URL('../../bin/tailrace.js', import.meta.url));
 
@@ -33,6 +36,42 @@ it('bench measures a store, a file and a Redis, and leaves nothing behind', asyn
     connection.close();
   } finally {
     await redis.stop();
+    directory.remove();
+  }
+});
+
+it('bench tells what was measured when it is interrupted, and leaves nothing behind either', async () => {
+  const directory = throwAwayDirectory('bench');
+  try {
+    const child = spawn(process.execPath, [
+      program,
+      'bench',
+      '--changes',
+      '99999999',
+      '--dir',
+      directory.path,
+    ]);
+    const told = { stdout: '', stderr: '' };
+    for (const name of ['stdout', 'stderr'] as const)
+      child[name].on('data', (chunk: Buffer) => {
+        told[name] += chunk.toString();
+      });
+    const closed = new Promise((resolve) => child.once('close', resolve));
+    const isWriting = (): boolean => {
+      const [own] = readdirSync(directory.path);
+      try {
+        return readFileSync(join(directory.path, own, 'store', '000001.log')).length > 0;
+      } catch {
+        return false;
+      }
+    };
+    await waitUntil('it writes', isWriting);
+    child.kill('SIGINT');
+    expect(await closed).toBe(130);
+    expect(told.stdout).toMatch(/^WHAT .*\none write at a time, each synced +[\d,]+ writes\/s .*\n$/);
+    expect(told.stderr).toBe('interrupted: nothing beyond this was measured\n');
+    expect(readdirSync(directory.path)).toEqual([]);
+  } finally {
     directory.remove();
   }
 });

@@ -10,7 +10,7 @@ import { Decoder, type Sink } from '../../kit/index.js';
 import { Pipeline } from '../../pipeline/index.js';
 import { consoleLogger, formatCount, formatTable, type OutputOptions } from '../console.js';
 import { ExitCode } from '../exit.js';
-import { onInterrupt } from '../interrupt.js';
+import { onInterrupt, untilInterrupted } from '../interrupt.js';
 import { ShopWorkload } from '../shop-workload.js';
 import { untilDelivered } from '../until-delivered.js';
 import type { BenchFlags } from './bench-program.js';
@@ -27,13 +27,18 @@ export const benchCommand = async (flags: BenchFlags, output: OutputOptions): Pr
   const directory = makeDirectory(resolve(flags.dir ?? tmpdir()));
   try {
     const measured: Measurement[] = [];
-    for await (const measurement of measurements(flags, directory, output, interrupted)) {
-      if (interrupted.aborted) break;
-      measured.push(measurement);
-    }
+    await untilInterrupted(interrupted, async () => {
+      for await (const measurement of measurements(flags, directory, output, interrupted)) {
+        if (measurement.count > 0) measured.push(measurement); // one that was cut short counts as far as it came
+        if (interrupted.aborted) break;
+      }
+    });
     if (output.isJson) process.stdout.write(`${JSON.stringify(measured)}\n`);
-    else process.stdout.write(`${tableOf(measured)}\n`);
-    if (interrupted.aborted) process.exitCode = ExitCode.Interrupted;
+    else if (measured.length > 0) process.stdout.write(`${tableOf(measured)}\n`);
+    if (!interrupted.aborted) return;
+    const others = measured.length === 0 ? 'nothing' : 'nothing beyond this';
+    if (!output.isQuiet && !output.isJson) process.stderr.write(`interrupted: ${others} was measured\n`);
+    process.exitCode = ExitCode.Interrupted;
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
