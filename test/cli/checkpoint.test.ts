@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
@@ -160,6 +160,14 @@ describe('tailrace checkpoint', () => {
       restored,
     );
     expect([restore.status, restore.stderr]).toEqual([0, '']);
+    const fromHere = relative(process.cwd(), join(directory.path, 'from-here'));
+    const asked = await checkpoint('restore', store, 'mine', '--to', fromHere, ...options);
+    expect([asked.stderr, existsSync(fromHere)]).toEqual(['', true]);
+    const again = await checkpoint('restore', store, 'mine', '--to', fromHere, ...options);
+    expect(JSON.parse(again.stderr)).toMatchObject({
+      message: expect.stringMatching(/ is not empty$/),
+      remedy: 'Name a directory that is empty, or not there yet.',
+    });
     client.disconnect();
     const exited = new Promise((resolve) => serve.once('exit', resolve));
     serve.kill('SIGTERM');

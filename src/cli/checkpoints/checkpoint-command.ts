@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import process from 'node:process';
 import {
   applyCheckpointExport,
@@ -8,7 +9,7 @@ import {
 import { isTailraceError } from '../../errors/index.js';
 import type { CheckpointAnswer } from '../../server/index.js';
 import { formatBytes, formatCount, formatTable, type OutputOptions } from '../console.js';
-import { readAtCheckpoint, requestCheckpoints } from './checkpoint-target.js';
+import { isUrl, readAtCheckpoint, requestCheckpoints } from './checkpoint-target.js';
 
 export interface CheckpointFlags {
   readonly name?: string;
@@ -35,7 +36,9 @@ export const checkpointCommand = async (
   flags: CheckpointFlags,
   output: OutputOptions,
 ): Promise<void> => {
-  const words = wordsOf(action, reference, flags);
+  // Whoever names a directory means places on this machine, from where they stand; a server has its own.
+  const isHere = flags.to !== undefined && !isUrl(store);
+  const words = wordsOf(action, reference, isHere ? { ...flags, to: resolve(flags.to) } : flags);
   let answer: CheckpointAnswer;
   try {
     answer = await requestCheckpoints(store, words, flags.password);

@@ -30,6 +30,9 @@ export const requestCheckpoints = async (
   }
 };
 
+/** Whether a store is named by its server's address and not by its directory. */
+export const isUrl = (store: string): boolean => /^rediss?:\/\//.test(store);
+
 type Place =
   | { readonly url: string }
   | {
@@ -41,7 +44,7 @@ type Place =
 
 /** The server of a store, when one runs; its directory otherwise. */
 const placeOf = async (store: string, password: string | undefined): Promise<Place> => {
-  if (/^rediss?:\/\//.test(store)) return { url: store };
+  if (isUrl(store)) return { url: store };
   const directory = resolve(store);
   if (!holdsStore(directory)) throw noStore(directory);
   const server = findServer(directory);
@@ -199,9 +202,19 @@ const refused = (url: string, { message }: ReplyError): TailraceError => {
   const isUnknown = said.includes('there is no checkpoint');
   return new TailraceError(isUnknown ? 'CHECKPOINT_NOT_FOUND' : 'SOURCE_REFUSED', `${host}: ${said}`, {
     context: { host },
-    remedy: '`tailrace checkpoint list` shows what there is, `tailrace checkpoint --help` what can be done.',
+    remedy: remedies.find(([part]) => said.includes(part))?.[1] ?? generalRemedy,
   });
 };
+
+const generalRemedy =
+  '`tailrace checkpoint list` shows what there is, `tailrace checkpoint --help` what can be done.';
+
+/** By what the server says: it sends no remedies. */
+const remedies: readonly (readonly [string, string])[] = [
+  ['is not empty', 'Name a directory that is empty, or not there yet.'],
+  ['is not below', 'Name a new place there, or start serve with another --restore-dir.'],
+  ['has the name', 'Choose another name, or let --replace give it to the new one.'],
+];
 
 const notRead = (words: readonly string[], { message }: ReplyError): TailraceError =>
   new TailraceError('COMMAND_REFUSED', message, {
