@@ -314,7 +314,7 @@ export class Wal implements AsyncDisposable {
     const reason = cause instanceof Error ? cause.message : String(cause);
     this.#failure = new TailraceError('STORE_FAILED', `${what} in ${this.directory} failed: ${reason}`, {
       context: { directory: this.directory, durableSequence: this.#durableSequence },
-      remedy: 'Mend the disk or free space, then restart: what was durable is kept, the rest is unknown.',
+      remedy: cause instanceof TailraceError ? cause.remedy : mendTheDisk,
       cause,
     });
     this.#pending = [];
@@ -339,3 +339,6 @@ export class Wal implements AsyncDisposable {
 
 /** A buffer that one huge batch made grow is not kept. */
 const maxSpareFramerBytes = 8 * 1024 * 1024;
+
+const mendTheDisk =
+  'Mend the disk or free space, then restart: what was durable is kept, the rest is unknown.';

@@ -130,6 +130,7 @@ describe('a nearly full data file', () => {
     };
     await expect(fill()).rejects.toMatchObject({
       code: 'STORE_FAILED',
+      remedy: expect.stringContaining('larger maxDataBytes'),
       cause: { code: 'SPACE_EXHAUSTED', context: { limitBytes: 8 << 20 } },
     });
     expect(written).toBeGreaterThan(100);
