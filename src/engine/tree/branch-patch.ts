@@ -2,7 +2,7 @@ import type { Changes } from './changes.js';
 import { childAt, EntryView } from './entry-view.js';
 import type { Sibling } from './leaf-parts.js';
 import { countOf, entriesEndOf, pageBytes, prefixLengthOf, putU32 } from './page.js';
-import { childEntry, PageBuilder } from './page-builder.js';
+import { PageBuilder } from './page-builder.js';
 import type { PageOutput } from './page-output.js';
 import type { PageSearch } from './page-search.js';
 import { keyOf, lowestKey, type TreeKey } from './tree-key.js';
@@ -107,7 +107,7 @@ export class BranchPatch {
       pages.push({ separator, unit }),
     );
     builder.startAt(lowestKey); // the branch above has its separator
-    this.forEachBefore(this.count, (separator, unit) => builder.add(childEntry(separator, unit)));
+    this.forEachBefore(this.count, (separator, unit) => builder.addChild(separator, unit));
     builder.finish();
     const [first, ...siblings] = pages;
     this.siblings = siblings;

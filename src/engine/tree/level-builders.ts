@@ -1,4 +1,4 @@
-import { childEntry, PageBuilder } from './page-builder.js';
+import { PageBuilder } from './page-builder.js';
 import type { PageOutput } from './page-output.js';
 import type { TreeKey } from './tree-key.js';
 
@@ -24,7 +24,7 @@ export class LevelBuilders {
   }
 
   addChild(level: number, low: TreeKey, unit: number): void {
-    this.at(level).add(childEntry(low, unit));
+    this.at(level).addChild(low, unit);
   }
 
   /** True when nothing has gathered up to a level, inclusive. */

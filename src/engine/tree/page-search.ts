@@ -91,6 +91,21 @@ export class PageSearch {
     return this.#compare(bytes, base + entryAt(bytes, base, place), false, key, rest, end);
   }
 
+  /** Orders a key against the one of an entry of a leaf. */
+  compareToEntry(
+    bytes: Uint8Array,
+    base: number,
+    place: number,
+    key: Uint8Array,
+    start: number,
+    end: number,
+  ): number {
+    const order = comparePrefix(bytes, base, key, start, end);
+    if (order !== 0) return order;
+    const rest = start + prefixLengthOf(bytes, base);
+    return this.#compare(bytes, base + entryAt(bytes, base, place), true, key, rest, end);
+  }
+
   /** Orders the key, from `at` on, against the suffix and tail of the entry at a place. */
   #compare(
     bytes: Uint8Array,

@@ -30,13 +30,18 @@ export const keyOf = (bytes: Buffer, base: number, entry: EntryView): TreeKey =>
 /** Makes the key of an entry, its tail in a run of its own if it needs one. */
 export const makeKey = (runs: RunWriter, bytes: Uint8Array, start: number, end: number): TreeKey => {
   if (end - start <= maxInlineKeyBytes) return { inline: copyOf(bytes, start, end - start), tail: undefined };
-  const tailStart = start + maxInlineKeyBytes;
-  const { unit, checksum } = runs.writeRun(bytes, tailStart, end);
+  const tail = writeTail(runs, bytes, start + maxInlineKeyBytes, end);
+  return { inline: copyOf(bytes, start, maxInlineKeyBytes), tail };
+};
+
+/** Puts the bytes of a key behind its first ones into a run of their own; returns the reference to them. */
+export const writeTail = (runs: RunWriter, bytes: Uint8Array, start: number, end: number): Buffer => {
+  const { unit, checksum } = runs.writeRun(bytes, start, end);
   const tail = Buffer.allocUnsafe(tailBytes);
   putU32(tail, 0, unit);
-  putU32(tail, 4, end - tailStart);
+  putU32(tail, 4, end - start);
   putU32(tail, 8, checksum);
-  return { inline: copyOf(bytes, start, maxInlineKeyBytes), tail };
+  return tail;
 };
 
 /** Orders bytes against a key. */

@@ -16,7 +16,7 @@ import type { PageOutput } from './page-output.js';
 import { PageSearch } from './page-search.js';
 import { RangeWalk } from './range-walk.js';
 import { emptyRoot, type TreeRoot } from './superblock.js';
-import { compareToKey, keyOf, lowestKey, type TreeKey } from './tree-key.js';
+import { compareToKey, lowestKey, type TreeKey } from './tree-key.js';
 import type { UnitSource } from './unit-source.js';
 
 /**
@@ -235,36 +235,22 @@ export class TreeMerge {
   /** The general case: each entry of the page and each change below `high`, in order. The page is the caller's. */
   *#mergeEntries(page: Buffer, high: TreeKey | undefined): Generator<undefined, void> {
     const changes = this.#changes;
-    const builder = this.#builders.at(0);
     const count = countOf(page, 0);
     const entry = this.#entry;
     let added = 0;
     for (let i = 0; i < count; i++) {
-      entry.readLeaf(page, 0, i);
-      const key = keyOf(page, 0, entry);
       let isReplaced = false;
-      while (changes.valid && this.#isBelow(high)) {
+      while (changes.valid && !isReplaced) {
         const { keyBytes, keyStart, keyEnd } = changes;
-        const order = compareToKey(this.#output, keyBytes, keyStart, keyEnd, key);
+        const order = this.#search.compareToEntry(page, 0, i, keyBytes, keyStart, keyEnd);
         if (order > 0) break;
-        if (order === 0) isReplaced = true;
+        isReplaced = order === 0;
         this.#addChange();
-        if (order === 0) break;
         if (++added % changesPerStep === 0) yield;
       }
       entry.readLeaf(page, 0, i);
-      if (isReplaced || this.#isInRange(page)) {
-        this.#left.leaveEntry(page, entry);
-        continue;
-      }
-      builder.add({
-        key,
-        payload: page,
-        payloadStart: entry.valueAt,
-        payloadEnd: entry.end,
-        valueLength: entry.valueLength,
-        isLarge: entry.isLarge,
-      });
+      if (isReplaced || this.#isInRange(page)) this.#left.leaveEntry(page, entry);
+      else this.#builders.at(0).addFromLeaf(page, 0, entry);
     }
     yield* this.#addChangesBelow(high);
   }
@@ -285,7 +271,7 @@ export class TreeMerge {
 
   #addChange(): void {
     const changes = this.#changes;
-    if (!changes.isDeleted) this.#builders.at(0).add(this.#newEntries.entryOf(changes));
+    if (!changes.isDeleted) this.#newEntries.addTo(this.#builders.at(0), changes);
     changes.next();
   }
 
@@ -308,14 +294,7 @@ export class TreeMerge {
       const entry = this.#entry;
       for (let i = 0; i < countOf(page, 0); i++) {
         entry.readLeaf(page, 0, i);
-        this.#builders.at(0).add({
-          key: keyOf(page, 0, entry),
-          payload: page,
-          payloadStart: entry.valueAt,
-          payloadEnd: entry.end,
-          valueLength: entry.valueLength,
-          isLarge: entry.isLarge,
-        });
+        this.#builders.at(0).addFromLeaf(page, 0, entry);
       }
     } else {
       for (const { separator, child } of childrenOf(unit, this.#cache))
