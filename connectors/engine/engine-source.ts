@@ -1,9 +1,11 @@
 import { Engine, type Store, type WalIterator } from '../../src/engine/index.js';
 import {
   type Finding,
+  isTailraceError,
   type Position,
   type Pulled,
   type PullLimit,
+  positionOf,
   type Retention,
   requireSameHistory,
   type Source,
@@ -48,15 +50,24 @@ export class EngineSource implements Source {
   }
 
   async open(start: StartPoint): Promise<void> {
-    if (this.#store === undefined) {
-      const { store, giveBack } = await this.#open();
-      this.#store = store;
-      this.#giveBack = giveBack;
-    }
+    const store = await this.#opened();
     this.#iterator?.close();
-    this.#iterator = this.#iteratorAt(this.#store, start);
-    if (this.#slot !== undefined && this.#store instanceof Engine)
-      await this.#store.slots.register(this.#slot, sequenceBehind(this.#store, start));
+    this.#iterator = this.#iteratorAt(store, start);
+    if (this.#slot !== undefined && store instanceof Engine)
+      await store.slots.register(this.#slot, sequenceBehind(store, start));
+  }
+
+  /** undefined when the log no longer has that batch. */
+  async newestPosition(): Promise<Position | null | undefined> {
+    const store = await this.#opened();
+    const newest = store.durableSequence;
+    if (newest === 0) return null;
+    try {
+      for (const batch of store.walIterator(newest - 1)) if (batch.count > 0) return positionOf(batch);
+    } catch (error) {
+      if (!isTailraceError(error, 'WAL_PURGED')) throw error;
+    }
+    return undefined;
   }
 
   async pull(limit: PullLimit, signal: AbortSignal): Promise<Pulled | null> {
@@ -99,6 +110,15 @@ export class EngineSource implements Source {
     const giveBack = this.#giveBack;
     this.#giveBack = undefined;
     await giveBack?.();
+  }
+
+  async #opened(): Promise<Store> {
+    if (this.#store === undefined) {
+      const { store, giveBack } = await this.#open();
+      this.#store = store;
+      this.#giveBack = giveBack;
+    }
+    return this.#store;
   }
 
   #iteratorAt(store: Store, start: StartPoint): WalIterator {

@@ -5,6 +5,7 @@ import {
   type Position,
   type Pulled,
   type PullLimit,
+  positionOf,
   requireSameHistory,
   type Source,
   type SourceBatch,
@@ -48,6 +49,14 @@ export class FileSource implements Source {
     if (start.kind === 'beginning') return;
     if (start.kind === 'latest') while ((await this.#next()) !== undefined);
     else await this.#skipTo(start.position);
+  }
+
+  /** Reads everything: the session begins anew when it is opened. */
+  async newestPosition(): Promise<Position | null> {
+    await this.open({ kind: 'beginning' });
+    let newest: SourceBatch | undefined;
+    for (let batch = await this.#next(); batch !== undefined; batch = await this.#next()) newest = batch;
+    return newest === undefined ? null : positionOf(newest);
   }
 
   async pull(limit: PullLimit, signal: AbortSignal): Promise<Pulled | null> {

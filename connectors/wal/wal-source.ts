@@ -4,6 +4,7 @@ import {
   type Position,
   type Pulled,
   type PullLimit,
+  positionOf,
   requireSameHistory,
   type Source,
   type SourceBatch,
@@ -38,6 +39,18 @@ export class WalSource implements Source {
     this.#held = undefined;
     this.#latestSequence = 0;
     this.#reader = this.#readerAt(start);
+  }
+
+  async newestPosition(): Promise<Position | null> {
+    const reader = new LogDirectoryReader(this.#options.path, 0);
+    try {
+      let newest: Position | null = null;
+      for (let batch = reader.next(); batch !== undefined; batch = reader.next())
+        if (batch.count > 0) newest = positionOf(batch);
+      return newest;
+    } finally {
+      reader.close();
+    }
   }
 
   async pull(limit: PullLimit, signal: AbortSignal): Promise<Pulled | null> {

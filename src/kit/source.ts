@@ -49,6 +49,12 @@ export interface Retention {
 export interface Source extends AsyncDisposable {
   /** Connects and checks that history continues at `start`. */
   open(start: StartPoint, signal: AbortSignal): Promise<void>;
+  /**
+   * The newest batch that is durable, for a pipeline that begins at the latest: its sinks are told so before the session is
+   * opened behind it, and a stop before the first change forgets nothing. null when nothing was ever written; undefined
+   * when it cannot be told, and the session is then opened at the latest.
+   */
+  newestPosition?(signal: AbortSignal): Promise<Position | null | undefined>;
   /** Waits for the next batches; null when the source has an end and it is reached. Rejects when aborted. */
   pull(limit: PullLimit, signal: AbortSignal): Promise<Pulled | null>;
   /** Everything up to `position` is durable in every sink: the source may forget it. May be repeated. */

@@ -129,7 +129,7 @@ export class Branch {
   async #runSession(signal: AbortSignal, hardStop: AbortSignal): Promise<boolean> {
     const { source, makeDecoder, log, pipeline, pullLimit, batchLimit, timing } = this.#options;
     const { lane } = this;
-    const start = this.#startPoint(await lane.claim(signal, hardStop));
+    const start = await this.#startPoint(await lane.claim(signal, hardStop), signal, hardStop);
     this.#origin = start.kind === 'latest' ? null : 0;
     await source.open(start, signal);
     log.info('pipeline started', {
@@ -186,8 +186,16 @@ export class Branch {
     }
   }
 
-  #startPoint(position: Position | null): StartPoint {
-    return position === null ? { kind: this.#options.startAt } : { kind: 'after', position };
+  /** Where the source goes on. A beginning at the latest is one at the newest batch, which the sink is told first. */
+  async #startPoint(held: Position | null, signal: AbortSignal, hardStop: AbortSignal): Promise<StartPoint> {
+    const { startAt, source } = this.#options;
+    if (held !== null) return { kind: 'after', position: held };
+    if (startAt === 'beginning') return { kind: startAt };
+    const position = await source.newestPosition?.(signal);
+    if (position === undefined) return { kind: startAt };
+    if (position === null) return { kind: 'beginning' };
+    await this.lane.begin(position, hardStop);
+    return { kind: 'after', position };
   }
 
   /** Decodes and transforms. Plain loops: at full speed this sees every batch. */

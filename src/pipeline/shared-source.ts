@@ -37,6 +37,11 @@ export class SharedSource implements AsyncDisposable {
     return cursor;
   }
 
+  async newestPosition(signal: AbortSignal): Promise<Position | null | undefined> {
+    await using session = this.#open();
+    return await session.newestPosition?.(signal);
+  }
+
   /** Everything up to `position` is durable in every sink. */
   async acknowledge(position: Position): Promise<void> {
     await this.#head?.session.acknowledge(position);
@@ -145,6 +150,10 @@ class Cursor implements Source {
       if (pulled === null) return null;
       if (pulled.batches.length === 0) return pulled;
     }
+  }
+
+  newestPosition(signal: AbortSignal): Promise<Position | null | undefined> {
+    return this.#shared.newestPosition(signal);
   }
 
   async acknowledge(position: Position): Promise<void> {

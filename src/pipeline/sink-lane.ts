@@ -150,6 +150,16 @@ export class SinkLane {
     return stored;
   }
 
+  /** Says where the sink begins, which has no position: nothing of what comes behind that is lost by a stop or a crash. */
+  async begin(position: Position, signal: AbortSignal): Promise<void> {
+    const beginning = { transactions: [], position, previous: null, byteLength: 0 };
+    if (this.sink.holdsPosition) return await this.#write(beginning, signal);
+    this.#position = position;
+    this.#durablePosition = position;
+    this.#unsaved = position;
+    await this.#save(true, signal);
+  }
+
   /**
    * Delivers a group as one unit, leaving out what the sink already holds. Resolves when it is durable or accepted.
    * @throws TailraceError `SINK_FENCED` | `SINK_POISON` | `SINK_FAILED` | `HISTORY_MISMATCH`; SinkRewound

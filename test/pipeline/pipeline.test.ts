@@ -176,6 +176,36 @@ describe('pipeline', () => {
     await running;
   });
 
+  it('begins at the latest once: what comes after a stop before the first change is delivered', async () => {
+    const sample = history(20);
+    let written = 12;
+    const open = (): ListSource => {
+      const source = new ListSource((at) => (at < written ? sample.batches[at] : undefined));
+      const newestPosition = async () => sample.positionAfter(written);
+      return Object.assign(source, { newestPosition });
+    };
+    const holding = new ScriptedSink();
+    const forgetful = Object.assign(new ScriptedSink(), { holdsPosition: false });
+    const offsets = new FileOffsetsStore(directory.path);
+    const run = () =>
+      pipelineOf(open, holding, {
+        startAt: 'latest',
+        offsets,
+        sinks: [
+          { name: 'holding', sink: holding },
+          { name: 'forgetful', sink: forgetful },
+        ],
+      }).run(never);
+    await run();
+    expect([holding.keys, forgetful.keys]).toEqual([[], []]);
+    expect(holding.position).toEqual(sample.positionAfter(12));
+    expect(await offsets.load('p', 'forgetful')).toEqual(sample.positionAfter(12));
+    written = 20;
+    forgetful.position = sample.positionAfter(12);
+    await run();
+    for (const { keys } of [holding, forgetful]) expect(keys).toEqual(keysOf(sample, 12));
+  });
+
   it('counts no lag for what lies before a start at the latest', async () => {
     const sample = history(20);
     const latest = sample.positionAfter(12)?.sequence ?? 0;

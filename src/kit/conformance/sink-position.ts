@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { onceSettled } from '../once-settled.js';
 import { SampleHistory } from './sample-history.js';
 import type { SinkTrial } from './sink-trial.js';
 
@@ -15,6 +16,23 @@ export const itHoldsItsPosition = (trial: SinkTrial): void => {
     expect(second.claim.epoch).toBeGreaterThan(first.claim.epoch);
     await trial.deliver(second.sink, history, 7, 12, second.claim);
     expect(await trial.contents()).toEqual(history.stateAfter(12));
+  });
+
+  it('takes a position with nothing in front of it: where a pipeline begins at the latest', async () => {
+    const history = new SampleHistory();
+    history.appendMany(8);
+    const first = await trial.claimed();
+    const position = history.positionAfter(4);
+    if (position === null) throw new Error('there are no batches');
+    const beginning = { transactions: [], position, previous: null, byteLength: 0 };
+    const outcome = await onceSettled(first.sink.write(beginning, first.claim, trial.signal));
+    expect(outcome).toEqual({ kind: 'durable' });
+    await first.sink[Symbol.asyncDispose]();
+    const second = await trial.claimed();
+    expect(second.claim.position).toEqual(position);
+    await trial.deliver(second.sink, history, 4, 8, second.claim);
+    await second.sink[Symbol.asyncDispose]();
+    expect((await trial.claimed()).claim.position).toEqual(history.positionAfter(8));
   });
 
   it('refuses a write that does not continue what it holds, and applies nothing of it', async () => {

@@ -75,6 +75,22 @@ export const sourceConformance = (name: string, harness: SourceHarness): void =>
       expectSame(await two, history.batches.slice(5));
     });
 
+    it('tells its newest batch, and is then opened behind it as at any position', async () => {
+      const history = new SampleHistory();
+      const source = await harness.open();
+      opened.push(source);
+      if (source.newestPosition === undefined) return;
+      expect(await source.newestPosition(signal)).toBeNull();
+      history.appendMany(5);
+      await write(history);
+      const position = history.positionAfter(5) ?? never();
+      expect(await source.newestPosition(signal)).toEqual(position);
+      history.appendMany(3, 'later');
+      await write(history, 5);
+      await source.open({ kind: 'after', position }, signal);
+      expectSame(await take(source, 3), history.batches.slice(5));
+    });
+
     it('keeps to the limits of a pull, but delivers a larger batch alone', async () => {
       const history = new SampleHistory();
       history.appendMany(10);
