@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { isIP } from 'node:net';
 import process from 'node:process';
 import { type Logger, TailraceError } from '../kit/index.js';
 import { dashboardPage } from './dashboard.js';
@@ -28,7 +29,7 @@ export interface AdminServerOptions {
  *   POST /pipelines/NAME/pause | resume | stop
  *
  * It knows no users: whoever reaches the address may pause a pipeline. Requests that a page of another site makes a
- * browser send are refused.
+ * browser send are refused, and on loopback those that ask for another name.
  */
 export class AdminServer implements AsyncDisposable {
   readonly #options: AdminServerOptions;
@@ -86,6 +87,8 @@ export class AdminServer implements AsyncDisposable {
     const path = (request.url ?? '/').split('?', 1)[0];
     if (isFromAnotherSite(request))
       return send(response, 403, { error: 'requests of other sites are refused' });
+    if (!isAskedByOwnName(request, this.#options.host))
+      return send(response, 403, { error: 'ask by the address that is listened on, or as localhost' });
     if (request.method === 'POST') return this.#act(path, response);
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return send(response, 405, { error: 'use GET, or POST to act' });
@@ -147,6 +150,17 @@ const decoded = (part: string | undefined): string | undefined => {
 const isFromAnotherSite = ({ headers }: IncomingMessage): boolean => {
   const { origin, host } = headers;
   return origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`;
+};
+
+/**
+ * On loopback the name that is asked for must be ours: a page may have its own name lead to this machine (DNS rebinding),
+ * and is of the same site then. An address in its place is no name that anybody could have given.
+ */
+const isAskedByOwnName = ({ headers, socket }: IncomingMessage, listening: string): boolean => {
+  const isLoopback = /^(::1|(::ffff:)?127\.)/.test(socket.localAddress ?? '');
+  if (!isLoopback || headers.host === undefined) return true;
+  const name = headers.host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+  return isIP(name) !== 0 || [listening, 'localhost'].includes(name) || name.endsWith('.localhost');
 };
 
 const send = (response: ServerResponse, status: number, body: object): void =>

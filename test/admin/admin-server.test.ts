@@ -185,6 +185,24 @@ describe('admin server', () => {
     expect(pipeline.status().state).toBe('stopped');
   });
 
+  it('refuses a page whose own name leads to this machine, and is asked as localhost or by address', async () => {
+    running = Promise.resolve();
+    const { port } = server;
+    const statusAs = (host: string): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        const headers = { host, origin: `http://${host}` };
+        const asked = request({ port, host: '127.0.0.1', path: '/status', headers }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+        asked.on('error', reject).end();
+      });
+    expect(await statusAs(`evil.example:${port}`)).toBe(403);
+    expect(await statusAs('localhost.evil.example')).toBe(403);
+    for (const name of ['localhost', 'app.localhost', '127.0.0.1', '[::1]', '10.0.0.1'])
+      expect(await statusAs(`${name}:${port}`)).toBe(200);
+  });
+
   it('survives bad requests, and closes while one is open', async () => {
     running = Promise.resolve();
     const open = request({ port: server.port, host: '127.0.0.1', path: '/status', method: 'POST' });
