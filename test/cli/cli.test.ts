@@ -93,7 +93,10 @@ describe('command line', () => {
       [['cutover', ...ends('kafka://nobody')], 'kafka://nobody is no target that is known'],
       [['migrate', ...ends('keys.resp'), '--verify'], 'keys.resp cannot be compared with'],
       [['cutover', ...ends('keys.resp')], 'keys.resp cannot be compared with'],
-      [['verify', ...ends('postgres://host/database')], 'postgres://host/database cannot be compared with'],
+      [
+        ['verify', ...ends('postgres://host/database')],
+        'postgres://host/database cannot be compared with\n       Keys are compared with those of a redis://host:port, of a node of a cluster, too.\n',
+      ],
     ] as const)
       expect([parameters, await tailrace(...parameters)]).toEqual([
         parameters,

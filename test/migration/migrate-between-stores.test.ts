@@ -158,6 +158,7 @@ describe('two tailraces with namespaces', () => {
         '100',
         ...words,
       );
+    await other.source.set('tailrace:a pipeline:position', '7 1 2');
     const same = await verify('--json');
     expect(same.status, same.stdout + same.stderr).toBe(0);
     expect(reportIn(same.stdout)).toMatchObject({ sourceKeys: 6, differences: 0, unsupported: 0 });

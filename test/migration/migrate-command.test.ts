@@ -34,6 +34,7 @@ describe('migrate, verify and cutover', () => {
     expect(await target.lrange('list', 0, -1)).toEqual(['a', 'b', 'c']);
     expect(await target.pexpiretime('expiring')).toBe(4_000_000_000_000);
 
+    await target.hset('tailrace:a pipeline:position', 'sequence', '7');
     const same = await ends.run('verify');
     expect(same.stdout).toContain('the same: 0 differences');
     expect(same.status).toBe(0);
@@ -66,6 +67,7 @@ describe('migrate, verify and cutover', () => {
     const repaired = await ends.run('verify', '--repair', '--settle', '100');
     expect(repaired.stdout).toContain('65 repaired');
     expect(repaired.status).toBe(0);
+    expect(await target.hget('tailrace:a pipeline:position', 'sequence')).toBe('7');
     const cut = await ends.run('cutover', '--quiet-for', '100');
     expect(cut.status, cut.stderr).toBe(0);
     expect(cut.stdout).toContain('the target holds every write up to sequence number');

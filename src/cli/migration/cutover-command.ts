@@ -21,7 +21,7 @@ const cutOver = async (
   output: OutputOptions,
   interrupted: AbortSignal,
 ): Promise<void> => {
-  if (!flags.skipVerify) requireComparable(flags.to);
+  if (!flags.skipVerify) requireComparable(flags.to, '; say --skip-verify');
   const sequence = await runMigration(flags, { kind: 'quiet', quietMs: flags.quietFor }, output, interrupted);
   if (interrupted.aborted) {
     process.exitCode = ExitCode.Interrupted;

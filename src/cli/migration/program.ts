@@ -81,7 +81,7 @@ that runs is taken over from, and ends.`,
 };
 
 const withVerifyOptions = (command: Command): Command =>
-  withEnds(command)
+  withEnds(command, 'the target: redis://host:port of a Redis, a tailrace or a node of a cluster')
     .option('--name <name>', 'name of the migration, whose position in the target is passed over', 'migrate')
     .option('--sample <count>', 'compare so many random keys of each side only', limit, 0)
     .option('--ttl-tolerance <ms>', 'by how much expiries may differ', limit, 1000)
@@ -93,7 +93,7 @@ const withVerifyOptions = (command: Command): Command =>
       'read keys by the commands of each type, as from a Kvrocks, also from a tailrace',
     );
 
-const withEnds = (command: Command): Command =>
+const withEnds = (command: Command, target: string): Command =>
   command
     .addOption(
       requiredOption(
@@ -101,12 +101,7 @@ const withEnds = (command: Command): Command =>
         'the source, redis://[user:password@]host:port, or dir:PATH of the data directory of a Kvrocks',
       ),
     )
-    .addOption(
-      requiredOption(
-        '--to <url>',
-        'the target: redis://host:port of a Redis or of a node of a cluster, FILE.resp, FILE.ndjson, postgres://…, or kafka://host:port/topic',
-      ),
-    )
+    .addOption(requiredOption('--to <url>', target))
     .option('--scratch <directory>', 'with dir: where writes that are in no table yet are put in order')
     .option('--from-password <password>', 'better: in the environment, as TAILRACE_FROM_PASSWORD')
     .option('--to-password <password>', 'better: in the environment, as TAILRACE_TO_PASSWORD')
@@ -126,7 +121,10 @@ const withEnds = (command: Command): Command =>
     );
 
 const withMigrateOptions = (command: Command): Command =>
-  withEnds(command)
+  withEnds(
+    command,
+    'the target: redis://host:port of a Redis or of a node of a cluster, FILE.resp, FILE.ndjson, postgres://…, or kafka://host:port/topic',
+  )
     .option(
       '--to-option <name=value>',
       'with postgres:// and kafka://: a setting of the sink; may be repeated',

@@ -16,11 +16,13 @@ export const targetKindOf = (url: string): TargetKind => {
   });
 };
 
-/** @throws TailraceError `USAGE` for a target that cannot be asked for its keys */
-export const requireComparable = (url: string): void => {
+/**
+ * `otherwise`: what the caller may leave out instead.
+ * @throws TailraceError `USAGE` for a target that cannot be asked for its keys
+ */
+export const requireComparable = (url: string, otherwise = ''): void => {
   if (targetKindOf(url) === 'server') return;
   throw new TailraceError('USAGE', `${placeOfUrl(url)} cannot be compared with`, {
-    remedy:
-      'Compare with a redis://host:port, of a node of a cluster, too; leave --verify out, or say --skip-verify.',
+    remedy: `Keys are compared with those of a redis://host:port, of a node of a cluster, too${otherwise}.`,
   });
 };

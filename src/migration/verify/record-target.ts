@@ -1,11 +1,12 @@
 import { encodeCommand, type Reply, ReplyError } from '../../resp/index.js';
 import type { KeyImage } from '../key-image.js';
-import { type KeyPlace, placeName, placeOf } from '../key-place.js';
+import { type KeyPlace, keyAt, placeName, placeOf } from '../key-place.js';
 import type { RecordFilter } from '../raw/record-filter.js';
 import { type RecordSource, ServerRecords } from '../raw/record-source.js';
 import { RecordReader } from '../record-reader.js';
 import type { ServerConnection } from '../server-connection.js';
 import type { ComparedTarget, TargetString } from './compared-target.js';
+import { isPositionKey } from './position-key.js';
 
 /** A tailrace to which records were copied as they are: every type and namespace is compared as it stands there. */
 export class RecordTarget implements ComparedTarget {
@@ -38,7 +39,9 @@ export class RecordTarget implements ComparedTarget {
   }
 
   isOwn(name: Buffer): boolean {
-    return name.equals(this.#ownKey);
+    if (name.equals(this.#ownKey)) return true;
+    const { ns, key } = keyAt(name);
+    return ns === 'default' && isPositionKey(key);
   }
 
   async readStrings(names: readonly Buffer[], signal: AbortSignal): Promise<TargetString[]> {

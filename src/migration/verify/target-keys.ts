@@ -12,6 +12,7 @@ import type { KeyImage } from '../key-image.js';
 import { type KeyPlace, keyAt, placeOf } from '../key-place.js';
 import { requireReply, type ServerConnection } from '../server-connection.js';
 import type { ComparedTarget, TargetString } from './compared-target.js';
+import { isPositionKey } from './position-key.js';
 
 /** The servers of a target, and which of them has a key. */
 export interface TargetNodes {
@@ -54,7 +55,7 @@ export class TargetKeys implements ComparedTarget {
   }
 
   isOwn(name: Buffer): boolean {
-    return name.subarray(0, this.#ownKey.length).equals(this.#ownKey);
+    return name.subarray(0, this.#ownKey.length).equals(this.#ownKey) || isPositionKey(name);
   }
 
   placesOf(name: Buffer): KeyPlace[] {
