@@ -86,10 +86,23 @@ export class Connection {
     await this.#client.query('ROLLBACK');
   }
 
+  /** What `work` on this connection comes to. When that takes longer than `ms`, the connection is closed, and it fails. */
+  async within<Result>(ms: number, work: () => Promise<Result>): Promise<Result> {
+    const timer = setTimeout(() => void this.close(), ms);
+    try {
+      return await work();
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   /** Hangs up; what is under way fails. Safe to repeat. */
   async close(): Promise<void> {
     this.#loss ??= new Error('the connection was closed');
+    // A server that is gone without a word does not answer the goodbye either.
+    const timer = setTimeout(() => this.#client.connection.stream.destroy(), goodbyeMs);
     await this.#client.end().catch(() => undefined);
+    clearTimeout(timer);
   }
 
   async #sendAhead(): Promise<string> {
@@ -108,3 +121,4 @@ const withPassword = ({ url, password }: ConnectionOptions): string => {
 };
 
 const connectTimeoutMs = 10_000;
+const goodbyeMs = 1_000;

@@ -75,9 +75,11 @@ export class PostgresSink implements Sink {
     try {
       const connection = await Connection.open(this.#options.connection, signal);
       this.#connection = connection;
-      await this.#positions.prepare(connection);
-      await this.#layout.prepare(connection);
-      this.#held = await this.#positions.claim(connection, this.#held.epoch);
+      this.#held = await connection.within(this.#options.writeTimeoutMs, async () => {
+        await this.#positions.prepare(connection);
+        await this.#layout.prepare(connection);
+        return await this.#positions.claim(connection, this.#held.epoch);
+      });
       return this.#held;
     } catch (error) {
       await this.#disconnect();
@@ -95,18 +97,11 @@ export class PostgresSink implements Sink {
     const encoded = this.#encoded(batch.transactions);
     if (encoded.rejections.length > 0) return { kind: 'poison', rejections: encoded.rejections };
     await this.#commits.begin();
-    const timer = setTimeout(() => void connection.close(), this.#options.writeTimeoutMs);
     try {
-      await this.#execute(connection, batch, encoded);
-      return this.#syncsEach
-        ? { kind: 'durable' }
-        : { kind: 'accepted', durable: this.#commits.whenDurable() };
-    } catch (error) {
-      const outcome = await this.#outcomeOf(connection, batch, error);
-      if (connection.loss !== undefined) this.#commits.lost(connection.loss);
-      return outcome;
+      return await connection.within(this.#options.writeTimeoutMs, () =>
+        this.#tryWrite(connection, batch, encoded),
+      );
     } finally {
-      clearTimeout(timer);
       this.#commits.end();
     }
   }
@@ -166,6 +161,19 @@ export class PostgresSink implements Sink {
     await this.#disconnect();
   }
 
+  async #tryWrite(connection: Connection, batch: SinkBatch, encoded: EncodedBatch): Promise<WriteOutcome> {
+    try {
+      await this.#execute(connection, batch, encoded);
+      return this.#syncsEach
+        ? { kind: 'durable' }
+        : { kind: 'accepted', durable: this.#commits.whenDurable() };
+    } catch (error) {
+      const outcome = await this.#outcomeOf(connection, batch, error);
+      if (connection.loss !== undefined) this.#commits.lost(connection.loss);
+      return outcome;
+    }
+  }
+
   async #execute(connection: Connection, batch: SinkBatch, encoded: EncodedBatch): Promise<void> {
     const { epoch, position } = this.#held;
     connection.ahead('BEGIN');
@@ -191,7 +199,7 @@ export class PostgresSink implements Sink {
     const connection = this.#connection;
     try {
       if (connection === undefined) throw new Error('the sink is not connected');
-      await this.#positions.touch(connection);
+      await connection.within(this.#options.writeTimeoutMs, () => this.#positions.touch(connection));
     } catch (error) {
       await connection?.close(); // the next write claims again
       throw error;

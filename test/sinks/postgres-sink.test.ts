@@ -142,6 +142,26 @@ describe('the postgres sink', () => {
     expect((await sink.write(await someBatch(), claim, signal)).kind).toBe('unknown');
   });
 
+  it('gives up a server that is gone without a word: in a claim, between writes, and at the end', async () => {
+    await using proxy = await TcpProxy.open(postgres.service.port);
+    const url = `postgres://postgres@127.0.0.1:${proxy.port}/postgres`;
+    const sink = open({ url, writeTimeout: 300, sync: 'interval' });
+    proxy.stallAfter(400); // the login gets through
+    expect((await errorOf(sink.claim(signal))).code).toBe('SINK_UNREACHABLE');
+    proxy.cut();
+    proxy.resume();
+    const claim = await sink.claim(signal);
+    const outcome = await sink.write(await someBatch(), claim, signal);
+    proxy.stall();
+    if (outcome.kind !== 'accepted') throw new Error(outcome.kind);
+    await expect(outcome.durable).rejects.toThrow();
+    proxy.cut();
+    proxy.resume();
+    await sink.claim(signal);
+    proxy.stall();
+    await sink[Symbol.asyncDispose]();
+  }, 20_000);
+
   it('takes over from a process that stands in the middle of a transaction, and undoes what it had done', async () => {
     await using proxy = await TcpProxy.open(postgres.service.port);
     const first = open({ url: `postgres://postgres@127.0.0.1:${proxy.port}/postgres` });
