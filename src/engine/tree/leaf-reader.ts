@@ -48,8 +48,8 @@ export class LeafReader {
     this.#copied += pageBytes;
   }
 
-  /** Takes the leaf in a unit, which is the first of `adjacent` that will be wanted. @throws `STORE_CORRUPT` */
-  take(unit: number, adjacent: number): void {
+  /** Takes the leaf in a unit, with which a walk begins that wants `adjacent` of them. @throws `STORE_CORRUPT` */
+  take(unit: number, adjacent: number, isReverse: boolean): void {
     if (unit < this.#firstUnit || unit >= this.#firstUnit + this.#units) {
       if (this.#cache.peek(unit)) {
         this.copyFromCache();
@@ -59,8 +59,9 @@ export class LeafReader {
       if (this.#isReadGivenOut || this.#read.length < adjacent * pageBytes)
         this.#read = Buffer.allocUnsafeSlow(adjacent * pageBytes);
       this.#isReadGivenOut = false;
-      this.#file.readPages(unit, adjacent, this.#read);
-      this.#firstUnit = unit;
+      const firstUnit = isReverse ? unit - adjacent + 1 : unit;
+      this.#file.readPages(firstUnit, adjacent, this.#read);
+      this.#firstUnit = firstUnit;
       this.#units = adjacent;
       this.#walkOn();
     }
@@ -80,12 +81,25 @@ export class LeafReader {
   }
 }
 
-/** From the child at a place of a branch page: how many children lie in units that follow each other, at most `most`. */
-export const adjacentChildren = (bytes: Uint8Array, base: number, place: number, most: number): number => {
-  const end = Math.min(most, countOf(bytes, base) - place);
-  const unit = childAt(bytes, base, place);
+/**
+ * From the child at a place of a branch page on, or back: how many children lie in units that follow each other as they
+ * do, at most `most`.
+ */
+export const adjacentChildren = (
+  bytes: Uint8Array,
+  base: number,
+  place: number,
+  most: number,
+  isReverse: boolean,
+): number => {
+  const end = Math.min(most, isReverse ? place + 1 : countOf(bytes, base) - place);
+  const step = isReverse ? -1 : 1;
+  let unit = childAt(bytes, base, place);
   let count = 1;
-  while (count < end && childAt(bytes, base, place + count) === unit + count) count++;
+  while (count < end && childAt(bytes, base, place + step * count) === unit + step) {
+    unit += step;
+    count++;
+  }
   return count;
 };
 

@@ -183,7 +183,7 @@ export class TreeCursor {
       this.#places[level] = place;
       unit = childAt(cache.bytes, cache.base, place);
     }
-    this.#leaves.take(unit, isLast ? 1 : this.#leavesAhead());
+    this.#leaves.take(unit, this.#leavesAhead(isLast), isLast);
     this.#enterLeaf();
     this.#index = isLast ? this.#count - 1 : 0;
     this.#read();
@@ -203,11 +203,11 @@ export class TreeCursor {
   }
 
   /** How many leaves, from the one where it goes on, are worth reading at once. */
-  #leavesAhead(): number {
+  #leavesAhead(isReverse: boolean): number {
     const { mostAtOnce } = this.#leaves;
     if (this.#root.level === 0 || mostAtOnce === 1) return 1;
     this.#cache.fetch(this.#units[1]);
-    return adjacentChildren(this.#cache.bytes, this.#cache.base, this.#places[1], mostAtOnce);
+    return adjacentChildren(this.#cache.bytes, this.#cache.base, this.#places[1], mostAtOnce, isReverse);
   }
 
   #enterLeaf(): void {
