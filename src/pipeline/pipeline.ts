@@ -159,7 +159,8 @@ export class Pipeline {
     this.#endedBy = undefined;
     const runs = this.#branches.map(async (branch) => {
       try {
-        await branch.run(signal, hardStop);
+        // Signals of its own: of many listeners to one, Node.js warns as of a leak.
+        await branch.run(AbortSignal.any([signal]), AbortSignal.any([hardStop]));
       } catch (error) {
         this.#tellFailure(branch, error);
         if (hardStop.aborted || this.#endedBy !== undefined || !this.#endsAll(error)) return;

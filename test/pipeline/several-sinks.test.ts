@@ -76,6 +76,22 @@ describe('several sinks', () => {
     for (const { keys } of [a, b, hanging]) expect(keys).toEqual(allKeys);
   });
 
+  it('may be many: each listens to a signal of its own, so that Node.js sees no leak', async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', note);
+    const many = Array.from({ length: 12 }, () => stalled());
+    const running = pipelineTo(Object.fromEntries(many.map(({ sink }, at) => [`sink-${at}`, sink]))).run(
+      never,
+    );
+    await waitUntil('all are written to', () => many.every(({ sink }) => sink.writes > 0));
+    for (const { letGo } of many) letGo();
+    await running;
+    process.off('warning', note);
+    for (const { sink } of many) expect(sink.keys).toEqual(allKeys);
+    expect(warnings).toEqual([]);
+  });
+
   it('start while one of them cannot be reached', async () => {
     const [up, down] = [new ScriptedSink(), new ScriptedSink()];
     down.failClaims = Number.POSITIVE_INFINITY;

@@ -69,7 +69,7 @@ const runAll = async (
     const results = await Promise.allSettled(
       assembled.map(async ({ pipeline, run }) => {
         try {
-          await run(stop);
+          await run(AbortSignal.any([stop]));
         } catch (error) {
           if (!isKeptGoing) failed.abort();
           else if (assembled.length > 1) reportFailure(log, pipeline.status().name, error);
