@@ -79,6 +79,15 @@ describe.each(targets)('dead letters in a target: %s', (_, open) => {
 });
 
 describe('a file of dead letters', () => {
+  it('keeps letters whole that several sinks have at once, however large they are', async () => {
+    const large = (at: number): DeadLetter => ({ ...letter(at), reason: String(at).repeat(3_000_000) });
+    const file = path('at-once.ndjson');
+    await using target = new FileDeadLetters(file);
+    await Promise.all([0, 1, 2, 3].map((at) => target.add([large(at)])));
+    const reasons = (await target.list()).map(({ reason }) => reason[0]);
+    expect(reasons.sort()).toEqual(['0', '1', '2', '3']);
+  });
+
   it('loses only the line that a crash has torn, and says where something else stands', async () => {
     const file = path('torn.ndjson');
     {

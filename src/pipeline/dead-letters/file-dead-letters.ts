@@ -1,6 +1,6 @@
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { inaccessible, makeDirectory } from '../../files/index.js';
+import { inaccessible, makeDirectory, SerialQueue } from '../../files/index.js';
 import {
   type DeadLetter,
   type DeadLetterTarget,
@@ -18,6 +18,7 @@ import {
  */
 export class FileDeadLetters implements DeadLetterTarget {
   readonly #path: string;
+  readonly #appends = new SerialQueue();
   #file: Promise<FileHandle> | undefined;
 
   constructor(path: string) {
@@ -60,16 +61,23 @@ export class FileDeadLetters implements DeadLetterTarget {
     await (await file?.catch(() => undefined))?.close();
   }
 
-  async #append(entries: readonly object[]): Promise<void> {
-    this.#file ??= this.#open();
-    try {
-      const file = await this.#file;
-      await file.appendFile(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
-      await file.datasync();
-    } catch (cause) {
-      this.#file = undefined;
-      throw inaccessible(this.#path, cause);
-    }
+  #append(entries: readonly object[]): Promise<void> {
+    return this.#appends.run(async () => {
+      this.#file ??= this.#open();
+      const opened = this.#file;
+      try {
+        const file = await opened;
+        const lines = Buffer.from(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
+        // In one piece: other pipelines, and a replay, append to the same file.
+        const { bytesWritten } = await file.write(lines);
+        if (bytesWritten < lines.length) throw new Error(`wrote ${bytesWritten} of ${lines.length} bytes`);
+        await file.datasync();
+      } catch (cause) {
+        this.#file = undefined;
+        await opened.then((file) => file.close()).catch(() => undefined); // what failed is told
+        throw inaccessible(this.#path, cause);
+      }
+    });
   }
 
   /** A line that a crash has torn is ended, so that the next one stands by itself. */
