@@ -101,6 +101,7 @@ const takeSnapshot = async (
   const migration = migrationOf(config, name, source, {
     source: source.name,
     target: `${config.name}: ${name}`,
+    title: 'snapshot',
     log: source.log,
     keys: source.keys,
     sourceRun: source.run,

@@ -17,6 +17,8 @@ export interface MigrationOptions {
   /** For the state file and messages. */
   readonly source: string;
   readonly target: string;
+  /** What messages call it. Default: migration. */
+  readonly title?: 'migration' | 'snapshot';
   readonly log: LogSource;
   readonly keys: KeyReader;
   /** Of a server, which is not to be read twice: parts are kept until they are in the target. */

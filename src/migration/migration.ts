@@ -84,7 +84,7 @@ export class Migration {
   }
 
   async #prepare(signal: AbortSignal): Promise<void> {
-    const { log, source, target, clearsTarget = false } = this.#options;
+    const { log, source, target, title = 'migration', clearsTarget = false } = this.#options;
     const { excluded, isNew } = await this.#steps.start(signal);
     const { current } = this.#steps;
     this.#coverage = this.#makeCoverage(excluded);
@@ -92,7 +92,7 @@ export class Migration {
     if (clearsTarget && current.step === 0) this.#steps.collectClear();
     const { releasesLog } = this.#options;
     this.#follower = await LogFollower.open(log, current.log, signal, { releasesLog });
-    this.#options.logger.info(isNew ? 'migration started' : 'migration goes on', {
+    this.#options.logger.info(`${title} ${isNew ? 'started' : 'goes on'}`, {
       source,
       target,
       sequence: this.#follower.sequence,

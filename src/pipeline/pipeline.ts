@@ -183,7 +183,9 @@ export class Pipeline {
     if (this.#branches.length === 1) return;
     const { log, name } = this.#options;
     const reason = error instanceof Error ? error.message : String(error);
-    log.error('a sink has failed', { pipeline: name, sink: lane.name, reason });
+    // The pipeline ends with the error of one sink: what to do about the others stands here alone.
+    const known = isTailraceError(error) ? { code: error.code, remedy: error.remedy } : {};
+    log.error('a sink has failed', { pipeline: name, sink: lane.name, reason, ...known });
   }
 
   /** Another owner of one sink is another owner of the pipeline. */

@@ -224,7 +224,13 @@ sinks:
       const of = lines.filter((line) => line.sink === sink);
       const tries = of.filter(({ message }) => message === 'the sink cannot be reached, trying again');
       expect([sink, tries[0]?.reason]).toEqual([sink, expect.stringContaining('ECONNREFUSED')]);
-      expect(of.map(({ message }) => message)).toContain('a sink has failed');
+      expect(of).toContainEqual(
+        expect.objectContaining({
+          message: 'a sink has failed',
+          code: 'SINK_UNREACHABLE',
+          remedy: expect.stringMatching(/^Check /),
+        }),
+      );
     }
     expect(run.stderr).toContain('SINK_UNREACHABLE');
     expect(run.stdout + run.stderr).not.toContain('hunter2');

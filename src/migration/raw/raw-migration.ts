@@ -103,11 +103,11 @@ export class RawMigration {
 
   /** Claims the target, and finds the step where it stands. */
   async #prepare(signal: AbortSignal): Promise<MigrationStep> {
-    const { source, target, logger, clearsTarget, filter } = this.#options;
+    const { source, target, title = 'migration', logger, clearsTarget, filter } = this.#options;
     const { isNew } = await this.#steps.start(signal);
     const { current } = this.#steps;
     this.#kept?.start(!isNew && !current.isComplete);
-    logger.info(isNew ? 'migration started' : 'migration goes on', {
+    logger.info(`${title} ${isNew ? 'started' : 'goes on'}`, {
       source,
       target,
       sequence: current.log?.sequence ?? 0,
