@@ -209,8 +209,9 @@ export class Branch {
     for (const chunk of chunks) {
       byteLength += chunk.byteLength;
       position = chunk.position ?? position;
-      for (const { bytes } of chunk.batches) {
+      for (const { sequence, bytes } of chunk.batches) {
         const transaction = decoder.decode(bytes);
+        if (transaction.first !== sequence) throw misnumbered(sequence, transaction.first);
         if (transaction.undecodable.length > 0) isDecodable = false;
         decoded.push(transaction);
       }
@@ -278,3 +279,14 @@ export class Branch {
     onStage?.('deliver', this.lane.name, timing.now() - chunk.pulledAtMs);
   }
 }
+
+/** By the number within the batch is judged what a sink has already, so another one would lose changes in silence. */
+const misnumbered = (sequence: number, found: number): TailraceError =>
+  new TailraceError(
+    'WAL_CORRUPT',
+    `the source calls a batch ${sequence} whose header has sequence number ${found}`,
+    {
+      context: { sequence, found },
+      remedy: 'A source writes the number into each batch, as by WriteBatchBuilder.finish(sequence).',
+    },
+  );

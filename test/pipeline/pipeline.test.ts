@@ -71,6 +71,20 @@ describe('pipeline', () => {
     expect(behind.keys).toEqual(keysOf(sample, 10));
   });
 
+  it('refuses a batch whose header has another sequence number than the source says', async () => {
+    const sample = history(3);
+    const unnumbered = sample.batches.map((batch) => ({
+      ...batch,
+      bytes: Buffer.from(batch.bytes).fill(0, 0, 8),
+    }));
+    const sink = new ScriptedSink();
+    await expect(pipelineOf(new ListSource(unnumbered), sink).run(never)).rejects.toMatchObject({
+      code: 'WAL_CORRUPT',
+      context: { sequence: 1, found: 0 },
+    });
+    expect(sink.position).toBeNull();
+  });
+
   it('refuses to go on when a sink holds another history than the source', async () => {
     const sample = history(50);
     const [ahead, behind] = [new ScriptedSink(), new ScriptedSink()];
