@@ -9,7 +9,7 @@ import { chunkBytes, MemtableMemory } from './memtable-memory.js';
  * than the largest class has a chunk of its own, over as many address ranges as it needs.
  */
 export class Arena {
-  readonly #memory: MemtableMemory;
+  readonly memory: MemtableMemory;
   readonly #chunks: (Buffer | undefined)[] = [];
   /** The same memory. */
   readonly #words: (Int32Array | undefined)[] = [];
@@ -29,7 +29,7 @@ export class Arena {
   #reservedBytes = 0;
 
   constructor(memory = new MemtableMemory()) {
-    this.#memory = memory;
+    this.memory = memory;
   }
 
   /** Bytes in slots that are in use. */
@@ -137,7 +137,7 @@ export class Arena {
 
   /** Forgets all that is in it and gives its chunks back. */
   clear(): void {
-    this.#memory.giveChunks(this.#shared);
+    this.memory.giveChunks(this.#shared);
     this.#shared = [];
     this.#chunks.length = 0;
     this.#words.length = 0;
@@ -164,7 +164,7 @@ export class Arena {
       this.#noteFree(sizeClass, addressOf(this.#openChunk, chunkBytes - rest));
       rest -= slotBytes[sizeClass];
     }
-    const chunk = this.#memory.takeChunk();
+    const chunk = this.memory.takeChunk();
     this.#shared.push(chunk);
     this.#openChunk = this.#chunks.length;
     this.#setChunk(this.#openChunk, chunk);

@@ -1,5 +1,7 @@
+import { SpareWords } from './spare-words.js';
+
 /**
- * The memory of a store's memtables: chunks for their arenas, tables for their slots. What a flushed memtable had the next
+ * The memory of a store's memtables: chunks for their arenas, tables for their slots, room for bringing them in order. What a flushed memtable had the next
  * one gets. Memory that is made anew for each costs several times: pages that the system has to find and clear, and with
  * each few MiB of growth that the engine of JavaScript sees it looks through its whole heap, for which writers wait.
  *
@@ -12,8 +14,9 @@ export class MemtableMemory {
   /** Chunks that were given back, and those that nobody ever had. */
   #free: Buffer[] = [];
   #untouched: Buffer[] = [];
-  /** Cleared tables, those given back last behind. */
-  readonly #tables: Int32Array[] = [];
+  /** Full of zeros. */
+  readonly #tables = new SpareWords();
+  readonly #words = new SpareWords();
   #chunks = 0;
 
   constructor(keptBytes = Number.POSITIVE_INFINITY) {
@@ -22,7 +25,7 @@ export class MemtableMemory {
 
   /** Bytes of what was used and is not now. */
   get spareBytes(): number {
-    return this.#tables.reduce((total, table) => total + table.byteLength, this.#free.length * chunkBytes);
+    return this.#tables.byteLength + this.#words.byteLength + this.#free.length * chunkBytes;
   }
 
   /** `chunkBytes` of memory, whatever is in it. */
@@ -47,15 +50,21 @@ export class MemtableMemory {
 
   /** A table of so many zeros. */
   takeTable(length: number): Int32Array {
-    const at = this.#tables.findLastIndex((table) => table.length === length);
-    return at < 0 ? new Int32Array(length) : this.#tables.splice(at, 1)[0];
+    return this.#tables.take(length);
   }
 
   giveTable(table: Int32Array): void {
-    if (table.length < leastTable) return;
     table.fill(0);
-    this.#tables.push(table);
-    if (this.#tables.length > mostTables) this.#tables.shift();
+    this.#tables.give(table);
+  }
+
+  /** So many words, whatever is in them. */
+  takeWords(length: number): Int32Array {
+    return this.#words.take(length);
+  }
+
+  giveWords(words: Int32Array): void {
+    this.#words.give(words);
   }
 
   #grow(): void {
@@ -88,7 +97,3 @@ interface Region {
 
 export const chunkBytes = 1024 * 1024;
 const mostChunksOfRegion = 32;
-/** Smaller ones are made anew at no cost. */
-const leastTable = 16 * 1024;
-/** Of each size that is in use one or two, at most times. */
-const mostTables = 4;

@@ -65,7 +65,7 @@ export class Memtable {
     // One that was frozen early, as for a checkpoint, says little about the next.
     this.#expected = previous === undefined ? 0 : Math.max(previous.count, previous.#expected >>> 1);
     this.#slots = new NodeSlots(this.#nodes, memory, this.#expected);
-    this.#order = new NodeOrder(this.#nodes, previous?.isOrderAsked ?? false);
+    this.#order = new NodeOrder(this.#nodes, previous?.isOrderAsked ?? false, this.#expected);
     this.#snapshots = snapshots;
     this.#hidesOlder = hidesOlder;
   }
@@ -374,7 +374,7 @@ export class Memtable {
   #addNode(hash: number, bytes: Uint8Array, keyStart: number, keyEnd: number): number {
     const node = this.#nodes.add(bytes, keyStart, keyEnd);
     this.#slots.add(hash, node);
-    this.#order.add(node);
+    this.#order.add(node, bytes, keyStart, keyEnd);
     return node;
   }
 

@@ -1,7 +1,9 @@
+import { ArrivedRuns } from './arrived-runs.js';
 import type { NodeTable } from './node-table.js';
+import { NotedNodes } from './noted-nodes.js';
 import { OrderedIndex, type OrderedPlace } from './ordered-index.js';
-import { joined, joinedInLine, RunPile, sharedByRuns } from './run-pile.js';
-import { sortNodes, sortNodesNow } from './sort-nodes.js';
+import { inLine, joinInto, RunPile, sharedByRuns } from './run-pile.js';
+import { sortNodes } from './sort-nodes.js';
 
 /**
  * The nodes of a memtable in key order, for who asks for order. New nodes are only noted; they are brought into the
@@ -17,13 +19,14 @@ export class NodeOrder {
   readonly #nodes: NodeTable;
   readonly #index: OrderedIndex;
   /** Nodes that were noted, in no order. */
-  #noted = new Int32Array(0);
-  #notedCount = 0;
-  /** Runs that nobody has asked for; and what is in them as it came, which is how it lies in memory. */
-  #runs: Int32Array[] = [];
-  #arrived: Int32Array[] = [];
+  readonly #noted: NotedNodes;
+  /** Runs that nobody has asked for, or that a pile is made of. */
+  readonly #runs: ArrivedRuns;
+  /** All nodes in order, when they have settled and nobody had asked for the order. */
+  #settled: Int32Array | undefined;
   /** Those that somebody has asked for, until all of them are in the index. */
   #pile: RunPile | undefined;
+  #isPiledUp = false;
   /** Nodes in order that are on their way into the index. */
   #sorted: Int32Array = noNodes;
   #sortedAt = 0;
@@ -31,10 +34,15 @@ export class NodeOrder {
   #keepsUp: boolean;
   #moves = 0;
 
-  /** @param keepsUp whether it is expected that order is asked for */
-  constructor(nodes: NodeTable, keepsUp: boolean) {
+  /**
+   * @param keepsUp whether it is expected that order is asked for
+   * @param expected how many nodes there will probably be
+   */
+  constructor(nodes: NodeTable, keepsUp: boolean, expected: number) {
     this.#nodes = nodes;
     this.#index = new OrderedIndex(nodes);
+    this.#noted = new NotedNodes(nodes);
+    this.#runs = new ArrivedRuns(nodes.memory, expected);
     this.#keepsUp = keepsUp;
   }
 
@@ -48,12 +56,16 @@ export class NodeOrder {
     return this.#moves;
   }
 
-  add(id: number): void {
-    if (this.#notedCount === this.#noted.length) this.#makeRoom();
-    this.#noted[this.#notedCount++] = id;
-    if (this.#sorted.length > 0 && this.#notedCount % broughtInTogether === 0)
-      this.#bringIn(broughtInTogether);
-    if (this.#pile !== undefined && this.#notedCount % notedPerBucket === 0) this.#bringInNext(this.#pile);
+  /** The bytes are the key of the node. */
+  add(id: number, bytes: Uint8Array, start: number, end: number): void {
+    const noted = this.#noted;
+    if (noted.isFull) {
+      this.#bringIn(Number.POSITIVE_INFINITY); // mostly nothing is left of those before
+      this.#sortNoted();
+    }
+    noted.add(id, bytes, start, end);
+    if (this.#sorted.length > 0 && noted.count % broughtInTogether === 0) this.#bringIn(broughtInTogether);
+    if (this.#pile !== undefined && noted.count % notedPerBucket === 0) this.#bringInNext(this.#pile);
   }
 
   /** Removes a node; the bytes are its key. */
@@ -66,10 +78,12 @@ export class NodeOrder {
 
   clear(): void {
     this.#index.clear();
-    this.#notedCount = 0;
-    this.#runs = [];
-    this.#arrived = [];
+    this.#noted.clear();
+    this.#runs.clear();
+    if (this.#settled !== undefined) this.#nodes.memory.giveWords(this.#settled);
+    this.#settled = undefined;
     this.#pile = undefined;
+    this.#isPiledUp = false;
     this.#sorted = noNodes;
     this.#sortedAt = 0;
   }
@@ -79,8 +93,7 @@ export class NodeOrder {
    * or gets them.
    */
   get sortedNodes(): Int32Array | undefined {
-    if (this.#isAsked || this.#keepsUp || this.#notedCount > 0 || this.#runs.length > 1) return undefined;
-    return this.#runs[0] ?? noNodes;
+    return this.#isAsked ? undefined : this.#settled;
   }
 
   /**
@@ -89,21 +102,11 @@ export class NodeOrder {
    */
   *settling(): Generator<undefined, void> {
     // Between two steps somebody may ask for the order, and so do part of all this.
-    if (!this.#keepsUp && this.#notedCount > 0) this.#sortNoted();
+    if (!this.#keepsUp && this.#noted.count > 0) this.#sortNoted();
     yield;
-    const runs = this.#runs;
-    if (runs.length > 1) {
-      let all = joinedInLine(this.#nodes, runs);
-      if (all === undefined) {
-        // All at once is less work than by buckets, and in the order in which nodes lie in memory less than in that of runs.
-        all = joined(this.#arrived);
-        yield* sortNodes(this.#nodes, all, sharedByRuns(this.#nodes, runs));
-      }
-      if (this.#runs === runs) this.#runs = [all];
-    }
-    this.#arrived = [];
+    if (!this.#keepsUp && this.#settled === undefined) yield* this.#joinRuns();
     if (this.sortedNodes !== undefined) {
-      this.#noted = noNodes;
+      this.#noted.clear();
       return;
     }
     this.#pileUp();
@@ -111,13 +114,28 @@ export class NodeOrder {
       this.#bringInNext(this.#pile);
       yield;
     }
-    while (this.#sorted.length > 0 || this.#notedCount > 0) {
+    while (this.#sorted.length > 0 || this.#noted.count > 0) {
       if (this.#sorted.length === 0) this.#sortNoted();
       else this.#bringIn(settledTogether);
       this.#moves++;
       yield;
     }
-    this.#noted = noNodes;
+    this.#noted.clear();
+  }
+
+  /** Makes one run of all, aside: should somebody ask for the order meanwhile, the runs are there. */
+  *#joinRuns(): Generator<undefined, void> {
+    const { runs, arrived } = this.#runs;
+    const all = this.#nodes.memory.takeWords(arrived.length);
+    const following = inLine(this.#nodes, runs);
+    if (following === undefined) {
+      // All at once is less work than by buckets, and in the order in which nodes lie in memory less than in that of runs.
+      all.set(arrived);
+      yield* sortNodes(this.#nodes, all, sharedByRuns(this.#nodes, runs));
+    } else {
+      joinInto(all, following);
+    }
+    this.#settled ??= all;
   }
 
   /** Place of the first node whose key is not less. */
@@ -176,10 +194,7 @@ export class NodeOrder {
   }
 
   get byteLength(): number {
-    let bytes = this.#index.byteLength + this.#noted.byteLength + this.#sorted.byteLength;
-    bytes += this.#pile?.byteLength ?? 0;
-    for (const run of this.#runs) bytes += 2 * run.byteLength;
-    return bytes;
+    return this.#index.byteLength + this.#noted.byteLength + this.#sorted.byteLength + this.#runs.byteLength;
   }
 
   /** Makes all nodes ready to be looked for: in the index, or in the pile. */
@@ -187,17 +202,16 @@ export class NodeOrder {
     this.#isAsked = true;
     this.#keepsUp = true;
     this.#pileUp();
-    if (this.#notedCount === 0 && this.#sorted.length === 0) return;
+    if (this.#noted.count === 0 && this.#sorted.length === 0) return;
     this.#bringIn(Number.POSITIVE_INFINITY);
-    if (this.#notedCount > 0) this.#sortNoted();
+    if (this.#noted.count > 0) this.#sortNoted();
     this.#bringIn(Number.POSITIVE_INFINITY);
   }
 
   #pileUp(): void {
-    if (this.#runs.length === 0) return;
-    this.#pile = new RunPile(this.#nodes, this.#runs);
-    this.#runs = [];
-    this.#arrived = [];
+    if (this.#isPiledUp || this.#runs.count === 0) return;
+    this.#isPiledUp = true;
+    this.#pile = new RunPile(this.#nodes, this.#settled === undefined ? this.#runs.runs : [this.#settled]);
   }
 
   /** The bucket of the node at a place; where there is none, that of what would be next in a direction. */
@@ -238,30 +252,15 @@ export class NodeOrder {
     else this.#index.seek(this.#nodes.keyOf(node), place);
   }
 
-  #makeRoom(): void {
-    if (this.#notedCount >= maxNoted) {
-      this.#bringIn(Number.POSITIVE_INFINITY); // mostly nothing is left of those before
-      this.#sortNoted();
-      return;
-    }
-    const noted = new Int32Array(Math.max(leastRoom, this.#noted.length * 2));
-    noted.set(this.#noted);
-    this.#noted = noted;
-  }
-
   /** Makes what was noted a sorted run: for the pile, or on its way into the index. */
   #sortNoted(): void {
-    const arrived = this.#noted.slice(0, this.#notedCount);
-    const sorted = arrived.slice();
-    sortNodesNow(this.#nodes, sorted);
-    this.#notedCount = 0;
     if (!this.#keepsUp) {
-      this.#runs.push(sorted);
-      this.#arrived.push(arrived);
+      this.#runs.add(this.#noted);
       return;
     }
-    this.#sorted = sorted;
+    this.#sorted = new Int32Array(this.#noted.count);
     this.#sortedAt = 0;
+    this.#noted.sortInto(this.#sorted);
   }
 
   #bringIn(count: number): void {
@@ -276,9 +275,6 @@ export class NodeOrder {
 }
 
 const noNodes = new Int32Array(0);
-const leastRoom = 64;
-/** So many are sorted within about a millisecond. */
-const maxNoted = 8_192;
 /** As many are brought into the index whenever so many are noted. */
 const broughtInTogether = 64;
 const settledTogether = 4_096;

@@ -19,6 +19,8 @@ export class NodeSlots {
   constructor(nodes: NodeTable, memory: MemtableMemory, expected = 0) {
     this.#nodes = nodes;
     this.#memory = memory;
+    this.#slots = noSlots;
+    if (expected === 0) return;
     let slots = firstSlots;
     while (slots * 2 < expected * 3) slots *= 2;
     this.#slots = memory.takeTable(slots * 2);
@@ -69,8 +71,8 @@ export class NodeSlots {
 
   /** Forgets all nodes and gives the table back. */
   clear(): void {
-    this.#memory.giveTable(this.#slots);
-    this.#slots = new Int32Array(firstSlots * 2);
+    this.#give(this.#slots);
+    this.#slots = noSlots;
     this.#count = 0;
   }
 
@@ -85,11 +87,17 @@ export class NodeSlots {
 
   #grow(): void {
     const old = this.#slots;
-    this.#slots = this.#memory.takeTable(old.length * 2);
+    this.#slots = this.#memory.takeTable(Math.max(firstSlots, old.length) * 2);
     for (let at = 0; at < old.length; at += 2) if (old[at + 1] !== 0) this.#claim(old[at], old[at + 1] - 1);
-    this.#memory.giveTable(old);
+    this.#give(old);
+  }
+
+  #give(slots: Int32Array): void {
+    if (slots !== noSlots) this.#memory.giveTable(slots);
   }
 }
 
+/** One empty slot, which is more than full with one node: for tables that nothing is put in, as are most. */
+const noSlots = new Int32Array(2);
 /** A power of two. At two thirds full the table doubles. */
 const firstSlots = 512;

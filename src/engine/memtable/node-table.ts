@@ -1,4 +1,5 @@
 import { type Arena, addressStep, offsetOf } from './arena.js';
+import type { MemtableMemory } from './memtable-memory.js';
 import type { WantedKey } from './wanted-key.js';
 
 /**
@@ -16,6 +17,11 @@ export class NodeTable {
 
   constructor(arena: Arena) {
     this.#arena = arena;
+  }
+
+  /** Where who orders the nodes gets room for it. */
+  get memory(): MemtableMemory {
+    return this.#arena.memory;
   }
 
   /** A new node with a copy of a key, without a value. */

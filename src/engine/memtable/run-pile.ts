@@ -122,23 +122,28 @@ export class RunPile {
 }
 
 /** Runs one behind the other. */
-export const joined = (runs: readonly Int32Array[]): Int32Array => {
+const joined = (runs: readonly Int32Array[]): Int32Array => {
   const all = new Int32Array(runs.reduce((total, run) => total + run.length, 0));
+  joinInto(all, runs);
+  return all;
+};
+
+/** The same, into an array that has room for them. */
+export const joinInto = (all: Int32Array, runs: readonly Int32Array[]): void => {
   let at = 0;
   for (const run of runs) {
     all.set(run, at);
     at += run.length;
   }
-  return all;
 };
 
-/** Sorted runs as one, where each lies behind the one before, or each before it, as those of a list's elements do. */
-export const joinedInLine = (nodes: NodeTable, runs: readonly Int32Array[]): Int32Array | undefined => {
+/** Sorted runs in order, where each lies behind the one before, or each before it, as those of a list's elements do. */
+export const inLine = (nodes: NodeTable, runs: readonly Int32Array[]): readonly Int32Array[] | undefined => {
   const isBefore = (run: Int32Array, next: Int32Array): boolean =>
     nodes.compareNodes(run[run.length - 1], next[0]) < 0;
   const pairs = runs.slice(1).map((run, i) => [runs[i], run] as const);
-  if (pairs.every(([run, next]) => isBefore(run, next))) return joined(runs);
-  if (pairs.every(([run, next]) => isBefore(next, run))) return joined(runs.toReversed());
+  if (pairs.every(([run, next]) => isBefore(run, next))) return runs;
+  if (pairs.every(([run, next]) => isBefore(next, run))) return runs.toReversed();
   return undefined;
 };
 

@@ -1,4 +1,5 @@
 import type { NodeTable } from './node-table.js';
+import { digitBits, SortRoom } from './sort-room.js';
 
 /**
  * Sorts node ids by their keys, in place, in steps of less than a millisecond: by the eight bytes behind the prefix that
@@ -15,6 +16,12 @@ export function* sortNodes(nodes: NodeTable, ids: Int32Array, shared?: number): 
 /** The same at once: for few. */
 export const sortNodesNow = (nodes: NodeTable, ids: Int32Array, shared?: number): void => {
   const sorting = sortNodes(nodes, ids, shared);
+  while (!sorting.next().done);
+};
+
+/** Sorts the first nodes of a room, whose digests behind the first `shared` bytes are known, at once: for few. */
+export const sortRoomNow = (nodes: NodeTable, room: SortRoom, into: Int32Array, shared: number): void => {
+  const sorting = sortRoom(nodes, room, into, shared, 0);
   while (!sorting.next().done);
 };
 
@@ -49,26 +56,41 @@ function* sortBehind(
     return;
   }
   const shared = known ?? Math.max(from, yield* sharedByAll(nodes, ids));
-  const high = new Int32Array(length);
-  const low = new Int32Array(length);
+  const room = new SortRoom(nodes.memory, length);
+  room.ids.set(ids);
   for (let i = 0; i < length; i++) {
-    high[i] = nodes.digest(ids[i], shared);
-    low[i] = nodes.digest(ids[i], shared + digestBytes);
+    room.high[i] = nodes.digest(ids[i], shared);
+    room.low[i] = nodes.digest(ids[i], shared + digestBytes);
     if (i % keysAStep === keysAStep - 1) yield;
   }
-  let order = new Uint32Array(length);
-  for (let i = 0; i < length; i++) order[i] = i;
-  yield;
-  let spare = new Uint32Array(length);
-  const bits = length < manyNodes ? 8 : 16;
-  for (const words of [low, high]) {
-    for (let shift = 0; shift < 32; shift += bits) {
-      if (yield* sortByDigit(words, shift, bits, order, spare)) [order, spare] = [spare, order];
-    }
+  yield* sortRoom(nodes, room, ids, shared, depth);
+  room.giveBack();
+}
+
+/** Sorts as many nodes as `into` takes, whose ids and digests behind the first `shared` bytes are in a room. */
+function* sortRoom(
+  nodes: NodeTable,
+  room: SortRoom,
+  into: Int32Array,
+  shared: number,
+  depth: number,
+): Generator<undefined, void> {
+  const { high, low } = room;
+  const { length } = into;
+  if (length <= fewNodes) {
+    into.set(room.ids.subarray(0, length));
+    insertionSort(nodes, into);
+    return;
   }
-  const unsorted = ids.slice();
+  for (let i = 0; i < length; i++) room.order[i] = i;
+  yield;
+  const bits = digitBits(length);
+  for (const words of [low, high]) {
+    for (let shift = 0; shift < 32; shift += bits) yield* sortByDigit(room, words, length, shift, bits);
+  }
+  const { order } = room;
   for (let i = 0; i < length; i++) {
-    ids[i] = unsorted[order[i]];
+    into[i] = room.ids[order[i]];
     if (i % keysAStep === keysAStep - 1) yield;
   }
   for (let start = 0, seen = 0; start < length; ) {
@@ -80,30 +102,30 @@ function* sortBehind(
       yield;
     }
     if (end - start > 1)
-      yield* sortBehind(nodes, ids.subarray(start, end), shared + 2 * digestBytes, depth + 1);
+      yield* sortBehind(nodes, into.subarray(start, end), shared + 2 * digestBytes, depth + 1);
     start = end;
   }
 }
 
-/** One stable pass by some bits of signed words; false when they are the same in all, and nothing was done. */
+/** One stable pass by some bits of signed words; nothing is done when they are the same in all. */
 function* sortByDigit(
+  room: SortRoom,
   words: Int32Array,
+  length: number,
   shift: number,
   bits: number,
-  order: Uint32Array,
-  into: Uint32Array,
-): Generator<undefined, boolean> {
-  const { length } = words;
+): Generator<undefined, void> {
   const digits = 1 << bits;
   const mask = digits - 1;
   // The top bit of a signed word is the other way round.
   const flip = shift + bits === 32 ? digits >>> 1 : 0;
-  const places = new Uint32Array(digits);
+  const { counters: places, order, spare } = room;
+  places.fill(0, 0, digits);
   for (let i = 0; i < length; i++) {
     places[((words[i] >>> shift) & mask) ^ flip]++;
     if (i % quickKeysAStep === quickKeysAStep - 1) yield;
   }
-  if (places[((words[0] >>> shift) & mask) ^ flip] === length) return false;
+  if (places[((words[0] >>> shift) & mask) ^ flip] === length) return;
   let place = 0;
   for (let digit = 0; digit < digits; digit++) {
     const count = places[digit];
@@ -115,10 +137,10 @@ function* sortByDigit(
     const to = Math.min(length, from + keysAStep);
     for (let i = from; i < to; i++) {
       const at = order[i];
-      into[places[((words[at] >>> shift) & mask) ^ flip]++] = at;
+      spare[places[((words[at] >>> shift) & mask) ^ flip]++] = at;
     }
   }
-  return true;
+  room.swap();
 }
 
 /** How many first bytes all keys have in common. */
@@ -141,10 +163,9 @@ const insertionSort = (nodes: NodeTable, ids: Int32Array): void => {
   }
 };
 
-const digestBytes = 4;
+/** How many bytes of a key a digest stands for. */
+export const digestBytes = 4;
 const fewNodes = 12;
-/** From so many on half the passes are worth tables of 2^16 places. */
-const manyNodes = 100_000;
 /** Keys that are the same for so many digests, each behind another prefix, are made to be. */
 const maxDepth = 16;
 /** Each of them lies somewhere else in memory. */

@@ -32,6 +32,20 @@ test('a table that comes back is one of zeros', () => {
   expect(again.every((slot) => slot === 0)).toBe(true);
 });
 
+test('a piece of memory serves who needs somewhat less, and not who needs little of it', () => {
+  const memory = new MemtableMemory();
+  const large = memory.takeWords(100_000);
+  memory.giveWords(large);
+  const small = memory.takeWords(40_000);
+  expect(small.buffer).not.toBe(large.buffer);
+  const medium = memory.takeWords(60_000);
+  expect(medium).toHaveLength(60_000);
+  expect(medium.buffer).toBe(large.buffer);
+  expect(memory.spareBytes).toBe(0);
+  memory.giveWords(medium);
+  expect(memory.takeWords(large.length).buffer).toBe(large.buffer);
+});
+
 test('what the last reader of a group lets go is what the next group is filled into', () => {
   const memory = new MemtableMemory();
   const fill = (group: MemtableGroup): void => {
