@@ -41,6 +41,10 @@ const writeComposite = (writer: ReplyWriter, reply: Exclude<Reply, number | bigi
   } else if (reply.kind === 'set') {
     writer.set(reply.members.length);
     for (const item of reply.members) writeReply(writer, item);
+  } else if (reply.kind === 'boolean') {
+    writer.boolean(reply.value);
+  } else if (reply.kind === 'byProtocol') {
+    writeReply(writer, writer.isResp3 ? reply.resp3 : reply.resp2);
   } else {
     writePairs(writer, reply.items);
   }

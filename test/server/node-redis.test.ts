@@ -52,6 +52,19 @@ describe.each([2, 3] as const)('node-redis in RESP%i', (RESP) => {
     expect(await client.json.get('doc', { path: '$.a' })).toEqual([[1, 2]]);
   });
 
+  it('is told numbers, types and truth as by the modules of Redis, whatever the protocol', async () => {
+    await client.json.set('typed', '$', { half: 0.5, n: 1, s: 'x' });
+    expect(await client.json.type('typed', { path: '$.*' })).toEqual(['number', 'integer', 'string']);
+    expect(await client.json.type('none')).toBeNull();
+    expect(await client.json.numIncrBy('typed', '$.*', 2)).toEqual([2.5, 3, null]);
+    expect(await client.json.numMultBy('typed', '$.n', 2)).toEqual([6]);
+    expect(await client.bf.add('bloom', 'a')).toBe(true);
+    expect(await client.bf.mAdd('bloom', ['a', 'b'])).toEqual([false, true]);
+    expect(await client.bf.exists('bloom', 'c')).toBe(false);
+    expect(await client.bf.mExists('bloom', ['a', 'c'])).toEqual([true, false]);
+    expect(await client.role()).toMatchObject({ role: 'master', replicas: [] });
+  });
+
   it('scans, multiplies, and watches', async () => {
     await client.mSet(Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`scan:${i}`, 'v'])));
     const found = new Set<string>();

@@ -52,6 +52,8 @@ export const plainReply = (reply: Reply): unknown => {
       );
     if (reply.kind === 'set') return reply.members.map(plainReply);
     if (reply.kind === 'pairs') return reply.items.map(plainReply);
+    if (reply.kind === 'boolean') return Number(reply.value);
+    if (reply.kind === 'byProtocol') return plainReply(reply.resp2);
     return reply.kind === 'double' ? (reply.text ?? doubleText(reply.value)) : null;
   }
   return reply.map(plainReply);

@@ -155,6 +155,10 @@ const toValue = <Bytes>(reply: Reply, read: (bytes: Buffer) => Bytes): CommandVa
       return new Map(pairsOf(reply.entries, read));
     case 'pairs':
       return pairsOf(reply.items, read);
+    case 'boolean':
+      return Number(reply.value);
+    case 'byProtocol':
+      return toValue(reply.resp2, read);
     case 'error':
       return reply.text;
   }

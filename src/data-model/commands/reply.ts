@@ -11,6 +11,8 @@
  *   { kind: 'table', entries }         key, value, key, value …: an array of pairs in RESP2, a map in RESP3
  *   { kind: 'set', members }           an array in RESP2, a set in RESP3
  *   { kind: 'pairs', items }           a, b, a, b …: flat in RESP2, an array of pairs in RESP3
+ *   { kind: 'boolean', value }         0 or 1 in RESP2, a boolean in RESP3
+ *   { kind: 'byProtocol', resp2, resp3 }   what Redis' modules answer in another shape since RESP3
  *   { kind: 'error', text }            code word and message, such as `WRONGTYPE Operation …`
  *
  * Whether Buffers are borrowed: see DataCommand.run.
@@ -29,6 +31,8 @@ export type Reply =
   | TableReply
   | SetReply
   | PairsReply
+  | BooleanReply
+  | ProtocolReply
   | ErrorReply;
 
 /** A bulk string that is a part of `bytes`: borrowed, and no view was made of it. */
@@ -74,6 +78,19 @@ export interface PairsReply {
   readonly items: readonly Reply[];
 }
 
+/** 0 or 1 in RESP2. */
+export interface BooleanReply {
+  readonly kind: 'boolean';
+  readonly value: boolean;
+}
+
+/** Of another shape in RESP3 than in RESP2; neither borrows bytes. */
+export interface ProtocolReply {
+  readonly kind: 'byProtocol';
+  readonly resp2: Reply;
+  readonly resp3: Reply;
+}
+
 /** An expected refusal: a value, not an exception. Nothing was written. */
 export class ErrorReply {
   readonly kind = 'error';
@@ -92,6 +109,7 @@ export const doubleReply = (value: number, text?: string): DoubleReply =>
 export const mapReply = (entries: readonly Reply[]): MapReply => ({ kind: 'map', entries });
 export const tableReply = (entries: readonly Reply[]): TableReply => ({ kind: 'table', entries });
 export const setReply = (members: readonly Reply[]): SetReply => ({ kind: 'set', members });
+export const booleanReply = (value: boolean): BooleanReply => ({ kind: 'boolean', value });
 export const pairsReply = (items: readonly Reply[]): PairsReply => ({ kind: 'pairs', items });
 
 /** The refusals that many commands share, in the words that Redis' clients match on. */

@@ -10,7 +10,7 @@ import { encodeInternalKey } from '../../encoding/keys.js';
 import { encodeLogData } from '../../encoding/log-data.js';
 import type { Metadata } from '../../encoding/metadata.js';
 import type { CommandContext } from '../command-context.js';
-import { ErrorReply, type Reply } from '../reply.js';
+import { booleanReply, ErrorReply, type Reply } from '../reply.js';
 import { filterBytesFor, insertHash, maxFilterBytes, mayContain } from './block-split-filter.js';
 
 const createNote = encodeLogData('bloom', 'createBloomChain');
@@ -127,7 +127,7 @@ export const addItems = (
   const touched = new Set<number>();
   const replies = items.map((item): Reply => {
     const hash = xxHash64(item);
-    if (isInSome(filters, hash)) return 0;
+    if (isInSome(filters, hash)) return booleanReply(false);
     if (size + 1 > capacityOf(chain)) {
       const grown = grow(chain);
       if (grown === undefined) return new ErrorReply('ERR nonscaling filter is full');
@@ -138,7 +138,7 @@ export const addItems = (
     insertHash(filters[last], hash);
     touched.add(last);
     size++;
-    return 1;
+    return booleanReply(true);
   });
   if (touched.size > 0) {
     context.batch.logData(insertNote);

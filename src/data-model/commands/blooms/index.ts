@@ -1,7 +1,7 @@
 import { optionWord, parseDouble, parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand, writeCommand } from '../data-command.js';
-import { ErrorReply, mapReply, ok, type Reply, refusal, wrongArity } from '../reply.js';
+import { booleanReply, ErrorReply, mapReply, ok, type Reply, refusal, wrongArity } from '../reply.js';
 import {
   addItems,
   capacityOf,
@@ -108,7 +108,7 @@ const exists = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const key = args[1];
   const stored = findChain(context, key);
   if (stored instanceof ErrorReply) return stored;
-  return containsItems(context, key, stored, args.slice(2)).map(Number);
+  return containsItems(context, key, stored, args.slice(2)).map(booleanReply);
 };
 
 const card = (context: CommandContext, args: readonly Buffer[]): Reply => {

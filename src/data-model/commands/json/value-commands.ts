@@ -1,7 +1,7 @@
 import { optionWord, parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand, writeCommand } from '../data-command.js';
-import { ErrorReply, mapReply, type Reply, refusal, wrongArity } from '../reply.js';
+import { doubleReply, ErrorReply, mapReply, type Reply, refusal, wrongArity } from '../reply.js';
 import { type JsonPlace, setAt } from './json-path.js';
 import { atPath, notJson, readJson } from './json-store.js';
 import {
@@ -106,8 +106,15 @@ const calculate =
       return 1;
     });
     if (reply instanceof ErrorReply) return reply;
-    return Buffer.from(formatJson(Array.isArray(reply) ? results : (results[0] ?? null)));
+    return {
+      kind: 'byProtocol',
+      resp2: Buffer.from(formatJson(Array.isArray(reply) ? results : (results[0] ?? null))),
+      resp3: results.map(numberReply),
+    };
   };
+
+const numberReply = (value: JsonValue): Reply =>
+  typeof value === 'number' ? doubleReply(value) : typeof value === 'bigint' ? value : null;
 
 const combine = (operation: 'add' | 'multiply', a: bigint | number, b: bigint | number): bigint | number => {
   if (typeof a === 'bigint' && typeof b === 'bigint') return inInt64(operation === 'add' ? a + b : a * b);
@@ -199,13 +206,16 @@ const arrindex = (context: CommandContext, args: readonly Buffer[]): Reply => {
   });
 };
 
+/** `JSON.TYPE key [path]`: since RESP3 in a list of its own. */
+const type = (context: CommandContext, args: readonly Buffer[]): Reply => {
+  const resp2 = typesAt(context, args);
+  return resp2 instanceof ErrorReply ? resp2 : { kind: 'byProtocol', resp2, resp3: [resp2] };
+};
+
+const typesAt = reads((value) => Buffer.from(jsonType(value)));
+
 export const jsonValueCommands: readonly DataCommand[] = [
-  readCommand(
-    'json.type',
-    -2,
-    oneKey,
-    reads((value) => Buffer.from(jsonType(value))),
-  ),
+  readCommand('json.type', -2, oneKey, type),
   readCommand('json.info', 2, oneKey, info),
   readCommand('json.debug', -3, { first: 2, last: 2, step: 1 }, debug),
   readCommand('json.resp', -2, oneKey, reads(asReply)),
