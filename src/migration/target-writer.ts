@@ -51,7 +51,7 @@ export class TargetWriter {
     const warning = new CalmWarning(this.#options.log);
     for (;;) {
       try {
-        this.#claim = await this.sink.claim(signal);
+        this.#claim = await orGivenUp(this.sink.claim(signal), signal, patienceMs);
         this.#position = this.sink.holdsPosition ? this.#claim.position : stored;
         return this.#position;
       } catch (error) {
@@ -169,5 +169,5 @@ export class TargetWriter {
   }
 }
 
-/** How long a write that is under way may still take when it is no longer waited for. */
+/** How long a claim or a write that is under way may still take when it is no longer waited for. */
 const patienceMs = 3_000;

@@ -9,6 +9,16 @@ const { signal } = new AbortController();
 const { log } = silentContext('p');
 
 describe('the writer of a migration', () => {
+  it('ends soon when it is told to, although the target answers nothing to its claim', async () => {
+    const sink = Object.assign(new ScriptedSink(), { claim: () => new Promise<never>(() => undefined) });
+    const retry = { initialMs: 1, maxMs: 1, giveUpAfterMs: 1_000 };
+    const writer = new TargetWriter(sink, { name: 'target', retry, skipsRefused: false, log });
+    const stop = new AbortController();
+    const claiming = writer.claim(stop.signal);
+    stop.abort(new Error('told to end'));
+    await expect(claiming).rejects.toThrow('told to end');
+  }, 10_000);
+
   it.each([
     ['lost', false],
     ['kept', true],
