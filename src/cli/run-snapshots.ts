@@ -3,7 +3,7 @@ import type { PipelineConfig } from '../../config/index.js';
 import type { KvrocksSnapshotOptions } from '../../connectors/kvrocks/index.js';
 import { isTailraceError, TailraceError } from '../errors/index.js';
 import { makeDirectory } from '../files/index.js';
-import type { Logger, RetryOptions, Sink } from '../kit/index.js';
+import { type Claim, type Logger, orGivenUp, type RetryOptions, type Sink } from '../kit/index.js';
 import {
   Migration,
   type MigrationOptions,
@@ -49,7 +49,7 @@ export const takeSnapshots = async (run: SnapshotRun, signal: AbortSignal): Prom
   for (const target of sinks) {
     const { name, sink } = target;
     const held = sink.holdsPosition
-      ? (await whileUnreachable(retry, log, signal, () => sink.claim(signal))).position
+      ? (await whileUnreachable(retry, log, signal, () => soonClaimed(sink, signal))).position
       : await offsets?.load(config.name, name);
     // A position in the middle of a snapshot has no count: that one goes on.
     const isBegun = held?.count === 0;
@@ -61,6 +61,10 @@ export const takeSnapshots = async (run: SnapshotRun, signal: AbortSignal): Prom
     await takeSnapshot(run, target, stateFile, { restarts, clearsTarget: isLost }, signal);
   }
 };
+
+/** Nobody who is told to stop waits for a target that answers nothing. */
+const soonClaimed = (sink: Sink, signal: AbortSignal): Promise<Claim> =>
+  orGivenUp(sink.claim(signal), signal, patienceMs);
 
 /** Gives these sinks all keys again, whatever they have: it is cleared first. */
 export const takeSnapshotsAgain = async (
@@ -185,3 +189,6 @@ const takesBatches = ({ file, name }: PipelineConfig, sink: string): TailraceErr
       remedy: 'Set snapshot: never, or write change events instead of batches (format, value).',
     },
   );
+
+/** How long a claim that is under way may still take when it is no longer waited for. */
+const patienceMs = 3_000;
