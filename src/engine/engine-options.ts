@@ -9,7 +9,7 @@ export interface EngineOptions {
   readonly sync?: SyncMode;
   /** Time between syncs in mode `interval`, in ms; default 1000. */
   readonly syncIntervalMs?: number;
-  /** Size at which a log segment is finished, in bytes; default 64 MiB. */
+  /** Size at which a log segment is finished, in bytes; default 64 MiB, or a quarter of `retention.maxBytes`. */
   readonly segmentBytes?: number;
   /**
    * Opens a store for reading beside its writer: takes no lock, changes nothing, sees what was on disk at open. A read

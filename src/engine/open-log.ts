@@ -22,7 +22,7 @@ export const openLog = async (
     {
       sync: options.sync ?? 'always',
       syncIntervalMs: options.syncIntervalMs ?? defaultSyncIntervalMs,
-      segmentBytes: options.segmentBytes ?? defaultSegmentBytes,
+      segmentBytes: options.segmentBytes ?? segmentBytesWithin(options.retention?.maxBytes),
       isReadOnly: options.isReadOnly ?? false,
       files,
       replayAfter: flushed,
@@ -42,6 +42,12 @@ export const openLog = async (
   }
   return wal;
 };
+
+/** Whole segments are removed: a small bound on the log is kept by small ones. */
+const segmentBytesWithin = (maxLogBytes = Number.POSITIVE_INFINITY): number =>
+  Math.max(leastSegmentBytes, Math.min(defaultSegmentBytes, Math.floor(maxLogBytes / 4)));
+
+const leastSegmentBytes = 256 * 1024;
 
 const beginsLater = (directory: string, expected: number, found: number): TailraceError =>
   new TailraceError(

@@ -97,6 +97,20 @@ describe('log retention', () => {
     expect(sized.stats().logBytes).toBeLessThan(7 * segmentBytes);
   });
 
+  it('keeps a small bound without being told how long a segment is', async () => {
+    const retention = { ...frugal, maxBytes: 2 * 2 ** 20 };
+    await using engine = await Engine.open(join(root.path, 'small'), { sync: 'none', retention });
+    await engine.slots.register('absent', 0);
+    for (let i = 0; i < 80; i++)
+      await engine.write(
+        new WriteBatchBuilder().put(0, Buffer.from(`key ${i}`), Buffer.alloc(100_000)).finish(),
+      );
+    await engine.flush();
+    await engine.trimLog();
+    expect(engine.stats().logBytes).toBeLessThanOrEqual(retention.maxBytes);
+    expect(engine.stats().logBytes).toBeGreaterThan(retention.maxBytes / 2);
+  });
+
   it('tells once who lost what when the log reaches its bound, and purges nothing that is not flushed', async () => {
     const events: RetentionEvent[] = [];
     const engine = await openStore('bound', {
