@@ -87,7 +87,7 @@ export class AdminServer implements AsyncDisposable {
     const path = (request.url ?? '/').split('?', 1)[0];
     if (isFromAnotherSite(request))
       return send(response, 403, { error: 'requests of other sites are refused' });
-    if (!isAskedByOwnName(request, this.#options.host))
+    if (!this.#isAskedByOwnName(request))
       return send(response, 403, { error: 'ask by the address that is listened on, or as localhost' });
     if (request.method === 'POST') return this.#act(path, response);
     if (request.method !== 'GET' && request.method !== 'HEAD')
@@ -116,6 +116,23 @@ export class AdminServer implements AsyncDisposable {
       default:
         return send(response, 404, { error: 'there is /, /healthz, /readyz, /metrics and /status' });
     }
+  }
+
+  /**
+   * Who listens on loopback is asked by no other name than its own: a page may have its name lead to this machine (DNS
+   * rebinding), and is of the same site then. An address in its place is no name that anybody could have given.
+   */
+  #isAskedByOwnName({ headers }: IncomingMessage): boolean {
+    const address = this.#server.address();
+    const isLoopback =
+      typeof address === 'object' && address !== null && /^(::1$|127\.)/.test(address.address);
+    if (!isLoopback || headers.host === undefined) return true;
+    const name = headers.host
+      .toLowerCase()
+      .replace(/:\d+$/, '')
+      .replace(/^\[|\]$/g, '');
+    const { host } = this.#options;
+    return isIP(name) !== 0 || [host, 'localhost'].includes(name) || name.endsWith('.localhost');
   }
 
   #act(path: string, response: ServerResponse): void {
@@ -150,17 +167,6 @@ const decoded = (part: string | undefined): string | undefined => {
 const isFromAnotherSite = ({ headers }: IncomingMessage): boolean => {
   const { origin, host } = headers;
   return origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`;
-};
-
-/**
- * On loopback the name that is asked for must be ours: a page may have its own name lead to this machine (DNS rebinding),
- * and is of the same site then. An address in its place is no name that anybody could have given.
- */
-const isAskedByOwnName = ({ headers, socket }: IncomingMessage, listening: string): boolean => {
-  const isLoopback = /^(::1|(::ffff:)?127\.)/.test(socket.localAddress ?? '');
-  if (!isLoopback || headers.host === undefined) return true;
-  const name = headers.host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
-  return isIP(name) !== 0 || [listening, 'localhost'].includes(name) || name.endsWith('.localhost');
 };
 
 const send = (response: ServerResponse, status: number, body: object): void =>

@@ -187,8 +187,9 @@ describe('admin server', () => {
 
   it('refuses a page whose own name leads to this machine, and is asked as localhost or by address', async () => {
     running = Promise.resolve();
-    const { port } = server;
-    const statusAs = (host: string): Promise<number | undefined> =>
+    const options = { version: '1', pipelines: [], metrics: new PipelineMetrics(() => []), log };
+    await using open = await AdminServer.listen({ ...options, host: '0.0.0.0', port: 0 });
+    const statusAs = (host: string, port = server.port): Promise<number | undefined> =>
       new Promise((resolve, reject) => {
         const headers = { host, origin: `http://${host}` };
         const asked = request({ port, host: '127.0.0.1', path: '/status', headers }, (response) => {
@@ -197,10 +198,11 @@ describe('admin server', () => {
         });
         asked.on('error', reject).end();
       });
-    expect(await statusAs(`evil.example:${port}`)).toBe(403);
+    expect(await statusAs(`evil.example:${server.port}`)).toBe(403);
     expect(await statusAs('localhost.evil.example')).toBe(403);
+    expect(await statusAs('this-machine.example', open.port)).toBe(200); // it is for others, by whatever name
     for (const name of ['localhost', 'app.localhost', '127.0.0.1', '[::1]', '10.0.0.1'])
-      expect(await statusAs(`${name}:${port}`)).toBe(200);
+      expect(await statusAs(`${name}:${server.port}`)).toBe(200);
   });
 
   it('survives bad requests, and closes while one is open', async () => {
