@@ -194,7 +194,8 @@ export class NodeOrder {
   }
 
   get byteLength(): number {
-    return this.#index.byteLength + this.#noted.byteLength + this.#sorted.byteLength + this.#runs.byteLength;
+    const parts = [this.#index, this.#noted, this.#sorted, this.#runs, this.#settled ?? noNodes];
+    return parts.reduce((total, { byteLength }) => total + byteLength, 0);
   }
 
   /** Makes all nodes ready to be looked for: in the index, or in the pile. */
