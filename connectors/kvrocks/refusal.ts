@@ -9,6 +9,8 @@ export const meaningOf = (reply: ReplyError, place: string, after: number): Erro
   const { message } = reply;
   const mismatch = /expected (\d+) but got (\d+)/.exec(message);
   if (mismatch !== null) return misplaced(place, Number(mismatch[1]), Number(mismatch[2]));
+  const purged = /sequence number (\d+) is no longer in the log, which begins at (\d+)/.exec(message);
+  if (purged !== null) return misplaced(place, Number(purged[1]), Number(purged[2]));
   if (message.includes('next sequence is out of range')) return lostNewest(place, after);
   if (/^(LOADING|MASTERDOWN|TRYAGAIN|BUSY)\b/.test(message) || /loading|restoring/i.test(message))
     return reply;

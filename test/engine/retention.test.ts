@@ -97,6 +97,25 @@ describe('log retention', () => {
     expect(sized.stats().logBytes).toBeLessThan(7 * segmentBytes);
   });
 
+  it('tells an iterator that is overtaken in the middle of the log that what it needs next is gone', async () => {
+    const engine = await openStore('overtaken');
+    await fill(engine, 200);
+    const iterator = engine.walIterator(0);
+    await engine.flush();
+    await engine.trimLog();
+    let read = 0;
+    expect(() => {
+      for (; iterator.valid; iterator.next()) read = iterator.item.sequence;
+    }).toThrow(expect.objectContaining({ code: 'WAL_PURGED' }));
+    expect(read).toBeGreaterThan(1);
+    expect(read + 1).toBeLessThan(firstOf(engine));
+    expect(() => iterator.next()).toThrow(
+      expect.objectContaining({ context: { wanted: read + 1, first: firstOf(engine) } }),
+    );
+    iterator.close();
+    await engine.close();
+  });
+
   it('keeps a small bound without being told how long a segment is', async () => {
     const retention = { ...frugal, maxBytes: 2 * 2 ** 20 };
     await using engine = await Engine.open(join(root.path, 'small'), { sync: 'none', retention });

@@ -178,3 +178,43 @@ describe('POLLUPDATES and its neighbours', () => {
     connection.close();
   });
 });
+
+describe('POLLUPDATES of a log that is removed meanwhile', () => {
+  it('answers what is left of it, then where it begins, and STRICT that what was asked for is gone', async () => {
+    const directory = throwAwayDirectory('pollupdates-removed');
+    const engine = await Engine.open(directory.path, {
+      sync: 'none',
+      segmentBytes: 4096,
+      retention: { keepMs: -60_000, keepBytes: 0, intervalMs: 3_600_000 },
+    });
+    const server = await Server.listen(engine, { port: 0 });
+    const [calm, strict] = await Promise.all(
+      [1, 2].map(() => RespConnection.open({ host: '127.0.0.1', port: server.port })),
+    );
+    for (let i = 0; i < 100; i++) await calm.call('SET', `key ${i}`, 'v'.repeat(200));
+    const poll = async (connection: RespConnection, after: number, ...words: string[]): Promise<number[]> => {
+      const reply = await connection.call('POLLUPDATES', after, 'MAX', ...words, 'FORMAT', 'RAW');
+      if (reply instanceof ReplyError) throw reply;
+      return (reply as unknown[]).filter((part) => typeof part === 'number');
+    };
+    for (const connection of [calm, strict]) await poll(connection, 0, '3');
+    await engine.flush();
+    await engine.trimLog();
+    const { firstLogSequence } = engine.stats();
+    for (const [connection, words] of [
+      [calm, []],
+      [strict, ['STRICT']],
+    ] as const) {
+      const [next] = await poll(connection, 3, '1000', ...words);
+      expect(next).toBeGreaterThan(3);
+      expect(next).toBeLessThan(firstLogSequence);
+      const rest = poll(connection, next, '1000', ...words);
+      if (words.length === 0) expect((await rest)[0]).toBe(100);
+      else await expect(rest).rejects.toThrow(`expected ${next + 1} but got ${firstLogSequence}`);
+    }
+    for (const connection of [calm, strict]) connection.close();
+    await server.close();
+    await engine.close();
+    directory.remove();
+  });
+});

@@ -64,6 +64,9 @@ export class LiveWalIterator implements WalIterator {
         throw damaged(reader.path, reader.position, 'the log ends before what was durable');
       const following = this.#following(this.#segment);
       if (following === undefined) return;
+      // What lay between may have been removed while we read the segment before it.
+      if (following.firstSequence > this.#expected && this.#expected < this.#wal.firstSequence)
+        throw purged(this.#expected, this.#wal.firstSequence);
       this.#release();
       this.#segment = following;
     }

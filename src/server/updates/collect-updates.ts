@@ -1,4 +1,5 @@
 import type { WalIterator } from '../../engine/index.js';
+import { goesOn } from './poll-cursor.js';
 import type { UpdateEncoder } from './update-encoder.js';
 
 /** What one reply holds. */
@@ -31,7 +32,7 @@ export const collectUpdates = (
   let bytes = 0;
   let readBytes = 0;
   let endsEmpty = false;
-  for (; iterator.valid && encoder.count < bounds.batches && readBytes < maxReadBytes; iterator.next()) {
+  for (; iterator.valid && encoder.count < bounds.batches && readBytes < maxReadBytes; ) {
     const batch = iterator.item;
     const { length } = batch.bytes;
     if (encoder.count > 0 && bytes + length > bounds.bytes) break;
@@ -41,6 +42,8 @@ export const collectUpdates = (
     if (!endsEmpty) last = batch.sequence + batch.count - 1;
     readBytes += length;
     if (encoded === 'written') bytes += length;
+    // Who asks for what comes next is told that it is gone.
+    if (!goesOn(iterator)) break;
   }
   return { last, endsEmpty, fault: undefined };
 };

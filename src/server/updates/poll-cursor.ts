@@ -26,8 +26,9 @@ export class PollCursor {
     if (this.#iterator === undefined || this.#handedOut !== sequence) {
       this.close();
       this.#iterator = this.#open(sequence);
-    } else if (!this.#iterator.valid) {
-      this.#iterator.next();
+    } else if (!this.#iterator.valid && !goesOn(this.#iterator)) {
+      this.#iterator.close();
+      this.#iterator = this.#open(sequence);
     }
     return this.#iterator;
   }
@@ -52,6 +53,17 @@ export class PollCursor {
     }
   }
 }
+
+/** Goes to the next batch; false when the log no longer has it. */
+export const goesOn = (iterator: WalIterator): boolean => {
+  try {
+    iterator.next();
+    return true;
+  } catch (error) {
+    if (!isTailraceError(error, 'WAL_PURGED')) throw error;
+    return false;
+  }
+};
 
 /** For each client that polls for decoded changes. */
 const decoderMemoryBytes = 4 * 1024 * 1024;
