@@ -14,9 +14,9 @@ export class MemtableMemory {
   /** Chunks that were given back, and those that nobody ever had. */
   #free: Buffer[] = [];
   #untouched: Buffer[] = [];
-  /** Full of zeros. */
-  readonly #tables = new SpareWords();
-  readonly #words = new SpareWords();
+  /** Full of zeros. Those that grow double: one that is as large as that shall wait for it. */
+  readonly #tables = new SpareWords(2);
+  readonly #words = new SpareWords(8);
   #chunks = 0;
 
   constructor(keptBytes = Number.POSITIVE_INFINITY) {

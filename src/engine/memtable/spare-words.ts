@@ -3,8 +3,14 @@
  * MiB of that the engine of JavaScript looks through its whole heap, for which writers wait.
  */
 export class SpareWords {
+  readonly #mostWaste: number;
   /** Whole pieces of memory. */
   readonly #spare: Int32Array[] = [];
+
+  /** @param mostWaste a piece that is so many times larger than what is needed is left to who needs more of it */
+  constructor(mostWaste: number) {
+    this.#mostWaste = mostWaste;
+  }
 
   get byteLength(): number {
     return this.#spare.reduce((total, { byteLength }) => total + byteLength, 0);
@@ -16,7 +22,7 @@ export class SpareWords {
     let best = -1;
     for (let i = 0; i < spare.length; i++) {
       const has = spare[i].length;
-      if (has < length || has >= length * mostWaste) continue;
+      if (has < length || has >= length * this.#mostWaste) continue;
       if (best < 0 || has < spare[best].length) best = i;
     }
     const piece = best < 0 ? new Int32Array(roundedUp(length)) : spare.splice(best, 1)[0];
@@ -42,5 +48,3 @@ const roundedUp = (length: number): number => {
 const leastKeptBytes = 64 * 1024;
 /** Of those that are used together; the smallest is let go. */
 const mostKept = 16;
-/** A piece that is so many times larger is left to who needs all of it, such as who grows by this. */
-const mostWaste = 2;

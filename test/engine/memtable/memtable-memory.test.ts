@@ -36,7 +36,7 @@ test('a piece of memory serves who needs somewhat less, and not who needs little
   const memory = new MemtableMemory();
   const large = memory.takeWords(100_000);
   memory.giveWords(large);
-  const small = memory.takeWords(40_000);
+  const small = memory.takeWords(10_000);
   expect(small.buffer).not.toBe(large.buffer);
   const medium = memory.takeWords(60_000);
   expect(medium).toHaveLength(60_000);
