@@ -1,12 +1,12 @@
 import {
   isTailraceError,
+  type Line,
   type ParsedEvent,
   parseEvent,
   type SourceBatch,
   TailraceError,
   type Transaction,
 } from '../../src/kit/index.js';
-import type { Line } from './line-reader.js';
 
 /**
  * Collects the events of each transaction into one batch: its bytes are the lines, so that its fingerprint is that of

@@ -1,12 +1,6 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { createGunzip } from 'node:zlib';
-import { inaccessible } from '../../src/kit/index.js';
-
-/** A line without its end, and its number in the file, from 1. It borrows a piece of the file's content. */
-export interface Line {
-  readonly bytes: Buffer;
-  readonly number: number;
-}
+import { inaccessible, type Line, LineSplitter } from '../../src/kit/index.js';
 
 /**
  * Reads a file line by line, and goes on where it stopped when the file has grown, also when it was compressed
@@ -16,9 +10,7 @@ export class LineReader {
   readonly path: string;
   /** Bytes of the content that were read. */
   #offset = 0;
-  #number = 0;
-  /** What stands behind the last line end, in the pieces in which it came: put together once, however long it gets. */
-  #rest: Buffer[] = [];
+  readonly #splitter = new LineSplitter();
   /** A compressed file is finished: once is enough. */
   #isComplete = false;
 
@@ -28,7 +20,7 @@ export class LineReader {
 
   /** Bytes behind the last line end. */
   get tornBytes(): number {
-    return this.#rest.reduce((total, { length }) => total + length, 0);
+    return this.#splitter.tornBytes;
   }
 
   /** The lines from where the last call ended to the end of the file. @throws `FILE_INACCESSIBLE` */
@@ -46,7 +38,7 @@ export class LineReader {
         const fresh = chunk.subarray(passedOver);
         passedOver = Math.max(0, passedOver - chunk.length);
         this.#offset += fresh.length;
-        yield* this.#split(fresh);
+        yield* this.#splitter.split(fresh);
       }
       this.#isComplete = isCompressed;
     } catch (cause) {
@@ -55,19 +47,4 @@ export class LineReader {
       file.destroy();
     }
   }
-
-  *#split(chunk: Buffer): Generator<Line> {
-    let start = 0;
-    for (let end = chunk.indexOf(lineEnd); end >= 0; end = chunk.indexOf(lineEnd, start)) {
-      const tail = chunk.subarray(start, end);
-      const line = this.#rest.length === 0 ? tail : Buffer.concat([...this.#rest, tail]);
-      this.#rest = [];
-      start = end + 1;
-      this.#number++;
-      if (line.length > 0) yield { bytes: line, number: this.#number };
-    }
-    if (start < chunk.length) this.#rest.push(chunk.subarray(start));
-  }
 }
-
-const lineEnd = 0x0a;

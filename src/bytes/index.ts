@@ -10,6 +10,7 @@ export { crc32c, crc32cOfView, maskCrc, unmaskCrc } from './crc32c.js';
 export { crc64, writeCrc64 } from './crc64.js';
 export { matchesGlob } from './glob.js';
 export { type ItemPlace, nowhere } from './item-place.js';
+export { type Line, LineSplitter } from './line-splitter.js';
 export { readU32, readU64, writeU32, writeU64 } from './little-endian.js';
 export { orderedDoubleBytes, readOrderedDouble, writeOrderedDouble } from './ordered-double.js';
 export { maxVarint32Bytes, readVarint32, readVarint64, writeVarint32 } from './varint.js';

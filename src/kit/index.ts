@@ -1,4 +1,13 @@
-export { crc32c, matchesGlob, readU32, readU64, writeU32, writeU64 } from '../bytes/index.js';
+export {
+  crc32c,
+  type Line,
+  LineSplitter,
+  matchesGlob,
+  readU32,
+  readU64,
+  writeU32,
+  writeU64,
+} from '../bytes/index.js';
 export {
   appendRestoreProbe,
   appendStringPut,

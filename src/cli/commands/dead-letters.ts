@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
 import process from 'node:process';
-import { text } from 'node:stream/consumers';
 import { type PipelineConfig, requirePipelines } from '../../../config/index.js';
-import { TailraceError } from '../../errors/index.js';
+import { isTailraceError, TailraceError } from '../../errors/index.js';
 import { inaccessible } from '../../files/index.js';
 import {
   Decoder,
@@ -40,7 +39,7 @@ export const listLetters = async (
   const rows: StoredLetter[] = [];
   const read = await readLetters(flags.from);
   for (const config of requirePipelines(files, await registryFor(files))) {
-    await using target = read?.() ?? (await openDeadLetters(config, consoleLogger(output)));
+    await using target = read ?? (await openDeadLetters(config, consoleLogger(output)));
     rows.push(...(await chosen(target, config, flags)));
   }
   if (output.isJson) {
@@ -91,7 +90,7 @@ export const replayLetters = async (
   let refused = 0;
   const read = await readLetters(flags.from);
   for (const config of requirePipelines(files, await registryFor(files))) {
-    await using target = read?.() ?? (await openDeadLetters(config, log));
+    await using target = read ?? (await openDeadLetters(config, log));
     const letters = await chosen(target, config, flags);
     for (const { name } of config.sinks) {
       const mine = letters.filter(({ sink }) => sink === name);
@@ -106,19 +105,16 @@ export const replayLetters = async (
   if (refused > 0) process.exitCode = ExitCode.Failed;
 };
 
-/** Letters that were read elsewhere, for each pipeline anew; undefined when `from` names nothing. */
-const readLetters = async (from: string | undefined): Promise<(() => DeadLetterTarget) | undefined> => {
+/** Letters that were read elsewhere, for whatever pipeline they are of; undefined when `from` names nothing. */
+const readLetters = async (from: string | undefined): Promise<DeadLetterTarget | undefined> => {
   if (from === undefined) return undefined;
-  const letters =
-    from === '-' ? await text(process.stdin) : await readFile(from, 'utf8').catch(noSuchFile(from));
-  return () => new ReadDeadLetters(letters, from === '-' ? 'standard input' : from);
+  if (from === '-') return await ReadDeadLetters.read(process.stdin, 'standard input');
+  try {
+    return await ReadDeadLetters.read(createReadStream(from), from);
+  } catch (cause) {
+    throw isTailraceError(cause) ? cause : inaccessible(from, cause);
+  }
 };
-
-const noSuchFile =
-  (path: string) =>
-  (cause: unknown): never => {
-    throw inaccessible(path, cause);
-  };
 
 const chosen = async (
   target: DeadLetterTarget,

@@ -1,5 +1,8 @@
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { LineSplitter } from '../../bytes/index.js';
+import { isTailraceError } from '../../errors/index.js';
 import { inaccessible, makeDirectory, SerialQueue } from '../../files/index.js';
 import {
   type DeadLetter,
@@ -30,21 +33,20 @@ export class FileDeadLetters implements DeadLetterTarget {
   }
 
   async list(): Promise<readonly StoredLetter[]> {
-    let text: string;
+    const pending = new Map<string, StoredLetter>();
+    // A crash may have torn the last line, which then was not durable for anyone: what has no end is not read.
+    const splitter = new LineSplitter();
     try {
-      text = await readFile(this.#path, 'utf8');
+      for await (const piece of createReadStream(this.#path))
+        for (const { bytes, number } of splitter.split(piece)) {
+          const entry = parseLetter(bytes.toString(), `${this.#path}:${number}`);
+          if ('settled' in entry) for (const id of entry.settled) pending.delete(id);
+          else pending.set(entry.id, entry);
+        }
     } catch (cause) {
+      if (isTailraceError(cause)) throw cause;
       if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return [];
       throw inaccessible(this.#path, cause);
-    }
-    const pending = new Map<string, StoredLetter>();
-    // A crash may have torn the last line, which then was not durable for anyone.
-    const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
-    for (const [at, line] of lines.entries()) {
-      if (line === '') continue;
-      const entry = parseLetter(line, `${this.#path}:${at + 1}`);
-      if ('settled' in entry) for (const id of entry.settled) pending.delete(id);
-      else pending.set(entry.id, entry);
     }
     return [...pending.values()];
   }

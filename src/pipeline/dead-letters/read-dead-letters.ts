@@ -1,4 +1,4 @@
-import { parseEvent, TailraceError } from '../../kit/index.js';
+import { type Line, LineSplitter, parseEvent, TailraceError } from '../../kit/index.js';
 import { type DeadLetterTarget, parseLetter, type StoredLetter } from './dead-letters.js';
 
 /**
@@ -8,16 +8,20 @@ import { type DeadLetterTarget, parseLetter, type StoredLetter } from './dead-le
 export class ReadDeadLetters implements DeadLetterTarget {
   readonly #letters = new Map<string, StoredLetter>();
 
-  /** @param place where the text is from, for messages @throws TailraceError `DEAD_LETTERS_FAILED` with the line */
-  constructor(text: string, place: string) {
-    for (const [at, line] of text.split('\n').entries()) {
-      if (line.trim() === '') continue;
-      const where = `${place}:${at + 1}`;
-      const letter = parseLetter(letterText(line), where);
-      if ('settled' in letter) for (const id of letter.settled) this.#letters.delete(id);
-      else this.#letters.set(letter.id, letter);
-    }
+  /**
+   * @param pieces what was written there, as it is read
+   * @param place where it is from, for messages
+   * @throws TailraceError `DEAD_LETTERS_FAILED` with the line
+   */
+  static async read(pieces: AsyncIterable<Buffer>, place: string): Promise<ReadDeadLetters> {
+    const letters = new ReadDeadLetters();
+    const splitter = new LineSplitter();
+    for await (const piece of pieces) for (const line of splitter.split(piece)) letters.#take(line, place);
+    for (const line of splitter.end()) letters.#take(line, place);
+    return letters;
   }
+
+  private constructor() {}
 
   async list(): Promise<readonly StoredLetter[]> {
     return [...this.#letters.values()];
@@ -33,8 +37,15 @@ export class ReadDeadLetters implements DeadLetterTarget {
     });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#letters.clear();
+  /** Nothing is open; what was read serves for several pipelines. */
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  #take({ bytes, number }: Line, place: string): void {
+    const line = bytes.toString();
+    if (line.trim() === '') return;
+    const letter = parseLetter(letterText(line), `${place}:${number}`);
+    if ('settled' in letter) for (const id of letter.settled) this.#letters.delete(id);
+    else this.#letters.set(letter.id, letter);
   }
 }
 
