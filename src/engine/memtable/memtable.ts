@@ -62,8 +62,9 @@ export class Memtable {
   ) {
     this.#arena = new Arena(memory);
     this.#nodes = new NodeTable(this.#arena);
-    // One that was frozen early, as for a checkpoint, says little about the next.
-    this.#expected = previous === undefined ? 0 : Math.max(previous.count, previous.#expected >>> 1);
+    // One that was frozen early, as for a checkpoint, says little about the next; and a table that has to grow stops writers.
+    const expected = previous === undefined ? 0 : previous.#expected;
+    this.#expected = Math.max(previous?.count ?? 0, expected - (expected >>> 3));
     this.#slots = new NodeSlots(this.#nodes, memory, this.#expected);
     this.#order = new NodeOrder(this.#nodes, previous?.isOrderAsked ?? false, this.#expected);
     this.#snapshots = snapshots;
