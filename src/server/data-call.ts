@@ -55,7 +55,7 @@ const block = (
   const { context, namespace, state } = connection;
   const { wait } = command;
   const owned = wait?.retryArgs?.(context, args) ?? args.map((arg) => Buffer.from(arg));
-  const keys = wait?.keysOf?.(owned) ?? keysOfCall(command.keys, owned);
+  const keys = wait?.keysOf?.(owned) ?? keysOfCall(command, owned);
   const byName = new Map(keys.map((key) => [keyName(namespace, key), key]));
   const call: BlockedCall = {
     names: [...byName.keys()],

@@ -177,6 +177,22 @@ describe('the server under watch', () => {
   it('tells commands and their keys', async () => {
     expect(await ask('COMMAND', 'GETKEYS', 'MSET', 'a', '1', 'b', '2')).toEqual(['a', 'b']);
     expect(await ask('COMMAND', 'GETKEYS', 'XREAD', 'STREAMS', 's', 't', '0', '0')).toEqual(['s', 't']);
+    expect(await ask('COMMAND', 'GETKEYS', 'SORT', 'l', 'BY', 'store', 'GET', '#', 'STORE', 'to')).toEqual([
+      'l',
+      'to',
+    ]);
+    expect(await ask('COMMAND', 'GETKEYS', 'GEORADIUS', 'g', 1, 2, 3, 'm', 'STOREDIST', 'to')).toEqual([
+      'g',
+      'to',
+    ]);
+    expect(await ask('COMMAND', 'GETKEYS', 'BLMOVE', 'a', 'b', 'LEFT', 'LEFT', 0)).toEqual(['a', 'b']);
+    expect(await ask('COMMAND', 'GETKEYSANDFLAGS', 'LMOVE', 'a', 'b', 'LEFT', 'LEFT')).toEqual([
+      ['a', ['RW', 'access', 'delete']],
+      ['b', ['RW', 'insert']],
+    ]);
+    expect(await ask('COMMAND', 'GETKEYSANDFLAGS', 'SET', 'a', 'b', 'GET')).toEqual([
+      ['a', ['RW', 'access', 'update']],
+    ]);
     expect(await ask('COMMAND', 'GETKEYS', 'PING', 'x')).toBe('ERR The command has no key arguments');
     expect(await ask('COMMAND', 'LIST', 'FILTERBY', 'PATTERN', 'bzpop*')).toEqual(['bzpopmin', 'bzpopmax']);
     const key = ['name', 'key', 'type', 'key'];
@@ -278,6 +294,8 @@ describe('what tools ask of any Redis', () => {
     ]);
     expect(await ask('CONFIG', 'SET', 'timeout', 0, 'timeout', 1)).toMatch(/ - duplicate parameter$/);
     expect(await ask('MEMORY', 'USAGE', 'asked', 'SAMPLES', 'x')).toBe('ERR syntax error');
+    expect(await ask('MEMORY', 'PURGE')).toBe('OK');
+    expect(await ask('MEMORY', 'MALLOC-STATS')).toMatch(/^old_space: \d+ bytes used of \d+ in memory$/m);
     expect(await ask('DISK', 'USAGE', 'asked')).toBe(await ask('MEMORY', 'USAGE', 'asked'));
     expect(await ask('OBJECT', 'HELP')).toContain('ENCODING key');
     expect(await ask('XINFO', 'HELP')).toContain('GROUPS key');

@@ -26,7 +26,7 @@ export interface Wait {
   readonly retryArgs?: (context: CommandContext, args: readonly Buffer[]) => readonly Buffer[];
   /** A key of another type is as good as none: the call waits on. Absent: it is run again, and its refusal answered. */
   readonly type?: ValueType;
-  /** The keys to wait for, where `keys` can't tell. Borrows `args`. */
+  /** The keys to wait for, where they are not all that the call names. Borrows `args`. */
   readonly keysOf?: (args: readonly Buffer[]) => readonly Buffer[];
 }
 
@@ -38,6 +38,8 @@ export interface DataCommand {
   readonly arity: number;
   readonly isWrite: boolean;
   readonly keys: KeyPositions;
+  /** The keys of a call, where options name some that `keys` can't tell. Borrows `args`. */
+  readonly keysOf?: (args: readonly Buffer[]) => readonly Buffer[];
   /** Set for commands that may wait (BLPOP, XREAD BLOCK …). */
   readonly wait?: Wait;
   /**
@@ -128,7 +130,11 @@ export const waitsSecondsAt = (position: number, type: ValueType): Wait => ({
 });
 
 /** The keys that a call names. Borrows `args`. */
-export const keysOfCall = (keys: KeyPositions, args: readonly Buffer[]): Buffer[] => {
+export const keysOfCall = (
+  { keys, keysOf }: Pick<DataCommand, 'keys' | 'keysOf'>,
+  args: readonly Buffer[],
+): readonly Buffer[] => {
+  if (keysOf !== undefined) return keysOf(args);
   const found: Buffer[] = [];
   const collect = (first: number, last: number, step: number): void => {
     for (let i = first; i <= last && i < args.length; i += step) found.push(args[i]);

@@ -8,6 +8,7 @@ export {
   type DataCommand,
   type KeyPositions,
   keysOfCall,
+  noKeys,
   type ReplySteps,
   type Wait,
 } from './data-command.js';

@@ -42,6 +42,7 @@ command | 2.8.13 | O(N), N commands | Tells of all commands |
 command count | 2.8.13 | O(1) | Counts the commands |
 command docs | 7.0.0 | O(N), N commands | Tells what commands do and take | [command-name…]
 command getkeys | 2.8.13 | O(N), N arguments | Tells which arguments of a call are keys | command [arg…]
+command getkeysandflags | 7.0.0 | O(N), N arguments | Tells which arguments of a call are keys, and what it does with them | command [arg…]
 command info | 2.8.13 | O(N), N commands | Tells of some commands | [command-name…]
 command list | 7.0.0 | O(N), N commands | Lists the names of the commands | [FILTERBY PATTERN pattern]
 config | 2.0.0 | O(N), N settings | Reads and changes settings while the server runs |
@@ -60,6 +61,8 @@ latency latest | 2.8.13 | O(1) | Always empty |
 latency reset | 2.8.13 | O(1) | Always 0: nothing is kept | [event…]
 memory | 4.0.0 | O(1) | Tells what uses memory |
 memory doctor | 4.0.0 | O(1) | Tells what looks wrong |
+memory malloc-stats | 4.0.0 | O(1) | Tells how full the parts of the heap are |
+memory purge | 4.0.0 | O(1) | Accepted: memory is given back by itself |
 memory stats | 4.0.0 | O(1) | Tells what uses memory, by owner |
 memory usage | 4.0.0 | O(N), N elements | Tells how many bytes a key takes in the store | key [SAMPLES count]
 module | 4.0.0 | O(1) | Refused but for LIST: there are no modules |

@@ -1,11 +1,12 @@
 import { matchesGlob } from '../../bytes/index.js';
-import { keysOfCall } from '../../data-model/commands/index.js';
+import { keysOfCall, noKeys } from '../../data-model/commands/index.js';
 import type { ReplyWriter } from '../../resp/index.js';
 import { commandDocs, subcommandsOf, writeDoc } from '../command-docs/index.js';
 import type { CommandTable, TableEntry } from '../command-table.js';
 import type { ServerCommand } from '../server-command.js';
+import { keyUse } from './key-uses.js';
 
-/** COMMAND · COUNT · INFO [name …] · LIST [FILTERBY PATTERN glob] · DOCS [name …] · GETKEYS command … */
+/** COMMAND · COUNT · INFO [name …] · LIST [FILTERBY PATTERN glob] · DOCS [name …] · GETKEYS command … · GETKEYSANDFLAGS command … */
 const command: ServerCommand = {
   name: 'command',
   arity: -1,
@@ -26,9 +27,10 @@ const command: ServerCommand = {
         reply,
         args.length > 2 ? args.slice(2).map(String) : commands.entries.map(({ name }) => name),
       );
-    else if (word === 'getkeys' && args.length < 4)
-      reply.error("ERR wrong number of arguments for 'command|getkeys' command");
-    else if (word === 'getkeys') writeKeys(reply, commands, args.slice(2));
+    else if ((word === 'getkeys' || word === 'getkeysandflags') && args.length < 4)
+      reply.error(`ERR wrong number of arguments for 'command|${word}' command`);
+    else if (word === 'getkeys') writeKeys(reply, commands, args.slice(2), false);
+    else if (word === 'getkeysandflags') writeKeys(reply, commands, args.slice(2), true);
     else reply.error(`ERR unknown subcommand '${args[1].toString()}'. Try COMMAND HELP.`);
   },
 };
@@ -43,7 +45,7 @@ const writeInfos = (reply: ReplyWriter, entries: readonly (TableEntry | undefine
 
 /** name, arity, flags, first key, last key, step. */
 const writeInfo = (reply: ReplyWriter, entry: TableEntry): void => {
-  const keys = entry.data?.keys ?? entry.server?.keys ?? { first: 0, last: 0, step: 0 };
+  const keys = entry.data?.keys ?? entry.server?.keys ?? noKeys;
   const flags =
     entry.data === undefined ? (entry.server?.flags ?? []) : [entry.data.isWrite ? 'write' : 'readonly'];
   reply.array(6);
@@ -81,26 +83,38 @@ const writeDocs = (reply: ReplyWriter, names: readonly string[]): void => {
   for (const doc of known) writeDoc(reply, doc, subcommandsOf(doc.name));
 };
 
-const writeKeys = (reply: ReplyWriter, commands: CommandTable, args: readonly Buffer[]): void => {
+const writeKeys = (
+  reply: ReplyWriter,
+  commands: CommandTable,
+  args: readonly Buffer[],
+  hasFlags: boolean,
+): void => {
   const entry = commands.find(args[0]);
   if (entry === undefined) {
     reply.error('ERR Invalid command specified');
     return;
   }
-  const { arity, data, server } = entry;
+  const { arity, data, name, server } = entry;
   if (arity > 0 ? args.length !== arity : args.length < -arity) {
     reply.error('ERR Invalid number of arguments specified for command');
     return;
   }
-  const positions = data?.keys ?? server?.keys;
-  const known = positions === undefined ? [] : keysOfCall(positions, args);
-  const keys = known.length > 0 ? known : (data?.wait?.keysOf?.(args) ?? []);
+  const keys = keysOfCall(data ?? { keys: server?.keys ?? noKeys }, args);
   if (keys.length === 0) {
     reply.error('ERR The command has no key arguments');
     return;
   }
   reply.array(keys.length);
-  for (const key of keys) reply.bulk(key);
+  for (const [index, key] of keys.entries()) {
+    if (hasFlags) reply.array(2);
+    reply.bulk(key);
+    if (hasFlags) writeFlags(reply, keyUse(name, data?.isWrite === true, index, args));
+  }
+};
+
+const writeFlags = (reply: ReplyWriter, flags: readonly string[]): void => {
+  reply.set(flags.length);
+  for (const flag of flags) reply.simple(flag);
 };
 
 export const commandCommands: readonly ServerCommand[] = [command];

@@ -1,5 +1,5 @@
 import process from 'node:process';
-import { getHeapStatistics } from 'node:v8';
+import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8';
 import { storedBytes } from '../../data-model/index.js';
 import { Engine, HeapProfiler } from '../../engine/index.js';
 import { isTailraceError } from '../../errors/index.js';
@@ -49,7 +49,7 @@ const actions: Readonly<Record<string, (connection: Connection, args: readonly B
     reply.bulkText(state.heapProfiler.dump(args[3].toString(), memoryOwners(state)).profile),
 };
 
-/** MEMORY USAGE key [SAMPLES n] | STATS | DOCTOR */
+/** MEMORY USAGE key [SAMPLES n] | STATS | DOCTOR | MALLOC-STATS | PURGE */
 const memory: ServerCommand = {
   name: 'memory',
   arity: -2,
@@ -72,9 +72,13 @@ const memory: ServerCommand = {
       }
     } else if (action === 'doctor' && args.length === 2) {
       reply.verbatim(diagnosis(state));
+    } else if (action === 'malloc-stats' && args.length === 2) {
+      reply.verbatim(heapSpaces());
+    } else if (action === 'purge' && args.length === 2) {
+      reply.ok(); // V8 gives memory back by itself
     } else {
       reply.error(
-        ['usage', 'stats', 'doctor'].includes(action)
+        ['usage', 'stats', 'doctor', 'malloc-stats', 'purge'].includes(action)
           ? `ERR wrong number of arguments for 'memory|${action}' command`
           : `ERR unknown subcommand '${args[1].toString('latin1')}'. Try MEMORY HELP.`,
       );
@@ -130,6 +134,14 @@ const diagnosis = (state: ServerState): string => {
     ? 'The memory of this server is in order.'
     : findings.map((finding) => `- ${finding}`).join('\n');
 };
+
+const heapSpaces = (): string =>
+  getHeapSpaceStatistics()
+    .map(
+      (space) =>
+        `${space.space_name}: ${space.space_used_size} bytes used of ${space.physical_space_size} in memory`,
+    )
+    .join('\n');
 
 const ownedBytes = (figures: Readonly<Record<string, number>>): number =>
   Object.entries(figures).reduce(

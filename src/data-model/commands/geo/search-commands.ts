@@ -46,27 +46,39 @@ const matchReply = (match: GeoMatch, query: GeoQuery): Reply => {
 const plainForm: GeoForm = { isSearch: false, mayStore: true, storesAlways: false };
 
 /** `GEORADIUS key lon lat radius unit …` */
-const georadius =
-  (mayStore: boolean) =>
-  (context: CommandContext, args: readonly Buffer[]): Reply => {
-    const query = emptyQuery();
-    const center = parsePoint(args[2], args[3]);
-    if (center instanceof ErrorReply) return center;
-    query.center = center;
-    const refused =
-      parseArea([args[4]], args[5], query) ?? parseOptions(args, 6, query, { ...plainForm, mayStore });
-    return refused ?? run(context, args[1], query);
-  };
+const parseRadius = (args: readonly Buffer[], mayStore: boolean): GeoQuery | ErrorReply => {
+  const query = emptyQuery();
+  const center = parsePoint(args[2], args[3]);
+  if (center instanceof ErrorReply) return center;
+  query.center = center;
+  return (
+    parseArea([args[4]], args[5], query) ?? parseOptions(args, 6, query, { ...plainForm, mayStore }) ?? query
+  );
+};
 
 /** `GEORADIUSBYMEMBER key member radius unit …` */
-const georadiusByMember =
-  (mayStore: boolean) =>
+const parseRadiusByMember = (args: readonly Buffer[], mayStore: boolean): GeoQuery | ErrorReply => {
+  const query = emptyQuery();
+  query.centerMember = args[2];
+  return (
+    parseArea([args[3]], args[4], query) ?? parseOptions(args, 5, query, { ...plainForm, mayStore }) ?? query
+  );
+};
+
+const radius =
+  (parse: typeof parseRadius, mayStore: boolean) =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
-    const query = emptyQuery();
-    query.centerMember = args[2];
-    const refused =
-      parseArea([args[3]], args[4], query) ?? parseOptions(args, 5, query, { ...plainForm, mayStore });
-    return refused ?? run(context, args[1], query);
+    const query = parse(args, mayStore);
+    return query instanceof ErrorReply ? query : run(context, args[1], query);
+  };
+
+/** The key, and the target if there is one. */
+const radiusKeys =
+  (parse: typeof parseRadius) =>
+  (args: readonly Buffer[]): Buffer[] => {
+    const query = parse(args, true);
+    const target = query instanceof ErrorReply ? undefined : query.target;
+    return target === undefined ? [args[1]] : [args[1], target];
   };
 
 /** `GEOSEARCH key FROMMEMBER m|FROMLONLAT lon lat BYRADIUS r u|BYBOX w h u …`; the STORE form has a target first. */
@@ -89,8 +101,11 @@ const geosearch =
 export const geoSearchCommands: readonly DataCommand[] = [
   readCommand('geosearch', -7, oneKey, geosearch(false)),
   writeCommand('geosearchstore', -8, twoKeys, geosearch(true)),
-  writeCommand('georadius', -6, oneKey, georadius(true)),
-  readCommand('georadius_ro', -6, oneKey, georadius(false)),
-  writeCommand('georadiusbymember', -5, oneKey, georadiusByMember(true)),
-  readCommand('georadiusbymember_ro', -5, oneKey, georadiusByMember(false)),
+  { ...writeCommand('georadius', -6, oneKey, radius(parseRadius, true)), keysOf: radiusKeys(parseRadius) },
+  readCommand('georadius_ro', -6, oneKey, radius(parseRadius, false)),
+  {
+    ...writeCommand('georadiusbymember', -5, oneKey, radius(parseRadiusByMember, true)),
+    keysOf: radiusKeys(parseRadiusByMember),
+  },
+  readCommand('georadiusbymember_ro', -5, oneKey, radius(parseRadiusByMember, false)),
 ];

@@ -163,9 +163,16 @@ const store = (context: CommandContext, key: Buffer, elements: readonly (Buffer 
   return elements.length;
 };
 
+/** The key, and the target if there is one. */
+const sortKeys = (args: readonly Buffer[]): Buffer[] => {
+  const options = parseSortOptions(args, true);
+  const target = options instanceof ErrorReply ? undefined : options.target;
+  return target === undefined ? [args[1]] : [args[1], target];
+};
+
 const noBytes = Buffer.alloc(0);
 
 export const sortCommands: readonly DataCommand[] = [
-  writeCommand('sort', -2, oneKey, sort(true)),
+  { ...writeCommand('sort', -2, oneKey, sort(true)), keysOf: sortKeys },
   readCommand('sort_ro', -2, oneKey, sort(false)),
 ];

@@ -9,6 +9,7 @@ import {
   waitsSecondsAt,
   writeCommand,
 } from '../data-command.js';
+import { parseMultiPop } from '../multi-pop.js';
 import { ErrorReply, nullArray, type Reply, refusal, wrongArity } from '../reply.js';
 import { findList, findOrCreateList, type ListSide, type ListValue } from './list-value.js';
 
@@ -92,29 +93,21 @@ const blockingPop =
 const multiPop =
   (at: number) =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
-    const keyCount = parseInteger(args[at]);
-    if (keyCount === undefined || keyCount < 1) return new ErrorReply('ERR numkeys should be greater than 0');
-    const sideAt = at + 1 + keyCount;
-    const side = sideOf(args[sideAt]);
-    if (side === undefined) return refusal.syntax;
-    let count = 1;
-    if (args.length > sideAt + 1) {
-      if (optionWord(args[sideAt + 1]) !== 'COUNT' || args.length !== sideAt + 3) return refusal.syntax;
-      const wanted = parseInteger(args[sideAt + 2]);
-      if (wanted === undefined || wanted < 1) return new ErrorReply('ERR count should be greater than 0');
-      count = wanted;
-    }
-    const found = firstList(context, args.slice(at + 1, sideAt));
+    const wanted = parseMultiPop(args, at, sides);
+    if (wanted instanceof ErrorReply) return wanted;
+    const found = firstList(context, wanted.keys);
     if (found === undefined) return nullArray;
     if (found instanceof ErrorReply) return found;
-    return [Buffer.from(found.key), popSome(context, found.list, side, count)];
+    return [Buffer.from(found.key), popSome(context, found.list, wanted.end, wanted.count)];
   };
 
+const sides: ReadonlyMap<string, ListSide> = new Map([
+  ['LEFT', 'left'],
+  ['RIGHT', 'right'],
+]);
+
 /** LEFT or RIGHT in any case. */
-export const sideOf = (word: Buffer | undefined): ListSide | undefined => {
-  const name = word === undefined ? '' : optionWord(word);
-  return name === 'LEFT' ? 'left' : name === 'RIGHT' ? 'right' : undefined;
-};
+export const sideOf = (word: Buffer): ListSide | undefined => sides.get(optionWord(word));
 
 const keysBeforeTimeout = { first: 1, last: -2, step: 1 };
 

@@ -212,13 +212,16 @@ const wait: Wait = {
         : idReply(stream.state.lastGeneratedId);
     });
   },
-  keysOf: (args) => {
-    const query = parseReadQuery(args);
-    return query instanceof ErrorReply ? [] : query.keys;
-  },
 };
 
+const keysOf = (args: readonly Buffer[]): readonly Buffer[] => {
+  const query = parseReadQuery(args);
+  return query instanceof ErrorReply ? [] : query.keys;
+};
+
+const reads = { keys: noKeys, keysOf };
+
 export const streamReadCommands: readonly DataCommand[] = [
-  { name: 'xread', arity: -4, isWrite: false, keys: noKeys, wait: { ...wait, type: 'stream' }, run: xread },
-  { name: 'xreadgroup', arity: -7, isWrite: true, keys: noKeys, wait, run: xreadgroup },
+  { ...reads, name: 'xread', arity: -4, isWrite: false, wait: { ...wait, type: 'stream' }, run: xread },
+  { ...reads, name: 'xreadgroup', arity: -7, isWrite: true, wait, run: xreadgroup },
 ];

@@ -1,7 +1,7 @@
 import { ColumnFamily } from '../../encoding/column-family.js';
 import { encodeInternalKey } from '../../encoding/keys.js';
 import type { ScoredMember } from '../../encoding/zset-encoding.js';
-import { optionWord, parseInteger } from '../arguments.js';
+import { parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import {
   blockingCommand,
@@ -11,6 +11,7 @@ import {
   waitsSecondsAt,
   writeCommand,
 } from '../data-command.js';
+import { parseMultiPop } from '../multi-pop.js';
 import { doubleReply, ErrorReply, nullArray, pairsReply, type Reply, refusal } from '../reply.js';
 import { ByteSet } from '../sub-keys.js';
 import { parseRange } from './range-commands.js';
@@ -113,24 +114,19 @@ const blockingPop =
 const multiPop =
   (at: number) =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
-    const keyCount = parseInteger(args[at]);
-    if (keyCount === undefined || keyCount < 1) return new ErrorReply('ERR numkeys should be greater than 0');
-    const whereAt = at + 1 + keyCount;
-    const where = whereAt < args.length ? optionWord(args[whereAt]) : '';
-    if (where !== 'MIN' && where !== 'MAX') return refusal.syntax;
-    let count = 1;
-    if (args.length > whereAt + 1) {
-      if (optionWord(args[whereAt + 1]) !== 'COUNT' || args.length !== whereAt + 3) return refusal.syntax;
-      const wanted = parseInteger(args[whereAt + 2]);
-      if (wanted === undefined || wanted < 1) return new ErrorReply('ERR count should be greater than 0');
-      count = wanted;
-    }
-    const zset = firstZset(context, args.slice(at + 1, whereAt));
+    const wanted = parseMultiPop(args, at, ends);
+    if (wanted instanceof ErrorReply) return wanted;
+    const zset = firstZset(context, wanted.keys);
     if (zset === undefined) return nullArray;
     if (zset instanceof ErrorReply) return zset;
-    const members = popSome(context, zset, where === 'MAX', count);
+    const members = popSome(context, zset, wanted.end === 'max', wanted.count);
     return [Buffer.from(zset.key), members.map(({ member, score }) => [member, doubleReply(score)])];
   };
+
+const ends: ReadonlyMap<string, 'min' | 'max'> = new Map([
+  ['MIN', 'min'],
+  ['MAX', 'max'],
+]);
 
 const keysBeforeTimeout = { first: 1, last: -2, step: 1 };
 
