@@ -19,6 +19,6 @@ export const openDeadLetters = async (
     return new SinkDeadLetters(sink, deadLetterSink.name);
   }
   return deadLetters.url === ''
-    ? new FileDeadLetters(resolve(deadLetters.path))
+    ? new FileDeadLetters(resolve(deadLetters.path), log)
     : new RedisDeadLetters(deadLetters.url, deadLetters.stream.replaceAll('{pipeline}', name));
 };

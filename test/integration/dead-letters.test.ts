@@ -16,8 +16,10 @@ import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { type RedisService, startRedis, throwAwayDirectory } from '../services/index.js';
 import { runProgram } from '../support/run-program.js';
 import { ScriptedSink } from '../support/scripted-sink.js';
+import { silentContext } from '../support/silent-context.js';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
+const { log: silentLog } = silentContext('p');
 const directory = throwAwayDirectory('dead-letters');
 const path = (name: string): string => join(directory.path, name);
 let redis: RedisService;
@@ -47,7 +49,7 @@ const letter = (at: number): DeadLetter => {
 };
 
 const targets: readonly (readonly [string, () => DeadLetterTarget])[] = [
-  ['file', () => new FileDeadLetters(path('letters.ndjson'))],
+  ['file', () => new FileDeadLetters(path('letters.ndjson'), silentLog)],
   ['redis', () => new RedisDeadLetters(redis.url, 'letters')],
 ];
 
@@ -82,28 +84,55 @@ describe('a file of dead letters', () => {
   it('keeps letters whole that several sinks have at once, however large they are', async () => {
     const large = (at: number): DeadLetter => ({ ...letter(at), reason: String(at).repeat(3_000_000) });
     const file = path('at-once.ndjson');
-    await using target = new FileDeadLetters(file);
+    await using target = new FileDeadLetters(file, silentLog);
     await Promise.all([0, 1, 2, 3].map((at) => target.add([large(at)])));
     const reasons = (await target.list()).map(({ reason }) => reason[0]);
     expect(reasons.sort()).toEqual(['0', '1', '2', '3']);
   });
 
-  it('loses only the line that a crash has torn, and says where something else stands', async () => {
+  it('loses only the lines that a crash has torn, tells them, and says where something else stands', async () => {
     const file = path('torn.ndjson');
-    {
-      await using target = new FileDeadLetters(file);
-      await target.add([letter(1)]);
-      appendFileSync(file, `{"id":"half${'x'.repeat(200_000)}`);
-      expect((await target.list()).length).toBe(1);
-    }
-    await using target = new FileDeadLetters(file);
-    await target.add([letter(2)]);
-    expect((await target.list()).map(({ reason }) => reason)).toEqual(['reason 1', 'reason 2']);
+    const torn = `{"id":"half${'x'.repeat(200_000)}`;
+    const warnings: unknown[] = [];
+    const log = { ...silentLog, warn: (_: string, facts: unknown) => warnings.push(facts) };
+    await using running = new FileDeadLetters(file, log);
+    await running.add([letter(1)]);
+    appendFileSync(file, torn);
+    expect((await running.list()).length).toBe(1);
+    const before = readFileSync(file);
+    await using beside = new FileDeadLetters(file, log);
+    await beside.add([letter(2)]);
+    // It may be what another process is writing.
+    expect(readFileSync(file).subarray(0, before.length).equals(before)).toBe(true);
+    appendFileSync(file, torn);
+    await running.add([letter(3)]);
+    expect(warnings).toEqual([]);
+    expect((await running.list()).map(({ reason }) => reason)).toEqual(['reason 1', 'reason 2', 'reason 3']);
+    expect(warnings).toEqual([2, 4].map((line) => ({ place: `${file}:${line}`, bytes: torn.length })));
     appendFileSync(file, '{"not":"a letter"}\n');
-    await expect(target.list()).rejects.toMatchObject({
-      code: 'DEAD_LETTERS_FAILED',
-      message: expect.stringContaining(`${file}:3`),
-    });
+    const error = { code: 'DEAD_LETTERS_FAILED', message: expect.stringContaining(`${file}:6`) };
+    await expect(running.list()).rejects.toMatchObject(error);
+  });
+
+  it('keeps what several write to it that open it meanwhile', async () => {
+    const file = path('opened-meanwhile.ndjson');
+    const writers = [0, 1, 2, 3];
+    const sequences = Array.from({ length: 20 }, (_, at) => letter(at).sequence);
+    await Promise.all(
+      writers.map(async (writer) => {
+        for (const sequence of sequences) {
+          await using target = new FileDeadLetters(file, silentLog);
+          const reason = 'large'.repeat(50_000);
+          await target.add([{ ...letter(0), sink: `sink ${writer}`, sequence, reason }]);
+        }
+      }),
+    );
+    await using target = new FileDeadLetters(file, silentLog);
+    const listed = await target.list();
+    for (const writer of writers) {
+      const found = listed.filter(({ sink }) => sink === `sink ${writer}`);
+      expect(found.map(({ sequence }) => sequence)).toEqual(sequences);
+    }
   });
 });
 

@@ -204,7 +204,7 @@ describe('a pipeline whose sink fails, refuses or says nothing', () => {
     expect(skipping.keys).toEqual(expected);
     const path = join(directory.path, 'dead.ndjson');
     const keeping = refuseFirst();
-    await using deadLetters = new FileDeadLetters(path);
+    await using deadLetters = new FileDeadLetters(path, silentContext('p').log);
     const pipeline = pipelineOf(new ListSource(sample.batches), keeping, {
       errors: { poison: 'dead-letter' },
       deadLetters,

@@ -36,10 +36,11 @@ export const listLetters = async (
   flags: LetterFlags,
   output: OutputOptions,
 ): Promise<void> => {
+  const log = consoleLogger(output);
   const rows: StoredLetter[] = [];
-  const read = await readLetters(flags.from);
+  const read = await readLetters(flags.from, log);
   for (const config of requirePipelines(files, await registryFor(files))) {
-    await using target = read ?? (await openDeadLetters(config, consoleLogger(output)));
+    await using target = read ?? (await openDeadLetters(config, log));
     rows.push(...(await chosen(target, config, flags)));
   }
   if (output.isJson) {
@@ -88,7 +89,7 @@ export const replayLetters = async (
   const log = consoleLogger(output);
   let delivered = 0;
   let refused = 0;
-  const read = await readLetters(flags.from);
+  const read = await readLetters(flags.from, log);
   for (const config of requirePipelines(files, await registryFor(files))) {
     await using target = read ?? (await openDeadLetters(config, log));
     const letters = await chosen(target, config, flags);
@@ -106,11 +107,11 @@ export const replayLetters = async (
 };
 
 /** Letters that were read elsewhere, for whatever pipeline they are of; undefined when `from` names nothing. */
-const readLetters = async (from: string | undefined): Promise<DeadLetterTarget | undefined> => {
+const readLetters = async (from: string | undefined, log: Logger): Promise<DeadLetterTarget | undefined> => {
   if (from === undefined) return undefined;
-  if (from === '-') return await ReadDeadLetters.read(process.stdin, 'standard input');
+  if (from === '-') return await ReadDeadLetters.read(process.stdin, 'standard input', log);
   try {
-    return await ReadDeadLetters.read(createReadStream(from), from);
+    return await ReadDeadLetters.read(createReadStream(from), from, log);
   } catch (cause) {
     throw isTailraceError(cause) ? cause : inaccessible(from, cause);
   }

@@ -4,28 +4,29 @@ import { dirname, resolve } from 'node:path';
 import { LineSplitter } from '../../bytes/index.js';
 import { isTailraceError } from '../../errors/index.js';
 import { inaccessible, makeDirectory, SerialQueue } from '../../files/index.js';
-import {
-  type DeadLetter,
-  type DeadLetterTarget,
-  parseLetter,
-  type StoredLetter,
-  storedLetter,
-} from './dead-letters.js';
+import type { Logger } from '../../kit/index.js';
+import { type DeadLetter, type DeadLetterTarget, type StoredLetter, storedLetter } from './dead-letters.js';
+import { LetterLines } from './letter-lines.js';
 
 /**
- * Dead letters as lines of JSON in a file that only grows: what was settled is told by a later line, so that a running
- * pipeline and a replay do not get into each other's way.
+ * Dead letters as lines of JSON in a file that only grows: what was settled is told by a later line, so that several
+ * pipelines, also of several processes, and a replay do not get into each other's way.
  *
  *   StoredLetter
  *   {"settled":["<id>", …],"at":"…"}
+ *
+ * A line that a crash or a full disk has torn stays where it is, and the next one begins behind a line end of its own:
+ * what seems torn may be what another process is writing right now, so nothing is ever cut.
  */
 export class FileDeadLetters implements DeadLetterTarget {
   readonly #path: string;
+  readonly #log: Logger;
   readonly #appends = new SerialQueue();
   #file: Promise<FileHandle> | undefined;
 
-  constructor(path: string) {
+  constructor(path: string, log: Logger) {
     this.#path = resolve(path);
+    this.#log = log;
   }
 
   add(letters: readonly DeadLetter[]): Promise<void> {
@@ -33,22 +34,18 @@ export class FileDeadLetters implements DeadLetterTarget {
   }
 
   async list(): Promise<readonly StoredLetter[]> {
-    const pending = new Map<string, StoredLetter>();
-    // A crash may have torn the last line, which then was not durable for anyone: what has no end is not read.
+    const letters = new LetterLines(this.#path, this.#log);
+    // What has no end is not read: it is torn, or being written, and so not durable for anyone.
     const splitter = new LineSplitter();
     try {
       for await (const piece of createReadStream(this.#path))
-        for (const { bytes, number } of splitter.split(piece)) {
-          const entry = parseLetter(bytes.toString(), `${this.#path}:${number}`);
-          if ('settled' in entry) for (const id of entry.settled) pending.delete(id);
-          else pending.set(entry.id, entry);
-        }
+        for (const { bytes, number } of splitter.split(piece)) letters.take(bytes.toString(), number);
     } catch (cause) {
       if (isTailraceError(cause)) throw cause;
       if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return [];
       throw inaccessible(this.#path, cause);
     }
-    return [...pending.values()];
+    return letters.pending;
   }
 
   settle(ids: readonly string[]): Promise<void> {
@@ -69,10 +66,11 @@ export class FileDeadLetters implements DeadLetterTarget {
       const opened = this.#file;
       try {
         const file = await opened;
-        const lines = Buffer.from(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
-        // In one piece: other pipelines, and a replay, append to the same file.
-        const { bytesWritten } = await file.write(lines);
-        if (bytesWritten < lines.length) throw new Error(`wrote ${bytesWritten} of ${lines.length} bytes`);
+        const lines = entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
+        const { size } = await file.stat();
+        const written = await appendWhole(file, (await endsInLine(file, size)) ? lines : `\n${lines}`);
+        // Somebody else wrote in the meantime, maybe a torn line right before these. Twice is as once: they have ids.
+        if ((await file.stat()).size !== size + written) await appendWhole(file, `\n${lines}`);
         await file.datasync();
       } catch (cause) {
         this.#file = undefined;
@@ -82,25 +80,23 @@ export class FileDeadLetters implements DeadLetterTarget {
     });
   }
 
-  /** A line that a crash has torn is ended, so that the next one stands by itself. */
-  async #open(): Promise<FileHandle> {
+  #open(): Promise<FileHandle> {
     makeDirectory(dirname(this.#path));
-    const file = await open(this.#path, 'a+', 0o640);
-    const { size } = await file.stat();
-    const last = Buffer.alloc(1, '\n');
-    if (size > 0) await file.read(last, 0, 1, size - 1);
-    if (last.toString() !== '\n') await file.truncate(await endOfLastLine(file, size));
-    return file;
+    return open(this.#path, 'a+', 0o640);
   }
 }
 
-const endOfLastLine = async (file: FileHandle, size: number): Promise<number> => {
-  const bytes = Buffer.alloc(64 * 1024);
-  for (let end = size; end > 0; end -= bytes.length) {
-    const start = Math.max(0, end - bytes.length);
-    const { bytesRead } = await file.read(bytes, 0, end - start, start);
-    const at = bytes.subarray(0, bytesRead).lastIndexOf(0x0a);
-    if (at >= 0) return start + at + 1;
-  }
-  return 0;
+/** In one piece: others append to the same file. Returns how many bytes it took. */
+const appendWhole = async (file: FileHandle, text: string): Promise<number> => {
+  const bytes = Buffer.from(text);
+  const { bytesWritten } = await file.write(bytes);
+  if (bytesWritten < bytes.length) throw new Error(`wrote ${bytesWritten} of ${bytes.length} bytes`);
+  return bytesWritten;
+};
+
+const endsInLine = async (file: FileHandle, size: number): Promise<boolean> => {
+  if (size === 0) return true;
+  const last = Buffer.alloc(1);
+  await file.read(last, 0, 1, size - 1);
+  return last.toString() === '\n';
 };

@@ -1,34 +1,41 @@
-import { type Line, LineSplitter, parseEvent, TailraceError } from '../../kit/index.js';
-import { type DeadLetterTarget, parseLetter, type StoredLetter } from './dead-letters.js';
+import { type Line, LineSplitter, type Logger, parseEvent, TailraceError } from '../../kit/index.js';
+import type { DeadLetterTarget, StoredLetter } from './dead-letters.js';
+import { LetterLines } from './letter-lines.js';
 
 /**
  * Dead letters that somebody has read where a sink wrote them, such as from a Kafka topic: one a line, each a letter, or
  * the change event that holds it as its value. To settle one is to forget it here; it stays where it was read.
  */
 export class ReadDeadLetters implements DeadLetterTarget {
-  readonly #letters = new Map<string, StoredLetter>();
+  readonly #letters: LetterLines;
 
   /**
    * @param pieces what was written there, as it is read
    * @param place where it is from, for messages
    * @throws TailraceError `DEAD_LETTERS_FAILED` with the line
    */
-  static async read(pieces: AsyncIterable<Buffer>, place: string): Promise<ReadDeadLetters> {
-    const letters = new ReadDeadLetters();
+  static async read(pieces: AsyncIterable<Buffer>, place: string, log: Logger): Promise<ReadDeadLetters> {
+    const letters = new LetterLines(place, log);
+    const take = ({ bytes, number }: Line): void => {
+      const line = bytes.toString();
+      if (line.trim() !== '') letters.take(letterText(line), number);
+    };
     const splitter = new LineSplitter();
-    for await (const piece of pieces) for (const line of splitter.split(piece)) letters.#take(line, place);
-    for (const line of splitter.end()) letters.#take(line, place);
-    return letters;
+    for await (const piece of pieces) for (const line of splitter.split(piece)) take(line);
+    for (const line of splitter.end()) take(line);
+    return new ReadDeadLetters(letters);
   }
 
-  private constructor() {}
+  private constructor(letters: LetterLines) {
+    this.#letters = letters;
+  }
 
   async list(): Promise<readonly StoredLetter[]> {
-    return [...this.#letters.values()];
+    return this.#letters.pending;
   }
 
   async settle(ids: readonly string[]): Promise<void> {
-    for (const id of ids) this.#letters.delete(id);
+    this.#letters.settle(ids);
   }
 
   async add(): Promise<void> {
@@ -39,14 +46,6 @@ export class ReadDeadLetters implements DeadLetterTarget {
 
   /** Nothing is open; what was read serves for several pipelines. */
   async [Symbol.asyncDispose](): Promise<void> {}
-
-  #take({ bytes, number }: Line, place: string): void {
-    const line = bytes.toString();
-    if (line.trim() === '') return;
-    const letter = parseLetter(letterText(line), `${place}:${number}`);
-    if ('settled' in letter) for (const id of letter.settled) this.#letters.delete(id);
-    else this.#letters.set(letter.id, letter);
-  }
 }
 
 /** The letter in a change event; what is no event is the letter itself, or nothing. */
