@@ -35,4 +35,6 @@ try {
   if (error instanceof CommanderError)
     process.exitCode = error.exitCode === 0 ? ExitCode.Done : ExitCode.Usage;
   else process.exitCode = reportError(error, isJson);
+  // What had to be given up, such as a source that stands still, may never let go of what it holds.
+  setTimeout(() => process.exit(), 1_000).unref();
 }

@@ -66,6 +66,7 @@ export class Branch {
   #error: Error | undefined;
   /** Behind which sequence number it began, where the sink had no position; null until that is known. */
   #origin: number | null = 0;
+  #isSourceAsked = false;
   pulledBatches = 0;
   pulledBytes = 0;
   changes = 0;
@@ -89,6 +90,11 @@ export class Branch {
 
   get creditBytesInUse(): number {
     return this.#gate.usedBytes;
+  }
+
+  /** False once it has ended, and while it waits for an answer of the source. */
+  get isDelivering(): boolean {
+    return (this.#state === 'starting' || this.#state === 'running') && !this.#isSourceAsked;
   }
 
   /** The oldest chunk that the sink does not have yet. */
@@ -131,7 +137,7 @@ export class Branch {
     const { lane } = this;
     const start = await this.#startPoint(await lane.claim(signal, hardStop), signal, hardStop);
     this.#origin = start.kind === 'latest' ? null : 0;
-    await source.open(start, signal);
+    await this.#ofSource(source.open(start, signal), hardStop);
     log.info('pipeline started', {
       pipeline,
       sink: lane.name,
@@ -142,18 +148,17 @@ export class Branch {
     this.#gate = new CreditGate(this.#gate.limitBytes);
     const over = new AbortController();
     const { chunks, ended } = creditedSource(
-      source,
-      this.#gate,
-      pullLimit,
-      AbortSignal.any([signal, over.signal]),
       {
         now: timing.now,
+        pull: (pulling) => this.#ofSource(source.pull(pullLimit, pulling), hardStop),
         onPulled: (pulled) => {
           this.pulledBatches += pulled.batches.length;
           this.#origin ??= (pulled.batches.at(0)?.sequence ?? pulled.latestSequence + 1) - 1;
-          return this.#options.onPulled(pulled);
+          return this.#ofSource(this.#options.onPulled(pulled), hardStop);
         },
       },
+      this.#gate,
+      AbortSignal.any([signal, over.signal]),
     );
     const decoder = makeDecoder();
     const delivered = chunks.pipe(
@@ -191,11 +196,22 @@ export class Branch {
     const { startAt, source } = this.#options;
     if (held !== null) return { kind: 'after', position: held };
     if (startAt === 'beginning') return { kind: startAt };
-    const position = await source.newestPosition?.(signal);
+    const newest = source.newestPosition?.(signal);
+    const position = newest && (await this.#ofSource(newest, hardStop));
     if (position === undefined) return { kind: startAt };
     if (position === null) return { kind: 'beginning' };
     await this.lane.begin(position, hardStop);
     return { kind: 'after', position };
+  }
+
+  /** What the source does, of which no more is waited for than there is time: it may stand still, and not listen. */
+  async #ofSource<Result>(work: Promise<Result>, hardStop: AbortSignal): Promise<Result> {
+    this.#isSourceAsked = true;
+    try {
+      return await orGivenUp(work, hardStop);
+    } finally {
+      this.#isSourceAsked = false;
+    }
   }
 
   /** Decodes and transforms. Plain loops: at full speed this sees every batch. */

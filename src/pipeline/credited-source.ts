@@ -1,11 +1,14 @@
 import { Observable } from 'rxjs';
-import { type Pulled, type PullLimit, positionOf, type Source, type SourceBatch } from '../kit/index.js';
+import { type Pulled, positionOf, type SourceBatch } from '../kit/index.js';
 import type { Chunk } from './chunk.js';
 import type { CreditGate } from './credit-gate.js';
 
-/** Hears of each pull. */
-export interface PullWatch {
+/** The source as it is pulled. */
+export interface PulledSource {
   now(): number;
+  /** null at the end of the source. */
+  pull(signal: AbortSignal): Promise<Pulled | null>;
+  /** Hears of each pull. */
   onPulled(pulled: Pulled): Promise<void>;
 }
 
@@ -16,11 +19,9 @@ export interface PullWatch {
  * `ended` resolves when the source is no longer being pulled, which may be a little after the stream was given up.
  */
 export const creditedSource = (
-  source: Source,
+  source: PulledSource,
   gate: CreditGate,
-  limit: PullLimit,
   signal: AbortSignal,
-  watch: PullWatch,
 ): { chunks: Observable<Chunk>; ended: Promise<void> } => {
   let end: () => void = () => undefined;
   const ended = new Promise<void>((resolve) => {
@@ -30,10 +31,10 @@ export const creditedSource = (
     const run = async (): Promise<void> => {
       while (!subscriber.closed) {
         await gate.ready(signal);
-        const pulled = await pullUnlessAborted(source, limit, signal);
+        const pulled = await pullUnlessAborted(source, signal);
         if (pulled === null || subscriber.closed) break;
-        await watch.onPulled(pulled);
-        const pulledAtMs = watch.now();
+        await source.onPulled(pulled);
+        const pulledAtMs = source.now();
         const chunk = chunkOf(pulled.batches, pulledAtMs);
         gate.take(chunk.creditBytes);
         subscriber.next(chunk);
@@ -47,14 +48,10 @@ export const creditedSource = (
   return { chunks, ended };
 };
 
-const pullUnlessAborted = async (
-  source: Source,
-  limit: PullLimit,
-  signal: AbortSignal,
-): Promise<Pulled | null> => {
+const pullUnlessAborted = async (source: PulledSource, signal: AbortSignal): Promise<Pulled | null> => {
   if (signal.aborted) return null;
   try {
-    return await source.pull(limit, signal);
+    return await source.pull(signal);
   } catch (error) {
     if (signal.aborted) return null; // the pull was given up because we asked for it
     throw error;

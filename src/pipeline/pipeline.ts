@@ -1,6 +1,7 @@
 import { BehaviorSubject, type Observable } from 'rxjs';
 import {
   isTailraceError,
+  orGivenUp,
   type Position,
   type Pulled,
   type Retention,
@@ -86,7 +87,10 @@ export class Pipeline {
       this.#states.next('draining');
       this.#wake();
       const give = this.#options.drainTimeoutMs ?? defaultDrainTimeoutMs;
-      drainTimer ??= setTimeout(() => hardStop.abort(drainTimedOut(this.#options.name, give)), give);
+      drainTimer ??= setTimeout(() => {
+        const isBusy = this.#branches.some(({ isDelivering }) => isDelivering);
+        hardStop.abort((isBusy ? drainTimedOut : sourceStandsStill)(this.#options.name, give));
+      }, give);
     };
     // Nothing is pulled for sinks that take nothing: how far the source goes on meanwhile is to be known all the same.
     const asking = setInterval(() => this.#askSource(), 1_000);
@@ -103,12 +107,20 @@ export class Pipeline {
       this.#states.next('failed');
       throw this.#endedBy ?? (hardStop.signal.aborted ? hardStop.signal.reason : error);
     } finally {
-      clearTimeout(drainTimer);
-      clearInterval(asking);
-      stop.removeEventListener('abort', drain);
-      await this.#shared?.[Symbol.asyncDispose]();
-      if (typeof this.#options.source === 'function') await this.#source?.[Symbol.asyncDispose]();
+      try {
+        // One that has not come to its end may not come to its close either.
+        await orGivenUp(this.#closeSource(), hardStop.signal, closePatienceMs);
+      } finally {
+        clearTimeout(drainTimer);
+        clearInterval(asking);
+        stop.removeEventListener('abort', drain);
+      }
     }
+  }
+
+  async #closeSource(): Promise<void> {
+    await this.#shared?.[Symbol.asyncDispose]();
+    if (typeof this.#options.source === 'function') await this.#source?.[Symbol.asyncDispose]();
   }
 
   /** Delivers what is in flight, then holds still until `resume`. */
@@ -170,7 +182,7 @@ export class Pipeline {
       }
     });
     await Promise.all(runs);
-    await this.#acknowledge();
+    if (!hardStop.aborted) await orGivenUp(this.#acknowledge(), hardStop);
     if (this.#endedBy !== undefined) throw this.#endedBy;
     if (!stop.aborted && round.signal.aborted) return false;
     const failed = this.#branches.find(({ error }) => error !== undefined);
@@ -304,6 +316,7 @@ const defaultCreditBytes = 4 * 1024 * 1024;
 const defaultSharedBytes = 4 * 1024 * 1024;
 const defaultHeartbeatMs = 1_000;
 const defaultDrainTimeoutMs = 30_000;
+const closePatienceMs = 1_000;
 
 /** The pipeline's filter, then the sink's transform; undefined when there is neither. */
 const compose = (
@@ -333,5 +346,16 @@ const drainTimedOut = (pipeline: string, timeoutMs: number): TailraceError =>
     {
       context: { pipeline },
       remedy: 'Nothing is lost: the next start goes on where the sinks stand.',
+    },
+  );
+
+const sourceStandsStill = (pipeline: string, timeoutMs: number): TailraceError =>
+  new TailraceError(
+    'SOURCE_UNREACHABLE',
+    `the source of pipeline ${pipeline} has not answered within ${timeoutMs} ms of being told to end`,
+    {
+      context: { pipeline },
+      remedy:
+        'Nothing is lost: the next start goes on where the sinks stand. Look what the source waits for.',
     },
   );

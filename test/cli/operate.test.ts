@@ -253,6 +253,27 @@ sinks: [{ sink: webhook, url: "${receiver.url}", timeout: 10m }]\noffsets: { pat
     expect(log()).toContain('could not deliver what was in flight within 100 ms');
   });
 
+  it('ends within that time although a source neither answers nor listens, and holds on to what it has', async () => {
+    write(
+      'deaf.mjs',
+      `const open = () => new Promise((resolve) => setTimeout(resolve, 3_600_000));
+const create = () => ({ open, [Symbol.asyncDispose]: open });
+export const source = { name: 'deaf', summary: 'deaf', schema: {}, create };\n`,
+    );
+    const file = write(
+      'deaf.yaml',
+      `name: deaf\nsource: { connector: ./deaf.mjs }\ndrainTimeout: 100ms\nsinks: [{ sink: file, path: ${path('deaf.ndjson')} }]\n`,
+    );
+    const { child, log } = start('run', file);
+    await waitUntil('the sink is claimed', () => existsSync(path('deaf.ndjson')));
+    const exited = exitOf(child);
+    child.kill('SIGTERM');
+    expect(await exited).toBe(1);
+    expect(log()).toContain(
+      'the source of pipeline deaf has not answered within 100 ms of being told to end',
+    );
+  });
+
   it('is told by doctor what would keep it from running, without anything being claimed', async () => {
     await fillStore('looked', 3);
     const port = await freePort();

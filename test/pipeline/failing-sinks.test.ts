@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TailraceError } from '../../src/errors/index.js';
-import { Decoder, isSamePosition, type SinkBatch } from '../../src/kit/index.js';
+import { Decoder, isSamePosition, type SinkBatch, type Source } from '../../src/kit/index.js';
 import {
   FileDeadLetters,
   RedisDeadLetters,
@@ -238,6 +238,34 @@ describe('a pipeline whose sink fails, refuses or says nothing', () => {
       await expect(running).rejects.toThrow(/could not deliver what was in flight within 30 ms/);
     }
   });
+
+  it.each(['open', 'newestPosition', 'pull', 'acknowledge'] as const)(
+    'ends in time although the source neither answers nor listens: in %s, nor when it is closed',
+    async (method) => {
+      for (const sinks of [1, 2]) {
+        let isWaiting = false;
+        const silence = (): Promise<never> => {
+          isWaiting = true;
+          return new Promise(() => undefined);
+        };
+        const source = (): Source =>
+          Object.assign(new ListSource(history(3).batches), {
+            [method]: silence,
+            [Symbol.asyncDispose]: silence,
+          });
+        const stop = new AbortController();
+        const pipeline = pipelineOf(source, new ScriptedSink(), {
+          drainTimeoutMs: 30,
+          startAt: method === 'newestPosition' ? 'latest' : 'beginning',
+          sinks: Array.from({ length: sinks }, (_, at) => ({ name: `sink ${at}`, sink: new ScriptedSink() })),
+        });
+        const running = pipeline.run(stop.signal);
+        await waitUntil('it waits', () => isWaiting);
+        stop.abort();
+        await expect(running).rejects.toMatchObject({ code: 'SOURCE_UNREACHABLE' });
+      }
+    },
+  );
 
   it('ends in time although dead letters of what cannot be decoded do not get anywhere, or a transform does not end', async () => {
     const silent = new ScriptedSink();
