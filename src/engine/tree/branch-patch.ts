@@ -63,7 +63,7 @@ export class BranchPatch {
 
   /** True when the change at hand lies before a child. */
   isBefore(place: number, { keyBytes, keyStart, keyEnd }: Changes): boolean {
-    return this.#search.compareToSeparator(this.bytes, 0, place, keyBytes, keyStart, keyEnd) < 0;
+    return this.#search.compareTo(this.bytes, 0, place, keyBytes, keyStart, keyEnd) < 0;
   }
 
   replace(place: number, unit: number): void {

@@ -1,5 +1,13 @@
 import { EntryView, type RunReader, readTail } from './entry-view.js';
-import { countOf, entryAt, pageHeaderBytes, prefixLengthOf, varintAt, varintLength } from './page.js';
+import {
+  countOf,
+  entryAt,
+  levelOf,
+  pageHeaderBytes,
+  prefixLengthOf,
+  varintAt,
+  varintLength,
+} from './page.js';
 
 /**
  * Finds keys in pages. The results lie in fields, so that a lookup allocates nothing. Hot: bench `engine-store`.
@@ -76,8 +84,8 @@ export class PageSearch {
     return Math.max(0, low - 1);
   }
 
-  /** Orders a key against a separator of a branch. */
-  compareToSeparator(
+  /** Orders a key against the one at a place of a page: of an entry of a leaf, or a separator of a branch. */
+  compareTo(
     bytes: Uint8Array,
     base: number,
     place: number,
@@ -88,22 +96,8 @@ export class PageSearch {
     const order = comparePrefix(bytes, base, key, start, end);
     if (order !== 0) return order;
     const rest = start + prefixLengthOf(bytes, base);
-    return this.#compare(bytes, base + entryAt(bytes, base, place), false, key, rest, end);
-  }
-
-  /** Orders a key against the one of an entry of a leaf. */
-  compareToEntry(
-    bytes: Uint8Array,
-    base: number,
-    place: number,
-    key: Uint8Array,
-    start: number,
-    end: number,
-  ): number {
-    const order = comparePrefix(bytes, base, key, start, end);
-    if (order !== 0) return order;
-    const rest = start + prefixLengthOf(bytes, base);
-    return this.#compare(bytes, base + entryAt(bytes, base, place), true, key, rest, end);
+    const isLeaf = levelOf(bytes, base) === 0;
+    return this.#compare(bytes, base + entryAt(bytes, base, place), isLeaf, key, rest, end);
   }
 
   /** Orders the key, from `at` on, against the suffix and tail of the entry at a place. */

@@ -242,7 +242,7 @@ export class TreeMerge {
       let isReplaced = false;
       while (changes.valid && !isReplaced) {
         const { keyBytes, keyStart, keyEnd } = changes;
-        const order = this.#search.compareToEntry(page, 0, i, keyBytes, keyStart, keyEnd);
+        const order = this.#search.compareTo(page, 0, i, keyBytes, keyStart, keyEnd);
         if (order > 0) break;
         isReplaced = order === 0;
         this.#addChange();
