@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TreeStore } from '../../../src/engine/tree/index.js';
@@ -7,6 +6,7 @@ import { throwAwayDirectory } from '../../services/index.js';
 import { SeededRandom } from '../../support/seeded-random.js';
 import { compiled } from './compiled.js';
 import { ListChanges } from './list-changes.js';
+import { storeOptions } from './store-options.js';
 
 let directory: ReturnType<typeof throwAwayDirectory>;
 beforeEach(() => {
@@ -37,14 +37,7 @@ describe.each(['of this thread', 'in a thread of its own'])('a merge %s', (kind)
     const isInThread = kind !== 'of this thread';
     const where = isInThread ? await compiled() : { stores: TreeStore, files: nodeFiles };
     const random = SeededRandom.fromEnvironment(`damaged leaf, ${kind}`);
-    const options = {
-      storeId: randomUUID(),
-      columnFamilies: 1,
-      pageCacheBytes: 1 << 20,
-      maxDataBytes: Number.POSITIVE_INFINITY,
-      isReadOnly: false,
-      files: where.files,
-    };
+    const options = storeOptions({ files: where.files });
     const found = { byMerge: 0, later: 0 };
     for (let round = 0; round < (isInThread ? 20 : 120); round++) {
       directory.remove();

@@ -1,23 +1,15 @@
-import { randomUUID } from 'node:crypto';
 import { closeSync, openSync, utimesSync, writeSync } from 'node:fs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { TreeStore, type TreeStoreOptions } from '../../../src/engine/tree/index.js';
-import { nodeFiles } from '../../../src/files/index.js';
 import { throwAwayDirectory } from '../../services/index.js';
 import { ListChanges } from './list-changes.js';
+import { storeOptions } from './store-options.js';
 
 let directory: ReturnType<typeof throwAwayDirectory>;
 let options: TreeStoreOptions;
 beforeEach(async () => {
   directory = throwAwayDirectory('data-file');
-  options = {
-    storeId: randomUUID(),
-    columnFamilies: 1,
-    pageCacheBytes: 1 << 20,
-    maxDataBytes: Number.POSITIVE_INFINITY,
-    isReadOnly: false,
-    files: nodeFiles,
-  };
+  options = storeOptions();
   await TreeStore.create(directory.path, options);
   const { store } = await TreeStore.open(directory.path, options, []);
   await store.advance([new ListChanges([[key, Buffer.from('value')]])], 1, {

@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { TreeStore } from '../../../src/engine/tree/index.js';
 import { type Files, nodeFiles } from '../../../src/files/index.js';
 import { throwAwayDirectory } from '../../services/index.js';
 import { ListChanges } from './list-changes.js';
+import { storeOptions } from './store-options.js';
 
 let directory: ReturnType<typeof throwAwayDirectory>;
 beforeEach(() => {
@@ -22,14 +22,7 @@ it('fails with the error of a sync in the middle of a merge, which the system te
       return Promise.reject(new Error('EIO'));
     },
   };
-  const options = {
-    storeId: randomUUID(),
-    columnFamilies: 1,
-    pageCacheBytes: 1 << 20,
-    maxDataBytes: Number.POSITIVE_INFINITY,
-    isReadOnly: false,
-    files,
-  };
+  const options = storeOptions({ files });
   await TreeStore.create(directory.path, options);
   const { store } = await TreeStore.open(directory.path, options, []);
   isRefused = true;

@@ -1,11 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { hashKey } from '../../../src/engine/key-hash.js';
-import { TreeStore, type TreeStoreOptions } from '../../../src/engine/tree/index.js';
-import { nodeFiles } from '../../../src/files/index.js';
+import { TreeStore } from '../../../src/engine/tree/index.js';
 import { throwAwayDirectory } from '../../services/index.js';
 import { SeededRandom } from '../../support/seeded-random.js';
 import { ListChanges } from './list-changes.js';
+import { storeOptions } from './store-options.js';
 
 let directory: ReturnType<typeof throwAwayDirectory>;
 beforeEach(() => {
@@ -14,14 +13,7 @@ beforeEach(() => {
 afterEach(() => directory.remove());
 
 const openNew = async (pageCacheBytes: number): Promise<TreeStore> => {
-  const options: TreeStoreOptions = {
-    storeId: randomUUID(),
-    columnFamilies: 1,
-    pageCacheBytes,
-    maxDataBytes: Number.POSITIVE_INFINITY,
-    isReadOnly: false,
-    files: nodeFiles,
-  };
+  const options = storeOptions({ pageCacheBytes });
   await TreeStore.create(directory.path, options);
   return (await TreeStore.open(directory.path, options, [])).store;
 };

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +9,7 @@ import { throwAwayDirectory } from '../../services/index.js';
 import { runProgram } from '../../support/run-program.js';
 import { compiled } from './compiled.js';
 import { ListChanges } from './list-changes.js';
+import { storeOptions } from './store-options.js';
 
 let directory: ReturnType<typeof throwAwayDirectory>;
 beforeEach(() => {
@@ -24,14 +24,7 @@ const openStore = async (
   maxDataBytes = Number.POSITIVE_INFINITY,
 ): Promise<{ store: TreeStore; options: TreeStoreOptions }> => {
   const { stores, files } = await compiled();
-  const options = {
-    storeId: randomUUID(),
-    columnFamilies: 1,
-    pageCacheBytes: 1 << 20,
-    maxDataBytes,
-    isReadOnly: false,
-    files,
-  };
+  const options = storeOptions({ maxDataBytes, files });
   await stores.create(directory.path, options);
   return { store: (await stores.open(directory.path, options, [])).store, options };
 };

@@ -1,14 +1,13 @@
-import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Engine } from '../../../src/engine/index.js';
-import { TreeStore, type TreeStoreOptions } from '../../../src/engine/tree/index.js';
+import { TreeStore } from '../../../src/engine/tree/index.js';
 import { maxLargeRuns } from '../../../src/engine/tree/large-value.js';
-import { nodeFiles } from '../../../src/files/index.js';
 import { WriteBatchBuilder } from '../../../src/write-batch/index.js';
 import { throwAwayDirectory } from '../../services/index.js';
 import { SeededRandom } from '../../support/seeded-random.js';
 import { ListChanges } from './list-changes.js';
+import { storeOptions } from './store-options.js';
 
 let directory: ReturnType<typeof throwAwayDirectory>;
 beforeEach(() => {
@@ -18,14 +17,7 @@ afterEach(() => directory.remove());
 
 const unitBytes = 4096;
 const limitBytes = 24 << 20;
-const options: TreeStoreOptions = {
-  storeId: randomUUID(),
-  columnFamilies: 1,
-  pageCacheBytes: 1 << 20,
-  maxDataBytes: limitBytes,
-  isReadOnly: false,
-  files: nodeFiles,
-};
+const options = storeOptions({ maxDataBytes: limitBytes });
 
 let sequence = 0;
 const advance = (

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type KeyRange, TreeStore, type TreeStoreOptions } from '../../../src/engine/tree/index.js';
@@ -7,19 +6,13 @@ import { throwAwayDirectory } from '../../services/index.js';
 import { SeededRandom } from '../../support/seeded-random.js';
 import { compiled } from './compiled.js';
 import { ListChanges } from './list-changes.js';
+import { storeOptions } from './store-options.js';
 
 let directory: ReturnType<typeof throwAwayDirectory>;
 let options: TreeStoreOptions;
 beforeEach(() => {
   directory = throwAwayDirectory('tree');
-  options = {
-    storeId: randomUUID(),
-    columnFamilies: 2,
-    pageCacheBytes: 1 << 20,
-    maxDataBytes: Number.POSITIVE_INFINITY,
-    isReadOnly: false,
-    files: nodeFiles,
-  };
+  options = storeOptions({ columnFamilies: 2 });
 });
 afterEach(() => directory.remove());
 
