@@ -3,7 +3,14 @@ import type { PipelineConfig } from '../../config/index.js';
 import type { KvrocksSnapshotOptions } from '../../connectors/kvrocks/index.js';
 import { isTailraceError, TailraceError } from '../errors/index.js';
 import { makeDirectory } from '../files/index.js';
-import { type Claim, type Logger, orGivenUp, type RetryOptions, type Sink } from '../kit/index.js';
+import {
+  type Claim,
+  type Logger,
+  orGivenUp,
+  patienceWithSinkMs,
+  type RetryOptions,
+  type Sink,
+} from '../kit/index.js';
 import {
   Migration,
   type MigrationOptions,
@@ -64,7 +71,7 @@ export const takeSnapshots = async (run: SnapshotRun, signal: AbortSignal): Prom
 
 /** Nobody who is told to stop waits for a target that answers nothing. */
 const soonClaimed = (sink: Sink, signal: AbortSignal): Promise<Claim> =>
-  orGivenUp(sink.claim(signal), signal, patienceMs);
+  orGivenUp(sink.claim(signal), signal, patienceWithSinkMs);
 
 /** Gives these sinks all keys again, whatever they have: it is cleared first. */
 export const takeSnapshotsAgain = async (
@@ -189,6 +196,3 @@ const takesBatches = ({ file, name }: PipelineConfig, sink: string): TailraceErr
       remedy: 'Set snapshot: never, or write change events instead of batches (format, value).',
     },
   );
-
-/** How long a claim that is under way may still take when it is no longer waited for. */
-const patienceMs = 3_000;

@@ -64,7 +64,7 @@ export { ContiguityCheck, isSamePosition, positionOf, requireSameHistory } from 
 export { defaultLargestWordBytes, readLargestWord } from './largest-word.js';
 export { onceSettled } from './once-settled.js';
 export type { OptionSchema, OptionsSchema } from './options-schema.js';
-export { orGivenUp } from './or-given-up.js';
+export { orGivenUp, patienceWithSinkMs } from './or-given-up.js';
 export { Ownership, overtaken } from './ownership.js';
 export {
   type Logger,

@@ -27,3 +27,9 @@ export const orGivenUp = async <Result>(
     work.catch(() => undefined);
   }
 };
+
+/**
+ * How long a claim or a write that is under way may still take once nobody waits for what comes of it: to cut one short
+ * leaves its outcome unknown, which costs the next run a question to the target.
+ */
+export const patienceWithSinkMs = 3_000;

@@ -8,6 +8,7 @@ import {
   onceSettled,
   orGivenUp,
   type Position,
+  patienceWithSinkMs,
   type RetryOptions,
   type Sink,
   type SinkBatch,
@@ -51,7 +52,7 @@ export class TargetWriter {
     const warning = new CalmWarning(this.#options.log);
     for (;;) {
       try {
-        this.#claim = await orGivenUp(this.sink.claim(signal), signal, patienceMs);
+        this.#claim = await orGivenUp(this.sink.claim(signal), signal, patienceWithSinkMs);
         this.#position = this.sink.holdsPosition ? this.#claim.position : stored;
         return this.#position;
       } catch (error) {
@@ -78,7 +79,7 @@ export class TargetWriter {
     let batch: SinkBatch = { transactions, position, previous: this.#position, byteLength };
     for (;;) {
       const writing = onceSettled(this.sink.write(batch, this.#claim, signal));
-      const outcome = await orGivenUp(writing, signal, patienceMs);
+      const outcome = await orGivenUp(writing, signal, patienceWithSinkMs);
       switch (outcome.kind) {
         case 'durable':
           this.#position = position;
@@ -168,6 +169,3 @@ export class TargetWriter {
     });
   }
 }
-
-/** How long a claim or a write that is under way may still take when it is no longer waited for. */
-const patienceMs = 3_000;
