@@ -10,6 +10,7 @@ import {
   addStage,
   type ChangeStage,
   chainStages,
+  compileRoute,
   dropStage,
   filterStage,
   flattenStage,
@@ -33,8 +34,7 @@ export const assembleTransform = async (
   if (config.routes.length > 0) {
     const routes = config.routes.map(({ keys, to, key, place, ...conditions }) => {
       const route = { keys, to, ...(key === '' ? {} : { key }), ...withoutEmpty(conditions) };
-      explaining(place, () => routeStage([route], sink.name)); // which of them is wrong, if one is
-      return route;
+      return explaining(place, () => compileRoute(route));
     });
     stages.push(routeStage(routes, sink.name));
   }
@@ -87,7 +87,7 @@ const withoutEmpty = (
   Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0));
 
 /** A pattern that cannot be used is a mistake of the file. */
-const explaining = (place: FilePlace, make: () => ChangeStage): ChangeStage => {
+const explaining = <Made>(place: FilePlace, make: () => Made): Made => {
   try {
     return make();
   } catch (cause) {

@@ -33,5 +33,5 @@ export { type ChangeStage, chainStages, filterStage } from './transform/change-s
 export { dropStage, type FieldSelection, hashStage, maskStage } from './transform/field-edits.js';
 export { flattenStage, parseJsonStage } from './transform/json-documents.js';
 export { renameStage } from './transform/rename-key.js';
-export { type Route, routeStage } from './transform/route.js';
+export { compileRoute, routeStage } from './transform/route.js';
 export { loadUserFunction, type UserFunctionOptions } from './transform/user-function.js';

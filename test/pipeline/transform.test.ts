@@ -6,6 +6,7 @@ import {
   addStage,
   type ChangeStage,
   chainStages,
+  compileRoute,
   dropStage,
   filterStage,
   flattenStage,
@@ -265,7 +266,7 @@ describe('routes', () => {
     { keys: [], ops: ['put'], to: ['c'] },
   ];
   const keysAt = async (sink: string, ...changes: Change[]) =>
-    (await run([routeStage(routes, sink)], ...changes)).changes.map((change) =>
+    (await run([routeStage(routes.map(compileRoute), sink)], ...changes)).changes.map((change) =>
       'key' in change ? Buffer.from(change.key).toString() : change.op,
     );
 

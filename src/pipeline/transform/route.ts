@@ -23,8 +23,8 @@ export interface Route {
  * does. Changes that may concern any type or key (a deleted key, a cleared namespace) go to every route that matches
  * otherwise: the log does not always tell what the key was.
  */
-export const routeStage = (routes: readonly Route[], sink: string): ChangeStage => {
-  const compiled = routes.map((route) => compileRoute(route, sink));
+export const routeStage = (routes: readonly CompiledRoute[], sink: string): ChangeStage => {
+  const compiled = routes.map(({ to, ...route }) => ({ ...route, isMine: to.includes(sink) }));
   return editStage((change) => {
     const isUntyped = change.type === 'key' || !('key' in change);
     for (const { matches, isMine, rename } of compiled) {
@@ -38,13 +38,16 @@ export const routeStage = (routes: readonly Route[], sink: string): ChangeStage 
   });
 };
 
-interface CompiledRoute {
+/** A route whose patterns can be used. */
+export interface CompiledRoute {
+  /** What the pattern of its key captured; undefined when the change is not for this route. */
   readonly matches: (change: Change) => Readonly<Record<string, string>> | undefined;
-  readonly isMine: boolean;
+  readonly to: readonly string[];
   readonly rename: KeyTemplate | undefined;
 }
 
-const compileRoute = (route: Route, sink: string): CompiledRoute => {
+/** @throws Error that says what is wrong with a pattern or the template */
+export const compileRoute = (route: Route): CompiledRoute => {
   const patterns = route.keys.map((pattern) => new KeyPattern(pattern));
   const { namespaces, types, ops } = route;
   const conditions: FilterOptions = {
@@ -54,7 +57,7 @@ const compileRoute = (route: Route, sink: string): CompiledRoute => {
   };
   const passes = compileFilter(conditions);
   return {
-    isMine: route.to.includes(sink),
+    to: route.to,
     rename: route.key === undefined ? undefined : new KeyTemplate(route.key, commonCaptures(patterns)),
     matches: (change) => {
       if (!passes(change)) return undefined;
