@@ -18,6 +18,13 @@ export const failed = (sink: string, cause: Error): TailraceError =>
         cause,
       });
 
+/** The sink holds a batch that the source does not have there. */
+export const otherHistory = (sink: string, sequence: number): TailraceError =>
+  new TailraceError('HISTORY_MISMATCH', `sink ${sink} holds another history at ${sequence}`, {
+    context: { sink, sequence },
+    remedy: 'The source was restored or failed over: start again from a new snapshot, or reset the position.',
+  });
+
 /** The sink refuses a change for good, and the policy is to stop there. */
 export const poisoned = (
   sink: string,

@@ -1,4 +1,3 @@
-import { TailraceError } from '../errors/index.js';
 import {
   Backoff,
   CalmWarning,
@@ -20,9 +19,10 @@ import {
 } from '../kit/index.js';
 import type { ChunkGroup } from './chunk.js';
 import type { DeadLetterTarget } from './dead-letters/dead-letters.js';
+import { KeptPosition } from './offsets/kept-position.js';
 import type { OffsetsStore } from './offsets/offsets-store.js';
 import { type ErrorPolicy, withoutRefused } from './refused-changes.js';
-import { failed, fenced } from './sink-errors.js';
+import { failed, fenced, otherHistory } from './sink-errors.js';
 
 export interface LaneOptions {
   readonly pipeline: string;
@@ -70,14 +70,14 @@ export class SinkLane {
     fatal: 0,
   };
   readonly #options: LaneOptions;
+  /** Used only for a sink that does not hold its position. */
+  readonly #kept: KeptPosition;
   #claim: Claim = { epoch: 0, position: null };
   #position: Position | null = null;
   #durablePosition: Position | null = null;
   /** Everything up to here is handled, though nothing of it was for the sink, which still holds `#position`. */
   #passed: { readonly position: Position; readonly last: Transaction } | null = null;
   #writtenAtMs = Number.NEGATIVE_INFINITY;
-  #savedAtMs = 0;
-  #unsaved: Position | null = null;
   /** Resolves when it is known of all accepted writes of this claim whether they are durable. Never rejects. */
   #durable: Promise<void> = Promise.resolve();
   /** An accepted write of this claim turned out to be lost: only the sink can tell where it stands. */
@@ -89,6 +89,7 @@ export class SinkLane {
     this.sink = sink;
     this.name = options.name;
     this.#options = options;
+    this.#kept = new KeptPosition(options);
   }
 
   get position(): Position | null {
@@ -120,7 +121,7 @@ export class SinkLane {
    * when `hardStop` aborts nothing is waited for any more.
    */
   async claim(signal: AbortSignal, hardStop: AbortSignal): Promise<Position | null> {
-    const { retry, timing, log, offsets, pipeline } = this.#options;
+    const { retry, timing, log } = this.#options;
     const backoff = new Backoff(retry, timing);
     const warning = new CalmWarning(log, () => timing.now());
     for (;;) {
@@ -137,9 +138,7 @@ export class SinkLane {
         if (signal.aborted) throw error;
       }
     }
-    const stored = this.sink.holdsPosition
-      ? this.#claim.position
-      : ((await orGivenUp(offsets?.load(pipeline, this.name) ?? nothing, hardStop)) ?? null);
+    const stored = this.sink.holdsPosition ? this.#claim.position : await this.#kept.load(hardStop);
     this.#isClaimed = true;
     this.#isWell();
     this.#position = stored;
@@ -156,8 +155,8 @@ export class SinkLane {
     if (this.sink.holdsPosition) return await this.#write(beginning, signal);
     this.#position = position;
     this.#durablePosition = position;
-    this.#unsaved = position;
-    await this.#save(true, signal);
+    this.#kept.move(position);
+    await this.#kept.save(true, signal);
   }
 
   /**
@@ -202,7 +201,7 @@ export class SinkLane {
     await this.#movePosition(signal);
     await orGivenUp(this.#durable, signal);
     await this.#ascertain(signal);
-    await this.#save(true, signal);
+    await this.#kept.save(true, signal);
   }
 
   #isBeatDue(): boolean {
@@ -213,7 +212,7 @@ export class SinkLane {
   async #beat(signal: AbortSignal): Promise<void> {
     await this.#ascertain(signal);
     if (this.#isBeatDue()) await this.#movePosition(signal);
-    await this.#save(false, signal);
+    await this.#kept.save(false, signal);
   }
 
   /** Asks the sink where it stands when accepted writes were lost. @throws SinkRewound when it stands further back */
@@ -336,8 +335,8 @@ export class SinkLane {
     if (!this.sink.holdsPosition) {
       await this.#durable;
       if (this.#isUncertain) throw new SinkRewound(`${this.name} lost what it had accepted`);
-      this.#unsaved = batch.position;
-      await this.#save(false, signal);
+      this.#kept.move(batch.position);
+      await this.#kept.save(false, signal);
     }
   }
 
@@ -362,22 +361,6 @@ export class SinkLane {
     for (const transaction of batch.transactions) this.writtenChanges += countChanges(transaction);
   }
 
-  /** Stores the position for a sink that holds none: now and then while running, always in the end. */
-  async #save(isFinal: boolean, signal: AbortSignal): Promise<void> {
-    const { offsets, timing, pipeline, log } = this.#options;
-    if (this.#unsaved === null || offsets === undefined) return;
-    if (!isFinal && timing.now() - this.#savedAtMs < saveIntervalMs) return;
-    this.#savedAtMs = timing.now();
-    try {
-      await orGivenUp(offsets.save(pipeline, this.name, this.#unsaved), signal);
-      this.#unsaved = null;
-    } catch (error) {
-      // The next save makes up for it, and a crash before that delivers again.
-      if (isFinal || !isTailraceError(error, 'OFFSETS_FAILED')) throw error;
-      log.warn('the position could not be stored, trying again', { sink: this.name, reason: error.message });
-    }
-  }
-
   /** The batch at the sink's position must be the one that the source has there. */
   #requireHeld(transactions: readonly Transaction[]): void {
     const held = this.reached;
@@ -386,17 +369,6 @@ export class SinkLane {
     if (!same) return;
     const found = positionOf({ sequence: same.first, count: same.count, bytes: same.bytes });
     if (isSamePosition(found, held)) return;
-    throw new TailraceError(
-      'HISTORY_MISMATCH',
-      `sink ${this.name} holds another history at ${held.sequence}`,
-      {
-        context: { sink: this.name, sequence: held.sequence },
-        remedy:
-          'The source was restored or failed over: start again from a new snapshot, or reset the position.',
-      },
-    );
+    throw otherHistory(this.name, held.sequence);
   }
 }
-
-const saveIntervalMs = 200;
-const nothing = Promise.resolve(null);
