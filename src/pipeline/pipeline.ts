@@ -16,6 +16,7 @@ import { type ChangePredicate, filterTransaction } from './change-filter.js';
 import type { PipelineOptions, PipelineSink } from './pipeline-options.js';
 import { type PipelineState, type PipelineStatus, statusOf } from './pipeline-status.js';
 import { SharedSource } from './shared-source.js';
+import { failureOf, type SinkFailure } from './sink-errors.js';
 import { SinkLane } from './sink-lane.js';
 
 /**
@@ -35,8 +36,6 @@ export class Pipeline {
   readonly #stopped = new AbortController();
   #isRunning = false;
   #round = new AbortController();
-  /** The first failure that ended all branches of the round. */
-  #endedBy: unknown;
   #wanted: 'running' | 'paused' = 'running';
   #wake: () => void = () => undefined;
   #acknowledgedAtMs = 0;
@@ -66,7 +65,7 @@ export class Pipeline {
   /**
    * Runs until the source ends, `signal` aborts or `stop` is called: then nothing more is pulled, what is in flight is
    * delivered, and the positions are stored. Sinks, and a source given as such, stay the caller's to dispose.
-   * @throws TailraceError what ended it, or the first sink that failed; positions stand where the sinks stand.
+   * @throws TailraceError what ended it, with what else failed; positions stand where the sinks stand.
    * `PIPELINE_OWNED` while an earlier run has not ended
    */
   async run(signal: AbortSignal): Promise<void> {
@@ -89,7 +88,8 @@ export class Pipeline {
       const give = this.#options.drainTimeoutMs ?? defaultDrainTimeoutMs;
       drainTimer ??= setTimeout(() => {
         const isBusy = this.#branches.some(({ isDelivering }) => isDelivering);
-        hardStop.abort((isBusy ? drainTimedOut : sourceStandsStill)(this.#options.name, give));
+        const { name } = this.#options;
+        hardStop.abort(isBusy ? drainTimedOut(name, give) : sourceStandsStill(name, give));
       }, give);
     };
     // Nothing is pulled for sinks that take nothing: how far the source goes on meanwhile is to be known all the same.
@@ -105,7 +105,7 @@ export class Pipeline {
       this.#states.next('stopped');
     } catch (error) {
       this.#states.next('failed');
-      throw this.#endedBy ?? (hardStop.signal.aborted ? hardStop.signal.reason : error);
+      throw error;
     } finally {
       try {
         // One that has not come to its end may not come to its close either.
@@ -168,26 +168,33 @@ export class Pipeline {
     const round = this.#round;
     const signal = AbortSignal.any([stop, round.signal]);
     this.#states.next(stop.aborted ? 'draining' : 'running');
-    this.#endedBy = undefined;
+    /** The one that ended the others comes first. */
+    const failures: SinkFailure[] = [];
+    let areEnded = false;
     const runs = this.#branches.map(async (branch) => {
+      const sink = branch.lane.name;
       try {
         // Signals of its own: of many listeners to one, Node.js warns as of a leak.
         await branch.run(AbortSignal.any([signal]), AbortSignal.any([hardStop]));
       } catch (error) {
         this.#tellFailure(branch, error);
-        if (hardStop.aborted || this.#endedBy !== undefined || !this.#endsAll(error)) return;
-        this.#endedBy = error;
+        const isFirst = !hardStop.aborted && !areEnded && this.#endsAll(error);
+        failures[isFirst ? 'unshift' : 'push']({ sink, error: hardStop.aborted ? hardStop.reason : error });
+        if (!isFirst) return;
+        areEnded = true;
         round.abort();
         drain();
       }
     });
     await Promise.all(runs);
-    if (!hardStop.aborted) await orGivenUp(this.#acknowledge(), hardStop);
-    if (this.#endedBy !== undefined) throw this.#endedBy;
-    if (!stop.aborted && round.signal.aborted) return false;
-    const failed = this.#branches.find(({ error }) => error !== undefined);
-    if (failed !== undefined) throw failed.error;
-    return true;
+    const acknowledged = hardStop.aborted ? undefined : orGivenUp(this.#acknowledge(), hardStop);
+    const isOver = areEnded || stop.aborted || !round.signal.aborted;
+    if (isOver && failures.length > 0) {
+      await acknowledged?.catch(() => undefined); // what the sinks failed at says more
+      throw failureOf(this.#options.name, failures);
+    }
+    await acknowledged;
+    return isOver;
   }
 
   /** Of a sink alone its run tells. */
@@ -195,7 +202,7 @@ export class Pipeline {
     if (this.#branches.length === 1) return;
     const { log, name } = this.#options;
     const reason = error instanceof Error ? error.message : String(error);
-    // The pipeline ends with the error of one sink: what to do about the others stands here alone.
+    // The pipeline may go on for long with the other sinks.
     const known = isTailraceError(error) ? { code: error.code, remedy: error.remedy } : {};
     log.error('a sink has failed', { pipeline: name, sink: lane.name, reason, ...known });
   }

@@ -55,3 +55,30 @@ export const poisonedWhole = (
     context: { sink, sequence: first },
     remedy: 'Mend the target, or set errors.poison to skip or dead-letter.',
   });
+
+/** What one sink of a pipeline failed at. */
+export interface SinkFailure {
+  readonly sink: string;
+  readonly error: unknown;
+}
+
+/** The one error of a pipeline: the failure itself when there is one, else what all of them say, with the code of the first. */
+export const failureOf = (pipeline: string, failures: readonly SinkFailure[]): unknown => {
+  const errors = [...new Set(failures.map(({ error }) => error))];
+  const [first] = errors;
+  if (errors.length === 1) return first;
+  const texts = failures.map(({ sink, error }) => {
+    const text = error instanceof Error ? error.message : String(error);
+    return text.startsWith(`sink ${sink} `) ? text : `sink ${sink}: ${text}`;
+  });
+  const remedies = errors.flatMap((error) => (isTailraceError(error) ? [error.remedy] : []));
+  return new TailraceError(
+    isTailraceError(first) ? first.code : 'SINK_FAILED',
+    `${failures.length} sinks of pipeline ${pipeline} failed: ${texts.join('; ')}`,
+    {
+      context: { pipeline, sinks: failures.map(({ sink }) => sink).join(', ') },
+      remedy: [...new Set(remedies)].filter((remedy) => remedy !== '').join(' '),
+      cause: first,
+    },
+  );
+};

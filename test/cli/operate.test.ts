@@ -232,6 +232,8 @@ sinks:
         }),
       );
     }
+    const told = lines.at(-1)?.message;
+    for (const sink of ['kafka', 'redis', 'postgres']) expect(told).toContain(`sink ${sink}`);
     expect(run.stderr).toContain('SINK_UNREACHABLE');
     expect(run.stdout + run.stderr).not.toContain('hunter2');
   });

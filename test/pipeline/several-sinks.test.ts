@@ -116,6 +116,37 @@ describe('several sinks', () => {
     ]);
   });
 
+  it('tell all that failed when several did, each by its name', async () => {
+    const refusing = (message: string): ScriptedSink => {
+      const sink = new ScriptedSink();
+      const remedy = `Mend ${message}.`;
+      sink.script = [
+        () => ({ kind: 'fatal', error: new TailraceError('SINK_REFUSED', message, { remedy }) }),
+      ];
+      return sink;
+    };
+    const lost = new ScriptedSink();
+    lost.script = [() => ({ kind: 'fatal', error: new Error('it is gone') })];
+    const [good, silent] = [new ScriptedSink(), stalled().sink];
+    const sinks = { good, one: refusing('no permission'), lost, two: refusing('no space') };
+    await expect(pipelineTo(sinks).run(never)).rejects.toMatchObject({
+      code: 'SINK_REFUSED',
+      message:
+        '3 sinks of pipeline p failed: sink one: no permission; sink lost failed: it is gone; sink two: no space',
+      remedy: expect.stringMatching(/^Mend no permission\. .* Mend no space\.$/),
+      context: { pipeline: 'p', sinks: 'one, lost, two' },
+    });
+    expect(good.keys).toEqual(allKeys);
+    const stop = new AbortController();
+    const again = { silent, one: refusing('no permission') };
+    const stopping = pipelineTo(again, { drainTimeoutMs: 30 }).run(stop.signal);
+    await waitUntil('both have been written to', () => silent.writes > 0 && again.one.writes > 0);
+    stop.abort();
+    await expect(stopping).rejects.toThrow(
+      /sink one: no permission; sink silent: .* could not deliver what was in flight/,
+    );
+  });
+
   it('all stop when one fails and the configuration says so, and when one is fenced', async () => {
     for (const [kind, policy] of [
       ['fatal', 'stop'],

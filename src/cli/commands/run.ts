@@ -66,19 +66,23 @@ const runAll = async (
   const statuses = (): PipelineStatus[] => assembled.map(({ pipeline }) => pipeline.status());
   const shown = showProgress(statuses, new Progress(output), finished.signal);
   try {
-    const results = await Promise.allSettled(
+    const failures: unknown[] = [];
+    await Promise.all(
       assembled.map(async ({ pipeline, run }) => {
         try {
           await run(AbortSignal.any([stop]));
         } catch (error) {
+          const { name } = pipeline.status();
+          const isFirst = failures.push(error) === 1;
           if (!isKeptGoing) failed.abort();
-          else if (assembled.length > 1) reportFailure(log, pipeline.status().name, error);
-          throw error;
+          if (isKeptGoing && assembled.length > 1)
+            reportFailure(log, 'a pipeline has failed, the others go on', name, error);
+          // What the first one failed at the process ends with.
+          else if (!isFirst) reportFailure(log, 'another pipeline has failed', name, error);
         }
       }),
     );
-    const failure = results.find((result) => result.status === 'rejected');
-    if (failure !== undefined) throw failure.reason;
+    if (failures.length > 0) throw failures[0];
   } finally {
     finished.abort();
     await shown;
@@ -87,8 +91,8 @@ const runAll = async (
     for (const sink of status.sinks) log.info('pipeline stopped', summary(status.name, sink));
 };
 
-const reportFailure = (log: Logger, pipeline: string, error: unknown): void =>
-  log.error('a pipeline has failed, the others go on', {
+const reportFailure = (log: Logger, message: string, pipeline: string, error: unknown): void =>
+  log.error(message, {
     pipeline,
     reason: error instanceof Error ? error.message : String(error),
   });
