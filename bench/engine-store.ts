@@ -28,6 +28,8 @@ const mebibyte = 2 ** 20;
 const compareWrites = (own: WriteFigures, peer: string, its: WriteFigures, target: number): BenchResult[] => [
   result('random insert in batches of 100', own.fill, 'puts/s', peer, its.fill, target),
   result('random update in batches of 100', own.update, 'puts/s', peer, its.update, target),
+  // No target: less is better.
+  result('longest wait of a writer for 100 puts', own.longestWaitMs, 'ms', peer, its.longestWaitMs, 0),
 ];
 
 /** The longest of ten syncs of a few bytes by another process, in ms. */
@@ -130,6 +132,7 @@ const measureStore = async (directory: string, count: number, hasPeers: boolean)
   const scanned = await scanRate(store.engine, count);
   const results = [
     atMost('longest stall of the event loop while writing', stallMs, 'ms', 50),
+    atMost('longest wait of a writer for 100 puts', writes.longestWaitMs, 'ms', 50),
     result('random get, warm cache (32,000 keys of all)', warm, 'gets/s', '1 M/s', 1e6, 1),
     result('ordered scan of all, keys and values', scanned, 'records/s', '3 M/s', 3e6, 1),
     ...(await makeCheckpoints(store, directory)),

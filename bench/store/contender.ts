@@ -118,19 +118,32 @@ export const openLmdb = async (path: string, count: number): Promise<Contender |
   };
 };
 
-/** Rates of filling a store and of writing part of it again, and how many bytes each byte of that made it write. */
+/**
+ * Rates of filling a store and of writing part of it again, how long a batch of either took at most, in ms, and how many
+ * bytes each byte written again made it write.
+ */
 export interface WriteFigures {
   readonly fill: number;
   readonly update: number;
+  readonly longestWaitMs: number;
   readonly amplification: number;
 }
 
 export const measureWrites = async (contender: Contender, count: number): Promise<WriteFigures> => {
   const updates = Math.min(count, 2_000_000);
-  const fill = count / (await seconds(() => contender.write(0, count)));
+  let longestWaitMs = 0;
+  const write = (to: number): Promise<number> =>
+    seconds(async () => {
+      for (let at = 0; at < to; at += batchPuts) {
+        const start = performance.now();
+        await contender.write(at, at + batchPuts);
+        longestWaitMs = Math.max(longestWaitMs, performance.now() - start);
+      }
+    });
+  const fill = count / (await write(count));
   const before = writtenBytes();
-  const update = updates / (await seconds(() => contender.write(0, updates)));
-  return { fill, update, amplification: (writtenBytes() - before) / (updates * recordBytes) };
+  const update = updates / (await write(updates));
+  return { fill, update, longestWaitMs, amplification: (writtenBytes() - before) / (updates * recordBytes) };
 };
 
 /**

@@ -2,6 +2,7 @@ import type { Layers } from './layers.js';
 import { changesOf, type MemtableGroup } from './memtable/index.js';
 import { runInSlices } from './run-in-slices.js';
 import type { TreeState, TreeStore } from './tree/index.js';
+import { WritePace } from './write-pace.js';
 
 /** What a flush needs of the rest of the store. */
 export interface FlushHooks {
@@ -44,6 +45,9 @@ export class Flush {
   #settling: Promise<void> = Promise.resolve();
   #hasFailed = false;
   #roomWaiters: (() => void)[] = [];
+  #roomTimer: NodeJS.Timeout | undefined;
+  /** Of the merge under way. */
+  #pace: WritePace | undefined;
 
   constructor(data: FlushedData, limits: FlushLimits) {
     this.#data = data;
@@ -64,12 +68,24 @@ export class Flush {
 
   /** True when writers are so far ahead that they should wait for `whenRoomy`. */
   get isOverfull(): boolean {
-    return (this.#isTooLarge || this.#isTooDeep) && this.#isUnderWay;
+    return (this.#isTooFast || this.#isTooLarge || this.#isTooDeep) && this.#isUnderWay;
+  }
+
+  /** True when what was written is better frozen before memtables are full: the merge that it waits for ends soon. */
+  get isReadyForMore(): boolean {
+    return this.#pace?.isEndingFor(this.#data.layers().usedBytes) === true;
   }
 
   /** Resolves when writers may go on. */
   async whenRoomy(): Promise<void> {
-    while (this.isOverfull) await this.#whenSomeIsFlushed();
+    const pacedUntil = performance.now() + longestPacedMs;
+    while (this.isOverfull) {
+      if (!this.#isTooLarge && !this.#isTooDeep) {
+        if (performance.now() >= pacedUntil) return;
+        this.#wakeRoomWaitersSoon();
+      }
+      await this.#whenSomeIsFlushed();
+    }
   }
 
   /**
@@ -85,9 +101,14 @@ export class Flush {
     while (this.#running !== undefined) await this.#running;
   }
 
-  /** What waits to be flushed takes more memory than it may. */
+  /** More is written than the merge under way makes room for. */
+  get #isTooFast(): boolean {
+    return this.#pace?.isExceededBy(this.#data.layers().usedBytes) === true;
+  }
+
+  /** Memtables take more memory than they may. */
   get #isTooLarge(): boolean {
-    return this.#data.layers().frozenBytes > frozenMemtables * this.#limits.memtableBytes;
+    return this.#data.layers().usedBytes > mostMemtables * this.#limits.memtableBytes;
   }
 
   get #isTooDeep(): boolean {
@@ -106,6 +127,14 @@ export class Flush {
 
   #wakeRoomWaiters(): void {
     for (const wake of this.#roomWaiters.splice(0)) wake();
+  }
+
+  /** As a merge goes on there is more room. */
+  #wakeRoomWaitersSoon(): void {
+    this.#roomTimer ??= setTimeout(() => {
+      this.#roomTimer = undefined;
+      this.#wakeRoomWaiters();
+    }, pacedMs);
   }
 
   #beginSoon(): void {
@@ -130,12 +159,16 @@ export class Flush {
       const { lastSequence } = due[0];
       const trees = await this.#data.openTrees();
       await Promise.all(due.toReversed().map((group) => this.#settle(group)));
-      await trees.advance(changesOf(due), lastSequence, {
-        isInThread: usedBytesOf(due) >= this.#limits.threadFromBytes,
+      const changes = changesOf(due);
+      const bytes = usedBytesOf(due);
+      this.#pace = new WritePace(bytes, pacedMemtables * this.#limits.memtableBytes, changes.progress);
+      await trees.advance(changes.byFamily, lastSequence, {
+        isInThread: bytes >= this.#limits.threadFromBytes,
         sliceMs: () => sliceMs,
         beforeSwitch: () => hooks.syncLog(lastSequence),
         onSwitch: (state) => {
           this.#data.moveToTrees(due, trees, state);
+          this.#pace = undefined;
           this.#wakeRoomWaiters();
         },
         afterSwitch: (state) => hooks.onState(state),
@@ -178,8 +211,14 @@ export class Flush {
 const usedBytesOf = (groups: readonly MemtableGroup[]): number =>
   groups.reduce((total, { usedBytes }) => total + usedBytes, 0);
 
-/** How many full memtables may be frozen: two that are merged, one that waits. Somewhat more, for they are rarely full to the byte. */
-const frozenMemtables = 3.25;
+/** How many full memtables writers are paced to: two that are merged, two written meanwhile. Somewhat more, for they are rarely full to the byte. */
+const pacedMemtables = 4.25;
+/** How many there may be: room for those who have waited long enough. */
+const mostMemtables = 4.5;
+/** How long a writer waits at most while there is that room: a disk that is slow for a while must not stop it. */
+const longestPacedMs = 20;
+/** How long until writers look again how far a merge is. */
+const pacedMs = 1;
 /** How many layers of memtables there may be: checkpoints freeze them however little is in them. */
 const maxGroups = 24;
 /** How long the loop's other work waits for that of a flush at a time, at most; with what else may come in the same turn under 5 ms. */

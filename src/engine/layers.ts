@@ -12,14 +12,19 @@ export class Layers {
   readonly groups: readonly MemtableGroup[];
   readonly trees: TreeStore | undefined;
   readonly state: TreeState | undefined;
-  /** Bytes of data in the memtables that are frozen. */
-  readonly frozenBytes: number;
+  readonly #frozenBytes: number;
 
   constructor(groups: readonly MemtableGroup[], trees?: TreeStore, state?: TreeState) {
     this.groups = groups;
     this.trees = trees;
     this.state = state;
-    this.frozenBytes = groups.reduce((total, group) => total + (group.isFrozen ? group.usedBytes : 0), 0);
+    this.#frozenBytes = groups.reduce((total, group) => total + (group.isFrozen ? group.usedBytes : 0), 0);
+  }
+
+  /** Bytes of data in the memtables. */
+  get usedBytes(): number {
+    const [newest] = this.groups;
+    return this.#frozenBytes + (newest === undefined || newest.isFrozen ? 0 : newest.usedBytes);
   }
 
   /** What a reader at `sequence` finds for a key. Borrowed until the next write. */

@@ -132,7 +132,10 @@ export class StoreData {
     this.#measureAt = this.#appliedBytes + memtableBytes / measuresPerMemtable;
     // Overwriting takes no memory, but the log grows: it too must not become long.
     const isLong = this.#appliedBytes >= memtableBytes * replayPerMemtable;
-    if (isLong || this.#layers.groups[0].usedBytes >= memtableBytes) this.freeze(sequence);
+    const { usedBytes } = this.#layers.groups[0];
+    const isFull =
+      usedBytes >= memtableBytes || (usedBytes >= memtableBytes / 4 && this.flush.isReadyForMore);
+    if (isLong || isFull) this.freeze(sequence);
   }
 
   /** True when so much is not flushed that replaying it at the next open would take noticeably long. */

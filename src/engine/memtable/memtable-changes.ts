@@ -17,6 +17,7 @@ export class MemtableChanges implements Changes, NodeView {
   /** Where they have all been sorted and not been brought into the index: that is walked instead. */
   readonly #sorted: Int32Array | undefined;
   #at = 0;
+  #passed = 0;
   /** Up to where the sorted ones have been fetched. */
   #fetched = 0;
   readonly #place = new OrderedPlace();
@@ -31,7 +32,17 @@ export class MemtableChanges implements Changes, NodeView {
     this.#read();
   }
 
+  /** How many changes there are, and how many were passed: once more those that were gone back to. */
+  get count(): number {
+    return this.#table.count;
+  }
+
+  get passed(): number {
+    return this.#passed;
+  }
+
   next(): void {
+    this.#passed++;
     if (this.#sorted === undefined) this.#table.step(this.#place, false);
     else this.#at++;
     this.#read();

@@ -95,9 +95,25 @@ export class MemtableGroup {
   }
 }
 
-/** What groups that follow each other, the newest first, change in the trees, by column family. */
-export const changesOf = (groups: readonly MemtableGroup[]): Changes[] =>
-  columnFamilyNames.map((_, id) => {
+/** What groups that follow each other change in the trees. */
+export interface GroupChanges {
+  readonly byFamily: readonly Changes[];
+  /** Which part of it whoever merges it has passed: 0 to 1. */
+  progress(): number;
+}
+
+/** @param groups the newest first */
+export const changesOf = (groups: readonly MemtableGroup[]): GroupChanges => {
+  const all: MemtableChanges[] = [];
+  const byFamily = columnFamilyNames.map((_, id) => {
     const [oldest, ...newer] = groups.map(({ tables }) => new MemtableChanges(tables[id])).reverse();
+    all.push(oldest, ...newer);
     return newer.reduce<Changes>((older, changes) => new JoinedChanges(changes, older), oldest);
   });
+  const count = all.reduce((total, changes) => total + changes.count, 0);
+  const progress = (): number => {
+    const passed = all.reduce((total, changes) => total + changes.passed, 0);
+    return passed >= count ? 1 : passed / count;
+  };
+  return { byFamily, progress };
+};

@@ -78,7 +78,7 @@ describe('the changes of memtables that are merged together', () => {
         group.freeze(sequence);
         groups.unshift(group);
       }
-      const [changes] = changesOf(groups);
+      const [changes] = changesOf(groups).byFamily;
       const actual: Data = new Map(below);
       for (const { begin, end } of changes.ranges)
         for (const key of below.keys()) {

@@ -31,7 +31,7 @@ it('gives the changes of a large memtable in order, whether its ranges were read
   }
   group.freeze(120_000);
   const sorted = [...expected].sort();
-  const changes = (): Changes => changesOf([group])[0];
+  const changes = (): Changes => changesOf([group]).byFamily[0];
   const settling = group.settling();
   for (let step = 0; step < 5; step++) settling.next();
   const seen = keysOf(changes());
@@ -63,7 +63,7 @@ it.each(['ascend', 'descend', 'ascend to the middle, then begin again'])(
       table.put(key, 0, key.length, 0, 0, i + 1);
     }
     group.freeze(keys);
-    const seen = keysOf(changesOf([group])[0]);
+    const seen = keysOf(changesOf([group]).byFamily[0]);
     expect(seen.length).toBe(keys);
     expect(seen.every((key, i) => Buffer.from(key, 'hex').toString() === String(i).padStart(8, '0'))).toBe(
       true,

@@ -52,6 +52,6 @@ describe('changes on their way to another thread', () => {
     for (const [key, value] of entries)
       if (value === undefined) group.tables[0].delete(key, 0, key.length, ++sequence);
     group.freeze(sequence);
-    expectEntries(packed(changesOf([group])[0]));
+    expectEntries(packed(changesOf([group]).byFamily[0]));
   });
 });

@@ -1,0 +1,83 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Engine } from '../../src/engine/index.js';
+import { WritePace } from '../../src/engine/write-pace.js';
+import { type Files, nodeFiles } from '../../src/files/index.js';
+import { WriteBatchBuilder } from '../../src/write-batch/index.js';
+import { throwAwayDirectory } from '../services/index.js';
+
+let directory: ReturnType<typeof throwAwayDirectory>;
+beforeEach(() => {
+  directory = throwAwayDirectory('write-pace');
+});
+afterEach(() => directory.remove());
+
+describe('writers that are faster than merges', () => {
+  it('fill half of the room at once, and the rest as the merge goes on', () => {
+    let progress = 0;
+    const pace = new WritePace(200, 400, () => progress);
+    expect(pace.isExceededBy(200 + 100)).toBe(false);
+    expect(pace.isExceededBy(200 + 101)).toBe(true);
+    progress = 0.5;
+    expect(pace.isExceededBy(200 + 150)).toBe(false);
+    expect(pace.isExceededBy(200 + 151)).toBe(true);
+    progress = 1;
+    expect(pace.isExceededBy(200 + 200)).toBe(false);
+    expect(pace.isExceededBy(200 + 201)).toBe(true);
+  });
+
+  it('do not fill more than the next merge can do beside as much, nor more than there is', () => {
+    expect(new WritePace(50, 400, () => 1).isExceededBy(50 + 201)).toBe(true);
+    expect(new WritePace(300, 400, () => 1).isExceededBy(300 + 101)).toBe(true);
+  });
+
+  it('have what they wrote frozen shortly before the merge ends, when it is much', () => {
+    let progress = 0.5;
+    const pace = new WritePace(200, 400, () => progress);
+    expect(pace.isEndingFor(350)).toBe(false);
+    progress = 0.95;
+    expect(pace.isEndingFor(350)).toBe(true);
+    expect(pace.isEndingFor(250)).toBe(false);
+  });
+
+  it('go on a bit at a time while the disk stands still, stop before memory is exceeded, and go on after', async () => {
+    let letSync = (): void => undefined;
+    const gate = new Promise<void>((resolve) => {
+      letSync = resolve;
+    });
+    const dataFiles = new Set<number>();
+    // Not the real thing: a disk that takes as long over a sync of the data file as the test says.
+    const files: Files = {
+      ...nodeFiles,
+      open: async (path, flags) => {
+        const fd = await nodeFiles.open(path, flags);
+        if (path.endsWith('data')) dataFiles.add(fd);
+        return fd;
+      },
+      datasync: async (fd) => {
+        if (dataFiles.has(fd)) await gate;
+        await nodeFiles.datasync(fd);
+      },
+    };
+    const memtableBytes = 256 * 1024;
+    await using engine = await Engine.open(directory.path, { files, sync: 'none', memtableBytes });
+    const batches: Promise<unknown>[] = [];
+    let acknowledged = 0;
+    const write = (): Promise<boolean> => {
+      const key = Buffer.from(`key:${batches.length}`);
+      const written = engine.write(new WriteBatchBuilder().put(0, key, Buffer.alloc(4_096)).finish());
+      batches.push(written.then(() => acknowledged++));
+      return Promise.race([
+        written.then(() => true),
+        new Promise<false>((resolve) => setTimeout(() => resolve(false), 1_000)),
+      ]);
+    };
+    while (await write());
+    const acknowledgedBefore = acknowledged;
+    letSync();
+    await Promise.all(batches);
+    const most = (4.5 * memtableBytes) / 4_096;
+    expect(acknowledgedBefore).toBeGreaterThan(most * 0.97);
+    expect(acknowledgedBefore).toBeLessThanOrEqual(most);
+    expect(await write()).toBe(true);
+  });
+});
