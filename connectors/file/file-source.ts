@@ -86,9 +86,13 @@ export class FileSource implements Source {
 
   async check(): Promise<readonly Finding[]> {
     const files = listEventFiles(this.#options.path);
-    if (files.length > 0) return [{ name: 'files', status: 'ok', detail: files.join(', ') }];
-    const { message, remedy } = missing(this.#options.path);
-    return [{ name: 'files', status: 'fail', detail: message, remedy }];
+    if (files.length === 0) {
+      const { message, remedy } = missing(this.#options.path);
+      return [{ name: 'files', status: 'fail', detail: message, remedy }];
+    }
+    await this.open({ kind: 'beginning' });
+    await this.#next(); // it must be a file that may be read, and begin with an event
+    return [{ name: 'files', status: 'ok', detail: files.join(', ') }];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,4 +1,4 @@
-import { LogDirectoryReader, type LoggedBatch } from '../../src/engine/index.js';
+import { findLogDirectory, LogDirectoryReader, type LoggedBatch } from '../../src/engine/index.js';
 import {
   type Finding,
   type Position,
@@ -14,7 +14,7 @@ import {
 
 /** Settings of the source `wal`. */
 export interface WalSourceOptions {
-  /** A directory of RocksDB log files: a store of ours, or the data directory of a Kvrocks. */
+  /** A directory of RocksDB log files: of a store of ours, of a Kvrocks (its data directory, or the folder `db` in it), or nothing else. */
   readonly path: string;
   /** False ends at the last whole batch; true waits for more. */
   readonly follow: boolean;
@@ -42,7 +42,7 @@ export class WalSource implements Source {
   }
 
   async newestPosition(): Promise<Position | null> {
-    const reader = new LogDirectoryReader(this.#options.path, 0);
+    const reader = new LogDirectoryReader(findLogDirectory(this.#options.path), 0);
     try {
       let newest: Position | null = null;
       for (let batch = reader.next(); batch !== undefined; batch = reader.next())
@@ -70,7 +70,7 @@ export class WalSource implements Source {
   }
 
   async check(): Promise<readonly Finding[]> {
-    const reader = new LogDirectoryReader(this.#options.path, 0);
+    const reader = new LogDirectoryReader(findLogDirectory(this.#options.path), 0);
     try {
       const first = reader.next();
       const detail =
@@ -87,7 +87,7 @@ export class WalSource implements Source {
   }
 
   #readerAt(start: StartPoint): LogDirectoryReader {
-    const { path } = this.#options;
+    const path = findLogDirectory(this.#options.path);
     if (start.kind === 'beginning') return new LogDirectoryReader(path, 0);
     if (start.kind === 'latest') {
       const reader = new LogDirectoryReader(path, 0);

@@ -50,6 +50,7 @@ export {
 } from './retention/index.js';
 export type { StoreIterator } from './store-iterator.js';
 export {
+  findLogDirectory,
   LogDirectoryReader,
   LogFramer,
   type LoggedBatch,

@@ -127,7 +127,7 @@ const remedies = new Map([
   ],
   ['EACCES', getPermission],
   ['EPERM', getPermission],
-  ['EISDIR', 'A directory stands where a file is needed: move it away.'],
+  ['EISDIR', 'A directory stands where a file is needed: name another place, or move it away.'],
   ['EROFS', 'The file system is mounted read-only: use another place.'],
   ['EMFILE', 'Raise the limit on open files (ulimit -n).'],
   ['ENOTDIR', 'A part of this path is a file where a directory is needed.'],

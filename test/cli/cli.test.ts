@@ -186,10 +186,20 @@ describe('command line', () => {
     });
     expect((await tailrace('wal', 'verify', path('nowhere'))).status).toBe(1);
     mkdirSync(path('empty'));
-    expect(await tailrace('wal', 'dump', path('empty'))).toMatchObject({
-      status: 1,
-      stderr: expect.stringContaining('has no log files'),
-    });
+    for (const parameters of [
+      ['wal', 'ls'],
+      ['wal', 'dump'],
+      ['wal', 'verify'],
+      ['tail', '--once'],
+    ])
+      expect(await tailrace(...parameters, path('empty'))).toMatchObject({
+        status: 1,
+        stderr: expect.stringContaining('has no log files'),
+      });
+    mkdirSync(path('kvrocks/db'), { recursive: true });
+    writeFileSync(path('kvrocks/db/CURRENT'), '');
+    copyFileSync(join(folder, '000010.log'), path('kvrocks/db/000010.log'));
+    expect((await tailrace('wal', 'verify', path('kvrocks'))).stdout).toContain('231 batches');
   });
 
   it('tails a directory without any configuration, filtered', async () => {

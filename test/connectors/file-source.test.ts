@@ -182,6 +182,20 @@ describe('the file source', () => {
     await expect(take(none)).rejects.toMatchObject({ code: 'FILE_INACCESSIBLE' });
   });
 
+  it('tells beforehand of a directory in its place, and of a file that has no events', async () => {
+    await write(written.slice(0, 2));
+    expect(await open().check()).toEqual([{ name: 'files', status: 'ok', detail: path() }]);
+    await expect(open({ path: directory.path }).check()).rejects.toMatchObject({
+      code: 'FILE_INACCESSIBLE',
+      remedy: expect.stringContaining('name another place'),
+    });
+    writeFileSync(path(), 'nonsense\n');
+    await expect(open().check()).rejects.toMatchObject({ code: 'EVENT_INVALID', context: { line: 1 } });
+    expect(await open({ path: join(directory.path, 'nothing.ndjson') }).check()).toMatchObject([
+      { status: 'fail' },
+    ]);
+  });
+
   it('refuses a snapshot of several parts, which have one sequence number, with file and line', async () => {
     const parts = ['a', 'b'].map((key, at) =>
       snapshotOf(

@@ -1,10 +1,8 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
 import process from 'node:process';
 import { KvrocksSource } from '../../../connectors/kvrocks/index.js';
 import { WalSource } from '../../../connectors/wal/index.js';
 import { TailraceError } from '../../errors/index.js';
-import { inaccessible } from '../../files/index.js';
 import {
   ByteWriter,
   Decoder,
@@ -136,22 +134,7 @@ const openSource = (place: string, flags: TailFlags, output: OutputOptions): Sou
     throw new TailraceError('USAGE', `${place} is neither an address nor a directory`, {
       remedy: 'Write redis://host:port, or the directory of a store or of a Kvrocks.',
     });
-  // A Kvrocks keeps its database in a folder of its data directory.
-  const inner = join(place, 'db');
-  const path = existsSync(join(inner, 'CURRENT')) ? inner : place;
-  if (!['IDENTITY', 'CURRENT'].some((file) => existsSync(join(path, file))) && !hasLogFiles(path))
-    throw new TailraceError('USAGE', `${place} has no log files`, {
-      remedy: 'Name the directory of a store, or the data directory of a Kvrocks.',
-    });
-  return new WalSource({ path, follow: flags.once !== true, pollMs: 50 });
-};
-
-const hasLogFiles = (directory: string): boolean => {
-  try {
-    return readdirSync(directory).some((name) => /^\d+\.log$/.test(name));
-  } catch (cause) {
-    throw inaccessible(directory, cause);
-  }
+  return new WalSource({ path: place, follow: flags.once !== true, pollMs: 50 });
 };
 
 const parseFrom = (text: string): 'beginning' | 'latest' | number => {

@@ -1,6 +1,11 @@
 import process from 'node:process';
-import { columnFamilyNames, LogDirectoryReader, readSlots, summariseLog } from '../../engine/index.js';
-import { TailraceError } from '../../errors/index.js';
+import {
+  columnFamilyNames,
+  findLogDirectory,
+  LogDirectoryReader,
+  readSlots,
+  summariseLog,
+} from '../../engine/index.js';
 import { RecordKind, WriteBatchReader } from '../../write-batch/index.js';
 import { counted, formatBytes, formatCount, formatTable, type OutputOptions } from '../console.js';
 import { jsonBytes, printableBytes } from '../describe-change.js';
@@ -8,7 +13,8 @@ import type { DumpFlags } from '../wal-program.js';
 import { writeOut } from '../write-out.js';
 
 /** Lists log files. */
-export const listLog = (directory: string, output: OutputOptions): void => {
+export const listLog = (place: string, output: OutputOptions): void => {
+  const directory = findLogDirectory(place);
   const slots = readSlots(directory);
   const segments = [...summariseLog(directory)].map((segment) => ({
     ...segment,
@@ -38,9 +44,8 @@ export const listLog = (directory: string, output: OutputOptions): void => {
 };
 
 /** Checks every record; a torn end is told, damage is an error. */
-export const verifyLog = (directory: string, output: OutputOptions): void => {
-  const segments = [...summariseLog(directory)];
-  if (segments.length === 0) throw noLogFiles(directory);
+export const verifyLog = (place: string, output: OutputOptions): void => {
+  const segments = [...summariseLog(findLogDirectory(place))];
   const torn = segments.filter((segment) => segment.tornBytes > 0);
   const batches = segments.reduce((total, segment) => total + segment.batches, 0);
   if (output.isJson) {
@@ -56,19 +61,12 @@ export const verifyLog = (directory: string, output: OutputOptions): void => {
   );
 };
 
-const noLogFiles = (directory: string): TailraceError =>
-  new TailraceError('FILE_INACCESSIBLE', `${directory} has no log files`, {
-    context: { directory },
-    remedy: 'Name the directory that holds the files NNNNNN.log.',
-  });
-
 /** Prints records, one a line. */
-export const dumpLog = async (directory: string, flags: DumpFlags, output: OutputOptions): Promise<void> => {
-  const reader = new LogDirectoryReader(directory, flags.from);
+export const dumpLog = async (place: string, flags: DumpFlags, output: OutputOptions): Promise<void> => {
+  const reader = new LogDirectoryReader(findLogDirectory(place), flags.from);
   try {
     let left = flags.limit ?? Number.POSITIVE_INFINITY;
     let batch = reader.next();
-    if (batch === undefined && [...summariseLog(directory)].length === 0) throw noLogFiles(directory);
     for (; batch !== undefined && left > 0; batch = reader.next(), left--) {
       const { sequence, count, path, offset, bytes } = batch;
       const text = output.isJson

@@ -1,4 +1,10 @@
-export { LogDirectoryReader, type LoggedBatch, type SegmentSummary, summariseLog } from './log-directory.js';
+export {
+  findLogDirectory,
+  LogDirectoryReader,
+  type LoggedBatch,
+  type SegmentSummary,
+  summariseLog,
+} from './log-directory.js';
 export { LogFramer } from './log-framer.js';
 export { type LogRead, LogReader } from './log-reader.js';
 export type { Recovery } from './recover-segments.js';

@@ -1,4 +1,5 @@
-import { closeSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { TailraceError } from '../../errors/index.js';
 import { batchCount, batchSequence } from '../../write-batch/index.js';
@@ -33,6 +34,22 @@ export interface SegmentSummary extends SegmentFile {
   readonly tornBytes: number;
   readonly tornReason?: string;
 }
+
+/**
+ * The folder with the log files of what `path` names: a store of ours, the data directory of a Kvrocks, which keeps its
+ * database in the folder `db`, or a directory of log files alone. @throws TailraceError `FILE_INACCESSIBLE` when it is none of these
+ */
+export const findLogDirectory = (path: string): string => {
+  const inner = join(path, 'db');
+  const directory = existsSync(join(inner, 'CURRENT')) ? inner : path;
+  const isStore = ['IDENTITY', 'CURRENT'].some((file) => existsSync(join(directory, file)));
+  if (isStore || listSegmentFiles(directory).length > 0) return directory;
+  throw new TailraceError('FILE_INACCESSIBLE', `${path} has no log files`, {
+    context: { directory: path },
+    remedy:
+      'Name the directory of a store, the data directory of a Kvrocks, or one that holds files NNNNNN.log.',
+  });
+};
 
 /**
  * Reads each log file of a directory whole, ours or another store's, and checks every record and the contiguity of
