@@ -10,7 +10,21 @@ export const checkStore = async (path: string): Promise<Finding[]> => {
   await using engine = await Engine.open(directory, { isReadOnly: true });
   const { firstLogSequence } = engine.stats();
   return [
+    ...timesFindings(engine),
     { name: 'store', status: 'ok', detail: `${directory} is at sequence number ${engine.sequence}` },
     { name: 'retention', status: 'ok', detail: `the log begins at sequence number ${firstLogSequence}` },
   ];
 };
+
+const timesFindings = ({ timesFault }: Engine): Finding[] =>
+  timesFault === undefined
+    ? []
+    : [
+        {
+          name: 'times',
+          status: 'warn',
+          detail: `${timesFault.file}: ${timesFault.reason}`,
+          remedy:
+            'When older sequence numbers were reached is not known: put the file back from a copy before the store is opened, or let it be begun anew.',
+        },
+      ];

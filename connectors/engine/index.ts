@@ -29,8 +29,8 @@ export const engineSource: SourceDefinition<EngineSourceOptions> = {
       default: '',
     },
   },
-  create: ({ path, slot }, { pipeline }) =>
-    new EngineSource(() => borrowEngine(path), {
+  create: ({ path, slot }, { pipeline, log }) =>
+    new EngineSource(() => borrowEngine(path, log), {
       slot: slot || pipeline.replace(/[^\x21-\x7e]/g, '-'),
       check: () => checkStore(path),
     }),

@@ -27,7 +27,7 @@ import { type EngineStats, statsOf } from './engine-stats.js';
 import { openBesideWriter } from './open-beside-writer.js';
 import { openLog } from './open-log.js';
 import { ConsumerSlots, defaultRetention, LogRetention, type RetentionState } from './retention/index.js';
-import { SequenceTimes } from './sequence-times.js';
+import { SequenceTimes, type TimesFault } from './sequence-times.js';
 import { StoreData } from './store-data.js';
 import { openIdentity, requireOwnDirectory, type StoreIdentity } from './store-identity.js';
 import { LiveWalIterator, type Recovery, type Wal } from './wal/index.js';
@@ -180,6 +180,11 @@ export class Engine implements Store, AsyncDisposable {
   /** What recovery found at open. */
   get recovery(): Recovery {
     return this.#wal.recovery;
+  }
+
+  /** Why it is not known further back when which sequence number was reached, if the file of that is no good. */
+  get timesFault(): TimesFault | undefined {
+    return this.#times.fault;
   }
 
   get sequence(): number {

@@ -48,6 +48,7 @@ export {
   type RetentionState,
   readSlots,
 } from './retention/index.js';
+export type { TimesFault } from './sequence-times.js';
 export type { StoreIterator } from './store-iterator.js';
 export {
   findLogDirectory,

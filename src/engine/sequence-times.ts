@@ -1,5 +1,10 @@
 import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { inaccessible } from '../files/index.js';
+
+/** What is wrong with the file of the times, by which nothing but times is lost. */
+export interface TimesFault {
+  readonly file: string;
+  readonly reason: string;
+}
 
 /**
  * When which sequence number was reached, so that a log can be read "from yesterday, 14:00". An entry says: at this
@@ -22,12 +27,13 @@ export class SequenceTimes {
   /** When everything up to `#sequence` was known to have been committed. */
   #timeMs: number;
   #sequence: number;
-  #failure: Error | undefined;
+  #fault: TimesFault | undefined;
+  /** It could not be read or written, and is left as it is. */
+  #isFailed = false;
 
   /**
-   * Reads what is known of a store that stands at `sequence`. Entries beyond that, and whatever else makes no sense,
-   * are dropped: the store was restored from an older copy.
-   * @throws TailraceError `FILE_INACCESSIBLE`
+   * Reads what is known of a store that stands at `sequence`. Entries beyond that are dropped: the store was restored from
+   * an older copy. So are those from the first on that makes no sense, which is a `fault`, as is a file that cannot be read.
    */
   static open(
     path: string,
@@ -45,16 +51,23 @@ export class SequenceTimes {
     this.#path = options.isReadOnly ? undefined : path;
     this.#nowMs = options.nowMs ?? Date.now;
     this.#maxEntries = options.maxEntries ?? defaultMaxEntries;
-    const read = readEntries(path);
-    this.#entries = meaningful(read.entries, sequence);
-    if (this.#entries.length * entryBytes !== read.byteLength) this.#rewrite();
+    const bytes = this.#read(path);
+    const entries = entriesOf(bytes);
+    const sound = soundEntries(entries);
+    if (sound < entries.length)
+      this.#fault = {
+        file: path,
+        reason: `no times from offset ${sound * entryBytes} on, where ${entries.length - sound} entries are dropped`,
+      };
+    this.#entries = entries.slice(0, sound).filter((entry) => entry.sequence <= sequence);
+    if (this.#entries.length * entryBytes !== bytes.length) this.#rewrite();
     this.#timeMs = Math.max(this.#nowMs(), this.#entries.at(-1)?.timeMs ?? 0);
     this.#sequence = sequence;
   }
 
-  /** Why entries are kept in memory only, if the file could not be written. */
-  get failure(): Error | undefined {
-    return this.#failure;
+  /** Why the times are not known further back, or will not be after the next start. */
+  get fault(): TimesFault | undefined {
+    return this.#fault;
   }
 
   /**
@@ -105,14 +118,28 @@ export class SequenceTimes {
     });
   }
 
-  /** The times are an aid: that they cannot be written must not keep the store from working. */
+  #read(path: string): Buffer {
+    try {
+      return existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
+    } catch (error) {
+      this.#fail(path, error);
+      return Buffer.alloc(0);
+    }
+  }
+
   #store(write: (path: string) => void): void {
-    if (this.#path === undefined || this.#failure !== undefined) return;
+    if (this.#path === undefined || this.#isFailed) return;
     try {
       write(this.#path);
     } catch (error) {
-      this.#failure = error instanceof Error ? error : new Error(String(error));
+      this.#fail(this.#path, error);
     }
+  }
+
+  /** The times are an aid: that they cannot be read or written must not keep the store from working. */
+  #fail(file: string, error: unknown): void {
+    this.#isFailed = true;
+    this.#fault = { file, reason: error instanceof Error ? error.message : String(error) };
   }
 }
 
@@ -130,33 +157,21 @@ const encode = (entries: readonly Entry[]): Buffer => {
   return bytes;
 };
 
-const readEntries = (path: string): { entries: Entry[]; byteLength: number } => {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (cause) {
-    if (!existsSync(path)) return { entries: [], byteLength: 0 };
-    throw inaccessible(path, cause);
-  }
-  const entries: Entry[] = [];
-  for (let at = 0; at + entryBytes <= bytes.length; at += entryBytes)
-    entries.push({
-      timeMs: Number(bytes.readBigUInt64LE(at)),
-      sequence: Number(bytes.readBigUInt64LE(at + 8)),
-    });
-  return { entries, byteLength: bytes.length };
-};
+/** Bytes behind the last whole entry are those of a crash. */
+const entriesOf = (bytes: Buffer): Entry[] =>
+  Array.from({ length: Math.floor(bytes.length / entryBytes) }, (_, i) => ({
+    timeMs: Number(bytes.readBigUInt64LE(i * entryBytes)),
+    sequence: Number(bytes.readBigUInt64LE(i * entryBytes + 8)),
+  }));
 
-/** The entries up to the first that cannot follow the one before it. */
-const meaningful = (entries: readonly Entry[], sequence: number): Entry[] => {
-  let previous: Entry = { timeMs: 1, sequence: -1 };
-  const bad = entries.findIndex((entry) => {
-    const isBad =
-      entry.timeMs < previous.timeMs || entry.sequence < previous.sequence || entry.sequence > sequence;
-    previous = entry;
-    return isBad;
+/** How many stand before the first that is none, or that cannot follow the one before it. */
+const soundEntries = (entries: readonly Entry[]): number => {
+  const bad = entries.findIndex(({ timeMs, sequence }, i) => {
+    const previous = entries[i - 1] ?? { timeMs: 1, sequence: 0 };
+    const isOrdered = timeMs >= previous.timeMs && sequence >= previous.sequence;
+    return !isOrdered || timeMs > latestDateMs || sequence > Number.MAX_SAFE_INTEGER;
   });
-  return bad < 0 ? [...entries] : entries.slice(0, bad);
+  return bad < 0 ? entries.length : bad;
 };
 
 /**
@@ -175,6 +190,8 @@ const thinned = (entries: readonly Entry[], fineness: number): Entry[] => {
 };
 
 const entryBytes = 16;
+/** The last moment that a date can name. */
+const latestDateMs = 8.64e15;
 const intervalMs = 1_000;
 /** A megabyte of file. */
 const defaultMaxEntries = 65_536;

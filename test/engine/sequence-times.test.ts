@@ -1,4 +1,4 @@
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Engine } from '../../src/engine/index.js';
@@ -52,8 +52,43 @@ describe('the times of sequence numbers', () => {
     // The store was restored from a copy that ends at 100.
     const restored = SequenceTimes.open(path, 100, { nowMs: () => end + 1 });
     expect(restored.sequenceAt(end)).toBeLessThanOrEqual(100);
+    expect(restored.fault).toBeUndefined();
     writeFileSync(path, Buffer.alloc(64));
     expect(SequenceTimes.open(path, 500, { nowMs: () => end + 1 }).sequenceAt(end)).toBe(0);
+  });
+
+  it('say what is lost of them when their file holds something else, and keep what is sound', async () => {
+    const path = join(directory.path, 'garbage');
+    const { times, end } = history(path, 500, 100);
+    times.close();
+    const sound = readFileSync(path);
+    const open = (bytes: Buffer): SequenceTimes => {
+      writeFileSync(path, bytes);
+      return SequenceTimes.open(path, 500, { nowMs: () => end + 1 });
+    };
+    expect(open(sound).fault).toBeUndefined();
+    expect(open(sound.subarray(0, -5)).fault).toBeUndefined(); // as a crash leaves it
+    for (const garbage of [Buffer.alloc(32), Buffer.from('these are no times of anything, no'), sound]) {
+      const damaged = open(Buffer.concat([sound, garbage]));
+      expect(damaged.fault).toEqual({
+        file: path,
+        reason: expect.stringMatching(new RegExp(`^no times from offset ${sound.length} on`)),
+      });
+      expect(damaged.sequenceAt(1_025_000)).toBeGreaterThan(238);
+      expect(readFileSync(path).equals(sound)).toBe(true);
+    }
+    expect(open(Buffer.alloc(64)).fault?.reason).toContain('4 entries');
+  });
+
+  it('keep no store from opening, whatever stands where their file is', async () => {
+    const path = join(directory.path, 'no-file');
+    mkdirSync(join(path, 'SEQUENCE-TIMES'), { recursive: true });
+    for (let i = 1; i <= 2; i++) {
+      await using engine = await Engine.open(path);
+      expect(engine.timesFault?.reason).toContain('EISDIR');
+      await engine.write(new WriteBatchBuilder().put(0, Buffer.from(`${i}`), Buffer.from('v')).finish());
+      expect(engine.sequenceAt(Date.now())).toBe(i);
+    }
   });
 
   it('become coarser instead of more', () => {

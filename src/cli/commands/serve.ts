@@ -36,6 +36,8 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
   const { recovery } = engine;
   if (recovery.cut !== undefined)
     log.warn('cut the torn end of the log, as a crash leaves it', { ...recovery.cut });
+  if (engine.timesFault !== undefined)
+    log.warn('when older sequence numbers were reached is not known any more', { ...engine.timesFault });
   await using server = await Server.listen(engine, {
     host,
     port,
