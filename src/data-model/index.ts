@@ -14,6 +14,7 @@ export { ColumnFamily } from './encoding/column-family.js';
 export { defaultNamespace, encodeMetadataKey, encodeSubKeyPrefix, namespacePrefix } from './encoding/keys.js';
 export { isAlive, readMetadata } from './encoding/metadata.js';
 export { appendStringPut } from './encoding/string-put.js';
+export { valueTypes } from './encoding/type-number.js';
 export { EventEncoder, type EventSource } from './event/event-encoder.js';
 export { type ParsedEvent, parseEvent } from './event/event-parser.js';
 export { eachExpiry, expiryOf, isPast } from './expiry-of.js';

@@ -1,6 +1,6 @@
 import type { ValueType } from '../change.js';
 
-/** Kvrocks' type numbers: the low four bits of a metadata value, and the first word of a LogData. */
+/** Kvrocks' type numbers, in their order from 1: the low four bits of a metadata value, and the first word of a LogData. */
 export const TypeNumber = {
   string: 1,
   hash: 2,
@@ -19,22 +19,10 @@ export const TypeNumber = {
 
 export type TypeNumber = (typeof TypeNumber)[ValueType];
 
-const typeByNumber: readonly (ValueType | undefined)[] = [
-  undefined,
-  'string',
-  'hash',
-  'list',
-  'set',
-  'zset',
-  'bitmap',
-  'sortedint',
-  'stream',
-  'bloom',
-  'json',
-  'hyperloglog',
-  'tdigest',
-  'timeseries',
-];
+/** Every type that a key can have. */
+export const valueTypes = Object.keys(TypeNumber) as readonly ValueType[];
+
+const typeByNumber: readonly (ValueType | undefined)[] = [undefined, ...valueTypes];
 
 /** The type of a number, or undefined when no type has it. */
 export const typeOfNumber = (number: number): ValueType | undefined => typeByNumber[number];

@@ -1,26 +1,12 @@
 import { matchesGlob } from '../../bytes/index.js';
-import type { Change } from '../../data-model/index.js';
+import { type Change, valueTypes } from '../../data-model/index.js';
 
 /**
  * Which changes a client wants: keys that match one of the patterns, of one of the types. A change without a key (a
  * cleared namespace) always passes, and a deleted key passes every type, since the log does not always tell it.
  */
 export class UpdateFilter {
-  static readonly types: ReadonlySet<string> = new Set([
-    'string',
-    'hash',
-    'list',
-    'set',
-    'zset',
-    'bitmap',
-    'sortedint',
-    'stream',
-    'bloom',
-    'json',
-    'hyperloglog',
-    'tdigest',
-    'timeseries',
-  ]);
+  static readonly types: ReadonlySet<string> = new Set(valueTypes);
   readonly #patterns: readonly Buffer[];
   readonly #types: ReadonlySet<string>;
 
