@@ -8,7 +8,8 @@ export const ExitCode = { Done: 0, Failed: 1, Usage: 2, Different: 3, Interrupte
 const usageCodes = new Set(['CONFIG_INVALID', 'USAGE']);
 
 /** Tells what went wrong, where, and what to do; returns the exit code. */
-export const reportError = (error: unknown, isJson: boolean): number => {
+export const reportError = (thrown: unknown, isJson: boolean): number => {
+  const error = firstError(thrown);
   if (!isTailraceError(error)) {
     const text = redactText(error instanceof Error ? (error.stack ?? error.message) : String(error));
     process.stderr.write(
@@ -24,3 +25,9 @@ export const reportError = (error: unknown, isJson: boolean): number => {
     process.stderr.write(`error: ${message}\n${remedy === '' ? '' : `       ${remedy}\n`}       (${code})\n`);
   return usageCodes.has(code) ? ExitCode.Usage : ExitCode.Failed;
 };
+
+/** `await using` wraps what went wrong in what then went wrong at closing, which follows from it more often than not. */
+const firstError = (thrown: unknown): unknown =>
+  thrown instanceof Error && thrown.name === 'SuppressedError' && 'suppressed' in thrown
+    ? firstError(thrown.suppressed)
+    : thrown;

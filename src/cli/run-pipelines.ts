@@ -1,6 +1,13 @@
 import type { ChosenSink, PipelineConfig } from '../../config/index.js';
 import { TailraceError } from '../errors/index.js';
-import { Decoder, type Logger, type PluginContext, type Sink, type Source } from '../kit/index.js';
+import {
+  Decoder,
+  type Logger,
+  type PluginContext,
+  type RetryOptions,
+  type Sink,
+  type Source,
+} from '../kit/index.js';
 import {
   type Lease,
   type OffsetsStore,
@@ -11,6 +18,7 @@ import {
 import { assembleTransform } from './assemble-transforms.js';
 import { openDeadLetters } from './open-dead-letters.js';
 import { openOffsets } from './open-offsets.js';
+import { OwnedParts } from './owned-parts.js';
 import {
   needsSnapshot,
   requireSnapshots,
@@ -29,43 +37,41 @@ export interface AssembledPipeline extends AsyncDisposable {
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** Makes a pipeline of its configuration. Paths are taken from the working directory. */
+/**
+ * Makes a pipeline of its configuration. Paths are taken from the working directory. When one part cannot be made, those
+ * that were are disposed.
+ */
 export const assemble = async (
   config: PipelineConfig,
   log: Logger,
   onStage?: PipelineOptions['onStage'],
 ): Promise<AssembledPipeline> => {
-  const context = { pipeline: config.name, log };
-  const sinks: PipelineSink[] = [];
-  for (const chosen of config.sinks) {
-    const transform = await assembleTransform(config, chosen);
-    const sink = await makeSink(chosen, { ...context, sink: chosen.name });
-    if (transform !== undefined && sink.takesWholeBatches === true)
-      throw cannotTransform(config, chosen.name);
-    if (config.source.definition.makeDecoder !== undefined && sink.takesWholeBatches === true)
-      throw hasNoBatches(config, chosen.name);
-    requireSnapshots(config, chosen.name, sink);
-    sinks.push({
-      name: chosen.name,
-      sink,
-      ...(transform === undefined ? {} : { transform }),
-      ...(chosen.maxLag === 0 ? {} : { maxLag: chosen.maxLag }),
-    });
+  const owned = new OwnedParts();
+  try {
+    return await assembleOf(config, owned, log, onStage);
+  } catch (error) {
+    await owned[Symbol.asyncDispose]().catch(() => undefined); // what is told is why it cannot be made
+    throw error;
   }
+};
+
+const assembleOf = async (
+  config: PipelineConfig,
+  owned: OwnedParts,
+  log: Logger,
+  onStage: PipelineOptions['onStage'],
+): Promise<AssembledPipeline> => {
+  const sinks: PipelineSink[] = [];
+  for (const chosen of config.sinks) sinks.push(await assembleSink(config, chosen, owned, log));
   // A sink that holds its position keeps out other writers by itself; the others need an owner.
   const needsOffsets = config.offsets.store !== 'file' || sinks.some(({ sink }) => !sink.holdsPosition);
   const needsLetters = config.errors.undecodable === 'dead-letter' || config.errors.poison === 'dead-letter';
-  const offsets = needsOffsets ? openOffsets(config.offsets) : undefined;
-  const deadLetters = needsLetters ? await openDeadLetters(config, log) : undefined;
-  const { initial: initialMs, max: maxMs, giveUpAfter } = config.retry;
-  const retry = {
-    initialMs,
-    maxMs,
-    giveUpAfterMs: giveUpAfter === 0 ? Number.POSITIVE_INFINITY : giveUpAfter,
-  };
+  const offsets = needsOffsets ? owned.add(openOffsets(config.offsets)) : undefined;
+  const deadLetters = needsLetters ? owned.add(await openDeadLetters(config, log)) : undefined;
+  const retry = retryOf(config);
   const pipeline = new Pipeline({
     name: config.name,
-    source: () => makeSource(config.source, context),
+    source: () => makeSource(config.source, { pipeline: config.name, log }),
     sinks,
     makeDecoder: () => config.source.definition.makeDecoder?.() ?? new Decoder(),
     startAt: config.startAt,
@@ -82,21 +88,43 @@ export const assemble = async (
     ...(offsets === undefined ? {} : { offsets }),
     ...(deadLetters === undefined ? {} : { deadLetters }),
   });
+  const run = (signal: AbortSignal): Promise<void> =>
+    runWithSnapshots(pipeline, { config, sinks, offsets, retry, log }, signal);
   return {
     config,
     pipeline,
-    run: (signal) => {
-      const run = (stop: AbortSignal): Promise<void> =>
-        runWithSnapshots(pipeline, { config, sinks, offsets, retry, log }, stop);
-      return offsets === undefined ? run(signal) : runOwned(config.name, run, offsets, signal);
-    },
-    [Symbol.asyncDispose]: async () => {
-      for (const { sink } of sinks) await sink[Symbol.asyncDispose]();
-      await offsets?.[Symbol.asyncDispose]();
-      await deadLetters?.[Symbol.asyncDispose]();
-    },
+    run: (signal) => (offsets === undefined ? run(signal) : runOwned(config.name, run, offsets, signal)),
+    [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   };
 };
+
+/** @throws TailraceError `CONFIG_INVALID` for a sink that cannot do what the pipeline asks of it */
+const assembleSink = async (
+  config: PipelineConfig,
+  chosen: ChosenSink,
+  owned: OwnedParts,
+  log: Logger,
+): Promise<PipelineSink> => {
+  const { name, maxLag } = chosen;
+  const transform = await assembleTransform(config, chosen);
+  const sink = owned.add(await makeSink(chosen, { pipeline: config.name, sink: name, log }));
+  const takesBatches = sink.takesWholeBatches === true;
+  if (transform !== undefined && takesBatches) throw cannotTransform(config, name);
+  if (config.source.definition.makeDecoder !== undefined && takesBatches) throw hasNoBatches(config, name);
+  requireSnapshots(config, name, sink);
+  return {
+    name,
+    sink,
+    ...(transform === undefined ? {} : { transform }),
+    ...(maxLag === 0 ? {} : { maxLag }),
+  };
+};
+
+const retryOf = ({ retry: { initial, max, giveUpAfter } }: PipelineConfig): RetryOptions => ({
+  initialMs: initial,
+  maxMs: max,
+  giveUpAfterMs: giveUpAfter === 0 ? Number.POSITIVE_INFINITY : giveUpAfter,
+});
 
 /** Makes a sink of its configuration; what only that finds wrong is told with its place in the file. */
 export const makeSink = async (chosen: ChosenSink, context: PluginContext): Promise<Sink> => {

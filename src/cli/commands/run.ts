@@ -8,6 +8,7 @@ import { consoleLogger, counted, formatCount, type OutputOptions, Progress } fro
 import { onInterrupt } from '../interrupt.js';
 import { parseListenAddress } from '../listen-address.js';
 import { registryFor } from '../load-plugins.js';
+import { OwnedParts } from '../owned-parts.js';
 import type { RunFlags } from '../program.js';
 import { type AssembledPipeline, assemble } from '../run-pipelines.js';
 
@@ -26,29 +27,17 @@ export const runCommand = async (
   const addresses = [...new Set([...configs.map(({ admin }) => admin.listen), flags.admin ?? ''])];
   const listening = addresses.filter((address) => address !== '').map(parseListenAddress);
 
-  // In the order in which they were made; disposed in the opposite one.
-  const owned: AsyncDisposable[] = [];
-  try {
-    let metrics: PipelineMetrics | undefined;
-    const assembled: AssembledPipeline[] = [];
-    for (const config of configs) {
-      const observe: PipelineOptions['onStage'] = (stage, sink, ms) =>
-        metrics?.observe(config.name, sink, stage, ms);
-      const part = await assemble(config, log, listening.length === 0 ? undefined : observe);
-      owned.push(part);
-      assembled.push(part);
-    }
-    if (listening.length > 0)
-      metrics = await listenAdmin(
-        listening,
-        assembled.map(({ pipeline }) => pipeline),
-        log,
-        owned,
-      );
-    await runAll(assembled, { interrupted, isKeptGoing: flags.keepGoing === true, output, log });
-  } finally {
-    for (const part of owned.reverse()) await part[Symbol.asyncDispose]();
+  await using owned = new OwnedParts();
+  let metrics: PipelineMetrics | undefined;
+  const assembled: AssembledPipeline[] = [];
+  for (const config of configs) {
+    const observe: PipelineOptions['onStage'] = (stage, sink, ms) =>
+      metrics?.observe(config.name, sink, stage, ms);
+    assembled.push(owned.add(await assemble(config, log, listening.length === 0 ? undefined : observe)));
   }
+  const pipelines = assembled.map(({ pipeline }) => pipeline);
+  if (listening.length > 0) metrics = await listenAdmin(listening, pipelines, log, owned);
+  await runAll(assembled, { interrupted, isKeptGoing: flags.keepGoing === true, output, log });
 };
 
 const runAll = async (
