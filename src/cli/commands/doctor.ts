@@ -40,19 +40,12 @@ const examine = async (config: PipelineConfig, log: Logger): Promise<PlacedFindi
       detail: redactText(finding.detail),
     }));
   const context = { pipeline: config.name, log };
-  const { offsets, errors } = config;
   const sinks = config.sinks.map((chosen) => ({
     name: chosen.name,
     made: makeSink(chosen, { ...context, sink: chosen.name }),
   }));
   const parts = [
-    placed('file', async () => {
-      await using assembled = await assemble(config, log);
-      const guarantees = assembled.pipeline
-        .status()
-        .sinks.map(({ name, guarantee }) => `${name}: ${guarantee}`);
-      return [{ name: 'guarantee', status: 'ok', detail: guarantees.join(', ') }];
-    }),
+    placed('file', () => fileFindings(config, log)),
     placed('source', async () => {
       await using source = makeSource(config.source, context);
       return await looked((signal) => source.check?.(signal));
@@ -66,17 +59,8 @@ const examine = async (config: PipelineConfig, log: Logger): Promise<PlacedFindi
   ];
   const made = await Promise.allSettled(sinks.map((sink) => sink.made));
   const someHoldNone = made.some((sink) => sink.status === 'fulfilled' && !sink.value.holdsPosition);
-  if (offsets.store !== 'file' || someHoldNone)
-    parts.push(
-      placed('offsets', async () => {
-        if (offsets.store === 'file') requireWritable(resolve(offsets.path));
-        await using store = openOffsets(offsets);
-        const stored = await store.list(config.name);
-        const detail = `${offsets.store}, ${counted(stored.length, 'position')} of this pipeline`;
-        return [{ name: 'positions', status: 'ok', detail }];
-      }),
-    );
-  const { deadLetterSink } = config;
+  const { offsets, errors, deadLetterSink } = config;
+  if (offsets.store !== 'file' || someHoldNone) parts.push(placed('offsets', () => offsetsFindings(config)));
   if (deadLetterSink !== undefined)
     parts.push(
       placed('dead letters', async () => {
@@ -85,23 +69,32 @@ const examine = async (config: PipelineConfig, log: Logger): Promise<PlacedFindi
       }),
     );
   else if (errors.poison === 'dead-letter' || errors.undecodable === 'dead-letter')
-    parts.push(
-      placed('dead letters', async () => {
-        await using target = await openDeadLetters(config, log);
-        const letters = (await target.list()).filter(({ pipeline }) => pipeline === config.name);
-        return [
-          letters.length === 0
-            ? { name: 'letters', status: 'ok', detail: 'none' }
-            : {
-                name: 'letters',
-                status: 'warn',
-                detail: `${counted(letters.length, 'letter')} not settled`,
-                remedy: 'See `tailrace dead-letters list`.',
-              },
-        ];
-      }),
-    );
+    parts.push(placed('dead letters', () => letterFindings(config, log)));
   return (await Promise.all(parts)).flat();
+};
+
+/** Whether it can be assembled, and what each sink then guarantees. */
+const fileFindings = async (config: PipelineConfig, log: Logger): Promise<readonly Finding[]> => {
+  await using assembled = await assemble(config, log);
+  const { sinks } = assembled.pipeline.status();
+  const guarantees = sinks.map(({ name, guarantee }) => `${name}: ${guarantee}`);
+  return [{ name: 'guarantee', status: 'ok', detail: guarantees.join(', ') }];
+};
+
+const offsetsFindings = async ({ name, offsets }: PipelineConfig): Promise<readonly Finding[]> => {
+  if (offsets.store === 'file') requireWritable(resolve(offsets.path));
+  await using store = openOffsets(offsets);
+  const stored = await store.list(name);
+  const detail = `${offsets.store}, ${counted(stored.length, 'position')} of this pipeline`;
+  return [{ name: 'positions', status: 'ok', detail }];
+};
+
+const letterFindings = async (config: PipelineConfig, log: Logger): Promise<readonly Finding[]> => {
+  await using target = await openDeadLetters(config, log);
+  const letters = (await target.list()).filter(({ pipeline }) => pipeline === config.name);
+  if (letters.length === 0) return [{ name: 'letters', status: 'ok', detail: 'none' }];
+  const detail = `${counted(letters.length, 'letter')} not settled`;
+  return [{ name: 'letters', status: 'warn', detail, remedy: 'See `tailrace dead-letters list`.' }];
 };
 
 /** What the part says of itself, within a time. */
