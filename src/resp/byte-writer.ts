@@ -72,6 +72,27 @@ export class ByteWriter {
     this.#length += length;
   }
 
+  /**
+   * What another writer holds, which starts anew. Where that is very large its memory changes hands, so that it is never
+   * there twice.
+   */
+  moveFrom(other: ByteWriter): void {
+    const before = this.#length;
+    const bytes = other.#bytes;
+    const length = before + other.#length;
+    if (other.#length <= maxReusedBytes || length > bytes.length) {
+      this.raw(other.bytes);
+      other.clear();
+      return;
+    }
+    bytes.copyWithin(before, 0, other.#length);
+    this.#bytes.copy(bytes, 0, 0, before);
+    other.#bytes = this.#bytes;
+    other.#length = 0;
+    this.#bytes = bytes;
+    this.#length = length;
+  }
+
   /** A part of `source`, without a view of it where it is short. */
   rawSlice(source: Buffer, start: number, end: number): void {
     const length = end - start;
@@ -202,7 +223,7 @@ export class ByteWriter {
   #reserve(more: number): void {
     const needed = this.#length + more;
     if (needed <= this.#bytes.length) return;
-    const capacity = Math.max(needed, this.#bytes.length * 2);
+    const capacity = Math.max(needed + roomBehindBytes, this.#bytes.length * 2);
     const grown = capacity < largeMemoryBytes ? Buffer.allocUnsafeSlow(capacity) : takeLargeMemory(capacity);
     this.#bytes.copy(grown, 0, 0, this.#length);
     this.#bytes = grown;
@@ -211,5 +232,7 @@ export class ByteWriter {
 
 const maxKeptBytes = 64 * 1024;
 const maxReusedBytes = 32 * 1024 * 1024;
+/** What follows something large mostly is a line end, or what stands before it in `moveFrom`: no reason to grow again. */
+const roomBehindBytes = 1024;
 const smallTakenBytes = 2 * 1024;
 const hexDigits = Buffer.from('0123456789ABCDEF');

@@ -2,7 +2,7 @@ import type { ArgumentViews } from './argument-views.js';
 import { commandName } from './command-names.js';
 import { splitInline } from './inline-request.js';
 
-/** What a client may send; each limit is counted as the bytes arrive, never allocated ahead. */
+/** What a client may send. Memory is taken as the bytes arrive, not as they are announced. */
 export interface RequestLimits {
   /** Longest inline command line, in bytes. */
   readonly inlineBytes: number;
@@ -51,9 +51,10 @@ export class RequestParser {
   limits: RequestLimits;
   #bytes: Buffer = noBytes;
   #at = 0;
-  /** Chunks of a long argument, collected until it is whole. */
-  #collected: Buffer[] = [];
+  /** A long argument and its line end, as far as they have come: the first `#collectedBytes` of it. */
+  #collected: Buffer = noBytes;
   #collectedBytes = 0;
+  /** 0 while nothing is collected. */
   #neededBytes = 0;
   /** Arguments still to come; -1 between commands. */
   #argumentsLeft = -1;
@@ -81,20 +82,19 @@ export class RequestParser {
 
   /** Bytes that wait for the rest of their command. */
   get bufferedBytes(): number {
-    return this.#bytes.length - this.#at + this.#collectedBytes + this.#requestBytes;
+    const announcedBytes = Math.max(0, this.#bulkLength);
+    return this.#bytes.length - this.#at + this.#collectedBytes + this.#requestBytes - announcedBytes;
   }
 
   /** Takes a chunk, borrowed until `keep`; `views` are those of the memory that it is the start of. */
   feed(chunk: Buffer, views?: ArgumentViews): void {
     this.#views = undefined;
     if (this.#neededBytes > 0) {
-      this.#collected.push(chunk);
-      this.#collectedBytes += chunk.length;
+      const taken = Math.min(chunk.length, this.#neededBytes - this.#collectedBytes);
+      this.#collectFrom(chunk, taken);
       if (this.#collectedBytes < this.#neededBytes) return;
-      this.#bytes = Buffer.concat(this.#collected, this.#collectedBytes);
-      this.#collected = [];
-      this.#collectedBytes = 0;
-      this.#neededBytes = 0;
+      this.#bytes = chunk.subarray(taken);
+      this.#isBorrowed = true;
     } else if (this.#at < this.#bytes.length) {
       this.#bytes = Buffer.concat([this.#bytes.subarray(this.#at), chunk]);
     } else {
@@ -108,8 +108,6 @@ export class RequestParser {
 
   /** Copies what was not read of the chunk that was fed last, and lets go of it: its memory may be used again. */
   keep(): void {
-    const last = this.#collected.length - 1;
-    if (last >= 0) this.#collected[last] = Buffer.from(this.#collected[last]);
     if (!this.#isBorrowed) return;
     this.#isBorrowed = false;
     this.#views = undefined;
@@ -123,9 +121,10 @@ export class RequestParser {
 
   /** Moves to the next command; false when there is none yet, or none ever (`error`). */
   next(): boolean {
-    if (this.error !== undefined || this.#neededBytes > 0) return false;
+    if (this.error !== undefined || this.#collectedBytes < this.#neededBytes) return false;
     if (this.#argumentsLeft < 0) {
       if (this.#readWhole()) return true;
+      this.args = noArguments; // they may be large, and nothing more may come
       if (!this.#readCommandStart()) return false;
     }
     if (this.#argumentsLeft < 0) return true; // an inline command is read whole
@@ -217,6 +216,7 @@ export class RequestParser {
   }
 
   #readArgument(): boolean {
+    if (this.#neededBytes > 0) return this.#takeCollected();
     if (this.#bulkLength < 0) {
       if (this.#at >= this.#bytes.length) return false;
       const first = this.#bytes[this.#at];
@@ -245,14 +245,45 @@ export class RequestParser {
     return true;
   }
 
-  /** From now on chunks are only collected, until there are `bytes` of them. */
+  /** From now on bytes are only collected, until there are `bytes` of them. */
   #collect(bytes: number): void {
     const rest = this.#bytes.subarray(this.#at);
-    this.#collected = rest.length > 0 ? [rest] : [];
-    this.#collectedBytes = rest.length;
     this.#neededBytes = bytes;
+    this.#collectFrom(rest, rest.length);
     this.#bytes = noBytes;
     this.#at = 0;
+  }
+
+  /**
+   * Into memory of the whole length once an eighth of it has come: a large argument is copied about once, and who only
+   * announces one takes no memory.
+   */
+  #collectFrom(chunk: Buffer, length: number): void {
+    const collectedBytes = this.#collectedBytes + length;
+    if (collectedBytes > this.#collected.length) {
+      const grown = Buffer.allocUnsafe(
+        Math.min(this.#neededBytes, Math.max(collectedBytes * 8, leastCollectedBytes)),
+      );
+      this.#collected.copy(grown, 0, 0, this.#collectedBytes);
+      this.#collected = grown;
+    }
+    chunk.copy(this.#collected, this.#collectedBytes, 0, length);
+    this.#collectedBytes = collectedBytes;
+  }
+
+  #takeCollected(): boolean {
+    const bytes = this.#collected;
+    const end = this.#bulkLength;
+    this.#collected = noBytes;
+    this.#collectedBytes = 0;
+    this.#neededBytes = 0;
+    if (bytes[end] !== carriageReturn || bytes[end + 1] !== lineFeed)
+      return this.#fail('invalid bulk terminator');
+    this.#partial.push(bytes.subarray(0, end));
+    this.#keptArguments = this.#partial.length;
+    this.#bulkLength = -1;
+    this.#argumentsLeft--;
+    return true;
   }
 
   /** The number behind `*` or `$`; undefined when the line is not whole yet, or wrong. */
@@ -305,12 +336,14 @@ const printable = (byte: number): string =>
   byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`;
 
 const noBytes = Buffer.alloc(0);
+const noArguments: Buffer[] = [];
 const asterisk = 0x2a;
 const dollar = 0x24;
 const minus = 0x2d;
 const zero = 0x30;
 const carriageReturn = 0x0d;
 const lineFeed = 0x0a;
+const leastCollectedBytes = 1024;
 /** As many as one digit tells. */
 const maxPlainArguments = 9;
 /** Lengths up to here are read in one go: a chunk holds no longer argument whole. */

@@ -145,6 +145,10 @@ export class WriteBatchBuilder {
     this.#placesEnd = 0;
     this.#knowsPlaces = true;
     if (this.#places.length > mostKeptPlaces) this.#places = new Int32Array(placeFields * 8);
+    if (this.#bytes.length > mostKeptBytes) {
+      this.#bytes = Buffer.allocUnsafe(256);
+      this.#finished = noBytes;
+    }
   }
 
   /** The batch's bytes with `sequence` in the header. Borrowed: valid until the builder is used again. */
@@ -206,6 +210,7 @@ export class WriteBatchBuilder {
 const noBytes = Buffer.alloc(0);
 /** What one huge batch made grow is not kept. */
 const mostKeptPlaces = 1 << 16;
+const mostKeptBytes = 32 * 1024 * 1024;
 
 /** Returns where the copy ends. For the few bytes of most keys a loop is quicker than a call of `set`. */
 const copyTo = (target: Buffer, at: number, bytes: Uint8Array): number => {

@@ -152,18 +152,16 @@ describe('DUMP and RESTORE', () => {
       Buffer.of(type),
       asString(ziplist(...entries.map((entry) => [...entry]))),
     ]);
-    expect(client.run('RESTORE', 'k', '0', sealDump(content))).toBe('OK');
+    expect(client.run('RESTORE', 'k', '0', sealDump([content]))).toBe('OK');
     expect(client.run(...read)).toEqual(expected);
   });
 
   it('read zipmaps, and sorted sets with scores as text', () => {
     const zipmap = Buffer.from([1, 1, 0x66, 2, 1, 0x76, 0x77, 0x00, 0xff]);
-    expect(client.run('RESTORE', 'h', '0', sealDump(Buffer.concat([Buffer.of(9), asString(zipmap)])))).toBe(
-      'OK',
-    );
+    expect(client.run('RESTORE', 'h', '0', sealDump([Buffer.of(9), asString(zipmap)]))).toBe('OK');
     expect(client.run('HGETALL', 'h')).toEqual(['f', 'vw']);
     const texts = Buffer.from([3, 2, 1, 0x61, 3, 0x31, 0x2e, 0x35, 1, 0x62, 254]);
-    expect(client.run('RESTORE', 'z', '0', sealDump(texts))).toBe('OK');
+    expect(client.run('RESTORE', 'z', '0', sealDump([texts]))).toBe('OK');
     expect(client.run('ZRANGE', 'z', '0', '-1', 'WITHSCORES')).toEqual(['a', '1.5', 'b', 'inf']);
   });
 
@@ -177,7 +175,7 @@ describe('DUMP and RESTORE', () => {
       const content = Buffer.from(payload.subarray(0, -10));
       content[at] = random.below(256);
       const cut = content.subarray(0, random.pick([content.length, 1 + random.below(content.length)]));
-      const reply = client.run('RESTORE', 'other', '0', sealDump(cut), 'REPLACE');
+      const reply = client.run('RESTORE', 'other', '0', sealDump([cut]), 'REPLACE');
       expect(['OK', 'error ERR Bad data format']).toContain(reply);
       payload[at] ^= 0x10;
       expect(client.run('RESTORE', 'other2', '0', payload)).toBe(

@@ -28,3 +28,20 @@ describe('the byte writer', () => {
     );
   });
 });
+
+it('moves what another writer holds behind its own, also where that is too large for a copy', () => {
+  for (const length of [0, 1000, 40_000_000]) {
+    const [target, source] = [new ByteWriter(), new ByteWriter(256)];
+    target.latin1('head:');
+    const content = Buffer.alloc(length, 'abc');
+    source.bulk(content);
+    target.moveFrom(source);
+    target.latin1('tail');
+    const expected = Buffer.concat([Buffer.from(`head:$${length}\r\n`), content, Buffer.from('\r\ntail')]);
+    expect(target.bytes.equals(expected)).toBe(true);
+    expect(source.length).toBe(0);
+    source.latin1('anew');
+    expect(source.bytes.toString()).toBe('anew');
+    expect(target.bytes.equals(expected)).toBe(true);
+  }
+});

@@ -1,3 +1,4 @@
+import process from 'node:process';
 import { expect, it } from 'vitest';
 import { ArgumentViews, RequestParser } from '../../src/resp/index.js';
 import { SeededRandom } from '../support/seeded-random.js';
@@ -66,4 +67,52 @@ it('reads commands of one shape as they were sent, though it gives them the view
     expect(received).toEqual(sent);
   }
   expect(given.size).toBeLessThan(80 * 16);
+});
+
+it('reads long arguments that come in pieces, with what is behind them', () => {
+  const random = SeededRandom.fromEnvironment('long requests');
+  const parser = new RequestParser();
+  const memory = Buffer.alloc(64 * 1024);
+  for (let round = 0; round < 10; round++) {
+    const sent: Buffer[][] = Array.from({ length: 1 + random.below(4) }, () => [
+      Buffer.from('MSET'),
+      ...Array.from({ length: 1 + random.below(3) }, () => random.bytes(random.below(300_000))),
+    ]);
+    const bytes = encoded(sent);
+    const received: Buffer[][] = [];
+    for (let at = 0; at < bytes.length; ) {
+      const length = bytes.copy(memory, 0, at, at + 1 + random.below(memory.length));
+      parser.feed(memory.subarray(0, length));
+      while (parser.next()) received.push(parser.args.map((arg) => Buffer.from(arg)));
+      parser.keep();
+      memory.fill('x');
+      at += length;
+    }
+    expect(received).toEqual(sent);
+    expect(parser.bufferedBytes).toBe(0);
+  }
+  parser.feed(Buffer.from('*2\r\n$3\r\nGET\r\n$100000\r\n'));
+  expect(parser.next()).toBe(false);
+  parser.keep();
+  parser.feed(Buffer.alloc(100_002, 'x'));
+  expect(parser.next()).toBe(false);
+  expect(parser.error).toBe('ERR Protocol error: invalid bulk terminator');
+});
+
+it('takes memory for what comes, not for what is announced, and lets go of what was read', () => {
+  const before = process.memoryUsage().arrayBuffers;
+  const parsers = Array.from({ length: 100 }, () => {
+    const parser = new RequestParser();
+    parser.feed(Buffer.from(`*2\r\n$3\r\nGET\r\n$${500 * 1024 * 1024}\r\nxyz`));
+    expect(parser.next()).toBe(false);
+    parser.keep();
+    return parser;
+  });
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1024 * 1024);
+  expect(parsers.map(({ bufferedBytes }) => bufferedBytes)).toEqual(Array.from(parsers, () => 6));
+  const parser = new RequestParser();
+  parser.feed(encoded([[Buffer.from('SET'), Buffer.from('k'), Buffer.alloc(1_000_000)]]));
+  expect(parser.next()).toBe(true);
+  expect(parser.next()).toBe(false);
+  expect(parser.args).toEqual([]);
 });

@@ -35,6 +35,7 @@ export const commandServices = (
 });
 
 const noPayload = Buffer.alloc(0);
+const largeBatchBytes = 1024 * 1024;
 
 /**
  * What a command works on: it reads from `reader` and appends the records of its change to `batch`; it never
@@ -99,6 +100,7 @@ export class CommandContext {
     this.#changed = undefined;
     const { sequence } = this.reader;
     this.#knownKeys?.advance(sequence - this.batch.count, sequence);
+    if (this.batch.byteLength > largeBatchBytes) this.batch.clear(); // the next command may be long in coming
   }
 
   /** The store has just committed a batch that changes no key: what is known of keys stays true. */

@@ -82,8 +82,7 @@ class BatchUpdates implements UpdateEncoder {
 
   finish(reply: ReplyWriter): void {
     reply.array(this.#count);
-    reply.out.raw(scratch.bytes);
-    scratch.clear();
+    reply.out.moveFrom(scratch);
   }
 
   #write(bytes: Buffer): void {
@@ -129,8 +128,7 @@ class EventUpdates implements UpdateEncoder {
 
   finish(reply: ReplyWriter): void {
     reply.array(this.#events);
-    reply.out.raw(scratch.bytes);
-    scratch.clear();
+    reply.out.moveFrom(scratch);
   }
 }
 
@@ -179,7 +177,7 @@ class CommandUpdates implements UpdateEncoder {
     for (const [ns, group] of this.#byNamespace) {
       reply.bulkText(ns);
       reply.array(group.count);
-      reply.out.raw(group.reply.out.bytes);
+      reply.out.moveFrom(group.reply.out);
     }
   }
 

@@ -30,15 +30,17 @@ const footerBytes = 10;
 
 /** The version that has the types which are written; Redis 4 and later read it. */
 const writtenVersion = 8;
-/** Puts the footer behind type and value. */
-export const sealDump = (content: Buffer): Buffer => {
-  const payload = Buffer.alloc(content.length + footerBytes);
-  content.copy(payload);
-  payload.writeUInt16LE(writtenVersion, content.length);
-  const crcAt = content.length + 2;
-  payload.writeBigUInt64LE(crc64(payload, 0, crcAt), crcAt);
+
+/** Joins the parts of type and value, with the footer behind them. */
+export const sealDump = (parts: readonly Buffer[]): Buffer => {
+  const payload = Buffer.concat([...parts, emptyFooter]);
+  const footerAt = payload.length - footerBytes;
+  payload.writeUInt16LE(writtenVersion, footerAt);
+  payload.writeBigUInt64LE(crc64(payload, 0, footerAt + 2), footerAt + 2);
   return payload;
 };
+
+const emptyFooter = Buffer.alloc(footerBytes);
 
 /**
  * Type and value; undefined when the checksum is wrong; one of 0 is none. Any version is taken: of a newer one, what has

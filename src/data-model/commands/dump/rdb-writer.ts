@@ -2,13 +2,13 @@ import { RdbType } from './dump-payload.js';
 import type { DumpedValue } from './dumped-value.js';
 
 /**
- * Type and value as RDB files have them, in the plain forms: every Redis reads them, and packs them as it likes.
+ * The parts of type and value as RDB files have them, in the plain forms: every Redis reads them, and packs them as it likes.
  *
  *   string   length, bytes                      set    count, string …
  *   list     count, string …                    hash   count, (string, string) …
  *   zset     count, (string, double LE) …
  */
-export const writeDumpedValue = (dumped: DumpedValue): Buffer => {
+export const writeDumpedValue = (dumped: DumpedValue): Buffer[] => {
   const parts: Buffer[] = [];
   const string = (bytes: Buffer): void => {
     parts.push(lengthOf(bytes.length), bytes);
@@ -43,7 +43,7 @@ export const writeDumpedValue = (dumped: DumpedValue): Buffer => {
       }
       break;
   }
-  return Buffer.concat(parts);
+  return parts;
 };
 
 /** A length: 6 bits in one byte, 14 bits in two, or 0x80 and 32 bits big-endian. */
