@@ -29,9 +29,8 @@ export const engineSource: SourceDefinition<EngineSourceOptions> = {
       default: '',
     },
   },
-  create: ({ path, slot }, { pipeline, log }) =>
-    new EngineSource(() => borrowEngine(path, log), {
-      slot: slot || pipeline.replace(/[^\x21-\x7e]/g, '-'),
-      check: () => checkStore(path),
-    }),
+  create: ({ path, slot: given }, { pipeline, log }) => {
+    const slot = given || pipeline.replace(/[^\x21-\x7e]/g, '-');
+    return new EngineSource(() => borrowEngine(path, log), { slot, check: () => checkStore(path, { slot }) });
+  },
 };

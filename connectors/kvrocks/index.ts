@@ -65,8 +65,11 @@ export const kvrocksSource: SourceDefinition<
       default: 0,
     },
   },
-  create: (options, context) =>
-    new KvrocksSource({ ...options, slot: slotName(options.slot, context.pipeline) }, context),
+  create: (options, context) => {
+    const slot = slotName(options.slot, context.pipeline);
+    const takesSnapshots = options.snapshot === 'when-needed';
+    return new KvrocksSource({ ...options, slot, takesSnapshots }, context);
+  },
 };
 
 /** Names of slots have no spaces. */

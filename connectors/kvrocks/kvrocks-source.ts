@@ -41,6 +41,8 @@ export interface KvrocksSourceOptions {
   readonly giveUpAfterMs: number;
   /** Name of the slot for which a tailrace keeps its log; none when absent. */
   readonly slot?: string | undefined;
+  /** Whoever runs it takes a new snapshot where the log no longer reaches back. For `check`. */
+  readonly takesSnapshots?: boolean | undefined;
 }
 
 /**
@@ -153,7 +155,7 @@ export class KvrocksSource implements Source {
   async check(signal: AbortSignal): Promise<readonly Finding[]> {
     const connection = await RespConnection.open(this.#address, { signal });
     try {
-      return await checkServer(connection, this.#place);
+      return await checkServer(connection, this.#place, this.#options);
     } finally {
       connection.close();
     }

@@ -324,6 +324,10 @@ offsets: { store: redis, url: "redis://:hunter2@127.0.0.1:${port}" }
     const failing = new Set(findings.filter(({ status }) => status === 'fail').map(({ part }) => part));
     expect([...failing].sort()).toEqual(['offsets', 'redis', 'source']);
     expect(sick.stdout + sick.stderr).not.toContain('hunter2');
+    writeFileSync(path('looked/SEQUENCE-TIMES'), 'no times of anything');
+    expect((await tailrace('doctor', good)).stdout).toMatch(
+      /warn +looked +source +times +.*SEQUENCE-TIMES: no times from offset 0 on.*\n(.*\n)*source: .*begun anew/,
+    );
     const blocked = write(
       'blocked-doctor.yaml',
       `name: blocked\nsource: { connector: wal, path: ${path('looked')} }\nsinks: [{ sink: stdout }]\noffsets: { path: ${good}/offsets }\n`,

@@ -1,9 +1,9 @@
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
-import { EngineSource } from '../../connectors/engine/index.js';
+import { EngineSource, engineSource } from '../../connectors/engine/index.js';
 import { KvrocksSource } from '../../connectors/kvrocks/index.js';
-import { Engine } from '../../src/engine/index.js';
-import { positionOf, type Source, type SourceBatch } from '../../src/kit/index.js';
+import { Engine, type RetentionOptions } from '../../src/engine/index.js';
+import { type Finding, positionOf, type Source, type SourceBatch } from '../../src/kit/index.js';
 import { Server } from '../../src/server/index.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { pluginContext } from '../support/sink-batches.js';
@@ -15,12 +15,14 @@ afterEach(async () => {
 });
 
 /** A server whose log keeps only what someone asks for, with segments of 4 KiB. */
-const serve = async (): Promise<{ engine: Engine; client: Redis; server: Server }> => {
+const serve = async (
+  retention: Partial<RetentionOptions> = {},
+): Promise<{ engine: Engine; client: Redis; server: Server }> => {
   const directory = throwAwayDirectory('slots');
   const engine = await Engine.open(directory.path, {
     sync: 'none',
     segmentBytes: 4_096,
-    retention: { keepMs: -60_000, keepBytes: 0, intervalMs: 3_600_000 },
+    retention: { keepMs: -60_000, keepBytes: 0, intervalMs: 3_600_000, ...retention },
   });
   const server = await Server.listen(engine, { port: 0 });
   const client = new Redis(server.port);
@@ -128,4 +130,68 @@ describe('slots', () => {
     await source.open({ kind: 'after', position });
     expect((await drain(source))[0]?.sequence).toBe(81);
   });
+
+  it('are told by doctor when they have lost changes, each as far as it matters', async () => {
+    const { client, engine, server } = await serve({ maxBytes: 16_384 });
+    const found = async (slot: string, takesSnapshots: boolean): Promise<string[]> => {
+      await using source = new KvrocksSource(
+        { ...sourceOptions(server), slot, takesSnapshots },
+        pluginContext(),
+      );
+      return foundOf(await source.check(signal));
+    };
+    await client.call('SLOT', 'CREATE', 'acknowledged');
+    await client.call('SLOT', 'CREATE', 'gone');
+    await fill(client, 10);
+    expect(await found('acknowledged', false)).toEqual([
+      'ok slots: the log has what they need: acknowledged, gone',
+    ]);
+    await fill(client, 200);
+    const first = await trim(engine);
+    await client.call('SLOT', 'CREATE', 'well', 'LATEST');
+    const begins = `the log begins at sequence number ${first}`;
+    expect(await found('acknowledged', false)).toEqual([
+      `fail slot: lost changes: acknowledged (has 0); ${begins}`,
+      `warn slots: lost changes: gone (has 0); ${begins}`,
+    ]);
+    expect(await found('acknowledged', true)).toContainEqual(expect.stringMatching(/^warn slot: lost/));
+    expect(await found('well', true)).toEqual([
+      `warn slots: lost changes: acknowledged (has 0), gone (has 0); ${begins}`,
+    ]);
+    await engine.close();
+    const context = { ...pluginContext(), pipeline: 'acknowledged' };
+    await using source = engineSource.create({ path: engine.directory, slot: '' }, context);
+    expect(foundOf((await source.check?.(signal)) ?? [])).toEqual([
+      `fail slot: lost changes: acknowledged (has 0); ${begins}`,
+      `warn slots: lost changes: gone (has 0); ${begins}`,
+    ]);
+  });
+
+  it('are told by doctor when they hold nearly all of the log that may be kept', async () => {
+    const { client, server } = await serve({ maxBytes: 2 ** 20 });
+    await client.call('SLOT', 'CREATE', 'slow');
+    const found = async (): Promise<string[]> => {
+      await using source = new KvrocksSource(sourceOptions(server), pluginContext());
+      return foundOf(await source.check(signal));
+    };
+    for (let i = 0; i < 7; i++) await client.set('key', 'v'.repeat(100_000));
+    expect(await found()).toEqual(['ok slots: the log has what they need: slow']);
+    await client.call('SLOT', 'CREATE', 'quick', 'LATEST');
+    for (let i = 0; i < 2; i++) await client.set('key', 'v'.repeat(100_000));
+    expect(await found()).toEqual([
+      'warn log size: at most 1 MiB of the log are kept, and slow needs about 1 MiB: what is beyond that is lost to it',
+    ]);
+    await client.call('SLOT', 'ACK', 'slow', '8');
+    expect(await found()).toEqual(['ok slots: the log has what they need: quick, slow']);
+  });
 });
+
+const sourceOptions = (server: Server) => ({
+  ...{ url: `redis://127.0.0.1:${server.port}`, password: '', pollBatches: 1_000, idlePollMs: 5 },
+  ...{ answerTimeoutMs: 5_000, giveUpAfterMs: 0 },
+});
+
+const foundOf = (findings: readonly Finding[]): string[] =>
+  findings
+    .filter(({ name }) => ['slot', 'slots', 'log size'].includes(name))
+    .map(({ status, name, detail }) => `${status} ${name}: ${detail}`);
