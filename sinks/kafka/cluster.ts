@@ -8,6 +8,7 @@ import apiKeys from 'kafkajs/src/protocol/requests/apiKeys.js';
 import { type ProtocolCall, requests } from 'kafkajs/src/protocol/requests/index.js';
 import { type Logger, TailraceError } from '../../src/kit/index.js';
 import { Refused } from './refusal.js';
+import './request-queue.js';
 
 export interface ClusterOptions {
   /** host:port of some brokers; the others are learnt from them. */

@@ -57,6 +57,15 @@ declare module 'kafkajs/src/network/connectionPool.js' {
   }
 }
 
+declare module 'kafkajs/src/network/requestQueue/index.js' {
+  /** The requests of one connection: under way, and waiting for room or for the end of throttling. */
+  export default class RequestQueue {
+    readonly pending: readonly unknown[];
+    /** Sets a timer, unless one is set, by which those that wait are looked at. */
+    scheduleCheckPendingRequests(): void;
+  }
+}
+
 declare module 'kafkajs/src/protocol/requests/index.js' {
   import type Encoder from 'kafkajs/src/protocol/encoder.js';
 

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import { CompressionCodecs, CompressionTypes, Kafka, logLevel } from 'kafkajs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { KafkaCluster } from '../../../sinks/kafka/cluster.js';
 import { KafkaSink } from '../../../sinks/kafka/kafka-sink.js';
 import { Outbox } from '../../../sinks/kafka/outbox.js';
@@ -40,6 +41,18 @@ describe('the kafka sink', () => {
     await waitUntil('the consumer has read all', () => read.length === 25);
     await consumer.disconnect();
     expect(read.sort()).toEqual([...names('a', 20), ...names('b', 5)].sort());
+  });
+
+  it('does not wake up again and again while there is nothing to write', async () => {
+    const { write } = await stage.claimed();
+    expect(await write(await stage.setKeys('idle', 20))).toEqual({ kind: 'durable' });
+    const timers = vi.spyOn(globalThis, 'setTimeout');
+    try {
+      await delay(200);
+      expect(timers.mock.calls.length).toBeLessThan(20);
+    } finally {
+      timers.mockRestore();
+    }
   });
 
   it("puts each key where Kafka's own producer puts it, in order", async () => {
