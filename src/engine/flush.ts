@@ -78,12 +78,8 @@ export class Flush {
 
   /** Resolves when writers may go on. */
   async whenRoomy(): Promise<void> {
-    const pacedUntil = performance.now() + longestPacedMs;
     while (this.isOverfull) {
-      if (!this.#isTooLarge && !this.#isTooDeep) {
-        if (performance.now() >= pacedUntil) return;
-        this.#wakeRoomWaitersSoon();
-      }
+      if (!this.#isTooLarge && !this.#isTooDeep) this.#wakeRoomWaitersSoon();
       await this.#whenSomeIsFlushed();
     }
   }
@@ -213,10 +209,8 @@ const usedBytesOf = (groups: readonly MemtableGroup[]): number =>
 
 /** How many full memtables writers are paced to: two that are merged, two written meanwhile. Somewhat more, for they are rarely full to the byte. */
 const pacedMemtables = 4.25;
-/** How many there may be: room for those who have waited long enough. */
+/** How many there may be: room for what is written while a merge does not go on. */
 const mostMemtables = 4.5;
-/** How long a writer waits at most while there is that room: a disk that is slow for a while must not stop it. */
-const longestPacedMs = 20;
 /** How long until writers look again how far a merge is. */
 const pacedMs = 1;
 /** How many layers of memtables there may be: checkpoints freeze them however little is in them. */

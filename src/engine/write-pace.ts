@@ -2,11 +2,19 @@
  * How far writers may get ahead of the merge that is under way. Where they are faster than merges, memory would be full
  * some time before the merge ends, and all of them would stand still until then, for seconds. So some of what they may
  * fill is theirs at once, and they get the rest as the merge goes on: they wait as long in all, some milliseconds at a time.
+ *
+ * When it does not go on, as while the disk syncs what it has made, they get a little more with each millisecond.
  */
 export class WritePace {
   readonly #mergedBytes: number;
   readonly #room: number;
+  readonly #bytesPerMs: number;
   readonly #progress: () => number;
+  /** How far the merge was when it was looked at, and since when it has been so, in ms. */
+  #seen = 0;
+  #seenAt = performance.now();
+  /** Bytes that they got while it did not go on. */
+  #extra = 0;
 
   /**
    * @param mergedBytes of the memtables that are merged
@@ -17,18 +25,33 @@ export class WritePace {
     this.#mergedBytes = mergedBytes;
     // What is written now is what the next merge has to do, beside which as much must fit again.
     this.#room = Math.min(capacity - mergedBytes, capacity / 2);
+    this.#bytesPerMs = capacity * extraPerMs;
     this.#progress = progress;
   }
 
   /** True when writers should wait, with so many bytes in all memtables. */
   isExceededBy(bytes: number): boolean {
     const ahead = bytes - this.#mergedBytes;
-    return ahead > this.#room * atOnce && ahead > this.#room * (atOnce + (1 - atOnce) * this.#progress());
+    return ahead > this.#room * atOnce && ahead > this.#allowed();
   }
 
   /** True when writers are ahead and the merge ends soon: what they have written should be in order for the next. */
   isEndingFor(bytes: number): boolean {
     return bytes - this.#mergedBytes > this.#room * atOnce && this.#progress() >= nearEnd;
+  }
+
+  #allowed(): number {
+    const progress = this.#progress();
+    const now = performance.now();
+    const stoodMs = now - this.#seenAt - patienceMs;
+    if (progress > this.#seen) {
+      this.#seen = progress;
+      this.#seenAt = now;
+    } else if (stoodMs > 0) {
+      this.#extra += stoodMs * this.#bytesPerMs;
+      this.#seenAt += stoodMs;
+    }
+    return this.#room * (atOnce + (1 - atOnce) * progress) + this.#extra;
   }
 }
 
@@ -36,3 +59,7 @@ export class WritePace {
 const atOnce = 0.5;
 /** As long before the end as it takes to bring a memtable in order. */
 const nearEnd = 0.9;
+/** A merge that goes on is seen to within so long. */
+const patienceMs = 3;
+/** Part of the capacity: some KiB, so that what there may be above the capacity lasts for some seconds. */
+const extraPerMs = 1 / 50_000;
