@@ -34,6 +34,7 @@ export const makeProgram = ({ isJson = false } = {}): Command => {
     )
     .enablePositionalOptions(false)
     .showHelpAfterError(isJson ? false : '(add --help for what there is)')
+    .configureHelp({ minWidthToWrap: 24 }) // also beside long names of commands
     .configureOutput({
       outputError: (text, write) =>
         write(
@@ -48,11 +49,12 @@ export const makeProgram = ({ isJson = false } = {}): Command => {
       'after',
       `
 First steps:
-  tailrace demo                                    see it work, with nothing else installed
-  tailrace tail redis://127.0.0.1:6666             watch the changes of a Kvrocks
-  tailrace run pipeline.yaml                       deliver them
+  tailrace demo                          see it work, nothing else needed
+  tailrace tail redis://127.0.0.1:6666   watch the changes of a Kvrocks
+  tailrace run pipeline.yaml             deliver them
 
-Exit codes: 0 done, 1 failed while running, 2 wrong usage or config, 3 differences found, 130 interrupted.`,
+Exit codes: 0 done, 1 failed while running, 2 wrong usage or configuration,
+3 differences found, 130 interrupted.`,
     );
 
   program
@@ -62,7 +64,12 @@ Exit codes: 0 done, 1 failed while running, 2 wrong usage or config, 3 differenc
     .option('--keep-going', 'a pipeline that fails does not stop the others')
     .addHelpText(
       'after',
-      '\nExample:\n  tailrace run orders.yaml carts.yaml --admin 127.0.0.1:9464\n\nSIGINT or SIGTERM delivers what is in flight and exits 0; a second one exits at once.',
+      `
+Example:
+  tailrace run orders.yaml carts.yaml --admin 127.0.0.1:9464
+
+SIGINT or SIGTERM delivers what is in flight and exits 0; a second one exits at
+once.`,
     )
     .action(async (files: string[], options: RunFlags, command: Command) => {
       const { runCommand } = await import('./commands/run.js');

@@ -407,4 +407,9 @@ describe('the example pipelines', () => {
   it.each(readdirSync(folder))('%s is valid as it stands', (name) => {
     expect(load(readFileSync(`${folder}${name}`, 'utf8')).shown).toEqual([]);
   });
+
+  it('can be run together: no two write to the same place', () => {
+    const files = readdirSync(folder).map((name) => `${folder}${name}`);
+    expect(loadPipelines(files, builtIn).problems.map(formatProblem)).toEqual([]);
+  });
 });

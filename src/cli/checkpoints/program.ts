@@ -51,7 +51,7 @@ export const addCheckpointCommands = (
       `
 Examples:
   tailrace checkpoint create ./data --name nightly --lifetime 7d
-  tailrace checkpoint create redis://127.0.0.1:6666 --name before-upgrade --json | jq -r .id`,
+  tailrace checkpoint create redis://store:6666 --name before --json | jq -r .id`,
     )
     .action(run('create'));
   checkpoint
@@ -110,7 +110,7 @@ Examples:
     .option('--base <checkpoint>', 'only what has changed since this older checkpoint')
     .addHelpText(
       'after',
-      '\nExample:\n  tailrace checkpoint export ./data tuesday --base monday --to tuesday.checkpoint',
+      '\nExample:\n  tailrace checkpoint export ./data tuesday --base monday --to tuesday.file',
     )
     .action(run('export'));
   checkpoint

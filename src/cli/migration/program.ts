@@ -28,7 +28,7 @@ export const addMigrationCommands = (
       `
 Examples:
   tailrace migrate --from redis://127.0.0.1:6666 --to redis://127.0.0.1:6379
-  tailrace migrate --from redis://old:6666 --to redis://new:6379 --follow --max-keys-per-second 50000
+  tailrace migrate --from redis://old:6666 --to redis://new:6379 --follow
 
 Interrupted or killed, run the same command again: it goes on where it stood.`,
     )
@@ -51,7 +51,8 @@ Interrupted or killed, run the same command again: it goes on where it stood.`,
 Example:
   tailrace verify --from redis://127.0.0.1:6666 --to redis://127.0.0.1:6379
 
-A key that differs is looked at again for --settle: only what lasts is a difference. Exit code 3 when there is one.`,
+A key that differs is looked at again for --settle: only what lasts is a
+difference. Exit code 3 when there is one.`,
     )
     .action(async (flags: VerifyFlags, command: Command) => {
       const { verifyCommand } = await import('./verify-command.js');
@@ -71,8 +72,8 @@ A key that differs is looked at again for --settle: only what lasts is a differe
 Example:
   tailrace cutover --from redis://127.0.0.1:6666 --to redis://127.0.0.1:6379
 
-Start it, stop the writers, and point them to the target when it ends: it then holds every write. A migrate --follow
-that runs is taken over from, and ends.`,
+Start it, stop the writers, and point them to the target when it ends: it then
+holds every write. A migrate --follow that runs is taken over from, and ends.`,
     )
     .action(async (flags: CutoverFlags, command: Command) => {
       const { cutoverCommand } = await import('./cutover-command.js');
