@@ -112,6 +112,16 @@ export class Connection {
   }
 }
 
+/** Host, port and database of a URL, for messages: no user, no password. */
+export const placeOf = (url: string): string => {
+  try {
+    const { host, pathname } = new URL(url);
+    return `postgres://${host}${pathname}`;
+  } catch {
+    return 'postgres';
+  }
+};
+
 /** In the URL: what that says, were it that there is none, overrides everything else that the client is given. */
 const withPassword = ({ url, password }: ConnectionOptions): string => {
   if (password === '' || !URL.canParse(url)) return url;

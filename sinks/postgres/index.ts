@@ -1,7 +1,9 @@
 import type { SinkDefinition } from '../../src/kit/index.js';
+import type { MirrorPlace, MirrorReader } from './mirror/mirror-reader.js';
 import { type MappingOptions, requireMappings } from './table/table-mapping.js';
 import type { ByteColumn } from './text-bytes.js';
 
+export type { MirrorName, MirrorPlace, MirrorReader, MirrorString } from './mirror/mirror-reader.js';
 export type { PostgresSink } from './postgres-sink.js';
 export type { MappingOptions } from './table/table-mapping.js';
 
@@ -25,6 +27,9 @@ const requirePostgresUrl = (value: unknown): void => {
   if (!/^postgres(ql)?:\/\//.test(value)) throw new Error('must be an address that starts with postgres://');
 };
 
+/** Where the tables are, unless a pipeline file says otherwise. */
+export const defaultSchema = 'tailrace';
+
 const byteColumns = ['text', 'bytea'];
 
 /** The sink `postgres`, as pipeline files name it. */
@@ -46,7 +51,7 @@ export const postgresSink: SinkDefinition<PostgresOptions> = {
     schema: {
       doc: 'schema of the tables and of the position',
       format: 'required-string',
-      default: 'tailrace',
+      default: defaultSchema,
     },
     table: { doc: 'changelog: the table of the changes', format: 'required-string', default: 'changes' },
     tables: {
@@ -72,4 +77,10 @@ export const postgresSink: SinkDefinition<PostgresOptions> = {
     return makePostgresSink(options, context);
   },
   soleTarget: ({ url, mode, schema }) => (mode === 'mirror' ? `${url} ${schema}` : undefined),
+};
+
+/** Loads what reads a mirror, and the client of Postgres with it. */
+export const openMirror = async (place: MirrorPlace): Promise<MirrorReader> => {
+  const { MirrorReader } = await import('./mirror/mirror-reader.js');
+  return new MirrorReader(place);
 };

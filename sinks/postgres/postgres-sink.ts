@@ -13,7 +13,7 @@ import {
 } from '../../src/kit/index.js';
 import { checkDatabase } from './check-database.js';
 import { CommitSync } from './commit-sync.js';
-import { Connection, type ConnectionOptions } from './connection.js';
+import { Connection, type ConnectionOptions, placeOf } from './connection.js';
 import { findRefused } from './find-refused.js';
 import type { EncodedBatch, Layout } from './layout.js';
 import { overtaken, PositionTable } from './position-table.js';
@@ -252,13 +252,3 @@ export class PostgresSink implements Sink {
     return new Error(`${this.#place} was claimed again, or its position was changed by someone else`);
   }
 }
-
-/** Host, port and database of a URL, for messages: no user, no password. */
-const placeOf = (url: string): string => {
-  try {
-    const { host, pathname } = new URL(url);
-    return `postgres://${host}${pathname}`;
-  } catch {
-    return 'postgres';
-  }
-};

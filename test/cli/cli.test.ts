@@ -94,8 +94,8 @@ describe('command line', () => {
       [['migrate', ...ends('keys.resp'), '--verify'], 'keys.resp cannot be compared with'],
       [['cutover', ...ends('keys.resp')], 'keys.resp cannot be compared with'],
       [
-        ['verify', ...ends('postgres://host/database')],
-        'postgres://host/database cannot be compared with\n       Keys are compared with those of a redis://host:port, of a node of a cluster, too.\n',
+        ['verify', ...ends('kafka://host:9092/topic')],
+        'kafka://host:9092/topic cannot be compared with: it is a Kafka topic\n       Keys are compared with those of a redis://host:port, of a node of a cluster, too, and of the mirror in a postgres://host/database.\n',
       ],
     ] as const)
       expect([parameters, await tailrace(...parameters)]).toEqual([

@@ -1,8 +1,10 @@
+import { defaultSchema, openMirror } from '../../../sinks/postgres/index.js';
 import { kvrocksTypes, slotOf } from '../../../sinks/redis/index.js';
 import { isTailraceError, TailraceError } from '../../errors/index.js';
 import { RecordFilter, ServerConnection, tokensOf } from '../../migration/index.js';
 import {
   type ComparedTarget,
+  MirrorTarget,
   NamespacesTarget,
   RecordTarget,
   TargetKeys,
@@ -10,11 +12,12 @@ import {
 import { parseRedisUrl, type RespAddress } from '../../resp/index.js';
 import { type byDatabase, keepsNamespaces, namespacesOf, targetPassword, type VerifyFlags } from './flags.js';
 import type { SourcePlace } from './source-place.js';
+import { targetKindOf } from './target-kind.js';
 import { positionKeyOf } from './target-place.js';
 import { lookAtTarget } from './target-server.js';
 
 /** A target to compare with, and the connections to it. */
-export interface ComparedEnd extends Disposable {
+export interface ComparedEnd extends AsyncDisposable {
   readonly target: ComparedTarget;
 }
 
@@ -28,6 +31,7 @@ export const openCompared = async (
   flags: VerifyFlags,
   signal: AbortSignal,
 ): Promise<ComparedEnd> => {
+  if (targetKindOf(flags.to) === 'postgres') return await openMirrored(Object.keys(prefixes), flags);
   const parsed = parseRedisUrl(flags.to, targetPassword(flags));
   const address = database === undefined ? parsed : { ...parsed, database };
   const ownKey = positionKeyOf(flags.name);
@@ -36,7 +40,7 @@ export const openCompared = async (
     const connection = new ServerConnection(address);
     const filter = new RecordFilter({ namespaces, ownKey });
     const target = new RecordTarget(connection, { source: records, filter, ownKey });
-    return { target, [Symbol.dispose]: () => connection.close() };
+    return { target, [Symbol.asyncDispose]: async () => connection.close() };
   }
   const isKept = kind === 'kvrocks' && records !== undefined && keepsNamespaces(namespacesOf(flags));
   if (isKept && namespaces.some((ns) => ns !== 'default'))
@@ -52,9 +56,23 @@ export const openCompared = async (
   };
   return {
     target: new TargetKeys(connected, prefixes, ownKey, kind === 'redis' ? {} : kvrocksTypes),
-    [Symbol.dispose]: () => {
+    [Symbol.asyncDispose]: async () => {
       for (const { connection } of nodes) connection.close();
     },
+  };
+};
+
+/** The mirror of a Postgres, whose tables have the names of the namespaces. */
+const openMirrored = async (namespaces: readonly string[], flags: VerifyFlags): Promise<ComparedEnd> => {
+  const named = flags.toOption?.findLast((setting) => setting.startsWith('schema='));
+  const mirror = await openMirror({
+    url: flags.to,
+    password: targetPassword(flags),
+    schema: named?.slice('schema='.length) ?? defaultSchema,
+  });
+  return {
+    target: new MirrorTarget(mirror, namespaces),
+    [Symbol.asyncDispose]: () => mirror.close(),
   };
 };
 
@@ -88,7 +106,7 @@ const openNamespaces = async (
   }
   return {
     target: new NamespacesTarget(targets),
-    [Symbol.dispose]: () => {
+    [Symbol.asyncDispose]: async () => {
       for (const connection of connections) connection.close();
     },
   };

@@ -21,7 +21,8 @@ const cutOver = async (
   output: OutputOptions,
   interrupted: AbortSignal,
 ): Promise<void> => {
-  if (!flags.skipVerify) requireComparable(flags.to, '; say --skip-verify');
+  if (!flags.skipVerify)
+    requireComparable(flags.to, { otherwise: '; say --skip-verify', settings: flags.toOption ?? [] });
   const sequence = await runMigration(flags, { kind: 'quiet', quietMs: flags.quietFor }, output, interrupted);
   if (interrupted.aborted) {
     process.exitCode = ExitCode.Interrupted;

@@ -8,6 +8,8 @@ export interface EndsFlags {
   readonly to: string;
   readonly fromPassword?: string;
   readonly toPassword?: string;
+  /** Settings of the sink that writes to the target, `name=value`. */
+  readonly toOption?: readonly string[];
   readonly namespace?: readonly string[];
   readonly allNamespaces?: boolean;
   readonly database?: readonly string[];
@@ -31,7 +33,6 @@ export interface CutoverFlags extends MigrateFlags {
 }
 
 export interface MigrateFlags extends EndsFlags {
-  readonly toOption?: readonly string[];
   readonly name: string;
   readonly state: string;
   readonly follow?: boolean;

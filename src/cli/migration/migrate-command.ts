@@ -36,7 +36,8 @@ import { positionKeyOf } from './target-place.js';
 export const migrateCommand = async (flags: MigrateFlags, output: OutputOptions): Promise<void> => {
   const interrupted = onInterrupt();
   await untilInterrupted(interrupted, async () => {
-    if (flags.verify) requireComparable(flags.to, '; leave --verify out');
+    if (flags.verify)
+      requireComparable(flags.to, { otherwise: '; leave --verify out', settings: flags.toOption ?? [] });
     const end = flags.follow ? ({ kind: 'never' } as const) : ({ kind: 'caught-up' } as const);
     await runMigration(flags, end, output, interrupted);
     if (interrupted.aborted && !flags.follow) process.exitCode = ExitCode.Interrupted;

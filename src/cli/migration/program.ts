@@ -82,7 +82,11 @@ holds every write. A migrate --follow that runs is taken over from, and ends.`,
 };
 
 const withVerifyOptions = (command: Command): Command =>
-  withEnds(command, 'the target: redis://host:port of a Redis, a tailrace or a node of a cluster')
+  withEnds(
+    command,
+    'the target: redis://host:port of a Redis, a tailrace or a node of a cluster, or postgres://… with the mirror of a postgres sink',
+  )
+    .option('--to-option <name=value>', 'with postgres://: schema=NAME of the mirror', listed)
     .option('--name <name>', 'name of the migration, whose position in the target is passed over', 'migrate')
     .option('--sample <count>', 'compare so many random keys of each side only', limit, 0)
     .option('--ttl-tolerance <ms>', 'by how much expiries may differ', limit, 1000)
@@ -109,7 +113,7 @@ const withEnds = (command: Command, target: string): Command =>
     .option(
       '--namespace <name=prefix>',
       'a namespace to copy, and what its keys start with in the target; may be repeated (default: default=)',
-      (entry: string, before: readonly string[] = []) => [...before, entry],
+      listed,
     )
     .option(
       '--all-namespaces',
@@ -118,7 +122,7 @@ const withEnds = (command: Command, target: string): Command =>
     .option(
       '--database <name=number>',
       'a namespace to copy, and the database of the target that its keys go to; may be repeated',
-      (entry: string, before: readonly string[] = []) => [...before, entry],
+      listed,
     );
 
 const withMigrateOptions = (command: Command): Command =>
@@ -129,7 +133,7 @@ const withMigrateOptions = (command: Command): Command =>
     .option(
       '--to-option <name=value>',
       'with postgres:// and kafka://: a setting of the sink; may be repeated',
-      (entry: string, before: readonly string[] = []) => [...before, entry],
+      listed,
     )
     .option('--name <name>', 'name of the migration: the target keeps its position under it', 'migrate')
     .option(
@@ -156,6 +160,9 @@ const withMigrateOptions = (command: Command): Command =>
       '--no-records',
       'read keys by the commands of each type, as from a Kvrocks, also from a tailrace',
     );
+
+/** Of an option that may be repeated. */
+const listed = (entry: string, before: readonly string[] = []): readonly string[] => [...before, entry];
 
 const limit = (text: string): number => {
   const value = Number(text);

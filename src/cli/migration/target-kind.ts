@@ -17,12 +17,19 @@ export const targetKindOf = (url: string): TargetKind => {
 };
 
 /**
- * `otherwise`: what the caller may leave out instead.
+ * `otherwise`: what the caller may leave out instead; `settings`: those of the sink, as `--to-option` gives them.
  * @throws TailraceError `USAGE` for a target that cannot be asked for its keys
  */
-export const requireComparable = (url: string, otherwise = ''): void => {
-  if (targetKindOf(url) === 'server') return;
-  throw new TailraceError('USAGE', `${placeOfUrl(url)} cannot be compared with`, {
-    remedy: `Keys are compared with those of a redis://host:port, of a node of a cluster, too${otherwise}.`,
+export const requireComparable = (
+  url: string,
+  { otherwise = '', settings = [] }: { otherwise?: string; settings?: readonly string[] } = {},
+): void => {
+  const kind = targetKindOf(url);
+  if (kind === 'server') return;
+  const mode = settings.findLast((setting) => setting.startsWith('mode='))?.slice('mode='.length);
+  if (kind === 'postgres' && (mode === undefined || mode === 'mirror')) return;
+  const what = { file: 'a file', kafka: 'a Kafka topic', postgres: `a Postgres in mode ${mode}` }[kind];
+  throw new TailraceError('USAGE', `${placeOfUrl(url)} cannot be compared with: it is ${what}`, {
+    remedy: `Keys are compared with those of a redis://host:port, of a node of a cluster, too, and of the mirror in a postgres://host/database${otherwise}.`,
   });
 };

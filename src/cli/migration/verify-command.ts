@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import process from 'node:process';
+import { TailraceError } from '../../errors/index.js';
 import { Verification } from '../../migration/verify/index.js';
 import { consoleLogger, counted, formatCount, formatTable, type OutputOptions } from '../console.js';
 import { jsonBytes, printableBytes } from '../describe-change.js';
@@ -8,8 +9,8 @@ import { onInterrupt, untilInterrupted } from '../interrupt.js';
 import { openCompared } from './compared-ends.js';
 import { countKeys } from './count-keys.js';
 import { byDatabase, namespacesOf, resolveNamespaces, sourcePassword, type VerifyFlags } from './flags.js';
-import { openSource, type SourcePlace } from './source-place.js';
-import { requireComparable } from './target-kind.js';
+import { openSource, placeOfUrl, type SourcePlace } from './source-place.js';
+import { requireComparable, targetKindOf } from './target-kind.js';
 import { VerificationDisplay } from './verification-display.js';
 
 /** Compares a source and a target. */
@@ -26,7 +27,8 @@ export const runVerification = async (
   output: OutputOptions,
   interrupted: AbortSignal,
 ): Promise<boolean> => {
-  requireComparable(flags.to);
+  requireComparable(flags.to, { settings: flags.toOption ?? [] });
+  if (flags.repair && targetKindOf(flags.to) === 'postgres') throw cannotRepair(flags.to);
   const logger = consoleLogger(output);
   const wanted = namespacesOf(flags);
   await using source = await openSource(
@@ -57,7 +59,7 @@ const compare = async (
   interrupted: AbortSignal,
 ): Promise<boolean> => {
   const logger = consoleLogger(output);
-  using end = await openCompared(source, group, flags, interrupted);
+  await using end = await openCompared(source, group, flags, interrupted);
   const verification = new Verification({
     keys: source.keys,
     names: source.names,
@@ -120,6 +122,16 @@ const report = (verification: Verification, output: OutputOptions, seconds: numb
   lines.push(`${left === 0 ? 'the same' : 'DIFFERENT'}: ${counts.join(', ')}`);
   process.stdout.write(`${lines.join('\n')}\n`);
 };
+
+const cannotRepair = (url: string): TailraceError =>
+  new TailraceError(
+    'USAGE',
+    `${placeOfUrl(url)} cannot be repaired key by key: its sink alone writes there`,
+    {
+      remedy:
+        'Leave --repair out; give the mirror a new snapshot (snapshot: when-needed, or migrate --existing overwrite).',
+    },
+  );
 
 /** More of them are named as JSON than are for people to read. */
 const hintOfMore = (named: number): string =>

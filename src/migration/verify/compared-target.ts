@@ -14,6 +14,8 @@ export interface ComparedTarget {
   nameIn(ns: string, key: Buffer): Buffer;
   /** Which keys of the source may stand under a name. */
   placesOf(name: Buffer): readonly KeyPlace[];
+  /** What of a key of the source a target can hold that cannot hold all of it. */
+  comparable?(image: KeyImage): KeyImage;
   /** True for the names of what the migration keeps there for itself. */
   isOwn(name: Buffer): boolean;
   /** Of whole keys those that the target has otherwise, or not at all. A target without this is read key by key. */

@@ -7,7 +7,7 @@ import type { KeyPart, KeyReader } from '../key-reader.js';
 import { RateLimit, type RateLimits } from '../rate-limit.js';
 import { imagesOfRun } from '../record-part.js';
 import { whileUnreachable } from '../while-unreachable.js';
-import { canonicalValue, differenceOf, isSameExpiry } from './canonical-value.js';
+import { type CanonicalValue, canonicalValue, differenceOf, isSameExpiry } from './canonical-value.js';
 import type { ComparedTarget } from './compared-target.js';
 import type { SourceNames } from './source-names.js';
 
@@ -225,10 +225,15 @@ export class Verification {
       }
       const isSame =
         theirs !== undefined &&
-        differenceOf(canonicalValue(image), canonicalValue(theirs), ttlToleranceMs) === undefined;
+        differenceOf(this.#valueOf(image), canonicalValue(theirs), ttlToleranceMs) === undefined;
       if (isSame) this.#equal++;
       else this.#suspect(image.place);
     });
+  }
+
+  /** What the target should hold of a key of the source. */
+  #valueOf(image: KeyImage): CanonicalValue {
+    return canonicalValue(this.#target.comparable?.(image) ?? image);
   }
 
   /** Compares strings of the source, given as the changes that put them. Hot; measured by bench `migrate`. */
@@ -338,7 +343,7 @@ export class Verification {
       }
       const kinds = isRead
         ? [first, last].map((image) =>
-            differenceOf(canonicalValue(image), canonicalValue(found), ttlToleranceMs),
+            differenceOf(this.#valueOf(image), canonicalValue(found), ttlToleranceMs),
           )
         : [];
       if (isRead && kinds.includes(undefined)) continue;
