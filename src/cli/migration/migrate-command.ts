@@ -30,7 +30,7 @@ import { MigrationDisplay } from './migration-display.js';
 import { openTarget } from './open-target.js';
 import { openSource, type SourcePlace } from './source-place.js';
 import { requireComparable, targetKindOf } from './target-kind.js';
-import { positionKeyOf } from './target-place.js';
+import { positionKeyOf, type TargetPlace } from './target-place.js';
 
 /** Moves a data set: snapshot, catch up, and follow if asked to. Run again after any end, it goes on. */
 export const migrateCommand = async (flags: MigrateFlags, output: OutputOptions): Promise<void> => {
@@ -91,40 +91,12 @@ export const runMigration = async (
     interrupted,
   );
   if (!source.hasLog) warnOfPlainCopy(stateFile, source, flags, logger);
-  const options: MigrationOptions = {
-    source: source.name,
-    target: target.name,
-    log: source.log,
-    keys: source.keys,
-    sourceRun: source.run,
-    sink: target.sink,
-    keepsNumbers: target.keepsNumbers,
-    clearsTarget: target.clears,
+  const migration = migrationOf(flags, source, target, {
     stateFile,
     namespaces: Object.keys(namespaces),
-    prepareTarget: async (signal) => [
-      ...(await target.prepare(signal)),
-      ...(await earlierPosition(source, flags.name, signal)),
-    ],
-    restarts: flags.restart ?? false,
-    skipsUnsupported: flags.skipUnsupported ?? false,
-    rates: {
-      keysPerSecond: flags.maxKeysPerSecond,
-      bytesPerSecond: flags.maxMbPerSecond * 1_000_000,
-    },
     end,
-    ...(source.onCopied === undefined ? {} : { onCopied: source.onCopied }),
     logger,
-  };
-  const migration =
-    target.filter !== undefined && source.records !== undefined
-      ? new RawMigration({
-          ...options,
-          records: source.records,
-          filter: target.filter,
-          purges: flags.existing === 'overwrite' || flags.restart === true,
-        })
-      : new Migration(options);
+  });
   const keys = await countKeys(source, interrupted);
   const display = new MigrationDisplay(output, keys, source.hasLog);
   display.start(migration);
@@ -138,12 +110,56 @@ export const runMigration = async (
     if (interrupted.aborted)
       logger.info('interrupted: the same command goes on where it stands', { state: stateFile.path });
   }
-  if (end.kind === 'quiet' && !interrupted.aborted && source.connection !== undefined) {
-    // Nobody follows any more: a tailrace need not keep its log for us. A Kvrocks does not know the command.
-    const reply = await source.connection.call(interrupted, 'SLOT', 'DROP', flags.name);
-    if (!(reply instanceof ReplyError)) logger.info('dropped the slot', { slot: flags.name });
-  }
+  if (end.kind === 'quiet' && !interrupted.aborted) await dropSlot(source, flags.name, logger, interrupted);
   return migration.status.sequence;
+};
+
+/** Records as they stand in the source where the target takes them, otherwise what they mean. */
+const migrationOf = (
+  flags: MigrateFlags,
+  source: SourcePlace,
+  target: TargetPlace,
+  rest: Pick<MigrationOptions, 'stateFile' | 'namespaces' | 'end' | 'logger'>,
+): Migration | RawMigration => {
+  const options: MigrationOptions = {
+    ...rest,
+    source: source.name,
+    target: target.name,
+    log: source.log,
+    keys: source.keys,
+    sourceRun: source.run,
+    sink: target.sink,
+    keepsNumbers: target.keepsNumbers,
+    clearsTarget: target.clears,
+    prepareTarget: async (signal) => [
+      ...(await target.prepare(signal)),
+      ...(await earlierPosition(source, flags.name, signal)),
+    ],
+    restarts: flags.restart ?? false,
+    skipsUnsupported: flags.skipUnsupported ?? false,
+    rates: {
+      keysPerSecond: flags.maxKeysPerSecond,
+      bytesPerSecond: flags.maxMbPerSecond * 1_000_000,
+    },
+    ...(source.onCopied === undefined ? {} : { onCopied: source.onCopied }),
+  };
+  const { records } = source;
+  const { filter } = target;
+  if (filter === undefined || records === undefined) return new Migration(options);
+  const purges = flags.existing === 'overwrite' || flags.restart === true;
+  return new RawMigration({ ...options, records, filter, purges });
+};
+
+/** Nobody follows any more: a tailrace need not keep its log for us. A Kvrocks does not know the command. */
+const dropSlot = async (
+  { connection }: SourcePlace,
+  slot: string,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> => {
+  if (connection === undefined) return;
+  const reply = await connection.call(signal, 'SLOT', 'DROP', slot);
+  if (!(reply instanceof ReplyError)) logger.info('dropped the slot', { slot });
 };
 
 /** A source that was itself the target of a migration holds a position, which is not to replace the target's own. */
@@ -157,7 +173,7 @@ const earlierPosition = async (
   return isThere ? [placeName(placeOf('default', Buffer.from(key)))] : [];
 };
 
-/** Resolves when the rate of writes has been measured, and warned of where the log is too short for it. */
+/** Resolves when the rate of writes has been measured, and warned of where the log is too short for it. Never rejects. */
 const warnOfShortLog = async (
   { connection, hasLog, isTailrace }: SourcePlace,
   keys: number | undefined,
@@ -170,7 +186,9 @@ const warnOfShortLog = async (
     await warnOfRetention({ server: connection, isTailrace }, keys, maxKeysPerSecond, logger, interrupted);
   } catch (error) {
     // A source that cannot be reached just now is waited for by the migration itself.
-    if (!interrupted.aborted && !isTailraceError(error, 'SOURCE_UNREACHABLE')) throw error;
+    if (interrupted.aborted || isTailraceError(error, 'SOURCE_UNREACHABLE')) return;
+    const reason = error instanceof Error ? error.message : String(error);
+    logger.warn('whether the log of the source lasts for the migration is not known', { reason });
   }
 };
 
