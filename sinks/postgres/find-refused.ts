@@ -1,4 +1,4 @@
-import type { Change, Rejection, Transaction } from '../../src/kit/index.js';
+import { type Change, type Rejection, type Transaction, withChanges } from '../../src/kit/index.js';
 import type { Connection } from './connection.js';
 import type { Layout } from './layout.js';
 import { errorKind, reasonOf } from './refusal.js';
@@ -57,7 +57,7 @@ const firstChanges = (transactions: readonly Transaction[], count: number): Tran
   for (const transaction of transactions) {
     if (left === 0) break;
     const changes: readonly Change[] = transaction.changes.slice(0, left);
-    taken.push({ ...transaction, changes });
+    taken.push(withChanges(transaction, changes));
     left -= changes.length;
   }
   return taken;

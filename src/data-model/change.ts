@@ -284,7 +284,7 @@ export interface Transaction {
   readonly count: number;
   /** The serialized WriteBatch as it stands in the log. Changes borrow from it. */
   readonly bytes: Buffer;
-  /** May be made when they are first read: whoever copies a transaction names them, `{ ...transaction, changes }`. */
+  /** May be made when they are first read: whoever copies a transaction does so by `withChanges`. */
   readonly changes: readonly Change[];
   readonly undecodable: readonly Undecodable[];
   /**

@@ -36,4 +36,5 @@ export type { RedisMapping, UnsupportedChange } from './redis/redis-mapping.js';
 export { WholeKeysQuestion, type WholeKeysQuestionOptions } from './redis/whole-keys-question.js';
 export { storedBytes } from './stored-bytes.js';
 export { streamBeginCommands, streamStateCommands } from './stream-state-commands.js';
+export { withChanges } from './with-changes.js';
 export { keyName, type WrittenKeys, writtenKeys } from './written-keys.js';

@@ -31,6 +31,7 @@ export {
   type UnsupportedChange,
   type ValueType,
   WholeKeys,
+  withChanges,
 } from '../data-model/index.js';
 // By the inner door: nothing else of the engine is loaded by those who only deliver.
 export { LogFramer } from '../engine/wal/framing/index.js';

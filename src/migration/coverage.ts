@@ -1,4 +1,4 @@
-import type { Change, Transaction } from '../data-model/index.js';
+import { type Change, type Transaction, withChanges } from '../data-model/index.js';
 import { TailraceError } from '../errors/index.js';
 import type { KeyImage } from './key-image.js';
 import { type KeyPlace, placeName, placeOf } from './key-place.js';
@@ -105,7 +105,7 @@ export class Coverage {
       const counting = changes.slice(0, at);
       for (at++; at < changes.length; at++) if (this.#counts(changes[at], lost)) counting.push(changes[at]);
       for (const name of lost) this.#lose(name);
-      return { ...transaction, changes: counting, undecodable: [] };
+      return withChanges(transaction, counting, []);
     }
     for (const name of lost) this.#lose(name);
     return lost === noNames ? transaction : { ...transaction, undecodable: [] };

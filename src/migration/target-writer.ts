@@ -14,6 +14,7 @@ import {
   type SinkBatch,
   systemTiming,
   type Transaction,
+  withChanges,
 } from '../kit/index.js';
 
 export interface TargetWriterOptions {
@@ -128,10 +129,12 @@ export class TargetWriter {
     this.refused += rejections.length;
     this.#warn('left out what the target refuses', new Error(what));
     const refused = new Set(rejections.map(({ transaction, change: at }) => `${transaction}:${at}`));
-    const transactions = batch.transactions.map((transaction, at) => ({
-      ...transaction,
-      changes: transaction.changes.filter((_, index) => !refused.has(`${at}:${index}`)),
-    }));
+    const transactions = batch.transactions.map((transaction, at) =>
+      withChanges(
+        transaction,
+        transaction.changes.filter((_, index) => !refused.has(`${at}:${index}`)),
+      ),
+    );
     return { ...batch, transactions };
   }
 

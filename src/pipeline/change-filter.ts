@@ -1,4 +1,4 @@
-import { type Change, matchesGlob, type Transaction } from '../kit/index.js';
+import { type Change, matchesGlob, type Transaction, withChanges } from '../kit/index.js';
 
 /** Which changes pass. A list that is absent lets all pass; `keys` are globs as Redis has them. */
 export interface FilterOptions {
@@ -36,5 +36,5 @@ export const compileFilter = (options: FilterOptions): ChangePredicate => {
 /** The transaction with only the changes that pass; it keeps its range, so that positions move on. */
 export const filterTransaction = (transaction: Transaction, passes: ChangePredicate): Transaction => {
   const changes = transaction.changes.filter(passes);
-  return changes.length === transaction.changes.length ? transaction : { ...transaction, changes };
+  return changes.length === transaction.changes.length ? transaction : withChanges(transaction, changes);
 };

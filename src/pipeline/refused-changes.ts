@@ -1,4 +1,4 @@
-import type { Logger, Rejection, SinkBatch, Transaction } from '../kit/index.js';
+import { type Logger, type Rejection, type SinkBatch, type Transaction, withChanges } from '../kit/index.js';
 import type { DeadLetterTarget } from './dead-letters/dead-letters.js';
 import { failed, poisoned, poisonedWhole } from './sink-errors.js';
 
@@ -57,7 +57,10 @@ export const withoutRefused = async (
   const transactions = batch.transactions.map((transaction, at): Transaction => {
     const refused = refusedOf.get(at);
     if (refused === undefined) return transaction;
-    return { ...transaction, changes: transaction.changes.filter((_, change) => !refused.has(change)) };
+    return withChanges(
+      transaction,
+      transaction.changes.filter((_, change) => !refused.has(change)),
+    );
   });
   return { ...batch, transactions };
 };

@@ -10,6 +10,7 @@ import {
   type Position,
   type Sink,
   type Transaction,
+  withChanges,
 } from '../../kit/index.js';
 import { changeOf, type DeadLetterTarget, ReadDeadLetters, type StoredLetter } from '../../pipeline/index.js';
 import { assembleTransform } from '../assemble-transforms.js';
@@ -172,12 +173,12 @@ const transactionOf = async (
   const bytes = Buffer.from(letter.batch, 'base64');
   const decoded = (config.source.definition.makeDecoder?.() ?? new Decoder()).decode(bytes);
   const change = changeOf(letter);
-  if (change !== undefined) return { ...decoded, changes: [change], undecodable: [] };
+  if (change !== undefined) return withChanges(decoded, [change], []);
   const undecodable = decoded.undecodable.filter(({ seq }) => seq === letter.sequence);
-  if (undecodable.length > 0) return { ...decoded, changes: [], undecodable };
+  if (undecodable.length > 0) return withChanges(decoded, [], undecodable);
   const transformed = (await transform?.(decoded)) ?? decoded;
   const changes = transformed.changes.filter(({ seq }) => seq === letter.sequence);
-  return { ...decoded, changes, undecodable: [] };
+  return withChanges(decoded, changes, []);
 };
 
 /** Why it was not taken; undefined when it was. */

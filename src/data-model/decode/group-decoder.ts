@@ -72,9 +72,10 @@ const addWithMetadata = (
   const knownExpireMs = startsAnew ? 0 : isSame ? known.expireMs : undefined;
   const isToldAlone = knownExpireMs === undefined && (expireMs > 0 || group.isExpire);
   if (!isToldAlone && (knownExpireMs === undefined || knownExpireMs === expireMs)) return undefined;
-  const common = { seq: group.metadataSeq, index: out.next, ns, key, type, value: undefined };
-  if (expireMs > 0) out.add({ ...common, op: 'expire', ttlAt: expireMs });
-  else out.add({ ...common, op: 'persist' });
+  const seq = group.metadataSeq;
+  const index = out.next;
+  if (expireMs > 0) out.add({ seq, index, ns, key, op: 'expire', type, ttlAt: expireMs, value: undefined });
+  else out.add({ seq, index, ns, key, op: 'persist', type, value: undefined });
   return undefined;
 };
 

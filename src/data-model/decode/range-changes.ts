@@ -63,8 +63,9 @@ const addElementsRange = (
   if (!isOneKey) return 'a range of sub-keys is deleted';
   if (reader.columnFamily !== ColumnFamily.subKeys) return undefined;
   memory.clear();
-  const place = { seq: reader.sequence + reader.index, index: out.next, ns: namespaces.at(begin, 0) };
-  out.add({ ...place, key: begin.subarray(keyStart), op: 'delete', type: 'key' });
+  const seq = reader.sequence + reader.index;
+  const ns = namespaces.at(begin, 0);
+  out.add({ seq, index: out.next, ns, key: begin.subarray(keyStart), op: 'delete', type: 'key' });
   return undefined;
 };
 

@@ -26,41 +26,44 @@ export const parseEvent = (line: string): ParsedEvent => {
   };
 };
 
+/** Every change is written out: to spread the fields that all have costs more than to parse the line. */
 const parseChange = (event: EventFields): Change => {
-  const base = { seq: event.number('seq'), index: event.number('index'), ns: event.text('ns') };
+  const seq = event.number('seq');
+  const index = event.number('index');
+  const ns = event.text('ns');
   const op = event.text('op');
   const type = event.text('type');
   if (op === 'clear') {
     if (type !== 'namespace' && type !== 'all' && type !== 'slot') throw unknownKind(op, type);
-    return { ...base, op, type, slot: event.optional('slot', event.number) };
+    return { seq, index, ns, op, type, slot: event.optional('slot', event.number) };
   }
   if (op === 'publish' && type === 'pubsub')
-    return { ...base, op, type, channel: event.bytes('channel'), value: event.bytes('value') };
-  const keyed = { ...base, key: event.bytes('key') };
+    return { seq, index, ns, op, type, channel: event.bytes('channel'), value: event.bytes('value') };
+  const key = event.bytes('key');
   const value = event.optional('value', event.bytes);
   switch (op) {
     case 'put':
-      return parsePut(event, type, keyed);
+      return parsePut(event, type, { seq, index, ns, key });
     case 'delete':
-      return parseDelete(event, type, keyed);
+      return parseDelete(event, type, { seq, index, ns, key });
     case 'push':
     case 'pop': {
       const side = event.text('side');
       if (type !== 'list' || (side !== 'head' && side !== 'tail')) throw unknownKind(op, type);
       return op === 'push'
-        ? { ...keyed, op, type, side, value: event.bytes('value') }
-        : { ...keyed, op, type, side, count: event.number('count') };
+        ? { seq, index, ns, key, op, type, side, value: event.bytes('value') }
+        : { seq, index, ns, key, op, type, side, count: event.number('count') };
     }
     case 'expire':
-      return { ...keyed, op, type: valueType(op, type), ttlAt: event.number('ttlAt'), value };
+      return { seq, index, ns, key, op, type: valueType(op, type), ttlAt: event.number('ttlAt'), value };
     case 'persist':
-      return { ...keyed, op, type: valueType(op, type), value };
+      return { seq, index, ns, key, op, type: valueType(op, type), value };
     case 'streamMeta':
       if (type !== 'stream') throw unknownKind(op, type);
-      return { ...keyed, op, type, command: event.list('command').map(commandWord) };
+      return { seq, index, ns, key, op, type, command: event.list('command').map(commandWord) };
     case 'propagate':
       if (type !== 'script') throw unknownKind(op, type);
-      return { ...keyed, op, type, value, keyEnd: event.optional('keyEnd', event.bytes) };
+      return { seq, index, ns, key, op, type, value, keyEnd: event.optional('keyEnd', event.bytes) };
     default:
       throw unknownKind(op, type);
   }
@@ -73,55 +76,86 @@ interface Keyed {
   readonly key: Buffer;
 }
 
-const parsePut = (event: EventFields, type: string, keyed: Keyed): Change => {
+const parsePut = (event: EventFields, type: string, { seq, index, ns, key }: Keyed): Change => {
   const op = 'put';
   switch (type) {
     case 'string':
     case 'json':
       return {
-        ...keyed,
+        seq,
+        index,
+        ns,
+        key,
         op,
         type,
         value: event.bytes('value'),
         ttlAt: event.optional('ttlAt', event.number),
       };
     case 'hash':
-      return { ...keyed, op, type, field: event.bytes('field'), value: event.bytes('value') };
+      return { seq, index, ns, key, op, type, field: event.bytes('field'), value: event.bytes('value') };
     case 'set':
-      return { ...keyed, op, type, member: event.bytes('member') };
+      return { seq, index, ns, key, op, type, member: event.bytes('member') };
     case 'zset':
-      return { ...keyed, op, type, member: event.bytes('member'), score: event.score('score') };
+      return { seq, index, ns, key, op, type, member: event.bytes('member'), score: event.score('score') };
     case 'sortedint':
-      return { ...keyed, op, type, id: event.bigint('id') };
+      return { seq, index, ns, key, op, type, id: event.bigint('id') };
     case 'list':
-      return { ...keyed, op, type, listIndex: event.number('listIndex'), value: event.bytes('value') };
+      return {
+        seq,
+        index,
+        ns,
+        key,
+        op,
+        type,
+        listIndex: event.number('listIndex'),
+        value: event.bytes('value'),
+      };
     case 'stream':
-      return { ...keyed, op, type, id: event.text('id'), fields: event.list('fields').map(bytesOf) };
+      return {
+        seq,
+        index,
+        ns,
+        key,
+        op,
+        type,
+        id: event.text('id'),
+        fields: event.list('fields').map(bytesOf),
+      };
     case 'bitmap': {
       const size = event.optional('size', event.number);
-      return { ...keyed, op, type, offset: event.number('offset'), value: event.bytes('value'), size };
+      return {
+        seq,
+        index,
+        ns,
+        key,
+        op,
+        type,
+        offset: event.number('offset'),
+        value: event.bytes('value'),
+        size,
+      };
     }
     case 'hyperloglog':
-      return { ...keyed, op, type, segment: event.number('segment'), value: event.bytes('value') };
+      return { seq, index, ns, key, op, type, segment: event.number('segment'), value: event.bytes('value') };
     default:
       throw unknownKind(op, type);
   }
 };
 
-const parseDelete = (event: EventFields, type: string, keyed: Keyed): Change => {
+const parseDelete = (event: EventFields, type: string, { seq, index, ns, key }: Keyed): Change => {
   const op = 'delete';
   switch (type) {
     case 'key':
-      return { ...keyed, op, type };
+      return { seq, index, ns, key, op, type };
     case 'hash':
-      return { ...keyed, op, type, field: event.bytes('field') };
+      return { seq, index, ns, key, op, type, field: event.bytes('field') };
     case 'set':
     case 'zset':
-      return { ...keyed, op, type, member: event.bytes('member') };
+      return { seq, index, ns, key, op, type, member: event.bytes('member') };
     case 'sortedint':
-      return { ...keyed, op, type, id: event.bigint('id') };
+      return { seq, index, ns, key, op, type, id: event.bigint('id') };
     case 'stream':
-      return { ...keyed, op, type, id: event.text('id') };
+      return { seq, index, ns, key, op, type, id: event.text('id') };
     default:
       throw unknownKind(op, type);
   }

@@ -98,11 +98,18 @@ const isZero = (bytes: Buffer, from: number): boolean => {
   return zeros.compare(bytes, from, to, 0, to - from) === 0;
 };
 
-const putsOf = (facts: KeyFacts, pieces: readonly Piece[], length: number): readonly Change[] => {
+const putsOf = (
+  { seq, index, ns, key }: KeyFacts,
+  pieces: readonly Piece[],
+  length: number,
+): readonly Change[] => {
   const end = endOf(pieces);
   const all = pieces.length === 0 ? [{ offset: 0, bytes: noBytes }] : pieces;
   return all.map(({ offset, bytes }, at) => ({
-    ...facts,
+    seq,
+    index,
+    ns,
+    key,
     op: 'put',
     type: 'bitmap',
     offset,

@@ -57,27 +57,29 @@ function* readValue(
   if (type === 'string' || type === 'ReJSON-RL') return yield* readWhole(facts, type, ttlAt, limits);
   const value = yield* readElements(facts, type, limits);
   if (!Array.isArray(value)) return value;
-  const expiry: Change[] =
-    ttlAt === undefined
-      ? []
-      : [{ ...facts, op: 'expire', type: typeByName[type] ?? 'hash', ttlAt, value: undefined }];
-  return [{ ...facts, op: 'delete', type: 'key' }, ...value, ...expiry];
+  const { seq, index, ns, key } = facts;
+  const changes: Change[] = [{ seq, index, ns, key, op: 'delete', type: 'key' }, ...value];
+  const keyType = typeByName[type] ?? 'hash';
+  if (ttlAt !== undefined)
+    changes.push({ seq, index, ns, key, op: 'expire', type: keyType, ttlAt, value: undefined });
+  return changes;
 }
 
 function* readWhole(
-  facts: KeyFacts,
+  { seq, index, ns, key }: KeyFacts,
   type: string,
   ttlAt: number | undefined,
   { budget }: ReadLimits,
 ): ValueReading {
   if (budget.isLimited && type === 'string') {
-    const [length] = yield [['STRLEN', facts.key]];
+    const [length] = yield [['STRLEN', key]];
     if (typeof length === 'number' && !budget.take(length)) return tooLarge;
   }
-  const [value] = yield [[type === 'string' ? 'GET' : 'JSON.GET', facts.key]];
+  const [value] = yield [[type === 'string' ? 'GET' : 'JSON.GET', key]];
   if (value instanceof ReplyError) return failed(value);
   if (!(value instanceof Buffer)) return undefined;
-  return [{ ...facts, op: 'put', type: type === 'string' ? 'string' : 'json', value, ttlAt }];
+  const keyType = type === 'string' ? 'string' : 'json';
+  return [{ seq, index, ns, key, op: 'put', type: keyType, value, ttlAt }];
 }
 
 /** Hot: a spread for each element would take longer than all the rest; measured by bench `migrate`. */
@@ -131,7 +133,8 @@ function* readElements(facts: KeyFacts, type: string, limits: ReadLimits): Value
         limits,
         (from, to) => ['SIRANGE', key, from, to < 0 ? largestCount : to - from + 1],
         1,
-        (items) => items.map((id) => ({ ...facts, op: 'put', type: 'sortedint', id: BigInt(String(id)) })),
+        (items) =>
+          items.map((id) => ({ seq, index, ns, key, op: 'put', type: 'sortedint', id: BigInt(String(id)) })),
       );
     case 'bitmap':
       return yield* readBitmap(facts, limits);

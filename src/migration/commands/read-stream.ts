@@ -16,11 +16,14 @@ import {
  * the commands that set them.
  */
 export function* readStream(facts: KeyFacts, { pageElements, budget }: ReadLimits): ValueReading {
-  const { key } = facts;
+  const { seq, index, ns, key } = facts;
   const count = Math.min(pageElements, largestCount);
   const changes: Change[] = [];
   const told = (command: readonly (string | Uint8Array)[]): Change => ({
-    ...facts,
+    seq,
+    index,
+    ns,
+    key,
     op: 'streamMeta',
     type: 'stream',
     command,
@@ -38,7 +41,7 @@ export function* readStream(facts: KeyFacts, { pageElements, budget }: ReadLimit
       if (!Array.isArray(fields)) return undefined;
       const read = buffersOf(fields);
       if (!budget.takeAll(read)) return tooLarge;
-      changes.push({ ...facts, op: 'put', type: 'stream', id: String(id), fields: read });
+      changes.push({ seq, index, ns, key, op: 'put', type: 'stream', id: String(id), fields: read });
       start = `(${String(id)}`;
     }
     if (reply.length < count) break;

@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { type Change, EventEncoder, parseEvent, TailraceError, type Transaction } from '../../kit/index.js';
+import {
+  type Change,
+  EventEncoder,
+  parseEvent,
+  TailraceError,
+  type Transaction,
+  withChanges,
+} from '../../kit/index.js';
 
 /** A change that could not be delivered, or not be decoded. */
 export interface DeadLetter {
@@ -55,9 +62,7 @@ export const storedLetter = ({ transaction, change, ...letter }: DeadLetter): St
     ...(change === undefined
       ? {}
       : {
-          event: JSON.parse(
-            encoder.encode({ ...transaction, changes: [change] }, change).toString(),
-          ) as object,
+          event: JSON.parse(encoder.encode(withChanges(transaction, [change]), change).toString()) as object,
         }),
   };
 };

@@ -1,4 +1,4 @@
-import type { Change, Transaction } from '../../kit/index.js';
+import { type Change, type Transaction, withChanges } from '../../kit/index.js';
 import type { TransactionTransform } from '../branch.js';
 import { type ChangePredicate, compileFilter, type FilterOptions } from '../change-filter.js';
 
@@ -13,10 +13,10 @@ export interface ChangeStage {
 export const chainStages = (stages: readonly ChangeStage[]): TransactionTransform | undefined => {
   if (stages.length === 0) return undefined;
   const adds = stages.some((stage) => stage.adds);
-  const withChanges = (transaction: Transaction, changes: readonly Change[]): Transaction =>
+  const staged = (transaction: Transaction, changes: readonly Change[]): Transaction =>
     changes === transaction.changes
       ? transaction
-      : { ...transaction, changes: adds ? changes.map(numbered) : changes };
+      : withChanges(transaction, adds ? changes.map(numbered) : changes);
   const applyFrom = async (
     from: number,
     pending: Promise<readonly Change[]>,
@@ -24,7 +24,7 @@ export const chainStages = (stages: readonly ChangeStage[]): TransactionTransfor
   ): Promise<Transaction> => {
     let changes = await pending;
     for (let at = from; at < stages.length; at++) changes = await stages[at].apply(changes, transaction);
-    return withChanges(transaction, changes);
+    return staged(transaction, changes);
   };
   // Without a promise as long as no stage asks for one: that is most of them.
   return (transaction) => {
@@ -34,7 +34,7 @@ export const chainStages = (stages: readonly ChangeStage[]): TransactionTransfor
       if (applied instanceof Promise) return applyFrom(at + 1, applied, transaction);
       changes = applied;
     }
-    return withChanges(transaction, changes);
+    return staged(transaction, changes);
   };
 };
 

@@ -51,12 +51,14 @@ const asHash = (
   fields: readonly (readonly [string, unknown])[],
 ): Change | readonly Change[] => {
   const { seq, index, ns, key } = change;
-  const base = { seq, index, ns, key };
   if (change.op !== 'put') return { ...change, type: 'hash', value: undefined };
-  const changes: Change[] = [{ ...base, op: 'delete', type: 'key' }];
+  const changes: Change[] = [{ seq, index, ns, key, op: 'delete', type: 'key' }];
   for (const [field, value] of fields)
     changes.push({
-      ...base,
+      seq,
+      index,
+      ns,
+      key,
       op: 'put',
       type: 'hash',
       field: Buffer.from(field),
@@ -64,7 +66,7 @@ const asHash = (
     });
   // A hash without fields is no key at all, and nothing can expire.
   if (change.ttlAt !== undefined && fields.length > 0)
-    changes.push({ ...base, op: 'expire', type: 'hash', ttlAt: change.ttlAt, value: undefined });
+    changes.push({ seq, index, ns, key, op: 'expire', type: 'hash', ttlAt: change.ttlAt, value: undefined });
   return changes;
 };
 

@@ -5,6 +5,7 @@ import {
   type RedisCommand,
   type Transaction,
   toRedisCommands,
+  withChanges,
 } from '../../data-model/index.js';
 import type { WalBatch } from '../../engine/index.js';
 import { ByteWriter, ReplyWriter } from '../../resp/index.js';
@@ -203,7 +204,10 @@ const wantedOf = (
   const undecodable = transaction.undecodable.find(({ key }) => filter?.mayConcern(key) ?? true);
   if (undecodable !== undefined) return { fault: undecodable.reason };
   if (filter === undefined) return transaction;
-  return { ...transaction, changes: transaction.changes.filter((change) => filter.passes(change)) };
+  return withChanges(
+    transaction,
+    transaction.changes.filter((change) => filter.passes(change)),
+  );
 };
 
 const isWanted = ({ changes, undecodable }: Transaction, filter: UpdateFilter): boolean =>
