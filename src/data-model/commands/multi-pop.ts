@@ -1,4 +1,4 @@
-import { optionWord, parseInteger } from './arguments.js';
+import { optionWord, parseClamped, parseInteger } from './arguments.js';
 import { ErrorReply, refusal } from './reply.js';
 
 /** What LMPOP, ZMPOP and their blocking forms ask for: up to `count` elements from one end of the first key that has any. */
@@ -23,7 +23,7 @@ export const parseMultiPop = <End>(
   const keys = args.slice(at + 1, endAt);
   if (args.length === endAt + 1) return { keys, end, count: 1 };
   if (args.length !== endAt + 3 || optionWord(args[endAt + 1]) !== 'COUNT') return refusal.syntax;
-  const count = parseInteger(args[endAt + 2]);
+  const count = parseClamped(args[endAt + 2]);
   if (count === undefined || count < 1) return new ErrorReply('ERR count should be greater than 0');
   return { keys, end, count };
 };

@@ -1,6 +1,6 @@
 import { prefixSuccessor } from '../../bytes/index.js';
 import type { DataItem } from '../../engine/index.js';
-import { optionWord, parseInteger } from './arguments.js';
+import { optionWord, parseClamped, parseInteger } from './arguments.js';
 import type { CommandContext } from './command-context.js';
 import { anyText, compileGlob, type Glob } from './glob.js';
 import { type ErrorReply, refusal } from './reply.js';
@@ -35,7 +35,7 @@ export const parseScanOptions = (args: readonly Buffer[], from: number): ScanOpt
     if (word === 'MATCH') glob = compileGlob(value);
     else if (word === 'TYPE') type = value.toString('latin1').toLowerCase();
     else if (word === 'COUNT') {
-      const wanted = parseInteger(value);
+      const wanted = parseClamped(value);
       if (wanted === undefined) return refusal.notInteger;
       if (wanted < 1) return refusal.syntax;
       count = wanted;

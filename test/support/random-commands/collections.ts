@@ -1,4 +1,5 @@
 import {
+  anyCount,
   anyPlace,
   briefly,
   count,
@@ -31,7 +32,11 @@ export const hashes: readonly Maker[] = [
   (r) => ['HINCRBY', key(r), member(r), r.pick(['3', '-3', 'x', '9223372036854775807'])],
   (r) => ['HSCAN', key(r), '0', 'COUNT', '1000', ...maybe(r, 'MATCH', 'm1*')],
   (r) => ['HSCAN', key(r), 'x'],
-  (r) => ['HRANDFIELD', key(r), ...r.pick([['0'], ['1000'], ['x'], ['1000', 'WITHVALUES']])],
+  (r) => [
+    'HRANDFIELD',
+    key(r),
+    ...r.pick([['0'], ['1000'], ['9223372036854775807'], ['x'], ['1000', 'WITHVALUES']]),
+  ],
 ];
 
 export const lists: readonly Maker[] = [
@@ -40,8 +45,8 @@ export const lists: readonly Maker[] = [
   (r) => ['LPUSHX', key(r), member(r)],
   (r) => [r.pick(['LPUSH', 'RPUSH']), key(r), ...some(r, value, 20)],
   (r) => ['RPUSHX', key(r), member(r)],
-  (r) => ['LPOP', key(r), ...maybe(r, count(r))],
-  (r) => ['RPOP', key(r), ...maybe(r, count(r))],
+  (r) => ['LPOP', key(r), ...maybe(r, anyCount(r))],
+  (r) => ['RPOP', key(r), ...maybe(r, anyCount(r))],
   (r) => ['LLEN', key(r)],
   (r) => ['LINDEX', key(r), index(r)],
   (r) => ['LRANGE', key(r), index(r), index(r)],
@@ -58,7 +63,7 @@ export const lists: readonly Maker[] = [
   (r) => [r.pick(['BLPOP', 'BRPOP']), ...some(r, key), briefly],
   (r) => ['BLMOVE', key(r), key(r), side(r), side(r), briefly],
   (r) => ['BRPOPLPUSH', key(r), key(r), briefly],
-  (r) => ['BLMPOP', briefly, ...withCount(some(r, key)), side(r), ...maybe(r, 'COUNT', count(r))],
+  (r) => ['BLMPOP', briefly, ...withCount(some(r, key)), side(r), ...maybe(r, 'COUNT', anyCount(r))],
   (r) => ['LSET', key(r), index(r), member(r)],
   (r) => ['LINSERT', key(r), r.pick(['BEFORE', 'AFTER']), member(r), member(r)],
   (r) => ['LREM', key(r), index(r), member(r)],
@@ -66,7 +71,7 @@ export const lists: readonly Maker[] = [
   (r) => ['LPOS', key(r), member(r), ...maybe(r, 'RANK', index(r)), ...maybe(r, 'COUNT', count(r))],
   (r) => ['RPOPLPUSH', key(r), key(r)],
   (r) => ['LMOVE', key(r), key(r), side(r), side(r)],
-  (r) => ['LMPOP', ...withCount(some(r, key)), side(r), ...maybe(r, 'COUNT', count(r))],
+  (r) => ['LMPOP', ...withCount(some(r, key)), side(r), ...maybe(r, 'COUNT', anyCount(r))],
 ];
 
 export const sets: readonly Maker[] = [
@@ -77,10 +82,11 @@ export const sets: readonly Maker[] = [
   (r) => ['SISMEMBER', key(r), member(r)],
   (r) => ['SMISMEMBER', key(r), ...some(r, member)],
   (r) => ['SMOVE', key(r), key(r), member(r)],
-  (r) => (r.below(4) === 0 ? ['SPOP', key(r), '1000'] : ['SPOP', key(r), '0']),
+  (r) =>
+    r.below(4) === 0 ? ['SPOP', key(r), r.pick(['1000', '9223372036854775807'])] : ['SPOP', key(r), '0'],
   (r) => ['SRANDMEMBER', key(r), '1000'],
   (r) => [r.pick(['SUNION', 'SINTER', 'SDIFF']), ...some(r, key)],
   (r) => [r.pick(['SUNIONSTORE', 'SINTERSTORE', 'SDIFFSTORE']), key(r), ...some(r, key)],
-  (r) => ['SINTERCARD', ...withCount(some(r, key)), ...maybe(r, 'LIMIT', count(r))],
+  (r) => ['SINTERCARD', ...withCount(some(r, key)), ...maybe(r, 'LIMIT', anyCount(r))],
   (r) => ['SSCAN', key(r), '0', 'COUNT', '1000'],
 ];

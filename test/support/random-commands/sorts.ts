@@ -1,7 +1,7 @@
 import { count, key, type Maker, maybe, member, some } from './words.js';
 
 export const sorts: readonly Maker[] = [
-  (r) => ['SADD', 'numbers', ...some(r, () => `${r.below(40)}`)],
+  (r) => ['SADD', 'numbers', ...some(r, () => (r.below(20) === 0 ? '' : `${r.below(40)}`))],
   (r) => ['RPUSH', 'words', ...some(r, member)],
   (r) => ['SET', `weight_${r.below(40)}`, `${r.below(100)}`],
   (r) => ['HSET', `object_${r.below(40)}`, 'name', `n${r.below(20)}`],

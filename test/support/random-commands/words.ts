@@ -37,6 +37,9 @@ export const anyPlace = (random: SeededRandom): string =>
     '-9223372036854775808',
     '9223372036854775808',
   ]);
+/** How many to take at most: mostly few, now and then as many as 64 bits say, or one more. */
+export const anyCount = (random: SeededRandom): string =>
+  random.below(20) === 0 ? random.pick(['9223372036854775807', '9223372036854775808']) : count(random);
 /** Waits that end at once. */
 export const briefly = '0.001';
 export const side = (random: SeededRandom): string => random.pick(['LEFT', 'right']);

@@ -1,4 +1,5 @@
 import {
+  anyCount,
   anyPlace,
   briefly,
   count,
@@ -72,8 +73,8 @@ export const zsets: readonly Maker[] = [
   (r) => ['ZRANGESTORE', key(r), key(r), index(r), index(r), ...maybe(r, 'REV')],
   (r) => ['ZREMRANGEBYRANK', key(r), index(r), index(r)],
   (r) => ['ZREMRANGEBYSCORE', key(r), scoreBound(r), scoreBound(r)],
-  (r) => [r.pick(['ZPOPMIN', 'ZPOPMAX']), key(r), ...maybe(r, count(r))],
-  (r) => ['ZMPOP', ...withCount(some(r, key)), r.pick(['MIN', 'MAX']), ...maybe(r, 'COUNT', count(r))],
+  (r) => [r.pick(['ZPOPMIN', 'ZPOPMAX']), key(r), ...maybe(r, anyCount(r))],
+  (r) => ['ZMPOP', ...withCount(some(r, key)), r.pick(['MIN', 'MAX']), ...maybe(r, 'COUNT', anyCount(r))],
   (r) => [
     r.pick(['ZUNIONSTORE', 'ZINTERSTORE']),
     key(r),

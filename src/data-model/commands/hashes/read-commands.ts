@@ -1,5 +1,5 @@
 import { ColumnFamily } from '../../encoding/column-family.js';
-import { optionWord, parseClamped, parseInteger } from '../arguments.js';
+import { optionWord, parseClamped } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand } from '../data-command.js';
 import { chooseEntries, maxRepeats } from '../random-choice.js';
@@ -126,7 +126,7 @@ const hscan = (context: CommandContext, args: readonly Buffer[]): Reply => {
 
 /** `HRANDFIELD key [count [WITHVALUES]]`: a negative count allows a field more than once. */
 const hrandfield = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const count = args.length > 2 ? parseInteger(args[2]) : 1;
+  const count = args.length > 2 ? parseClamped(args[2]) : 1;
   if (count === undefined) return refusal.notInteger;
   if (count < -maxRepeats) return refusal.countOutOfRange;
   const hasValues = args.length === 4 && optionWord(args[3]) === 'WITHVALUES';

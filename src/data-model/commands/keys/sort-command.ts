@@ -110,7 +110,7 @@ const sortElements = (
   const weighed: Weighed[] = [];
   for (const element of elements) {
     const text = by === undefined ? element : lookUp(context, by, element);
-    const weight = isAlpha || text === undefined ? 0 : parseDouble(text);
+    const weight = isAlpha || text === undefined || text.length === 0 ? 0 : parseDouble(text);
     if (weight === undefined) return notDouble;
     weighed.push({ element, text, weight });
   }

@@ -1,5 +1,5 @@
 import { encodeLogData, LogCommand } from '../../encoding/log-data.js';
-import { optionWord, parseInteger } from '../arguments.js';
+import { optionWord, parseClamped } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import {
   blockingCommand,
@@ -57,7 +57,7 @@ const pop =
   (side: ListSide) =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
     if (args.length > 3) return wrongArity(side === 'left' ? 'lpop' : 'rpop');
-    const count = args.length === 3 ? parseInteger(args[2]) : 1;
+    const count = args.length === 3 ? parseClamped(args[2]) : 1;
     if (count === undefined || count < 0) return refusal.notPositive;
     const list = findList(context, args[1]);
     if (list instanceof ErrorReply) return list;

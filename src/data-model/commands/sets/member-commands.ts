@@ -1,5 +1,5 @@
 import { ColumnFamily } from '../../encoding/column-family.js';
-import { parseInteger } from '../arguments.js';
+import { parseClamped } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand, twoKeys, writeCommand } from '../data-command.js';
 import { chooseEntries, maxRepeats } from '../random-choice.js';
@@ -73,7 +73,7 @@ const smove = (context: CommandContext, args: readonly Buffer[]): Reply => {
 
 const spop = (context: CommandContext, args: readonly Buffer[]): Reply => {
   if (args.length > 3) return refusal.syntax;
-  const count = args.length === 3 ? parseInteger(args[2]) : 1;
+  const count = args.length === 3 ? parseClamped(args[2]) : 1;
   if (count === undefined || count < 0) return refusal.notPositive;
   const set = findSet(context, args[1]);
   if (set instanceof ErrorReply) return set;
@@ -85,7 +85,7 @@ const spop = (context: CommandContext, args: readonly Buffer[]): Reply => {
 
 const srandmember = (context: CommandContext, args: readonly Buffer[]): Reply => {
   if (args.length > 3) return refusal.syntax;
-  const count = args.length === 3 ? parseInteger(args[2]) : 1;
+  const count = args.length === 3 ? parseClamped(args[2]) : 1;
   if (count === undefined) return refusal.notInteger;
   if (count < -maxRepeats) return refusal.countOutOfRange;
   const set = findSet(context, args[1]);

@@ -1,4 +1,4 @@
-import { optionWord, parseInteger } from '../arguments.js';
+import { optionWord, parseClamped } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, readCommand, twoKeys } from '../data-command.js';
 import { ErrorReply, mapReply, type Reply, refusal } from '../reply.js';
@@ -22,7 +22,7 @@ const parseOptions = (args: readonly Buffer[]): LcsOptions | ErrorReply => {
     else if (word === 'IDX') wantsMatches = true;
     else if (word === 'WITHMATCHLEN') hasMatchLengths = true;
     else if (word === 'MINMATCHLEN' && i + 1 < args.length) {
-      const least = parseInteger(args[++i]);
+      const least = parseClamped(args[++i]);
       if (least === undefined) return refusal.notInteger;
       leastMatch = Math.max(0, least);
     } else return refusal.syntax;

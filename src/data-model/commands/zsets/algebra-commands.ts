@@ -1,5 +1,5 @@
 import type { ScoredMember } from '../../encoding/zset-encoding.js';
-import { optionWord, parseDouble, parseInteger } from '../arguments.js';
+import { optionWord, parseClamped, parseDouble, parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import {
   type DataCommand,
@@ -62,7 +62,7 @@ const parseQuery = (
       if (name !== 'SUM' && name !== 'MIN' && name !== 'MAX') return refusal.syntax;
       aggregate = name;
     } else if (word === 'LIMIT' && known.limit && i + 1 < args.length) {
-      const wanted = parseInteger(args[++i]);
+      const wanted = parseClamped(args[++i]);
       if (wanted === undefined || wanted < 0) return new ErrorReply("ERR LIMIT can't be negative");
       limit = wanted;
     } else return refusal.syntax;

@@ -1,6 +1,6 @@
 import { ColumnFamily } from '../../encoding/column-family.js';
 import { encodeScoreKey } from '../../encoding/zset-encoding.js';
-import { optionWord, parseInteger } from '../arguments.js';
+import { optionWord, parseClamped } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand } from '../data-command.js';
 import { chooseEntries, maxRepeats } from '../random-choice.js';
@@ -90,7 +90,7 @@ const zscan = (context: CommandContext, args: readonly Buffer[]): Reply => {
 
 /** `ZRANDMEMBER key [count [WITHSCORES]]` */
 const zrandmember = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const count = args.length > 2 ? parseInteger(args[2]) : 1;
+  const count = args.length > 2 ? parseClamped(args[2]) : 1;
   if (count === undefined) return refusal.notInteger;
   if (count < -maxRepeats) return refusal.countOutOfRange;
   const hasScores = args.length === 4 && optionWord(args[3]) === 'WITHSCORES';

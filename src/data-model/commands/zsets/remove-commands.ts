@@ -1,7 +1,7 @@
 import { ColumnFamily } from '../../encoding/column-family.js';
 import { encodeInternalKey } from '../../encoding/keys.js';
 import type { ScoredMember } from '../../encoding/zset-encoding.js';
-import { parseInteger } from '../arguments.js';
+import { parseClamped } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import {
   blockingCommand,
@@ -84,7 +84,7 @@ const pop =
   (isMax: boolean) =>
   (context: CommandContext, args: readonly Buffer[]): Reply => {
     if (args.length > 3) return refusal.syntax;
-    const count = args.length === 3 ? parseInteger(args[2]) : 1;
+    const count = args.length === 3 ? parseClamped(args[2]) : 1;
     if (count === undefined || count < 0) return refusal.notPositive;
     const zset = findZset(context, args[1]);
     if (zset instanceof ErrorReply) return zset;
