@@ -1,4 +1,5 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { TailraceError } from '../errors/index.js';
 import { inaccessible } from '../files/index.js';
 
@@ -110,8 +111,19 @@ const writeTokens = (path: string, tokens: ReadonlyMap<string, string>): void =>
       closeSync(fd);
     }
     renameSync(`${path}.tmp`, path);
+    syncDirectory(dirname(path));
   } catch (cause) {
     throw inaccessible(path, cause);
+  }
+};
+
+/** Or a crash could bring back a token that was taken away: the name of the new file is the directory's matter. */
+const syncDirectory = (directory: string): void => {
+  const fd = openSync(directory, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
 };
 

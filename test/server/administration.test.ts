@@ -287,6 +287,7 @@ describe('what tools ask of any Redis', () => {
     expect(await ask('BGSAVE')).toMatch(/^ERR what was answered is in the log already/);
     expect(await ask('CLIENT', 'TRACKING', 'OFF')).toBe('OK');
     expect(await ask('CLIENT', 'TRACKING', 'ON')).toBe('ERR client-side caching is not supported');
+    expect(await ask('CLIENT', 'CACHING', 'YES')).toBe('ERR client-side caching is not supported');
     expect(await ask('CLIENT', 'LIST', 'ID', 'x')).toBe('ERR Invalid client ID');
     expect(await ask('CLIENT', 'PAUSE', -1)).toBe('ERR timeout is negative');
     expect(await ask('CONFIG', 'GET', 'maxmemory*')).toEqual([

@@ -9,6 +9,7 @@ export const serverDocs = [
     `
 auth | 1.0.0 | O(N), N namespaces | Authenticates with the password, or the token of a namespace | [username] password
 client | 2.4.0 | O(1) | Tells of connections and governs them |
+client caching | 6.0.0 | O(1) | Refused: nothing is tracked | YES|NO
 client getname | 2.6.9 | O(1) | Tells the name of this connection |
 client getredir | 6.0.0 | O(1) | Always -1: there is no tracking |
 client id | 5.0.0 | O(1) | Tells the number of this connection |

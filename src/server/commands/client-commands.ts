@@ -132,9 +132,11 @@ const acceptSwitch = ({ reply }: Connection, args: readonly Buffer[]): void => {
 const tracking = ({ reply }: Connection, args: readonly Buffer[]): void => {
   const word = args[2].toString('latin1').toUpperCase();
   if (word === 'OFF' && args.length === 3) reply.ok();
-  else if (word === 'ON') reply.error('ERR client-side caching is not supported');
+  else if (word === 'ON') reply.error(noTracking);
   else reply.error('ERR syntax error');
 };
+
+const noTracking = 'ERR client-side caching is not supported';
 
 const trackingInfo = ({ reply }: Connection): void => {
   reply.map(3);
@@ -186,6 +188,7 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map<string, Subcommand>
   ['no-touch', { words: [3, 3], run: acceptSwitch }],
   ['getredir', { words: [2, 2], run: ({ reply }) => reply.integer(-1) }],
   ['tracking', { words: [3, any], run: tracking }],
+  ['caching', { words: [3, 3], run: ({ reply }) => reply.error(noTracking) }],
   ['trackinginfo', { words: [2, 2], run: trackingInfo }],
 ]);
 
