@@ -79,12 +79,15 @@ describe('migrate, verify and cutover', () => {
     const refused = await ends.run('migrate');
     expect(refused.status).toBe(1);
     expect(refused.stderr).toContain('is not empty: it holds 2 keys');
+    expect(refused.stderr).toContain('Empty it, or choose');
     expect(refused.stderr.match(/^prepare/gm)).toHaveLength(1); // the last line of the progress stands there once
     expect(await target.exists(positionKey)).toBe(0);
 
     const skipped = await ends.run('migrate', '--existing', 'skip');
     expect(skipped.status, skipped.stderr).toBe(0);
     expect(await target.mget('s:5', 's:6')).toEqual(['mine', 'value 6']);
+    const elsewhere = await ends.run('migrate', '--state', join(ends.directory, 'elsewhere.json'));
+    expect(elsewhere.stderr).toContain('run it where its state file is, or name that by --state');
     await source.append('s:5', '!');
     expect((await ends.run('migrate', '--existing', 'skip')).status).toBe(0);
     expect(await target.get('s:5')).toBe('mine');

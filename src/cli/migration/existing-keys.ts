@@ -30,7 +30,12 @@ export const lookAtExisting = async (
       for await (const key of keysOf(connection, signal)) {
         if (key.toString('latin1').startsWith(positionKey)) continue;
         if (existing === 'refuse')
-          throw notEmpty(connection.place, key, await connection.call(signal, 'DBSIZE'));
+          throw notEmpty(
+            connection.place,
+            key,
+            await connection.call(signal, 'DBSIZE'),
+            await holdsPosition(nodes, positionKey, signal),
+          );
         for (const [ns, prefix] of Object.entries(prefixes)) {
           const start = Buffer.from(prefix);
           if (key.subarray(0, start.length).equals(start))
@@ -49,18 +54,38 @@ async function* keysOf(connection: ServerConnection, signal: AbortSignal): Async
   for await (const keys of scanKeys(connection, signal)) yield* keys;
 }
 
+/** Whether a migration of the name was here: in a cluster the one node says so that has the slot. */
+const holdsPosition = async (
+  nodes: readonly RespAddress[],
+  positionKey: string,
+  signal: AbortSignal,
+): Promise<boolean> => {
+  for (const node of nodes) {
+    const connection = new ServerConnection(node);
+    try {
+      if ((await connection.call(signal, 'EXISTS', positionKey)) === 1) return true;
+    } finally {
+      connection.close();
+    }
+  }
+  return false;
+};
+
 /** Keys that may be left alone: their names are held in memory and in the state file. */
 const maxSkipped = 1_000_000;
 
-const notEmpty = (place: string, key: Buffer, size: Reply): TailraceError =>
+const notEmpty = (place: string, key: Buffer, size: Reply, hasPosition: boolean): TailraceError =>
   new TailraceError(
     'SINK_REFUSED',
     // A Kvrocks counts its keys only when it is told to.
     `${place} is not empty: it holds ${Number(size) > 0 ? counted(Number(size), 'key') : 'keys'}, ${JSON.stringify(key.toString())} among them`,
     {
       context: { target: place },
-      remedy:
-        'Empty it, or choose: --existing overwrite replaces keys of the same name, --existing skip leaves them alone.',
+      remedy: `${
+        hasPosition
+          ? 'A migration of this name was here: to go on with it, run it where its state file is, or name that by --state. Else empty'
+          : 'Empty'
+      } it, or choose: --existing overwrite replaces keys of the same name, --existing skip leaves them alone.`,
     },
   );
 
