@@ -1,4 +1,5 @@
 import convict from 'convict';
+import { messageOf } from '../src/errors/index.js';
 import type { Located, Place } from './document.js';
 import { registerFormats } from './formats.js';
 import { type Problem, suggest } from './problem.js';
@@ -107,7 +108,7 @@ const checkLeaf = (
       return {
         problem: `must be a value, not ${isSensitive ? 'a map' : `the map ${JSON.stringify(given)}`}`,
       };
-    const text = error instanceof Error ? error.message : String(error);
+    const text = messageOf(error);
     const reason = text.replace(/^value: /, '').replace(/: value was .*$/s, '');
     return { problem: `${readable(reason)}${shown}` };
   }

@@ -5,6 +5,7 @@ import {
   type Finding,
   isTailraceError,
   type Logger,
+  messageOf,
   type PluginContext,
   type Position,
   type Pulled,
@@ -271,7 +272,7 @@ export class KvrocksSource implements Source {
         if (isTailraceError(error) && error.code !== 'SOURCE_UNREACHABLE') throw error;
         const { giveUpAfterMs } = this.#options;
         if (giveUpAfterMs > 0 && performance.now() - startMs >= giveUpAfterMs) throw this.#unreachable(error);
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = messageOf(error);
         warning.warn('the source cannot be reached, trying again', { source: this.#place, reason });
         const pauseMs = Math.random() * Math.min(maxRetryPauseMs, firstRetryPauseMs * 2 ** failures);
         await delay(pauseMs, undefined, { signal });
@@ -281,7 +282,7 @@ export class KvrocksSource implements Source {
 
   #unreachable(cause: unknown): TailraceError {
     if (isTailraceError(cause)) return cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     return new TailraceError('SOURCE_UNREACHABLE', `lost ${this.#place}: ${reason}`, {
       context: { source: this.#place },
       remedy: 'Check that the server is running; the pipeline goes on from its position when started again.',

@@ -8,6 +8,7 @@ import {
   isSamePosition,
   type Logger,
   makeDirectory,
+  messageOf,
   nodeFiles,
   type PluginContext,
   type Position,
@@ -254,7 +255,7 @@ export class FileSink implements Sink {
       this.#rotateLater();
     }).catch((error: unknown) => {
       // The files are as they were: the next write, or the next turn of the clock, tries again or says what is wrong.
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       this.#log.warn('no new file could be begun', { file: this.#path, reason });
       this.#bornAtMs = Date.now();
       this.#rotateLater();

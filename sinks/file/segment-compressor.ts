@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import * as zlib from 'node:zlib';
-import { type Logger, nodeFiles, TailraceError } from '../../src/kit/index.js';
+import { type Logger, messageOf, nodeFiles, TailraceError } from '../../src/kit/index.js';
 
 export type Compression = 'none' | 'gzip' | 'zstd';
 
@@ -52,7 +52,7 @@ export class SegmentCompressor implements AsyncDisposable {
     } catch (error) {
       if (existsSync(part)) unlinkSync(part);
       if (signal.aborted) return;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       this.#log.warn('a finished segment could not be compressed and stays as it is', { file: path, reason });
     }
   }

@@ -3,6 +3,7 @@ import {
   type Claim,
   type Finding,
   isSamePosition,
+  messageOf,
   type PluginContext,
   type Position,
   type Sink,
@@ -259,7 +260,7 @@ const makeWriter = ({ records }: KafkaSinkSettings, pipeline: string): RecordWri
   try {
     return new RecordWriter(records, pipeline);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new TailraceError('CONFIG_INVALID', `the kafka sink of pipeline ${pipeline}: ${reason}`, {
       context: { sink: 'kafka', pipeline },
       remedy: 'Mend topic, key, headers or keyPattern of the kafka sink.',

@@ -1,4 +1,4 @@
-import { isTailraceError, TailraceError } from '../../src/kit/index.js';
+import { isTailraceError, messageOf, TailraceError } from '../../src/kit/index.js';
 
 /** What can be done about a batch that the target did not apply. */
 export type RefusalKind = 'later' | 'elsewhere' | 'never';
@@ -12,7 +12,7 @@ export const refusalKind = (message: string): RefusalKind => {
 /** What a claim or a refused write failed with, as the error that the pipeline acts on. */
 export const asSinkError = (error: unknown, place: string): TailraceError => {
   if (isTailraceError(error) && !error.code.startsWith('SOURCE_')) return error;
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   const context = { sink: place };
   if (isTailraceError(error, 'SOURCE_REFUSED') || isForbidden.test(reason))
     return new TailraceError('SINK_REFUSED', `${place} refuses APPLYBATCH: ${reason}`, {

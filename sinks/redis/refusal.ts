@@ -1,4 +1,4 @@
-import { isTailraceError, TailraceError } from '../../src/kit/index.js';
+import { isTailraceError, messageOf, TailraceError } from '../../src/kit/index.js';
 
 /** What can be done about a batch that Redis did not queue, or would not run. */
 export type RefusalKind =
@@ -21,7 +21,7 @@ const isForbidden = /^(NOAUTH|WRONGPASS|NOPERM)\b/;
 
 /** What a claim or a refused write failed with, as the error that the pipeline acts on. */
 export const asSinkError = (error: unknown, place: string): TailraceError => {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   if (isTailraceError(error) && !error.code.startsWith('SOURCE_')) return error;
   if (/^(MOVED|CROSSSLOT)\b/.test(reason))
     return new TailraceError('SINK_REFUSED', `${place} is a node of a Redis Cluster: ${reason}`, {

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import process from 'node:process';
-import { type Logger, TailraceError } from '../kit/index.js';
+import { type Logger, messageOf, TailraceError } from '../kit/index.js';
 import { dashboardPage } from './dashboard.js';
 import { degradedParts } from './health.js';
 import type { PipelineMetrics } from './metrics.js';
@@ -54,7 +54,7 @@ export class AdminServer implements AsyncDisposable {
       this.#answer(request, response).catch((error: unknown) => {
         options.log.error('a request to the admin server failed', {
           path: request.url,
-          reason: error instanceof Error ? error.message : String(error),
+          reason: messageOf(error),
         });
         send(response, 500, { error: 'internal error' });
       });

@@ -5,7 +5,7 @@ import {
   type PipelineConfig,
   type PlacedTransform,
 } from '../../config/index.js';
-import { TailraceError } from '../errors/index.js';
+import { messageOf, TailraceError } from '../errors/index.js';
 import {
   addStage,
   type ChangeStage,
@@ -91,7 +91,7 @@ const explaining = <Made>(place: FilePlace, make: () => Made): Made => {
   try {
     return make();
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new TailraceError('CONFIG_INVALID', formatProblem({ ...place, message: reason }), {
       context: { file: place.file },
       remedy: 'Mend the place named above; `tailrace validate FILE` checks without running.',

@@ -4,7 +4,7 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parse } from 'yaml';
 import { type Definitions, type Registry, readPipelineText } from '../../config/index.js';
-import type { SinkDefinition, SourceDefinition } from '../kit/index.js';
+import { messageOf, type SinkDefinition, type SourceDefinition } from '../kit/index.js';
 import { builtIn } from './registry.js';
 
 /**
@@ -78,7 +78,7 @@ const importFrom = async (file: string, name: string): Promise<Imported | undefi
   } catch (error) {
     const isMissing = error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND';
     if (!isPath && isMissing) return undefined;
-    return { fault: error instanceof Error ? error.message : String(error) };
+    return { fault: messageOf(error) };
   }
 };
 

@@ -1,5 +1,5 @@
 import type { ChosenSink, PipelineConfig } from '../../config/index.js';
-import { TailraceError } from '../errors/index.js';
+import { messageOf, TailraceError } from '../errors/index.js';
 import {
   Decoder,
   type Logger,
@@ -159,7 +159,7 @@ const runWithSnapshots = async (
         return await pipeline.run(signal);
       } catch (error) {
         if (mode !== 'when-needed' || signal.aborted || !needsSnapshot(error)) throw error;
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = messageOf(error);
         snapshots.log.warn('taking a new snapshot', { pipeline: snapshots.config.name, reason });
         const failed = [...pipeline.failures].flatMap(([name, failure]) =>
           needsSnapshot(failure) ? [name] : [],

@@ -1,1 +1,2 @@
+export { messageOf } from './message-of.js';
 export { type ErrorCode, type ErrorContext, isTailraceError, TailraceError } from './tailrace-error.js';

@@ -1,5 +1,5 @@
 import * as fs from 'node:fs';
-import { isTailraceError, TailraceError } from '../errors/index.js';
+import { isTailraceError, messageOf, TailraceError } from '../errors/index.js';
 
 /**
  * The file operations of the engine. Production has one implementation, `nodeFiles`; tests put one in front of it
@@ -102,7 +102,7 @@ export const replaceFile = async (
 /** An error of the file system as a TailraceError that names the path and what to do; one that is such already stays. */
 export const inaccessible = (path: string, cause: unknown): TailraceError => {
   if (isTailraceError(cause, 'FILE_INACCESSIBLE')) return cause;
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = messageOf(cause);
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   return new TailraceError('FILE_INACCESSIBLE', `cannot access ${path}: ${reason}`, {
     context: { file: path },

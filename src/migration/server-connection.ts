@@ -1,4 +1,4 @@
-import { isTailraceError, TailraceError } from '../errors/index.js';
+import { isTailraceError, messageOf, TailraceError } from '../errors/index.js';
 import {
   ByteWriter,
   type CommandArgument,
@@ -88,7 +88,7 @@ export class ServerConnection {
   }
 
   #lost(cause: unknown): TailraceError {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     return new TailraceError('SOURCE_UNREACHABLE', `lost ${this.place}: ${reason}`, {
       context: { server: this.place },
       remedy: 'Check that the server is running; started again, it goes on where it stands.',

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isTailraceError, TailraceError } from '../errors/index.js';
+import { isTailraceError, messageOf, TailraceError } from '../errors/index.js';
 import { describeHolder, inaccessible, nodeFiles, ProcessLock, replaceFile } from '../files/index.js';
 import type { Position } from '../kit/index.js';
 import type { CoverageState } from './coverage.js';
@@ -72,15 +72,11 @@ export class StateFile {
         })),
       };
     } catch (cause) {
-      throw new TailraceError(
-        'OFFSETS_CORRUPT',
-        `${this.path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-        {
-          context: { file: this.path },
-          remedy: 'Restore it, or start over with --restart: the target is then written from the beginning.',
-          cause,
-        },
-      );
+      throw new TailraceError('OFFSETS_CORRUPT', `${this.path} cannot be read: ${messageOf(cause)}`, {
+        context: { file: this.path },
+        remedy: 'Restore it, or start over with --restart: the target is then written from the beginning.',
+        cause,
+      });
     }
   }
 

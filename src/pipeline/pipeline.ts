@@ -1,6 +1,7 @@
 import { BehaviorSubject, type Observable } from 'rxjs';
 import {
   isTailraceError,
+  messageOf,
   orGivenUp,
   type Position,
   type Pulled,
@@ -201,7 +202,7 @@ export class Pipeline {
   #tellFailure({ lane }: Branch, error: unknown): void {
     if (this.#branches.length === 1) return;
     const { log, name } = this.#options;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     // The pipeline may go on for long with the other sinks.
     const known = isTailraceError(error) ? { code: error.code, remedy: error.remedy } : {};
     log.error('a sink has failed', { pipeline: name, sink: lane.name, reason, ...known });
@@ -295,7 +296,7 @@ export class Pipeline {
       const latest = this.#retention?.latestSequence;
       if (latest !== undefined) this.#noteLatest(latest, this.#timing.now());
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       this.#options.log.debug('the source does not tell what it keeps', {
         pipeline: this.#options.name,
         reason,

@@ -1,4 +1,11 @@
-import { parseRedisUrl, type Reply, ReplyError, RespConnection, type TailraceError } from '../kit/index.js';
+import {
+  messageOf,
+  parseRedisUrl,
+  type Reply,
+  ReplyError,
+  RespConnection,
+  type TailraceError,
+} from '../kit/index.js';
 
 /**
  * Single commands to a Redis, on one connection that is opened when it is needed. A command that fails on a connection
@@ -26,7 +33,7 @@ export class RedisCalls implements AsyncDisposable {
       } catch (cause) {
         if (this.#connection === opened) this.#connection = undefined;
         if (failures === 0 && !this.#isDisposed) continue; // whoever is disposed opens nothing that stays open
-        throw this.#failed(cause instanceof Error ? cause.message : String(cause), cause);
+        throw this.#failed(messageOf(cause), cause);
       }
       if (reply instanceof ReplyError) throw this.#failed(reply.message);
       return reply;

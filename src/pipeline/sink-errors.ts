@@ -1,4 +1,4 @@
-import { isTailraceError, type Rejection, TailraceError, type Transaction } from '../kit/index.js';
+import { isTailraceError, messageOf, type Rejection, TailraceError, type Transaction } from '../kit/index.js';
 
 /** Another process has the sink. */
 export const fenced = (sink: string, cause: Error): TailraceError =>
@@ -68,7 +68,7 @@ export const failureOf = (pipeline: string, failures: readonly SinkFailure[]): u
   const [first] = errors;
   if (errors.length === 1) return first;
   const texts = failures.map(({ sink, error }) => {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = messageOf(error);
     return text.startsWith(`sink ${sink} `) ? text : `sink ${sink}: ${text}`;
   });
   const remedies = errors.flatMap((error) => (isTailraceError(error) ? [error.remedy] : []));

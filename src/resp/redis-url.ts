@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { type ConnectionOptions, createSecureContext } from 'node:tls';
-import { TailraceError } from '../errors/index.js';
+import { messageOf, TailraceError } from '../errors/index.js';
 
 /** Where a server is and how it is spoken to. */
 export interface RespAddress {
@@ -77,7 +77,7 @@ const filesOf = (text: string, url: URL): Pick<ConnectionOptions, 'ca' | 'cert' 
     if (ca !== undefined) new X509Certificate(ca); // a secure context takes any bytes for one
     createSecureContext(files);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw invalidUrl(text, `its files are no certificates, or the key is of another one (${reason})`);
   }
   return files;
@@ -88,7 +88,7 @@ const contentOf = (text: string, file: string | null): Buffer | undefined => {
   try {
     return readFileSync(file);
   } catch (cause) {
-    throw invalidUrl(text, cause instanceof Error ? cause.message : String(cause));
+    throw invalidUrl(text, messageOf(cause));
   }
 };
 

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import process from 'node:process';
 import { type PipelineConfig, requirePipelines } from '../../../config/index.js';
-import { isTailraceError } from '../../errors/index.js';
+import { isTailraceError, messageOf } from '../../errors/index.js';
 import { requireWritable } from '../../files/index.js';
 import { type Finding, type Logger, orGivenUp, withDeadline } from '../../kit/index.js';
 import { consoleLogger, counted, formatTable, type OutputOptions } from '../console.js';
@@ -108,7 +108,7 @@ const looked = async (
 };
 
 const failure = (error: unknown): Finding => {
-  const detail = error instanceof Error ? error.message : String(error);
+  const detail = messageOf(error);
   return {
     name: 'check',
     status: 'fail',

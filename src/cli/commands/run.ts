@@ -1,7 +1,7 @@
 import { setInterval } from 'node:timers/promises';
 import { requirePipelines } from '../../../config/index.js';
 import type { PipelineMetrics } from '../../admin/index.js';
-import type { Logger } from '../../kit/index.js';
+import { type Logger, messageOf } from '../../kit/index.js';
 import type { PipelineOptions, PipelineStatus, SinkStatus } from '../../pipeline/index.js';
 import { listenAdmin } from '../admin-listener.js';
 import { consoleLogger, counted, formatCount, type OutputOptions, Progress } from '../console.js';
@@ -83,7 +83,7 @@ const runAll = async (
 const reportFailure = (log: Logger, message: string, pipeline: string, error: unknown): void =>
   log.error(message, {
     pipeline,
-    reason: error instanceof Error ? error.message : String(error),
+    reason: messageOf(error),
   });
 
 const showProgress = async (

@@ -28,7 +28,7 @@ const askStatus = async (address: string): Promise<AdminStatus> => {
   try {
     return JSON.parse(await get(new URL('/status', url))) as AdminStatus;
   } catch (cause) {
-    const reason = cause instanceof SyntaxError ? 'it answers no JSON' : messageOf(cause);
+    const reason = cause instanceof SyntaxError ? 'it answers no JSON' : reasonOf(cause);
     throw new TailraceError('ADMIN_UNREACHABLE', `no status from ${url}: ${reason}`, {
       remedy:
         'Set admin.listen in the pipeline file, or `tailrace run --admin host:port`, and name that address.',
@@ -52,7 +52,7 @@ const get = async (url: URL): Promise<string> => {
 };
 
 /** A name with several addresses fails with one error for each, and says nothing itself. */
-const messageOf = (cause: unknown): string => {
+const reasonOf = (cause: unknown): string => {
   const error: unknown = cause instanceof AggregateError ? cause.errors[0] : cause;
   if (!(error instanceof Error)) return String(error);
   return error.name === 'AbortError' ? `no answer within ${answerTimeoutMs / 1000} s` : error.message;

@@ -4,6 +4,7 @@ import { ExitCode } from '../exit.js';
 import { onInterrupt, untilInterrupted } from '../interrupt.js';
 import type { CutoverFlags } from './flags.js';
 import { runMigration } from './migrate-command.js';
+import { placeOfUrl } from './source-place.js';
 import { requireComparable } from './target-kind.js';
 import { runVerification, verifyDefaults } from './verify-command.js';
 
@@ -34,7 +35,7 @@ const cutOver = async (
   const verdict = flags.skipVerify ? {} : { isSame };
   if (output.isJson)
     process.stdout.write(
-      `${JSON.stringify({ event: 'cutover', sequence, ...verdict, to: flags.to.replace(/\/\/.*@/, '//') })}\n`,
+      `${JSON.stringify({ event: 'cutover', sequence, ...verdict, to: placeOfUrl(flags.to) })}\n`,
     );
   else if (isSame)
     process.stdout.write(

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import process from 'node:process';
-import { isTailraceError } from '../../errors/index.js';
+import { isTailraceError, messageOf } from '../../errors/index.js';
 import type { Logger } from '../../kit/index.js';
 import {
   Migration,
@@ -187,7 +187,7 @@ const warnOfShortLog = async (
   } catch (error) {
     // A source that cannot be reached just now is waited for by the migration itself.
     if (interrupted.aborted || isTailraceError(error, 'SOURCE_UNREACHABLE')) return;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     logger.warn('whether the log of the source lasts for the migration is not known', { reason });
   }
 };

@@ -3,6 +3,7 @@ import {
   type Claim,
   Decoder,
   isSamePosition,
+  messageOf,
   onceSettled,
   orGivenUp,
   type Position,
@@ -123,7 +124,7 @@ export class SinkDeadLetters implements DeadLetterTarget {
   }
 
   #failed(cause: unknown): TailraceError {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     return new TailraceError(
       'DEAD_LETTERS_FAILED',
       `the dead letters do not get into ${this.#name}: ${reason}`,

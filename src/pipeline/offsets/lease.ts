@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
-import { TailraceError } from '../../errors/index.js';
+import { messageOf, TailraceError } from '../../errors/index.js';
 import { orGivenUp, withDeadline } from '../../kit/index.js';
 
 /** The right to run a pipeline. */
@@ -82,7 +82,7 @@ const keepRenewed = async (
       if (ended.aborted) return;
       // The store may come back in time.
       if (performance.now() < deadlineMs) continue;
-      throw lostLease(pipeline, error instanceof Error ? error.message : String(error));
+      throw lostLease(pipeline, messageOf(error));
     }
     if (!isKept) throw lostLease(pipeline, 'it ran out, or another process took it');
     renewedMs = askedMs;

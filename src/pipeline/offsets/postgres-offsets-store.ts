@@ -1,5 +1,5 @@
 import type { Pool, QueryResultRow } from 'pg';
-import { type Position, TailraceError } from '../../kit/index.js';
+import { messageOf, type Position, TailraceError } from '../../kit/index.js';
 import { type Lease, type LeaseStore, takeLease } from './lease.js';
 import type { OffsetsStore, StoredOffset } from './offsets-store.js';
 
@@ -111,7 +111,7 @@ export class PostgresOffsetsStore implements OffsetsStore, LeaseStore {
       this.#pool ??= this.#open();
       return (await (await this.#pool).query<Row>(text, values)).rows;
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = messageOf(cause);
       throw new TailraceError('OFFSETS_FAILED', `the positions in Postgres cannot be used: ${reason}`, {
         context: { table: this.#options.name },
         remedy:

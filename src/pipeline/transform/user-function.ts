@@ -1,7 +1,13 @@
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type Change, TailraceError, type Transform, type TransformContext } from '../../kit/index.js';
+import {
+  type Change,
+  messageOf,
+  TailraceError,
+  type Transform,
+  type TransformContext,
+} from '../../kit/index.js';
 import type { ChangeStage } from './change-stage.js';
 
 /** Where a transform's function is found, and what it is given. */
@@ -33,14 +39,14 @@ export const loadUserFunction = async (
     const loaded = (await import(specifier)) as Readonly<Record<string, unknown>>;
     exported = loaded[name];
   } catch (cause) {
-    throw unusable(module, from, cause instanceof Error ? cause.message : String(cause), cause);
+    throw unusable(module, from, messageOf(cause), cause);
   }
   if (typeof exported !== 'function') throw unusable(module, from, `it exports no function ${name}`);
   const transform = exported as Transform;
   const failed = (cause: unknown, first: number): TailraceError =>
     new TailraceError(
       'TRANSFORM_FAILED',
-      `${module} failed at the transaction of sequence number ${first}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      `${module} failed at the transaction of sequence number ${first}: ${messageOf(cause)}`,
       {
         context: { module, sequence: first },
         remedy: 'Mend the function; nothing of this transaction was written.',
