@@ -22,7 +22,7 @@ const tables: Partial<Record<ValueType, readonly PartTable[]>> = {
   bitmap: [{ name: 'bitmaps', columns: 'start, bytes', order: 'key, start' }],
   hyperloglog: [{ name: 'hyperloglogs', columns: 'segment, registers', order: 'key, segment' }],
   stream: [
-    { name: 'streams', columns: 'ms::text, seq::text, fields', order: 'key, streams.ms, streams.seq' },
+    { name: 'streams', columns: 'ms::text, seq::text, fields', order: 'key, t.ms, t.seq' },
     {
       name: 'stream_groups',
       columns: 'group_name, last_ms::text, last_seq::text',
