@@ -2,6 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Finding,
   inaccessible,
+  type Logger,
+  type PluginContext,
   type Position,
   type Pulled,
   type PullLimit,
@@ -32,13 +34,15 @@ export interface FileSourceOptions {
  */
 export class FileSource implements Source {
   readonly #options: FileSourceOptions;
+  readonly #log: Logger;
   #batches: AsyncGenerator<SourceBatch | 'end'> | undefined;
   /** Read, but not pulled yet. */
   #held: SourceBatch | undefined;
   #latestSequence = 0;
 
-  constructor(options: FileSourceOptions) {
+  constructor(options: FileSourceOptions, { log }: PluginContext) {
     this.#options = options;
+    this.#log = log;
   }
 
   async open(start: StartPoint): Promise<void> {
@@ -143,6 +147,12 @@ export class FileSource implements Source {
         if (batches.pending > 0 || reader.tornBytes > 0) throw torn(file);
         return;
       }
+      if (!this.#options.follow && (batches.pending > 0 || reader.tornBytes > 0))
+        this.#log.warn('the file ends in the middle of a transaction, which is left out', {
+          file,
+          events: batches.pending,
+          bytes: reader.tornBytes,
+        });
       yield 'end';
     }
   }

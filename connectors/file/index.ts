@@ -18,6 +18,6 @@ export const fileSource: SourceDefinition<FileSourceOptions> = {
     follow: { doc: 'wait for more at the end', format: Boolean, default: false },
     pollMs: { doc: 'how often to look for more, in ms', format: 'timeout', default: 50 },
   },
-  create: (options) => new FileSource(options),
+  create: (options, context) => new FileSource(options, context),
   makeDecoder: () => new EventLinesDecoder(),
 };

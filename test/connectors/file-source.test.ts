@@ -19,9 +19,12 @@ describe('the file source', () => {
   let engine: Engine;
   let written: SinkBatch[];
   const sources: FileSource[] = [];
+  const context = pluginContext();
+  let warnings: string[];
 
   beforeEach(async () => {
     directory = throwAwayDirectory('file-source');
+    warnings = [];
     engine = await Engine.open(join(directory.path, 'store'), { sync: 'none' });
     const commands = new CommandRunner(engine);
     for (let i = 0; i < 40; i++) {
@@ -49,7 +52,10 @@ describe('the file source', () => {
     for (const part of parts) expect(await sink.write(part, claim)).toEqual({ kind: 'durable' });
   };
   const open = (options: Partial<FileSourceOptions> = {}): FileSource => {
-    const source = new FileSource({ path: path(), follow: false, pollMs: 2, ...options });
+    const source = new FileSource(
+      { path: path(), follow: false, pollMs: 2, ...options },
+      { ...context, log: { ...context.log, warn: (message) => void warnings.push(message) } },
+    );
     sources.push(source);
     return source;
   };
@@ -154,6 +160,11 @@ describe('the file source', () => {
     const before = await take(source, multiple);
     const { batches } = (await source.pull({ maxBatches: 5, maxBytes: 1e6 }, signal)) ?? {};
     expect(before.length + (batches?.length ?? 0)).toBeLessThan(multiple + 1);
+    expect(warnings).toEqual([]); // the rest is waited for
+    const last = open();
+    await last.open({ kind: 'beginning' });
+    expect((await take(last)).length).toBe(before.length + (batches?.length ?? 0));
+    expect(warnings).toEqual(['the file ends in the middle of a transaction, which is left out']);
     appendFileSync(path(), lines.slice(multiple + 1).join('\n'));
     const rest = await take(
       source,
