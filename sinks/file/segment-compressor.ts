@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream, existsSync, unlinkSync } from 'node:fs';
+import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -50,7 +50,7 @@ export class SegmentCompressor implements AsyncDisposable {
       await nodeFiles.syncDirectory(dirname(path));
       await nodeFiles.remove(path);
     } catch (error) {
-      if (existsSync(part)) unlinkSync(part);
+      await nodeFiles.remove(part).catch(() => undefined); // what stays of it is written over at the next start
       if (signal.aborted) return;
       const reason = messageOf(error);
       this.#log.warn('a finished segment could not be compressed and stays as it is', { file: path, reason });
