@@ -1,5 +1,5 @@
 import process from 'node:process';
-import { TailraceError } from '../errors/index.js';
+import { isTailraceError } from '../errors/index.js';
 import { ExitCode } from './exit.js';
 
 /**
@@ -31,7 +31,7 @@ export const untilInterrupted = async (
   try {
     await work();
   } catch (error) {
-    if (!interrupted.aborted || error instanceof TailraceError) throw error;
+    if (!interrupted.aborted || isTailraceError(error)) throw error;
     process.exitCode = ExitCode.Interrupted;
   }
 };

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Engine } from '../../src/engine/index.js';
 import { SampleHistory } from '../../src/kit/conformance/index.js';
+import type { Claim } from '../../src/kit/index.js';
 import {
   changeOf,
   type DeadLetter,
@@ -158,6 +159,20 @@ describe('dead letters written by a sink', () => {
     await expect(target.add([letter(3)])).rejects.toMatchObject({ code: 'DEAD_LETTERS_FAILED' });
     await target.add([letter(4)]);
     expect(sink.keys.length).toBe(4);
+  });
+
+  it('wait for a sink that cannot be reached, also one of a plugin with a copy of this package of its own', async () => {
+    class PluginSink extends ScriptedSink {
+      override async claim(): Promise<Claim> {
+        if (this.claims++ > 0) return { epoch: this.claims, position: this.position };
+        throw Object.assign(new Error('down'), { name: 'TailraceError', code: 'SINK_UNREACHABLE' });
+      }
+    }
+    const sink = new PluginSink();
+    const timing = { now: () => 0, random: () => 0, sleep: async () => undefined };
+    await using target = new SinkDeadLetters(sink, 'plugin', timing);
+    await target.add([letter(0)]);
+    expect(sink.keys).toEqual([`s/${letter(0).sequence}`]);
   });
 
   it('are what a pipeline file says', async () => {

@@ -3,6 +3,7 @@ import {
   type Claim,
   Decoder,
   isSamePosition,
+  isTailraceError,
   messageOf,
   onceSettled,
   orGivenUp,
@@ -70,7 +71,7 @@ export class SinkDeadLetters implements DeadLetterTarget {
         if (await orGivenUp(this.#tryWrite(letters, signal), signal)) return;
       } catch (cause) {
         this.#claim = undefined;
-        const isWorthATry = cause instanceof WorthATry || isUnreachable(cause);
+        const isWorthATry = cause instanceof WorthATry || isTailraceError(cause, 'SINK_UNREACHABLE');
         if (signal.aborted || !isWorthATry || !backoff.mayRetry()) throw this.#failed(cause);
       }
       await backoff.wait(signal);
@@ -146,9 +147,6 @@ export class SinkDeadLetters implements DeadLetterTarget {
 
 /** A failure that may pass. */
 class WorthATry extends Error {}
-
-const isUnreachable = (cause: unknown): boolean =>
-  cause instanceof TailraceError && cause.code === 'SINK_UNREACHABLE';
 
 const retry = { initialMs: 100, maxMs: 5_000, giveUpAfterMs: 60_000 };
 const metadataFamily = 1;
