@@ -98,24 +98,24 @@ export class Pipeline {
     if (stop.aborted) drain();
     else stop.addEventListener('abort', drain, { once: true });
     try {
-      for (;;) {
-        this.#round = new AbortController();
-        if (this.#wanted === 'paused' && !stop.aborted) await this.#untilWoken();
-        else if (await this.#runRound(stop, hardStop.signal, drain)) break;
+      try {
+        for (;;) {
+          this.#round = new AbortController();
+          if (this.#wanted === 'paused' && !stop.aborted) await this.#untilWoken();
+          else if (await this.#runRound(stop, hardStop.signal, drain)) break;
+        }
+      } finally {
+        // One that has not come to its end may not come to its close either.
+        await orGivenUp(this.#closeSource(), hardStop.signal, closePatienceMs);
       }
       this.#states.next('stopped');
     } catch (error) {
       this.#states.next('failed');
       throw error;
     } finally {
-      try {
-        // One that has not come to its end may not come to its close either.
-        await orGivenUp(this.#closeSource(), hardStop.signal, closePatienceMs);
-      } finally {
-        clearTimeout(drainTimer);
-        clearInterval(asking);
-        stop.removeEventListener('abort', drain);
-      }
+      clearTimeout(drainTimer);
+      clearInterval(asking);
+      stop.removeEventListener('abort', drain);
     }
   }
 

@@ -239,7 +239,7 @@ describe('a pipeline whose sink fails, refuses or says nothing', () => {
     }
   });
 
-  it.each(['open', 'newestPosition', 'pull', 'acknowledge'] as const)(
+  it.each(['open', 'newestPosition', 'pull', 'acknowledge', 'nothing else'] as const)(
     'ends in time although the source neither answers nor listens: in %s, nor when it is closed',
     async (method) => {
       for (const sinks of [1, 2]) {
@@ -263,6 +263,7 @@ describe('a pipeline whose sink fails, refuses or says nothing', () => {
         await waitUntil('it waits', () => isWaiting);
         stop.abort();
         await expect(running).rejects.toMatchObject({ code: 'SOURCE_UNREACHABLE' });
+        expect(pipeline.status().state).toBe('failed');
       }
     },
   );
