@@ -18,7 +18,7 @@ export interface EngineOptions {
   readonly isReadOnly?: boolean;
   /** Largest batch that `commit` takes, in bytes; default 512 MiB. */
   readonly maxBatchBytes?: number;
-  /** Size of the memtables at which they are flushed to the data file, in bytes; default 64 MiB. Twice that is used at most times, up to four times where more is written than can be flushed. */
+  /** Size of the memtables at which they are flushed to the data file, in bytes; default 64 MiB. Twice that is used at most times, up to four and a half times where more is written than can be flushed. */
   readonly memtableBytes?: number;
   /** Memory for pages of the data file, in bytes, used as needed; default 128 MiB. */
   readonly pageCacheBytes?: number;

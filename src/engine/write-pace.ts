@@ -23,8 +23,9 @@ export class WritePace {
    */
   constructor(mergedBytes: number, capacity: number, progress: () => number) {
     this.#mergedBytes = mergedBytes;
-    // What is written now is what the next merge has to do, beside which as much must fit again.
-    this.#room = Math.min(capacity - mergedBytes, capacity / 2);
+    // What is written now is what the next merge has to do, beside which as much must fit again: no more than half, unless
+    // this merge is a small one, as for a checkpoint, and ends soon.
+    this.#room = capacity - Math.max(mergedBytes, Math.min(capacity / 2, 2 * mergedBytes));
     this.#bytesPerMs = capacity * extraPerMs;
     this.#progress = progress;
   }

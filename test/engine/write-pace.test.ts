@@ -27,8 +27,14 @@ describe('writers that are faster than merges', () => {
   });
 
   it('do not fill more than the next merge can do beside as much, nor more than there is', () => {
-    expect(new WritePace(50, 400, () => 1).isExceededBy(50 + 201)).toBe(true);
+    expect(new WritePace(100, 400, () => 1).isExceededBy(100 + 201)).toBe(true);
     expect(new WritePace(300, 400, () => 1).isExceededBy(300 + 101)).toBe(true);
+  });
+
+  it('have nearly all room while a small merge is under way', () => {
+    expect(new WritePace(10, 400, () => 0).isExceededBy(10 + 190)).toBe(false);
+    expect(new WritePace(10, 400, () => 1).isExceededBy(10 + 380)).toBe(false);
+    expect(new WritePace(10, 400, () => 1).isExceededBy(10 + 381)).toBe(true);
   });
 
   it('have what they wrote frozen shortly before the merge ends, when it is much', () => {
