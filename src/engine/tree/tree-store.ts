@@ -261,7 +261,10 @@ export class TreeStore {
     this.#isReclaiming = true;
     setImmediate(() => {
       this.#isReclaiming = false;
-      if (this.space.reclaim(reclaimPages)) this.#reclaimSoon();
+      const deadline = performance.now() + reclaimMs;
+      let isLeft = true;
+      while (isLeft && performance.now() < deadline) isLeft = this.space.reclaim(1);
+      if (isLeft) this.#reclaimSoon();
     });
   }
 
@@ -358,6 +361,7 @@ export class TreeStore {
   }
 }
 
-const reclaimPages = 16;
+/** How long what waits for the loop may wait for it: a page of the space's map has some ten thousand units. */
+const reclaimMs = 1;
 /** Free units that stay at the end, at least: they are needed again soon. */
 const spareTailUnits = 256;
