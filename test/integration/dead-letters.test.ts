@@ -229,7 +229,7 @@ sinks: [{ sink: ./garbage.sink.mjs, path: ${path('nothing.json')} }]
       ),
     );
     const replayed = await command('replay', file, ...from);
-    expect([replayed.status, replayed.stdout]).toEqual([0, 'delivered 1 dead letters, 0 stay\n']);
+    expect([replayed.status, replayed.stdout]).toEqual([0, 'delivered 1 dead letter, 0 stay\n']);
     expect(JSON.parse(readFileSync(path('nothing.json'), 'utf8'))).toMatchObject({ values: { '6b': '76' } });
     writeFileSync(path('no-letters.txt'), 'hello\n');
     expect((await command('replay', file, '--from', path('no-letters.txt'))).stderr).toContain(
@@ -286,7 +286,7 @@ sinks: [{ sink: ./sink.mjs, path: ${path('state.json')} }]
     const listed = await tailrace('dead-letters', 'list', file);
     expect(listed.stdout).toMatch(/p +json-state +\d+ +put hash .*"h" .*field="f".* no place for hash/);
     const again = await tailrace('dead-letters', 'replay', file);
-    expect([again.status, again.stdout]).toEqual([1, 'delivered 0 dead letters, 1 stay\n']);
+    expect([again.status, again.stdout]).toEqual([1, 'delivered 0 dead letters, 1 stays\n']);
     writeFileSync(
       path('sink.mjs'),
       example.replace("change.op === 'put' && change.type === 'string'", "change.op === 'put'"),
@@ -295,7 +295,7 @@ sinks: [{ sink: ./sink.mjs, path: ${path('state.json')} }]
       'delivered 0',
     );
     const replayed = await tailrace('dead-letters', 'replay', file);
-    expect([replayed.status, replayed.stdout]).toEqual([0, 'delivered 1 dead letters, 0 stay\n']);
+    expect([replayed.status, replayed.stdout]).toEqual([0, 'delivered 1 dead letter, 0 stay\n']);
     expect(state()).toMatchObject({ position, values: { '61': '31', '62': '32', '68': '76' } });
     expect((await tailrace('dead-letters', 'list', file)).stdout).toBe('no dead letters\n');
     expect((await tailrace('dead-letters', 'drop', file)).stdout).toBe('dropped 0 dead letters\n');

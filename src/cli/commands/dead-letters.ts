@@ -14,7 +14,7 @@ import {
 } from '../../kit/index.js';
 import { changeOf, type DeadLetterTarget, ReadDeadLetters, type StoredLetter } from '../../pipeline/index.js';
 import { assembleTransform } from '../assemble-transforms.js';
-import { consoleLogger, formatTable, type OutputOptions } from '../console.js';
+import { consoleLogger, counted, formatTable, type OutputOptions } from '../console.js';
 import { describeChange } from '../describe-change.js';
 import { ExitCode } from '../exit.js';
 import { registryFor } from '../load-plugins.js';
@@ -74,7 +74,7 @@ export const dropLetters = async (
     dropped += letters.length;
   }
   process.stdout.write(
-    output.isJson ? `${JSON.stringify({ dropped })}\n` : `dropped ${dropped} dead letters\n`,
+    output.isJson ? `${JSON.stringify({ dropped })}\n` : `dropped ${counted(dropped, 'dead letter')}\n`,
   );
 };
 
@@ -103,7 +103,10 @@ export const replayLetters = async (
     }
   }
   if (output.isJson) process.stdout.write(`${JSON.stringify({ delivered, refused })}\n`);
-  else process.stdout.write(`delivered ${delivered} dead letters, ${refused} stay\n`);
+  else
+    process.stdout.write(
+      `delivered ${counted(delivered, 'dead letter')}, ${counted(refused, 'stays', 'stay')}\n`,
+    );
   if (refused > 0) process.exitCode = ExitCode.Failed;
 };
 
@@ -156,7 +159,7 @@ const replayTo = async (
       if (reason === undefined) {
         await target.settle([letter.id]);
         taken++;
-      } else log.warn('refused again', { sink: name, sequence: letter.sequence, reason });
+      } else log.warn('not delivered', { sink: name, sequence: letter.sequence, reason });
     }
     return taken;
   } finally {
