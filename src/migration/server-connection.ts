@@ -1,4 +1,5 @@
 import { isTailraceError, messageOf, TailraceError } from '../errors/index.js';
+import { orGivenUp } from '../kit/index.js';
 import {
   ByteWriter,
   type CommandArgument,
@@ -74,7 +75,7 @@ export class ServerConnection {
   async sendEncoded(signal: AbortSignal, bytes: Uint8Array, commands: number): Promise<Reply[]> {
     const connection = await this.#open(signal);
     try {
-      return await abortable(connection.send(bytes, commands), signal);
+      return await orGivenUp(connection.send(bytes, commands), signal);
     } catch (cause) {
       this.close();
       signal.throwIfAborted();
@@ -110,9 +111,10 @@ export class ServerConnection {
   async #connect(signal: AbortSignal): Promise<RespConnection> {
     const connection = await RespConnection.open(this.#address, { signal });
     try {
-      await this.#greet?.(connection);
+      if (this.#greet !== undefined) await orGivenUp(this.#greet(connection), signal);
     } catch (error) {
       connection.close();
+      signal.throwIfAborted();
       throw isTailraceError(error) ? error : this.#lost(error);
     }
     this.#connection = connection;
@@ -140,11 +142,3 @@ export const requireReply = (reply: Reply | undefined, what: string, place: stri
         : 'The server must be Apache Kvrocks 2.10 or later, or tailrace serve.',
   });
 };
-
-const abortable = <Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> =>
-  new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
