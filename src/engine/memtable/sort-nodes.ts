@@ -169,6 +169,6 @@ const fewNodes = 12;
 /** Keys that are the same for so many digests, each behind another prefix, are made to be. */
 const maxDepth = 16;
 /** Each of them lies somewhere else in memory. */
-const keysAStep = 4096;
+const keysAStep = 1024;
 /** Looked at one behind the other. */
-const quickKeysAStep = 64 * 1024;
+const quickKeysAStep = 16 * 1024;
