@@ -68,7 +68,7 @@ export class Flush {
 
   /** True when writers are so far ahead that they should wait for `whenRoomy`. */
   get isOverfull(): boolean {
-    return (this.#isTooFast || this.#isTooLarge || this.#isTooDeep) && this.#isUnderWay;
+    return (this.#isTooFast || this.#isTooLarge) && this.#isUnderWay;
   }
 
   /** True when what was written is better frozen before memtables are full: the merge that it waits for ends soon. */
@@ -79,7 +79,7 @@ export class Flush {
   /** Resolves when writers may go on. */
   async whenRoomy(): Promise<void> {
     while (this.isOverfull) {
-      if (!this.#isTooLarge && !this.#isTooDeep) this.#wakeRoomWaitersSoon();
+      if (!this.#isTooLarge) this.#wakeRoomWaitersSoon();
       await this.#whenSomeIsFlushed();
     }
   }
@@ -157,7 +157,12 @@ export class Flush {
       await Promise.all(due.toReversed().map((group) => this.#settle(group)));
       const changes = changesOf(due);
       const bytes = usedBytesOf(due);
-      this.#pace = new WritePace(bytes, pacedMemtables * this.#limits.memtableBytes, changes.progress);
+      this.#pace = new WritePace(
+        bytes,
+        this.#data.layers().usedBytes,
+        pacedMemtables * this.#limits.memtableBytes,
+        changes.progress,
+      );
       await trees.advance(changes.byFamily, lastSequence, {
         isInThread: bytes >= this.#limits.threadFromBytes,
         sliceMs: () => sliceMs,

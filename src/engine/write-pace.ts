@@ -7,7 +7,9 @@
  */
 export class WritePace {
   readonly #mergedBytes: number;
-  readonly #room: number;
+  /** Bytes that wait for the next merge when this one begins, and that may at its end. */
+  readonly #begin: number;
+  readonly #end: number;
   readonly #bytesPerMs: number;
   readonly #progress: () => number;
   /** How far the merge was when it was looked at, and since when it has been so, in ms. */
@@ -18,14 +20,17 @@ export class WritePace {
 
   /**
    * @param mergedBytes of the memtables that are merged
+   * @param usedBytes of all memtables, now that the merge begins
    * @param capacity bytes that all memtables may have
    * @param progress which part of the merge is done, 0 to 1
    */
-  constructor(mergedBytes: number, capacity: number, progress: () => number) {
+  constructor(mergedBytes: number, usedBytes: number, capacity: number, progress: () => number) {
     this.#mergedBytes = mergedBytes;
+    this.#begin = usedBytes - mergedBytes;
     // What is written now is what the next merge has to do, beside which as much must fit again: no more than half, unless
-    // this merge is a small one, as for a checkpoint, and ends soon.
-    this.#room = capacity - Math.max(mergedBytes, Math.min(capacity / 2, 2 * mergedBytes));
+    // this merge is a small one, as for a checkpoint, and ends soon. Where more than that waits already it is half of the rest.
+    const wanted = capacity - Math.max(mergedBytes, Math.min(capacity / 2, 2 * mergedBytes));
+    this.#end = Math.max(wanted, this.#begin, (this.#begin + capacity - mergedBytes) / 2);
     this.#bytesPerMs = capacity * extraPerMs;
     this.#progress = progress;
   }
@@ -33,12 +38,12 @@ export class WritePace {
   /** True when writers should wait, with so many bytes in all memtables. */
   isExceededBy(bytes: number): boolean {
     const ahead = bytes - this.#mergedBytes;
-    return ahead > this.#room * atOnce && ahead > this.#allowed();
+    return ahead > this.#at(atOnce) && ahead > this.#allowed();
   }
 
   /** True when writers are ahead and the merge ends soon: what they have written should be in order for the next. */
   isEndingFor(bytes: number): boolean {
-    return bytes - this.#mergedBytes > this.#room * atOnce && this.#progress() >= nearEnd;
+    return bytes - this.#mergedBytes > this.#at(atOnce) && this.#progress() >= nearEnd;
   }
 
   #allowed(): number {
@@ -52,11 +57,15 @@ export class WritePace {
       this.#extra += stoodMs * this.#bytesPerMs;
       this.#seenAt += stoodMs;
     }
-    return this.#room * (atOnce + (1 - atOnce) * progress) + this.#extra;
+    return this.#at(atOnce + (1 - atOnce) * progress) + this.#extra;
+  }
+
+  #at(part: number): number {
+    return this.#begin + (this.#end - this.#begin) * part;
   }
 }
 
-/** Part of the room that is there from the beginning. */
+/** Part of the room that is theirs from the beginning. */
 const atOnce = 0.5;
 /** As long before the end as it takes to bring a memtable in order. */
 const nearEnd = 0.9;

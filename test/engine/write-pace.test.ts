@@ -15,7 +15,7 @@ afterEach(() => directory.remove());
 describe('writers that are faster than merges', () => {
   it('fill half of the room at once, and the rest as the merge goes on', () => {
     let progress = 0;
-    const pace = new WritePace(200, 400, () => progress);
+    const pace = new WritePace(200, 200, 400, () => progress);
     expect(pace.isExceededBy(200 + 100)).toBe(false);
     expect(pace.isExceededBy(200 + 101)).toBe(true);
     progress = 0.5;
@@ -27,19 +27,32 @@ describe('writers that are faster than merges', () => {
   });
 
   it('do not fill more than the next merge can do beside as much, nor more than there is', () => {
-    expect(new WritePace(100, 400, () => 1).isExceededBy(100 + 201)).toBe(true);
-    expect(new WritePace(300, 400, () => 1).isExceededBy(300 + 101)).toBe(true);
+    expect(new WritePace(100, 100, 400, () => 1).isExceededBy(100 + 201)).toBe(true);
+    expect(new WritePace(300, 300, 400, () => 1).isExceededBy(300 + 101)).toBe(true);
   });
 
   it('have nearly all room while a small merge is under way', () => {
-    expect(new WritePace(10, 400, () => 0).isExceededBy(10 + 190)).toBe(false);
-    expect(new WritePace(10, 400, () => 1).isExceededBy(10 + 380)).toBe(false);
-    expect(new WritePace(10, 400, () => 1).isExceededBy(10 + 381)).toBe(true);
+    expect(new WritePace(10, 10, 400, () => 0).isExceededBy(10 + 190)).toBe(false);
+    expect(new WritePace(10, 10, 400, () => 1).isExceededBy(10 + 380)).toBe(false);
+    expect(new WritePace(10, 10, 400, () => 1).isExceededBy(10 + 381)).toBe(true);
+  });
+
+  it('get half of what is left at once, where much waits already', () => {
+    let progress = 0;
+    const pace = new WritePace(10, 10 + 300, 400, () => progress);
+    expect(pace.isExceededBy(10 + 340)).toBe(false);
+    expect(pace.isExceededBy(10 + 341)).toBe(true);
+    progress = 1;
+    expect(pace.isExceededBy(10 + 380)).toBe(false);
+    const large = new WritePace(100, 100 + 280, 400, () => 1);
+    expect(large.isExceededBy(100 + 290)).toBe(false);
+    expect(large.isExceededBy(100 + 291)).toBe(true);
+    expect(new WritePace(200, 200 + 220, 400, () => 0).isExceededBy(200 + 220)).toBe(false);
   });
 
   it('have what they wrote frozen shortly before the merge ends, when it is much', () => {
     let progress = 0.5;
-    const pace = new WritePace(200, 400, () => progress);
+    const pace = new WritePace(200, 200, 400, () => progress);
     expect(pace.isEndingFor(350)).toBe(false);
     progress = 0.95;
     expect(pace.isEndingFor(350)).toBe(true);
