@@ -1,6 +1,7 @@
 import type { Change } from '../../data-model/index.js';
 import { goneImage, type KeyImage, wholeImage } from '../key-image.js';
 import { type KeyPlace, keyAt, placeOf } from '../key-place.js';
+import { byNamespace } from './by-namespace.js';
 import type { ComparedTarget, TargetString } from './compared-target.js';
 
 /** Keys as tables hold them, by namespace. */
@@ -53,11 +54,11 @@ export class MirrorTarget implements ComparedTarget {
   }
 
   readStrings(names: readonly Buffer[], signal: AbortSignal): Promise<readonly TargetString[]> {
-    return this.#byNamespace(names, (ns, keys) => this.#keys.strings(ns, keys, signal));
+    return byNamespace(names, (ns, own) => this.#keys.strings(ns, own.map(keyOf), signal));
   }
 
   async readImages(places: readonly KeyPlace[], signal: AbortSignal): Promise<readonly KeyImage[]> {
-    const found = await this.#byNamespace(places, (ns, keys) => this.#keys.changes(ns, keys, signal));
+    const found = await byNamespace(places, (ns, own) => this.#keys.changes(ns, own.map(keyOf), signal));
     return places.map((place, at) =>
       found[at].length === 0 ? goneImage(place) : this.comparable(wholeImage(place, found[at])),
     );
@@ -78,32 +79,9 @@ export class MirrorTarget implements ComparedTarget {
   async repair(): Promise<string> {
     return 'a mirror is written by its sink alone: give it a new snapshot';
   }
-
-  /** Asks each namespace for its own; the answers in the order of `places`. */
-  async #byNamespace<Answer>(
-    places: readonly KeyPlace[],
-    ask: (ns: string, keys: readonly Buffer[]) => Promise<readonly Answer[]>,
-  ): Promise<Answer[]> {
-    const members = new Map<string, number[]>();
-    places.forEach((place, at) => {
-      const { ns } = keyAt(place);
-      const own = members.get(ns);
-      if (own === undefined) members.set(ns, [at]);
-      else own.push(at);
-    });
-    const answers: Answer[] = new Array(places.length);
-    for (const [ns, own] of members) {
-      const found = await ask(
-        ns,
-        own.map((at) => keyAt(places[at]).key),
-      );
-      own.forEach((at, index) => {
-        answers[at] = found[index];
-      });
-    }
-    return answers;
-  }
 }
+
+const keyOf = (place: KeyPlace): Buffer => keyAt(place).key;
 
 const placeOfMirrored = ({ ns, key }: MirroredName): KeyPlace => placeOf(ns, key);
 

@@ -1,6 +1,7 @@
 import type { WholeKeys } from '../../data-model/index.js';
 import type { KeyImage } from '../key-image.js';
 import { type KeyPlace, keyAt, placeOf } from '../key-place.js';
+import { byNamespace } from './by-namespace.js';
 import type { ComparedTarget, TargetString } from './compared-target.js';
 import type { TargetKeys } from './target-keys.js';
 
@@ -30,8 +31,8 @@ export class NamespacesTarget implements ComparedTarget {
   }
 
   readStrings(names: readonly Buffer[], signal: AbortSignal): Promise<readonly TargetString[]> {
-    return this.#byNamespace(names, (target, own) =>
-      target.readStrings(
+    return byNamespace(names, (ns, own) =>
+      this.#targetOf(ns).readStrings(
         own.map((name) => keyAt(name).key),
         signal,
       ),
@@ -39,7 +40,7 @@ export class NamespacesTarget implements ComparedTarget {
   }
 
   readImages(places: readonly KeyPlace[], signal: AbortSignal): Promise<readonly (KeyImage | undefined)[]> {
-    return this.#byNamespace(places, (target, own) => target.readImages(own, signal));
+    return byNamespace(places, (ns, own) => this.#targetOf(ns).readImages(own, signal));
   }
 
   differentOf(keys: WholeKeys, ttlToleranceMs: number, signal: AbortSignal): Promise<readonly KeyPlace[]> {
@@ -65,31 +66,6 @@ export class NamespacesTarget implements ComparedTarget {
 
   repair(image: KeyImage, signal: AbortSignal): Promise<string | undefined> {
     return this.#targetOf(keyAt(image.place).ns).repair(image, signal);
-  }
-
-  /** Asks each namespace for its own; the answers in the order of `places`. */
-  async #byNamespace<Answer>(
-    places: readonly KeyPlace[],
-    ask: (target: ComparedTarget, own: readonly KeyPlace[]) => Promise<readonly Answer[]>,
-  ): Promise<Answer[]> {
-    const members = new Map<string, number[]>();
-    places.forEach((place, at) => {
-      const { ns } = keyAt(place);
-      const own = members.get(ns);
-      if (own === undefined) members.set(ns, [at]);
-      else own.push(at);
-    });
-    const answers: Answer[] = new Array(places.length);
-    for (const [ns, own] of members) {
-      const found = await ask(
-        this.#targetOf(ns),
-        own.map((at) => places[at]),
-      );
-      own.forEach((at, index) => {
-        answers[at] = found[index];
-      });
-    }
-    return answers;
   }
 
   #targetOf(ns: string): TargetKeys {
