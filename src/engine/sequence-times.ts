@@ -1,4 +1,5 @@
 import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { messageOf } from '../errors/index.js';
 
 /** What is wrong with the file of the times, by which nothing but times is lost. */
 export interface TimesFault {
@@ -139,7 +140,7 @@ export class SequenceTimes {
   /** The times are an aid: that they cannot be read or written must not keep the store from working. */
   #fail(file: string, error: unknown): void {
     this.#isFailed = true;
-    this.#fault = { file, reason: error instanceof Error ? error.message : String(error) };
+    this.#fault = { file, reason: messageOf(error) };
   }
 }
 

@@ -134,7 +134,7 @@ export class StoreData {
     const isLong = this.#appliedBytes >= memtableBytes * replayPerMemtable;
     const { usedBytes } = this.#layers.groups[0];
     const isFull =
-      usedBytes >= memtableBytes || (usedBytes >= memtableBytes / 4 && this.flush.isReadyForMore);
+      usedBytes >= memtableBytes || (usedBytes >= memtableBytes * leastFrozen && this.flush.isReadyForMore);
     if (isLong || isFull) this.freeze(sequence);
   }
 
@@ -272,6 +272,8 @@ const newest = Number.MAX_SAFE_INTEGER;
 const measuresPerMemtable = 64;
 /** Bytes of log per byte of memtable at which it is flushed whatever its size. */
 const replayPerMemtable = 3;
+/** Part of a memtable from which on it is worth a merge with those that wait, though it is not full. */
+const leastFrozen = 1 / 4;
 const worthFlushingBytes = 4 * 1024 * 1024;
 /** The memory of so many is kept for those that are filled next: as much as is flushed at once. */
 const spareMemtables = 2;

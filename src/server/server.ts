@@ -2,7 +2,7 @@ import { createServer, type Socket, type Server as TcpServer } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { commandServices } from '../data-model/commands/index.js';
 import { Engine, type Store } from '../engine/index.js';
-import { TailraceError } from '../errors/index.js';
+import { messageOf, TailraceError } from '../errors/index.js';
 import { isLoopback } from './commands/config-commands.js';
 import { Connection } from './connection.js';
 import { defaultServerOptions, type ServerOptions } from './server-options.js';
@@ -101,7 +101,7 @@ const makeListener = (options: ServerOptions): TcpServer => {
     const isMutual = tls.ca !== undefined;
     return createTlsServer({ ...tls, requestCert: isMutual, rejectUnauthorized: isMutual });
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new TailraceError('CONFIG_INVALID', `the TLS certificate or key cannot be used: ${reason}`, {
       remedy: 'Give a certificate and its private key in PEM.',
       cause,

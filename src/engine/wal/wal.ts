@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { TailraceError } from '../../errors/index.js';
+import { messageOf, TailraceError } from '../../errors/index.js';
 import { type Files, nodeFiles } from '../../files/index.js';
 import { batchCount, batchSequence } from '../../write-batch/index.js';
 import type { SyncMode } from '../engine-api.js';
@@ -311,7 +311,7 @@ export class Wal implements AsyncDisposable {
   /** Ends the log's life: nothing more is taken, whoever waits is told. `what` failed. */
   fail(what: string, cause: unknown): void {
     if (this.#failure !== undefined) return;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     this.#failure = new TailraceError('STORE_FAILED', `${what} in ${this.directory} failed: ${reason}`, {
       context: { directory: this.directory, durableSequence: this.#durableSequence },
       remedy: cause instanceof TailraceError ? cause.remedy : mendTheDisk,

@@ -1,4 +1,10 @@
-import { type ErrorCode, type ErrorContext, isTailraceError, TailraceError } from '../../../errors/index.js';
+import {
+  type ErrorCode,
+  type ErrorContext,
+  isTailraceError,
+  messageOf,
+  TailraceError,
+} from '../../../errors/index.js';
 import type { Run } from '../../space/index.js';
 import type { KeyRange } from '../changes.js';
 import type { DataFileHandle } from '../data-file.js';
@@ -48,14 +54,14 @@ export interface SentError {
 }
 
 export const sentError = (error: unknown): SentError => {
-  if (!isTailraceError(error)) return { message: error instanceof Error ? error.message : String(error) };
+  if (!isTailraceError(error)) return { message: messageOf(error) };
   const { message, code, context, remedy, cause } = error;
   return {
     message,
     code,
     context,
     remedy,
-    ...(cause === undefined ? {} : { cause: cause instanceof Error ? cause.message : String(cause) }),
+    ...(cause === undefined ? {} : { cause: messageOf(cause) }),
   };
 };
 
