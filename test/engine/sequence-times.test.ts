@@ -87,7 +87,7 @@ describe('the times of sequence numbers', () => {
       await using engine = await Engine.open(path);
       expect(engine.timesFault?.reason).toContain('EISDIR');
       await engine.write(new WriteBatchBuilder().put(0, Buffer.from(`${i}`), Buffer.from('v')).finish());
-      expect(engine.sequenceAt(Date.now())).toBe(i);
+      expect(engine.sequenceAt(Date.now() + 60_000)).toBe(i); // beyond the moment at which it looks at the clock itself
     }
   });
 
@@ -123,7 +123,7 @@ describe('the times of sequence numbers', () => {
       engine.commit(new WriteBatchBuilder().put(0, Buffer.from(`${i}`), Buffer.from('v')).finish());
     await engine.close();
     const again = await Engine.open(path);
-    expect([again.sequenceAt(before), again.sequenceAt(Date.now())]).toEqual([0, 10]);
+    expect([again.sequenceAt(before), again.sequenceAt(Date.now() + 60_000)]).toEqual([0, 10]);
     await again.close();
   });
 });
