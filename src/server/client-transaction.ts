@@ -52,8 +52,9 @@ export class ClientTransaction {
   watch(keys: readonly Buffer[]): void {
     const { state, context, namespace } = this.#connection;
     for (const key of keys) {
-      state.watches.add(this, keyName(namespace, key));
-      const expireMs = context.findAny(key)?.expireMs ?? 0;
+      const metadata = context.findAny(key);
+      state.watches.add(this, keyName(namespace, key), metadata !== undefined);
+      const expireMs = metadata?.expireMs ?? 0;
       if (expireMs !== 0) this.#watchEndMs = Math.min(this.#watchEndMs, expireMs);
     }
   }

@@ -54,13 +54,17 @@ const block = (
 ): void => {
   const { context, namespace, state } = connection;
   const { wait } = command;
+  const isPop = wait?.type === 'list' || wait?.type === 'zset';
   const owned = wait?.retryArgs?.(context, args) ?? args.map((arg) => Buffer.from(arg));
   const keys = wait?.keysOf?.(owned) ?? keysOfCall(command, owned);
   const byName = new Map(keys.map((key) => [keyName(namespace, key), key]));
   const call: BlockedCall = {
     names: [...byName.keys()],
-    kind: wait?.type === 'list' || wait?.type === 'zset' ? command.name : undefined,
-    retry: (name) => retry(connection, command, owned, byName.get(name)),
+    kind: isPop ? command.name : undefined,
+    retry: (name) => {
+      const written = byName.get(name);
+      return retry(connection, command, isPop ? withKeyFirst(owned, keys, written) : owned, written);
+    },
   };
   const timeOut = (): void => connection.release(() => connection.reply.nullArray());
   const timer = startTimeout(timeoutMs, timeOut);
@@ -72,6 +76,16 @@ const block = (
       state.blocked.remove(call);
     },
   });
+};
+
+/** Whoever waits for several keys gets from the one that was written first, wherever the call names it. */
+const withKeyFirst = (
+  args: readonly Buffer[],
+  keys: readonly Buffer[],
+  written: Buffer | undefined,
+): readonly Buffer[] => {
+  if (written === undefined || written === keys[0]) return args;
+  return args.map((arg) => (arg === keys[0] ? written : arg === written ? keys[0] : arg));
 };
 
 /** True when the blocked command is answered. */
