@@ -58,7 +58,7 @@ export const scanStart = (
   const number = cursorNumber(cursor);
   if (number === undefined) return undefined;
   if (number === 0) return prefix;
-  const place = context.services.cursors.placeOf(number);
+  const place = context.services.cursors.goOnFrom(number);
   // A cursor of another key's walk would be a place outside; there nothing follows.
   return place === undefined ? undefined : Buffer.concat([place, Buffer.of(0)]);
 };
