@@ -93,35 +93,12 @@ export class FileSink implements Sink {
   }
 
   async claim(): Promise<Claim> {
-    const { directory, company } = this.#names;
-    makeDirectory(directory);
-    this.#lock ??= await ProcessLock.acquire(
-      `${company}.lock`,
-      (holder) =>
-        new TailraceError('SINK_FENCED', `${company} is being written by ${describeHolder(holder)}`, {
-          context: { file: company },
-          remedy: 'Stop that process, or give this pipeline a file of its own.',
-        }),
-    );
-    const first = this.#firstSegment;
-    const last = readLastEntry(this.#journal.path) ?? {
-      segment: first,
-      dataBytes: 0,
-      epoch: 0,
-      position: null,
-    };
-    if (last.epoch === 0) this.#requireNothing(first);
     try {
-      await this.#openSegment(last.segment, last.dataBytes);
-      this.#claim = { epoch: last.epoch + 1, position: last.position };
-      await this.#journal.restart({ segment: last.segment, dataBytes: last.dataBytes, ...this.#claim });
+      return await this.#claimFiles();
     } catch (cause) {
+      if (isFull(cause)) throw noRoom(this.#path, cause);
       throw cause instanceof TailraceError ? cause : inaccessible(this.#path, cause);
     }
-    for (const segment of this.#names.finished(this.#segment))
-      this.#compressor?.add(this.#names.fileOf(segment));
-    this.#rotateLater();
-    return this.#claim;
   }
 
   write(batch: SinkBatch, claim: Claim): Promise<WriteOutcome> {
@@ -132,6 +109,8 @@ export class FileSink implements Sink {
       try {
         return await this.#append(batch);
       } catch (cause) {
+        // What was begun lies behind what the journal vouches for, and is written over.
+        if (isFull(cause)) return { kind: 'retryable', error: noRoom(this.#path, cause) };
         // After a failed write or sync nothing about the files is known any more; only a new start reads the truth.
         return { kind: 'fatal', error: inaccessible(this.#path, cause) };
       }
@@ -190,6 +169,34 @@ export class FileSink implements Sink {
     await this.#compressor?.[Symbol.asyncDispose]();
     this.#lock?.release();
     this.#lock = undefined;
+  }
+
+  async #claimFiles(): Promise<Claim> {
+    const { directory, company } = this.#names;
+    makeDirectory(directory);
+    this.#lock ??= await ProcessLock.acquire(
+      `${company}.lock`,
+      (holder) =>
+        new TailraceError('SINK_FENCED', `${company} is being written by ${describeHolder(holder)}`, {
+          context: { file: company },
+          remedy: 'Stop that process, or give this pipeline a file of its own.',
+        }),
+    );
+    const first = this.#firstSegment;
+    const last = readLastEntry(this.#journal.path) ?? {
+      segment: first,
+      dataBytes: 0,
+      epoch: 0,
+      position: null,
+    };
+    if (last.epoch === 0) this.#requireNothing(first);
+    await this.#openSegment(last.segment, last.dataBytes);
+    this.#claim = { epoch: last.epoch + 1, position: last.position };
+    await this.#journal.restart({ segment: last.segment, dataBytes: last.dataBytes, ...this.#claim });
+    for (const segment of this.#names.finished(this.#segment))
+      this.#compressor?.add(this.#names.fileOf(segment));
+    this.#rotateLater();
+    return this.#claim;
   }
 
   async #append(batch: SinkBatch): Promise<WriteOutcome> {
@@ -309,6 +316,18 @@ export class FileSink implements Sink {
     return this.#names.fileOf(this.#segment);
   }
 }
+
+/** The disk, or what this user may have of it, is full: which passes. */
+const isFull = (error: unknown): boolean =>
+  error instanceof Error &&
+  (('code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) || isFull(error.cause));
+
+const noRoom = (path: string, cause: unknown): TailraceError =>
+  new TailraceError('SINK_UNREACHABLE', `cannot write to ${path}: ${messageOf(cause)}`, {
+    context: { sink: path },
+    remedy: 'Make room there.',
+    cause,
+  });
 
 const shorter = (path: string, size: number, expected: number): TailraceError =>
   new TailraceError('SINK_FAILED', `${path} has ${size} bytes, its journal says ${expected}`, {

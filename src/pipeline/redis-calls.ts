@@ -15,7 +15,7 @@ export class RedisCalls implements AsyncDisposable {
   readonly #url: string;
   readonly #failed: (reason: string, cause?: unknown) => TailraceError;
   #connection: Promise<RespConnection> | undefined;
-  #isDisposed = false;
+  readonly #disposed = new AbortController();
 
   /** @param failed makes the error of what is told here: `reason` names what went wrong */
   constructor(url: string, failed: (reason: string, cause?: unknown) => TailraceError) {
@@ -25,14 +25,17 @@ export class RedisCalls implements AsyncDisposable {
 
   async call(...words: [string, ...(string | number)[]]): Promise<Reply> {
     for (let failures = 0; ; failures++) {
-      this.#connection ??= RespConnection.open(parseRedisUrl(this.#url), { answerTimeoutMs });
+      this.#connection ??= RespConnection.open(parseRedisUrl(this.#url), {
+        signal: this.#disposed.signal,
+        answerTimeoutMs,
+      });
       const opened = this.#connection;
       let reply: Reply;
       try {
         reply = await (await opened).call(...words);
       } catch (cause) {
         if (this.#connection === opened) this.#connection = undefined;
-        if (failures === 0 && !this.#isDisposed) continue; // whoever is disposed opens nothing that stays open
+        if (failures === 0 && !this.#disposed.signal.aborted) continue; // whoever is disposed opens nothing that stays open
         throw this.#failed(messageOf(cause), cause);
       }
       if (reply instanceof ReplyError) throw this.#failed(reply.message);
@@ -41,7 +44,7 @@ export class RedisCalls implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isDisposed = true;
+    this.#disposed.abort();
     const connection = this.#connection;
     this.#connection = undefined;
     (await connection?.catch(() => undefined))?.close();

@@ -92,6 +92,18 @@ describe.each(['redis', 'postgres'] as const)('leases in a store: %s', (kind) =>
     await store[Symbol.asyncDispose]();
   });
 
+  it('are not waited for by who is told to end, when the store says nothing', async () => {
+    const store = open();
+    await store.load('warm', 'up'); // connected
+    const goesOn = kind === 'redis' ? await redisSilent() : await postgresSilent();
+    const stop = new AbortController();
+    const owned = store.own('given up', stop.signal);
+    stop.abort(new Error('told to end'));
+    await expect(owned).rejects.toThrow('told to end');
+    await goesOn();
+    await store[Symbol.asyncDispose]();
+  });
+
   it('belong to one owner of the pipeline, until it gives it up or is gone for the time of a lease', async () => {
     await using first = open();
     await using second = open();

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FileSink } from '../../sinks/file/index.js';
+import { inaccessible } from '../../src/files/index.js';
 import { SampleHistory } from '../../src/kit/conformance/index.js';
 import { Decoder, isSamePosition, type Position, type Sink, type SourceBatch } from '../../src/kit/index.js';
 import { compileFilter, FileOffsetsStore } from '../../src/pipeline/index.js';
@@ -11,7 +12,7 @@ import { ListSource } from '../support/list-source.js';
 import { ScriptedSink } from '../support/scripted-sink.js';
 import { silentContext } from '../support/silent-context.js';
 import { waitUntil } from '../support/wait-until.js';
-import { history, keysOf, never, pipelineOf } from './pipeline-setup.js';
+import { history, instantTiming, keysOf, never, pipelineOf } from './pipeline-setup.js';
 
 let directory: ReturnType<typeof throwAwayDirectory>;
 beforeEach(() => {
@@ -306,6 +307,29 @@ describe('pipeline', () => {
     await pipeline.run(never);
     expect(source.start).toEqual({ kind: 'after', position: sample.positionAfter(12) });
     expect(sink.keys).toEqual(keysOf(sample, 12));
+  });
+
+  it('goes on while its position cannot be stored, and stores it once there is room again', async () => {
+    const sample = history(30);
+    class FullStore extends FileOffsetsStore {
+      failures = 0;
+      override async save(...place: Parameters<FileOffsetsStore['save']>): Promise<void> {
+        if (this.failures++ < 5) throw inaccessible('/full', new Error('ENOSPC: no space left on device'));
+        await super.save(...place);
+      }
+    }
+    await using offsets = new FullStore(join(directory.path, 'full'));
+    const sink = Object.assign(new ScriptedSink(), { holdsPosition: false, position: null });
+    const warnings: string[] = [];
+    const log = { ...silentContext('p').log, warn: (text: string) => void warnings.push(text) };
+    let nowMs = 0;
+    const timing = { ...instantTiming(), now: () => (nowMs += 250) };
+    const options = { offsets, log, timing, pullBatches: 1, creditBytes: 1 };
+    await pipelineOf(new ListSource(sample.batches), sink, options).run(never);
+    expect(sink.keys).toEqual(keysOf(sample));
+    expect(await offsets.load('p', 'sink')).toEqual(sample.positionAfter(30));
+    expect(warnings[0]).toBe('the position could not be stored, trying again');
+    expect(warnings.length).toBeLessThan(4);
   });
 
   it('ends in a file that holds each change once, whatever was torn off its end', async () => {

@@ -2,11 +2,11 @@ import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileS
 import { join } from 'node:path';
 import * as zlib from 'node:zlib';
 import { gunzipSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WalSource } from '../../connectors/wal/index.js';
 import { FileSink, type FileSinkOptions } from '../../sinks/file/index.js';
 import { SampleHistory } from '../../src/kit/conformance/sample-history.js';
-import { type Claim, parseEvent } from '../../src/kit/index.js';
+import { type Claim, nodeFiles, parseEvent } from '../../src/kit/index.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { pluginContext } from '../support/sink-batches.js';
 import { waitUntil } from '../support/wait-until.js';
@@ -25,6 +25,7 @@ describe('the file sink', () => {
     history.appendMany(60);
   });
   afterEach(async () => {
+    vi.restoreAllMocks();
     for (const sink of sinks.splice(0)) await sink[Symbol.asyncDispose]();
     directory.remove();
   });
@@ -146,6 +147,54 @@ describe('the file sink', () => {
       read.push(...pulled.batches.map(({ bytes }) => bytes));
     }
     expect(Buffer.concat(read)).toEqual(Buffer.concat(history.batches.map(({ bytes }) => bytes)));
+  });
+
+  it('waits for room on a full disk, wherever that ran out, and then holds each change once', async () => {
+    const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+    const { write, datasync, open: openFile } = nodeFiles;
+    let calls = 0;
+    let failsAt = 0;
+    const mayFail = async (): Promise<void> => {
+      if (++calls === failsAt) throw full;
+    };
+    vi.spyOn(nodeFiles, 'write').mockImplementation(async (fd, bytes, position) => {
+      // Some of it still has room.
+      if (calls + 1 === failsAt) await write(fd, bytes.subarray(0, bytes.length >> 1), position);
+      await mayFail();
+      await write(fd, bytes, position);
+    });
+    vi.spyOn(nodeFiles, 'datasync').mockImplementation((fd) => mayFail().then(() => datasync(fd)));
+    vi.spyOn(nodeFiles, 'open').mockImplementation((...file) => mayFail().then(() => openFile(...file)));
+    let sink = open({ rotate, sync: true });
+    const claimed = async (): Promise<Claim> => {
+      for (;;)
+        try {
+          return await sink.claim();
+        } catch (error) {
+          expect(error).toMatchObject({
+            code: 'SINK_UNREACHABLE',
+            message: expect.stringContaining('ENOSPC'),
+          });
+        }
+    };
+    let failed = 0;
+    for (let at = 0; at < 60; at++) {
+      if (at % 10 === 0) {
+        await sink[Symbol.asyncDispose]();
+        sink = open({ rotate, sync: true });
+      }
+      // A claim and a write with a rotation make about ten calls; each is the one that fails in its turn.
+      failsAt = calls + 1 + (at % 12);
+      const claim = await claimed();
+      expect(claim.position).toEqual(history.positionAfter(at));
+      const batch = history.sinkBatch(at, at + 1);
+      let outcome = await sink.write(batch, claim);
+      for (; outcome.kind === 'retryable'; outcome = await sink.write(batch, claim)) failed++;
+      expect(outcome).toEqual({ kind: 'durable' });
+    }
+    expect(failed).toBeGreaterThan(5);
+    expect(files().length).toBeGreaterThan(5);
+    expect(sequences(files().map(textOf).join(''))).toEqual(all());
   });
 
   it('refuses a file that is shorter than its journal says, and one without a journal', async () => {

@@ -1,4 +1,12 @@
-import { isTailraceError, type Logger, orGivenUp, type Position, type Timing } from '../../kit/index.js';
+import {
+  CalmWarning,
+  isTailraceError,
+  type Logger,
+  messageOf,
+  orGivenUp,
+  type Position,
+  type Timing,
+} from '../../kit/index.js';
 import type { OffsetsStore } from './offsets-store.js';
 
 export interface KeptPositionOptions {
@@ -17,11 +25,13 @@ export interface KeptPositionOptions {
  */
 export class KeptPosition {
   readonly #options: KeptPositionOptions;
+  readonly #warning: CalmWarning;
   #unsaved: Position | null = null;
   #savedAtMs = 0;
 
   constructor(options: KeptPositionOptions) {
     this.#options = options;
+    this.#warning = new CalmWarning(options.log, options.timing.now);
   }
 
   async load(signal: AbortSignal): Promise<Position | null> {
@@ -34,9 +44,9 @@ export class KeptPosition {
     this.#unsaved = position;
   }
 
-  /** @throws TailraceError `OFFSETS_FAILED`, only when it is the final one */
+  /** @throws TailraceError `OFFSETS_FAILED` | `FILE_INACCESSIBLE`, only when it is the final one; `OFFSETS_CORRUPT` */
   async save(isFinal: boolean, signal: AbortSignal): Promise<void> {
-    const { offsets, timing, pipeline, name, log } = this.#options;
+    const { offsets, timing, pipeline, name } = this.#options;
     if (this.#unsaved === null || offsets === undefined) return;
     if (!isFinal && timing.now() - this.#savedAtMs < saveIntervalMs) return;
     this.#savedAtMs = timing.now();
@@ -45,10 +55,15 @@ export class KeptPosition {
       this.#unsaved = null;
     } catch (error) {
       // The next save makes up for it, and a crash before that delivers again.
-      if (isFinal || !isTailraceError(error, 'OFFSETS_FAILED')) throw error;
-      log.warn('the position could not be stored, trying again', { sink: name, reason: error.message });
+      if (isFinal || !mayPass(error)) throw error;
+      const reason = messageOf(error);
+      this.#warning.warn('the position could not be stored, trying again', { sink: name, reason });
     }
   }
 }
+
+/** A store that cannot be reached may come back, and a full disk have room again. */
+const mayPass = (error: unknown): boolean =>
+  isTailraceError(error, 'OFFSETS_FAILED') || isTailraceError(error, 'FILE_INACCESSIBLE');
 
 const saveIntervalMs = 200;

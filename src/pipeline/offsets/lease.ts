@@ -28,7 +28,8 @@ export interface LeaseStore {
 
 /**
  * Takes a lease that runs out by itself and keeps it by renewing. A lease that somebody has is waited for as long as it
- * takes to run out: its owner may be dead. Who has it still by then is alive.
+ * takes to run out: its owner may be dead. Who has it still by then is alive. Once `signal` aborts nothing is waited for: a
+ * lease that a store which stands still gives later runs out by itself.
  */
 export const takeLease = async (
   store: LeaseStore,
@@ -40,7 +41,7 @@ export const takeLease = async (
   const holder = `process ${process.pid} on ${hostname()} (since ${new Date().toISOString()})`;
   const deadlineMs = performance.now() + leaseMs + 500;
   for (;;) {
-    const other = await store.take(pipeline, token, holder, leaseMs);
+    const other = await orGivenUp(store.take(pipeline, token, holder, leaseMs), signal);
     if (other === undefined) break;
     if (performance.now() > deadlineMs) throw owned(pipeline, other.holder);
     await delay(Math.min(500, leaseMs / 4), undefined, { signal });
