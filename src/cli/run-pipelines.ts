@@ -3,10 +3,12 @@ import { messageOf, TailraceError } from '../errors/index.js';
 import {
   Decoder,
   type Logger,
+  orGivenUp,
   type PluginContext,
   type RetryOptions,
   type Sink,
   type Source,
+  withDeadline,
 } from '../kit/index.js';
 import {
   type Lease,
@@ -67,7 +69,8 @@ const assembleOf = async (
   const needsOffsets = config.offsets.store !== 'file' || sinks.some(({ sink }) => !sink.holdsPosition);
   const needsLetters = config.errors.undecodable === 'dead-letter' || config.errors.poison === 'dead-letter';
   const offsets = needsOffsets ? owned.add(openOffsets(config.offsets)) : undefined;
-  const deadLetters = needsLetters ? owned.add(await openDeadLetters(config, log)) : undefined;
+  const deadLetters = needsLetters ? await openDeadLetters(config, log) : undefined;
+  if (deadLetters !== undefined) owned.add(closingInTime(deadLetters, 'what takes the dead letters', config));
   const retry = retryOf(config);
   const pipeline = new Pipeline({
     name: config.name,
@@ -107,7 +110,8 @@ const assembleSink = async (
 ): Promise<PipelineSink> => {
   const { name, maxLag } = chosen;
   const transform = await assembleTransform(config, chosen);
-  const sink = owned.add(await makeSink(chosen, { pipeline: config.name, sink: name, log }));
+  const sink = await makeSink(chosen, { pipeline: config.name, sink: name, log });
+  owned.add(closingInTime(sink, `sink ${name}`, config));
   const takesBatches = sink.takesWholeBatches === true;
   if (transform !== undefined && takesBatches) throw cannotTransform(config, name);
   if (config.source.definition.makeDecoder !== undefined && takesBatches) throw hasNoBatches(config, name);
@@ -193,6 +197,28 @@ const runOwned = async (
     await lease.release().catch(() => undefined); // it runs out by itself
   }
 };
+
+/** Nobody waits for longer until something is closed than until what is in flight is delivered. */
+const closingInTime = (
+  part: AsyncDisposable,
+  what: string,
+  { name, drainTimeout }: PipelineConfig,
+): AsyncDisposable => ({
+  [Symbol.asyncDispose]: () =>
+    withDeadline(drainTimeout, [], async (limit) => {
+      try {
+        await orGivenUp(Promise.resolve(part[Symbol.asyncDispose]()), limit);
+      } catch (error) {
+        throw limit.aborted ? doesNotClose(name, what, drainTimeout) : error;
+      }
+    }),
+});
+
+const doesNotClose = (pipeline: string, what: string, timeoutMs: number): TailraceError =>
+  new TailraceError('SINK_FAILED', `${what} of pipeline ${pipeline} does not close within ${timeoutMs} ms`, {
+    context: { pipeline },
+    remedy: 'Nothing is lost: the next start goes on where the sinks stand. Look what it waits for.',
+  });
 
 const hasNoBatches = (config: PipelineConfig, sink: string): TailraceError =>
   new TailraceError(

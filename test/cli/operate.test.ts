@@ -276,6 +276,29 @@ export const source = { name: 'deaf', summary: 'deaf', schema: {}, create };\n`,
     );
   });
 
+  it('ends within that time although a sink does not close, and names it', async () => {
+    write(
+      'open.mjs',
+      `const forever = () => new Promise((resolve) => setTimeout(resolve, 3_600_000));
+const create = () => ({
+  guarantee: 'at-least-once', holdsPosition: true, [Symbol.asyncDispose]: forever,
+  claim: async () => ({ epoch: 1, position: null }), write: async () => ({ kind: 'durable' }),
+});
+export const sink = { name: 'open', summary: 'open', schema: {}, create };\n`,
+    );
+    await fillStore('closed', 3);
+    const file = write(
+      'open.yaml',
+      `name: ajar\nsource: { connector: wal, path: ${path('closed')} }\ndrainTimeout: 300ms\nsinks: [{ sink: ./open.mjs, name: door }]\n`,
+    );
+    const { child, log } = start('run', file);
+    await waitUntil('it runs', () => log().includes('pipeline started'));
+    const exited = exitOf(child);
+    child.kill('SIGTERM');
+    expect(await exited).toBe(1);
+    expect(log()).toContain('sink door of pipeline ajar does not close within 300 ms');
+  });
+
   it('is told by doctor what would keep it from running, without anything being claimed', async () => {
     await fillStore('looked', 3);
     const port = await freePort();
