@@ -62,7 +62,8 @@ export class SequenceTimes {
       };
     this.#entries = entries.slice(0, sound).filter((entry) => entry.sequence <= sequence);
     if (this.#entries.length * entryBytes !== bytes.length) this.#rewrite();
-    this.#timeMs = Math.max(this.#nowMs(), this.#entries.at(-1)?.timeMs ?? 0);
+    this.#timeMs = this.#entries.at(-1)?.timeMs ?? 0;
+    this.#moveTo(this.#nowMs());
     this.#sequence = sequence;
   }
 
@@ -78,7 +79,7 @@ export class SequenceTimes {
   note(sequence: number): void {
     const last = this.#entries.at(-1);
     if (last === undefined || this.#timeMs - last.timeMs >= intervalMs) this.#record();
-    this.#timeMs = Math.max(this.#timeMs, this.#nowMs()); // the clock may have been set back
+    this.#moveTo(this.#nowMs());
     this.#sequence = sequence;
   }
 
@@ -101,6 +102,23 @@ export class SequenceTimes {
   /** Keeps the last commit as well. */
   close(): void {
     if (this.#sequence !== (this.#entries.at(-1)?.sequence ?? 0)) this.#record();
+  }
+
+  /**
+   * When the clock is set back by a little, time stands still until it is there again. By more it may have been wrong for
+   * long: what was committed in a time to come has been by now.
+   */
+  #moveTo(nowMs: number): void {
+    if (nowMs >= this.#timeMs - mostStillMs) {
+      this.#timeMs = Math.max(this.#timeMs, nowMs);
+      return;
+    }
+    this.#timeMs = nowMs;
+    const last = this.#entries.at(-1);
+    if (last === undefined || last.timeMs <= nowMs) return;
+    this.#entries = this.#entries.filter(({ timeMs }) => timeMs < nowMs);
+    this.#entries.push({ timeMs: nowMs, sequence: last.sequence });
+    this.#rewrite();
   }
 
   #record(): void {
@@ -194,6 +212,8 @@ const entryBytes = 16;
 /** The last moment that a date can name. */
 const latestDateMs = 8.64e15;
 const intervalMs = 1_000;
+/** By so much clocks are set back to keep them right. */
+const mostStillMs = 60_000;
 /** A megabyte of file. */
 const defaultMaxEntries = 65_536;
 /** Entries that may be held for each e-fold of age; 16 of them outlast any store. */

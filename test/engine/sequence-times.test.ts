@@ -115,6 +115,41 @@ describe('the times of sequence numbers', () => {
     expect(times.sequenceAt(9_000)).toBe(3);
   });
 
+  it('are known again when the clock was years ahead and is set right, at once or after a restart', () => {
+    const right = Date.parse('2026-01-01');
+    const ahead = Date.parse('2030-01-01');
+    for (const isRestarted of [false, true]) {
+      const path = join(directory.path, `ahead-${isRestarted}`);
+      let now = right;
+      const open = (sequence: number): SequenceTimes =>
+        SequenceTimes.open(path, sequence, { nowMs: () => now });
+      let times = open(0);
+      let sequence = 0;
+      const commit = (count: number): void => {
+        for (let i = 0; i < count; i++) {
+          now += 1_000;
+          times.note(++sequence);
+        }
+      };
+      commit(10);
+      now = ahead;
+      commit(10);
+      now = right + 20_000;
+      if (isRestarted) {
+        times.close();
+        times = open(sequence);
+      }
+      commit(10);
+      for (const reader of [times, open(sequence)]) {
+        expect(reader.sequenceAt(right + 5_000)).toBeLessThanOrEqual(5);
+        expect(reader.sequenceAt(right + 5_000)).toBeGreaterThan(2);
+        expect(reader.sequenceAt(right + 25_000)).toBeLessThanOrEqual(25);
+        expect(reader.sequenceAt(right + 25_000)).toBeGreaterThan(22);
+        expect(reader.fault).toBeUndefined();
+      }
+    }
+  });
+
   it('are told by an engine that was opened again', async () => {
     const path = join(directory.path, 'store');
     const before = Date.now() - 1;
