@@ -4,6 +4,7 @@ import { makeDirectory, nodeFiles, ProcessLock } from '../files/index.js';
 import { setBatchSequence, type WriteBatchBuilder } from '../write-batch/index.js';
 import { CheckedBatch } from './checked-batch.js';
 import { CheckpointCatalog, CheckpointPolicy, Checkpoints, statesOf } from './checkpoints/index.js';
+import { closeAll } from './close-all.js';
 import { columnFamilyNames, unknownFamily } from './column-family.js';
 import type {
   Commit,
@@ -100,13 +101,15 @@ export class Engine implements Store, AsyncDisposable {
         },
         statesOf(list.checkpoints),
       );
+      let wal: Wal | undefined;
       try {
         const checkpoints = new Checkpoints(identity.id, data, catalog, files, options.nowMs ?? Date.now);
         checkpoints.load(list, held);
-        const wal = await openLog(directory, data, checkpoints, files, options);
+        wal = await openLog(directory, data, checkpoints, files, options);
         await checkpoints.finishLoad(wal.nextSequence - 1, isReadOnly);
         return new Engine(directory, identity, wal, lock, data, checkpoints, options);
       } catch (error) {
+        await wal?.close();
         await catalog.close();
         await data.close();
         throw error;
@@ -330,16 +333,17 @@ export class Engine implements Store, AsyncDisposable {
     this.#data.discard(columnFamily, begin, end, this.#sequence);
   }
 
-  /** Writes what is in memory to the data file, so that the next open has nothing to replay. */
+  /** Writes what is in memory to the data file: should nothing more be written, the next open has nothing to replay. */
   async flush(): Promise<void> {
     this.#requireWritable();
     this.#data.freeze(this.#sequence);
-    await this.#data.flush.whenDone();
+    await this.#data.flush.whenFlushed();
     this.#requireWritable();
   }
 
   /**
-   * Checks all data on disk: every page and every unit of the data file. Takes as long as reading it all.
+   * Checks all data on disk: every page and every unit of the data file. Takes as long as reading it all, and begins when
+   * nothing is left to flush.
    * @throws TailraceError `STORE_CORRUPT` | `INTERNAL`
    */
   async check(): Promise<void> {
@@ -374,12 +378,14 @@ export class Engine implements Store, AsyncDisposable {
   async #shutDown(): Promise<void> {
     if (!this.#isReadOnly && this.#wal.failure === undefined && this.#data.isWorthFlushing)
       this.#data.freeze(this.#sequence);
-    await this.#policy?.close();
-    await this.#data.flush.whenDone();
-    await this.#retention?.close();
-    await this.checkpoints.close();
-    await this.#wal.close();
-    await this.#data.close();
+    await closeAll([
+      () => this.#policy?.close(),
+      () => this.#data.flush.whenDone(),
+      () => this.#retention?.close(),
+      () => this.#data.close(),
+      () => this.checkpoints.close(),
+      () => this.#wal.close(),
+    ]);
   }
 
   #requireFamily(columnFamily: number): void {

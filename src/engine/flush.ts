@@ -92,7 +92,18 @@ export class Flush {
     while (this.#isTooDeep && this.#isUnderWay) await this.#whenSomeIsFlushed();
   }
 
-  /** Resolves when nothing frozen is left to flush, or flushing has failed. */
+  /**
+   * Resolves when what is frozen now is in the trees, or flushing has failed. What is frozen meanwhile is not waited for:
+   * while much is written there is always more.
+   */
+  async whenFlushed(): Promise<void> {
+    const { groups } = this.#data.layers();
+    const newest = groups.find(({ isFrozen }) => isFrozen);
+    while (newest !== undefined && this.#isUnderWay && this.#data.layers().groups.includes(newest))
+      await this.#whenSomeIsFlushed();
+  }
+
+  /** Resolves when nothing frozen is left to flush, or flushing has failed: never, while more is frozen all the time. */
   async whenDone(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
   }

@@ -2,6 +2,8 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Engine, type RetentionEvent, type RetentionOptions, readSlots } from '../../src/engine/index.js';
+import { readSeals } from '../../src/engine/wal/segment-seals.js';
+import { type Files, nodeFiles } from '../../src/files/index.js';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { throwAwayDirectory } from '../services/index.js';
 
@@ -177,5 +179,34 @@ describe('log retention', () => {
       writeFileSync(path, text);
       await expect(openStore('names')).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
     }
+  });
+
+  it('closes all else of the store when its slots cannot be stored', async () => {
+    const directory = join(root.path, 'unstored');
+    const open = new Set<number>();
+    let isFull = false;
+    const files: Files = {
+      ...nodeFiles,
+      open: async (path, flags) => {
+        if (isFull && path.endsWith('SLOTS.tmp')) throw new Error('ENOSPC: no space left');
+        const fd = await nodeFiles.open(path, flags);
+        if (!path.endsWith('/data')) open.add(fd);
+        return fd;
+      },
+      close: async (fd) => {
+        open.delete(fd);
+        await nodeFiles.close(fd);
+      },
+    };
+    const engine = await Engine.open(directory, { sync: 'none', files });
+    await engine.slots.register('consumer', 0);
+    const last = await fill(engine, 10);
+    engine.slots.acknowledge('consumer', last);
+    isFull = true;
+    await expect(engine.close()).rejects.toMatchObject({ code: 'FILE_INACCESSIBLE' });
+    expect(open).toEqual(new Set());
+    expect(readSeals(directory)).toMatchObject([{ lastSequence: last }]);
+    await using again = await Engine.open(directory);
+    expect(again.sequence).toBe(last);
   });
 });

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Files } from '../../files/index.js';
 import type { Snapshot } from '../engine-api.js';
 import type { StoreData } from '../store-data.js';
-import type { HeldState, TreeState } from '../tree/index.js';
-import { type Checkpoint, type CheckpointInfo, isExpired } from './checkpoint.js';
+import type { HeldState, TreeState, TreeStore } from '../tree/index.js';
+import { type Checkpoint, type CheckpointEntry, type CheckpointInfo, isExpired } from './checkpoint.js';
 import type { CheckpointCatalog, CheckpointList } from './checkpoint-catalog.js';
 import { type Exported, exportState } from './checkpoint-export.js';
 import { expired, missing, nameTaken, notOlder, notWritten, readOnly } from './checkpoint-faults.js';
@@ -80,6 +80,7 @@ export class Checkpoints {
   #listedLog = 0;
   /** Up to where the log was found to be there. */
   #recoveredLog = 0;
+  readonly #copies = new Set<Promise<unknown>>();
   #host: CheckpointHost | undefined;
   #reaper: NodeJS.Timeout | undefined;
 
@@ -275,17 +276,9 @@ export class Checkpoints {
    * @throws TailraceError `CHECKPOINT_NOT_FOUND` | `CHECKPOINT_EXPIRED` | `FILE_INACCESSIBLE`
    */
   async restore(reference: string, directory: string): Promise<Restored> {
-    const checkpoint = this.#live(reference);
-    await this.#data.flush.whenDone();
-    const { pages: held } = checkpoint;
-    const { trees } = this.#data;
-    if (held === undefined || trees === undefined) throw notWritten(checkpoint.entry);
-    held.pin.retain();
-    try {
-      return await restoreState(trees, held, directory, this.#files);
-    } finally {
-      trees.release(held);
-    }
+    return this.#copy([reference], (trees, [{ pages }]) =>
+      restoreState(trees, pages, directory, this.#files),
+    );
   }
 
   /**
@@ -294,23 +287,11 @@ export class Checkpoints {
    * @throws TailraceError `CHECKPOINT_NOT_FOUND` | `CHECKPOINT_EXPIRED` | `CHECKPOINT_IN_USE` | `FILE_INACCESSIBLE`
    */
   async export(reference: string, file: string, options: { readonly base?: string } = {}): Promise<Exported> {
-    await this.#data.flush.whenDone();
-    const { trees } = this.#data;
-    const checkpoint = this.#live(reference);
-    const { pages: held } = checkpoint;
-    if (held === undefined || trees === undefined) throw notWritten(checkpoint.entry);
-    const base = options.base === undefined ? undefined : this.#live(options.base);
-    if (base !== undefined && base.pages === undefined) throw notWritten(base.entry);
-    if (base?.pages !== undefined && base.pages.state.epoch > held.state.epoch)
-      throw notOlder(base.entry, checkpoint.entry);
-    const holds = [held, ...(base?.pages === undefined ? [] : [base.pages])];
-    for (const { pin } of holds) pin.retain();
-    try {
-      const entry = publicPart(checkpoint.entry);
-      return await exportState(trees, this.#storeId, entry, held, base?.pages, file, this.#files);
-    } finally {
-      for (const hold of holds) trees.release(hold);
-    }
+    const references = options.base === undefined ? [reference] : [reference, options.base];
+    return this.#copy(references, async (trees, [{ entry, pages }, base]) => {
+      if (base !== undefined && base.pages.state.epoch > pages.state.epoch) throw notOlder(base.entry, entry);
+      return exportState(trees, this.#storeId, publicPart(entry), pages, base?.pages, file, this.#files);
+    });
   }
 
   /**
@@ -335,10 +316,34 @@ export class Checkpoints {
     return expired.length;
   }
 
-  /** Stops reaping, and waits for what is being written. Idempotent. */
+  /** Stops reaping, and waits for what is being written; copies have failed when the data is closed. Idempotent. */
   async close(): Promise<void> {
     clearInterval(this.#reaper);
+    await Promise.allSettled(this.#copies);
     await this.#catalog.close();
+  }
+
+  /** Copies what live checkpoints have in the data file, once all of it is there, and holds it meanwhile. */
+  async #copy<Copied>(
+    references: readonly string[],
+    copy: (trees: TreeStore, checkpoints: readonly WrittenCheckpoint[]) => Promise<Copied>,
+  ): Promise<Copied> {
+    const found = references.map((reference) => this.#live(reference));
+    if (found.some(({ pages }) => pages === undefined)) await this.#data.flush.whenFlushed();
+    const { trees } = this.#data;
+    const written = found.map(({ entry: { id } }) => {
+      const { entry, pages } = this.#live(id);
+      if (pages === undefined) throw notWritten(entry);
+      return { entry, pages };
+    });
+    if (trees === undefined) throw notWritten(written[0].entry);
+    for (const { pages } of written) pages.pin.retain();
+    const copying = copy(trees, written).finally(() => {
+      this.#copies.delete(copying);
+      for (const { pages } of written) trees.release(pages);
+    });
+    this.#copies.add(copying);
+    return copying;
   }
 
   /** The checkpoints at a sequence number that are not in the trees yet. */
@@ -381,6 +386,12 @@ export class Checkpoints {
       throw cause;
     }
   }
+}
+
+/** One whose data is all in the data file. */
+interface WrittenCheckpoint {
+  readonly entry: CheckpointEntry;
+  readonly pages: HeldState;
 }
 
 const reapMs = 10_000;

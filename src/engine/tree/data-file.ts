@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { TailraceError } from '../../errors/index.js';
 import { type Files, inaccessible, nodeFiles, ownThreadFiles, replaceFile } from '../../files/index.js';
+import { closed } from '../engine-faults.js';
 import type { Run } from '../space/index.js';
 import type { RunReader } from './entry-view.js';
 import { readLargeReference, unitsFor } from './large-value.js';
@@ -201,6 +202,8 @@ export class DataFile implements RunReader {
   }
 
   #readAt(into: Buffer, at: number, byteLength: number, unit: number): number {
+    // The descriptor may be another file's by now.
+    if (!this.#isOpen) throw closed('the store is closed');
     let done = 0;
     try {
       while (done < byteLength) {

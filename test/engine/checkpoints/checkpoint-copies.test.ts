@@ -5,6 +5,7 @@ import { applyCheckpointExport, Engine } from '../../../src/engine/index.js';
 import { type Files, nodeFiles } from '../../../src/files/index.js';
 import { WriteBatchBuilder } from '../../../src/write-batch/index.js';
 import { SeededRandom } from '../../support/seeded-random.js';
+import { waitUntil } from '../../support/wait-until.js';
 import { contentOf, fill, type Model, put, small, sorted, useStoreDirectory } from './checkpoint-setup.js';
 
 const directory = useStoreDirectory();
@@ -68,6 +69,71 @@ describe('checkpoints that are taken elsewhere', () => {
     await engine.write(new WriteBatchBuilder().put(0, Buffer.from('on'), Buffer.from('1')).finish());
     await using restored = await Engine.open(target, small);
     expect(contentOf(restored)).toEqual(sorted(model));
+  });
+
+  it('are copied, and a flush ends, while so much is written that there is always more to flush', async () => {
+    await using engine = await open();
+    const value = Buffer.alloc(200, 'v');
+    let isDone = false;
+    let written = 0;
+    const writeOn = async (): Promise<void> => {
+      for (; !isDone && written < 60_000; written++) {
+        engine.commit(new WriteBatchBuilder().put(0, Buffer.from(`${written % 9_000}`), value).finish());
+        if (written % 50 === 0) await engine.whenDurable(engine.sequence);
+      }
+    };
+    const writing = writeOn();
+    await engine.checkpoints.create({ name: 'base' });
+    await engine.flush();
+    await engine.checkpoints.create({ name: 'next' });
+    await engine.checkpoints.restore('next', join(directory.path, 'restored'));
+    await engine.checkpoints.export('base', join(directory.path, 'base.export'));
+    isDone = true;
+    await writing;
+    expect(written).toBeLessThan(60_000);
+  });
+
+  it('are given up as copies when the store is closed meanwhile, and nothing of them is left', async () => {
+    let release = (): void => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const copies = new Set<number>();
+    const files: Files = {
+      ...nodeFiles,
+      open: async (path, flags) => {
+        const fd = await nodeFiles.open(path, flags);
+        if (flags === 'wx') copies.add(fd);
+        return fd;
+      },
+      write: async (fd, bytes, position) => {
+        if (copies.has(fd)) await released;
+        await nodeFiles.write(fd, bytes, position);
+      },
+    };
+    const engine = await open({ files });
+    put(engine, new Map(), 'large', 'x'.repeat(4_000_000)); // several runs
+    await engine.checkpoints.create({ name: 'base' });
+    await engine.flush();
+    const target = join(directory.path, 'restored');
+    const file = join(directory.path, 'base.export');
+    const copied = Promise.allSettled([
+      engine.checkpoints.restore('base', target),
+      engine.checkpoints.export('base', file),
+    ]);
+    await waitUntil('both are under way', () => copies.size === 2);
+    let isClosed = false;
+    const closing = engine.close().then(() => {
+      isClosed = true;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(isClosed).toBe(false);
+    release();
+    const closed = { status: 'rejected', reason: expect.objectContaining({ code: 'STORE_CLOSED' }) };
+    expect(await copied).toEqual([closed, closed]);
+    await closing;
+    expect(readdirSync(target)).toEqual([]);
+    expect(existsSync(file)).toBe(false);
   });
 
   it('are carried elsewhere in files: one whole, then only what has changed', async () => {
