@@ -103,7 +103,12 @@ export class RespConnection {
   }
 
   #giveUpSilence(timeoutMs: number): void {
-    if (this.#waiting.length > 0) this.#giveUp(new Error(`no answer within ${timeoutMs} ms`));
+    if (this.#waiting.length === 0) return;
+    // What came while this process stood still (a machine asleep, a debugger) is not read yet when its timers are due.
+    const { bytesRead } = this.#socket;
+    setImmediate(() => {
+      if (this.#socket.bytesRead === bytesRead) this.#giveUp(new Error(`no answer within ${timeoutMs} ms`));
+    });
   }
 
   #giveUp(reason: Error): void {

@@ -44,7 +44,8 @@ export class Server implements AsyncDisposable {
   private constructor(tcp: TcpServer, state: ServerState) {
     this.#tcp = tcp;
     this.#state = state;
-    this.#idleTimer = setInterval(() => closeIdle(state), idleCheckMs);
+    // Behind a turn of reading: whoever wrote while the process stood still was not idle.
+    this.#idleTimer = setInterval(() => setImmediate(closeIdle, state), idleCheckMs);
     this.#idleTimer.unref();
     tcp.on('tlsClientError', (_error, socket: Socket) => socket.destroy());
     tcp.on(state.options.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {

@@ -24,4 +24,4 @@ sinks: [{ sink: stdout }]
   const taking = takeSnapshots(run, stop.signal);
   stop.abort(new Error('told to stop'));
   await expect(taking).rejects.toThrow('told to stop');
-}, 10_000);
+});

@@ -14,7 +14,7 @@ beforeAll(async () => {
   await client.ping();
   for (const node of client.nodes('master'))
     await node.config('SET', 'proto-max-bulk-len', `${largestWordBytes}`);
-}, 60_000);
+});
 afterAll(async () => {
   client.disconnect();
   await service.stop();

@@ -42,7 +42,7 @@ sourceConformance('kvrocks', {
     server ??= await Server.listen(engine, { port: 0 });
     const url = `redis://127.0.0.1:${server.port}`;
     return new KvrocksSource(
-      { url, password: '', pollBatches: 1000, idlePollMs: 10, giveUpAfterMs: 5_000, answerTimeoutMs: 10_000 },
+      { url, password: '', pollBatches: 1000, idlePollMs: 10, giveUpAfterMs: 5_000, answerTimeoutMs: 60_000 },
       context,
     );
   },

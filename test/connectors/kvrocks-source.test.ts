@@ -23,7 +23,7 @@ const sourceOf = (url: string, options: Partial<KvrocksSourceOptions> = {}): Kvr
       password: '',
       pollBatches: 1_000,
       idlePollMs: 5,
-      answerTimeoutMs: 5_000,
+      answerTimeoutMs: 60_000,
       giveUpAfterMs: 0,
       ...options,
     },

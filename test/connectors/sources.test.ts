@@ -56,7 +56,7 @@ describe.each(['engine', 'kvrocks', 'wal'])('the %s source', (connector) => {
         password: '',
         pollBatches: 1_000,
         idlePollMs: 5,
-        answerTimeoutMs: 5_000,
+        answerTimeoutMs: 60_000,
         giveUpAfterMs: 2_000,
       },
       pluginContext(),

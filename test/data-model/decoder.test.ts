@@ -14,6 +14,7 @@ import { encodeScore, encodeScoreKey } from '../../src/data-model/encoding/zset-
 import { toRedisCommands } from '../../src/data-model/redis/redis-commands.js';
 import { isTailraceError } from '../../src/errors/index.js';
 import { batchCount, WriteBatchBuilder } from '../../src/write-batch/index.js';
+import { collectGarbage } from '../support/collect-garbage.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { readHistoryBatches } from './captured-history.js';
 
@@ -215,8 +216,10 @@ describe('the decoder', () => {
       sequence += batchCount(bytes);
       return bytes;
     };
+    collectGarbage();
     const heapBefore = process.memoryUsage().heapUsed;
     for (let at = 0; at < 200_000; at++) decoder.decode(create(`key-${at}`));
+    collectGarbage();
     expect(process.memoryUsage().heapUsed - heapBefore).toBeLessThan(64 * 1024 * 1024);
   });
 

@@ -86,7 +86,7 @@ describe('log retention', () => {
   });
 
   it('keeps young changes and the newest bytes', async () => {
-    await using young = await openStore('young', { keepMs: 60_000 });
+    await using young = await openStore('young', { keepMs: 3_600_000 });
     await fill(young, 100);
     await young.flush();
     expect(await young.trimLog()).toEqual([]);

@@ -34,7 +34,7 @@ beforeAll(async () => {
   stopped.writeLog(batches.slice(0, third));
   stopped.compact(['default', 'metadata', 'zset_score', 'stream'], '--compression_type=snappy');
   stopped.writeLog(batches.slice(third, 2 * third));
-}, 60_000);
+});
 afterAll(async () => {
   target.close();
   await service.stop();

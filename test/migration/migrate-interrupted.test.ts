@@ -24,6 +24,9 @@ const callsOf = async (name: string): Promise<number> => {
 const migrate = (...words: readonly string[]): TailraceProcess =>
   new TailraceProcess([...ends.words(ends.sourceUrl, ends.redis.url, 'migrate'), ...words], ends.directory);
 
+/** For what is interrupted long before its end, however late it is noticed how far it has come. */
+const slowly = ['--max-keys-per-second', '300'];
+
 const hasCopied = (count: number): Promise<void> =>
   waitUntil(`${count} keys are there`, async () => (await ends.target.dbsize()) > count);
 
@@ -58,7 +61,7 @@ describe('migrate, interrupted', () => {
   });
 
   it('by SIGINT in a write that the target does not answer, ends as told and goes on', async () => {
-    const waiting = migrate('--max-keys-per-second', '1500');
+    const waiting = migrate(...slowly);
     waiting.start();
     await hasCopied(300);
     await ends.target.client('PAUSE', 600_000, 'WRITE');
@@ -77,8 +80,7 @@ describe('migrate, interrupted', () => {
   });
 
   it('by SIGINT in the snapshot, behind it, and while it follows, ends as told and goes on', async () => {
-    const slow = ['--max-keys-per-second', '1500'];
-    const inSnapshot = migrate(...slow);
+    const inSnapshot = migrate(...slowly);
     inSnapshot.start();
     await hasCopied(300);
     expect(await inSnapshot.interrupt()).toBe(130);

@@ -44,7 +44,7 @@ beforeAll(async () => {
   await source.zadd('zset', 1.5, 'm', Number.POSITIVE_INFINITY, 'n');
   await source.xadd('stream', '1-1', 'f', 'v');
   await source.set('expiring', 'x', 'PXAT', 4_000_000_000_000);
-}, 120_000);
+});
 afterAll(async () => {
   source.disconnect();
   await database.end();

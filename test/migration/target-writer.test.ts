@@ -17,7 +17,7 @@ describe('the writer of a migration', () => {
     const claiming = writer.claim(stop.signal);
     stop.abort(new Error('told to end'));
     await expect(claiming).rejects.toThrow('told to end');
-  }, 10_000);
+  });
 
   it.each([
     ['lost', false],

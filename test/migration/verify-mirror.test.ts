@@ -18,7 +18,7 @@ describe('verify of a mirror in a Postgres', () => {
   let ends: MigrationEnds;
   beforeAll(async () => {
     ends = await MigrationEnds.open('verify-mirror', 'secret');
-  }, 60_000);
+  });
   afterAll(() => ends[Symbol.asyncDispose]());
   beforeEach(async () => {
     await ends.source.flushall();
@@ -110,7 +110,7 @@ describe('verify of a mirror in a Postgres', () => {
       INSERT INTO tailrace.strings VALUES ('default', 'expired', 'v', now() - interval '1 hour')`);
     expect(await differences('tailrace')).toEqual([]);
     expect((await verify('--sample', '5')).status).toBe(0);
-  }, 240_000);
+  });
 
   it('finds the same what random commands led to, by the snapshot and by the log', async () => {
     const random = SeededRandom.fromEnvironment('verify of a mirror');
@@ -122,7 +122,7 @@ describe('verify of a mirror in a Postgres', () => {
       );
       expect([status, stdout]).toEqual([0, expect.stringContaining('the same: 0 differences')]);
     }
-  }, 240_000);
+  });
 
   it('reads a mirror with columns of text, and every namespace under its name', async () => {
     await ends.source.call('NAMESPACE', 'ADD', 'carts', 'token');
@@ -139,7 +139,7 @@ describe('verify of a mirror in a Postgres', () => {
       3,
       [{ ns: 'carts', key: 'ключ', kind: 'value', isRepaired: false }],
     ]);
-  }, 120_000);
+  });
 
   it('says what cannot be compared, and how it can', async () => {
     const none = await verify();
@@ -156,5 +156,5 @@ describe('verify of a mirror in a Postgres', () => {
     expect([repair.status, repair.stderr]).toEqual([2, expect.stringContaining('new snapshot')]);
     const topic = await runTailrace('verify', '--from', ends.sourceUrl, '--to', 'kafka://127.0.0.1:1/topic');
     expect([topic.status, topic.stderr]).toEqual([2, expect.stringContaining('it is a Kafka topic')]);
-  }, 60_000);
+  });
 });

@@ -97,7 +97,7 @@ describe('a pipeline whose sink fails, refuses or says nothing', () => {
     await running;
     expect(status()).toMatchObject({ state: 'stopped', trouble: null, lag: 500 });
     expect(lines.filter((line) => line === 'the sink is back')).toHaveLength(2);
-  }, 20_000);
+  });
 
   it('delivers again what a sink lost', async () => {
     const sample = history(60);

@@ -100,7 +100,7 @@ describe('a snapshot of a RocksDB directory', () => {
     expect(snapshot.sequence).toBe(3_000);
     expect([...snapshot.iterate({ columnFamily: 0 })]).toHaveLength(3_000);
     expect(readdirSync(path).some((name) => name.endsWith('.sst'))).toBe(true);
-  }, 30_000);
+  });
 
   it('honours deleted ranges in the log and in tables', async () => {
     const made = new KvrocksDirectory(join(directory.path, 'ranges'));

@@ -1,12 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
+import { collectGarbage } from '../support/collect-garbage.js';
 import { useServer } from '../support/use-server.js';
 import { waitUntil } from '../support/wait-until.js';
-
-setFlagsFromString('--expose-gc');
-const collectGarbage: () => void = runInNewContext('gc');
 
 const store = useServer('large-polls', { engine: { sync: 'none' } });
 

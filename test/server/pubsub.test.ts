@@ -14,7 +14,7 @@ let redis: Awaited<ReturnType<typeof startRedis>>;
 
 beforeAll(async () => {
   redis = await startRedis();
-  engine = await Engine.open(directory.path);
+  engine = await Engine.open(directory.path, { sync: 'none' });
   server = await Server.listen(engine, { port: 0, subscriberOutputBytes: 1024 * 1024 });
 });
 afterAll(async () => {

@@ -92,7 +92,7 @@ describe('slots', () => {
 
   it('keep the log for a source that reads over the wire, up to what its sinks have', async () => {
     const { client, engine, server } = await serve();
-    const options = { pollBatches: 1_000, idlePollMs: 5, answerTimeoutMs: 5_000, giveUpAfterMs: 0 };
+    const options = { pollBatches: 1_000, idlePollMs: 5, answerTimeoutMs: 60_000, giveUpAfterMs: 0 };
     const source = new KvrocksSource(
       { url: `redis://127.0.0.1:${server.port}`, password: '', slot: 'reader', ...options },
       pluginContext(),
@@ -188,7 +188,7 @@ describe('slots', () => {
 
 const sourceOptions = (server: Server) => ({
   ...{ url: `redis://127.0.0.1:${server.port}`, password: '', pollBatches: 1_000, idlePollMs: 5 },
-  ...{ answerTimeoutMs: 5_000, giveUpAfterMs: 0 },
+  ...{ answerTimeoutMs: 60_000, giveUpAfterMs: 0 },
 });
 
 const foundOf = (findings: readonly Finding[]): string[] =>

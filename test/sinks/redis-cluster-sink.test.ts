@@ -53,7 +53,7 @@ describe('the redis sink of a cluster', () => {
     service = await startRedisCluster();
     nodes = service.ports.map((port) => new Redis(port));
     calm = await startRedis();
-  }, 60_000);
+  });
   afterAll(async () => {
     for (const node of nodes) node.disconnect();
     await service.stop();

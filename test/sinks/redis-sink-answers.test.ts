@@ -207,12 +207,12 @@ describe('the redis sink', () => {
     await using server = await ScriptedServer.open(
       (words) => claiming.answer(words) ?? (words[0] === 'EXEC' ? undefined : '+OK\r\n'),
     );
-    const sink = open({ url: server.url, answerTimeout: 100 });
+    const sink = open({ url: server.url, answerTimeout: 1_000 });
     const claim = await sink.claim(signal);
     source.run('SET', 'a', '1');
     expect(await sink.write(await source.take(), claim)).toMatchObject({
       kind: 'unknown',
-      error: { message: expect.stringContaining('no answer within 100 ms') },
+      error: { message: expect.stringContaining('no answer within 1000 ms') },
     });
   });
 

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 export const waitUntil = async (
   what: string | (() => string),
   condition: () => boolean | Promise<boolean>,
-  timeoutMs = 100_000,
+  timeoutMs = 240_000,
 ): Promise<void> => {
   const deadline = Date.now() + timeoutMs;
   while (!(await condition())) {

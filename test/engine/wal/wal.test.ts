@@ -46,11 +46,11 @@ describe('write-ahead log', () => {
 
   it('syncs at each interval although there is always more to write', async () => {
     let syncs = 0;
+    // Not the real thing: how long a disk takes to sync what others write to it is nobody's promise.
     const files: Files = {
       ...nodeFiles,
-      datasync: (fd) => {
+      datasync: async () => {
         syncs++;
-        return nodeFiles.datasync(fd);
       },
     };
     const wal = await log.open({ files, sync: 'interval', syncIntervalMs: 20, segmentBytes: 1e9 });

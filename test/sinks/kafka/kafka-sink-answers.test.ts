@@ -53,7 +53,7 @@ describe('the kafka sink, when answers are lost, late or other than hoped for', 
   });
 
   it('asks what holds when the answer to a commit is lost, late or wrong, and writes nothing twice', async () => {
-    let previous = await stage.claimed({ ...meddled(), requestTimeout: 5_000 });
+    let previous = await stage.claimed({ ...meddled(), requestTimeout: 10_000 });
     const expected: string[] = [];
     const lost: readonly (readonly [string, Meddling])[] = [
       ['cut', () => 'cut'],
