@@ -79,9 +79,21 @@ process.once('exit', () => {
 export const freePort = async (): Promise<number> => {
   for (;;) {
     const port = 10_000 + Math.floor(Math.random() * 22_000);
-    if (port !== refusedByFetch && (await canListen(port))) return port;
+    if (port !== refusedByFetch && (await canListen(port)) && (await isOurs(port))) return port;
   }
 };
+
+/**
+ * Keeps the port from every other process that looks for one here, until this one ends: by listening on it at another
+ * loopback address. A server takes seconds from when its port was chosen until it listens on it.
+ */
+const isOurs = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const claim = createServer();
+    claim.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'EADDRINUSE'));
+    claim.listen(port, '127.0.0.2', () => resolve(true));
+    claim.unref();
+  });
 
 /** Of the range above, the one port that browsers, and so `fetch`, do not talk to. */
 const refusedByFetch = 10_080;

@@ -30,7 +30,7 @@ describe('the webhook sink', () => {
     const sink = new WebhookSink(
       {
         ...{ url: receiver.url, secret: '', headers: {}, body: 'json', source: '' },
-        ...{ maxEvents: 1000, maxBytes: 1024 * 1024, timeout: 5_000, ...options },
+        ...{ maxEvents: 1000, maxBytes: 1024 * 1024, timeout: 60_000, ...options },
       },
       pluginContext(),
     );
@@ -196,7 +196,7 @@ describe('the webhook sink', () => {
   });
 
   it('gives up waiting for an answer in time, and on a receiver that is away', async () => {
-    const sink = open({ timeout: 100 });
+    const sink = open({ timeout: 2_000 });
     const claim = await sink.claim();
     receiver.answer = () => undefined;
     expect(await sink.write(history.sinkBatch(0, 1), claim, signal)).toMatchObject({
