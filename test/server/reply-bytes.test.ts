@@ -156,12 +156,12 @@ describe('the bytes of replies', () => {
       [
         [
           ...['name', 'g', 'last-delivered-id', '3-1', 'entries-read', 2, 'lag', 0],
-          ...['pel-count', 3, 'pel', [['1-1', 'c', 'time', 2]]],
+          ...['pel-count', 3, 'pending', [['1-1', 'c', 'time', 2]]],
           'consumers',
           [
             [
               ...['name', 'c', 'seen-time', 'time', 'active-time', 'time'],
-              ...['pel-count', 3, 'pel', [['1-1', 'time', 2]]],
+              ...['pel-count', 3, 'pending', [['1-1', 'time', 2]]],
             ],
           ],
         ],

@@ -3,6 +3,7 @@ import type { Connection } from '../connection.js';
 /** One line of CLIENT LIST, in the fields of Redis and Kvrocks. */
 export const describeClient = (client: Connection): string => {
   const nowMs = Date.now();
+  const { pubSub } = client.state;
   const seconds = (sinceMs: number): number => Math.max(0, Math.floor((nowMs - sinceMs) / 1000));
   const fields: readonly (readonly [name: string, value: string | number])[] = [
     ['id', client.id],
@@ -14,7 +15,9 @@ export const describeClient = (client: Connection): string => {
     ['flags', flagsOf(client)],
     ['namespace', client.namespace],
     ['db', 0],
-    ['sub', client.state.pubSub.countOf(client)],
+    ['sub', pubSub.countOf(client, 'channel')],
+    ['psub', pubSub.countOf(client, 'pattern')],
+    ['ssub', pubSub.countOf(client, 'shard')],
     ['multi', client.multi.queuedCommands],
     ['qbuf', client.queryBytes],
     ['obl', client.unsentBytes],

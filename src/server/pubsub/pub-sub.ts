@@ -68,10 +68,9 @@ export class PubSub {
     this.#namesOf.delete(connection);
   }
 
-  /** How many subscriptions a client has, shard channels apart. */
-  countOf(connection: Connection): number {
-    const names = this.#namesOf.get(connection);
-    return names === undefined ? 0 : names.channel.size + names.pattern.size;
+  /** How many subscriptions of a kind a client has. */
+  countOf(connection: Connection, kind: SubscriptionKind): number {
+    return this.#namesOf.get(connection)?.[kind].size ?? 0;
   }
 
   /** Most of the time nobody subscribes. */
@@ -81,7 +80,7 @@ export class PubSub {
 
   isSubscriber(connection: Connection): boolean {
     if (this.isEmpty) return false; // asked before each command
-    return this.countOf(connection) > 0 || (this.#namesOf.get(connection)?.shard.size ?? 0) > 0;
+    return kinds.some((kind) => this.countOf(connection, kind) > 0);
   }
 
   /** Who gets a message, in order; one client several times if it subscribed so. */
@@ -137,9 +136,8 @@ export class PubSub {
     reply.bulkText(word);
     if (name === undefined) reply.null();
     else reply.bulk(name);
-    reply.integer(
-      kind === 'shard' ? (this.#namesOf.get(connection)?.shard.size ?? 0) : this.countOf(connection),
-    );
+    const counted = kind === 'shard' ? [kind] : notShard;
+    reply.integer(counted.reduce((sum, each) => sum + this.countOf(connection, each), 0));
   }
 }
 
@@ -160,5 +158,7 @@ export const deliver = ({ connection, word, names }: Delivery, message: Buffer):
 };
 
 const kinds: readonly SubscriptionKind[] = ['channel', 'pattern', 'shard'];
+/** Counted together where a subscription is confirmed. */
+const notShard: readonly SubscriptionKind[] = ['channel', 'pattern'];
 
 const keyOf = (namespace: string, name: Buffer): string => `${namespace}\0${name.toString('latin1')}`;

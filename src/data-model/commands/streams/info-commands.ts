@@ -51,7 +51,7 @@ const fullGroupInfo = (group: StreamGroup, most: number): Reply => {
       ...[word('active-time'), state.lastActiveMs],
       ...[word('pel-count'), own.length],
       ...[
-        word('pel'),
+        word('pending'),
         own
           .slice(0, most)
           .map(({ id, deliveredMs, deliveryCount }) => [idReply(id), deliveredMs, deliveryCount]),
@@ -65,7 +65,7 @@ const fullGroupInfo = (group: StreamGroup, most: number): Reply => {
     ...[word('lag'), lagOf(group)],
     ...[word('pel-count'), pending.length],
     ...[
-      word('pel'),
+      word('pending'),
       pending
         .slice(0, most)
         .map(({ id, consumer, deliveredMs, deliveryCount }) => [
