@@ -10,6 +10,7 @@ const rooms = [
   { name: 'src/errors' },
   { name: 'src/files' },
   { name: 'src/resp' },
+  { name: 'src/compression' },
   { name: 'src/write-batch' },
   { name: 'src/engine' },
   { name: 'src/rocksdb' },

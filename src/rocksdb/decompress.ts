@@ -1,8 +1,7 @@
 import * as zlib from 'node:zlib';
 import { readVarint32 } from '../bytes/index.js';
+import { decompressLz4, decompressSnappy, decompressZstd } from '../compression/index.js';
 import { TailraceError } from '../errors/index.js';
-import { decompressLz4 } from './lz4.js';
-import { decompressSnappy } from './snappy.js';
 
 /**
  * The contents of a block as they were before compression. Except for Snappy, which has it by itself, a varint32 with the
@@ -13,15 +12,15 @@ import { decompressSnappy } from './snappy.js';
 export const decompress = (type: number, bytes: Buffer, place: string): Buffer => {
   if (type === Compression.none) return bytes;
   const found = type === Compression.snappy ? decompressSnappy(bytes) : decompressSized(type, bytes, place);
-  if (found === undefined)
-    throw new TailraceError('STORE_CORRUPT', `${place} cannot be decompressed`, {
+  if (!(found instanceof Buffer))
+    throw new TailraceError('STORE_CORRUPT', `${place} cannot be decompressed${found ? `: ${found}` : ''}`, {
       context: { place, compression: type },
       remedy: 'The file is damaged: restore it from a backup or a replica.',
     });
   return found;
 };
 
-const decompressSized = (type: number, bytes: Buffer, place: string): Buffer | undefined => {
+const decompressSized = (type: number, bytes: Buffer, place: string): Buffer | string | undefined => {
   const cursor = { bytes, offset: 0, end: bytes.length };
   const length = readVarint32(cursor);
   if (length < 0 || length > largestBlock) return undefined;
@@ -30,13 +29,11 @@ const decompressSized = (type: number, bytes: Buffer, place: string): Buffer | u
     case Compression.lz4hc:
       return decompressLz4(bytes, cursor.offset, length);
     case Compression.zlib:
-      return ofLength(length, () => zlib.inflateRawSync(bytes.subarray(cursor.offset)));
-    case Compression.zstd: {
-      // Node.js has it from 22.15 and 23.8 on.
-      const decompressZstd: unknown = Reflect.get(zlib, 'zstdDecompressSync');
-      if (typeof decompressZstd !== 'function') throw noZstd(place);
-      return ofLength(length, () => decompressZstd(bytes.subarray(cursor.offset)));
-    }
+      return ofLength(length, () =>
+        zlib.inflateRawSync(bytes.subarray(cursor.offset), { maxOutputLength: Math.max(length, 1) }),
+      );
+    case Compression.zstd:
+      return ofLength(length, () => decompressZstd(bytes.subarray(cursor.offset), length));
     default:
       throw new TailraceError(
         'SOURCE_UNSUPPORTED',
@@ -50,10 +47,10 @@ const decompressSized = (type: number, bytes: Buffer, place: string): Buffer | u
   }
 };
 
-const ofLength = (length: number, run: () => unknown): Buffer | undefined => {
+const ofLength = (length: number, run: () => Buffer | string): Buffer | string | undefined => {
   try {
     const bytes = run();
-    return bytes instanceof Buffer && bytes.length === length ? bytes : undefined;
+    return typeof bytes === 'string' || bytes.length === length ? bytes : undefined;
   } catch {
     return undefined; // told as damage, with the place
   }
@@ -63,9 +60,3 @@ const Compression = { none: 0, snappy: 1, zlib: 2, lz4: 4, lz4hc: 5, zstd: 7 } a
 
 /** Blocks hold one value at least, and no value of a Kvrocks is larger. */
 const largestBlock = 2 ** 30;
-
-const noZstd = (place: string): TailraceError =>
-  new TailraceError('SOURCE_UNSUPPORTED', `${place} is compressed by zstd, which this Node.js cannot read`, {
-    context: { place },
-    remedy: 'Run it with Node.js 22.15 or later, or migrate over the network.',
-  });

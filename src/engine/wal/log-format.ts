@@ -26,6 +26,7 @@ export const LogRecordType = {
   RecyclableFirst: 6,
   RecyclableMiddle: 7,
   RecyclableLast: 8,
+  /** Before all others, where the log is compressed: how, in four bytes. */
   SetCompression: 9,
   UserTimestampSizes: 10,
   RecyclableUserTimestampSizes: 11,

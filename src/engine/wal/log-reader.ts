@@ -1,5 +1,6 @@
 import { readSync } from 'node:fs';
 import { crc32cOfView, readU32, unmaskCrc } from '../../bytes/index.js';
+import { decompressZstd } from '../../compression/index.js';
 import { TailraceError } from '../../errors/index.js';
 import { inaccessible } from '../../files/index.js';
 import {
@@ -46,6 +47,11 @@ export class LogReader {
   #bufferLength = 0;
   #position: number;
   #limit = Number.POSITIVE_INFINITY;
+  /** Of the last physical record: its type, and where its payload lies in the buffer. */
+  #type = 0;
+  #start = 0;
+  #end = 0;
+  #isCompressed = false;
 
   /** Reads from an open file, which stays its owner's. `offset` is that of a record's header. */
   constructor(fd: number, path: string, logNumber: number, offset = 0, bufferBytes = defaultBufferBytes) {
@@ -55,6 +61,8 @@ export class LogReader {
     this.#position = offset;
     this.#buffer = Buffer.allocUnsafeSlow(bufferBytes);
     this.#view = new DataView(this.#buffer.buffer);
+    // Who starts inside the file must know what its first record says of all others.
+    if (offset > 0) this.#readCompression();
   }
 
   /** The last record's bytes as a view. Borrowed until the next call of `next`. */
@@ -73,62 +81,33 @@ export class LogReader {
     this.offset = this.#position;
     let joined: Buffer[] | undefined;
     for (;;) {
-      const leftover = blockBytes - (this.#position % blockBytes);
-      if (leftover < headerBytes) {
-        this.#position += leftover;
-        continue;
-      }
-      if (!this.#has(headerBytes)) return this.#stop(this.#remaining() > 0 || joined !== undefined);
-      // Not before there is a header: the log ends behind its last record, not behind a filler that nobody wrote.
-      if (joined === undefined) this.offset = this.#position;
-      const buffer = this.#buffer;
-      const at = this.#position - this.#bufferStart;
-      const type = buffer[at + 6];
-      const length = buffer[at + 4] | (buffer[at + 5] << 8);
-      if (type === LogRecordType.Zero && length === 0) {
-        if (joined !== undefined) return this.#damaged('a zero-filled area inside a fragmented record');
-        return this.#stop(false);
-      }
-      const isRecyclable = isRecyclableType(type);
-      const header = isRecyclable ? recyclableHeaderBytes : headerBytes;
-      if (header + length > leftover) return this.#damaged(`record length ${length} exceeds its block`);
-      if (!this.#has(header + length)) return this.#stop(true);
-      const start = this.#position - this.#bufferStart;
-      const end = start + header + length;
-      if (crc32cOfView(this.#view, start + 6, end) !== unmaskCrc(readU32(buffer, start)))
-        return this.#damaged('checksum mismatch');
-      // A record of the file's former life: the log ends here.
-      if (isRecyclable && readU32(buffer, start + headerBytes) !== this.#logNumber >>> 0)
-        return this.#stop(joined !== undefined);
-      this.#position += header + length;
+      const found = this.#nextFragment(joined !== undefined);
+      if (found !== 'record') return found;
+      const type = this.#type;
       switch (type) {
         case LogRecordType.Full:
         case LogRecordType.RecyclableFull:
           if (joined !== undefined) return this.#damaged('a record begins inside a fragmented record');
-          this.bytes = buffer;
-          this.payloadStart = start + header;
-          this.payloadEnd = end;
-          return 'record';
+          return this.#whole(this.#buffer, this.#start, this.#end);
         case LogRecordType.First:
         case LogRecordType.RecyclableFirst:
           if (joined !== undefined) return this.#damaged('a record begins inside a fragmented record');
-          joined = [Buffer.from(buffer.subarray(start + header, end))];
+          joined = [Buffer.from(this.#buffer.subarray(this.#start, this.#end))];
           break;
         case LogRecordType.Middle:
         case LogRecordType.RecyclableMiddle:
           if (joined === undefined) return this.#damaged('a fragment without its beginning');
-          joined.push(Buffer.from(buffer.subarray(start + header, end)));
+          joined.push(Buffer.from(this.#buffer.subarray(this.#start, this.#end)));
           break;
         case LogRecordType.Last:
-        case LogRecordType.RecyclableLast:
+        case LogRecordType.RecyclableLast: {
           if (joined === undefined) return this.#damaged('a fragment without its beginning');
-          joined.push(buffer.subarray(start + header, end));
-          this.bytes = Buffer.concat(joined);
-          this.payloadStart = 0;
-          this.payloadEnd = this.bytes.length;
-          return 'record';
+          joined.push(this.#buffer.subarray(this.#start, this.#end));
+          const bytes = Buffer.concat(joined);
+          return this.#whole(bytes, 0, bytes.length);
+        }
         case LogRecordType.SetCompression:
-          if (length >= 4 && readU32(buffer, start + header) !== 0) throw this.#compressed();
+          if (this.#end - this.#start >= 4) this.#setCompression(readU32(this.#buffer, this.#start));
           this.offset = this.#position;
           break;
         case LogRecordType.UserTimestampSizes:
@@ -171,6 +150,81 @@ export class LogReader {
     );
   }
 
+  /** Reads the next physical record: its type, and where its payload lies in the buffer. */
+  #nextFragment(isInside: boolean): LogRead {
+    for (;;) {
+      const leftover = blockBytes - (this.#position % blockBytes);
+      if (leftover < headerBytes) {
+        this.#position += leftover;
+        continue;
+      }
+      if (!this.#has(headerBytes)) return this.#stop(this.#remaining() > 0 || isInside);
+      // Not before there is a header: the log ends behind its last record, not behind a filler that nobody wrote.
+      if (!isInside) this.offset = this.#position;
+      const buffer = this.#buffer;
+      const at = this.#position - this.#bufferStart;
+      const type = buffer[at + 6];
+      const length = buffer[at + 4] | (buffer[at + 5] << 8);
+      if (type === LogRecordType.Zero && length === 0) {
+        if (leftover < recyclableHeaderBytes) {
+          // The filler of a block whose records have the larger header.
+          this.#position += leftover;
+          continue;
+        }
+        if (isInside) return this.#damaged('a zero-filled area inside a fragmented record');
+        return this.#stop(false);
+      }
+      const isRecyclable = isRecyclableType(type);
+      const header = isRecyclable ? recyclableHeaderBytes : headerBytes;
+      if (header + length > leftover) return this.#damaged(`record length ${length} exceeds its block`);
+      if (!this.#has(header + length)) return this.#stop(true);
+      const start = this.#position - this.#bufferStart;
+      const end = start + header + length;
+      if (crc32cOfView(this.#view, start + 6, end) !== unmaskCrc(readU32(buffer, start)))
+        return this.#damaged('checksum mismatch');
+      // A record of the file's former life: the log ends here.
+      if (isRecyclable && readU32(buffer, start + headerBytes) !== this.#logNumber >>> 0)
+        return this.#stop(isInside);
+      this.#position += header + length;
+      this.#type = type;
+      this.#start = start + header;
+      this.#end = end;
+      return 'record';
+    }
+  }
+
+  #whole(bytes: Buffer, start: number, end: number): LogRead {
+    this.bytes = bytes;
+    this.payloadStart = start;
+    this.payloadEnd = end;
+    return this.#isCompressed && end > start ? this.#decompress() : 'record';
+  }
+
+  /** A compressed log has each record's payload in a frame of its own. */
+  #decompress(): LogRead {
+    const plain = decompressZstd(this.payload, largestRecord);
+    if (typeof plain === 'string') return this.#damaged(`a record that cannot be decompressed: ${plain}`);
+    this.bytes = plain;
+    this.payloadStart = 0;
+    this.payloadEnd = plain.length;
+    return 'record';
+  }
+
+  #readCompression(): void {
+    const head = Buffer.allocUnsafe(headerBytes + 4);
+    try {
+      if (readSync(this.#fd, head, 0, head.length, 0) < head.length) return;
+    } catch (cause) {
+      throw inaccessible(this.path, cause);
+    }
+    if (head[6] === LogRecordType.SetCompression) this.#setCompression(readU32(head, headerBytes));
+  }
+
+  #setCompression(type: number): void {
+    if (type !== Compression.none && type !== Compression.zstd) throw this.#unknownCompression(type);
+    this.#isCompressed = type === Compression.zstd;
+  }
+
   /** Makes `length` bytes at the position readable in the buffer; false when the file or the limit ends first. */
   #has(length: number): boolean {
     const wanted = this.#position + length;
@@ -205,12 +259,12 @@ export class LogReader {
     return 'damaged';
   }
 
-  #compressed(): TailraceError {
+  #unknownCompression(type: number): TailraceError {
     return new TailraceError(
       'WAL_CORRUPT',
-      `${this.path} is a compressed log, which this version cannot read`,
+      `${this.path} is compressed in a way that is not known: ${type}`,
       {
-        context: { file: this.path, offset: this.offset, reason: 'wal compression' },
+        context: { file: this.path, offset: this.offset, compression: type },
         remedy: 'Turn off WAL compression at the source (Kvrocks: rocksdb.wal_compression no).',
       },
     );
@@ -222,6 +276,9 @@ const isRecyclableType = (type: number): boolean =>
   type === LogRecordType.RecyclableUserTimestampSizes ||
   type === LogRecordType.RecyclablePredecessorInfo;
 
+const Compression = { none: 0, zstd: 7 } as const;
+/** No batch that a Kvrocks writes comes near it; a frame of a few bytes may say that it holds more. */
+const largestRecord = 2 ** 30;
 /** Eight blocks: one read serves a few thousand small records. */
 const defaultBufferBytes = 8 * blockBytes;
 const noBytes = Buffer.alloc(0);

@@ -1,0 +1,3 @@
+export { decompressLz4 } from './lz4.js';
+export { decompressSnappy } from './snappy.js';
+export { decompressZstd } from './zstd.js';
