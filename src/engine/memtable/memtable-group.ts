@@ -1,4 +1,5 @@
 import { columnFamilyNames } from '../column-family.js';
+import { runInSlices } from '../run-in-slices.js';
 import type { Changes } from '../tree/index.js';
 import { JoinedChanges } from './joined-changes.js';
 import { Memtable } from './memtable.js';
@@ -15,6 +16,7 @@ export class MemtableGroup {
   readonly tables: readonly Memtable[];
   /** Sequence numbers of open snapshots, each with how many share it. */
   readonly #snapshots = new Map<number, number>();
+  #isPruning = false;
   #lastSequence = -1;
   /** Snapshots that look through it, newer ones included; the store itself is one until all is flushed. */
   #readers = 1;
@@ -86,7 +88,19 @@ export class MemtableGroup {
       return;
     }
     this.#snapshots.delete(sequence);
-    for (const table of this.tables) table.prune();
+    if (!this.#isPruning) void this.#prune();
+  }
+
+  /** Drops what no snapshot sees any more. That can be all that was overwritten while one was open: others have their turns. */
+  async #prune(): Promise<void> {
+    this.#isPruning = true;
+    for (let table = this.#tableToPrune; table !== undefined; table = this.#tableToPrune)
+      await runInSlices(table.pruning(), () => pruningMs);
+    this.#isPruning = false;
+  }
+
+  get #tableToPrune(): Memtable | undefined {
+    return this.tables.find(({ isWorthPruning }) => isWorthPruning);
   }
 
   /** Brings all keys in order, which `changes` otherwise does at once: in steps of about a millisecond. */
@@ -117,3 +131,6 @@ export const changesOf = (groups: readonly MemtableGroup[]): GroupChanges => {
   };
   return { byFamily, progress };
 };
+
+/** How long dropping versions keeps others waiting at a time. */
+const pruningMs = 0.5;

@@ -7,15 +7,8 @@ import { MemtableMemory } from './memtable-memory.js';
 import { NodeOrder } from './node-order.js';
 import { NodeSlots } from './node-slots.js';
 import { NodeTable, noAddress } from './node-table.js';
+import { OlderVersions } from './older-versions.js';
 import { OrderedPlace } from './ordered-index.js';
-
-/** An older value of a key that an open snapshot may still read. */
-interface Version {
-  readonly sequence: number;
-  readonly isDeleted: boolean;
-  readonly address: number;
-  readonly length: number;
-}
 
 /** What a memtable knows of a key: its value, that it is deleted whatever older layers hold, or nothing. */
 export type Found = Buffer | 'deleted' | undefined;
@@ -40,8 +33,7 @@ export class Memtable {
   /** How many keys it will probably have. */
   readonly #expected: number;
   readonly #order: NodeOrder;
-  /** Older versions, newest first, of the nodes that have any. */
-  readonly #history = new Map<number, Version[]>();
+  readonly #older: OlderVersions;
   /** Nodes in a deleted range that some snapshot still sees. */
   readonly #tombstones = new Set<number>();
   /** Sequence numbers of the open snapshots, each with how many share it. */
@@ -62,6 +54,7 @@ export class Memtable {
   ) {
     this.#arena = new Arena(memory);
     this.#nodes = new NodeTable(this.#arena);
+    this.#older = new OlderVersions(this.#nodes, this.#arena, snapshots);
     // One that was frozen early, as for a checkpoint, says little about the next; and a table that has to grow stops writers.
     const expected = previous === undefined ? 0 : previous.#expected;
     this.#expected = Math.max(previous?.count ?? 0, expected - (expected >>> 3));
@@ -231,24 +224,23 @@ export class Memtable {
     return this.#order.settling();
   }
 
-  /** Drops the versions that no open snapshot sees any more. */
-  prune(): void {
-    for (const [node, versions] of [...this.#history]) {
-      let newer = this.#nodes.sequenceOf(node);
-      const kept = versions.filter((version) => {
-        const isSeen = this.#isSeenBetween(version.sequence, newer);
-        newer = version.sequence;
-        if (!isSeen && !version.isDeleted) this.#arena.release(version.address, version.length);
-        return isSeen;
-      });
-      if (kept.length > 0) this.#history.set(node, kept);
-      else this.#history.delete(node);
+  /** False while `pruning` would take longer than it is worth. */
+  get isWorthPruning(): boolean {
+    return !this.#isFrozen && this.#older.isWorthPruning;
+  }
+
+  /** Drops the versions that no open snapshot sees any more, some at a time. */
+  *pruning(): Generator<undefined, void> {
+    for (const _ of this.#older.pruning()) {
+      yield;
+      if (this.#isFrozen) return;
     }
-    if (this.#isFrozen) return;
-    for (const node of [...this.#tombstones]) {
-      if (this.#history.has(node)) continue;
+    for (const node of this.#tombstones) {
+      if (this.#older.has(node)) continue;
       this.#tombstones.delete(node);
       this.#removeNode(node);
+      yield;
+      if (this.#isFrozen) return;
     }
   }
 
@@ -281,7 +273,7 @@ export class Memtable {
       return this.#nodes.isDeleted(node)
         ? 'deleted'
         : this.#arena.view(this.#nodes.valueAddressOf(node), this.#nodes.valueLengthOf(node));
-    const version = this.#history.get(node)?.find((older) => older.sequence <= sequence);
+    const version = this.#older.at(node, sequence);
     if (version === undefined) return undefined;
     return version.isDeleted ? 'deleted' : this.#arena.view(version.address, version.length);
   }
@@ -305,7 +297,7 @@ export class Memtable {
       this.readNode(node, into);
       return true;
     }
-    const version = this.#history.get(node)?.find((older) => older.sequence <= sequence);
+    const version = this.#older.at(node, sequence);
     if (version === undefined) return false;
     this.#readKey(node, into);
     into.isDeleted = version.isDeleted;
@@ -328,33 +320,14 @@ export class Memtable {
 
   /** Before a node gets a new version: keeps the present one if an open snapshot sees it. */
   #supersede(node: number): void {
-    if (this.#snapshots.size === 0) return;
-    const nodes = this.#nodes;
-    const sequence = nodes.sequenceOf(node);
-    if (this.#isSeenBetween(sequence, Number.POSITIVE_INFINITY)) {
-      const version = {
-        sequence,
-        isDeleted: nodes.isDeleted(node),
-        address: nodes.valueAddressOf(node),
-        length: nodes.valueLengthOf(node),
-      };
-      const versions = this.#history.get(node);
-      if (versions === undefined) this.#history.set(node, [version]);
-      else versions.unshift(version);
-      nodes.setValue(node, noAddress, 0);
-    }
-    this.#tombstones.delete(node);
-  }
-
-  #isSeenBetween(from: number, before: number): boolean {
-    for (const snapshot of this.#snapshots.keys()) if (snapshot >= from && snapshot < before) return true;
-    return false;
+    if (this.#tombstones.size > 0) this.#tombstones.delete(node);
+    if (this.#snapshots.size > 0 && this.#older.keep(node)) this.#nodes.setValue(node, noAddress, 0);
   }
 
   #deleteNode(node: number, sequence: number, leavesTombstone: boolean): void {
     if (this.#nodes.isDeleted(node)) return;
     this.#supersede(node);
-    const isSeen = this.#history.has(node);
+    const isSeen = this.#older.has(node);
     if (!isSeen && !leavesTombstone) {
       this.#removeNode(node);
       return;
@@ -393,7 +366,7 @@ export class Memtable {
     this.#order.clear();
     this.#slots.clear();
     this.#deletedCount = 0;
-    this.#history.clear();
+    this.#older.clear();
     this.#tombstones.clear();
   }
 }
