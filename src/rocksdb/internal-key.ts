@@ -22,6 +22,8 @@ export const EntryType = {
   value: 0x01,
   singleDeletion: 0x07,
   rangeDeletion: 0x0f,
+  /** The value lies in a blob file. */
+  blobIndex: 0x11,
 } as const;
 
 /** The highest sequence number: the end of a deleted range, as a file's largest key. */

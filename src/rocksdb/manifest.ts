@@ -53,6 +53,7 @@ interface Family {
   readonly name: string;
   logNumber: number;
   readonly files: Map<number, TableFile>;
+  readonly blobFiles: number[];
 }
 
 const readCurrent = (directory: string): string => {
@@ -74,25 +75,31 @@ const apply = (families: Map<number, Family>, edit: VersionEdit, manifest: strin
   }
   // The one with id 0 is always there.
   if (added !== undefined || (id === 0 && !families.has(0)))
-    families.set(id, { id, name: added ?? 'default', logNumber: 0, files: new Map() });
+    families.set(id, { id, name: added ?? 'default', logNumber: 0, files: new Map(), blobFiles: [] });
   const family = families.get(id);
   if (family === undefined) throw damaged(manifest, 0, `there is no column family ${id}`);
   family.logNumber = Math.max(family.logNumber, edit.logNumber ?? 0);
   for (const number of edit.deletedFiles) family.files.delete(number);
   for (const file of edit.newFiles) family.files.set(file.number, file);
+  family.blobFiles.push(...edit.newBlobFiles);
 };
 
 /** Files of level 0 overlap: what was written last comes first. */
-const inOrder = ({ files, ...family }: Family): ColumnFamilyVersion => ({
-  ...family,
-  files: [...files.values()].sort((a, b) =>
+const inOrder = ({ files, blobFiles, ...family }: Family): ColumnFamilyVersion => {
+  const tables = [...files.values()].sort((a, b) =>
     a.level !== b.level
       ? a.level - b.level
       : a.level === 0
         ? b.largestSequence - a.largestSequence || b.number - a.number
         : Buffer.compare(a.smallest, b.smallest),
-  ),
-});
+  );
+  // Blob files are removed when no table names one so old any more; no record tells that.
+  const oldest = tables.reduce(
+    (least, { oldestBlobFile = Infinity }) => Math.min(least, oldestBlobFile),
+    Infinity,
+  );
+  return { ...family, files: tables, blobFiles: blobFiles.filter((number) => number >= oldest) };
+};
 
 const bytewise = 'leveldb.BytewiseComparator';
 

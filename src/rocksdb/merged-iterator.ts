@@ -1,6 +1,7 @@
 import { compareBytes } from '../bytes/index.js';
 import { type DataItem, type DataIterator, type ItemPlace, locateItem } from '../engine/index.js';
 import { TailraceError } from '../errors/index.js';
+import type { BlobFiles } from './blob-files.js';
 import { EntryType } from './internal-key.js';
 import type { RunCursor } from './run-cursor.js';
 import type { DeletedRange } from './store-version.js';
@@ -13,6 +14,7 @@ export interface FamilyLayers {
   readonly runs: readonly RunCursor[];
   /** What was deleted by range, in tables and behind them. */
   readonly deletedRanges: readonly DeletedRange[];
+  readonly blobs: BlobFiles;
 }
 
 /** Walks the keys of a column family that exist: of each, what was written last decides. Forwards alone. */
@@ -93,9 +95,10 @@ export class MergedIterator implements DataIterator {
 
   /** What the key holds, undefined when it was deleted. Every layer moves behind it. */
   #takeNewest(key: Buffer): Buffer | undefined {
-    const { unmerged, runs } = this.#layers;
+    const { unmerged, runs, blobs } = this.#layers;
     let sequence = -1;
     let value: Buffer | undefined;
+    let blobOf: string | undefined;
     for (const run of runs) {
       while (run.valid && compareBytes(run.entry.key(), key) === 0) {
         const { entry } = run;
@@ -103,6 +106,7 @@ export class MergedIterator implements DataIterator {
           sequence = entry.sequence;
           // Blocks are never written to again, so that a view of one stays as it is.
           value = isPut(entry.type, entry.table.path) ? entry.value() : undefined;
+          blobOf = entry.type === EntryType.blobIndex ? entry.table.path : undefined;
         }
         run.next();
       }
@@ -112,8 +116,9 @@ export class MergedIterator implements DataIterator {
       const marked = unmerged.item.value;
       value = marked[0] === Mark.put ? Buffer.from(marked.subarray(1)) : undefined;
       unmerged.next();
+      return value;
     }
-    return value;
+    return value === undefined || blobOf === undefined ? value : blobs.read(value, key, blobOf);
   }
 
   #isInDeletedRange(key: Buffer, sequence: number): boolean {
@@ -126,11 +131,10 @@ export class MergedIterator implements DataIterator {
 }
 
 const isPut = (type: number, path: string): boolean => {
-  if (type === EntryType.value) return true;
+  if (type === EntryType.value || type === EntryType.blobIndex) return true;
   if (type === EntryType.deletion || type === EntryType.singleDeletion) return false;
   throw new TailraceError('SOURCE_UNSUPPORTED', `${path} has entries that are not known: type ${type}`, {
     context: { file: path, type },
-    remedy:
-      'Start Kvrocks on the directory and migrate over the network: merges and blob files cannot be read.',
+    remedy: 'Start Kvrocks on the directory and migrate over the network: merges cannot be read.',
   });
 };

@@ -6,6 +6,7 @@ import type { DataIterator, DataRange, DataReader } from '../engine/index.js';
 import { listSegmentFiles } from '../engine/index.js';
 import { isTailraceError, TailraceError } from '../errors/index.js';
 import { inaccessible } from '../files/index.js';
+import { BlobFiles } from './blob-files.js';
 import { BlockCache } from './block-cache.js';
 import { readStoreVersion } from './manifest.js';
 import { MergedIterator } from './merged-iterator.js';
@@ -88,7 +89,7 @@ export class RocksdbSnapshot implements DataReader, AsyncDisposable {
     const runs = (family?.runs ?? []).map((tables) => new RunCursor(tables));
     const deletedRanges =
       behind.length === 0 ? (family?.deletedRanges ?? []) : [...(family?.deletedRanges ?? []), ...behind];
-    return new MergedIterator({ unmerged, runs, deletedRanges }, begin, end);
+    return new MergedIterator({ unmerged, runs, deletedRanges, blobs: this.#opened.blobs }, begin, end);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -107,6 +108,7 @@ interface OpenFiles {
   readonly version: StoreVersion;
   readonly tables: readonly Table[];
   readonly families: ReadonlyMap<number, OpenFamily>;
+  readonly blobs: BlobFiles;
   readonly logs: readonly OpenLog[];
 }
 
@@ -115,6 +117,7 @@ const openFiles = async (directory: string, blockCacheBytes: number): Promise<Op
   for (let attempt = 1; ; attempt++) {
     const version = readStoreVersion(directory);
     const tables: Table[] = [];
+    const blobs = new BlobFiles();
     const logs: OpenLog[] = [];
     let failure: unknown;
     try {
@@ -122,19 +125,21 @@ const openFiles = async (directory: string, blockCacheBytes: number): Promise<Op
       const families = new Map(
         version.families.map((family) => [family.id, openFamily(directory, family, cache, tables)]),
       );
+      for (const { blobFiles } of version.families)
+        for (const number of blobFiles) blobs.open(directory, number);
       const firstLog = version.families.reduce(
         (least, { logNumber }) => Math.min(least, logNumber),
         Infinity,
       );
       for (const log of listSegmentFiles(directory))
         if (log.number >= firstLog) logs.push({ ...log, fd: openLog(log.path) });
-      const opened: OpenFiles = { version, tables, families, logs };
+      const opened: OpenFiles = { version, tables, families, blobs, logs };
       const now = readStoreVersion(directory);
       if (now.manifest === version.manifest && now.manifestBytes === version.manifestBytes) return opened;
     } catch (error) {
       failure = error;
     }
-    closeFiles({ tables, logs });
+    closeFiles({ tables, blobs, logs });
     // A file that was removed meanwhile is missing in the next version, too; else it is really missing.
     const isMissing = isTailraceError(failure) && failure.code === 'FILE_INACCESSIBLE';
     if (failure !== undefined && !isMissing) throw failure;
@@ -172,8 +177,9 @@ const openLog = (path: string): number => {
   }
 };
 
-const closeFiles = ({ tables, logs }: Pick<OpenFiles, 'tables' | 'logs'>): void => {
+const closeFiles = ({ tables, blobs, logs }: Pick<OpenFiles, 'tables' | 'blobs' | 'logs'>): void => {
   for (const table of tables) table.close();
+  blobs.close();
   for (const { fd } of logs) closeSync(fd);
 };
 

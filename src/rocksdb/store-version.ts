@@ -9,6 +9,8 @@ export interface TableFile {
   /** `largest` is the end of a deleted range, itself not within the file. */
   readonly isLargestExclusive: boolean;
   readonly largestSequence: number;
+  /** The oldest blob file that its entries name; undefined when they name none. */
+  readonly oldestBlobFile: number | undefined;
 }
 
 export interface ColumnFamilyVersion {
@@ -18,6 +20,8 @@ export interface ColumnFamilyVersion {
   readonly logNumber: number;
   /** The newest first; those of one level above 0 in order of their keys. */
   readonly files: readonly TableFile[];
+  /** Numbers of the files that may hold values of its tables. */
+  readonly blobFiles: readonly number[];
 }
 
 /** Which files make up a store at one moment. */

@@ -15,6 +15,7 @@ export interface VersionEdit {
   remainingInGroup: number;
   readonly newFiles: TableFile[];
   readonly deletedFiles: number[];
+  readonly newBlobFiles: number[];
 }
 
 /**
@@ -33,60 +34,84 @@ export const decodeVersionEdit = (bytes: Buffer): VersionEdit | string => {
     remainingInGroup: 0,
     newFiles: [],
     deletedFiles: [],
+    newBlobFiles: [],
   };
   const fields = new Fields(bytes);
   while (fields.left > 0) {
-    const tag = fields.number();
-    switch (tag) {
-      case Tag.comparator:
-        edit.comparator = fields.bytes().toString('latin1');
-        break;
-      case Tag.logNumber:
-        edit.logNumber = fields.number();
-        break;
-      case Tag.lastSequence:
-        edit.lastSequence = fields.number();
-        break;
-      case Tag.compactCursor:
-        fields.number();
-        fields.bytes();
-        break;
-      case Tag.deletedFile:
-        fields.number();
-        edit.deletedFiles.push(fields.number());
-        break;
-      case Tag.newFile4: {
-        const file = readNewFile(fields);
-        if (typeof file === 'string') return file;
-        edit.newFiles.push(file);
-        break;
-      }
-      case Tag.columnFamily:
-        edit.columnFamily = fields.number();
-        break;
-      case Tag.columnFamilyAdd:
-        edit.added = fields.bytes().toString();
-        break;
-      case Tag.columnFamilyDrop:
-        edit.isDropped = true;
-        break;
-      case Tag.inAtomicGroup:
-        edit.remainingInGroup = fields.number();
-        break;
-      case Tag.nextFileNumber:
-      case Tag.prevLogNumber:
-      case Tag.minLogNumberToKeep:
-      case Tag.maxColumnFamily:
-        fields.number();
-        break;
-      default:
-        if (tag === Tag.blobFileAddition || tag === Tag.blobFileGarbage) return 'blob files';
-        if ((tag & ignorableTag) === 0) return `a field with tag ${tag}`;
-        fields.bytes();
-    }
+    const unknown = readField(fields.number(), fields, edit);
+    if (unknown !== undefined) return unknown;
     if (fields.isBroken) return 'a field that ends too early';
   }
   return edit;
+};
+
+/** Returns what is not understood. */
+const readField = (tag: number, fields: Fields, edit: VersionEdit): string | undefined => {
+  switch (tag) {
+    case Tag.comparator:
+      edit.comparator = fields.bytes().toString('latin1');
+      return;
+    case Tag.logNumber:
+      edit.logNumber = fields.number();
+      return;
+    case Tag.lastSequence:
+      edit.lastSequence = fields.number();
+      return;
+    case Tag.compactCursor:
+      fields.number();
+      fields.bytes();
+      return;
+    case Tag.deletedFile:
+      fields.number();
+      edit.deletedFiles.push(fields.number());
+      return;
+    case Tag.newFile4: {
+      const file = readNewFile(fields);
+      if (typeof file === 'string') return file;
+      edit.newFiles.push(file);
+      return;
+    }
+    case Tag.blobFileAddition:
+      edit.newBlobFiles.push(fields.number());
+      for (let numbers = 0; numbers < 2; numbers++) fields.number(); // of values, of bytes
+      for (let texts = 0; texts < 2; texts++) fields.bytes(); // how a checksum was made, and the checksum
+      return readEndOfBlobFile(fields);
+    case Tag.blobFileGarbage:
+      // What no table names any more is not read, whatever this says.
+      for (let numbers = 0; numbers < 3; numbers++) fields.number(); // of the file, of values, of bytes
+      return readEndOfBlobFile(fields);
+    case Tag.columnFamily:
+      edit.columnFamily = fields.number();
+      return;
+    case Tag.columnFamilyAdd:
+      edit.added = fields.bytes().toString();
+      return;
+    case Tag.columnFamilyDrop:
+      edit.isDropped = true;
+      return;
+    case Tag.inAtomicGroup:
+      edit.remainingInGroup = fields.number();
+      return;
+    case Tag.nextFileNumber:
+    case Tag.prevLogNumber:
+    case Tag.minLogNumberToKeep:
+    case Tag.maxColumnFamily:
+      fields.number();
+      return;
+    default:
+      if ((tag & ignorableTag) === 0) return `a field with tag ${tag}`;
+      fields.bytes();
+  }
+  return;
+};
+
+/** Fields that were added to the form later: each has a tag and its length before it. */
+const readEndOfBlobFile = (fields: Fields): string | undefined => {
+  for (let tag = fields.number(); tag !== 0 && !fields.isBroken; tag = fields.number()) {
+    if ((tag & requiredFileTag) !== 0) return `a blob file with tag ${tag}`;
+    fields.bytes();
+  }
+  return;
 };
 
 const readNewFile = (fields: Fields): TableFile | string => {
@@ -97,11 +122,13 @@ const readNewFile = (fields: Fields): TableFile | string => {
   const largest = fields.bytes();
   fields.number(); // smallest sequence number
   const largestSequence = fields.number();
+  let oldestBlobFile: number | undefined;
   for (;;) {
     const tag = fields.number();
     if (fields.isBroken || smallest.length < 8 || largest.length < 8) return 'a file that ends too early';
     if (tag === FileTag.terminate) break;
     const value = fields.bytes();
+    if (tag === FileTag.oldestBlobFile) oldestBlobFile = new Fields(value).number();
     if (tag === FileTag.pathId && value[0] !== 0) return 'a file in another directory';
     if (tag !== FileTag.pathId && (tag & requiredFileTag) !== 0) return `a file with tag ${tag}`;
   }
@@ -114,6 +141,7 @@ const readNewFile = (fields: Fields): TableFile | string => {
     largest: Buffer.from(largest.subarray(0, -8)),
     isLargestExclusive: trailer.type === EntryType.rangeDeletion && trailer.sequence === endOfRange,
     largestSequence,
+    oldestBlobFile,
   };
 };
 
@@ -168,5 +196,5 @@ const Tag = {
 } as const;
 
 const ignorableTag = 1 << 13;
-const FileTag = { terminate: 1, pathId: 65 } as const;
+const FileTag = { terminate: 1, oldestBlobFile: 4, pathId: 65 } as const;
 const requiredFileTag = 1 << 6;

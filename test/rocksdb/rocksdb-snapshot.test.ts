@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RocksLevel } from '@nxtedition/rocksdb';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -75,6 +75,55 @@ describe('a snapshot of a RocksDB directory', () => {
     made.writeLog(batches);
     made.compact(['default', 'metadata'], '--compression_type=zstd');
     expect(await readDirectory(made.path)).toEqual(await expected(batches));
+  });
+
+  it('reads values that lie in blob files, in those of them that still count', async () => {
+    const made = new KvrocksDirectory(join(directory.path, 'blobs'));
+    const blobs = ['--enable_blob_files', '--min_blob_size=16'];
+    const third = Math.floor(batches.length / 3);
+    for (const [at, compression] of ['no', 'lz4', 'zstd'].entries()) {
+      made.writeLog(batches.slice(at * third, at === 2 ? undefined : (at + 1) * third));
+      made.recover(...blobs, `--blob_compression_type=${compression}`);
+      if (at < 2)
+        expect(await readDirectory(made.path)).toEqual(await expected(batches.slice(0, (at + 1) * third)));
+    }
+    const whole = await expected(batches);
+    expect(await readDirectory(made.path)).toEqual(whole);
+    const files = (): string[] => readdirSync(made.path).filter((name) => name.endsWith('.blob'));
+    expect(files().length).toBeGreaterThanOrEqual(3);
+    // Merged and collected: files go, and what is left is found in those that are new.
+    const collected = ['--enable_blob_garbage_collection', '--blob_garbage_collection_age_cutoff=1.0'];
+    const before = files();
+    made.compact(['default', 'metadata'], ...blobs, ...collected);
+    expect(files()).not.toEqual(before);
+    expect(await readDirectory(made.path)).toEqual(whole);
+  });
+
+  it('names the blob file that is damaged or missing, and the place', async () => {
+    const made = new KvrocksDirectory(join(directory.path, 'damaged-blobs'));
+    made.writeLog(batches.slice(0, 1000));
+    made.recover('--enable_blob_files', '--min_blob_size=0');
+    const name = readdirSync(made.path).find((file) => file.endsWith('.blob')) ?? '';
+    const path = join(made.path, name);
+    const bytes = readFileSync(path);
+    for (const at of [31, 40, 50, 60, 64, 100]) {
+      const broken = Buffer.from(bytes);
+      broken[at] ^= 1;
+      writeFileSync(path, broken);
+      if (at === 50) continue; // the checksum of the lengths, which are known from the table
+      await expect(readDirectory(made.path)).rejects.toMatchObject({
+        code: 'STORE_CORRUPT',
+        message: expect.stringContaining(path),
+        context: { file: path, offset: expect.any(Number) },
+      });
+    }
+    truncateSync(path, 40);
+    await expect(readDirectory(made.path)).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
+    rmSync(path);
+    await expect(readDirectory(made.path)).rejects.toMatchObject({
+      code: 'FILE_INACCESSIBLE',
+      message: expect.stringContaining(path),
+    });
   });
 
   it('names a compression dictionary, which it cannot read, and a compression that is not known', async () => {
