@@ -80,7 +80,7 @@ describe('a source without POLLUPDATES', () => {
   it('goes on where it stood when it is run again', async () => {
     const words = ends.words(older.url, ends.redis.url, 'migrate');
     const migrator = new TailraceProcess(
-      [...words, '--once', '--skip-unsupported', '--max-keys-per-second', '400'],
+      [...words, '--once', '--skip-unsupported', '--max-keys-per-second', '200'],
       ends.directory,
     );
     migrator.start();

@@ -5,7 +5,7 @@ import { openKvrocks } from '../support/older-kvrocks.js';
 let ends: MigrationEnds;
 beforeAll(async () => {
   // Two seconds, and next to nothing.
-  const retention = { keepMs: 2_000, maxBytes: 100_000 };
+  const retention = { keepMs: 2_000, maxBytes: 20_000 };
   ends = await MigrationEnds.open('retention-warning', '', [], { retention });
   for (let at = 0; at < 300; at++) await ends.source.set(`s:${at}`, 'x');
 });

@@ -19,7 +19,7 @@ describe('a migration that another process takes over', () => {
   it('goes on where the earlier one stood in the end, however far that came meanwhile', async () => {
     await fillStore(ends.sourceUrl, 600);
     const forEver = new AbortController().signal;
-    const slow = { rates: { keysPerSecond: 400, bytesPerSecond: 0 }, end: { kind: 'never' } } as const;
+    const slow = { rates: { keysPerSecond: 150, bytesPerSecond: 0 }, end: { kind: 'never' } } as const;
     await using first = await openMigration(ends.sourceUrl, ends.redis.url, ends.directory, slow);
     const overtaken = first.migration.run(forEver).then(
       () => 'ended',
