@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { HeapProfiler, type HeapSummary } from '../../../src/engine/index.js';
 import { throwAwayDirectory } from '../../services/index.js';
+import { collectGarbage } from '../../support/collect-garbage.js';
 
 const directory = throwAwayDirectory('heap');
 afterAll(() => directory.remove());
@@ -39,6 +40,7 @@ describe('heap profiler', () => {
     profiler.enable();
     for (let i = 0; i < 500; i++) keepABigArray(5_000);
     const kept = keepABigArray();
+    collectGarbage();
     profiler.disable();
     profiler.disable();
     expect(profiler.activeSinceMs).toBeUndefined();
