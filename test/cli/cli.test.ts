@@ -230,7 +230,7 @@ describe('command line', () => {
     const child = spawn(process.execPath, [program, 'tail', folder, '--from', '496']);
     let told = '';
     child.stderr.on('data', (chunk: Buffer) => (told += chunk.toString()));
-    const ended = new Promise((resolve) => child.on('exit', resolve));
+    const ended = new Promise((resolve) => child.once('close', resolve));
     await waitUntil('it has told', () => told.includes('waiting for it from=496 newest=495'));
     child.kill('SIGINT');
     await ended;
@@ -272,7 +272,7 @@ describe('command line', () => {
       told += chunk;
       if (told.includes('trying again')) child.kill('SIGINT');
     });
-    const status = await new Promise((resolve) => child.on('exit', resolve));
+    const status = await new Promise((resolve) => child.once('close', resolve));
     expect([status, told.match(/^ +at /m)]).toEqual([130, null]);
   });
 

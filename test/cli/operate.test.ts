@@ -45,8 +45,9 @@ const start = (...parameters: string[]): { child: ChildProcess; log: () => strin
   children.push(child);
   return { child, log: () => log };
 };
+/** When all that it said is there, too. */
 const exitOf = (child: ChildProcess): Promise<number | null> =>
-  new Promise((resolve) => child.once('exit', (code) => resolve(code)));
+  new Promise((resolve) => child.once('close', (code) => resolve(code)));
 
 /** A store with `count` strings `k0`, `k1` … */
 const fillStore = async (name: string, count: number): Promise<void> => {

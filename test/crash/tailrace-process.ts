@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -22,6 +23,8 @@ export class TailraceProcess {
   readonly #parameters: readonly string[];
   readonly #cwd: string;
   #child: ChildProcess | undefined;
+  /** Until the process has ended and all that it said has been read. */
+  #closed: Promise<unknown> = Promise.resolve();
   #isExpectedToEnd = false;
   #output = '';
   #told = '';
@@ -45,11 +48,12 @@ export class TailraceProcess {
     child.stderr.on('data', (chunk: Buffer) => {
       this.#output = (this.#output + chunk.toString()).slice(-4000);
     });
-    child.once('exit', (code, signal) => {
+    child.once('close', (code, signal) => {
       if (!this.#isExpectedToEnd)
         this.failure = `tailrace ${this.#parameters.join(' ')} ended with ${code ?? signal}:\n${this.#output}`;
     });
     this.#child = child;
+    this.#closed = once(child, 'close');
   }
 
   /** Ends it at once, wherever it is, and starts it again. */
@@ -86,9 +90,7 @@ export class TailraceProcess {
   /** Waits until it ends by itself, which counts as no failure; resolves to what it said on standard error. */
   async ended(): Promise<string> {
     this.#isExpectedToEnd = true;
-    const child = this.#child;
-    if (child !== undefined && child.exitCode === null && child.signalCode === null)
-      await new Promise((resolve) => child.once('exit', resolve));
+    await this.#closed;
     return this.#output;
   }
 
@@ -106,14 +108,10 @@ export class TailraceProcess {
     return this.#end('SIGKILL');
   }
 
-  #end(signal: NodeJS.Signals): Promise<number | null> {
-    const child = this.#child;
+  async #end(signal: NodeJS.Signals): Promise<number | null> {
     this.#isExpectedToEnd = true;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null)
-      return Promise.resolve(child?.exitCode ?? null);
-    return new Promise((resolve) => {
-      child.once('exit', (code) => resolve(code));
-      child.kill(signal);
-    });
+    this.#child?.kill(signal);
+    await this.#closed;
+    return this.#child?.exitCode ?? null;
   }
 }
