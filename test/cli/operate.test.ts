@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -359,6 +359,47 @@ offsets: { store: redis, url: "redis://:hunter2@127.0.0.1:${port}" }
     expect((await tailrace('doctor', blocked)).stdout).toMatch(
       /fail +blocked +offsets +check +.*good-doctor.yaml.*it is no directory/,
     );
+  });
+
+  it('is told by doctor where a sink stands, and that a source put back from an older copy does not go on there', async () => {
+    await fillStore('restored', 3);
+    const source = `source: { connector: engine, path: ${path('restored')} }`;
+    const sink = `sinks: [{ sink: file, path: ${path('restored.ndjson')} }, { sink: stdout }]`;
+    const file = write(
+      'restored.yaml',
+      `name: restored\n${source}\n${sink}\noffsets: { path: ${path('at')} }\n`,
+    );
+    const toldOf = async (): Promise<[number | null, string[]]> => {
+      const { status, stdout } = await tailrace('doctor', '--json', file);
+      const findings = JSON.parse(stdout) as { name: string; part: string; status: string; detail: string }[];
+      const positions = findings.filter(({ name }) => name === 'history');
+      return [status, positions.map((found) => `${found.status} ${found.part}: ${found.detail}`)];
+    };
+    expect(await toldOf()).toEqual([
+      0,
+      ['file', 'stdout'].map((sink) => `ok ${sink}: the source goes on at the beginning of the log`),
+    ]);
+    const ended = write(
+      'restored-wal.yaml',
+      readFileSync(file, 'utf8').replace('engine', 'wal').replace(' }', ', follow: false }'),
+    );
+    expect((await tailrace('run', ended)).status).toBe(0);
+    const goesOn = 'the source goes on behind sequence number 3';
+    expect(await toldOf()).toEqual([0, [`ok file: ${goesOn}`, `ok stdout: ${goesOn}`]]);
+
+    rmSync(path('restored'), { recursive: true });
+    await fillStore('restored', 2);
+    const [status, positions] = await toldOf();
+    expect(status).toBe(1);
+    expect(positions).toEqual([
+      expect.stringMatching(/^fail file: .* 3\b/),
+      expect.stringMatching(/^fail stdout: .* 3\b/),
+    ]);
+    await using engine = await Engine.open(path('restored')); // and then written to in another way
+    engine.commit(new WriteBatchBuilder().put(1, Buffer.from('a'), Buffer.from('b')).finish());
+    await engine.whenDurable(3);
+    const another = /has another batch at sequence number 3 than the one this pipeline handled$/;
+    expect((await toldOf())[1]).toEqual([expect.stringMatching(another), expect.stringMatching(another)]);
   });
 
   it('names the place of a pattern that cannot be used', async () => {

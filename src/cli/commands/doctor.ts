@@ -3,9 +3,18 @@ import process from 'node:process';
 import { type PipelineConfig, requirePipelines } from '../../../config/index.js';
 import { isTailraceError, messageOf } from '../../errors/index.js';
 import { requireWritable } from '../../files/index.js';
-import { type Finding, type Logger, orGivenUp, withDeadline } from '../../kit/index.js';
+import {
+  type Finding,
+  type Logger,
+  orGivenUp,
+  type PluginContext,
+  type Position,
+  type Sink,
+  withDeadline,
+} from '../../kit/index.js';
 import { consoleLogger, counted, formatTable, type OutputOptions } from '../console.js';
 import { ExitCode } from '../exit.js';
+import { historyFindings } from '../history-findings.js';
 import { registryFor } from '../load-plugins.js';
 import { openDeadLetters } from '../open-dead-letters.js';
 import { openOffsets } from '../open-offsets.js';
@@ -28,7 +37,7 @@ export const doctorCommand = async (files: readonly string[], output: OutputOpti
   const findings = (await Promise.all(configs.map((config) => examine(config, log)))).flat();
   if (output.isJson) process.stdout.write(`${JSON.stringify(findings)}\n`);
   else process.stdout.write(`${textOf(findings)}\n`);
-  if (findings.some(({ status }) => status === 'fail')) process.exitCode = ExitCode.Failed;
+  if (hasFailed(findings)) process.exitCode = ExitCode.Failed;
 };
 
 const examine = async (config: PipelineConfig, log: Logger): Promise<PlacedFinding[]> => {
@@ -44,16 +53,20 @@ const examine = async (config: PipelineConfig, log: Logger): Promise<PlacedFindi
     name: chosen.name,
     made: makeSink(chosen, { ...context, sink: chosen.name }),
   }));
+  const source = placed('source', async () => {
+    await using source = makeSource(config.source, context);
+    return await looked((signal) => source.check?.(signal));
+  });
   const parts = [
     placed('file', () => fileFindings(config, log)),
-    placed('source', async () => {
-      await using source = makeSource(config.source, context);
-      return await looked((signal) => source.check?.(signal));
-    }),
+    source,
     ...sinks.map(({ name, made }) =>
       placed(name, async () => {
         await using sink = await made;
-        return await looked((signal) => sink.check?.(signal));
+        const findings = await looked((signal) => sink.check?.(signal));
+        // What cannot be reached has been told already.
+        if (hasFailed(findings) || hasFailed(await source)) return findings;
+        return [...findings, ...(await historyOf(config, name, sink, context))];
       }),
     ),
   ];
@@ -96,6 +109,32 @@ const letterFindings = async (config: PipelineConfig, log: Logger): Promise<read
   const detail = `${counted(letters.length, 'letter')} not settled`;
   return [{ name: 'letters', status: 'warn', detail, remedy: 'See `tailrace dead-letters list`.' }];
 };
+
+/** Whether the source goes on where a sink stands. */
+const historyOf = (
+  config: PipelineConfig,
+  name: string,
+  sink: Sink,
+  context: PluginContext,
+): Promise<readonly Finding[]> =>
+  looked(async (signal) => {
+    const position = await positionOf(config, name, sink, signal);
+    return position === undefined ? [] : await historyFindings(config, position, context, signal);
+  });
+
+/** undefined of a sink that holds its position and does not tell it. */
+const positionOf = async (
+  { name: pipeline, offsets }: PipelineConfig,
+  name: string,
+  sink: Sink,
+  signal: AbortSignal,
+): Promise<Position | null | undefined> => {
+  if (sink.holdsPosition) return await sink.readPosition?.(signal);
+  await using store = openOffsets(offsets);
+  return await store.load(pipeline, name);
+};
+
+const hasFailed = (findings: readonly Finding[]): boolean => findings.some(({ status }) => status === 'fail');
 
 /** What the part says of itself, within a time. */
 const looked = async (
