@@ -12,14 +12,24 @@ export const onInterrupt = (nowMs = (): number => performance.now()): AbortSigna
   let firstMs = 0;
   const interrupt = (): void => {
     if (!controller.signal.aborted) firstMs = nowMs();
-    else if (nowMs() - firstMs > echoMs) process.exit(ExitCode.Interrupted);
+    else if (nowMs() - firstMs > echoMs) endAtOnce();
     controller.abort();
   };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
-  process.on('SIGHUP', interrupt);
+  for (const signal of signals) process.on(signal, interrupt);
   return controller.signal;
 };
+
+/**
+ * Ends the process by SIGINT, which a shell tells as 130. Node.js' own exit waits for its threads, of which one may stand in a
+ * call that the system does not answer, such as one for a file on a server that is gone.
+ */
+const endAtOnce = (): void => {
+  for (const signal of signals) process.removeAllListeners(signal);
+  process.kill(process.pid, 'SIGINT');
+  process.exit(ExitCode.Interrupted); // the first process of a container, which no such signal ends
+};
+
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 const echoMs = 500;
 

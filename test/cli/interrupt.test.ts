@@ -21,15 +21,17 @@ describe('interrupting', () => {
 
   it('takes signals that come together for one, as a process and its group get them, and a later one for impatience', () => {
     const exit = vi.spyOn(process, 'exit').mockImplementation(() => undefined as never);
+    const kill = vi.spyOn(process, 'kill').mockImplementation(() => true);
     let nowMs = 1_000;
     const interrupted = onInterrupt(() => nowMs);
     process.emit('SIGINT');
     expect(interrupted.aborted).toBe(true);
     nowMs += 20;
     process.emit('SIGTERM');
-    expect(exit).not.toHaveBeenCalled();
+    expect(kill).not.toHaveBeenCalled();
     nowMs += 1_000;
     process.emit('SIGINT');
+    expect(kill).toHaveBeenCalledWith(process.pid, 'SIGINT');
     expect(exit).toHaveBeenCalledWith(130);
   });
 });

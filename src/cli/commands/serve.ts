@@ -16,6 +16,8 @@ import { noteServer } from '../server-file.js';
 export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Promise<void> => {
   const { host, port } = parseListenAddress(flags.listen);
   const log = consoleLogger(output);
+  // Before signals are ours: a named pipe stands still until somebody writes to it.
+  const tls = readTls(flags);
   const asked = new AbortController();
   const stopping = AbortSignal.any([onInterrupt(), asked.signal]);
   const startedAt = performance.now();
@@ -50,7 +52,7 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
     expire: flags.expire,
     compactEverySeconds: flags.compactEvery,
     namespacesFile: join(engine.directory, 'NAMESPACES'),
-    tls: readTls(flags),
+    tls,
     onShutdown: () => asked.abort(),
     onDefect: (error, command) =>
       log.error('a command failed unexpectedly', {
