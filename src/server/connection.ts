@@ -21,6 +21,8 @@ export interface Suspension {
   cancel(): void;
   /** Answers as after the timeout. Absent where CLIENT UNBLOCK has no say. */
   readonly timeOut?: () => void;
+  /** What is waited for is work under way: also a client that has sent its last gets the answer. */
+  readonly isUnderWay?: true;
 }
 
 /** CLIENT REPLY: `skip next` is SKIP itself, which is not answered either. */
@@ -55,6 +57,8 @@ export class Connection {
   readonly #parser: RequestParser;
   readonly #outbox: Outbox;
   #isHeld = false;
+  /** The client sends no more. */
+  #hasEnded = false;
   #isClosing = false;
   #linger: NodeJS.Timeout | undefined;
   #lastWrite = 0;
@@ -77,6 +81,7 @@ export class Connection {
     this.#outbox = new Outbox(this.#socket, state.departures, () => this.#sent());
     this.#socket.setNoDelay(true);
     this.#socket.on('drain', () => this.#resume());
+    this.#socket.on('end', () => this.#takeLeave());
     this.#socket.on('error', () => this.#socket.destroy()); // a client that went away is no event of ours
     this.#socket.on('close', () => this.#forget());
   }
@@ -131,11 +136,9 @@ export class Connection {
 
   /** Sends what is ready, then closes. A client that does not take it in time is closed all the same. */
   end(): void {
-    this.#isClosing = true;
-    this.#cancelWait();
     this.#linger ??= setTimeout(() => this.#socket.destroy(), lingerMs);
     if (this.#isHeld) this.#socket.resume(); // or its own end would never be seen
-    this.#flush();
+    this.#close();
   }
 
   destroy(): void {
@@ -235,7 +238,9 @@ export class Connection {
       return;
     }
     this.#flush();
-    if (!this.#limitOutput()) this.#unhold(); // many small replies fill memory as well as few large ones
+    if (this.#limitOutput()) return; // many small replies fill memory as well as few large ones
+    this.#unhold();
+    if (this.#hasEnded && this.#suspension === undefined) this.#close();
   }
 
   /** True when the client must not be served on: it has too many replies to read first, or was closed for them. */
@@ -250,6 +255,20 @@ export class Connection {
     if (bytes <= softOutputBytes || this.#isClosing) return false;
     this.#hold();
     return true;
+  }
+
+  /** The client has sent its last, and may still read: it gets its replies, but waits for nobody any more. */
+  #takeLeave(): void {
+    this.#hasEnded = true;
+    const isDone = this.#suspension === undefined ? !this.#isHeld : this.#suspension.isUnderWay !== true;
+    if (isDone) this.#close();
+  }
+
+  /** Sends what is ready, then closes. */
+  #close(): void {
+    this.#isClosing = true;
+    this.#cancelWait();
+    this.#flush();
   }
 
   #hold(): void {

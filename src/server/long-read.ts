@@ -38,6 +38,7 @@ export const runLongRead = (connection: Connection, command: DataCommand, args: 
     return;
   }
   connection.suspend({
+    isUnderWay: true,
     cancel: () => {
       isGone = true;
       close();

@@ -9,6 +9,7 @@ export const replyWhen = <Result>(
 ): void => {
   let isGone = false;
   connection.suspend({
+    isUnderWay: true,
     cancel: () => {
       isGone = true;
     },
