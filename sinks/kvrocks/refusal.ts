@@ -21,11 +21,16 @@ export const asSinkError = (error: unknown, place: string): TailraceError => {
         'Give the password of the administrator (requirepass); the tokens of namespaces are not enough.',
       cause: error,
     });
-  return new TailraceError('SINK_UNREACHABLE', `cannot write to ${place}: ${reason}`, {
-    context,
-    remedy: 'Check the address, and that the server is running and takes writes.',
-    cause: error,
-  });
+  const isUnreachable = isTailraceError(error, 'SOURCE_UNREACHABLE');
+  return new TailraceError(
+    'SINK_UNREACHABLE',
+    isUnreachable ? reason : `cannot write to ${place}: ${reason}`,
+    {
+      context,
+      remedy: 'Check the address, and that the server is running and takes writes.',
+      cause: error,
+    },
+  );
 };
 
 const isForbidden = /^(NOAUTH|WRONGPASS|NOPERM|WRONGTYPE)\b|admin permission|invalid password/i;

@@ -45,7 +45,7 @@ export const asSinkError = (error: unknown, place: string): TailraceError => {
       remedy: 'Check the user, its password and its rights, the database, and the settings of TLS.',
       cause: error,
     });
-  return new TailraceError('SINK_UNREACHABLE', `cannot write to ${place}: ${reason}`, {
+  return new TailraceError('SINK_UNREACHABLE', `cannot use ${place}: ${reason}`, {
     context: { sink: place, ...(state === undefined ? {} : { sqlState: state }) },
     remedy: 'Check the address, and that the server is running and takes writes.',
     cause: error,

@@ -37,13 +37,18 @@ export const asSinkError = (error: unknown, place: string): TailraceError => {
       remedy: 'Check the user, its password and its rights, and that the position key is free.',
       cause: error,
     });
-  const code = refusalKind(reason) === 'busy' ? 'SINK_FAILED' : 'SINK_UNREACHABLE';
-  return new TailraceError(code, `cannot write to ${place}: ${reason}`, {
-    context: { sink: place },
-    remedy:
-      remedies[firstWord(reason)] ?? 'Check the address, and that the server is running and takes writes.',
-    cause: error,
-  });
+  // Which node of a cluster cannot be reached its own error tells.
+  const isUnreachable = isTailraceError(error, 'SOURCE_UNREACHABLE');
+  return new TailraceError(
+    'SINK_UNREACHABLE',
+    isUnreachable ? reason : `cannot write to ${place}: ${reason}`,
+    {
+      context: { sink: place },
+      remedy:
+        remedies[firstWord(reason)] ?? 'Check the address, and that the server is running and takes writes.',
+      cause: error,
+    },
+  );
 };
 
 /** What an operator can do about an answer that is not for ever; the pipeline tries on meanwhile. */

@@ -332,7 +332,7 @@ describe('the postgres sink', () => {
     expect(await rows('SELECT epoch FROM tailrace.positions')).toEqual([['1']]);
     const address = `127.0.0.1:${await freePort()}`;
     expect(await told({ url: `postgres://postgres@${address}/x` })).toEqual([
-      expect.stringContaining(`fail connection: cannot write to postgres://${address}/x`),
+      expect.stringContaining(`fail connection: cannot use postgres://${address}/x`),
     ]);
   });
 

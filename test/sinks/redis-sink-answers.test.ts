@@ -200,6 +200,14 @@ describe('the redis sink', () => {
     expect(outcome.kind).toBe(kind);
     if (outcome.kind === 'retryable' || outcome.kind === 'fatal')
       expect(outcome.error).toMatchObject({ remedy: expect.stringContaining(remedy) });
+    // A claim that is answered so is tried again, too, unless it is refused for good.
+    await using other = await ScriptedServer.open((words) =>
+      words[0] === 'HINCRBY' ? `-${text}\r\n` : (claiming.answer(words) ?? answers[words[0]] ?? '+OK\r\n'),
+    );
+    await expect(open({ url: other.url }).claim(signal)).rejects.toMatchObject({
+      code: kind === 'fatal' ? 'SINK_REFUSED' : 'SINK_UNREACHABLE',
+      remedy: expect.stringContaining(remedy),
+    });
   });
 
   it('gives up a server that is silent for too long', async () => {
