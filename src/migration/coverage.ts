@@ -108,7 +108,7 @@ export class Coverage {
       return withChanges(transaction, counting, []);
     }
     for (const name of lost) this.#lose(name);
-    return lost === noNames ? transaction : { ...transaction, undecodable: [] };
+    return lost === noNames ? transaction : withChanges(transaction, changes, []);
   }
 
   /** `finish` for a part that counts as it is, without looking at its images: the usual case. undefined when it does not. */

@@ -1,4 +1,4 @@
-import { Decoder, type Transaction } from '../../data-model/index.js';
+import { Decoder, type Transaction, withChanges } from '../../data-model/index.js';
 import { batchCount, WriteBatchBuilder } from '../../write-batch/index.js';
 import { positionOf } from '../history.js';
 import type { Position } from '../position.js';
@@ -87,10 +87,11 @@ export class SampleHistory {
 }
 
 /** Published messages are what a pipeline filters out for a data sink. */
-const withoutMessages = (transaction: Transaction): Transaction => ({
-  ...transaction,
-  changes: transaction.changes.filter(({ op }) => op !== 'publish'),
-});
+const withoutMessages = (transaction: Transaction): Transaction =>
+  withChanges(
+    transaction,
+    transaction.changes.filter(({ op }) => op !== 'publish'),
+  );
 
 const metadataFamily = 1;
 const pubSubFamily = 3;

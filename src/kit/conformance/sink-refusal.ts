@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { withChanges } from '../../data-model/index.js';
 import { type SampleEntry, SampleHistory } from './sample-history.js';
 import type { SinkTrial } from './sink-trial.js';
 
@@ -24,10 +25,12 @@ export const itNamesWhatItRefuses = (trial: SinkTrial, refusable: SampleEntry): 
     const transactions =
       sink.takesWholeBatches === true
         ? batch.transactions.filter((_, at) => at !== 1)
-        : batch.transactions.map((transaction, at) => ({
-            ...transaction,
-            changes: transaction.changes.filter((_, change) => !refused.has(`${at}.${change}`)),
-          }));
+        : batch.transactions.map((transaction, at) =>
+            withChanges(
+              transaction,
+              transaction.changes.filter((_, change) => !refused.has(`${at}.${change}`)),
+            ),
+          );
     await trial.expectDurable(await sink.write({ ...batch, transactions }, claim, trial.signal));
     const expected = history.stateAfter(7);
     expected.delete(refusable.key.toString('hex'));
