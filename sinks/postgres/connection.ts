@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import { orGivenUp } from '../../src/kit/index.js';
 import { Exchange, type Step } from './exchange.js';
+import { sqlStateOf } from './refusal.js';
 
 export interface ConnectionOptions {
   /** postgres://[user[:password]@]host[:port]/database[?sslmode=…] */
@@ -75,15 +76,15 @@ export class Connection {
   /** Some statements without parameters, or one with values for them; the result is that of the last. */
   async query<Row extends object>(statement: string, values?: readonly unknown[]): Promise<Answer<Row>> {
     if (this.#ahead.length > 0) await this.#sendAhead();
-    if (values !== undefined) return await this.#client.query<Row>(statement, [...values]);
-    const result: unknown = await this.#client.query<Row>(statement);
+    if (values !== undefined) return await this.#answer(this.#client.query<Row>(statement, [...values]));
+    const result: unknown = await this.#answer(this.#client.query<Row>(statement));
     return (Array.isArray(result) ? result.at(-1) : result) as Answer<Row>;
   }
 
   /** Undoes the open transaction, and forgets what was to go ahead. */
   async rollback(): Promise<void> {
     this.#ahead = [];
-    await this.#client.query('ROLLBACK');
+    await this.#answer(this.#client.query('ROLLBACK'));
   }
 
   /** What `work` on this connection comes to. When that takes longer than `ms`, the connection is closed, and it fails. */
@@ -108,7 +109,16 @@ export class Connection {
   async #sendAhead(): Promise<string> {
     const steps = this.#ahead;
     this.#ahead = [];
-    return await this.#client.query(new Exchange(steps)).done;
+    return await this.#answer(this.#client.query(new Exchange(steps)).done);
+  }
+
+  /** A client whose connection is lost says no more than that. Why, the server may have said before. */
+  async #answer<Result>(asked: Promise<Result>): Promise<Result> {
+    try {
+      return await asked;
+    } catch (error) {
+      throw sqlStateOf(error) === undefined ? (this.#loss ?? error) : error;
+    }
   }
 }
 

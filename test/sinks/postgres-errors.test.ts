@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { EngineSource } from '../../connectors/engine/index.js';
+import { Connection } from '../../sinks/postgres/connection.js';
 import type { PostgresOptions } from '../../sinks/postgres/index.js';
 import { makePostgresSink } from '../../sinks/postgres/make-sink.js';
 import { Engine } from '../../src/engine/index.js';
@@ -122,6 +123,19 @@ describe('a postgres sink beside other sessions', () => {
     expect(error.message).not.toContain('hidden');
     expect(error.remedy).toContain('password');
     expect(pipeline.status().sinks[0]).toMatchObject({ retries: 0 });
+  });
+
+  it('says why a connection was lost while nothing was asked on it', async () => {
+    const options = { url: url('careful'), password: 'right', applicationName: 'idle' };
+    const connection = await Connection.open(options, signal);
+    await database.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'idle'`,
+    );
+    await waitUntil('it is lost', () => connection.loss !== undefined);
+    const told = 'terminating connection due to administrator command';
+    await expect(connection.query('SELECT 1')).rejects.toThrow(told);
+    await expect(connection.query('SELECT $1', [1])).rejects.toThrow(told);
+    await connection.close();
   });
 
   it('tries again after a serialization failure', async () => {
