@@ -12,7 +12,7 @@ import { type KafkaService, startKafka } from '../test/services/index.js';
 import { CommandRunner } from '../test/support/command-runner.js';
 import { kafkaOptions } from '../test/support/kafka-options.js';
 import { KafkaReader } from '../test/support/kafka-reader.js';
-import { pluginContext } from '../test/support/sink-batches.js';
+import { pluginContext } from '../test/support/plugin-context.js';
 import type { Bench, BenchResult } from './harness.js';
 
 const value = Buffer.alloc(100, 'x');

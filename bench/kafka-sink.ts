@@ -5,7 +5,7 @@ import { KafkaSink } from '../sinks/kafka/kafka-sink.js';
 import { type KafkaService, startKafka } from '../test/services/index.js';
 import { kafkaOptions } from '../test/support/kafka-options.js';
 import { KafkaReader } from '../test/support/kafka-reader.js';
-import { pluginContext } from '../test/support/sink-batches.js';
+import { pluginContext } from '../test/support/plugin-context.js';
 import { alternate, type Bench, type BenchResult, result, seconds } from './harness.js';
 import {
   type Client,

@@ -4,7 +4,7 @@ import { Engine } from '../src/engine/index.js';
 import { Decoder, type Sink } from '../src/kit/index.js';
 import { Pipeline } from '../src/pipeline/index.js';
 import { CommandRunner } from '../test/support/command-runner.js';
-import { pluginContext } from '../test/support/sink-batches.js';
+import { pluginContext } from '../test/support/plugin-context.js';
 
 /** A store whose log has `count` SETs, each a batch of its own, as a server would write them. */
 export const fillStore = async (

@@ -7,7 +7,7 @@ import type { PostgresOptions } from '../sinks/postgres/index.js';
 import { makePostgresSink } from '../sinks/postgres/make-sink.js';
 import type { Engine } from '../src/engine/index.js';
 import { ensurePrograms, startPostgres } from '../test/services/index.js';
-import { pluginContext } from '../test/support/sink-batches.js';
+import { pluginContext } from '../test/support/plugin-context.js';
 import { alternate, type Bench, result, seconds } from './harness.js';
 import { deliver, fillStore } from './log-delivery.js';
 

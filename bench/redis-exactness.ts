@@ -15,7 +15,7 @@ import {
   type WriteOutcome,
 } from '../src/kit/index.js';
 import { startRedis, startRedisCluster } from '../test/services/index.js';
-import { pluginContext } from '../test/support/sink-batches.js';
+import { pluginContext } from '../test/support/plugin-context.js';
 import { alternate, type Bench, result, seconds } from './harness.js';
 import { deliver, fillStore } from './log-delivery.js';
 

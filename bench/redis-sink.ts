@@ -8,7 +8,7 @@ import { RedisSink } from '../sinks/redis/index.js';
 import type { Engine } from '../src/engine/index.js';
 import { ByteWriter, writeCommand } from '../src/kit/index.js';
 import { startRedis } from '../test/services/index.js';
-import { pluginContext } from '../test/support/sink-batches.js';
+import { pluginContext } from '../test/support/plugin-context.js';
 import { alternate, type Bench, result, seconds } from './harness.js';
 import { deliver, fillStore } from './log-delivery.js';
 

@@ -11,7 +11,7 @@ import { Decoder, parseRedisUrl, RespConnection, type Sink } from '../src/kit/in
 import { Pipeline } from '../src/pipeline/index.js';
 import { startPostgres, startRedis } from '../test/services/index.js';
 import { CommandRunner } from '../test/support/command-runner.js';
-import { pluginContext } from '../test/support/sink-batches.js';
+import { pluginContext } from '../test/support/plugin-context.js';
 import type { Bench, BenchResult } from './harness.js';
 
 /** A sink, and how an observer with a connection of his own sees how far its target is. */

@@ -5,11 +5,11 @@ import { SampleHistory } from '../../src/kit/conformance/index.js';
 import { Decoder } from '../../src/kit/index.js';
 import { Pipeline } from '../../src/pipeline/index.js';
 import { ListSource } from '../support/list-source.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { ScriptedSink } from '../support/scripted-sink.js';
-import { silentContext } from '../support/silent-context.js';
 import { waitUntil } from '../support/wait-until.js';
 
-const { log } = silentContext('p');
+const { log } = pluginContext('p');
 const sample = new SampleHistory();
 sample.appendMany(100);
 

@@ -9,8 +9,8 @@ import { isTailraceError } from '../../src/errors/index.js';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { freePort, throwAwayDirectory } from '../services/index.js';
 import { HttpReceiver } from '../support/http-receiver.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { type ProgramResult, runProgram } from '../support/run-program.js';
-import { pluginContext } from '../support/sink-batches.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const program = fileURLToPath(new URL('../../bin/tailrace.js', import.meta.url));

@@ -2,8 +2,8 @@ import { expect, it } from 'vitest';
 import { processSurroundings, readPipelines } from '../../config/index.js';
 import { builtIn } from '../../src/cli/registry.js';
 import { takeSnapshots } from '../../src/cli/run-snapshots.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { ScriptedSink } from '../support/scripted-sink.js';
-import { silentContext } from '../support/silent-context.js';
 
 it('a pipeline that is told to stop before its snapshot does not wait for a target that answers nothing', async () => {
   const text = `name: p
@@ -19,7 +19,7 @@ sinks: [{ sink: stdout }]
     sinks: [{ name: 's', sink }],
     offsets: undefined,
     retry,
-    log: silentContext('p').log,
+    log: pluginContext('p').log,
   };
   const taking = takeSnapshots(run, stop.signal);
   stop.abort(new Error('told to stop'));

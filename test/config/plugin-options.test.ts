@@ -9,9 +9,9 @@ import { isTailraceError } from '../../src/errors/index.js';
 import * as library from '../../src/index.js';
 import type { SinkDefinition } from '../../src/kit/index.js';
 import { throwAwayDirectory } from '../services/index.js';
-import { silentContext } from '../support/silent-context.js';
+import { pluginContext } from '../support/plugin-context.js';
 
-const context = silentContext('plugin-options');
+const context = pluginContext('plugin-options');
 
 /** A sink that only shows what options it was made with. */
 const probe: SinkDefinition<KafkaSinkOptions> = {

@@ -6,7 +6,7 @@ import { sinkConformance } from '../../src/kit/conformance/index.js';
 import { freePort, type KafkaService, startKafka } from '../services/index.js';
 import { kafkaOptions } from '../support/kafka-options.js';
 import { KafkaReader } from '../support/kafka-reader.js';
-import { pluginContext } from '../support/sink-batches.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 type JsonBytes = string | { readonly base64: string };

@@ -5,7 +5,7 @@ import { sinkConformance } from '../../src/kit/conformance/index.js';
 import { defaultRequestLimits, RespConnection } from '../../src/resp/index.js';
 import { Server } from '../../src/server/index.js';
 import { throwAwayDirectory } from '../services/index.js';
-import { silentContext } from '../support/silent-context.js';
+import { pluginContext } from '../support/plugin-context.js';
 
 // More than what the suite writes at once.
 const largestWordBytes = 16 * 1024 * 1024;
@@ -39,7 +39,7 @@ sinkConformance('kvrocks', {
         delivery: 'exactly-once',
         positionKey: 'tailrace:{pipeline}:position',
       },
-      silentContext('conformance'),
+      pluginContext('conformance'),
     ),
   contents: async () => {
     const state = new Map<string, string>();

@@ -3,7 +3,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { RedisClusterSink } from '../../sinks/redis/index.js';
 import { sinkConformance } from '../../src/kit/conformance/index.js';
 import { type RedisClusterService, startRedisCluster } from '../services/index.js';
-import { silentContext } from '../support/silent-context.js';
+import { pluginContext } from '../support/plugin-context.js';
 
 const largestWordBytes = 2 * 1024 * 1024;
 let service: RedisClusterService;
@@ -29,7 +29,7 @@ sinkConformance('redis cluster', {
         positionKey: 'tailrace:{pipeline}:position',
         namespaces: { default: '' },
       },
-      silentContext('conformance'),
+      pluginContext('conformance'),
     ),
   contents: async () => {
     const state = new Map<string, string>();

@@ -18,9 +18,9 @@ import {
   startRedis,
   throwAwayDirectory,
 } from '../services/index.js';
-import { silentContext } from '../support/silent-context.js';
+import { pluginContext } from '../support/plugin-context.js';
 
-const context = silentContext('conformance');
+const context = pluginContext('conformance');
 
 type JsonBytes = string | { readonly base64: string };
 const bytesOf = (value: JsonBytes): Buffer =>

@@ -5,9 +5,9 @@ import { Engine } from '../../src/engine/index.js';
 import { sourceConformance } from '../../src/kit/conformance/index.js';
 import { Server } from '../../src/server/index.js';
 import { throwAwayDirectory } from '../services/index.js';
-import { silentContext } from '../support/silent-context.js';
+import { pluginContext } from '../support/plugin-context.js';
 
-const context = silentContext('conformance');
+const context = pluginContext('conformance');
 let directory: ReturnType<typeof throwAwayDirectory>;
 let engine: Engine;
 let server: Server | undefined;

@@ -3,7 +3,7 @@ import { WebhookSink } from '../../sinks/webhook/index.js';
 import { sinkConformance } from '../../src/kit/conformance/index.js';
 import { parseEvent } from '../../src/kit/index.js';
 import { HttpReceiver } from '../support/http-receiver.js';
-import { silentContext } from '../support/silent-context.js';
+import { pluginContext } from '../support/plugin-context.js';
 
 let receiver: HttpReceiver;
 /** Requests wait here while the receiver stands still. */
@@ -30,7 +30,7 @@ sinkConformance('webhook', {
         ...{ url: receiver.url, secret: '', headers: {}, body: 'ndjson', source: '' },
         ...{ maxEvents: 7, maxBytes: 4096, timeout: 5_000 },
       },
-      silentContext('conformance'),
+      pluginContext('conformance'),
     ),
   contents: async () => {
     const state = new Map<string, string>();

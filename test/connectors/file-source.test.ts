@@ -10,7 +10,8 @@ import { positionOf, type SinkBatch, type SourceBatch } from '../../src/kit/inde
 import { snapshotOf } from '../../src/migration/step-writer.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
-import { pluginContext, SinkBatches } from '../support/sink-batches.js';
+import { pluginContext } from '../support/plugin-context.js';
+import { SinkBatches } from '../support/sink-batches.js';
 
 const signal = new AbortController().signal;
 

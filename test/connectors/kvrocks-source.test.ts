@@ -7,9 +7,9 @@ import { Server } from '../../src/server/index.js';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { startRedis, throwAwayDirectory } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { ScriptedServer } from '../support/scripted-server.js';
 import { SeededRandom } from '../support/seeded-random.js';
-import { pluginContext } from '../support/sink-batches.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { waitUntil } from '../support/wait-until.js';
 

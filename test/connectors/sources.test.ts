@@ -7,8 +7,8 @@ import { crc32c, positionOf, type Source, type SourceBatch, type StartPoint } fr
 import { Server } from '../../src/server/index.js';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { throwAwayDirectory } from '../services/index.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { SeededRandom } from '../support/seeded-random.js';
-import { pluginContext } from '../support/sink-batches.js';
 
 const limit = { maxBatches: 1_000, maxBytes: 1024 * 1024 };
 const neverAborts = new AbortController().signal;

@@ -9,7 +9,7 @@ import { startKafkaCluster, throwAwayDirectory } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
 import { kafkaOptions } from '../support/kafka-options.js';
 import { KafkaReader } from '../support/kafka-reader.js';
-import { pluginContext } from '../support/sink-batches.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { waitUntil } from '../support/wait-until.js';
 
 /** How often a broker of three is killed, one after the other. */

@@ -7,9 +7,9 @@ import { Decoder, RespConnection } from '../../src/kit/index.js';
 import { Pipeline } from '../../src/pipeline/index.js';
 import { startRedisCluster, throwAwayDirectory } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { readRedisState } from '../support/redis-state.js';
 import { SeededRandom } from '../support/seeded-random.js';
-import { pluginContext } from '../support/sink-batches.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const failovers = Number(process.env['FAILOVERS'] ?? 1);

@@ -7,9 +7,9 @@ import { Decoder, isTailraceError, parseRedisUrl, RespConnection } from '../../s
 import { Pipeline } from '../../src/pipeline/index.js';
 import { startRedis, throwAwayDirectory } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { readRedisState } from '../support/redis-state.js';
 import { SeededRandom } from '../support/seeded-random.js';
-import { pluginContext } from '../support/sink-batches.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 const faults = Number(process.env['FAULTS'] ?? 30);

@@ -15,12 +15,12 @@ import {
 } from '../../src/pipeline/index.js';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { type RedisService, startRedis, throwAwayDirectory } from '../services/index.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { runProgram } from '../support/run-program.js';
 import { ScriptedSink } from '../support/scripted-sink.js';
-import { silentContext } from '../support/silent-context.js';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
-const { log: silentLog } = silentContext('p');
+const { log: silentLog } = pluginContext('p');
 const directory = throwAwayDirectory('dead-letters');
 const path = (name: string): string => join(directory.path, name);
 let redis: RedisService;

@@ -9,10 +9,10 @@ import { ByteWriter, type Reply, ReplyError, RespConnection, writeCommand } from
 import { Server } from '../../src/server/index.js';
 import { type RedisService, startRedis, throwAwayDirectory } from '../services/index.js';
 import { comparable } from '../support/comparable-replies.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { type RandomCommand, randomCommands } from '../support/random-commands.js';
 import { readRedisState } from '../support/redis-state.js';
 import { SeededRandom } from '../support/seeded-random.js';
-import { pluginContext } from '../support/sink-batches.js';
 import { waitUntil } from '../support/wait-until.js';
 
 /** COMMANDS=1000000 is the long setting. */

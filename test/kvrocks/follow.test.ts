@@ -8,8 +8,8 @@ import { Pipeline } from '../../src/pipeline/index.js';
 import { rocksDirectoryOf } from '../services/index.js';
 import { readDataState } from '../support/data-state.js';
 import { kvrocksCommands } from '../support/kvrocks-commands.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { SeededRandom } from '../support/seeded-random.js';
-import { pluginContext } from '../support/sink-batches.js';
 import { waitUntil } from '../support/wait-until.js';
 import { CopiedKvrocks } from './copied-kvrocks.js';
 

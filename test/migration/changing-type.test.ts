@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { makeKeyReader, ServerConnection } from '../../src/migration/index.js';
-import { type CommandArgument, parseRedisUrl, type Reply, RespConnection } from '../../src/resp/index.js';
-import { readDataState } from '../support/data-state.js';
+import { type CommandArgument, parseRedisUrl, type Reply } from '../../src/resp/index.js';
+import { dataStateOf } from '../support/data-state.js';
 import { MigrationEnds } from '../support/migration-ends.js';
 import { openMigration } from './migration-setup.js';
 
@@ -11,15 +11,6 @@ beforeAll(async () => {
 });
 afterAll(() => ends[Symbol.asyncDispose]());
 beforeEach(() => ends.reset());
-
-const stateOf = async (url: string): Promise<Record<string, unknown>> => {
-  const connection = await RespConnection.open(parseRedisUrl(url));
-  try {
-    return await readDataState(connection, (key) => key.startsWith('tailrace:'));
-  } finally {
-    connection.close();
-  }
-};
 
 /** Commands that make a key of each type. */
 const makers: Readonly<Record<string, (key: string) => readonly (readonly string[])[]>> = {
@@ -82,5 +73,5 @@ it('a key of every type that becomes one of every other while it is read arrives
   await using copy = await openMigration(ends.sourceUrl, ends.redis.url, ends.directory, { keys: keyReader });
   await copy.migration.run(new AbortController().signal);
   expect(connection.changes).toBe(keys.length);
-  expect(await stateOf(ends.redis.url)).toEqual(await stateOf(ends.sourceUrl));
+  expect(await dataStateOf(ends.redis.url)).toEqual(await dataStateOf(ends.sourceUrl));
 });

@@ -1,7 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { parseRedisUrl, RespConnection } from '../../src/resp/index.js';
-import { readDataState } from '../support/data-state.js';
+import { dataStateOf } from '../support/data-state.js';
 import { MigrationEnds, reportIn } from '../support/migration-ends.js';
 import { openKvrocks, type PosingKvrocks } from '../support/older-kvrocks.js';
 
@@ -28,15 +27,6 @@ beforeEach(async () => {
 
 const kvrocksUrl = (): string => kvrocks.url.replace('//', '//:secret@');
 
-const stateOf = async (url: string): Promise<Record<string, unknown>> => {
-  const connection = await RespConnection.open(parseRedisUrl(url));
-  try {
-    return await readDataState(connection, (key) => key.startsWith('tailrace:'));
-  } finally {
-    connection.close();
-  }
-};
-
 describe('a Kvrocks, copied over the network to another store of its types', () => {
   it('keeps JSON documents and sorted ints what they are, in the snapshot and behind it', async () => {
     const { source } = ends;
@@ -57,14 +47,14 @@ describe('a Kvrocks, copied over the network to another store of its types', () 
     expect(second.status, second.stderr).toBe(0);
     expect(await other.source.type('json')).toBe('ReJSON-RL');
     expect(await other.source.type('sorted')).toBe('sortedint');
-    expect(await stateOf(other.sourceUrl)).toEqual(await stateOf(ends.sourceUrl));
+    expect(await dataStateOf(other.sourceUrl)).toEqual(await dataStateOf(ends.sourceUrl));
 
     await other.source.call('SIADD', 'sorted', '99');
     await other.source.call('JSON.SET', 'json', '$.a', '5');
     const words = ['--settle', '100', '--repair', '--json'];
     const repaired = await ends.runBetween(kvrocksUrl(), other.sourceUrl, 'verify', ...words);
     expect(reportIn(repaired.stdout)).toMatchObject({ differences: 2, repaired: 2 });
-    expect(await stateOf(other.sourceUrl)).toEqual(await stateOf(ends.sourceUrl));
+    expect(await dataStateOf(other.sourceUrl)).toEqual(await dataStateOf(ends.sourceUrl));
   });
 
   it('keeps bitmaps what they are, to the last zero byte, in the snapshot and behind it', async () => {

@@ -1,9 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { parseRedisUrl, RespConnection } from '../../src/resp/index.js';
 import { TailraceProcess } from '../crash/tailrace-process.js';
-import { readDataState } from '../support/data-state.js';
+import { dataStateOf } from '../support/data-state.js';
 import { MigrationEnds } from '../support/migration-ends.js';
 import { waitUntil } from '../support/wait-until.js';
 
@@ -48,17 +47,8 @@ const trim = async (): Promise<number> => {
   return ends.engine.stats().firstLogSequence;
 };
 
-const stateOf = async (url: string): Promise<Record<string, unknown>> => {
-  const connection = await RespConnection.open(parseRedisUrl(url));
-  try {
-    return await readDataState(connection, (key) => key.startsWith('tailrace:'));
-  } finally {
-    connection.close();
-  }
-};
-
 const expectSame = async (url: string): Promise<void> =>
-  expect(await stateOf(url)).toEqual(await stateOf(ends.sourceUrl));
+  expect(await dataStateOf(url)).toEqual(await dataStateOf(ends.sourceUrl));
 
 const changeAll = async (word: string): Promise<void> => {
   await Promise.all(Array.from({ length: 100 }, (_, at) => ends.source.rpush(`list:${at * 3}`, word)));

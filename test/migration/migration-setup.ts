@@ -11,9 +11,9 @@ import {
   StateFile,
 } from '../../src/migration/index.js';
 import { parseRedisUrl, RespConnection } from '../../src/resp/index.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { randomCommands } from '../support/random-commands.js';
 import type { SeededRandom } from '../support/seeded-random.js';
-import { silentContext } from '../support/silent-context.js';
 
 export const positionKey = 'tailrace:migrate:position';
 
@@ -29,7 +29,7 @@ export const openMigration = async (
   directory: string,
   options: Partial<MigrationOptions> & { usesRecords?: boolean } = {},
 ): Promise<TestMigration> => {
-  const context = silentContext('migrate');
+  const context = pluginContext('migrate');
   const log = new KvrocksSource(
     { url: from, password: '', pollBatches: 1000, idlePollMs: 10, answerTimeoutMs: 30_000, giveUpAfterMs: 0 },
     context,

@@ -5,9 +5,9 @@ import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { PartFiles } from '../../src/migration/part-files.js';
 import { throwAwayDirectory } from '../services/index.js';
-import { silentContext } from '../support/silent-context.js';
+import { pluginContext } from '../support/plugin-context.js';
 
-const { log } = silentContext('part-files');
+const { log } = pluginContext('part-files');
 let directory: ReturnType<typeof throwAwayDirectory>;
 let path: string;
 beforeEach(() => {

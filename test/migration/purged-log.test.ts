@@ -3,10 +3,9 @@ import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseRedisUrl, RespConnection } from '../../src/resp/index.js';
 import { TailraceProcess } from '../crash/tailrace-process.js';
 import { type KafkaService, type PostgresService, startKafka, startPostgres } from '../services/index.js';
-import { readDataState } from '../support/data-state.js';
+import { dataStateOf } from '../support/data-state.js';
 import { HttpReceiver } from '../support/http-receiver.js';
 import { KafkaReader } from '../support/kafka-reader.js';
 import { MigrationEnds, runTailrace } from '../support/migration-ends.js';
@@ -69,15 +68,6 @@ const everySink = (): string[] => [
   `{ sink: webhook, url: "${webhook.url}", body: ndjson }`,
 ];
 
-const stateOf = async (url: string): Promise<Record<string, unknown>> => {
-  const connection = await RespConnection.open(parseRedisUrl(url));
-  try {
-    return await readDataState(connection, (key) => key.startsWith('tailrace:'));
-  } finally {
-    connection.close();
-  }
-};
-
 interface Told {
   readonly op: string;
   readonly key?: string;
@@ -133,10 +123,10 @@ const isToldAnew = (changes: readonly Told[]): boolean => {
 
 /** Every sink holds what the source holds. */
 const expectSame = async (): Promise<void> => {
-  const state = await stateOf(ends.sourceUrl);
+  const state = await dataStateOf(ends.sourceUrl);
   const keys = Object.keys(state).sort();
-  expect(await stateOf(ends.redis.url)).toEqual(state);
-  expect(await stateOf(other.sourceUrl)).toEqual(state);
+  expect(await dataStateOf(ends.redis.url)).toEqual(state);
+  expect(await dataStateOf(other.sourceUrl)).toEqual(state);
   expect(await inMirror()).toEqual(keys);
   expect(keysBehind(await inChangelog())).toEqual(keys);
   expect(keysBehind(await inKafka())).toEqual(keys);

@@ -21,8 +21,8 @@ import { TailraceProcess } from '../crash/tailrace-process.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { readDataState } from '../support/data-state.js';
 import { reportIn, runTailrace } from '../support/migration-ends.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { SeededRandom } from '../support/seeded-random.js';
-import { silentContext } from '../support/silent-context.js';
 import { waitUntil } from '../support/wait-until.js';
 import { writeRandomly } from './migration-setup.js';
 
@@ -91,7 +91,7 @@ const openRaw = (
   } = {},
 ): RawMigration & AsyncDisposable => {
   const { namespaces = ['default'], restarts = false, bytesPerSecond = 0 } = options;
-  const context = silentContext('migrate');
+  const context = pluginContext('migrate');
   const connection = new ServerConnection(parseRedisUrl(source.url));
   const log = new KvrocksSource(
     {

@@ -5,7 +5,7 @@ import { RedisSink } from '../../sinks/redis/index.js';
 import type { Claim } from '../../src/kit/index.js';
 import { StateFile } from '../../src/migration/index.js';
 import { MigrationEnds } from '../support/migration-ends.js';
-import { silentContext } from '../support/silent-context.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { waitUntil } from '../support/wait-until.js';
 import { fillStore, openMigration, positionKey } from './migration-setup.js';
 
@@ -75,7 +75,7 @@ class LateClaim extends RedisSink {
   readonly #before: () => Promise<void>;
 
   constructor(url: string, before: () => Promise<void>) {
-    super({ url, password: '', positionKey, namespaces: { default: '' } }, silentContext('late'));
+    super({ url, password: '', positionKey, namespaces: { default: '' } }, pluginContext('late'));
     this.#before = before;
   }
 

@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { SampleHistory } from '../../src/kit/conformance/index.js';
 import type { WriteOutcome } from '../../src/kit/index.js';
 import { TargetWriter } from '../../src/migration/target-writer.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { ScriptedSink } from '../support/scripted-sink.js';
-import { silentContext } from '../support/silent-context.js';
 
 const { signal } = new AbortController();
-const { log } = silentContext('p');
+const { log } = pluginContext('p');
 
 describe('the writer of a migration', () => {
   it('ends soon when it is told to, although the target answers nothing to its claim', async () => {

@@ -4,8 +4,8 @@ import { makeKeyReader, ServerConnection, ServerNames } from '../../src/migratio
 import { MirrorTarget, Verification } from '../../src/migration/verify/index.js';
 import { parseRedisUrl } from '../../src/resp/index.js';
 import { MigrationEnds, reportIn, runTailrace } from '../support/migration-ends.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { SeededRandom } from '../support/seeded-random.js';
-import { silentContext } from '../support/silent-context.js';
 import { TestPostgres } from '../support/test-postgres.js';
 import { writeRandomly } from './migration-setup.js';
 
@@ -35,7 +35,7 @@ describe('verify of a mirror in a Postgres', () => {
       const verification = new Verification({
         ...{ keys, names: new ServerNames(connection), target: new MirrorTarget(mirror, ['default']) },
         ...{ namespaces: ['default'], ttlToleranceMs: 1_000, sample: 0, settleMs: 20, repairs: false },
-        logger: silentContext('p').log,
+        logger: pluginContext('p').log,
       });
       await verification.run(signal);
       return verification.differences.map(({ kind, key }) => `${kind} ${key.toString()}`);

@@ -12,9 +12,9 @@ import {
 } from '../../src/pipeline/index.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { ListSource } from '../support/list-source.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { ScriptedServer } from '../support/scripted-server.js';
 import { ScriptedSink } from '../support/scripted-sink.js';
-import { silentContext } from '../support/silent-context.js';
 import { waitUntil } from '../support/wait-until.js';
 import { history, instantTiming, keysOf, never, pipelineOf } from './pipeline-setup.js';
 
@@ -78,7 +78,7 @@ describe('a pipeline whose sink fails, refuses or says nothing', () => {
     const lines: string[] = [];
     const pipeline = pipelineOf(new Growing(sample.batches), sink, {
       timing,
-      log: { ...silentContext('p').log, info: (text) => void lines.push(text) },
+      log: { ...pluginContext('p').log, info: (text) => void lines.push(text) },
     });
     const running = pipeline.run(never);
     const status = () => pipeline.status().sinks[0];
@@ -204,7 +204,7 @@ describe('a pipeline whose sink fails, refuses or says nothing', () => {
     expect(skipping.keys).toEqual(expected);
     const path = join(directory.path, 'dead.ndjson');
     const keeping = refuseFirst();
-    await using deadLetters = new FileDeadLetters(path, silentContext('p').log);
+    await using deadLetters = new FileDeadLetters(path, pluginContext('p').log);
     const pipeline = pipelineOf(new ListSource(sample.batches), keeping, {
       errors: { poison: 'dead-letter' },
       deadLetters,

@@ -1,9 +1,9 @@
 import { SampleHistory } from '../../src/kit/conformance/index.js';
 import { Decoder, type Sink, type Source, type Timing } from '../../src/kit/index.js';
 import { Pipeline, type PipelineOptions } from '../../src/pipeline/index.js';
-import { silentContext } from '../support/silent-context.js';
+import { pluginContext } from '../support/plugin-context.js';
 
-const { log } = silentContext('p');
+const { log } = pluginContext('p');
 
 /** Aborts nothing. */
 export const never: AbortSignal = new AbortController().signal;

@@ -9,8 +9,8 @@ import { Decoder, isSamePosition, type Position, type Sink, type SourceBatch } f
 import { compileFilter, FileOffsetsStore } from '../../src/pipeline/index.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { ListSource } from '../support/list-source.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { ScriptedSink } from '../support/scripted-sink.js';
-import { silentContext } from '../support/silent-context.js';
 import { waitUntil } from '../support/wait-until.js';
 import { history, instantTiming, keysOf, never, pipelineOf } from './pipeline-setup.js';
 
@@ -321,7 +321,7 @@ describe('pipeline', () => {
     await using offsets = new FullStore(join(directory.path, 'full'));
     const sink = Object.assign(new ScriptedSink(), { holdsPosition: false, position: null });
     const warnings: string[] = [];
-    const log = { ...silentContext('p').log, warn: (text: string) => void warnings.push(text) };
+    const log = { ...pluginContext('p').log, warn: (text: string) => void warnings.push(text) };
     let nowMs = 0;
     const timing = { ...instantTiming(), now: () => (nowMs += 250) };
     const options = { offsets, log, timing, pullBatches: 1, creditBytes: 1 };
@@ -335,7 +335,7 @@ describe('pipeline', () => {
   it('ends in a file that holds each change once, whatever was torn off its end', async () => {
     const sample = history(300);
     const path = join(directory.path, 'out.ndjson');
-    const open = (): FileSink => new FileSink({ path, source: '', sync: false }, silentContext('p'));
+    const open = (): FileSink => new FileSink({ path, source: '', sync: false }, pluginContext('p'));
     for (const count of [50, 51, 200, 300]) {
       await using sink = open();
       await pipelineOf(new ListSource(sample.batches.slice(0, count)), sink).run(never);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { SinkBatch, Transaction } from '../../src/kit/index.js';
 import type { DeadLetter, DeadLetterTarget } from '../../src/pipeline/dead-letters/dead-letters.js';
 import { withoutRefused } from '../../src/pipeline/refused-changes.js';
-import { silentContext } from '../support/silent-context.js';
+import { pluginContext } from '../support/plugin-context.js';
 
 const transactionAt = (first: number, size: number): Transaction => ({
   first,
@@ -34,7 +34,7 @@ describe('changes that a sink refuses for good', () => {
   };
   const letters: DeadLetter[] = [];
   const options = {
-    ...{ pipeline: 'orders', sink: 'copy', poison: 'dead-letter' as const, log: silentContext('orders').log },
+    ...{ pipeline: 'orders', sink: 'copy', poison: 'dead-letter' as const, log: pluginContext('orders').log },
     deadLetters: keepingTarget(letters),
   };
 

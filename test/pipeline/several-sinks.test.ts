@@ -9,8 +9,8 @@ import {
   type PipelineOptions,
 } from '../../src/pipeline/index.js';
 import { ListSource } from '../support/list-source.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { ScriptedSink } from '../support/scripted-sink.js';
-import { silentContext } from '../support/silent-context.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const never = new AbortController().signal;
@@ -39,7 +39,7 @@ const pipelineTo = (
     sharedBytes: 64 * 1024,
     pullBatches: 20,
     retry: { initialMs: 1, maxMs: 5 },
-    log: silentContext('p').log,
+    log: pluginContext('p').log,
     ...options,
   });
 

@@ -6,7 +6,7 @@ import { Engine, type RetentionOptions } from '../../src/engine/index.js';
 import { type Finding, positionOf, type Source, type SourceBatch } from '../../src/kit/index.js';
 import { Server } from '../../src/server/index.js';
 import { throwAwayDirectory } from '../services/index.js';
-import { pluginContext } from '../support/sink-batches.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const closing: (() => unknown)[] = [];

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync }
 import { join } from 'node:path';
 import process from 'node:process';
 import { KafkaCluster } from '../../sinks/kafka/cluster.js';
-import { pluginContext } from '../support/sink-batches.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { acceptsConnections, type Daemon, freePort, startDaemon, throwAwayDirectory } from './daemon.js';
 import { cacheDirectory, ensurePrograms, run } from './tools.js';
 

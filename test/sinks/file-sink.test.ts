@@ -8,7 +8,7 @@ import { FileSink, type FileSinkOptions } from '../../sinks/file/index.js';
 import { SampleHistory } from '../../src/kit/conformance/sample-history.js';
 import { type Claim, nodeFiles, parseEvent } from '../../src/kit/index.js';
 import { throwAwayDirectory } from '../services/index.js';
-import { pluginContext } from '../support/sink-batches.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const signal = new AbortController().signal;

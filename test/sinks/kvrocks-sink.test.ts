@@ -5,10 +5,11 @@ import { type Change, Decoder, RespConnection } from '../../src/kit/index.js';
 import { Server } from '../../src/server/index.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { readRedisState } from '../support/redis-state.js';
 import { ScriptedServer } from '../support/scripted-server.js';
 import { SeededRandom } from '../support/seeded-random.js';
-import { pluginContext, SinkBatches } from '../support/sink-batches.js';
+import { SinkBatches } from '../support/sink-batches.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { waitUntil } from '../support/wait-until.js';
 

@@ -13,7 +13,8 @@ import { Decoder, isTailraceError, type Sink } from '../../src/kit/index.js';
 import { Pipeline } from '../../src/pipeline/index.js';
 import { type PostgresService, startPostgres, throwAwayDirectory } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
-import { pluginContext, SinkBatches } from '../support/sink-batches.js';
+import { pluginContext } from '../support/plugin-context.js';
+import { SinkBatches } from '../support/sink-batches.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const { signal } = new AbortController();

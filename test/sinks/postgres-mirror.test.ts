@@ -5,8 +5,8 @@ import { batchCount, batchSequence, Decoder, type Position, positionOf } from '.
 import { readHistoryBatches, readHistoryState } from '../data-model/captured-history.js';
 import { CommandRunner } from '../support/command-runner.js';
 import { readMirrorState } from '../support/mirror-state.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { SeededRandom } from '../support/seeded-random.js';
-import { pluginContext } from '../support/sink-batches.js';
 import { TestPostgres } from '../support/test-postgres.js';
 import { TestSource } from '../support/test-source.js';
 

@@ -3,7 +3,7 @@ import type { PostgresOptions } from '../../sinks/postgres/index.js';
 import { makePostgresSink } from '../../sinks/postgres/make-sink.js';
 import { isTailraceError, type Sink, type SinkBatch, type TailraceError } from '../../src/kit/index.js';
 import { freePort } from '../services/index.js';
-import { pluginContext } from '../support/sink-batches.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { TestPostgres } from '../support/test-postgres.js';
 import { TestSource } from '../support/test-source.js';

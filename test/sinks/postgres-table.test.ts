@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type MappingOptions, postgresSink } from '../../sinks/postgres/index.js';
 import { makePostgresSink } from '../../sinks/postgres/make-sink.js';
 import { isTailraceError } from '../../src/kit/index.js';
-import { pluginContext } from '../support/sink-batches.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { TestPostgres } from '../support/test-postgres.js';
 import { TestSource } from '../support/test-source.js';
 

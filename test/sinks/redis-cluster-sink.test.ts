@@ -10,9 +10,10 @@ import {
   startRedisCluster,
 } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { type RedisKeyState, readRedisState } from '../support/redis-state.js';
 import { SeededRandom } from '../support/seeded-random.js';
-import { pluginContext, SinkBatches } from '../support/sink-batches.js';
+import { SinkBatches } from '../support/sink-batches.js';
 import { TestSource } from '../support/test-source.js';
 
 const root = 'tailrace:orders:position';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { RedisSink, type RedisSinkOptions } from '../../sinks/redis/index.js';
 import type { SinkBatch } from '../../src/kit/index.js';
 import { CommandRunner } from '../support/command-runner.js';
-import { pluginContext } from '../support/sink-batches.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { TestRedis } from '../support/test-redis.js';
 import { TestSource } from '../support/test-source.js';

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { RedisClusterSink, RedisSink, type RedisSinkOptions } from '../../sinks/redis/index.js';
 import { startRedis, startRedisCluster } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { ScriptedServer } from '../support/scripted-server.js';
-import { pluginContext } from '../support/sink-batches.js';
 import { TestRedis } from '../support/test-redis.js';
 import { TestSource } from '../support/test-source.js';
 

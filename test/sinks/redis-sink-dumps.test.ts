@@ -11,9 +11,9 @@ import {
 import type { Claim, SinkBatch } from '../../src/kit/index.js';
 import { ByteWriter, RequestParser, RespConnection } from '../../src/resp/index.js';
 import { CommandClient } from '../support/command-client.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { readRedisState } from '../support/redis-state.js';
 import { SeededRandom } from '../support/seeded-random.js';
-import { pluginContext } from '../support/sink-batches.js';
 import { TestRedis } from '../support/test-redis.js';
 
 const signal = new AbortController().signal;

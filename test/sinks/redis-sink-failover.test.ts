@@ -7,7 +7,7 @@ import { Decoder } from '../../src/kit/index.js';
 import { Pipeline } from '../../src/pipeline/index.js';
 import { type RedisService, startRedis, throwAwayDirectory } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
-import { pluginContext } from '../support/sink-batches.js';
+import { pluginContext } from '../support/plugin-context.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { waitUntil } from '../support/wait-until.js';
 

@@ -7,7 +7,7 @@ import { SampleHistory } from '../../src/kit/conformance/sample-history.js';
 import { type Position, parseEvent } from '../../src/kit/index.js';
 import { snapshotOf } from '../../src/migration/step-writer.js';
 import { HttpReceiver } from '../support/http-receiver.js';
-import { pluginContext } from '../support/sink-batches.js';
+import { pluginContext } from '../support/plugin-context.js';
 
 const signal = new AbortController().signal;
 

@@ -1,4 +1,4 @@
-import { type Reply, ReplyError, type RespConnection } from '../../src/resp/index.js';
+import { parseRedisUrl, type Reply, ReplyError, RespConnection } from '../../src/resp/index.js';
 
 /**
  * Everything that a server holds, key by key, read by its ordinary commands: two servers hold the same when these are equal,
@@ -20,6 +20,16 @@ export const readDataState = async (
     if (value !== undefined) state[name] = { value, ...(expireAt >= 0 ? { expireAt } : {}) };
   }
   return state;
+};
+
+/** The same of the server at an address, without the positions that a tailrace leaves in its targets. */
+export const dataStateOf = async (url: string): Promise<Record<string, unknown>> => {
+  const connection = await RespConnection.open(parseRedisUrl(url));
+  try {
+    return await readDataState(connection, (key) => key.startsWith('tailrace:'));
+  } finally {
+    connection.close();
+  }
 };
 
 const readValue = async (server: RespConnection, key: Buffer): Promise<unknown> => {

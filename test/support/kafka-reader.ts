@@ -2,7 +2,7 @@ import filterAbortedMessages from 'kafkajs/src/consumer/filterAbortedMessages.js
 import { KafkaCluster } from '../../sinks/kafka/cluster.js';
 import { Refused } from '../../sinks/kafka/refusal.js';
 import { makeTopic } from '../../sinks/kafka/topics.js';
-import { pluginContext } from './sink-batches.js';
+import { pluginContext } from './plugin-context.js';
 import { waitUntil } from './wait-until.js';
 
 export interface ReadRecord {

@@ -1,12 +1,5 @@
 import type { Store } from '../../src/engine/index.js';
-import {
-  Decoder,
-  type PluginContext,
-  type Position,
-  positionOf,
-  type SinkBatch,
-  type Transaction,
-} from '../../src/kit/index.js';
+import { Decoder, type Position, positionOf, type SinkBatch, type Transaction } from '../../src/kit/index.js';
 
 /** Cuts the log of a store into what a pipeline would hand to a sink: each call takes what is new. */
 export class SinkBatches {
@@ -41,11 +34,3 @@ export class SinkBatches {
     return batch;
   }
 }
-
-const nothing = (): void => undefined;
-
-/** What a pipeline of this name tells its source and sink. */
-export const pluginContext = (pipeline = 'orders'): PluginContext => ({
-  pipeline,
-  log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
-});

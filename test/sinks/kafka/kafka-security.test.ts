@@ -16,7 +16,7 @@ import { SampleHistory } from '../../../src/kit/conformance/index.js';
 import { isTailraceError } from '../../../src/kit/index.js';
 import { freePort, type KafkaService, startKafka, throwAwayDirectory } from '../../services/index.js';
 import { kafkaOptions } from '../../support/kafka-options.js';
-import { pluginContext } from '../../support/sink-batches.js';
+import { pluginContext } from '../../support/plugin-context.js';
 import { waitUntil } from '../../support/wait-until.js';
 
 const { signal } = new AbortController();

@@ -13,7 +13,7 @@ import { TopicDirectory } from '../../../sinks/kafka/topics.js';
 import { parseEvent } from '../../../src/kit/index.js';
 import type { KafkaService } from '../../services/index.js';
 import { kafkaOptions } from '../../support/kafka-options.js';
-import { pluginContext } from '../../support/sink-batches.js';
+import { pluginContext } from '../../support/plugin-context.js';
 import { waitUntil } from '../../support/wait-until.js';
 import { KafkaStage, names } from './kafka-stage.js';
 

@@ -11,7 +11,7 @@ import {
 import { type KafkaService, startKafka } from '../../services/index.js';
 import { kafkaOptions } from '../../support/kafka-options.js';
 import { KafkaReader, type ReadRecord } from '../../support/kafka-reader.js';
-import { pluginContext } from '../../support/sink-batches.js';
+import { pluginContext } from '../../support/plugin-context.js';
 import { TestSource } from '../../support/test-source.js';
 
 const { signal } = new AbortController();
