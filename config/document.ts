@@ -1,5 +1,16 @@
 import { readFileSync } from 'node:fs';
-import { isMap, isScalar, isSeq, LineCounter, type Node, parse, parseDocument } from 'yaml';
+import {
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parse,
+  parseDocument,
+  type Scalar,
+  type YAMLParseError,
+} from 'yaml';
+import { messageOf } from '../src/errors/index.js';
 import type { Problem } from './problem.js';
 
 /** A value of a configuration file that remembers where it stands. */
@@ -64,63 +75,82 @@ export const parseDocumentText = (
     maxAliasCount: 0,
   } as never);
   for (const error of document.errors) {
-    const { line, col } = lines.linePos(error.pos[0]);
-    problems.push({
-      file,
-      line,
-      column: col,
-      path: '',
-      message:
-        error.code === 'DUPLICATE_KEY'
-          ? `the key ${wordAt(text, error.pos[0])} stands here a second time`
-          : (error.message.split('\n', 1)[0] ?? 'is no YAML'),
-    });
+    const { line, col: column } = lines.linePos(error.pos[0]);
+    problems.push({ file, line, column, path: '', message: syntaxMessage(error, text) });
   }
   if (document.errors.length > 0) return undefined;
-  const placeOf = (node: Node | null): Place => {
-    const { line, col } = lines.linePos(node?.range?.[0] ?? 0);
-    return { line, column: col };
-  };
-  const locate = (node: Node | null, path: string, depth: number): Located => {
-    const place = placeOf(node);
-    let isFaulty = false;
-    const report = (message: string): void => {
-      isFaulty = true;
-      problems.push({ file, ...place, path, message });
+  return new NodeReader(lines, file, surroundings, problems).read(document.contents as Node | null, '', 0);
+};
+
+const syntaxMessage = ({ code, message, pos }: YAMLParseError, text: string): string => {
+  if (code === 'DUPLICATE_KEY') return `the key ${wordAt(text, pos[0])} stands here a second time`;
+  if (code === 'MULTIPLE_DOCS')
+    return 'a second document begins here: a file holds one, with several pipelines in a list under "pipelines"';
+  return message.split('\n', 1)[0] ?? 'is no YAML';
+};
+
+/** Makes located values of the nodes of a document. */
+class NodeReader {
+  readonly #lines: LineCounter;
+  readonly #file: string;
+  readonly #surroundings: Surroundings;
+  readonly #problems: Problem[];
+
+  constructor(lines: LineCounter, file: string, surroundings: Surroundings, problems: Problem[]) {
+    this.#lines = lines;
+    this.#file = file;
+    this.#surroundings = surroundings;
+    this.#problems = problems;
+  }
+
+  read(node: Node | null, path: string, depth: number): Located {
+    const place = this.#placeOf(node);
+    const faulty = (message: string): Located => {
+      this.#report(message, path, place);
+      return { kind: 'scalar', value: null, place, isFaulty: true };
     };
-    if (depth > maxDepth) {
-      report('is nested too deeply');
-      return { kind: 'scalar', value: null, place, isFaulty };
-    }
+    if (depth > maxDepth) return faulty('is nested too deeply');
     if (isMap(node)) {
       const entries = new Map<string, { key: Place; value: Located }>();
       for (const pair of node.items) {
         const keyNode = pair.key as Node | null;
         const name = isScalar(keyNode) ? String(keyNode.value) : '?';
-        const value = locate(pair.value as Node | null, path === '' ? name : `${path}.${name}`, depth + 1);
-        entries.set(name, { key: placeOf(keyNode), value });
+        const value = this.read(pair.value as Node | null, path === '' ? name : `${path}.${name}`, depth + 1);
+        entries.set(name, { key: this.#placeOf(keyNode), value });
       }
       return { kind: 'map', entries, place };
     }
     if (isSeq(node)) {
-      const items = node.items.map((item, at) => locate(item as Node | null, `${path}[${at}]`, depth + 1));
+      const items = node.items.map((item, at) => this.read(item as Node | null, `${path}[${at}]`, depth + 1));
       return { kind: 'list', items, place };
     }
-    if (node !== null && !isScalar(node)) {
-      report('aliases and anchors are not supported');
-      return { kind: 'scalar', value: null, place, isFaulty };
-    }
+    if (node !== null && !isScalar(node)) return faulty('aliases and anchors are not supported');
+    return this.#readScalar(node, path, place);
+  }
+
+  #readScalar(node: Scalar | null, path: string, place: Place): Located {
     const value: unknown = node?.value ?? null;
     if (typeof value === 'string') {
-      const isPlain = node?.type === 'PLAIN';
-      const filled = interpolate(value, isPlain, surroundings, report);
+      let isFaulty = false;
+      const filled = interpolate(value, node?.type === 'PLAIN', this.#surroundings, (message) => {
+        isFaulty = true;
+        this.#report(message, path, place);
+      });
       return { kind: 'scalar', value: filled, place, isFaulty };
     }
     const isKnown = typeof value === 'number' || typeof value === 'boolean' || value === null;
     return { kind: 'scalar', value: isKnown ? value : String(value), place };
-  };
-  return locate(document.contents as Node | null, '', 0);
-};
+  }
+
+  #report(message: string, path: string, place: Place): void {
+    this.#problems.push({ file: this.#file, ...place, path, message });
+  }
+
+  #placeOf(node: Node | null): Place {
+    const { line, col: column } = this.#lines.linePos(node?.range?.[0] ?? 0);
+    return { line, column };
+  }
+}
 
 const wordAt = (text: string, offset: number): string =>
   JSON.stringify(/^["']?([^\s:"']*)/.exec(text.slice(offset, offset + 80))?.[1] ?? '');
@@ -138,9 +168,7 @@ const interpolate = (
       try {
         return readSecret(inner.slice('file:'.length));
       } catch (error) {
-        report(
-          `cannot read ${inner.slice('file:'.length)}: ${error instanceof Error ? error.message : error}`,
-        );
+        report(`cannot read ${inner.slice('file:'.length)}: ${messageOf(error)}`);
         return '';
       }
     }

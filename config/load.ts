@@ -1,4 +1,4 @@
-import { TailraceError } from '../src/errors/index.js';
+import { messageOf, TailraceError } from '../src/errors/index.js';
 import type { SinkDefinition, SourceDefinition } from '../src/kit/index.js';
 import { requireSoleTargets, requireUniqueNames } from './apart.js';
 import {
@@ -171,60 +171,57 @@ const readPipeline = (
     problems,
     others,
   );
-  const part = (key: string): Located | undefined =>
-    located.kind === 'map' ? located.entries.get(key)?.value : undefined;
-  const chosenSource = readChosen(
-    part('source'),
-    'connector',
-    registry.sources,
-    { file, path: at('source'), place, faults: registry.faults },
-    problems,
-  );
-  const sinkList = listOf(part('sinks'), at('sinks'), file, problems);
-  const isList = part('sinks')?.kind === 'list' || part('sinks') === undefined;
-  if (isList && sinkList.length === 0)
-    problems.push({
-      file,
-      ...(part('sinks')?.place ?? place),
-      path: at('sinks'),
-      message: 'at least one sink is required',
-    });
-  const sinks = namedApart(
-    sinkList.map((item, i) => readSink(item, registry, file, `${at('sinks')}[${i}]`, problems)),
-    (i, message) => problems.push({ file, ...sinkList[i].place, path: `${at('sinks')}[${i}].name`, message }),
-  );
-  const transforms = readTransforms(part('transforms'), file, at('transforms'), problems);
-  const routes = listOf(part('routes'), at('routes'), file, problems).map((item, i) => {
-    const where = { file, path: `${at('routes')}[${i}]`, place: item.place };
-    const route = readSection(routeSchema, item, where, problems) as unknown as RouteSettings;
-    requireSinks(route, sinks, item, where, problems);
-    return { ...route, place: { file, ...item.place, path: where.path } };
-  });
+  const part = (key: string): Located | undefined => childOf(located, key);
+  const where = (key: string): ChoiceWhere => ({ file, path: at(key), place, faults: registry.faults });
+  const source = readChosen(part('source'), 'connector', registry.sources, where('source'), problems);
+  const sinks = readSinks(part('sinks'), registry, where('sinks'), problems);
   const { offsets } = settings as unknown as PipelineSettings;
-  requireOffsetsUrl(offsets, part('offsets'), { file, path: at('offsets.url'), place }, problems);
-  const letters = part('deadLetters');
-  const letterSink = letters?.kind === 'map' ? letters.entries.get('sink')?.value : undefined;
+  requireOffsetsUrl(offsets, part('offsets'), where('offsets.url'), problems);
+  const letters = childOf(part('deadLetters'), 'sink');
   const deadLetterSink =
-    letterSink?.kind !== 'map'
-      ? undefined
-      : readChosen(
-          letterSink,
-          'sink',
-          registry.sinks,
-          { file, path: at('deadLetters.sink'), place, faults: registry.faults },
-          problems,
-        );
+    letters?.kind === 'map'
+      ? readChosen(letters, 'sink', registry.sinks, where('deadLetters.sink'), problems)
+      : undefined;
   return {
     ...(settings as unknown as PipelineSettings),
     ...(deadLetterSink === undefined ? {} : { deadLetterSink }),
     file,
     place: part('name')?.place ?? place,
-    source: chosenSource as Chosen<SourceDefinition<unknown>>,
+    source: source as Chosen<SourceDefinition<unknown>>,
     sinks,
-    transforms,
-    routes,
+    transforms: readTransforms(part('transforms'), file, at('transforms'), problems),
+    routes: readRoutes(part('routes'), sinks, where('routes'), problems),
   };
 };
+
+/** At least one, each with a name of its own. */
+const readSinks = (
+  located: Located | undefined,
+  registry: Definitions,
+  { file, path, place }: ChoiceWhere,
+  problems: Problem[],
+): ChosenSink[] => {
+  const items = listOf(located, path, file, problems);
+  if (items.length === 0 && (located === undefined || located.kind === 'list'))
+    problems.push({ file, ...(located?.place ?? place), path, message: 'at least one sink is required' });
+  return namedApart(
+    items.map((item, i) => readSink(item, registry, file, `${path}[${i}]`, problems)),
+    (i, message) => problems.push({ file, ...items[i].place, path: `${path}[${i}].name`, message }),
+  );
+};
+
+const readRoutes = (
+  located: Located | undefined,
+  sinks: readonly ChosenSink[],
+  { file, path }: ChoiceWhere,
+  problems: Problem[],
+): PlacedRoute[] =>
+  listOf(located, path, file, problems).map((item, i) => {
+    const where = { file, path: `${path}[${i}]`, place: item.place };
+    const route = readSection(routeSchema, item, where, problems) as unknown as RouteSettings;
+    requireSinks(route, sinks, item, where, problems);
+    return { ...route, place: { file, ...item.place, path: where.path } };
+  });
 
 /** Another kind of address than the store's would only be found when the pipeline runs. */
 const requireOffsetsUrl = (
@@ -234,7 +231,7 @@ const requireOffsetsUrl = (
   problems: Problem[],
 ): void => {
   if (store === undefined || store === 'file' || url === undefined) return;
-  const given = located?.kind === 'map' ? located.entries.get('url')?.value.place : undefined;
+  const given = childOf(located, 'url')?.place;
   const schemes = store === 'redis' ? ['redis', 'rediss'] : ['postgres', 'postgresql'];
   if (schemes.some((scheme) => url.startsWith(`${scheme}://`))) return;
   problems.push({
@@ -290,8 +287,7 @@ const requireSinks = (
   problems: Problem[],
 ): void => {
   const names = sinks.map(({ name }) => name);
-  const place =
-    (located.kind === 'map' ? located.entries.get('to')?.value : undefined)?.place ?? located.place;
+  const { place } = childOf(located, 'to') ?? located;
   for (const name of to ?? [])
     if (!names.includes(name))
       problems.push({
@@ -302,12 +298,20 @@ const requireSinks = (
       });
 };
 
+/** Where something is chosen, and which names are known but cannot be used. */
+interface ChoiceWhere {
+  readonly file: string;
+  readonly path: string;
+  readonly place: Place;
+  readonly faults: ReadonlyMap<string, string> | undefined;
+}
+
 /** A map with the name of a definition under `word`, and that definition's options beside it. */
 const readChosen = <Definition extends { readonly name: string; readonly schema: object }>(
   located: Located | undefined,
   word: string,
   definitions: ReadonlyMap<string, Definition>,
-  where: { file: string; path: string; place: Place; faults: ReadonlyMap<string, string> | undefined },
+  where: ChoiceWhere,
   problems: Problem[],
   others: readonly string[] = [],
 ): Chosen<Definition> | undefined => {
@@ -363,9 +367,12 @@ const namedApart = (
   });
 };
 
+const childOf = (located: Located | undefined, key: string): Located | undefined =>
+  located?.kind === 'map' ? located.entries.get(key)?.value : undefined;
+
 const unreadable = (error: unknown): string => {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'ENOENT') return 'there is no such file';
   if (code === 'EISDIR') return 'this is a directory, not a file';
-  return `cannot read the file: ${error instanceof Error ? error.message : error}`;
+  return `cannot read the file: ${messageOf(error)}`;
 };

@@ -74,7 +74,7 @@ export const listOf = (
   file: string,
   problems: Problem[],
 ): readonly Located[] => {
-  if (located === undefined) return [];
+  if (located === undefined || isFaulty(located)) return [];
   if (located.kind === 'list') return located.items;
   problems.push({ file, ...located.place, path, message: 'must be a list' });
   return [];
@@ -89,7 +89,7 @@ const checkLeaf = (
   const { sensitive: isSensitive } = leaf;
   // Convict takes any text for true.
   if (leaf.format === Boolean && typeof given !== 'boolean')
-    return { problem: `must be true or false, not ${JSON.stringify(given)}` };
+    return { problem: `must be true or false, not ${shownValue(given)}` };
   try {
     const config = convict({ value: { format: leaf.format, default: leaf.default } } as never) as unknown as {
       load(values: object): void;
@@ -100,7 +100,7 @@ const checkLeaf = (
     config.validate({ allowed: 'strict' });
     return { value: config.get('value') };
   } catch (error) {
-    const shown = isSensitive || given === '' || given === undefined ? '' : `, not ${JSON.stringify(given)}`;
+    const shown = isSensitive || given === '' || given === undefined ? '' : `, not ${shownValue(given)}`;
     // Convict reads text as JSON where the format is none of its own and the default is no text.
     if (error instanceof SyntaxError)
       return { problem: `must be a ${Array.isArray(leaf.default) ? 'list' : 'map'}${shown}` };
@@ -113,6 +113,10 @@ const checkLeaf = (
     return { problem: `${readable(reason)}${shown}` };
   }
 };
+
+/** As it stands in a file; JSON has no name for a number that is too large. */
+const shownValue = (value: unknown): string =>
+  typeof value === 'number' ? String(value) : JSON.stringify(value);
 
 /** Convict takes a map for a section, and says what a section misses. */
 const isUndeclared = (error: unknown, found: Located | undefined): boolean =>

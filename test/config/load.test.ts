@@ -181,9 +181,19 @@ admin: { listen: "127.0.0.1:99999" }
     expect(load(`${good}name: again\n`).shown).toEqual([
       'p.yaml:6:1 the key "name" stands here a second time',
     ]);
+    expect(load(`${good}---\nname: b\n`).shown).toEqual([
+      'p.yaml:6:1 a second document begins here: a file holds one, with several pipelines in a list under "pipelines"',
+    ]);
     expect(load('pipelines: []\n').shown).toEqual(['p.yaml:1:12 pipelines: at least one is required']);
     expect(load('name: x\nsource: { connector: wal, path: x }\nsinks: { sink: stdout }\n').shown).toEqual([
       'p.yaml:3:8 sinks: must be a list',
+    ]);
+  });
+
+  it('tell an alias once, and a number that is too large as such', () => {
+    expect(load(`${good}transforms: *other\nlimits: { batchChanges: 1e400 }\n`).shown).toEqual([
+      'p.yaml:6:13 transforms: aliases and anchors are not supported',
+      'p.yaml:7:25 limits.batchChanges: must be a whole number above 0, not Infinity',
     ]);
   });
 
@@ -306,7 +316,7 @@ offsets: { store: postgres, url: "redis://h", lease: 0s }
       'p.yaml:9:22 deadLetters.path: is required',
       'p.yaml:9:32 deadLetters.sink: must be a map, not "kafka"',
       'p.yaml:10:54 offsets.lease: must be a time above 0, of at most 24 days, not "0s"',
-      'p.yaml:6:12 heartbeat: must be a time, such as 500ms, 30s or 5m, not null',
+      'p.yaml:6:12 heartbeat: must be a time, such as 500ms, 30s or 5m, not Infinity',
       'p.yaml:7:15 drainTimeout: must be a time of at most 24 days, not "25d"',
       'p.yaml:2:61 source.idlePollMs: must be a time above 0, of at most 24 days, not 1000000000000000',
       'p.yaml:4:63 sinks[0].nodes: must be a list of addresses such as redis://host:6379, not ["other"]',
