@@ -4,6 +4,7 @@ import type { ReplyWriter } from '../../resp/index.js';
 import { commandDocs, subcommandsOf, writeDoc } from '../command-docs/index.js';
 import type { CommandTable, TableEntry } from '../command-table.js';
 import type { ServerCommand } from '../server-command.js';
+import { writeKeySpecs } from './key-specs.js';
 import { keyUse } from './key-uses.js';
 
 /** COMMAND · COUNT · INFO [name …] · LIST [FILTERBY PATTERN glob] · DOCS [name …] · GETKEYS command … · GETKEYSANDFLAGS command … */
@@ -43,19 +44,29 @@ const writeInfos = (reply: ReplyWriter, entries: readonly (TableEntry | undefine
   }
 };
 
-/** name, arity, flags, first key, last key, step. */
+/** As of Redis 7. There are neither ACL categories nor tips, and subcommands are told by COMMAND DOCS. */
 const writeInfo = (reply: ReplyWriter, entry: TableEntry): void => {
   const keys = entry.data?.keys ?? entry.server?.keys ?? noKeys;
-  const flags =
-    entry.data === undefined ? (entry.server?.flags ?? []) : [entry.data.isWrite ? 'write' : 'readonly'];
-  reply.array(6);
+  reply.array(10);
   reply.bulkText(entry.name);
   reply.integer(entry.arity);
-  reply.array(flags.length);
-  for (const flag of flags) reply.bulkText(flag);
+  writeFlags(reply, flagsOf(entry));
   reply.integer(keys.first);
   reply.integer(keys.last);
   reply.integer(keys.step);
+  reply.set(0);
+  reply.set(0);
+  writeKeySpecs(reply, entry);
+  reply.set(0);
+};
+
+const flagsOf = ({ data, server, isQuick }: TableEntry): readonly string[] => {
+  if (data === undefined) return server?.flags ?? [];
+  const flags = [data.isWrite ? 'write' : 'readonly'];
+  if (isQuick) flags.push('fast');
+  if (data.wait !== undefined) flags.push('blocking');
+  if (data.keys.numbered !== undefined || data.keysOf !== undefined) flags.push('movablekeys');
+  return flags;
 };
 
 const writeNames = (reply: ReplyWriter, commands: CommandTable, filter: readonly Buffer[]): void => {

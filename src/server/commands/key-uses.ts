@@ -35,12 +35,15 @@ const uses: ReadonlyMap<string, readonly KeyUse[]> = new Map(
     }),
 );
 
-/** What a call does with the key that it names at an index among its keys. */
+/** What a call does with the key that it names at an index among its keys; the same object for the same use. */
 export const keyUse = (name: string, isWrite: boolean, index: number, args: readonly Buffer[]): KeyUse => {
   if (name === 'set' && args.some((word) => word.toString('latin1').toLowerCase() === 'get'))
     return setAndGet;
-  const ofKeys = uses.get(name) ?? [isWrite ? ['RW', 'update'] : ['RO', 'access']];
+  const ofKeys = uses.get(name) ?? (isWrite ? updates : reads);
   return ofKeys[Math.min(index, ofKeys.length - 1)];
 };
 
-const setAndGet = ['RW', 'access', 'update'];
+const setAndGet: KeyUse = ['RW', 'access', 'update'];
+/** Of all keys of the commands that are not named. */
+const updates: readonly KeyUse[] = [['RW', 'update']];
+const reads: readonly KeyUse[] = [['RO', 'access']];
