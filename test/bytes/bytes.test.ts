@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   compareBytes,
@@ -17,6 +16,7 @@ import {
   writeVarint32,
   xxh3,
 } from '../../src/bytes/index.js';
+import { fc } from '../support/fast-check.js';
 
 const glob = (pattern: string, subject: string): boolean =>
   matchesGlob(Buffer.from(pattern), Buffer.from(subject));

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   encodeInternalKey,
@@ -23,6 +22,7 @@ import {
   readGroupSubKey,
 } from '../../src/data-model/encoding/stream-group-encoding.js';
 import { encodeScoreKey, readScoreKey } from '../../src/data-model/encoding/zset-encoding.js';
+import { fc } from '../support/fast-check.js';
 
 const bytes = () => fc.uint8Array({ maxLength: 40 }).map((value) => Buffer.from(value));
 const version = Buffer.from('33060638d01cd597', 'hex');

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isTailraceError } from '../../src/errors/index.js';
 import {
@@ -8,6 +7,7 @@ import {
   WriteBatchBuilder,
   WriteBatchReader,
 } from '../../src/write-batch/index.js';
+import { fc } from '../support/fast-check.js';
 import { SeededRandom } from '../support/seeded-random.js';
 
 const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array));

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import kafkajsMurmur2 from 'kafkajs/src/producer/partitioners/default/murmur2.js';
 import Decoder from 'kafkajs/src/protocol/decoder.js';
 import decodeRecordBatch from 'kafkajs/src/protocol/recordBatch/v0/decoder.js';
@@ -7,6 +6,7 @@ import { codecOf } from '../../../sinks/kafka/compression.js';
 import { murmur2, partitionOf } from '../../../sinks/kafka/murmur2.js';
 import { encodeHeaders, RecordBatchBuilder, sequenceAfter } from '../../../sinks/kafka/record-batch.js';
 import { crc32c } from '../../../src/kit/index.js';
+import { fc } from '../../support/fast-check.js';
 
 const bytes = fc.option(
   fc.uint8Array({ maxLength: 300 }).map((value) => Buffer.from(value)),
