@@ -1,6 +1,6 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { createGunzip } from 'node:zlib';
-import { inaccessible, type Line, LineSplitter } from '../../src/kit/index.js';
+import { inaccessible, type Line, LineSplitter, refusePipe } from '../../src/kit/index.js';
 
 /**
  * Reads a file line by line, and goes on where it stopped when the file has grown, also when it was compressed
@@ -28,6 +28,7 @@ export class LineReader {
     if (this.#isComplete) return;
     const isCompressed = this.path.endsWith('.gz') || !existsSync(this.path);
     const path = isCompressed && !this.path.endsWith('.gz') ? `${this.path}.gz` : this.path;
+    refusePipe(path);
     const file = createReadStream(path, isCompressed ? {} : { start: this.#offset });
     const content = isCompressed ? file.pipe(createGunzip()) : file;
     // A pipe does not hand on what went wrong before it.

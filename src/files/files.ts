@@ -115,6 +115,15 @@ export const inaccessible = (path: string, cause: unknown): TailraceError => {
 export const notADirectory = (path: string): TailraceError =>
   inaccessible(path, Object.assign(new Error('it is no directory'), { code: 'ENOTDIR' }));
 
+/**
+ * Refuses a named pipe where a file is needed: it would not even open before somebody writes to it, and what waits for that
+ * keeps the process from ending. @throws TailraceError `FILE_INACCESSIBLE`
+ */
+export const refusePipe = (path: string): void => {
+  if (fs.statSync(path, { throwIfNoEntry: false })?.isFIFO())
+    throw inaccessible(path, Object.assign(new Error('it is a named pipe'), { code: 'ESPIPE' }));
+};
+
 const getPermission =
   'Run as the user that owns it, or give this user the right to read and write it and its directory.';
 const makeRoom = 'Make room there, or use another disk; then start again.';
@@ -131,6 +140,7 @@ const remedies = new Map([
   ['EROFS', 'The file system is mounted read-only: use another place.'],
   ['EMFILE', 'Raise the limit on open files (ulimit -n).'],
   ['ENOTDIR', 'A part of this path is a file where a directory is needed.'],
+  ['ESPIPE', 'Name a file: it is read and written in places, which a pipe does not have.'],
   ['EEXIST', 'Something of this name is there already: use another name, or move it away.'],
 ]);
 

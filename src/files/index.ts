@@ -1,4 +1,4 @@
-export { type Files, inaccessible, nodeFiles, ownThreadFiles, replaceFile } from './files.js';
+export { type Files, inaccessible, nodeFiles, ownThreadFiles, refusePipe, replaceFile } from './files.js';
 export { makeDirectory } from './make-directory.js';
 export { packageVersion } from './package-version.js';
 export { describeHolder, type LockHolder, ProcessLock } from './process-lock.js';

@@ -43,6 +43,7 @@ export {
   makeDirectory,
   nodeFiles,
   ProcessLock,
+  refusePipe,
   replaceFile,
   requireWritable,
 } from '../files/index.js';

@@ -2,7 +2,14 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isTailraceError, messageOf, TailraceError } from '../errors/index.js';
-import { describeHolder, inaccessible, nodeFiles, ProcessLock, replaceFile } from '../files/index.js';
+import {
+  describeHolder,
+  inaccessible,
+  nodeFiles,
+  ProcessLock,
+  refusePipe,
+  replaceFile,
+} from '../files/index.js';
 import type { Position } from '../kit/index.js';
 import type { CoverageState } from './coverage.js';
 import { placeName, placeOfName } from './key-place.js';
@@ -52,6 +59,7 @@ export class StateFile {
   /** undefined when there is none. @throws TailraceError `OFFSETS_CORRUPT` | `FILE_INACCESSIBLE` */
   load(): MigrationState | undefined {
     if (!existsSync(this.path)) return undefined;
+    refusePipe(this.path);
     let text: string;
     try {
       text = readFileSync(this.path, 'utf8');

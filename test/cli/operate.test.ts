@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AdminServer, PipelineMetrics } from '../../src/admin/index.js';
 import { Engine } from '../../src/engine/index.js';
 import { isTailraceError } from '../../src/errors/index.js';
+import { StateFile } from '../../src/migration/index.js';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { freePort, throwAwayDirectory } from '../services/index.js';
 import { HttpReceiver } from '../support/http-receiver.js';
@@ -400,6 +401,29 @@ offsets: { store: redis, url: "redis://:hunter2@127.0.0.1:${port}" }
     await engine.whenDurable(3);
     const another = /has another batch at sequence number 3 than the one this pipeline handled$/;
     expect((await toldOf())[1]).toEqual([expect.stringMatching(another), expect.stringMatching(another)]);
+  });
+
+  it('refuses a named pipe where it needs a file, for which it would wait until somebody writes to it', async () => {
+    await fillStore('beside', 1);
+    execFileSync('mkfifo', [path('pipe')]);
+    const sink = `{ sink: file, path: ${path('of-pipe.ndjson')} }`;
+    const file = write(
+      'pipe.yaml',
+      `name: pipe\nsource: { connector: file, path: ${path('pipe')} }\nsinks: [${sink}]\n`,
+    );
+    const letters = write(
+      'letters.yaml',
+      `name: letters\nsource: { connector: wal, path: ${path('beside')} }\nsinks: [${sink}]\nerrors: { poison: dead-letter }\ndeadLetters: { path: ${path('pipe')} }\n`,
+    );
+    for (const args of [
+      ['run', file],
+      ['doctor', file],
+      ['dead-letters', 'list', letters],
+    ]) {
+      const { status, stdout, stderr } = await tailrace(...args);
+      expect([status, stdout + stderr]).toEqual([1, expect.stringContaining('pipe: it is a named pipe')]);
+    }
+    expect(() => new StateFile(path('pipe')).load()).toThrow('pipe: it is a named pipe');
   });
 
   it('names the place of a pattern that cannot be used', async () => {

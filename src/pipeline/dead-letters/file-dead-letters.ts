@@ -3,7 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { LineSplitter } from '../../bytes/index.js';
 import { isTailraceError } from '../../errors/index.js';
-import { inaccessible, makeDirectory, SerialQueue } from '../../files/index.js';
+import { inaccessible, makeDirectory, refusePipe, SerialQueue } from '../../files/index.js';
 import type { Logger } from '../../kit/index.js';
 import { type DeadLetter, type DeadLetterTarget, type StoredLetter, storedLetter } from './dead-letters.js';
 import { LetterLines } from './letter-lines.js';
@@ -37,6 +37,7 @@ export class FileDeadLetters implements DeadLetterTarget {
     const letters = new LetterLines(this.#path, this.#log);
     // What has no end is not read: it is torn, or being written, and so not durable for anyone.
     const splitter = new LineSplitter();
+    refusePipe(this.#path);
     try {
       for await (const piece of createReadStream(this.#path))
         for (const { bytes, number } of splitter.split(piece)) letters.take(bytes.toString(), number);
