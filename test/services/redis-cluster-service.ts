@@ -59,7 +59,7 @@ export const startRedisCluster = async (
       '--cluster-enabled',
       'yes',
       '--cluster-node-timeout',
-      '2000',
+      hasReplicas ? '4000' : '10000', // a busy machine must not pass for one that is gone
     ];
     return startDaemon('redis-server', words, () => acceptsConnections(port));
   };

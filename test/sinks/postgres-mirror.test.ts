@@ -20,7 +20,7 @@ describe('the mirror in a Postgres', () => {
     makePostgresSink(
       {
         ...{ url: postgres.url, password: '', mode: 'mirror', schema: 'mirror', table: '', tables: [] },
-        ...{ keys: 'text', values: 'text', sync: 'interval', writeTimeout: 10_000 },
+        ...{ keys: 'text', values: 'text', sync: 'interval', writeTimeout: 60_000 },
         ...options,
       },
       pluginContext(),
@@ -32,7 +32,7 @@ describe('the mirror in a Postgres', () => {
       makePostgresSink(
         {
           ...{ url: postgres.url, password: '', mode: 'mirror', schema: 'mirror', table: '', tables: [] },
-          ...{ keys: 'text', values: 'text', sync: 'interval', writeTimeout: 10_000 },
+          ...{ keys: 'text', values: 'text', sync: 'interval', writeTimeout: 60_000 },
         },
         pluginContext(pipeline),
       );
