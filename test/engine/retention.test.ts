@@ -181,6 +181,21 @@ describe('log retention', () => {
     }
   });
 
+  it('tells a reader beside the writer that what it wants was removed from the log', async () => {
+    const engine = await openStore('beside');
+    await fill(engine, 200);
+    await using reader = await Engine.open(engine.directory, { isReadOnly: true });
+    await engine.flush();
+    expect((await engine.trimLog()).length).toBeGreaterThan(0);
+    expect(() => reader.walIterator(0)).toThrow(
+      expect.objectContaining({
+        code: 'WAL_PURGED',
+        context: { wanted: 1, first: firstOf(engine) },
+      }),
+    );
+    await engine.close();
+  });
+
   it('closes all else of the store when its slots cannot be stored', async () => {
     const directory = join(root.path, 'unstored');
     const open = new Set<number>();

@@ -1,4 +1,4 @@
-import { closeSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import { TailraceError } from '../../errors/index.js';
 import { batchCount, batchSequence } from '../../write-batch/index.js';
 import type { WalBatch, WalIterator } from '../engine-api.js';
@@ -151,9 +151,20 @@ export class LiveWalIterator implements WalIterator {
   #openReader(segment: WalSegment): LogReader {
     if (this.#reader !== undefined) return this.#reader;
     const offset = this.#expected === 0 ? segment.index.offsetFor(this.#from) : 0;
-    this.#fd = openForReading(segment.path);
+    this.#fd = this.#openFile(segment);
     this.#reader = new LogReader(this.#fd, segment.path, segment.number, offset);
     return this.#reader;
+  }
+
+  /** The file may just have been removed, where this process only reads also by another. */
+  #openFile(segment: WalSegment): number {
+    try {
+      return openForReading(segment.path);
+    } catch (error) {
+      if (existsSync(segment.path)) throw error;
+      const first = this.#wal.segments.find(({ path }) => existsSync(path));
+      throw purged(this.#expected || this.#from, first?.firstSequence ?? this.#wal.nextSequence);
+    }
   }
 
   #release(): void {
