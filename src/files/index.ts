@@ -1,5 +1,6 @@
 export { type Files, inaccessible, nodeFiles, ownThreadFiles, refusePipe, replaceFile } from './files.js';
 export { makeDirectory } from './make-directory.js';
+export { openFileLimit } from './open-file-limit.js';
 export { packageVersion } from './package-version.js';
 export { describeHolder, type LockHolder, ProcessLock } from './process-lock.js';
 export { requireWritable } from './require-writable.js';

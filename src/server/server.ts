@@ -3,6 +3,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { commandServices } from '../data-model/commands/index.js';
 import { Engine, type Store } from '../engine/index.js';
 import { messageOf, TailraceError } from '../errors/index.js';
+import { openFileLimit } from '../files/index.js';
 import { isLoopback } from './commands/config-commands.js';
 import { Connection } from './connection.js';
 import { defaultServerOptions, type ServerOptions } from './server-options.js';
@@ -25,14 +26,21 @@ export class Server implements AsyncDisposable {
    * @throws TailraceError `CONFIG_INVALID` when the address is open to others without a password, or in use
    */
   static async listen(store: Store, options: Partial<ServerOptions> = {}): Promise<Server> {
+    const mostSockets = Math.max(2 * refusedSockets, openFileLimit() - storeFiles);
     const all: ServerOptions = {
       ...defaultServerOptions,
       // Without syncs there is no durability that a read could run ahead of.
       areReadsDurable: store instanceof Engine && store.syncMode === 'always',
       ...options,
+      maxClients: Math.min(
+        options.maxClients ?? defaultServerOptions.maxClients,
+        mostSockets - refusedSockets,
+      ),
     };
     if (all.isProtected && all.password === '' && !isLoopback(all.host)) throw unprotected(all.host);
     const tcp = makeListener(all);
+    // Those behind get no answer: they must not take what the store needs to open its next file, without which it fails.
+    if (Number.isFinite(mostSockets)) tcp.maxConnections = mostSockets;
     const state = new ServerState(store, commandServices(), all);
     await new Promise<void>((resolve, reject) => {
       tcp.once('error', (cause) => reject(cannotListen(all, cause)));
@@ -70,6 +78,11 @@ export class Server implements AsyncDisposable {
   get port(): number {
     const address = this.#tcp.address();
     return typeof address === 'object' && address !== null ? address.port : this.#state.options.port;
+  }
+
+  /** How many clients it takes at a time: what was asked for, or fewer where the process may not open so many files. */
+  get maxClients(): number {
+    return this.#state.options.maxClients;
   }
 
   get connections(): number {
@@ -124,6 +137,10 @@ const closeIdle = (state: ServerState): void => {
 };
 
 const idleCheckMs = 1_000;
+/** Files that are left to the store, and to all else of the process. */
+const storeFiles = 64;
+/** Sockets for clients that are told that there are too many. */
+const refusedSockets = 32;
 
 const unprotected = (host: string): TailraceError =>
   new TailraceError('CONFIG_INVALID', `refusing to listen on ${host} without a password`, {

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { connect } from 'node:net';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -33,6 +34,38 @@ describe('tailrace serve', () => {
     client.close();
     const tailed = await runProgram(process.execPath, [program, 'tail', directory.path, '--once']);
     expect(tailed.stdout).toContain(`"k${acknowledged - 1}"`);
+    directory.remove();
+  });
+
+  it('keeps files for the store when more clients connect than it may open sockets', async () => {
+    const directory = throwAwayDirectory('serve-many');
+    const port = await freePort();
+    const limited = ['ulimit -n 300; exec "$0" "$@"', process.execPath, program, 'serve'];
+    const place = ['--dir', directory.path, '--listen', `127.0.0.1:${port}`];
+    const serve = spawn('sh', ['-c', ...limited, ...place], { stdio: ['ignore', 'ignore', 'pipe'] });
+    let log = '';
+    serve.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
+    await waitUntil('it serves', () => log.includes('serving'));
+    expect(log).toContain('maxclients=204 asked=10000');
+    const client = await RespConnection.open({ host: '127.0.0.1', port });
+    const others = Array.from({ length: 400 }, () => connect(port, '127.0.0.1'));
+    let answers = 0;
+    let refused = 0;
+    for (const socket of others) {
+      socket.on('error', () => undefined);
+      socket.on('close', () => refused++);
+      socket.once('data', () => answers++);
+      socket.write('PING\r\n');
+    }
+    // The first write makes the first file of the log, and `flushmemtable` the data file.
+    expect((await client.call('SET', 'key', 'value')).toString()).toBe('OK');
+    expect((await client.call('FLUSHMEMTABLE')).toString()).toBe('OK');
+    await waitUntil('the others are served or refused', () => answers >= 203 && refused >= 196);
+    for (const socket of others) socket.destroy();
+    client.close();
+    serve.kill();
+    await new Promise((resolve) => serve.once('close', resolve));
+    expect(log).not.toContain('error');
     directory.remove();
   });
 

@@ -60,6 +60,11 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
         error: error instanceof Error ? error.stack : String(error),
       }),
   });
+  if (server.maxClients < flags.maxclients)
+    log.warn('fewer clients are taken: the process may not open more files (ulimit -n)', {
+      maxclients: server.maxClients,
+      asked: flags.maxclients,
+    });
   using _noted = noteServer(engine.directory, host, server.port, flags.tlsCert !== undefined);
   log.info('serving', {
     address: `${host}:${server.port}`,
