@@ -58,8 +58,8 @@ describe('tailrace serve', () => {
       socket.write('PING\r\n');
     }
     // The first write makes the first file of the log, and `flushmemtable` the data file.
-    expect((await client.call('SET', 'key', 'value')).toString()).toBe('OK');
-    expect((await client.call('FLUSHMEMTABLE')).toString()).toBe('OK');
+    expect(String(await client.call('SET', 'key', 'value'))).toBe('OK');
+    expect(String(await client.call('FLUSHMEMTABLE'))).toBe('OK');
     await waitUntil('the others are served or refused', () => answers >= 203 && refused >= 196);
     for (const socket of others) socket.destroy();
     client.close();

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import {
+  appendFileSync,
   copyFileSync,
+  cpSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -155,6 +157,54 @@ describe('a store under flush', () => {
       }
     },
   );
+
+  it('is opened again after a crash however often that fails, at any of its steps, for want of room', async () => {
+    const store = join(directory.path, 'store');
+    const engine = await Engine.open(store, { ...small, sync: 'none' });
+    for (let n = 1; n <= 3_000; n++) engine.commit(writes(n));
+    await engine.checkpoints.create({ name: 'kept' });
+    for (let n = 3_001; n <= 3_400; n++) engine.commit(writes(n));
+    await engine.whenDurable(3_400);
+    const crashed = join(directory.path, 'crashed');
+    cpSync(store, crashed, { recursive: true, filter: (source) => !source.endsWith('LOCK') });
+    await engine.close();
+    const newest = readdirSync(crashed)
+      .filter((name) => name.endsWith('.log'))
+      .sort()
+      .at(-1);
+    appendFileSync(join(crashed, newest ?? ''), 'torn');
+    let left = 0;
+    const failing =
+      <Args extends unknown[]>(operation: (...args: Args) => Promise<void>) =>
+      (...args: Args): Promise<void> =>
+        left-- > 0 ? operation(...args) : Promise.reject(new Error('ENOSPC: no space left'));
+    const files: Files = {
+      ...nodeFiles,
+      write: failing(nodeFiles.write),
+      writeFew: failing(nodeFiles.writeFew),
+      datasync: failing(nodeFiles.datasync),
+      truncate: failing(nodeFiles.truncate),
+      rename: failing(nodeFiles.rename),
+      syncDirectory: failing(nodeFiles.syncDirectory),
+    };
+    let failures = 0;
+    for (let again: Engine | undefined; again === undefined; failures++) {
+      left = failures;
+      again = await Engine.open(crashed, { ...small, files }).catch((error: unknown) => {
+        expect(error).toMatchObject({ code: 'FILE_INACCESSIBLE' });
+        return undefined;
+      });
+      left = Number.POSITIVE_INFINITY;
+      if (again === undefined) continue;
+      expectNumbersUpTo(again, 3_400);
+      expectNumbersUpTo(again.checkpoints.open('kept'), 3_000);
+      await again.close();
+    }
+    expect(failures).toBeGreaterThan(5);
+    await using again = await Engine.open(crashed, small);
+    expectNumbersUpTo(again, 3_400);
+    await again.check();
+  });
 
   it.each([
     { what: 'its log', blocks: 300, segmentBytes: 1 << 20 },

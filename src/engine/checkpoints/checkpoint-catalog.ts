@@ -80,13 +80,15 @@ export class CheckpointCatalog {
     }
   }
 
-  /** Makes a list durable, after those that are being written, and after `beforehand`. */
+  /** Makes a list durable, after those that are being written, and after `beforehand`. @throws `FILE_INACCESSIBLE` */
   write(list: CheckpointList, beforehand: Promise<void> = Promise.resolve()): Promise<void> {
     const bytes = this.#encode(list);
     beforehand.catch(() => {}); // it may fail before its turn comes, when whoever asked is told
     const write = this.#writing.then(async () => {
       await beforehand;
-      await this.#write(bytes);
+      await this.#write(bytes).catch((cause: unknown) => {
+        throw inaccessible(this.#path, cause);
+      });
     });
     this.#writing = write.catch(() => {}); // who asked for the write is told; the next one is tried all the same
     return write;

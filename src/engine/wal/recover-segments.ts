@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Files } from '../../files/index.js';
+import { type Files, inaccessible } from '../../files/index.js';
 import { listSegmentFiles, type SegmentFile, segmentName, type WalSegment } from './segment.js';
 import { SegmentIndex } from './segment-index.js';
 import { type Seal, type SegmentSeals, sealOf } from './segment-seals.js';
@@ -94,16 +94,22 @@ export const finishRecovery = async (
 ): Promise<void> => {
   const unsealed = segments.filter(({ number }) => seals.get(number) === undefined);
   if (unsealed.length === 0) return;
-  for (const { path, durableBytes } of unsealed) {
+  for (const segment of unsealed) await finish(segment, recovery.cut?.file === segment.path, files);
+  await seals.add(...unsealed.map(sealOf));
+};
+
+const finish = async ({ path, durableBytes }: WalSegment, isTorn: boolean, files: Files): Promise<void> => {
+  try {
     const fd = await files.open(path, 'r+');
     try {
-      if (recovery.cut?.file === path) await files.truncate(fd, durableBytes);
+      if (isTorn) await files.truncate(fd, durableBytes);
       await files.datasync(fd);
     } finally {
       await files.close(fd);
     }
+  } catch (cause) {
+    throw inaccessible(path, cause);
   }
-  await seals.add(...unsealed.map(sealOf));
 };
 
 /** A finished segment that is not read: only where it begins is looked up. */

@@ -57,8 +57,12 @@ export class SegmentSeals {
   }
 
   async #store(): Promise<void> {
-    const content = this.all.map(formatSeal).join('');
-    await replaceFile(this.#files, this.#directory, sealsPath(this.#directory), Buffer.from(content));
+    const path = sealsPath(this.#directory);
+    try {
+      await replaceFile(this.#files, this.#directory, path, Buffer.from(this.all.map(formatSeal).join('')));
+    } catch (cause) {
+      throw inaccessible(path, cause);
+    }
   }
 }
 
