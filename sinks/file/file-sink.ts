@@ -6,6 +6,7 @@ import {
   type Finding,
   inaccessible,
   isSamePosition,
+  isTailraceError,
   type Logger,
   makeDirectory,
   messageOf,
@@ -97,7 +98,7 @@ export class FileSink implements Sink {
       return await this.#claimFiles();
     } catch (cause) {
       if (isFull(cause)) throw noRoom(this.#path, cause);
-      throw cause instanceof TailraceError ? cause : inaccessible(this.#path, cause);
+      throw isTailraceError(cause) ? cause : inaccessible(this.#path, cause);
     }
   }
 
@@ -154,7 +155,7 @@ export class FileSink implements Sink {
       requireWritable(directory);
       return { name: 'file', status: 'ok', detail: 'nothing is written yet' };
     } catch (cause) {
-      const { message, remedy } = cause instanceof TailraceError ? cause : inaccessible(directory, cause);
+      const { message, remedy } = isTailraceError(cause) ? cause : inaccessible(directory, cause);
       return { name: 'file', status: 'fail', detail: message, remedy };
     }
   }

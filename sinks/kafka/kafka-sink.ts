@@ -3,6 +3,7 @@ import {
   type Claim,
   type Finding,
   isSamePosition,
+  isTailraceError,
   messageOf,
   type PluginContext,
   type Position,
@@ -208,7 +209,7 @@ export class KafkaSink implements Sink {
   /** What an error in the middle of a write means. */
   async #failed(session: Session, error: unknown): Promise<WriteOutcome> {
     const cause = error instanceof Error ? error : new Error(String(error));
-    if (cause instanceof TailraceError || isRefused(cause, 'forbidden') || isRefused(cause, 'other')) {
+    if (isTailraceError(cause) || isRefused(cause, 'forbidden') || isRefused(cause, 'other')) {
       this.#disconnect('the write failed');
       return { kind: 'fatal', error: asSinkError(cause, this.#place) };
     }
@@ -218,7 +219,7 @@ export class KafkaSink implements Sink {
         await this.#requireNoSuccessor(positions, topic);
       } catch (found) {
         this.#disconnect('the sink was claimed by another process');
-        if (found instanceof TailraceError) return { kind: 'fenced', error: found };
+        if (isTailraceError(found)) return { kind: 'fenced', error: found };
       }
     }
     // A transaction has not begun: the same producer may try again.

@@ -1,6 +1,6 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { TailraceError } from '../errors/index.js';
+import { isTailraceError, TailraceError } from '../errors/index.js';
 import { type CommandArgument, encodeCommand } from './command-encoder.js';
 import type { RespAddress } from './redis-url.js';
 import { type Reply, ReplyError, ReplyParser } from './reply-parser.js';
@@ -52,7 +52,7 @@ export class RespConnection {
       return connection;
     } catch (error) {
       connection.close();
-      throw error instanceof TailraceError ? error : unreachable(address, error);
+      throw isTailraceError(error) ? error : unreachable(address, error);
     } finally {
       signal?.removeEventListener('abort', abort);
     }

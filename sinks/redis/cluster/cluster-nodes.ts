@@ -1,5 +1,6 @@
 import {
   ByteWriter,
+  isTailraceError,
   type Reply,
   ReplyError,
   type RespAddress,
@@ -59,7 +60,7 @@ export class ClusterNodes {
         this.#read(reply, address.host);
         return;
       } catch (error) {
-        if (error instanceof TailraceError && error.code !== 'SOURCE_UNREACHABLE') throw error;
+        if (isTailraceError(error) && error.code !== 'SOURCE_UNREACHABLE') throw error;
         failure = error;
       }
     }

@@ -5,6 +5,7 @@ import {
   defaultLargestWordBytes,
   type Finding,
   isSamePosition,
+  isTailraceError,
   Ownership,
   type PluginContext,
   type Position,
@@ -16,7 +17,6 @@ import {
   readLargestWord,
   type Sink,
   type SinkBatch,
-  TailraceError,
   type WriteOutcome,
 } from '../../../src/kit/index.js';
 import { kvrocksTypes } from '../batch-commands.js';
@@ -232,7 +232,7 @@ export class RedisClusterSink implements Sink {
       return { kind: 'durable' };
     } catch (error) {
       if (error instanceof ReplyError) return claimed.refused(error);
-      if (error instanceof TailraceError && isFinal.has(error.code)) return { kind: 'fatal', error };
+      if (isTailraceError(error) && isFinal.has(error.code)) return { kind: 'fatal', error };
       return { kind: 'unknown', error: error instanceof Error ? error : new Error(String(error)) };
     }
   }

@@ -63,18 +63,7 @@ export const demoCommand = async (flags: DemoFlags, output: OutputOptions): Prom
   const progress = new Progress(output, 1_000);
   const show = (): void =>
     progress.show(progressLine(engine, pipeline.status(), performance.now() - startedAt));
-  const captured = await readCapturedBatches();
-  for (const [at, batch] of captured.entries()) {
-    engine.commit(batch);
-    if (at % 500 === 499) await engine.whenDurable(engine.sequence);
-  }
-  const workload = new ShopWorkload(engine, flags.seed);
-  for (let written = 0; written < flags.changes && !interrupted.aborted; ) {
-    for (let i = 0; i < 500 && written < flags.changes; i++) written += workload.writeOne();
-    await engine.whenDurable(engine.sequence);
-    show();
-    await nextTurn();
-  }
+  const capturedBatches = await fill(engine, flags, interrupted, show);
   const writtenMs = performance.now() - startedAt;
   await untilDelivered(pipeline, engine, interrupted, show);
   finished.abort();
@@ -97,7 +86,7 @@ export const demoCommand = async (flags: DemoFlags, output: OutputOptions): Prom
         remedy: 'This is a defect; please report it.',
       },
     );
-  const facts = {
+  const facts: DemoFacts = {
     directory,
     events: checked.events,
     bytes: checked.bytes,
@@ -106,27 +95,80 @@ export const demoCommand = async (flags: DemoFlags, output: OutputOptions): Prom
     elapsedMs: Math.round(elapsedMs),
     changesPerSecond: Math.round((checked.events * 1000) / elapsedMs),
   };
-  if (output.isJson) {
-    process.stdout.write(`${JSON.stringify(facts)}\n`);
-    return;
+  if (output.isJson) process.stdout.write(`${JSON.stringify(facts)}\n`);
+  else
+    for (const line of outcomeLines(facts, {
+      engine,
+      capturedBatches,
+      seed: flags.seed,
+      writtenMs,
+      storePath,
+      filePath,
+    }))
+      say(line);
+};
+
+/** Writes what was captured, then what is generated; returns how many batches were captured. */
+const fill = async (
+  engine: Engine,
+  { changes, seed }: DemoFlags,
+  interrupted: AbortSignal,
+  show: () => void,
+): Promise<number> => {
+  const captured = await readCapturedBatches();
+  for (const [at, batch] of captured.entries()) {
+    engine.commit(batch);
+    if (at % 500 === 499) await engine.whenDurable(engine.sequence);
   }
-  say('');
-  say(
-    `written    ${formatCount(engine.sequence)} sequence numbers in ${counted(captured.length, 'batch', 'batches')} captured from a real Kvrocks`,
-  );
-  say(`           and a generated workload (seed ${flags.seed}), in ${(writtenMs / 1000).toFixed(1)} s`);
-  say(
-    `delivered  ${formatCount(checked.events)} change events (${formatBytes(checked.bytes)}), each once and in order: checked`,
-  );
-  if (status.undecodableChanges > 0)
-    say(`skipped    ${counted(status.undecodableChanges, 'change')} without a decoding, counted and logged`);
-  say(`rate       ${formatCount(facts.changesPerSecond)} changes/s from the write to the synced file`);
-  say(`files      ${filePath}`);
-  say(`           ${storePath}`);
-  say('');
-  say(`try next   head -3 ${filePath}`);
-  say(`           tailrace wal ls ${storePath}`);
-  say(`           tailrace serve --dir ${storePath}      and   redis-cli -p 6666 POLLUPDATES 0 MAX 2`);
+  const workload = new ShopWorkload(engine, seed);
+  for (let written = 0; written < changes && !interrupted.aborted; ) {
+    for (let i = 0; i < 500 && written < changes; i++) written += workload.writeOne();
+    await engine.whenDurable(engine.sequence);
+    show();
+    await nextTurn();
+  }
+  return captured.length;
+};
+
+/** What `--json` tells. */
+interface DemoFacts {
+  readonly directory: string;
+  readonly events: number;
+  readonly bytes: number;
+  readonly undecodable: number;
+  readonly sequence: number;
+  readonly elapsedMs: number;
+  readonly changesPerSecond: number;
+}
+
+const outcomeLines = (
+  { events, bytes, undecodable, changesPerSecond }: DemoFacts,
+  written: {
+    readonly engine: Engine;
+    readonly capturedBatches: number;
+    readonly seed: number;
+    readonly writtenMs: number;
+    readonly storePath: string;
+    readonly filePath: string;
+  },
+): string[] => {
+  const { engine, capturedBatches, seed, writtenMs, storePath, filePath } = written;
+  return [
+    '',
+    `written    ${formatCount(engine.sequence)} sequence numbers in ${counted(capturedBatches, 'batch', 'batches')} captured from a real Kvrocks`,
+    `           and a generated workload (seed ${seed}), in ${(writtenMs / 1000).toFixed(1)} s`,
+    `delivered  ${formatCount(events)} change events (${formatBytes(bytes)}), each once and in order: checked`,
+    ...(undecodable > 0
+      ? [`skipped    ${counted(undecodable, 'change')} without a decoding, counted and logged`]
+      : []),
+    `rate       ${formatCount(changesPerSecond)} changes/s from the write to the synced file`,
+    `files      ${filePath}`,
+    `           ${storePath}`,
+    '',
+    `try next   head -3 ${filePath}`,
+    `           tailrace wal ls ${storePath}`,
+    `           tailrace serve --dir ${storePath}      and   redis-cli -p 6666 POLLUPDATES 0 MAX 2`,
+  ];
 };
 
 const progressLine = (engine: Engine, status: PipelineStatus, elapsedMs: number): string => {

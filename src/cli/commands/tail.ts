@@ -15,6 +15,7 @@ import { compileFilter, filterTransaction } from '../../pipeline/index.js';
 import { consoleLogger, type OutputOptions } from '../console.js';
 import { describeChange } from '../describe-change.js';
 import { onInterrupt, untilInterrupted } from '../interrupt.js';
+import { placeOfUrl } from '../place-of-url.js';
 import type { TailFlags } from '../program.js';
 import { onReaderGone } from '../reader-gone.js';
 import { writeOut } from '../write-out.js';
@@ -40,7 +41,7 @@ const printChanges = async (
     ...(flags.types === undefined ? {} : { types: flags.types }),
   });
   const decoder = new Decoder();
-  const encoder = new EventEncoder({ connector: 'tailrace', name: place.replace(/\/\/.*@/, '//') });
+  const encoder = new EventEncoder({ connector: 'tailrace', name: placeOfUrl(place) });
   const out = new ByteWriter();
   const start = new StartInLog(typeof from === 'number' ? from : 0, log);
   while (!interrupted.aborted) {

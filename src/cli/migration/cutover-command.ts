@@ -2,9 +2,9 @@ import process from 'node:process';
 import { formatCount, type OutputOptions } from '../console.js';
 import { ExitCode } from '../exit.js';
 import { onInterrupt, untilInterrupted } from '../interrupt.js';
+import { placeOfUrl } from '../place-of-url.js';
 import type { CutoverFlags } from './flags.js';
 import { runMigration } from './migrate-command.js';
-import { placeOfUrl } from './source-place.js';
 import { requireComparable } from './target-kind.js';
 import { runVerification, verifyDefaults } from './verify-command.js';
 

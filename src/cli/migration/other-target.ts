@@ -1,7 +1,7 @@
 import { formatProblem, type Problem, processSurroundings, readPipelines } from '../../../config/index.js';
 import { TailraceError } from '../../errors/index.js';
+import { placeOfUrl } from '../place-of-url.js';
 import { builtIn } from '../registry.js';
-import { placeOfUrl } from './source-place.js';
 import type { TargetOptions, TargetPlace } from './target-place.js';
 
 /**

@@ -4,8 +4,8 @@ import { TailraceError } from '../../errors/index.js';
 import type { PluginContext, Sink } from '../../kit/index.js';
 import { RecordFilter, ServerConnection, ServerRecords } from '../../migration/index.js';
 import { parseRedisUrl, type RespAddress } from '../../resp/index.js';
+import { placeOfUrl } from '../place-of-url.js';
 import { lookAtExisting } from './existing-keys.js';
-import { placeOfUrl } from './source-place.js';
 import { positionKeyOf, type TargetOptions, type TargetPlace } from './target-place.js';
 import { lookAtTarget, requireWritable } from './target-server.js';
 

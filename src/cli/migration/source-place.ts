@@ -19,6 +19,7 @@ import {
   whileUnreachable,
 } from '../../migration/index.js';
 import { parseRedisUrl } from '../../resp/index.js';
+import { placeOfUrl } from '../place-of-url.js';
 import { type CheckpointWish, openCheckpoint } from './checkpoint-place.js';
 import { runIdOf } from './target-server.js';
 
@@ -72,7 +73,7 @@ export interface SourcePlace extends AsyncDisposable {
 
 /** Connects to a source, and finds out which way of reading keys it has. */
 export const openSource = async (options: SourceOptions, signal: AbortSignal): Promise<SourcePlace> => {
-  const { url, password, logger } = options;
+  const { url } = options;
   const directory = directoryOf(url);
   if (directory !== undefined) {
     if (options.checkpoint !== undefined) throw noCheckpoints(placeOfUrl(url));
@@ -80,9 +81,23 @@ export const openSource = async (options: SourceOptions, signal: AbortSignal): P
     const { openDirectory } = await import('./directory-place.js');
     return await openDirectory(directory, options);
   }
-  const address = parseRedisUrl(url, password);
-  const connection = new ServerConnection(address);
-  const { namespaces: wanted = ['default'] } = options;
+  const place = await openServer(options, signal);
+  if (options.checkpoint === undefined) return place;
+  try {
+    return await atCheckpoint(place, options.checkpoint, options, signal);
+  } catch (error) {
+    await place[Symbol.asyncDispose]();
+    throw error;
+  }
+};
+
+interface ServerPlace extends SourcePlace {
+  readonly connection: ServerConnection;
+}
+
+const openServer = async (options: SourceOptions, signal: AbortSignal): Promise<ServerPlace> => {
+  const { url, password, logger, namespaces: wanted = ['default'] } = options;
+  const connection = new ServerConnection(parseRedisUrl(url, password));
   const opened = await whileUnreachable(startRetry, logger, signal, async () => {
     const namespaces = wanted.includes('*')
       ? [...new Set(['default', ...(await tokensOf(connection, signal)).keys()])]
@@ -100,7 +115,7 @@ export const openSource = async (options: SourceOptions, signal: AbortSignal): P
   });
   const { keys, hasLog } = opened;
   const log = hasLog ? followLog(options) : new NoLog();
-  const place: SourcePlace = {
+  return {
     ...opened,
     name: hasLog ? placeOfUrl(url) : `${placeOfUrl(url)} by SCAN`,
     log,
@@ -114,29 +129,32 @@ export const openSource = async (options: SourceOptions, signal: AbortSignal): P
       await log[Symbol.asyncDispose]();
     },
   };
-  const { checkpoint: wish } = options;
-  if (wish === undefined) return place;
-  try {
-    if (!(keys instanceof RecordReader) || !(log instanceof KvrocksSource)) throw noCheckpoints(place.name);
-    const { largestKeyBytes } = options;
-    const ends = { address, connection, keys, log, largestKeyBytes, logger };
-    const checkpoint = await openCheckpoint(wish, ends, signal);
-    if (checkpoint === undefined) return place;
-    return {
-      ...place,
-      keys: checkpoint.keys,
-      records: checkpoint.records,
-      log: checkpoint.log,
-      onCopied: (during) => checkpoint.release(during),
-      [Symbol.asyncDispose]: async () => {
-        await checkpoint[Symbol.asyncDispose]();
-        await place[Symbol.asyncDispose]();
-      },
-    };
-  } catch (error) {
-    await place[Symbol.asyncDispose]();
-    throw error;
-  }
+};
+
+/** The same place, its keys as a checkpoint has them. */
+const atCheckpoint = async (
+  place: ServerPlace,
+  wish: CheckpointWish,
+  { url, password, largestKeyBytes, logger }: SourceOptions,
+  signal: AbortSignal,
+): Promise<SourcePlace> => {
+  const { connection, keys, log } = place;
+  if (!(keys instanceof RecordReader) || !(log instanceof KvrocksSource)) throw noCheckpoints(place.name);
+  const address = parseRedisUrl(url, password);
+  const ends = { address, connection, keys, log, largestKeyBytes, logger };
+  const checkpoint = await openCheckpoint(wish, ends, signal);
+  if (checkpoint === undefined) return place;
+  return {
+    ...place,
+    keys: checkpoint.keys,
+    records: checkpoint.records,
+    log: checkpoint.log,
+    onCopied: (during) => checkpoint.release(during),
+    [Symbol.asyncDispose]: async () => {
+      await checkpoint[Symbol.asyncDispose]();
+      await place[Symbol.asyncDispose]();
+    },
+  };
 };
 
 /** `dir:PATH`: the data directory of a Kvrocks, or its `db` folder; undefined for another address. */
@@ -172,6 +190,3 @@ const noLog = (place: string): TailraceError =>
 
 /** A server that is just being restarted is waited for; one that is not there is told soon. */
 const startRetry = { initialMs: 100, maxMs: 1_000, giveUpAfterMs: 5_000 };
-
-/** An address as it may be shown and kept: without user and password. */
-export const placeOfUrl = (url: string): string => url.replace(/\/\/.*@/, '//');

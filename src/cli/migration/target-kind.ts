@@ -1,5 +1,5 @@
 import { TailraceError } from '../../errors/index.js';
-import { placeOfUrl } from './source-place.js';
+import { placeOfUrl } from '../place-of-url.js';
 
 /** What a target is, by its address: a Redis protocol server, a file, or a sink of pipelines. */
 export type TargetKind = 'server' | 'file' | 'postgres' | 'kafka';

@@ -6,10 +6,11 @@ import { consoleLogger, counted, formatCount, formatTable, type OutputOptions } 
 import { jsonBytes, printableBytes } from '../describe-change.js';
 import { ExitCode } from '../exit.js';
 import { onInterrupt, untilInterrupted } from '../interrupt.js';
+import { placeOfUrl } from '../place-of-url.js';
 import { openCompared } from './compared-ends.js';
 import { countKeys } from './count-keys.js';
 import { byDatabase, namespacesOf, resolveNamespaces, sourcePassword, type VerifyFlags } from './flags.js';
-import { openSource, placeOfUrl, type SourcePlace } from './source-place.js';
+import { openSource, type SourcePlace } from './source-place.js';
 import { requireComparable, targetKindOf } from './target-kind.js';
 import { VerificationDisplay } from './verification-display.js';
 

@@ -3,7 +3,7 @@ import { closeSync, existsSync, openSync, readdirSync, readSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
-import { TailraceError } from '../../errors/index.js';
+import { isTailraceError, TailraceError } from '../../errors/index.js';
 import {
   describeHolder,
   type Files,
@@ -99,7 +99,7 @@ export const exportState = async (
     await files.datasync(fd);
   } catch (cause) {
     await files.remove(path).catch(() => undefined); // a part of it helps nobody, and would refuse the next attempt
-    throw cause instanceof TailraceError ? cause : inaccessible(path, cause);
+    throw isTailraceError(cause) ? cause : inaccessible(path, cause);
   } finally {
     await files.close(fd);
   }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { TailraceError } from '../../errors/index.js';
+import { isTailraceError, TailraceError } from '../../errors/index.js';
 import { type Files, inaccessible, makeDirectory } from '../../files/index.js';
 import { writeIdentity } from '../store-identity.js';
 import { encodeSuperblock, type HeldState, superblockUnits, type TreeStore } from '../tree/index.js';
@@ -47,7 +47,7 @@ export const restoreState = async (
   } catch (cause) {
     // What was copied helps nobody, and would refuse the next attempt.
     for (const name of ['IDENTITY', 'data']) await files.remove(join(directory, name)).catch(() => undefined);
-    throw cause instanceof TailraceError ? cause : inaccessible(path, cause);
+    throw isTailraceError(cause) ? cause : inaccessible(path, cause);
   } finally {
     await files.close(fd);
   }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { messageOf, TailraceError } from '../../errors/index.js';
+import { isTailraceError, messageOf, TailraceError } from '../../errors/index.js';
 import { type Files, nodeFiles } from '../../files/index.js';
 import { batchCount, batchSequence } from '../../write-batch/index.js';
 import type { SyncMode } from '../engine-api.js';
@@ -314,7 +314,7 @@ export class Wal implements AsyncDisposable {
     const reason = messageOf(cause);
     this.#failure = new TailraceError('STORE_FAILED', `${what} in ${this.directory} failed: ${reason}`, {
       context: { directory: this.directory, durableSequence: this.#durableSequence },
-      remedy: cause instanceof TailraceError ? cause.remedy : mendTheDisk,
+      remedy: isTailraceError(cause) ? cause.remedy : mendTheDisk,
       cause,
     });
     this.#pending = [];

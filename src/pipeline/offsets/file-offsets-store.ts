@@ -1,7 +1,7 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { crc32c } from '../../bytes/index.js';
-import { TailraceError } from '../../errors/index.js';
+import { isTailraceError, TailraceError } from '../../errors/index.js';
 import {
   describeHolder,
   inaccessible,
@@ -102,7 +102,7 @@ export class FileOffsetsStore implements OffsetsStore {
       return parseOffsets(await readFile(path, 'utf8'), path);
     } catch (cause) {
       if (isMissing(cause)) return [];
-      throw cause instanceof TailraceError ? cause : inaccessible(path, cause);
+      throw isTailraceError(cause) ? cause : inaccessible(path, cause);
     }
   }
 
