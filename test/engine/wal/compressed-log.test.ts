@@ -106,7 +106,7 @@ describe('a log that RocksDB compressed', () => {
       { batches: 300, firstSequence: 1, lastSequence: 300 },
     ]);
     await store.close();
-  }, 30_000);
+  });
 
   it('is read from a place inside of a file, which says at its beginning how it is compressed', async () => {
     const all = values(100);
