@@ -35,7 +35,7 @@ export const kvrocksSource: SourceDefinition<
       default: 50,
     },
     answerTimeoutMs: {
-      doc: 'how long an answer may take before the connection counts as lost, in ms',
+      doc: 'how long the server may be silent while it owes an answer, before the connection counts as lost, in ms',
       format: 'timeout',
       default: 30_000,
     },

@@ -6,6 +6,7 @@ import {
   isTailraceError,
   type Logger,
   messageOf,
+  orGivenUp,
   type PluginContext,
   type Position,
   type Pulled,
@@ -36,7 +37,7 @@ export interface KvrocksSourceOptions {
   readonly pollBatches: number;
   /** Longest pause between polls at the tip, in ms. */
   readonly idlePollMs: number;
-  /** How long an answer may take before the connection counts as lost, in ms. */
+  /** How long the server may be silent while it owes an answer, before the connection counts as lost, in ms. */
   readonly answerTimeoutMs: number;
   /** How long a lost connection is tried again before it counts as an error, in ms; 0 = for ever. */
   readonly giveUpAfterMs: number;
@@ -171,7 +172,7 @@ export class KvrocksSource implements Source {
     const server = await this.#connect(signal);
     await this.#slot.make(server, signal);
     const asked = this.#pollBatches;
-    const reply = await server.answer(this.#nextPoll ?? this.#requestNext(server), signal);
+    const reply = await orGivenUp(this.#nextPoll ?? this.#requestNext(server), signal);
     this.#nextPoll = undefined;
     this.#hasPolled = true;
     const polled = server.read(reply, this.#received, server.isTailrace);

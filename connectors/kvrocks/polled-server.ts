@@ -1,4 +1,5 @@
 import {
+  orGivenUp,
   type Position,
   positionOf,
   type Reply,
@@ -16,37 +17,32 @@ export class PolledServer {
   /** A tailrace gives the bytes of batches as they are, waits for changes by itself, and keeps its log for slots. */
   readonly isTailrace: boolean;
   readonly #connection: RespConnection;
-  readonly #answerTimeoutMs: number;
 
-  /** @throws TailraceError `SOURCE_UNREACHABLE`, what refuses the login, or an Error when it does not answer in time */
+  /**
+   * @param answerTimeoutMs how long it may be silent while it owes an answer; then the connection is lost
+   * @throws TailraceError `SOURCE_UNREACHABLE`, what refuses the login, or an Error when it does not answer in time
+   */
   static async open(
     address: RespAddress,
     answerTimeoutMs: number,
     signal: AbortSignal,
   ): Promise<PolledServer> {
-    const connection = await RespConnection.open(address, { signal });
+    const connection = await RespConnection.open(address, { signal, answerTimeoutMs });
     try {
       // Only a tailrace knows the command; what others answer is of no interest.
-      const asked = connection.call('COMMAND', 'INFO', 'STREAMUPDATES');
-      const reply = await inTime(asked, answerTimeoutMs, signal);
+      const reply = await orGivenUp(connection.call('COMMAND', 'INFO', 'STREAMUPDATES'), signal);
       const info = Array.isArray(reply) ? reply[0] : undefined;
       const isTailrace = Array.isArray(info) && String(info[0]) === 'streamupdates';
-      return new PolledServer(connection, placeOf(address), answerTimeoutMs, isTailrace);
+      return new PolledServer(connection, placeOf(address), isTailrace);
     } catch (error) {
       connection.close();
       throw error;
     }
   }
 
-  private constructor(
-    connection: RespConnection,
-    place: string,
-    answerTimeoutMs: number,
-    isTailrace: boolean,
-  ) {
+  private constructor(connection: RespConnection, place: string, isTailrace: boolean) {
     this.#connection = connection;
     this.place = place;
-    this.#answerTimeoutMs = answerTimeoutMs;
     this.isTailrace = isTailrace;
   }
 
@@ -54,19 +50,14 @@ export class PolledServer {
     return this.#connection.error !== undefined;
   }
 
-  /** Asks, without a limit in time. */
+  /** Asks; for answers that are waited for later, or by nobody. */
   call(...words: readonly (string | number)[]): Promise<Reply> {
     return this.#connection.call(...words);
   }
 
-  /** The answer to what was asked, unless it takes too long from now on or the signal aborts. */
-  answer(asked: Promise<Reply>, signal: AbortSignal): Promise<Reply> {
-    return inTime(asked, this.#answerTimeoutMs, signal);
-  }
-
-  /** Asks, and waits for the answer. */
+  /** Asks, and waits for the answer until the signal aborts. */
   ask(signal: AbortSignal, ...words: readonly (string | number)[]): Promise<Reply> {
-    return this.answer(this.call(...words), signal);
+    return orGivenUp(this.call(...words), signal);
   }
 
   /** The answer to a poll behind the sequence number `after`. @throws what a refusal means: see `meaningOf` */
@@ -135,19 +126,3 @@ export const placeOf = ({ host, port }: RespAddress): string => `${host}:${port}
 
 /** What a server takes at most in one poll. */
 export const maxPollBatches = 1_000;
-
-const inTime = (asked: Promise<Reply>, timeoutMs: number, signal: AbortSignal): Promise<Reply> => {
-  asked.catch(() => undefined); // given up below, or handled there
-  signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    const timer = setTimeout(() => {
-      reject(new Error(`no answer within ${timeoutMs} ms`));
-    }, timeoutMs);
-    signal.addEventListener('abort', abort, { once: true });
-    asked.then(resolve, reject).finally(() => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', abort);
-    });
-  });
-};

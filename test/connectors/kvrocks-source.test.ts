@@ -158,6 +158,22 @@ describe('the kvrocks source against a server of ours', () => {
     expect(await pulled).toHaveLength(1);
   });
 
+  it('takes its time for an answer that comes slowly, as a large batch on a slow line does', async () => {
+    commands.run('SET', 'large', Buffer.alloc(4_000_000, 'x'));
+    await commands.settled();
+    const source = await open({ answerTimeoutMs: 1_000 });
+    const before = proxy.joinedLines;
+    const startMs = performance.now();
+    proxy.onReply = () => {
+      proxy.stall();
+      setTimeout(() => proxy.resume(), 40);
+    };
+    expect(await pullTo(source, 1)).toHaveLength(1);
+    expect(performance.now() - startMs).toBeGreaterThan(1_500);
+    expect(proxy.joinedLines).toBe(before);
+    proxy.onReply = () => undefined;
+  });
+
   it('is refused at once with a wrong password or none', async () => {
     const { server: guarded } = await serve('secret');
     const url = `redis://127.0.0.1:${guarded.port}`;
