@@ -1,9 +1,4 @@
-import {
-  compareStreamIds,
-  largestStreamId,
-  type StreamId,
-  smallestStreamId,
-} from '../../encoding/stream-encoding.js';
+import { compareStreamIds, largestStreamId, type StreamId } from '../../encoding/stream-encoding.js';
 import { optionWord, parseClamped } from '../arguments.js';
 import { ErrorReply, refusal } from '../reply.js';
 import { invalidId, parseStreamId, previousStreamId } from './stream-id.js';
@@ -54,7 +49,7 @@ export const trimStream = (stream: StreamValue, trim: Trim): number => {
   const oldest =
     trim.by === 'length'
       ? stream.range(
-          smallestStreamId,
+          stream.state.firstId, // below lie the deletes of what was trimmed before
           largestStreamId,
           false,
           Math.min(trim.limit, stream.length - trim.maxLength),
@@ -68,5 +63,5 @@ const entriesBelow = (stream: StreamValue, minId: StreamId, limit: number) => {
   const last = previousStreamId(minId);
   return last === undefined || compareStreamIds(stream.state.firstId, last) > 0
     ? []
-    : stream.range(smallestStreamId, last, false, limit);
+    : stream.range(stream.state.firstId, last, false, limit);
 };
