@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Engine, LogDirectoryReader } from '../../src/engine/index.js';
-import { encodeCommand, ReplyError, RespConnection } from '../../src/resp/index.js';
+import { encodeCommand, ReplyError, ReplyParser, RespConnection } from '../../src/resp/index.js';
 import { Server } from '../../src/server/index.js';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { RawClient } from '../support/raw-client.js';
+import { replyText } from '../support/reply-text.js';
 
 const fixtures = fileURLToPath(new URL('../fixtures/kvrocks/', import.meta.url));
 
@@ -61,12 +62,21 @@ describe('POLLUPDATES over the history that was captured from a real Kvrocks', (
   // FORMAT RESP came with the next version of Kvrocks, FORMAT JSON is ours.
   const requests = captured.filter(
     ({ request, resp3 }) =>
-      /^(POLLUPDATES|APPLYBATCH|COMMAND|LOLWUT)/.test(request) &&
-      !resp3 &&
-      !/FORMAT (RESP|JSON)/.test(request),
+      /^(POLLUPDATES|APPLYBATCH|LOLWUT)/.test(request) && !resp3 && !/FORMAT (RESP|JSON)/.test(request),
   );
   it.each(requests)('answers $request byte for byte', async ({ request, reply }) => {
     expect(await client.ask(encode(request), reply)).toBe(reply);
+  });
+
+  it('tells of its commands what the captured store told, and behind that what Redis 7 tells', async () => {
+    const request = 'COMMAND INFO pollupdates applybatch';
+    const parser = new ReplyParser();
+    parser.feed(Buffer.from(captured.find((each) => each.request === request)?.reply ?? ''));
+    const connection = await RespConnection.open({ host: '127.0.0.1', port: server.port });
+    const told = replyText(await connection.call(...request.split(' '))) as unknown[][];
+    expect(told.map((info) => info.length)).toEqual([10, 10]);
+    expect(told.map((info) => info.slice(0, 6))).toEqual(replyText(parser.next() ?? null));
+    connection.close();
   });
 
   it('gives everything when next_sequence is fed back, whatever MAX', async () => {
