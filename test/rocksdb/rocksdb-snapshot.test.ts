@@ -77,6 +77,53 @@ describe('a snapshot of a RocksDB directory', () => {
     expect(await readDirectory(made.path)).toEqual(await expected(batches));
   });
 
+  it.each([
+    { format_version: '2', checksum: 'kCRC32c', block_size: '512' },
+    { format_version: '3', checksum: 'kxxHash64', index_block_restart_interval: '8' },
+    {
+      format_version: '4',
+      index_type: 'kTwoLevelIndexSearch',
+      partition_filters: 'true',
+      metadata_block_size: '512',
+    },
+    {
+      index_type: 'kTwoLevelIndexSearch',
+      block_size: '300',
+      metadata_block_size: '300',
+      index_shortening: 'kNoShortening',
+    },
+    { index_type: 'kBinarySearchWithFirstKey', block_restart_interval: '1', block_size: '700' },
+    {
+      index_type: 'kBinarySearchWithFirstKey',
+      format_version: '3',
+      index_shortening: 'kShortenSeparatorsAndSuccessor',
+    },
+    { data_block_index_type: 'kDataBlockBinaryAndHash', block_size: '2048', checksum: 'kNoChecksum' },
+    {
+      index_type: 'kHashSearch',
+      prefix_extractor: 'fixed:4',
+      block_align: 'true',
+      compression: 'kNoCompression',
+    },
+    { whole_key_filtering: 'false', prefix_extractor: 'capped:6', enable_index_compression: 'false' },
+  ])(
+    'reads tables written with %o',
+    async (form) => {
+      const made = new KvrocksDirectory(join(directory.path, Object.values(form).join('-')));
+      made.writeLog(batches.slice(0, middle));
+      made.setOptions({ filter_policy: 'bloomfilter:10:false', ...form });
+      made.compact(['default', 'metadata']);
+      made.writeLog(batches.slice(middle));
+      made.recover();
+      const whole = await expected(batches);
+      expect(await readDirectory(made.path)).toEqual(whole);
+      await using snapshot = await RocksdbSnapshot.open(made.path, { ...columnFamilyNames });
+      const keys = [...snapshot.iterate({ columnFamily: 0 })].map(({ key }) => key);
+      for (let at = 0; at < keys.length; at += 101) expect(snapshot.get(0, keys[at])).toBeDefined();
+    },
+    30_000,
+  );
+
   it('reads values that lie in blob files, in those of them that still count', async () => {
     const made = new KvrocksDirectory(join(directory.path, 'blobs'));
     const blobs = ['--enable_blob_files', '--min_blob_size=16'];

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { columnFamilyNames, LogFramer } from '../../src/engine/index.js';
 
@@ -39,6 +39,23 @@ export class KvrocksDirectory {
   /** Opens it as its owner does: what is in the log becomes tables of level 0. */
   recover(...options: readonly string[]): void {
     this.#ldb('load', ...options);
+  }
+
+  /** How tables are written from now on, in words of the file of options that RocksDB keeps beside them. */
+  setOptions(options: Readonly<Record<string, string>>): void {
+    const newest =
+      readdirSync(this.path)
+        .filter((name) => name.startsWith('OPTIONS-'))
+        .sort()
+        .at(-1) ?? '';
+    const path = join(this.path, newest);
+    let text = readFileSync(path, 'utf8');
+    for (const [name, value] of Object.entries(options)) {
+      const changed = text.replace(new RegExp(`^  ${name}=.*$`, 'gm'), `  ${name}=${value}`);
+      if (changed === text) throw new Error(`no option ${name}, or it has this value`);
+      text = changed;
+    }
+    writeFileSync(path, text);
   }
 
   deleteRange(columnFamily: string, begin: Uint8Array, end: Uint8Array): void {
