@@ -5,8 +5,9 @@ import { type KeyPlace, placeOf } from '../key-place.js';
 import type { KeyPart, KeyReader, PartLimit } from '../key-reader.js';
 import { requireReply, type ServerConnection } from '../server-connection.js';
 import { readKey } from './read-key.js';
-import { buffersOf, type Command } from './reading.js';
+import type { Command } from './reading.js';
 import { runReadings, type Send } from './run-readings.js';
+import { isForgotten, PartSize, readScanPage } from './scan-page.js';
 
 /** How a server is asked for the sequence number of the newest write that a read can see. */
 export interface SequenceQuestion {
@@ -30,8 +31,7 @@ export class CommandReader implements KeyReader {
   #session = -1;
   /** The last key that was taken for reading: where the next part is expected to begin. */
   #taken: KeyPlace | undefined;
-  /** Follows the size of the keys, so that a part has about the bytes that are wanted. */
-  #partKeys = 64;
+  readonly #partSize = new PartSize();
 
   /**
    * @param connection by which the keys of namespace `ns` are seen
@@ -59,13 +59,11 @@ export class CommandReader implements KeyReader {
     const goesOn = after === undefined ? this.#taken === undefined : this.#taken?.equals(after) === true;
     const isSkipping = after !== undefined && (!goesOn || this.#session !== this.#connection.session);
     if (!goesOn || this.#session !== this.#connection.session) this.#cursor = '0';
-    const count = Math.min(this.#partKeys, limit.maxKeys);
+    const count = Math.min(this.#partSize.keys, limit.maxKeys);
     const { names, low, isLast } = await this.#scan(after, count, isSkipping, signal);
     this.#taken = names.at(-1) ?? after;
     const part = await this.#readPlaces([...again, ...names], signal);
-    const bytes = part.images.reduce((total, image) => total + image.byteLength, 0);
-    const fitting = Math.floor((limit.maxBytes * part.images.length) / Math.max(1, bytes));
-    this.#partKeys = Math.max(1, Math.min(fitting, this.#partKeys * 4, scanCount));
+    this.#partSize.follow(part.images, limit.maxBytes, scanCount);
     return { ...part, rangeLow: low, walk: { end: isLast ? undefined : this.#taken } };
   }
 
@@ -116,21 +114,20 @@ export class CommandReader implements KeyReader {
   ): Promise<{ places: readonly KeyPlace[]; next: string; low: number }> {
     const scan = (): Command => ['SCAN', this.#cursor, 'COUNT', count];
     let [sequence, reply] = await this.#connection.callAll(signal, [this.#sequence.command, scan()]);
-    if (reply instanceof ReplyError && /invalid cursor/i.test(reply.message) && this.#cursor !== '0') {
+    if (isForgotten(reply, this.#cursor)) {
       this.#cursor = '0';
       [sequence, reply] = await this.#connection.callAll(signal, [this.#sequence.command, scan()]);
     }
     this.#session = this.#connection.session;
-    const [cursor, keys] = requireReply(reply, 'SCAN', this.#connection.place) as Reply[];
-    if (!Array.isArray(keys)) throw new RangeError('an answer to SCAN that has no keys');
+    const { next, keys } = readScanPage(reply, this.#connection.place);
     const places: KeyPlace[] = [];
-    for (const key of buffersOf(keys)) {
+    for (const key of keys) {
       const place = placeOf(this.#ns, key);
       const last = places.at(-1);
       if (last !== undefined && Buffer.compare(place, last) <= 0) throw unordered(this.#connection.place);
       places.push(place);
     }
-    return { places, next: String(cursor), low: this.#readSequence(sequence) };
+    return { places, next, low: this.#readSequence(sequence) };
   }
 
   async #readPlaces(places: readonly KeyPlace[], signal: AbortSignal): Promise<KeyPart> {

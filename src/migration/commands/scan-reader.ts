@@ -1,10 +1,9 @@
-import { type Reply, ReplyError } from '../../resp/index.js';
 import { type KeyImage, unsupportedImage } from '../key-image.js';
 import { type KeyPlace, keyAt, placeName, placeOf, placeOfName } from '../key-place.js';
 import type { KeyPart, KeyReader, PartLimit } from '../key-reader.js';
-import { requireReply, type ServerConnection } from '../server-connection.js';
+import type { ServerConnection } from '../server-connection.js';
 import { CommandReader, type SequenceQuestion } from './command-reader.js';
-import { buffersOf } from './reading.js';
+import { isForgotten, PartSize, readScanPage } from './scan-page.js';
 
 /**
  * Reads the keys of any server that knows SCAN, in whatever order that gives them, and knows nothing of a log: each key is
@@ -16,8 +15,7 @@ export class ScanReader implements KeyReader {
   readonly #ns: string;
   readonly #connection: ServerConnection;
   readonly #values: CommandReader;
-  /** Follows the size of the keys, so that a part has about the bytes that are wanted. */
-  #pageKeys = 64;
+  readonly #pageSize = new PartSize();
 
   /**
    * @param connection by which the keys of namespace `ns` are seen
@@ -40,12 +38,10 @@ export class ScanReader implements KeyReader {
     signal: AbortSignal,
   ): Promise<KeyPart> {
     const cursor = after === undefined ? '0' : keyAt(after).key.toString();
-    const count = Math.min(this.#pageKeys, limit.maxKeys);
+    const count = Math.min(this.#pageSize.keys, limit.maxKeys);
     const { next, names } = await this.#scan(cursor, count, signal);
     const part = await this.readKeys([...again, ...names], false, signal);
-    const bytes = part.images.reduce((total, image) => total + image.byteLength, 0);
-    const fitting = Math.floor((limit.maxBytes * part.images.length) / Math.max(1, bytes));
-    this.#pageKeys = Math.max(1, Math.min(fitting, this.#pageKeys * 4, limit.maxKeys));
+    this.#pageSize.follow(part.images, limit.maxBytes, limit.maxKeys);
     return { ...part, walk: { end: next === '0' ? undefined : placeOf(this.#ns, Buffer.from(next)) } };
   }
 
@@ -75,14 +71,11 @@ export class ScanReader implements KeyReader {
     count: number,
     signal: AbortSignal,
   ): Promise<{ next: string; names: readonly KeyPlace[] }> {
-    let reply: Reply = await this.#connection.call(signal, 'SCAN', cursor, 'COUNT', count);
-    if (reply instanceof ReplyError && /invalid cursor/i.test(reply.message) && cursor !== '0')
-      reply = await this.#connection.call(signal, 'SCAN', '0', 'COUNT', count);
-    const [next, keys] = requireReply(reply, 'SCAN', this.#connection.place) as Reply[];
-    if (!Array.isArray(keys)) throw new RangeError('an answer to SCAN that has no keys');
-    const names = new Set<string>();
-    for (const key of buffersOf(keys)) names.add(placeName(placeOf(this.#ns, key)));
-    return { next: String(next), names: [...names].map(placeOfName) };
+    let reply = await this.#connection.call(signal, 'SCAN', cursor, 'COUNT', count);
+    if (isForgotten(reply, cursor)) reply = await this.#connection.call(signal, 'SCAN', '0', 'COUNT', count);
+    const { next, keys } = readScanPage(reply, this.#connection.place);
+    const names = new Set(keys.map((key) => placeName(placeOf(this.#ns, key))));
+    return { next, names: [...names].map(placeOfName) };
   }
 }
 

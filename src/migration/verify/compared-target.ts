@@ -1,6 +1,7 @@
 import type { WholeKeys } from '../../data-model/index.js';
 import type { KeyImage } from '../key-image.js';
 import type { KeyPlace } from '../key-place.js';
+import { type CanonicalValue, canonicalValue } from './canonical-value.js';
 
 /** A string of the target: null = no string is there. */
 export interface TargetString {
@@ -37,3 +38,14 @@ export interface ComparedTarget {
   /** Replaces what stands under the key by the image; undefined when that was done, otherwise why not. */
   repair(image: KeyImage, signal: AbortSignal): Promise<string | undefined>;
 }
+
+/** What the target should hold of a key of the source. */
+export const wantedValue = (target: ComparedTarget, image: KeyImage): CanonicalValue =>
+  canonicalValue(target.comparable?.(image) ?? image);
+
+/** For keys that no change tells, such as Bloom filters; where the target has no records they count as the same. */
+export const compareRecords = async (
+  target: ComparedTarget,
+  { place }: KeyImage,
+  signal: AbortSignal,
+): Promise<'same' | 'different' | 'changing'> => (await target.compareRecords?.(place, signal)) ?? 'same';

@@ -3,10 +3,7 @@ export type { ComparedTarget } from './compared-target.js';
 export { type MirroredKeys, MirrorTarget } from './mirror-target.js';
 export { NamespacesTarget } from './namespaces-target.js';
 export { RecordTarget } from './record-target.js';
+export type { Difference } from './suspects.js';
 export { TargetKeys, type TargetNodes } from './target-keys.js';
-export {
-  type Difference,
-  Verification,
-  type VerificationOptions,
-  type VerificationStatus,
-} from './verification.js';
+export { Verification, type VerificationStatus } from './verification.js';
+export type { VerificationOptions } from './verification-options.js';

@@ -1,42 +1,14 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Change, type RecordsRun, WholeKeys } from '../../data-model/index.js';
-import type { Logger } from '../../kit/index.js';
 import { isGone, type KeyImage } from '../key-image.js';
-import { type KeyPlace, keyAt, placeName, placeOf, placeOfName } from '../key-place.js';
-import type { KeyPart, KeyReader } from '../key-reader.js';
-import { RateLimit, type RateLimits } from '../rate-limit.js';
+import { type KeyPlace, keyAt, placeName, placeOf } from '../key-place.js';
+import type { KeyPart } from '../key-reader.js';
+import { RateLimit } from '../rate-limit.js';
 import { imagesOfRun } from '../record-part.js';
 import { whileUnreachable } from '../while-unreachable.js';
-import { type CanonicalValue, canonicalValue, differenceOf, isSameExpiry } from './canonical-value.js';
-import type { ComparedTarget } from './compared-target.js';
-import type { SourceNames } from './source-names.js';
-
-/** The two ends that are compared, and what counts as the same. */
-export interface VerificationOptions {
-  readonly keys: KeyReader;
-  /** Which keys the source has. */
-  readonly names: SourceNames;
-  readonly target: ComparedTarget;
-  /** Namespaces of the source that are compared; others are not looked at. */
-  readonly namespaces: readonly string[];
-  readonly ttlToleranceMs: number;
-  /** Compares so many random keys of each side only; 0 = all. */
-  readonly sample: number;
-  /** How long a difference must last to count, in ms: longer than the target lags behind. */
-  readonly settleMs: number;
-  /** Writes the source's value over what differs. */
-  readonly repairs: boolean;
-  readonly rates?: RateLimits;
-  readonly logger: Logger;
-}
-
-/** A key that the two ends do not have alike. */
-export interface Difference {
-  readonly ns: string;
-  readonly key: Buffer;
-  readonly kind: 'missing' | 'extra' | 'type' | 'value' | 'expiry';
-  readonly isRepaired: boolean;
-}
+import { canonicalValue, differenceOf, isSameExpiry } from './canonical-value.js';
+import { type ComparedTarget, compareRecords, wantedValue } from './compared-target.js';
+import { type Difference, Suspects } from './suspects.js';
+import { type VerificationOptions, verificationRetry } from './verification-options.js';
 
 /** What is being done: keys of the source compared, names of the target looked up, or what differed looked at again. */
 export type VerificationPhase = 'compare' | 'look-up' | 'settle';
@@ -66,27 +38,28 @@ export interface VerificationStatus {
  * has something else.
  */
 export class Verification {
-  /** The first differences that were found; all are counted. */
-  readonly differences: Difference[] = [];
   readonly #options: VerificationOptions;
   readonly #target: ComparedTarget;
   readonly #namespaces: ReadonlySet<string>;
   readonly #rate: RateLimit;
-  readonly #suspects = new Set<string>();
+  readonly #suspects: Suspects;
   #phase: VerificationPhase = 'compare';
   #sourceKeys = 0;
   #equal = 0;
   #targetKeys = 0;
-  #found = 0;
-  #repaired = 0;
-  #unsettled = 0;
   #unsupported = 0;
 
   constructor(options: VerificationOptions) {
     this.#options = options;
     this.#target = options.target;
+    this.#suspects = new Suspects(options);
     this.#namespaces = new Set(options.namespaces);
     this.#rate = new RateLimit(options.rates ?? { keysPerSecond: 0, bytesPerSecond: 0 });
+  }
+
+  /** The first differences that were found; all are counted. */
+  get differences(): readonly Difference[] {
+    return this.#suspects.differences;
   }
 
   get status(): VerificationStatus {
@@ -94,9 +67,9 @@ export class Verification {
       phase: this.#phase,
       sourceKeys: this.#sourceKeys,
       targetKeys: this.#targetKeys,
-      differences: this.#found,
-      repaired: this.#repaired,
-      unsettled: this.#unsettled,
+      differences: this.#suspects.found,
+      repaired: this.#suspects.repaired,
+      unsettled: this.#suspects.unsettled,
       unsupported: this.#unsupported,
       suspects: this.#suspects.size,
     };
@@ -109,7 +82,7 @@ export class Verification {
       await this.#compareAll(signal);
       // As many keys as were found equal, and nothing was written meanwhile: then there are no others.
       const keys = await this.#target.count(signal);
-      const isAll = this.#suspects.size === 0 && this.#found === 0 && keys === this.#equal;
+      const isAll = this.#suspects.size === 0 && this.#suspects.found === 0 && keys === this.#equal;
       if (isAll && before === (await this.#newest(signal))) this.#targetKeys = keys;
       else await this.#lookForExtras(signal);
     }
@@ -127,7 +100,7 @@ export class Verification {
       next?.catch(() => undefined); // seen when it is awaited
       if (part.whole === undefined) await this.#compare(part.images, signal);
       else await this.#compareRuns(part.whole.runs, signal);
-      for (const place of part.unsettled) this.#suspect(place);
+      for (const place of part.unsettled) this.#suspects.add(place);
       if (this.#suspects.size > maxSuspects) await this.#settle(signal);
       if (after === undefined) return;
     }
@@ -153,7 +126,7 @@ export class Verification {
     );
     this.#sourceKeys += keys.keys;
     this.#equal += keys.keys - different.length;
-    for (const place of different) this.#suspect(place);
+    for (const place of different) this.#suspects.add(place);
   }
 
   async #readPart(after: KeyPlace | undefined, signal: AbortSignal): Promise<KeyPart> {
@@ -194,22 +167,14 @@ export class Verification {
       this.#sourceKeys++;
       if (image.unsupported === undefined) others.push(image);
       else if (this.#target.compareRecords === undefined) this.#unsupported++;
-      else if ((await this.#compareRecords(image, signal)) === 'same') this.#equal++;
-      else this.#suspect(image.place);
+      else if ((await this.#retry(signal, () => compareRecords(this.#target, image, signal))) === 'same')
+        this.#equal++;
+      else this.#suspects.add(image.place);
     }
     await this.#compareStrings(strings, signal);
     // Few at a time: both sides of them are in memory, element by element.
     for (let from = 0; from < others.length; from += comparedKeys)
       await this.#compareImages(others.slice(from, from + comparedKeys), signal);
-  }
-
-  /** For keys that no change tells, such as Bloom filters; where the target has no records they count as the same. */
-  async #compareRecords(
-    { place }: KeyImage,
-    signal: AbortSignal,
-  ): Promise<'same' | 'different' | 'changing'> {
-    const target = this.#target;
-    return await this.#retry(signal, async () => (await target.compareRecords?.(place, signal)) ?? 'same');
   }
 
   async #compareImages(images: readonly KeyImage[], signal: AbortSignal): Promise<void> {
@@ -225,15 +190,10 @@ export class Verification {
       }
       const isSame =
         theirs !== undefined &&
-        differenceOf(this.#valueOf(image), canonicalValue(theirs), ttlToleranceMs) === undefined;
+        differenceOf(wantedValue(this.#target, image), canonicalValue(theirs), ttlToleranceMs) === undefined;
       if (isSame) this.#equal++;
-      else this.#suspect(image.place);
+      else this.#suspects.add(image.place);
     });
-  }
-
-  /** What the target should hold of a key of the source. */
-  #valueOf(image: KeyImage): CanonicalValue {
-    return canonicalValue(this.#target.comparable?.(image) ?? image);
   }
 
   /** Compares strings of the source, given as the changes that put them. Hot; measured by bench `migrate`. */
@@ -248,7 +208,7 @@ export class Verification {
       const { value, ttlAt } = found[at];
       const isSame = value !== null && Buffer.compare(value, change.value) === 0;
       if (isSame && isSameExpiry(change.ttlAt, ttlAt, ttlToleranceMs)) this.#equal++;
-      else this.#suspect(placeOf(change.ns, change.key));
+      else this.#suspects.add(placeOf(change.ns, change.key));
     }
   }
 
@@ -273,7 +233,7 @@ export class Verification {
     }
     if (plain.length > 0) {
       const missing = await this.#retry(signal, () => this.#options.names.missing(plain, signal));
-      for (const place of missing) this.#suspect(place);
+      for (const place of missing) this.#suspects.add(place);
     }
     for (let from = 0; from < several.length; from += recheckKeys)
       await this.#lookUpSeveral(several.slice(from, from + recheckKeys), signal);
@@ -287,91 +247,17 @@ export class Verification {
     for (const places of candidates) {
       if (!places.every((place) => gone.has(placeName(place)))) continue;
       // That with the longest prefix is most likely meant.
-      this.#suspect(
+      this.#suspects.add(
         places.reduce((best, place) => (keyAt(place).key.length < keyAt(best).key.length ? place : best)),
       );
     }
   }
 
-  #suspect(place: KeyPlace): void {
-    this.#suspects.add(placeName(place));
-  }
-
-  /** Looks at all suspects again, until each is no difference or has been one for `settleMs`. */
   async #settle(signal: AbortSignal): Promise<void> {
-    const { settleMs } = this.#options;
     const before = this.#phase;
     if (this.#suspects.size > 0) this.#phase = 'settle';
-    const sinceMs = performance.now();
-    let left = [...this.#suspects];
-    for (let pauseMs = firstPauseMs; left.length > 0; pauseMs *= 2) {
-      const isLast = performance.now() - sinceMs >= settleMs;
-      const still: string[] = [];
-      for (let from = 0; from < left.length; from += recheckKeys)
-        still.push(...(await this.#recheck(left.slice(from, from + recheckKeys), isLast, signal)));
-      left = still;
-      if (isLast) break;
-      const restMs = settleMs - (performance.now() - sinceMs);
-      if (left.length > 0) await delay(Math.max(0, Math.min(pauseMs, restMs)), undefined, { signal });
-    }
-    this.#suspects.clear();
+    await this.#suspects.settle(signal);
     this.#phase = before;
-  }
-
-  /** One more look; gives those that still differ, or on the last look counts them. */
-  async #recheck(names: readonly string[], isLast: boolean, signal: AbortSignal): Promise<string[]> {
-    const { keys, ttlToleranceMs } = this.#options;
-    const places = names.map(placeOfName);
-    const look = async (): Promise<Map<string, KeyImage>> => {
-      const part = await this.#retry(signal, () => keys.readKeys(places, false, signal));
-      return new Map(part.images.map((image) => [placeName(image.place), image]));
-    };
-    const before = await look();
-    const theirs = await this.#retry(signal, () => this.#target.readImages(places, signal));
-    const behind = await look();
-    const still: string[] = [];
-    for (let at = 0; at < names.length; at++) {
-      const [first, last, found] = [before.get(names[at]), behind.get(names[at]), theirs[at]];
-      const isRead = first !== undefined && last !== undefined && found !== undefined;
-      if (isRead && last.unsupported !== undefined) {
-        const compared = await this.#compareRecords(last, signal);
-        if (compared === 'same') continue;
-        if (!isLast) still.push(names[at]);
-        else if (compared === 'different') await this.#report(last, 'value', signal);
-        else this.#unsettled++;
-        continue;
-      }
-      const kinds = isRead
-        ? [first, last].map((image) =>
-            differenceOf(this.#valueOf(image), canonicalValue(found), ttlToleranceMs),
-          )
-        : [];
-      if (isRead && kinds.includes(undefined)) continue;
-      const [, kind] = kinds;
-      const isStill = isRead && differenceOf(canonicalValue(first), canonicalValue(last), 0) === undefined;
-      if (!isLast) still.push(names[at]);
-      else if (isStill && kind !== undefined) await this.#report(last, kind, signal);
-      else this.#unsettled++;
-    }
-    return still;
-  }
-
-  async #report(image: KeyImage, kind: Difference['kind'], signal: AbortSignal): Promise<void> {
-    this.#found++;
-    const { ns, key } = keyAt(image.place);
-    const isRepaired = this.#options.repairs && (await this.#repair(image, signal));
-    if (isRepaired) this.#repaired++;
-    if (this.differences.length < maxReported)
-      this.differences.push({ ns, key: Buffer.from(key), kind, isRepaired });
-  }
-
-  /** Writes the source's value in place of the target's; true when the target then has it. */
-  async #repair(image: KeyImage, signal: AbortSignal): Promise<boolean> {
-    const refusal = await this.#target.repair(image, signal);
-    if (refusal === undefined) return true;
-    const key = keyAt(image.place).key.toString();
-    this.#options.logger.warn('a key could not be repaired', { key, reason: refusal });
-    return false;
   }
 
   #newest(signal: AbortSignal): Promise<string> {
@@ -379,7 +265,7 @@ export class Verification {
   }
 
   #retry<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
-    return whileUnreachable(retry, this.#options.logger, signal, work);
+    return whileUnreachable(verificationRetry, this.#options.logger, signal, work);
   }
 }
 
@@ -387,15 +273,11 @@ const keyOf = (change: Change): Buffer =>
   'key' in change ? Buffer.from(change.key.buffer, change.key.byteOffset, change.key.length) : noBytes;
 
 const noBytes = Buffer.alloc(0);
-const retry = { initialMs: 50, maxMs: 2_000, giveUpAfterMs: 60_000 };
 /** Keys with elements that are compared at once. */
 const comparedKeys = 250;
 const partKeys = 4_000;
 const partBytes = 1024 * 1024;
 const sampleKeys = 500;
 const recheckKeys = 500;
-const firstPauseMs = 50;
 /** Suspects that are held until they are looked at again. */
 const maxSuspects = 50_000;
-/** Differences that are named; all are counted. */
-const maxReported = 1_000;
