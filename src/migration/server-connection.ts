@@ -109,7 +109,7 @@ export class ServerConnection {
   }
 
   async #connect(signal: AbortSignal): Promise<RespConnection> {
-    const connection = await RespConnection.open(this.#address, { signal });
+    const connection = await this.#dial(signal);
     try {
       if (this.#greet !== undefined) await orGivenUp(this.#greet(connection), signal);
     } catch (error) {
@@ -120,6 +120,15 @@ export class ServerConnection {
     this.#connection = connection;
     this.#session++;
     return connection;
+  }
+
+  async #dial(signal: AbortSignal): Promise<RespConnection> {
+    try {
+      return await RespConnection.open(this.#address, { signal });
+    } catch (error) {
+      signal.throwIfAborted(); // given up because it was told to, which says nothing of the server
+      throw error;
+    }
   }
 }
 

@@ -20,3 +20,14 @@ it.each([
   await expect(asked).rejects.toThrow('enough');
   expect(connection.isOpen).toBe(false);
 });
+
+it('tells that it was told to stop, not that the server cannot be reached, while it connects', async () => {
+  await using server = await ScriptedServer.open(() => undefined);
+  const connection = new ServerConnection(parseRedisUrl(server.url.replace('redis://', 'redis://:secret@')));
+  await expect(connection.call(AbortSignal.abort(new Error('enough')), 'PING')).rejects.toThrow(/^enough$/);
+  const stop = new AbortController();
+  const asked = connection.call(stop.signal, 'PING');
+  await waitUntil('it is asked', () => server.commands.some(([name]) => name === 'AUTH'));
+  stop.abort(new Error('enough'));
+  await expect(asked).rejects.toThrow(/^enough$/);
+});
