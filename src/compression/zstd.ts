@@ -1,5 +1,5 @@
+import { createRequire } from 'node:module';
 import * as zlib from 'node:zlib';
-import { Decompress, decompress } from 'fzstd';
 import { readU32 } from '../bytes/index.js';
 
 /**
@@ -64,6 +64,7 @@ const measureFrame = (bytes: Buffer, start: number): Frame | string => {
     const size = header >>> 3;
     const kind = (header >> 1) & 3;
     isLast = (header & 1) === 1;
+    if (kind === BlockKind.compressed && hasEndlessWeights(bytes, at + 3)) return 'weights that never end';
     at += 3 + (kind === BlockKind.repeated ? 1 : size);
     maxBytes += kind === BlockKind.compressed ? largestBlock : size;
   }
@@ -72,6 +73,37 @@ const measureFrame = (bytes: Buffer, start: number): Frame | string => {
   if (length !== undefined && length > maxBytes) return `a frame that cannot hold ${length} bytes`;
   const windowBytes = hasWindow ? windowSize(bytes[start + 5]) : (length ?? 0);
   return { end, isSkippable: false, length, windowBytes };
+};
+
+/**
+ * True for a block whose Huffman code is told by numbers of which each takes no bits, so that there are ever more of them.
+ * It is damaged, and fzstd would go on for ever.
+ *
+ *   block:    | literals, 3 to 5 bytes: bits 0–1 kind, 2–3 form | length of the tree u8 | table … |
+ *   table:    bits 0–3 logarithm of its size − 5, then the share of each number
+ *
+ * A share of nothing takes as many bits as the logarithm says, and two at least for how many more follow; that of all has one
+ * bit more, all of them set.
+ */
+const hasEndlessWeights = (bytes: Buffer, at: number): boolean => {
+  const form = (bytes[at] >> 2) & 3;
+  const tree = at + (form < 2 ? 3 : form + 2);
+  if ((bytes[at] & 3) !== compressedLiterals || tree + 1 >= bytes.length || bytes[tree] >= 128) return false;
+  const log = (bytes[tree + 1] & 15) + 5;
+  const bits = (from: number, count: number): number => {
+    const byte = from >> 3;
+    const read = bytes[byte] | (bytes[byte + 1] << 8) | (bytes[byte + 2] << 16);
+    return (read >> (from & 7)) & ((1 << count) - 1);
+  };
+  let from = 8 * (tree + 1) + 4;
+  const end = from + 8 * 128;
+  while (from < end) {
+    if (bits(from, log + 1) === (2 << log) - 1) return true;
+    if (bits(from, log) !== 1) return false;
+    from += log + 2;
+    while (from < end && bits(from - 2, 2) === 3) from += 2;
+  }
+  return false;
 };
 
 const contentSize = (bytes: Buffer, at: number, width: number): number => {
@@ -101,6 +133,8 @@ const decompressFrame = (bytes: Buffer, frame: Frame, maxBytes: number): Buffer 
 const inScript = (bytes: Buffer, { length, windowBytes }: Frame, maxBytes: number): Buffer | string => {
   if (windowBytes > largestWindowInScript)
     return `a window of ${windowBytes} bytes, which needs Node.js 22.15 or later`;
+  script ??= loadScript();
+  const { Decompress, decompress } = script;
   const input = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
   if (length !== undefined) {
     const { buffer, byteOffset, byteLength } = decompress(input);
@@ -119,12 +153,18 @@ const inScript = (bytes: Buffer, { length, windowBytes }: Frame, maxBytes: numbe
 
 const tooLarge = (maxBytes: number): string => `more than ${maxBytes} bytes`;
 
+type Script = typeof import('fzstd');
+/** Loaded when there is something for it to do, which costs a start some milliseconds. */
+let script: Script | undefined;
+const loadScript = (): Script => createRequire(import.meta.url)('fzstd');
+
 type Native = (bytes: Buffer, options: { maxOutputLength: number }) => Buffer;
 /** Node.js has it from 22.15 and 23.8 on. */
 const native: unknown = Reflect.get(zlib, 'zstdDecompressSync');
 const isNative = (found: unknown): found is Native => typeof found === 'function';
 
 const BlockKind = { raw: 0, repeated: 1, compressed: 2 } as const;
+const compressedLiterals = 2;
 const frameMagic = 0xfd2f_b528;
 const skippableMagic = 0x184d_2a5;
 const largestBlock = 128 * 1024;
