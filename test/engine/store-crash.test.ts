@@ -3,6 +3,7 @@ import {
   appendFileSync,
   copyFileSync,
   cpSync,
+  existsSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -15,7 +16,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type DataReader, Engine, type EngineOptions } from '../../src/engine/index.js';
+import {
+  applyCheckpointExport,
+  type DataReader,
+  Engine,
+  type EngineOptions,
+} from '../../src/engine/index.js';
 import { type Files, nodeFiles } from '../../src/files/index.js';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { throwAwayDirectory } from '../services/index.js';
@@ -157,6 +163,69 @@ describe('a store under flush', () => {
       }
     },
   );
+
+  it('is copied whole or not at all when a restore or the applying of an export is killed, and again after that', async () => {
+    const random = SeededRandom.fromEnvironment('killed copies');
+    const copier = fileURLToPath(new URL('../../dist/test/engine/kill-copy.js', import.meta.url));
+    const store = join(directory.path, 'store');
+    const engine = await Engine.open(store, { ...small, sync: 'none' });
+    const large = (n: number): Buffer =>
+      new WriteBatchBuilder()
+        .put(0, Buffer.from(`k${n % 1_000}`), Buffer.from(`${n}`.padEnd(8_000)))
+        .finish();
+    for (let n = 1; n <= 900; n++) engine.commit(large(n));
+    await engine.checkpoints.create({ name: 'kept' });
+    const whole = join(directory.path, 'whole');
+    await engine.checkpoints.export('kept', whole);
+    for (let n = 901; n <= 1_000; n++) engine.commit(large(n));
+    await engine.checkpoints.create({ name: 'next' });
+    const increment = join(directory.path, 'increment');
+    await engine.checkpoints.export('next', increment, { base: 'kept' });
+    await engine.close();
+
+    const killed = async (what: string, from: string, to: string): Promise<void> => {
+      const child = spawn(process.execPath, [copier, what, from, to], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const exited = new Promise((resolve) => child.once('close', resolve));
+      await new Promise((resolve) => child.stdout.once('data', resolve));
+      await new Promise((resolve) => setTimeout(resolve, random.below(60)));
+      child.kill('SIGKILL');
+      await exited;
+    };
+    /** The sequence number that a copy is at, 0 when it is none. */
+    const copiedTo = async (path: string): Promise<number> => {
+      if (!existsSync(join(path, 'IDENTITY'))) {
+        await expect(Engine.open(path, small)).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
+        return 0;
+      }
+      await using copy = await Engine.open(path, { isReadOnly: true });
+      expectNumbersUpTo(copy, copy.sequence);
+      await copy.check();
+      return copy.sequence;
+    };
+    for (let round = 0; round < Number(process.env['KILLS'] ?? 2); round++) {
+      const restored = join(directory.path, `restored-${round}`);
+      mkdirSync(restored);
+      await killed('restore', store, restored);
+      if (readdirSync(restored).length > 0) expect([0, 900]).toContain(await copiedTo(restored));
+      const applied = join(directory.path, `applied-${round}`);
+      mkdirSync(applied);
+      for (const [file, sequence, before] of [
+        [whole, 900, 0],
+        [increment, 1_000, 900],
+      ] as const) {
+        await killed('apply', file, applied);
+        const reached = readdirSync(applied).some((name) => name !== 'LOCK') ? await copiedTo(applied) : 0;
+        expect([before, sequence]).toContain(reached);
+        if (reached === before) await applyCheckpointExport(applied, file);
+        expect(await copiedTo(applied)).toBe(sequence);
+      }
+    }
+    await using again = await Engine.open(store, small);
+    expectNumbersUpTo(again, 1_000);
+    await again.check();
+  });
 
   it('is opened again after a crash however often that fails, at any of its steps, for want of room', async () => {
     const store = join(directory.path, 'store');
