@@ -98,7 +98,7 @@ const lagOf = ({ stream, state }: StreamGroup): number => {
   if (first === undefined || compareStreamIds(state.lastDeliveredId, stream.state.lastGeneratedId) >= 0)
     return 0;
   if (compareStreamIds(state.lastDeliveredId, stream.state.firstId) < 0) return stream.length;
-  return stream.range(first, largestStreamId, false, Number.POSITIVE_INFINITY).length;
+  return stream.countFrom(first);
 };
 
 const consumersInfo = (context: CommandContext, group: StreamGroup): Reply => {

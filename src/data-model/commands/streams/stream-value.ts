@@ -1,3 +1,4 @@
+import type { DataIterator } from '../../../engine/index.js';
 import { TailraceError } from '../../../errors/index.js';
 import { ColumnFamily } from '../../encoding/column-family.js';
 import { encodeInternalKey } from '../../encoding/keys.js';
@@ -57,15 +58,7 @@ export class StreamValue {
   /** Entries from `first` to `last`, both in the range, at most `count`. Owned. */
   range(first: StreamId, last: StreamId, isReverse: boolean, count: number): StreamEntry[] {
     if (compareStreamIds(first, last) > 0 || count <= 0) return [];
-    const behind = nextStreamId(last);
-    const groups = Buffer.concat([this.prefix, groupDelimiter]);
-    const wantedEnd = behind === undefined ? groups : this.#entryKey(behind);
-    const iterator = this.context.reader.iterate({
-      columnFamily: ColumnFamily.streams,
-      begin: this.#entryKey(first),
-      end: Buffer.compare(wantedEnd, groups) < 0 ? wantedEnd : groups,
-      isReverse,
-    });
+    const iterator = this.#iterate(first, last, isReverse);
     const entries: StreamEntry[] = [];
     try {
       for (; iterator.valid && entries.length < count; iterator.next()) {
@@ -76,6 +69,15 @@ export class StreamValue {
     } finally {
       iterator.close();
     }
+  }
+
+  /** How many entries there are from `first` on: counted, but not read. */
+  countFrom(first: StreamId): number {
+    const iterator = this.#iterate(first, largestStreamId, false);
+    let count = 0;
+    for (; iterator.valid; iterator.next()) count++;
+    iterator.close();
+    return count;
   }
 
   /** Puts an entry behind all others; metadata is the caller's to put. */
@@ -134,6 +136,19 @@ export class StreamValue {
       edge = next.id;
     }
     return edge;
+  }
+
+  /** Entries alone: the records of groups lie behind them. */
+  #iterate(first: StreamId, last: StreamId, isReverse: boolean): DataIterator {
+    const behind = nextStreamId(last);
+    const groups = Buffer.concat([this.prefix, groupDelimiter]);
+    const wantedEnd = behind === undefined ? groups : this.#entryKey(behind);
+    return this.context.reader.iterate({
+      columnFamily: ColumnFamily.streams,
+      begin: this.#entryKey(first),
+      end: Buffer.compare(wantedEnd, groups) < 0 ? wantedEnd : groups,
+      isReverse,
+    });
   }
 
   #entryKey(id: StreamId): Buffer {
