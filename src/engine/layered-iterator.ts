@@ -28,6 +28,8 @@ export class LayeredIterator implements DataIterator {
   #cursors: LayerCursor[] = [];
   /** The last of them, when there is a tree. */
   #tree: TreeCursor | undefined;
+  /** The first of them, when memtables are among them. */
+  #newest: MemtableCursor | undefined;
   /** The cursor whose key the item has. */
   #winner: LayerCursor | undefined;
   /** The winner when nothing else can have a say until the data changes: a tree that no memtable adds to. */
@@ -114,6 +116,8 @@ export class LayeredIterator implements DataIterator {
   }
 
   close(): void {
+    this.#newest?.close();
+    this.#newest = undefined;
     this.#item = undefined;
     this.#alone = undefined;
     this.#winner = undefined;
@@ -132,11 +136,14 @@ export class LayeredIterator implements DataIterator {
     const { groups, trees } = this.#layers;
     const { columnFamily } = this.#range;
     this.#cursors = [];
+    this.#newest = undefined;
     for (const group of groups) {
       const table = group.tables[columnFamily];
       // The newest is written to: empty now, it may not stay so.
-      if (group === groups[0] || !table.isEmpty)
-        this.#cursors.push(new MemtableCursor(table, this.#sequence));
+      if (group !== groups[0] && table.isEmpty) continue;
+      const cursor = new MemtableCursor(table, this.#sequence);
+      this.#newest ??= cursor;
+      this.#cursors.push(cursor);
     }
     const root = this.#layers.rootOf(columnFamily);
     this.#tree = trees === undefined || root.unit === 0 ? undefined : trees.cursor(root);
@@ -216,6 +223,7 @@ export class LayeredIterator implements DataIterator {
       if (this.#isOutside(cursor)) return;
       if (at > 0 && this.#leaveDeletedRange(at)) continue;
       if (cursor.isDeleted) {
+        if (cursor === this.#newest && this.#isOnlyOne(cursor)) this.#newest.noteIdle();
         this.#stepPast(cursor);
         continue;
       }
@@ -223,6 +231,15 @@ export class LayeredIterator implements DataIterator {
       if (cursor === this.#tree && this.#isTreeAlone()) this.#alone = this.#tree;
       return;
     }
+  }
+
+  /** True when no other layer has the key where the cursor stands. */
+  #isOnlyOne(cursor: LayerCursor): boolean {
+    const { keyBytes, keyStart, keyEnd } = cursor;
+    for (const other of this.#cursors)
+      if (other !== cursor && other.valid && compareKeys(other, keyBytes, keyStart, keyEnd) === 0)
+        return false;
+    return true;
   }
 
   #isOutside({ keyBytes, keyStart, keyEnd }: LayerCursor): boolean {

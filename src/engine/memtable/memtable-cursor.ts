@@ -16,6 +16,8 @@ export class MemtableCursor {
   readonly #sequence: number;
   readonly #place = new OrderedPlace();
   #version = -1;
+  /** Tombstones that hide nothing; good for as long as the memtable does not change. */
+  #idle: number[] | undefined;
   readonly #view: NodeView = {
     keyBytes: noBytes,
     keyStart: 0,
@@ -41,19 +43,19 @@ export class MemtableCursor {
 
   seekFirst(): void {
     this.#table.seek(undefined, this.#place);
-    this.#settle(false);
+    this.#start(false);
   }
 
   seekLast(): void {
     this.#table.seekEnd(this.#place);
     this.#table.step(this.#place, true);
-    this.#settle(true);
+    this.#start(true);
   }
 
   /** To the first key that is not less. */
   seek(key: Uint8Array): void {
     this.#table.seek(key, this.#place);
-    this.#settle(false);
+    this.#start(false);
   }
 
   /** To the last key that is less, or, when `isInclusive`, not greater. */
@@ -62,7 +64,7 @@ export class MemtableCursor {
     const node = this.#place.id;
     const isExact = isInclusive && node >= 0 && equalBytes(this.#table.keyOf(node), key);
     if (!isExact) this.#table.step(this.#place, true);
-    this.#settle(true);
+    this.#start(true);
   }
 
   next(): void {
@@ -98,7 +100,20 @@ export class MemtableCursor {
     place.valueEnd = view.valueEnd;
   }
 
-  /** As DataIterator says, of this memtable alone. False when no more is wanted. */
+  /** What is deleted where it stands is in no older layer. */
+  noteIdle(): void {
+    this.#idle ??= [];
+    if (this.#idle.length < mostIdle) this.#idle.push(this.#place.id);
+  }
+
+  /** Ends the walk: who comes next need not step over what was noted. */
+  close(): void {
+    const idle = this.#idle;
+    this.#idle = undefined;
+    if (idle !== undefined && idle.length >= fewestIdle && !this.isStale) this.#table.removeIdle(idle);
+  }
+
+  /** As DataIterator says, while no older layer has such keys. False when no more is wanted. */
   copyRun(prefix: Uint8Array, target: RecordTarget): boolean {
     const table = this.#table;
     const view = this.#view;
@@ -107,7 +122,8 @@ export class MemtableCursor {
       if (table.locate(node, this.#sequence, view)) {
         const { keyBytes, keyStart, keyEnd } = view;
         if (!startsWithAt(keyBytes, keyStart, keyEnd, prefix, 0)) break;
-        if (!view.isDeleted)
+        if (view.isDeleted) this.noteIdle();
+        else
           isWanted = target.record(
             keyBytes,
             keyStart + prefix.length,
@@ -121,6 +137,12 @@ export class MemtableCursor {
     }
     this.#settle(false);
     return isWanted;
+  }
+
+  /** A walk begins here: what an earlier one noted may come again, or be gone. */
+  #start(isReverse: boolean): void {
+    this.#idle = undefined;
+    this.#settle(isReverse);
   }
 
   /** Moves on to the first key from the place on that the reader sees. */
@@ -151,6 +173,10 @@ export class MemtableCursor {
   }
 }
 
+/** Fewer are not worth that other walks have to be sought anew. */
+const fewestIdle = 8;
+/** Removing one takes about half a microsecond; what is left is for the next walk. */
+const mostIdle = 1_024;
 /** Up to this length a loop is quicker than a call. */
 const longestLooped = 64;
 const noBytes = Buffer.alloc(0);

@@ -20,9 +20,9 @@ export type Found = Buffer | 'deleted' | undefined;
  * A hash table answers point reads; an ordered index answers ranges. Without an open snapshot an overwrite replaces
  * the value in place; with one, the older version is kept until no snapshot sees it.
  *
- * A deleted key stays as a tombstone: removing it from the order would cost more than keeping it. In a memtable that
- * lies over older data (`hidesOlder`) so does a key that it does not have, and a deleted range stays in a list; what is
- * put after a range was deleted is found before the list is asked.
+ * A deleted key stays as a tombstone, until a walk has stepped over it and found that it hides nothing (`removeIdle`). In
+ * a memtable that lies over older data (`hidesOlder`) so does a key that it does not have, and a deleted range stays in a
+ * list; what is put after a range was deleted is found before the list is asked.
  *
  * Synchronous and single-threaded. Hot: bench `engine-write`.
  */
@@ -237,10 +237,24 @@ export class Memtable {
     }
     for (const node of this.#tombstones) {
       if (this.#older.has(node)) continue;
-      this.#tombstones.delete(node);
-      this.#removeNode(node);
+      this.#removeTombstone(node);
       yield;
       if (this.#isFrozen) return;
+    }
+  }
+
+  /**
+   * Removes tombstones whose keys no older layer has, so that queues and other short-lived keys do not leave more and more
+   * of them for every walk to step over. Those that are frozen meanwhile stay, and those that hide something from a
+   * snapshot: a version, or what a range deletes only for those who came later.
+   */
+  removeIdle(tombstones: readonly number[]): void {
+    if (this.#isFrozen) return;
+    for (const node of tombstones) {
+      if (!this.#nodes.isDeleted(node) || this.#older.has(node)) continue;
+      const key = this.#nodes.keyOf(node);
+      if (this.deletedRanges.at(key, 0, key.length, Number.POSITIVE_INFINITY) === undefined)
+        this.#removeTombstone(node);
     }
   }
 
@@ -350,6 +364,12 @@ export class Memtable {
     this.#slots.add(hash, node);
     this.#order.add(node, bytes, keyStart, keyEnd);
     return node;
+  }
+
+  #removeTombstone(node: number): void {
+    this.#changes++; // places behind it in the order are others now
+    this.#tombstones.delete(node);
+    this.#removeNode(node);
   }
 
   #removeNode(node: number): void {
