@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import * as zlib from 'node:zlib';
 import { readU32 } from '../bytes/index.js';
+import { messageOf } from '../errors/index.js';
 
 /**
  * Decompresses Zstandard frames (RFC 8878) that hold at most `maxBytes` together; no more memory is taken for them, whatever
@@ -126,7 +127,7 @@ const decompressFrame = (bytes: Buffer, frame: Frame, maxBytes: number): Buffer 
     if (typeof plain === 'string' || length === undefined || plain.length === length) return plain;
     return `a frame of ${plain.length} bytes instead of ${length}`;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 };
 
