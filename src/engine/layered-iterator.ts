@@ -223,8 +223,10 @@ export class LayeredIterator implements DataIterator {
       if (this.#isOutside(cursor)) return;
       if (at > 0 && this.#leaveDeletedRange(at)) continue;
       if (cursor.isDeleted) {
-        if (cursor === this.#newest && this.#isOnlyOne(cursor)) this.#newest.noteIdle();
-        this.#stepPast(cursor);
+        if (cursor === this.#newest && this.#isOnlyOne(cursor)) {
+          this.#newest.noteIdle();
+          this.#step(cursor);
+        } else this.#stepPast(cursor);
         continue;
       }
       this.#winner = cursor;
