@@ -21,8 +21,9 @@ import {
   type WriteOutcome,
 } from '../../src/kit/index.js';
 import { type BatchEncoding, EventLines, RawBatches, RespCommands } from './batch-encoding.js';
-import { PositionJournal, readLastEntry } from './position-journal.js';
+import { type JournalEntry, PositionJournal, readLastEntry } from './position-journal.js';
 import { type Compression, SegmentCompressor } from './segment-compressor.js';
+import { damaged, SegmentFile, type Standing, standingOf } from './segment-file.js';
 import { SegmentNames } from './segment-names.js';
 
 /** Settings of the sink `file`. */
@@ -51,6 +52,9 @@ export interface FileSinkOptions {
  * it holds; on start whatever lies behind that length is cut off, and a later file is forgotten. Going on with a new
  * file is: make it, sync the directory, and say so in the journal. One process holds the files at a time, by a lock that
  * its death releases.
+ *
+ * What was written is the user's: who moves or removes a file, also the one that is being written, has its changes, and
+ * those that come next go to a new file of that name. A file that was cut is an error.
  */
 export class FileSink implements Sink {
   readonly guarantee = 'exactly-once';
@@ -64,7 +68,7 @@ export class FileSink implements Sink {
   readonly #compressor: SegmentCompressor | undefined;
   #lock: ProcessLock | undefined;
   #claim: Claim = { epoch: 0, position: null };
-  #fd = -1;
+  #file: SegmentFile | undefined;
   #segment = 0;
   #dataBytes = 0;
   /** When the file that is being written was begun, in ms since the epoch. */
@@ -106,10 +110,11 @@ export class FileSink implements Sink {
     return this.#inTurn(async () => {
       if (claim.epoch !== this.#claim.epoch || !isSamePosition(batch.previous, this.#claim.position))
         return { kind: 'fenced', error: new Error('the file was claimed again, or is at another position') };
-      if (this.#fd < 0) return { kind: 'fatal', error: closed(this.#path) };
+      if (this.#file === undefined) return { kind: 'fatal', error: closed(this.#path) };
       try {
-        return await this.#append(batch);
+        return await this.#append(batch, await this.#inPlace(this.#file));
       } catch (cause) {
+        if (isTailraceError(cause)) return { kind: 'fatal', error: cause };
         // What was begun lies behind what the journal vouches for, and is written over.
         if (isFull(cause)) return { kind: 'retryable', error: noRoom(this.#path, cause) };
         // After a failed write or sync nothing about the files is known any more; only a new start reads the truth.
@@ -131,21 +136,24 @@ export class FileSink implements Sink {
   }
 
   async check(): Promise<readonly Finding[]> {
-    const last = existsSync(this.#journal.path) ? readLastEntry(this.#journal.path) : undefined;
+    const last = this.#findLast();
     if (last === undefined) return [this.#checkNew()];
     const path = this.#names.fileOf(last.segment);
-    const size = existsSync(path) ? statSync(path).size : 0;
-    if (size >= last.dataBytes)
-      return [
-        { name: 'file', status: 'ok', detail: `${path} holds ${last.dataBytes} bytes` },
-        {
-          name: 'position',
-          status: 'ok',
-          detail: `${this.#journal.path} is at sequence number ${last.position?.sequence ?? 0}`,
-        },
-      ];
-    const { message, remedy } = shorter(path, size, last.dataBytes);
-    return [{ name: 'file', status: 'fail', detail: message, remedy }];
+    const standing = standingOf(path, last.dataBytes);
+    if (standing === 'damaged') {
+      const { message, remedy } = damaged(path, last.dataBytes);
+      return [{ name: 'file', status: 'fail', detail: message, remedy }];
+    }
+    const held = `${path} holds ${last.dataBytes} bytes`;
+    const gone = `${path} is gone with its ${last.dataBytes} bytes: a new one will be begun`;
+    return [
+      { name: 'file', status: 'ok', detail: standing === 'gone' ? gone : held },
+      {
+        name: 'position',
+        status: 'ok',
+        detail: `${this.#journal.path} is at sequence number ${last.position?.sequence ?? 0}`,
+      },
+    ];
   }
 
   #checkNew(): Finding {
@@ -164,8 +172,8 @@ export class FileSink implements Sink {
     clearTimeout(this.#rotation);
     await this.#inTurn(async () => {
       await this.#journal.close();
-      if (this.#fd >= 0) await nodeFiles.close(this.#fd);
-      this.#fd = -1;
+      await this.#file?.close();
+      this.#file = undefined;
     });
     await this.#compressor?.[Symbol.asyncDispose]();
     this.#lock?.release();
@@ -183,34 +191,68 @@ export class FileSink implements Sink {
           remedy: 'Stop that process, or give this pipeline a file of its own.',
         }),
     );
-    const first = this.#firstSegment;
-    const last = readLastEntry(this.#journal.path) ?? {
-      segment: first,
-      dataBytes: 0,
-      epoch: 0,
-      position: null,
-    };
-    if (last.epoch === 0) this.#requireNothing(first);
-    await this.#openSegment(last.segment, last.dataBytes);
-    this.#claim = { epoch: last.epoch + 1, position: last.position };
-    await this.#journal.restart({ segment: last.segment, dataBytes: last.dataBytes, ...this.#claim });
-    for (const segment of this.#names.finished(this.#segment))
-      this.#compressor?.add(this.#names.fileOf(segment));
-    this.#rotateLater();
+    const last = this.#findLast();
+    if (last === undefined) this.#requireNothing(this.#firstSegment);
+    const { segment = this.#firstSegment, dataBytes = 0, epoch = 0, position = null } = last ?? {};
+    this.#segment = segment;
+    this.#dataBytes = dataBytes;
+    this.#claim = { epoch: epoch + 1, position };
+    await this.#file?.close();
+    this.#file = undefined;
+    await this.#openFile(standingOf(this.#path, dataBytes));
+    for (const finished of this.#names.finished(segment)) this.#compressor?.add(this.#names.fileOf(finished));
     return this.#claim;
   }
 
-  async #append(batch: SinkBatch): Promise<WriteOutcome> {
+  /** The last commit; without syncing a power cut may have taken the end of the file: then the last one that it holds. */
+  #findLast(): JournalEntry | undefined {
+    const { path } = this.#journal;
+    const last = existsSync(path) ? readLastEntry(path) : undefined;
+    if (last === undefined || this.#isSynced || !existsSync(this.#names.fileOf(last.segment))) return last;
+    const isHeld = ({ segment, dataBytes }: JournalEntry): boolean =>
+      standingOf(this.#names.fileOf(segment), dataBytes) === 'whole';
+    return readLastEntry(path, isHeld) ?? last;
+  }
+
+  /** The file to write to: `file`, or a new one of its name when somebody has taken it. */
+  async #inPlace(file: SegmentFile): Promise<SegmentFile> {
+    const standing = file.standing(this.#dataBytes);
+    if (standing === 'whole') return file;
+    const next = await this.#openFile(standing);
+    await file.close();
+    return next;
+  }
+
+  /** Opens the file that is being written, anew when it is gone. @throws TailraceError `SINK_FAILED` when it is damaged */
+  async #openFile(standing: Standing): Promise<SegmentFile> {
+    const path = this.#path;
+    if (standing === 'damaged') throw damaged(path, this.#dataBytes);
+    if (standing === 'gone')
+      this.#log.warn('the file was moved away or removed: a new one is begun', {
+        file: path,
+        bytes: this.#dataBytes,
+      });
+    const dataBytes = standing === 'gone' ? 0 : this.#dataBytes;
+    // First, so that a crash right behind it leaves no file that is shorter; and anew, since it may be gone as well.
+    await this.#journal.restart({ segment: this.#segment, dataBytes, ...this.#claim });
+    const file = await SegmentFile.open(path, dataBytes);
+    await nodeFiles.syncDirectory(this.#names.directory);
+    this.#dataBytes = dataBytes;
+    this.#writeTo(file);
+    return file;
+  }
+
+  async #append(batch: SinkBatch, file: SegmentFile): Promise<WriteOutcome> {
     const { bytes: limit } = this.#rotate;
+    let target = file;
     let bytes = this.#encoding.encode(batch, this.#dataBytes);
     const { rejections } = this.#encoding;
     if (rejections.length > 0) return { kind: 'poison', rejections };
     if (limit > 0 && this.#dataBytes > 0 && this.#dataBytes + bytes.length > limit) {
-      await this.#startSegment();
+      target = await this.#startSegment(file);
       bytes = this.#encoding.encode(batch, 0);
     }
-    await nodeFiles.write(this.#fd, bytes, this.#dataBytes);
-    if (this.#isSynced) await nodeFiles.datasync(this.#fd);
+    await target.write(bytes, this.#dataBytes, this.#isSynced);
     const dataBytes = this.#dataBytes + bytes.length;
     const { epoch } = this.#claim;
     await this.#journal.append({ segment: this.#segment, dataBytes, epoch, position: batch.position });
@@ -220,26 +262,31 @@ export class FileSink implements Sink {
   }
 
   /** Goes on with the next file. */
-  async #startSegment(): Promise<void> {
-    const finished = this.#path;
+  async #startSegment(finished: SegmentFile): Promise<SegmentFile> {
     const segment = this.#segment + 1;
     const path = this.#names.fileOf(segment);
     // Left by a rotation that did not get to the journal; removed, so that the new one has an age of its own.
     if (existsSync(path)) await nodeFiles.remove(path);
-    const fd = await nodeFiles.open(path, 'wx+');
+    const file = await SegmentFile.open(path, 0);
     try {
       await nodeFiles.syncDirectory(this.#names.directory);
       await this.#journal.append({ segment, dataBytes: 0, ...this.#claim });
     } catch (error) {
-      await nodeFiles.close(fd);
+      await file.close();
       throw error;
     }
-    await nodeFiles.close(this.#fd);
-    this.#fd = fd;
+    if (!this.#isSynced) await finished.sync(); // what is finished is whole
+    await finished.close();
     this.#segment = segment;
     this.#dataBytes = 0;
-    this.#bornAtMs = Date.now();
-    this.#compressor?.add(finished);
+    this.#writeTo(file);
+    this.#compressor?.add(finished.path);
+    return file;
+  }
+
+  #writeTo(file: SegmentFile): void {
+    this.#file = file;
+    this.#bornAtMs = file.bornAtMs;
     this.#rotateLater();
   }
 
@@ -257,10 +304,10 @@ export class FileSink implements Sink {
 
   #rotateWhenDue(): void {
     this.#inTurn(async () => {
-      if (this.#fd < 0) return;
+      if (this.#file === undefined) return;
       const isDue = this.#bornAtMs + this.#rotate.every <= Date.now();
-      if (isDue && this.#dataBytes > 0) await this.#startSegment();
-      this.#rotateLater();
+      if (isDue && this.#dataBytes > 0) await this.#startSegment(this.#file);
+      else this.#rotateLater();
     }).catch((error: unknown) => {
       // The files are as they were: the next write, or the next turn of the clock, tries again or says what is wrong.
       const reason = messageOf(error);
@@ -274,25 +321,6 @@ export class FileSink implements Sink {
     const turn = this.#turn.then(work);
     this.#turn = turn.catch(() => undefined);
     return turn;
-  }
-
-  /** Opens a segment, cut to what the journal vouches for. */
-  async #openSegment(segment: number, length: number): Promise<void> {
-    if (this.#fd >= 0) await nodeFiles.close(this.#fd);
-    this.#fd = -1;
-    this.#segment = segment;
-    const isNew = !existsSync(this.#path);
-    if (isNew && length > 0) throw shorter(this.#path, 0, length);
-    this.#fd = await nodeFiles.open(this.#path, isNew ? 'wx+' : 'r+');
-    if (isNew) await nodeFiles.syncDirectory(this.#names.directory);
-    const { size, birthtimeMs } = statSync(this.#path);
-    this.#bornAtMs = birthtimeMs;
-    if (size < length) throw shorter(this.#path, size, length);
-    if (size > length) {
-      await nodeFiles.truncate(this.#fd, length);
-      await nodeFiles.datasync(this.#fd);
-    }
-    this.#dataBytes = length;
   }
 
   /** Without a journal nobody knows what files hold that are there all the same. */
@@ -328,12 +356,6 @@ const noRoom = (path: string, cause: unknown): TailraceError =>
     context: { sink: path },
     remedy: 'Make room there.',
     cause,
-  });
-
-const shorter = (path: string, size: number, expected: number): TailraceError =>
-  new TailraceError('SINK_FAILED', `${path} has ${size} bytes, its journal says ${expected}`, {
-    context: { file: path, size, expected },
-    remedy: 'The file was cut or replaced by someone else: restore it, or move it and its journal away.',
   });
 
 const closed = (path: string): TailraceError =>

@@ -34,8 +34,11 @@ export interface JournalEntry {
  */
 const journalRecordBytes = 40;
 
-/** The last whole record of a journal; undefined when it has none. @throws `FILE_INACCESSIBLE` */
-export const readLastEntry = (path: string): JournalEntry | undefined => {
+/** The last whole record of a journal that `isWanted`; undefined when it has none. @throws `FILE_INACCESSIBLE` */
+export const readLastEntry = (
+  path: string,
+  isWanted: (entry: JournalEntry) => boolean = () => true,
+): JournalEntry | undefined => {
   let fd: number;
   try {
     fd = openSync(path, 'r');
@@ -49,7 +52,7 @@ export const readLastEntry = (path: string): JournalEntry | undefined => {
     for (let at = whole - 1; at >= 0; at--) {
       readSync(fd, record, 0, journalRecordBytes, at * journalRecordBytes);
       const entry = decodeEntry(record);
-      if (entry !== undefined) return entry;
+      if (entry !== undefined && isWanted(entry)) return entry;
     }
     return undefined;
   } finally {

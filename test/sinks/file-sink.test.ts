@@ -1,4 +1,13 @@
-import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import * as zlib from 'node:zlib';
 import { gunzipSync } from 'node:zlib';
@@ -200,7 +209,7 @@ describe('the file sink', () => {
 
   it('refuses a file that is shorter than its journal says, and one without a journal', async () => {
     const path = join(directory.path, 'out.ndjson');
-    const sink = open();
+    const sink = open({ sync: true });
     await writeFrom(sink, await sink.claim(), 0, 5);
     await sink[Symbol.asyncDispose]();
     expect(await open().check()).toMatchObject([
@@ -208,8 +217,8 @@ describe('the file sink', () => {
       { name: 'position', detail: expect.stringMatching(/is at sequence number \d+$/) },
     ]);
     truncateSync(path, 10);
-    expect(await open().check()).toMatchObject([{ status: 'fail' }]);
-    const refused = open();
+    expect(await open({ sync: true }).check()).toMatchObject([{ status: 'fail' }]);
+    const refused = open({ sync: true });
     await expect(refused.claim()).rejects.toMatchObject({ code: 'SINK_FAILED' });
     await refused[Symbol.asyncDispose]();
     rmSync(`${path}.position`);
@@ -222,6 +231,81 @@ describe('the file sink', () => {
     ]);
     rmSync(path);
     expect(await open().check()).toMatchObject([{ status: 'ok' }]);
+  });
+
+  it('goes on with a new file where the one that is being written is moved away, as logrotate does', async () => {
+    const path = join(directory.path, 'out.ndjson');
+    const taken: string[] = [];
+    const take = (): void => {
+      taken.push(readFileSync(path, 'utf8'));
+      renameSync(path, `${path}.${taken.length}`);
+    };
+    let sink = open({ sync: true });
+    let claim = await sink.claim();
+    await writeFrom(sink, claim, 0, 10);
+    take();
+    await writeFrom(sink, claim, 10, 20);
+    take();
+    writeFileSync(path, '');
+    await writeFrom(sink, claim, 20, 30);
+    // With its journal, and while no process writes.
+    take();
+    rmSync(`${path}.position`);
+    await writeFrom(sink, claim, 30, 40);
+    await sink[Symbol.asyncDispose]();
+    take();
+    expect(await open({ sync: true }).check()).toMatchObject([
+      { status: 'ok', detail: expect.stringContaining('a new one will be begun') },
+      { status: 'ok' },
+    ]);
+    sink = open({ sync: true });
+    claim = await sink.claim();
+    expect(claim.position).toEqual(history.positionAfter(40));
+    await writeFrom(sink, claim, 40, 60);
+    expect(sequences(taken.join('') + readFileSync(path, 'utf8'))).toEqual(all());
+  });
+
+  it('writes nothing more into a file that was cut, or behind what somebody else wrote there', async () => {
+    const path = join(directory.path, 'out.ndjson');
+    for (const meddle of [
+      () => truncateSync(path, 0),
+      () => truncateSync(path, 10),
+      () => {
+        renameSync(path, `${path}.1`);
+        writeFileSync(path, 'x'.repeat(100_000));
+      },
+    ]) {
+      const sink = open({ sync: true });
+      const claim = await sink.claim();
+      await writeFrom(sink, claim, 0, 5);
+      meddle();
+      const found = readFileSync(path);
+      expect(await sink.write(history.sinkBatch(5, 6), claim)).toMatchObject({
+        kind: 'fatal',
+        error: { code: 'SINK_FAILED', message: expect.stringContaining(path) },
+      });
+      expect(readFileSync(path)).toEqual(found);
+      await sink[Symbol.asyncDispose]();
+      rmSync(path);
+      rmSync(`${path}.position`);
+    }
+  });
+
+  it('goes back to the last commit that the file holds when a power cut took what was not synced', async () => {
+    const path = join(directory.path, 'out.ndjson');
+    let sink = open({ sync: false });
+    let claim = await sink.claim();
+    await writeFrom(sink, claim, 0, 20);
+    const { size } = statSync(path);
+    await writeFrom(sink, claim, 20, 40);
+    await sink[Symbol.asyncDispose]();
+    truncateSync(path, size + 5);
+    sink = open({ sync: false });
+    expect(await sink.check()).toMatchObject([{ status: 'ok' }, { status: 'ok' }]);
+    claim = await sink.claim();
+    expect(claim.position).toEqual(history.positionAfter(20));
+    await writeFrom(sink, claim, 20, 60);
+    expect(sequences(readFileSync(path, 'utf8'))).toEqual(all());
   });
 
   it('tells beforehand of a path on which no file can be made', async () => {
