@@ -28,6 +28,10 @@ export const printableBytes = (bytes: Uint8Array): string => {
   return `"${text}"${bytes.length > shownBytes ? `… (${bytes.length} bytes)` : ''}`;
 };
 
+/** Control characters but line ends and tabs as \xHH. */
+export const withoutControls = (text: string): string =>
+  text.replace(/[^\P{Cc}\n\t]/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`);
+
 /** Bytes in JSON as change events have them. */
 export const jsonBytes = (bytes: Buffer): string | { base64: string } =>
   isUtf8(bytes) ? bytes.toString() : { base64: bytes.toString('base64') };

@@ -21,10 +21,12 @@ export const refusalOf = (
   if (!connection.session.isAdmin && isAdminOnly(entry)) return adminRequired;
   if (connection.isSubscriber && !connection.reply.isResp3 && server?.isForSubscribers !== true)
     return `ERR Can't execute '${entry.name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`;
-  if (connection.session.checkpoint !== undefined && isChange(entry))
-    return 'READONLY this connection reads a checkpoint: CHECKPOINT CLOSE ends that';
+  if (connection.session.checkpoint !== undefined && isChange(entry)) return readsCheckpoint;
   return undefined;
 };
+
+/** What is answered to a command that writes where a checkpoint is read. */
+export const readsCheckpoint = 'READONLY this connection reads a checkpoint: CHECKPOINT CLOSE ends that';
 
 const isChange = ({ data, server }: TableEntry): boolean =>
   data?.isWrite ?? server?.flags.includes('write') ?? false;

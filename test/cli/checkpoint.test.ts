@@ -1,10 +1,11 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { afterAll, describe, expect, it } from 'vitest';
+import { Database } from '../../src/data-model/commands/index.js';
 import { type Checkpoint, type CheckpointInfo, Engine } from '../../src/engine/index.js';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { throwAwayDirectory } from '../services/index.js';
@@ -115,6 +116,65 @@ describe('tailrace checkpoint', () => {
     expect(await exited).toBe(0);
   });
 
+  it('reads the same by a server as without one, byte by byte', async () => {
+    const store = join(directory.path, 'read');
+    const bytes = Buffer.from([0x61, 0, 0xff, 0x0a]);
+    {
+      await using engine = await Engine.open(store);
+      const database = new Database(engine);
+      await database.call('SET', 'bytes', bytes);
+      await database.call('ZADD', 'scores', '1.5', 'a', 'inf', 'b');
+      await database.call('XADD', 'stream', '1-1', 'field', 'value');
+      await database.call('SET', 'large', Buffer.from('7fffffffffffffff', 'hex'));
+      await engine.checkpoints.create({ name: 'then' });
+    }
+    const calls = [
+      ['GET', 'bytes'],
+      ['--json', 'GET', 'bytes'],
+      ['ZRANGE', 'scores', '0', '-1', 'WITHSCORES'],
+      ['--json', 'ZRANGE', 'scores', '0', '-1', 'WITHSCORES'],
+      ['--json', 'ZSCORE', 'scores', 'b'],
+      ['--json', 'XREAD', 'STREAMS', 'stream', '0'],
+      ['--json', 'BITFIELD_RO', 'large', 'GET', 'i64', '0'],
+      ['--json', 'GET'],
+      ['--json', 'SET', 'a', 'b'],
+      ['--json', 'NOPE', 'a'],
+    ];
+    const read = async (): Promise<unknown[]> => {
+      const answers: unknown[] = [];
+      for (const call of calls) {
+        const { status, stdout, stderr } = spawnSync(process.execPath, [
+          ...[program, 'checkpoint', 'read', store, 'then'],
+          ...call,
+        ]);
+        answers.push([status, stdout.toString('latin1'), stderr.toString()]);
+      }
+      return answers;
+    };
+    const without = await read();
+    expect(without.slice(0, 7)).toEqual(
+      [
+        `${bytes.toString('latin1')}\n`,
+        `{"base64":"${bytes.toString('base64')}"}\n`,
+        'a\n1.5\nb\ninf\n',
+        '["a","1.5","b","inf"]\n',
+        '"inf"\n',
+        '[["stream",[["1-1",["field","value"]]]]]\n',
+        '["9223372036854775807"]\n',
+      ].map((answer) => [0, answer, '']),
+    );
+    const serve = spawn(process.execPath, [program, 'serve', '--dir', store, '--listen', '127.0.0.1:0'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let log = '';
+    serve.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
+    await waitUntil('it serves', () => /127\.0\.0\.1:\d+ /.test(log));
+    expect(await read()).toEqual(without);
+    const exited = new Promise((resolve) => serve.once('exit', resolve));
+    serve.kill('SIGTERM');
+    expect(await exited).toBe(0);
+  });
+
   it('goes through the server that runs on the directory, and not through a note that a crash left', async () => {
     const store = join(directory.path, 'served');
     const serve = spawn(
@@ -150,7 +210,7 @@ describe('tailrace checkpoint', () => {
     const then = await checkpoint('read', store, 'mine', 'MGET', 'key', 'none', ...options);
     expect(then).toMatchObject({ stdout: '["then",null]\n', stderr: '' });
     const refusedWrite = await checkpoint('read', store, 'mine', 'SET', 'key', 'x', ...options);
-    expect([refusedWrite.status, refusedWrite.stderr.includes('READONLY')]).toEqual([1, true]);
+    expect([refusedWrite.status, refusedWrite.stderr.includes('STORE_READ_ONLY')]).toEqual([1, true]);
     const restored = join(directory.path, 'from-server');
     const restore = await checkpoint(
       'restore',

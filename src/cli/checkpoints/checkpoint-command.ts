@@ -9,7 +9,7 @@ import {
 import { isTailraceError } from '../../errors/index.js';
 import type { CheckpointAnswer } from '../../server/index.js';
 import { formatBytes, formatCount, formatTable, type OutputOptions } from '../console.js';
-import { isUrl, readAtCheckpoint, requestCheckpoints } from './checkpoint-target.js';
+import { isUrl, requestCheckpoints } from './checkpoint-target.js';
 
 export interface CheckpointFlags {
   readonly name?: string;
@@ -49,21 +49,6 @@ export const checkpointCommand = async (
   }
   process.stdout.write(`${output.isJson ? JSON.stringify(answer) : textOf(action, answer)}\n`);
 };
-
-/** Runs a command that reads at a checkpoint and prints what it answers: what is in a list a line each, or JSON. */
-export const readCommand = async (
-  store: string,
-  reference: string,
-  words: readonly string[],
-  { password }: CheckpointFlags,
-  output: OutputOptions,
-): Promise<void> => {
-  const answer = await readAtCheckpoint(store, reference, words, password);
-  process.stdout.write(`${output.isJson ? JSON.stringify(answer) : linesOf(answer)}\n`);
-};
-
-const linesOf = (answer: unknown): string =>
-  Array.isArray(answer) ? answer.map(linesOf).join('\n') : answer === null ? '(nil)' : String(answer);
 
 /** The words of the RESP command. */
 const wordsOf = (action: string, reference: string | undefined, flags: CheckpointFlags): string[] => {

@@ -1,12 +1,11 @@
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
-import { type CommandValue, Database } from '../../data-model/commands/index.js';
 import { Engine } from '../../engine/index.js';
 import { isTailraceError, TailraceError } from '../../errors/index.js';
 import { inaccessible } from '../../files/index.js';
-import { parseRedisUrl, ReplyError, type RespAddress, RespConnection } from '../../resp/index.js';
-import { type CheckpointAnswer, runCheckpointRequest } from '../../server/index.js';
+import { parseRedisUrl, type Reply, ReplyError, type RespAddress, RespConnection } from '../../resp/index.js';
+import { type CheckpointAnswer, readReply, runCheckpointRequest } from '../../server/index.js';
 import { findServer, type RunningServer } from '../server-file.js';
 
 /**
@@ -59,40 +58,26 @@ const placeOf = async (store: string, password: string | undefined): Promise<Pla
 };
 
 /**
- * Runs a command that reads at a checkpoint. What is answered is as RESP2 has it: text, numbers, null and lists; maps
- * are lists of keys and values in turn.
+ * Runs a command that reads at a checkpoint. What is answered is as RESP2 has it, whether a server runs on the store or
+ * not: bytes, numbers, null and lists; maps are lists of keys and values in turn.
  */
 export const readAtCheckpoint = async (
   store: string,
   reference: string,
   words: readonly string[],
   password: string | undefined,
-): Promise<unknown> => {
+): Promise<Reply> => {
   const place = await placeOf(store, password);
-  const [name, ...rest] = words;
   if (place.url === undefined) {
     await using engine = await Engine.open(place.directory, { isReadOnly: true });
-    const checkpoint = engine.checkpoints.open(reference);
-    return flat(await new Database(checkpoint).call(name, ...rest));
+    return accepted(words, readReply(engine.checkpoints.open(reference), words));
   }
   const { url } = place;
   return await withServer(url, password, async (connection) => {
     const opened = await connection.call('CHECKPOINT', 'OPEN', reference);
     if (opened instanceof ReplyError) throw refused(url, opened);
-    const reply = await connection.call(...words);
-    if (reply instanceof ReplyError) throw notRead(words, reply);
-    return textual(reply);
+    return accepted(words, await connection.call(...words));
   });
-};
-
-const flat = (value: CommandValue<string>): unknown => {
-  if (value instanceof Map) return [...value].flat().map(flat);
-  return Array.isArray(value) ? value.map(flat) : value;
-};
-
-const textual = (reply: unknown): unknown => {
-  if (Buffer.isBuffer(reply)) return reply.toString();
-  return Array.isArray(reply) ? reply.map(textual) : reply;
 };
 
 /** @throws TailraceError `FILE_INACCESSIBLE` */
@@ -216,8 +201,14 @@ const remedies: readonly (readonly [string, string])[] = [
   ['has the name', 'Choose another name, or let --replace give it to the new one.'],
 ];
 
-const notRead = (words: readonly string[], { message }: ReplyError): TailraceError =>
-  new TailraceError('COMMAND_REFUSED', message, {
-    context: { command: words[0] },
-    remedy: 'At a checkpoint only commands that read can run.',
-  });
+const accepted = (words: readonly string[], reply: Reply): Reply => {
+  if (!(reply instanceof ReplyError)) return reply;
+  const context = { command: words[0] };
+  if (reply.code === 'READONLY')
+    throw new TailraceError('STORE_READ_ONLY', `${words[0]} does not run at a checkpoint: it writes`, {
+      context,
+      remedy: 'At a checkpoint only commands that read can run.',
+    });
+  const remedy = 'The message is what Redis would answer; docs/resp-commands.md lists the commands.';
+  throw new TailraceError('COMMAND_REFUSED', reply.message, { context, remedy });
+};

@@ -85,8 +85,8 @@ Examples:
       '\nExample:\n  tailrace checkpoint read ./data nightly HGETALL order:1\nWords that begin with a dash stand behind --.',
     )
     .action(async (store: string, reference: string, words: string[], _options: object, command: Command) => {
-      const { readCommand } = await import('./checkpoint-command.js');
-      await readCommand(store, reference, words, command.optsWithGlobals(), outputOf(command));
+      const { readCommand } = await import('./read-command.js');
+      await readCommand(store, reference, words, command.optsWithGlobals()['password'], outputOf(command));
     });
   checkpoint
     .command('delete <store> <checkpoint>')
@@ -110,7 +110,7 @@ Examples:
     .option('--base <checkpoint>', 'only what has changed since this older checkpoint')
     .addHelpText(
       'after',
-      '\nExample:\n  tailrace checkpoint export ./data tuesday --base monday --to tuesday.file',
+      '\nExample:\n  tailrace checkpoint export ./data tuesday --base monday --to tuesday.checkpoint',
     )
     .action(run('export'));
   checkpoint
