@@ -37,6 +37,35 @@ it('completes commands, those below them, options and the values of options', as
   expect(some).toEqual(['validate', 'verify']);
 });
 
+it('leaves files to the shell where an argument or the value of an option may be one', async () => {
+  const [file, options, value, short, shells, split, begun, none] = await completed(
+    ['run', ''],
+    ['run', '--a'],
+    ['serve', '--dir', ''],
+    ['-c', ''],
+    ['completion', ''],
+    ['serve', '--sync', '=', 'al'],
+    ['serve', '--sync', '='],
+    ['serve', '--sync-i'],
+  );
+  expect([file, value, short]).toEqual([[''], [''], ['']]);
+  expect(options).toEqual(['--admin']);
+  expect(shells).toEqual(['bash', 'zsh', 'fish']);
+  expect([split, begun, none]).toEqual([['always'], ['always', 'interval', 'none'], ['--sync-interval']]);
+});
+
+it('has a script for fish that names every command with its meaning, and says where files are of no use', () => {
+  const script = completionScript('fish', completionWords(makeProgram()));
+  for (const line of [
+    `-n '__tailrace_reached ""' -f`,
+    `-n '__tailrace_reached " checkpoint"' -a restore -d 'make a new store from a checkpoint'`,
+    `-n '__tailrace_reached " serve"' -l dir -s d -r -F -d `,
+    `-n '__tailrace_reached " serve"' -l sync -x -a 'always interval none' -d `,
+  ])
+    expect(script).toContain(`complete -c tailrace ${line}`);
+  expect(script).not.toContain(`-n '__tailrace_reached " run"' -f`);
+});
+
 it('has a script for zsh that names every command, and uses none of the names that zsh keeps for itself', () => {
   const commands = completionWords(makeProgram());
   const script = completionScript('zsh', commands);
