@@ -89,4 +89,26 @@ describe('a run of keys that begin alike', () => {
     await engine.close();
     directory.remove();
   });
+
+  it('is copied as it is where whole leaves begin with more than what is asked for', async () => {
+    const directory = throwAwayDirectory('copy-run-leaves');
+    const writer = await Engine.open(directory.path, { sync: 'none' });
+    const batch = new WriteBatchBuilder();
+    for (let at = 0; at < 20_000; at++)
+      batch.put(0, Buffer.from(`x:${1_000_000 + at}`), Buffer.from(`of ${at}`));
+    await writer.write(batch.finish());
+    await writer.flush();
+    await writer.close();
+    // Its leaves are in no cache: they are read past it, many at once.
+    const engine = await Engine.open(directory.path);
+    const found = new Collected(Number.POSITIVE_INFINITY);
+    engine.iterate({ columnFamily: 0 }).copyRun?.(Buffer.from('x:'), found);
+    const expected = Array.from({ length: 20_000 }, (_, at) => [
+      `${1_000_000 + at}`,
+      `${`of ${at}`.length}:of ${at}`,
+    ]);
+    expect(found.records).toEqual(expected);
+    await engine.close();
+    directory.remove();
+  });
 });

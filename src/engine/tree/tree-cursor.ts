@@ -146,8 +146,16 @@ export class TreeCursor {
     const place = this.#place;
     this.locate(place);
     const { keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd } = place;
-    this.next();
-    return target.record(keyBytes, keyStart + prefixLength, keyEnd, valueBytes, valueStart, valueEnd);
+    const isWanted = target.record(
+      keyBytes,
+      keyStart + prefixLength,
+      keyEnd,
+      valueBytes,
+      valueStart,
+      valueEnd,
+    );
+    this.next(); // which may read another leaf into the memory that the value lies in
+    return isWanted;
   }
 
   /** Goes to the leaf where a key belongs, and to its place there. */
