@@ -6,7 +6,6 @@ export {
   filterTransaction,
 } from './change-filter.js';
 export type { BatchLimit } from './commit-groups.js';
-export { CreditGate } from './credit-gate.js';
 export {
   changeOf,
   type DeadLetter,

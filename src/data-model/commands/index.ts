@@ -22,7 +22,6 @@ export {
   ownReply,
   type PairsReply,
   type Reply,
-  refusal,
   type SetReply,
   wrongArity,
 } from './reply.js';

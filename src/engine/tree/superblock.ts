@@ -35,7 +35,7 @@ export interface Superblock {
 
 /** Units of the file that belong to the superblocks: state n stands in unit n & 1. */
 export const superblockUnits = 2;
-export const dataFormat = 1;
+const dataFormat = 1;
 
 /**
  * A superblock lies in one sector at the start of its unit. Numbers are little-endian.
