@@ -11,7 +11,7 @@ import {
 /** Answers as it is told: outcomes such as `unknown` cannot be had from a real target on demand. */
 export class ScriptedSink implements Sink {
   readonly guarantee = 'exactly-once';
-  readonly holdsPosition = true;
+  readonly holdsPosition: boolean = true;
   position: Position | null = null;
   claims = 0;
   writes = 0;
