@@ -191,3 +191,7 @@ const interpolate = (
 
 const maxDocumentBytes = 4 * 1024 * 1024;
 const maxDepth = 32;
+
+/** What stands under a key of a map. */
+export const childOf = (located: Located | undefined, key: string): Located | undefined =>
+  located?.kind === 'map' ? located.entries.get(key)?.value : undefined;

@@ -2,6 +2,7 @@ import { messageOf, TailraceError } from '../src/errors/index.js';
 import type { SinkDefinition, SourceDefinition } from '../src/kit/index.js';
 import { requireSoleTargets, requireUniqueNames } from './apart.js';
 import {
+  childOf,
   type Located,
   type Place,
   parseDocumentText,
@@ -9,6 +10,7 @@ import {
   type Surroundings,
 } from './document.js';
 import { requireFileNames } from './file-names.js';
+import { requireOffsetsUrl, requireOneLetterPlace } from './kept-places.js';
 import { type PipelineSettings, pipelineSchema, type SinkSettings, sinkSchema } from './pipeline-schema.js';
 import { readPipelineText } from './pipeline-text.js';
 import { type FilePlace, formatProblem, type Problem, suggest } from './problem.js';
@@ -176,7 +178,8 @@ const readPipeline = (
   const source = readChosen(part('source'), 'connector', registry.sources, where('source'), problems);
   const sinks = readSinks(part('sinks'), registry, where('sinks'), problems);
   const { offsets } = settings as unknown as PipelineSettings;
-  requireOffsetsUrl(offsets, part('offsets'), where('offsets.url'), problems);
+  requireOffsetsUrl(offsets, { ...where('offsets'), located: part('offsets') }, problems);
+  requireOneLetterPlace({ ...where('deadLetters'), located: part('deadLetters') }, problems);
   const letters = childOf(part('deadLetters'), 'sink');
   const deadLetterSink =
     letters?.kind === 'map'
@@ -222,28 +225,6 @@ const readRoutes = (
     requireSinks(route, sinks, item, where, problems);
     return { ...route, place: { file, ...item.place, path: where.path } };
   });
-
-/** Another kind of address than the store's would only be found when the pipeline runs. */
-const requireOffsetsUrl = (
-  { store, url }: Partial<PipelineSettings['offsets']>,
-  located: Located | undefined,
-  { file, path, place }: { readonly file: string; readonly path: string; readonly place: Place },
-  problems: Problem[],
-): void => {
-  if (store === undefined || store === 'file' || url === undefined) return;
-  const given = childOf(located, 'url')?.place;
-  const schemes = store === 'redis' ? ['redis', 'rediss'] : ['postgres', 'postgresql'];
-  if (schemes.some((scheme) => url.startsWith(`${scheme}://`))) return;
-  problems.push({
-    file,
-    ...(given ?? located?.place ?? place),
-    path,
-    message:
-      url === ''
-        ? `is required for the store ${store}: ${store}://…`
-        : `must start with ${store}:// for the store ${store}`,
-  });
-};
 
 const readSink = (
   item: Located,
@@ -366,9 +347,6 @@ const namedApart = (
     return [{ ...sink, name }];
   });
 };
-
-const childOf = (located: Located | undefined, key: string): Located | undefined =>
-  located?.kind === 'map' ? located.entries.get(key)?.value : undefined;
 
 const unreadable = (error: unknown): string => {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;

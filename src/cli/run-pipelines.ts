@@ -113,8 +113,9 @@ const assembleSink = async (
   const sink = await makeSink(chosen, { pipeline: config.name, sink: name, log });
   owned.add(closingInTime(sink, `sink ${name}`, config));
   const takesBatches = sink.takesWholeBatches === true;
-  if (transform !== undefined && takesBatches) throw cannotTransform(config, name);
-  if (config.source.definition.makeDecoder !== undefined && takesBatches) throw hasNoBatches(config, name);
+  if (transform !== undefined && takesBatches) throw withPlace(cannotTransform(name), chosen.place);
+  if (config.source.definition.makeDecoder !== undefined && takesBatches)
+    throw withPlace(hasNoBatches(name, config.source.name), chosen.place);
   requireSnapshots(config, name, sink);
   return {
     name,
@@ -220,22 +221,22 @@ const doesNotClose = (pipeline: string, what: string, timeoutMs: number): Tailra
     remedy: 'Nothing is lost: the next start goes on where the sinks stand. Look what it waits for.',
   });
 
-const hasNoBatches = (config: PipelineConfig, sink: string): TailraceError =>
+const hasNoBatches = (sink: string, source: string): TailraceError =>
   new TailraceError(
     'CONFIG_INVALID',
-    `pipeline ${config.name}: sink ${sink} writes the batches of a log, and the source ${config.source.name} has none`,
+    `${sink} writes the batches of a log, and the source ${source} has none`,
     {
-      context: { file: config.file, sink },
+      context: { sink },
       remedy: 'Use a sink that takes changes, or another source.',
     },
   );
 
-const cannotTransform = ({ file }: PipelineConfig, sink: string): TailraceError =>
+const cannotTransform = (sink: string): TailraceError =>
   new TailraceError(
     'CONFIG_INVALID',
-    `${file}: sink ${sink} forwards batches as they are, so nothing can be left out or changed`,
+    `${sink} forwards batches as they are, so nothing can be left out or changed`,
     {
-      context: { file, sink },
+      context: { sink },
       remedy: 'Remove the transforms and routes, or give that sink a pipeline of its own.',
     },
   );

@@ -117,6 +117,24 @@ describe('command line', () => {
     ]);
   });
 
+  it('names the place of a sink that cannot take what the pipeline gives it', async () => {
+    const kvrocks = 'sinks: [{ sink: stdout }, { sink: kvrocks, url: "redis://h" }]';
+    for (const [rest, message] of [
+      [`source: { connector: file, path: a }\n${kvrocks}`, 'writes the batches of a log'],
+      [
+        `source: { connector: wal, path: a }\n${kvrocks}\ntransforms: [{ filter: { keys: [a] } }]`,
+        'forwards batches',
+      ],
+    ]) {
+      const file = write('whole.yaml', `name: x\n${rest}\n`);
+      const { status, stderr } = await tailrace('validate', file);
+      expect([status, stderr]).toEqual([
+        2,
+        expect.stringContaining(`error: ${file}:3:27 sinks[1]: kvrocks ${message}`),
+      ]);
+    }
+  });
+
   it('validates, runs a pipeline to its end, and goes on where it stood', async () => {
     const file = write(
       'wal.yaml',

@@ -325,6 +325,22 @@ offsets: { store: postgres, url: "redis://h", lease: 0s }
     ]);
   });
 
+  it('name places of positions and dead letters that would never be used', () => {
+    const file = (rest: string): string =>
+      `name: x\nsource: { connector: kvrocks, url: "redis://h" }\nsinks: [{ sink: stdout }]\n${rest}\n`;
+    expect(load(file('offsets: { url: "redis://h" }')).shown).toEqual([
+      'p.yaml:4:17 offsets.url: is not used by the store file: name the store that it is of, redis or postgres',
+    ]);
+    expect(
+      load(file('deadLetters: { path: a, url: "http://h", sink: { sink: file, path: b } }')).shown,
+    ).toEqual([
+      'p.yaml:4:30 deadLetters.url: stands beside deadLetters.path: dead letters go to one place, name one',
+      'p.yaml:4:48 deadLetters.sink: stands beside deadLetters.path: dead letters go to one place, name one',
+      'p.yaml:4:30 deadLetters.url: must be an address such as redis://host:6379, or rediss:// for TLS',
+    ]);
+    expect(load(file('deadLetters: { path: a, url: "" }\noffsets: { path: a, url: "" }')).shown).toEqual([]);
+  });
+
   it('never show a secret', () => {
     const { shown } = load(
       `name: x\nsource: { connector: kvrocks, url: "redis://h", password: [hunter2] }\nsinks: [{ sink: stdout }]\n`,

@@ -67,7 +67,7 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
     });
   using _noted = noteServer(engine.directory, host, server.port, flags.tlsCert !== undefined);
   log.info('serving', {
-    address: `${host}:${server.port}`,
+    address: `${host.includes(':') ? `[${host}]` : host}:${server.port}`,
     directory: engine.directory,
     sequence: engine.sequence,
     sync: flags.sync,
