@@ -56,6 +56,30 @@ export class PositionTable {
   }
 
   /**
+   * A position tells of what the tables hold: one of them made anew would lack all of that.
+   * @throws TailraceError `SINK_REFUSED` when there is a position, but not all of the tables
+   */
+  async requireTables(connection: Connection, tables: readonly TableName[]): Promise<void> {
+    const held = await this.look(connection);
+    if (held === undefined || held.position === null) return;
+    const { rows } = await connection.query<{ at: number }>(
+      'SELECT at::int FROM unnest($1::text[]) WITH ORDINALITY AS named (name, at) WHERE to_regclass(name) IS NULL',
+      [tables.map(quotedTable)],
+    );
+    const missing = rows.map(({ at }) => shownTable(tables[at - 1])).join(', ');
+    if (missing === '') return;
+    const { sequence } = held.position;
+    throw new TailraceError(
+      'SINK_REFUSED',
+      `${missing} is missing, and the position says that it holds what was written up to sequence number ${sequence}`,
+      {
+        context: { pipeline: this.owner, sequence },
+        remedy: `Restore it; or, to begin anew, empty the other tables and delete the row of ${this.owner} of ${shownTable(this.table)}.`,
+      },
+    );
+  }
+
+  /**
    * Raises the epoch and reads the position. `held` is the epoch that this process has already, 0 without one: if another
    * process has claimed since, it is not taken back from it. A claimant before us that is in the middle of a transaction holds the
    * row: it may be a process that was stopped, or one whose network is gone, and would hold it for hours, so after

@@ -2,6 +2,7 @@ import {
   type Claim,
   type Finding,
   isSamePosition,
+  isTailraceError,
   type PluginContext,
   type Position,
   positionOwner,
@@ -77,6 +78,7 @@ export class PostgresSink implements Sink {
       this.#connection = connection;
       this.#held = await connection.within(this.#options.writeTimeoutMs, async () => {
         await this.#positions.prepare(connection);
+        await this.#positions.requireTables(connection, this.#layout.tables);
         await this.#layout.prepare(connection);
         return await this.#positions.claim(connection, this.#held.epoch);
       });
@@ -147,11 +149,13 @@ export class PostgresSink implements Sink {
       if (findings.some(({ status }) => status === 'fail')) return findings;
       const held = await this.#positions.look(connection);
       if (held === undefined) return findings;
+      await this.#positions.requireTables(connection, this.#layout.tables);
       const detail = `${this.#positions.owner} is at sequence number ${held.position?.sequence ?? 0}`;
       return [...findings, { name: 'position', status: 'ok', detail }];
     } catch (error) {
       const { message, remedy } = asSinkError(error, this.#place);
-      return [{ name: 'connection', status: 'fail', detail: message, remedy }];
+      const name = isTailraceError(error, 'SINK_REFUSED') ? 'position' : 'connection';
+      return [{ name, status: 'fail', detail: message, remedy }];
     } finally {
       await connection?.close();
     }

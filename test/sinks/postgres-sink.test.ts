@@ -306,6 +306,26 @@ describe('the postgres sink', () => {
     expect(isTailraceError(outcome.error, 'HISTORY_MISMATCH')).toBe(true);
   });
 
+  it('does not go on with a new table in place of one that held what was written', async () => {
+    const claim = await open().claim(signal);
+    expect(claim.position).toBeNull();
+    const sink = open();
+    await sink.write(await someBatch(), await sink.claim(signal), signal);
+    await postgres.client.query('ALTER TABLE tailrace.changes RENAME TO away');
+    const refused = await errorOf(open().claim(signal));
+    expect(refused).toMatchObject({ code: 'SINK_REFUSED' });
+    expect(refused.message).toContain('tailrace.changes is missing');
+    expect(await open().check?.(signal)).toContainEqual(
+      expect.objectContaining({ name: 'position', status: 'fail', detail: refused.message }),
+    );
+    await postgres.client.query('ALTER TABLE tailrace.away RENAME TO changes');
+    expect((await open().claim(signal)).position).not.toBeNull();
+    // What the remedy says.
+    await postgres.client.query('DROP TABLE tailrace.changes');
+    await postgres.client.query(`DELETE FROM tailrace.positions WHERE pipeline = 'orders'`);
+    expect((await open().claim(signal)).position).toBeNull();
+  });
+
   it('is looked at by the doctor without being claimed', async () => {
     const url = `postgres://writer@127.0.0.1:${postgres.service.port}/postgres`;
     const told = async (options: Partial<PostgresOptions>) =>
