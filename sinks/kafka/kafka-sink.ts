@@ -16,7 +16,7 @@ import { checkKafka, lookAtPosition } from './check.js';
 import { KafkaCluster } from './cluster.js';
 import type { KafkaSinkOptions } from './kafka-options.js';
 import { Outbox, type Topic } from './outbox.js';
-import { PositionTopic } from './position-topic.js';
+import { type HeldPosition, PositionTopic } from './position-topic.js';
 import { ProduceRefused, Producer } from './producer.js';
 import { RecordWriter } from './record-writer.js';
 import { asSinkError, isRefused } from './refusal.js';
@@ -168,6 +168,8 @@ export class KafkaSink implements Sink {
     if (this.#held.epoch > 0) await this.#requireNoSuccessor(positions, topic);
     const producer = await Producer.open(cluster, options);
     const found = await positions.readSettled(topic, this.#settleTimeoutMs);
+    // A successor may have come between the two: it goes on when it has claimed again, which this one may not.
+    if (this.#held.epoch > 0) this.#requireOwn(found);
     if (isKnown && found === undefined) throw positions.lost();
     const held = { epoch: (found?.epoch ?? 0) + 1, position: found?.position ?? null };
     const session = new Session(cluster, topics, producer, { positions, topic });
@@ -230,7 +232,11 @@ export class KafkaSink implements Sink {
 
   /** @throws TailraceError `SINK_FENCED` */
   async #requireNoSuccessor(positions: PositionTopic, topic: Topic): Promise<void> {
-    const found = await positions.readNow(topic);
+    this.#requireOwn(await positions.readNow(topic));
+  }
+
+  /** @throws TailraceError `SINK_FENCED` */
+  #requireOwn(found: HeldPosition | undefined): void {
     if (found === undefined || found.epoch <= this.#held.epoch || found.claimant === this.#claimant) return;
     throw new TailraceError(
       'SINK_FENCED',

@@ -80,13 +80,16 @@ export class Topic {
   readonly name: string;
   readonly partitions: readonly Partition[];
   readonly outbox: Outbox;
-  /** What its brokers take in one record batch. */
+  /** What its brokers take in one record batch, as they tell. */
+  limitBytes: number;
+  /** How large batches are made: less than the limit once brokers refused one that was within it. */
   maxBatchBytes: number;
 
   /** `leaders`: node id of the leader of each partition. */
-  constructor(name: string, leaders: readonly number[], maxBatchBytes: number, outbox: Outbox) {
+  constructor(name: string, leaders: readonly number[], limitBytes: number, outbox: Outbox) {
     this.name = name;
-    this.maxBatchBytes = maxBatchBytes;
+    this.limitBytes = limitBytes;
+    this.maxBatchBytes = limitBytes;
     this.outbox = outbox;
     this.partitions = leaders.map((leader, index) => new Partition(this, index, leader));
   }
@@ -98,7 +101,7 @@ export class Topic {
   /** False when no batch may hold this record. Of one that is compressed only its broker can tell. */
   mayHold(key: Uint8Array | null, value: Uint8Array | null, headers?: Uint8Array): boolean {
     const bytes = batchHeaderBytes + recordBytes(key, value, headers) - maxOverestimate;
-    return bytes <= this.maxBatchBytes || this.outbox.isCompressed;
+    return bytes <= this.limitBytes || this.outbox.isCompressed;
   }
 }
 

@@ -201,7 +201,7 @@ class Preparation {
 }
 
 export const tooLarge = (topic: Topic, bytes: number): string =>
-  `its record of ${bytes} bytes is larger than max.message.bytes ${topic.maxBatchBytes} of topic ${topic.name}: raise that setting`;
+  `its record of ${bytes} bytes is larger than max.message.bytes ${topic.limitBytes} of topic ${topic.name}: raise that setting`;
 
 /** The changes behind one batch that a broker refused, found by preparing them again. */
 export const placesIn = (

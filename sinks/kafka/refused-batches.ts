@@ -33,9 +33,9 @@ const rejectionsOf = async (
   const { byteLength } = refused.batch;
   const places = placesIn(batch, writer, topics, refused);
   if (refused.error.kind === 'too-large') {
-    // The limit was lowered since we asked, or the record does not compress well enough.
-    const limit = await topics.maxBatchBytes(topic.name);
-    topic.maxBatchBytes = Math.min(limit, Math.ceil(byteLength / 2));
+    // The limit was lowered since we asked, it may not be asked for, or the record does not compress well enough.
+    topic.limitBytes = await topics.maxBatchBytes(topic.name);
+    topic.maxBatchBytes = Math.min(topic.limitBytes, Math.ceil(byteLength / 2));
     const [only, ...others] = places;
     if (only === undefined || others.length > 0) return [];
     const { transaction, change } = only;

@@ -118,6 +118,28 @@ describe('the kafka sink, when answers are lost, late or other than hoped for', 
     expect(await stage.readKeys()).toEqual(names('a', 10));
   });
 
+  it('does not take the pipeline back from a process that overtakes it in the middle of a claim', async () => {
+    const first = await stage.claimed(meddled());
+    expect(await first.write(await stage.setKeys('a', 10))).toEqual({ kind: 'durable' });
+    const batch = await stage.setKeys('b', 10);
+    let deliver: (() => void) | undefined;
+    meddler.meddle(Api.FindCoordinator, (_, release) => {
+      deliver = release;
+      return 'hold';
+    });
+    const claiming = first.sink.claim(signal);
+    const refused = expect(claiming).rejects.toMatchObject({ code: 'SINK_FENCED' });
+    await waitUntil('it has looked for a successor', () => deliver !== undefined);
+    const second = await stage.claimed();
+    deliver?.();
+    await refused;
+    // The broker has fenced the second, too: it claims again, for nobody overtook it.
+    expect((await second.write(batch)).kind).toBe('unknown');
+    const claim = await stage.claimAgain(second.sink);
+    expect(await second.sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
+    expect((await stage.readKeys()).toSorted()).toEqual([...names('a', 10), ...names('b', 10)].toSorted());
+  });
+
   it('is checked as soon as the brokers of a new cluster know who coordinates', async () => {
     const coordinatorNotAvailable = 15;
     for (let times = 0; times < 3; times++)

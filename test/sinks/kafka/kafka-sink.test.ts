@@ -224,6 +224,18 @@ describe('the kafka sink', () => {
     ]);
   });
 
+  it('takes what is within a limit that was lowered, however large the batch was that was refused', async () => {
+    const topics = { create: true, partitions: 1, replication: 1, config: {} };
+    const { write } = await stage.claimed({ topics });
+    await write(await stage.setKeys('a', 1));
+    await stage.reader.configure(stage.topic, { 'max.message.bytes': '2000' });
+    for (let i = 0; i < 6; i++) stage.source.run('SET', `b${i}`, i === 5 ? 'x'.repeat(1_500) : 'x');
+    const batch = await stage.source.take();
+    expect((await write(batch)).kind).toBe('retryable');
+    expect(await write(batch)).toEqual({ kind: 'durable' });
+    expect(await stage.readKeys()).toEqual([...names('a', 1), ...names('b', 6)]);
+  });
+
   it('refuses changes without a key for a compacted topic', async () => {
     const topics = { create: true, partitions: 1, replication: 1, config: { 'cleanup.policy': 'compact' } };
     const { write } = await stage.claimed({ topics });
