@@ -23,8 +23,16 @@ export const restoreSpace = (
   return { space, map: new SpaceMap(space), pins: [] };
 };
 
-/** @throws `STORE_CORRUPT` when the file belongs to another store, or is of another layout */
-export const requireFitting = (file: DataFile, superblock: Superblock, options: TreeStoreOptions): void => {
+/**
+ * @throws `STORE_CORRUPT` when the file belongs to another store, is of another layout, or is older than a state that a
+ * checkpoint holds: these are noted when they are durable, so that the superblock of a newer one was damaged since
+ */
+export const requireFitting = (
+  file: DataFile,
+  superblock: Superblock,
+  options: TreeStoreOptions,
+  older: readonly TreeState[],
+): void => {
   if (superblock.storeId !== options.storeId)
     throw unreadable(
       file.path,
@@ -34,5 +42,11 @@ export const requireFitting = (file: DataFile, superblock: Superblock, options: 
     throw unreadable(
       file.path,
       `the data file has ${superblock.roots.length} column families, this version ${options.columnFamilies}`,
+    );
+  const newest = older.reduce((epoch, state) => Math.max(epoch, state.epoch), 0);
+  if (newest > superblock.epoch)
+    throw unreadable(
+      file.path,
+      `its newest superblock is damaged: a checkpoint holds state ${newest}, the other superblock is of state ${superblock.epoch}`,
     );
 };

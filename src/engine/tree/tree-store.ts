@@ -135,7 +135,7 @@ export class TreeStore {
   ): Promise<{ store: TreeStore; held: HeldState[] }> {
     const { file, superblock } = await DataFile.open(directory, options.files, options.isReadOnly);
     try {
-      requireFitting(file, superblock, options);
+      requireFitting(file, superblock, options, older);
       const { space, map, pins } = restoreSpace(file, superblock, older);
       const { storeId: _, ...state } = superblock;
       const store = new TreeStore(file, space, map, state, options);

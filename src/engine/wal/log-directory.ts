@@ -4,7 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { TailraceError } from '../../errors/index.js';
 import { batchCount, batchSequence } from '../../write-batch/index.js';
 import { LogReader } from './log-reader.js';
+import { requireSealed, requireSealedFiles } from './sealed-files.js';
 import { listSegmentFiles, type SegmentFile } from './segment.js';
+import { readSeals } from './segment-seals.js';
 import {
   damaged,
   gap,
@@ -52,12 +54,14 @@ export const findLogDirectory = (path: string): string => {
 };
 
 /**
- * Reads each log file of a directory whole, ours or another store's, and checks every record and the contiguity of
- * the batches. @throws TailraceError `WAL_CORRUPT` | `WAL_GAP` | `FILE_INACCESSIBLE`
+ * Reads each log file of a directory whole, ours or another store's, and checks every record, the contiguity of the
+ * batches and, of a store of ours, that each finished segment is there as it was sealed. @throws TailraceError `WAL_CORRUPT` | `WAL_GAP` | `FILE_INACCESSIBLE`
  */
 export function* summariseLog(directory: string): Generator<SegmentSummary> {
   let expected = 0;
+  const seals = readSeals(directory); // before the files: a writer beside us seals what it has written
   const files = listSegmentFiles(directory);
+  requireSealedFiles(seals, files, directory);
   for (const [position, file] of files.entries()) {
     let records = 0;
     let firstSequence = 0;
@@ -65,6 +69,8 @@ export function* summariseLog(directory: string): Generator<SegmentSummary> {
       if (firstSequence === 0) firstSequence = sequence;
       records += count;
     });
+    const seal = seals.find(({ number }) => number === file.number);
+    requireSealed(seal, file, end);
     if (end.tornReason !== undefined && !isContinued(files.slice(position + 1), end.nextSequence))
       throw damaged(file.path, end.validBytes, end.tornReason);
     expected = end.nextSequence;

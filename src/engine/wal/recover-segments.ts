@@ -1,6 +1,6 @@
-import { join } from 'node:path';
 import { type Files, inaccessible } from '../../files/index.js';
-import { listSegmentFiles, type SegmentFile, segmentName, type WalSegment } from './segment.js';
+import { requireSealed, requireSealedFiles } from './sealed-files.js';
+import { listSegmentFiles, type SegmentFile, type WalSegment } from './segment.js';
 import { SegmentIndex } from './segment-index.js';
 import { type Seal, type SegmentSeals, sealOf } from './segment-seals.js';
 import { type BatchVisitor, damaged, firstSequenceOf, gap, scanSegment } from './wal-scan.js';
@@ -60,8 +60,7 @@ export const recoverSegments = (
       batches++;
     });
     const { validBytes, tornReason } = end;
-    if (seal !== undefined && (validBytes !== seal.sizeBytes || validBytes !== file.sizeBytes))
-      throw damaged(file.path, validBytes, tornReason ?? `the file was sealed with ${seal.sizeBytes} bytes`);
+    requireSealed(seal, file, end);
     if (tornReason !== undefined && !isNewest) throw damaged(file.path, validBytes, tornReason);
     if (tornReason !== undefined)
       cut = { file: file.path, offset: validBytes, bytes: file.sizeBytes - validBytes, reason: tornReason };
@@ -75,7 +74,7 @@ export const recoverSegments = (
       durableBytes: validBytes,
     });
   }
-  requireSealedFiles(seals, found, directory);
+  requireSealedFiles(seals.all, found, directory);
   return {
     segments,
     nextSequence: nextSequence === 0 ? replayAfter + 1 : nextSequence,
@@ -124,14 +123,4 @@ const skippedSegment = (file: SegmentFile, seal: Seal, expected: number): WalSeg
     lastSequence: seal.lastSequence,
     durableBytes: seal.sizeBytes,
   };
-};
-
-/** A sealed segment whose file is gone leaves a hole, unless it and all before it were removed on purpose. */
-const requireSealedFiles = (seals: SegmentSeals, found: readonly SegmentFile[], directory: string): void => {
-  const first = found[0]?.number ?? Number.POSITIVE_INFINITY;
-  for (const seal of seals.all) {
-    if (seal.number < first && found.length > 0) continue;
-    if (found.some((file) => file.number === seal.number)) continue;
-    throw damaged(join(directory, segmentName(seal.number)), 0, 'the sealed segment is missing');
-  }
 };

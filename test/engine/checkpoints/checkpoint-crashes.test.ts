@@ -100,6 +100,28 @@ describe('checkpoints of a store that crashed or was damaged', () => {
     await again.check();
   });
 
+  it('are refused, as damage, with a data file that has lost the state which one of them holds', async () => {
+    const model: Model = new Map();
+    {
+      await using engine = await open();
+      fill(engine, model, 0, 10, 'then');
+      await engine.checkpoints.create({ name: 'then' });
+      await engine.flush();
+      expect(engine.checkpoints.show('then').isWritten).toBe(true);
+    }
+    const path = join(store(), 'data');
+    const bytes = readFileSync(path);
+    const epochs = [0, 4096].map((at) => bytes.readDoubleLE(at + 32));
+    const newest = epochs[0] > epochs[1] ? 0 : 4096;
+    bytes[newest + 20] ^= 0xff;
+    writeFileSync(path, bytes);
+    for (const isReadOnly of [true, false])
+      await expect(open({ isReadOnly })).rejects.toMatchObject({
+        code: 'STORE_CORRUPT',
+        message: expect.stringContaining('its newest superblock is damaged'),
+      });
+  });
+
   it('are forgotten when the log that they need was not on disk yet, and refused when it was', async () => {
     const gate = new FlushGate();
     const logs = new Set<number>();

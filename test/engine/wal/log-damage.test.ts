@@ -1,6 +1,7 @@
 import { copyFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { summariseLog } from '../../../src/engine/index.js';
 import { isTailraceError } from '../../../src/errors/index.js';
 import { SeededRandom } from '../../support/seeded-random.js';
 import { appendAll, batchFor, useLog } from './use-log.js';
@@ -50,6 +51,30 @@ describe('a log that is opened again', () => {
     bytes[500] = bytes[500] ^ 0x10;
     writeFileSync(path, bytes);
     await expect(log.recovered()).rejects.toMatchObject({ code: 'WAL_CORRUPT', context: { file: path } });
+  });
+
+  it('is not called whole, by those who only look into it, where a finished segment was cut, went or has no seal that can be read', async () => {
+    const wal = await log.open();
+    await appendAll(wal, [100, 200, 300]);
+    await wal.close();
+    const looked = (): number[] => [...summariseLog(log.path)].map(({ batches }) => batches);
+    const refused = (reason: string): void =>
+      expect(looked).toThrow(
+        expect.objectContaining({ code: 'WAL_CORRUPT', message: expect.stringContaining(reason) }),
+      );
+    expect(looked()).toEqual([3]);
+    const bytes = readFileSync(log.newest());
+    const path = log.newest();
+    truncateSync(path, bytes.length - 7);
+    refused('the file ends inside a record');
+    rmSync(path);
+    refused(`${path} at offset 0: the sealed segment is missing`);
+    writeFileSync(path, bytes);
+    writeFileSync(join(log.path, 'SEALS'), 'garbage');
+    refused('SEALS line 1 is damaged');
+    rmSync(join(log.path, 'SEALS')); // as in the directory of a RocksDB, which seals nothing
+    truncateSync(path, bytes.length - 7);
+    expect(looked()).toEqual([2]);
   });
 
   it('detects every flipped bit of a log that was closed', async () => {
