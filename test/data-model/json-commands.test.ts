@@ -21,6 +21,54 @@ describe('a JSON document', () => {
     expect(client.run('EXISTS', 'bad')).toBe(0);
   });
 
+  it('is refused with a number that no double holds, which could not be read again', () => {
+    for (const text of ['1e400', '[-1e400]', '1'.repeat(400)])
+      expect(client.run('JSON.SET', 'bad', '$', text)).toBe('error ERR invalid JSON text');
+    expect(client.run('JSON.SET', 'n', '$', '[-0.0,1e-400]')).toBe('OK');
+    expect(client.run('JSON.GET', 'n')).toBe('[-0.0,0.0]');
+  });
+
+  it('is never nested deeper than what can be read again', () => {
+    const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
+    expect(client.run('JSON.SET', 'deep', '$', nested(1025))).toBe('error ERR invalid JSON text');
+    expect(client.run('JSON.SET', 'deep', '$', nested(1024))).toBe('OK');
+    const innermost = `$${'[0]'.repeat(1023)}`;
+    for (const command of ['JSON.ARRAPPEND', 'JSON.SET', 'JSON.MERGE'])
+      expect(client.run(command, 'deep', innermost, nested(900))).toBe(
+        'error ERR the document would be nested too deep',
+      );
+    expect(client.run('JSON.GET', 'deep')).toBe(nested(1024));
+  });
+
+  it('may be long in every way', () => {
+    const text = `"${'a\\n\\"'.repeat(2_000_000)}\\\\"`;
+    expect(client.run('JSON.SET', 'long', '$', text)).toBe('OK');
+    expect(client.run('JSON.STRLEN', 'long', '$')).toEqual([6_000_001]);
+    client.run('JSON.SET', 'long', '$', JSON.stringify(Array.from({ length: 300_000 }, (_, i) => i)));
+    expect(client.run('JSON.ARRTRIM', 'long', '$', '1', '-2')).toEqual([299_998]);
+    const values = Array.from({ length: 50_000 }, () => '7');
+    expect(client.run('JSON.ARRINSERT', 'long', '$', '1', ...values)).toEqual([349_998]);
+    expect(client.run('JSON.ARRAPPEND', 'long', '$', ...values)).toEqual([399_998]);
+    expect(client.run('JSON.GET', 'long', '$[0]', '$[1]', '$[-1]')).toBe(
+      '{"$[-1]":[7],"$[0]":[1],"$[1]":[7]}',
+    );
+  });
+
+  it('has each match once, however often a path goes down', () => {
+    client.run('JSON.SET', 'n', '$', '{"a":{"a":{"b":1,"a":[1,2,3,4]}}}');
+    expect(client.run('JSON.NUMINCRBY', 'n', '$..a..b', '1')).toBe('[2]');
+    expect(client.run('JSON.DEL', 'n', '$..a..[0]')).toBe(1);
+    const deep = `${'{"a":'.repeat(500)}1${'}'.repeat(500)}`;
+    client.run('JSON.SET', 'deep', '$', deep);
+    expect(client.run('JSON.TYPE', 'deep', `$${'..a'.repeat(8)}`)).toHaveLength(493);
+  });
+
+  it('keeps nested matches apart when their places move', () => {
+    client.run('JSON.SET', 'n', '$', '{"x":[[1],[2]]}');
+    expect(client.run('JSON.ARRINSERT', 'n', '$..*', '0', '9')).toEqual([3, 2, 2, null, null]);
+    expect(client.run('JSON.GET', 'n')).toBe('{"x":[9,[9,1],[9,2]]}');
+  });
+
   it('is read by paths of the newer and the older kind', () => {
     expect(client.run('JSON.GET', 'doc', '$.a')).toBe('[1]');
     expect(client.run('JSON.GET', 'doc', '.a')).toBe('1');
@@ -67,6 +115,8 @@ describe('a JSON document', () => {
   it('is merged as RFC 7396 has it', () => {
     expect(client.run('JSON.MERGE', 'doc', '$', '{"a":null,"o":{"n":1},"list":7}')).toBe('OK');
     expect(client.run('JSON.GET', 'doc')).toBe('{"list":7,"o":{"k":true,"n":1},"s":"text"}');
+    expect(client.run('JSON.MERGE', 'doc', '$.o.n', 'null')).toBe('OK');
+    expect(client.run('JSON.GET', 'doc')).toBe('{"list":7,"o":{"k":true},"s":"text"}');
   });
 
   it('tells types, lengths and names', () => {

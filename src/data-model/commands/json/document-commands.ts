@@ -38,8 +38,7 @@ const set = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const result = setIn(stored, path, value);
   if (result instanceof ErrorReply) return result;
   if (!result.isSet) return null;
-  writeJson(context, key, result.root, stored?.expireMs ?? 0);
-  return ok;
+  return writeJson(context, key, result.root, stored?.expireMs ?? 0, ok);
 };
 
 /** `JSON.MSET key path value …`: written from the last to the first, as Kvrocks does. */
@@ -63,8 +62,10 @@ const mset = (context: CommandContext, args: readonly Buffer[]): Reply => {
     roots.set(name, { key, root: result.root, expireMs: stored?.expireMs ?? 0 });
   }
   context.batch.logData(jsonNote);
-  for (const { key, root, expireMs } of [...roots.values()].reverse()) putJson(context, key, root, expireMs);
-  return ok;
+  const replies = [...roots.values()]
+    .reverse()
+    .map(({ key, root, expireMs }) => putJson(context, key, root, expireMs, ok));
+  return replies.find((reply) => reply instanceof ErrorReply) ?? ok;
 };
 
 const latest = (
@@ -133,11 +134,11 @@ const del = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const places = stored.document.find(path).filter((place) => !stored.document.isRoot(place));
   // From the last to the first, so that the places of an array stay right.
   for (const place of [...places].reverse()) removeAt(place);
-  if (places.length > 0) writeJson(context, key, stored.document.root, stored.expireMs);
-  return places.length;
+  if (places.length === 0) return 0;
+  return writeJson(context, key, stored.document.root, stored.expireMs, places.length);
 };
 
-/** `JSON.MERGE key path value`, a merge patch (RFC 7396): null takes a name away. */
+/** `JSON.MERGE key path value`, a merge patch (RFC 7396): null takes a name away, and what the path means. */
 const merge = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const key = args[1];
   const path = parsePath(args[2]);
@@ -148,15 +149,17 @@ const merge = (context: CommandContext, args: readonly Buffer[]): Reply => {
   if (stored instanceof ErrorReply) return stored;
   const places = stored?.document.find(path) ?? [];
   if (stored !== undefined && places.length > 0) {
-    for (const place of places) setAt(place, patched(valueAt(place), patch));
-    writeJson(context, key, stored.document.root, stored.expireMs);
-    return ok;
+    // From the last to the first, so that the places of an array stay right.
+    for (const place of [...places].reverse()) {
+      if (patch === null && !stored.document.isRoot(place)) removeAt(place);
+      else setAt(place, patched(valueAt(place), patch));
+    }
+    return writeJson(context, key, stored.document.root, stored.expireMs, ok);
   }
   const result = setIn(stored, path, patched(null, patch));
   if (result instanceof ErrorReply) return result;
   if (!result.isSet) return null;
-  writeJson(context, key, result.root, stored?.expireMs ?? 0);
-  return ok;
+  return writeJson(context, key, result.root, stored?.expireMs ?? 0, ok);
 };
 
 const patched = (target: JsonValue, patch: JsonValue): JsonValue => {

@@ -15,7 +15,7 @@ type PathStep =
   | { readonly kind: 'index'; readonly index: number }
   | { readonly kind: 'slice'; readonly start: number | undefined; readonly end: number | undefined }
   | { readonly kind: 'all' }
-  /** the value itself and everything below it */
+  /** the value itself and everything below it that holds values, which the next step goes on from */
   | { readonly kind: 'descend' };
 
 /** Where a value stands: in an array or object, under an index or name. */
@@ -75,10 +75,11 @@ export class JsonDocument {
 
   /** Every place that the path means, in the order of the document. */
   find(path: JsonPath): JsonPlace[] {
-    return path.steps.reduce<JsonPlace[]>(
-      (places, step) => places.flatMap((place) => follow(place, step)),
-      [{ holder: this.#root, at: 0 }],
-    );
+    let places: JsonPlace[] = [{ holder: this.#root, at: 0 }];
+    for (const step of path.steps)
+      places =
+        step.kind === 'descend' ? holdersBelow(places) : places.flatMap((place) => follow(place, step));
+    return places;
   }
 
   /** True when the place is the document itself. */
@@ -120,9 +121,23 @@ export const removeAt = (place: JsonPlace): void => {
   else place.holder.delete(String(place.at));
 };
 
-const follow = (place: JsonPlace, step: PathStep): JsonPlace[] => {
+/** Each once, also where some of `places` are below others: `$..a..b` counts no match twice, nor does `..` explode. */
+const holdersBelow = (places: readonly JsonPlace[]): JsonPlace[] => {
+  const found: JsonPlace[] = [];
+  const seen = new Set<JsonValue>();
+  const visit = (place: JsonPlace): void => {
+    const value = valueAt(place);
+    if (!(Array.isArray(value) || value instanceof Map) || seen.has(value)) return;
+    seen.add(value);
+    found.push(place);
+    for (const child of childrenOf(value)) visit(child);
+  };
+  for (const place of places) visit(place);
+  return found;
+};
+
+const follow = (place: JsonPlace, step: Exclude<PathStep, { kind: 'descend' }>): JsonPlace[] => {
   const value = valueAt(place);
-  if (step.kind === 'descend') return [place, ...childrenOf(value).flatMap((child) => follow(child, step))];
   if (step.kind === 'all') return childrenOf(value);
   if (step.kind === 'name')
     return value instanceof Map && value.has(step.name) ? [{ holder: value, at: step.name }] : [];

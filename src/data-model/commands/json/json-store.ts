@@ -2,7 +2,7 @@ import { encodeLogData } from '../../encoding/log-data.js';
 import type { CommandContext } from '../command-context.js';
 import { ErrorReply, type Reply, refusal } from '../reply.js';
 import { JsonDocument, type JsonPath, type JsonPlace, parseJsonPath, valueAt } from './json-path.js';
-import { formatJson, type JsonValue, parseJson } from './json-value.js';
+import { formatJson, isReadable, type JsonValue, parseJson } from './json-value.js';
 
 /**
  * How documents are stored: metadata's payload is `format u8 | document`, format 0 = JSON text (1 = CBOR, which
@@ -14,6 +14,7 @@ export const jsonNote = encodeLogData('json');
 
 export const notJson = new ErrorReply('ERR invalid JSON text');
 const badPath = new ErrorReply('ERR invalid or unsupported JSON path');
+const tooDeep = new ErrorReply('ERR the document would be nested too deep');
 const notRoot = new ErrorReply('ERR new objects must be created at the root');
 
 export interface StoredJson {
@@ -32,8 +33,15 @@ export const readJson = (context: CommandContext, key: Buffer): StoredJson | und
   return { document: new JsonDocument(root), expireMs: metadata.expireMs };
 };
 
-/** Puts the document; the caller has put the note before. */
-export const putJson = (context: CommandContext, key: Buffer, root: JsonValue, expireMs: number): void => {
+/** Puts the document and answers `reply`; a refusal when it would be nested too deep. The caller has put the note. */
+export const putJson = (
+  context: CommandContext,
+  key: Buffer,
+  root: JsonValue,
+  expireMs: number,
+  reply: Reply,
+): Reply => {
+  if (!isReadable(root)) return tooDeep;
   context.putMetadata(key, {
     type: 'json',
     expireMs,
@@ -41,11 +49,18 @@ export const putJson = (context: CommandContext, key: Buffer, root: JsonValue, e
     size: 0,
     payload: Buffer.concat([Buffer.of(textFormat), Buffer.from(formatJson(root))]),
   });
+  return reply;
 };
 
-export const writeJson = (context: CommandContext, key: Buffer, root: JsonValue, expireMs: number): void => {
+export const writeJson = (
+  context: CommandContext,
+  key: Buffer,
+  root: JsonValue,
+  expireMs: number,
+  reply: Reply,
+): Reply => {
   context.batch.logData(jsonNote);
-  putJson(context, key, root, expireMs);
+  return putJson(context, key, root, expireMs, reply);
 };
 
 export const parsePath = (word: Buffer | undefined): JsonPath | ErrorReply => {
@@ -83,12 +98,15 @@ export const atPath = (
   const stored = readJson(context, key);
   if (stored === undefined) return changes ? refusal.noSuchKey : null;
   if (stored instanceof ErrorReply) return stored;
-  const results = stored.document.find(path).map((place) => visit(valueAt(place), place));
+  // From the last to the first, so that what a change moves is not looked for where it was.
+  const visited = stored.document.find(path).reverse();
+  const results = visited.map((place) => visit(valueAt(place), place)).reverse();
   const refused = results.find((result) => result instanceof ErrorReply);
   if (refused !== undefined) return refused;
-  if (changes && results.some((result) => result !== null))
-    writeJson(context, key, stored.document.root, stored.expireMs);
-  return path.isLegacy ? (results[0] ?? null) : results;
+  const reply = path.isLegacy ? (results[0] ?? null) : results;
+  return changes && results.some((result) => result !== null)
+    ? writeJson(context, key, stored.document.root, stored.expireMs, reply)
+    : reply;
 };
 
 const rootPath = Buffer.from('$');

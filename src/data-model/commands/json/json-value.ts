@@ -8,8 +8,17 @@ export type JsonObject = Map<string, JsonValue>;
 
 export type JsonType = 'null' | 'boolean' | 'integer' | 'number' | 'string' | 'array' | 'object';
 
-/** Documents nested deeper than this are refused. */
+/** Documents nested deeper than this are refused, where they are given and where commands would make them. */
 const maxDepth = 1024;
+
+/** True when no more than `levels` arrays and objects stand within each other, so that the text can be read again. */
+export const isReadable = (value: JsonValue, levels = maxDepth): boolean => {
+  if (Array.isArray(value)) return levels > 0 && value.every((item) => isReadable(item, levels - 1));
+  if (!(value instanceof Map)) return true;
+  if (levels === 0) return false;
+  for (const item of value.values()) if (!isReadable(item, levels - 1)) return false;
+  return true;
+};
 
 export const jsonType = (value: JsonValue): JsonType => {
   if (value === null) return 'null';
@@ -61,7 +70,7 @@ export const formatJson = (value: JsonValue, layout: JsonLayout = compact, depth
 };
 
 const formatDouble = (value: number): string => {
-  const text = String(value);
+  const text = Object.is(value, -0) ? '-0' : String(value);
   return /^-?\d+$/.test(text) ? `${text}.0` : text;
 };
 
@@ -92,9 +101,9 @@ class JsonReader {
   }
 
   #value(depth: number): JsonValue {
-    if (depth > maxDepth) throw new NotJson();
     this.#skipSpace();
     const character = this.#text[this.#at];
+    if (depth === maxDepth && (character === '{' || character === '[')) throw new NotJson();
     if (character === '{') return this.#object(depth);
     if (character === '[') return this.#array(depth);
     if (character === '"') return this.#string();
@@ -126,15 +135,25 @@ class JsonReader {
   }
 
   #string(): string {
-    stringToken.lastIndex = this.#at;
-    const token = stringToken.exec(this.#text)?.[0];
-    if (token === undefined) throw new NotJson();
+    const token = this.#text.slice(this.#at, this.#endOfString());
     this.#at += token.length;
     try {
       return String(JSON.parse(token));
     } catch {
       throw new NotJson();
     }
+  }
+
+  /** Behind the quote that ends the string which starts here. No pattern: over megabytes its stack would overflow. */
+  #endOfString(): number {
+    if (this.#text[this.#at] !== '"') throw new NotJson();
+    let quote = this.#at;
+    for (let escapes = 1; escapes % 2 === 1; ) {
+      quote = this.#text.indexOf('"', quote + 1);
+      if (quote < 0) throw new NotJson();
+      for (escapes = 0; this.#text[quote - 1 - escapes] === '\\'; ) escapes++;
+    }
+    return quote + 1;
   }
 
   #word(): JsonValue {
@@ -144,7 +163,9 @@ class JsonReader {
     this.#at += token.length;
     if (token === 'null') return null;
     if (token === 'true' || token === 'false') return token === 'true';
-    return /[.eE]/.test(token) ? Number(token) : wholeNumber(token);
+    const number = /[.eE]/.test(token) ? Number(token) : wholeNumber(token);
+    if (typeof number === 'number' && !Number.isFinite(number)) throw new NotJson(); // it has no text
+    return number;
   }
 
   #takes(character: string): boolean {
@@ -169,6 +190,5 @@ export const inInt64 = (value: bigint): bigint | number =>
 
 const longestInt64 = 20;
 
-const stringToken = /"(?:[^"\\]|\\.)*"/sy;
 const wordToken = /null|true|false|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const spaceToken = /[ \t\r\n]*/y;

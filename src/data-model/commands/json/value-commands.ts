@@ -106,6 +106,7 @@ const calculate =
       return 1;
     });
     if (reply instanceof ErrorReply) return reply;
+    results.reverse(); // they were visited from the last to the first
     return {
       kind: 'byProtocol',
       resp2: Buffer.from(formatJson(Array.isArray(reply) ? results : (results[0] ?? null))),
@@ -146,7 +147,17 @@ const parseValues = (words: readonly Buffer[]): JsonArray | ErrorReply => {
 const arrappend = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const values = parseValues(args.slice(3));
   if (values instanceof ErrorReply) return values;
-  return atPath(context, args, 2, true, (value) => (Array.isArray(value) ? value.push(...values) : null));
+  return atPath(context, args, 2, true, (value) =>
+    Array.isArray(value) ? insertAt(value, value.length, values) : null,
+  );
+};
+
+/** Not by spreading, which is bounded by the stack. Answers how many there are now. */
+const insertAt = (array: JsonArray, at: number, values: JsonArray): number => {
+  const behind = array.splice(at);
+  for (const value of values) array.push(value);
+  for (const value of behind) array.push(value);
+  return array.length;
 };
 
 /** `JSON.ARRINSERT key path index value …` */
@@ -159,8 +170,7 @@ const arrinsert = (context: CommandContext, args: readonly Buffer[]): Reply => {
     if (!Array.isArray(value)) return null;
     const at = index < 0 ? value.length + index : index;
     if (at < 0 || at > value.length) return refusal.indexOutOfRange;
-    value.splice(at, 0, ...values);
-    return value.length;
+    return insertAt(value, at, values);
   });
 };
 
@@ -184,8 +194,8 @@ const arrtrim = (context: CommandContext, args: readonly Buffer[]): Reply => {
     if (!Array.isArray(value)) return null;
     const from = Math.max(0, start < 0 ? value.length + start : start);
     const to = Math.min(value.length - 1, stop < 0 ? value.length + stop : stop);
-    const kept = from > to ? [] : value.slice(from, to + 1);
-    value.splice(0, value.length, ...kept);
+    value.splice(Math.max(from, to + 1));
+    value.splice(0, from);
     return value.length;
   });
 };
