@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { TailraceError } from '../errors/index.js';
 import { inaccessible } from '../files/index.js';
@@ -105,7 +105,7 @@ const writeTokens = (path: string, tokens: ReadonlyMap<string, string>): void =>
   try {
     const fd = openSync(`${path}.tmp`, 'w', 0o600);
     try {
-      writeSync(fd, `${JSON.stringify(Object.fromEntries(tokens), null, 2)}\n`);
+      writeFileSync(fd, `${JSON.stringify(Object.fromEntries(tokens), null, 2)}\n`); // whole, or an error
       fsyncSync(fd);
     } finally {
       closeSync(fd);

@@ -27,10 +27,16 @@ const inGroups = (items: readonly unknown[], size: number): unknown[] =>
     JSON.stringify(items.slice(group * size, (group + 1) * size)),
   ).sort();
 
+/** Rows of XPENDING without how long an entry waits, of XINFO CONSUMERS without when a consumer was seen. */
+const withoutTimes = (rows: readonly unknown[]): unknown[] =>
+  rows.map((row) => (Array.isArray(row) ? (row[0] === 'name' ? row.slice(0, 4) : row.with(2, '')) : row));
+
 /** A reply, by the command's name, in a form that two servers must share: sorted where the order is chance. */
 export const comparable = (name: string, reply: unknown): unknown => {
   const scanned = scans.get(name);
   if (scanned !== undefined && Array.isArray(reply)) return [reply[0], inGroups(reply[1], scanned)];
+  if ((name === 'XPENDING' || name === 'XINFO') && Array.isArray(reply) && Array.isArray(reply[0]))
+    return withoutTimes(reply);
   const group = unordered.get(name);
   return group !== undefined && Array.isArray(reply) ? inGroups(reply, group) : reply;
 };

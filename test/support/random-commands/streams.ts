@@ -56,6 +56,12 @@ export const streams = (): readonly Maker[] => {
     (r) => ['XREADGROUP', 'GROUP', group(r), consumer(r), 'NOACK', 'COUNT', '1', 'STREAMS', stream(r), '>'],
     (r) => ['XACK', stream(r), group(r), ...some(r, streamId)],
     (r) => ['XPENDING', stream(r), group(r)],
+    (r) => [
+      ...['XPENDING', stream(r), group(r), ...maybe(r, 'IDLE', '0'), rangeEnd(r), rangeEnd(r), count(r)],
+      ...maybe(r, consumer(r)),
+    ],
+    (r) => ['XPENDING', stream(r), group(r), 'IDLE', r.pick(['100000000', '-1']), '-', '+', '9', consumer(r)],
+    (r) => ['XINFO', 'CONSUMERS', stream(r), group(r)],
     (r) => ['XCLAIM', stream(r), group(r), consumer(r), '0', ...some(r, streamId), ...maybe(r, 'JUSTID')],
     (r) => ['XCLAIM', stream(r), group(r), consumer(r), '0', streamId(r), 'FORCE'],
     (r) => [

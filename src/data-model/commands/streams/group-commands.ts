@@ -1,9 +1,9 @@
-import type { StreamId } from '../../encoding/stream-encoding.js';
+import { type StreamId, smallestStreamId } from '../../encoding/stream-encoding.js';
 import { optionWord, parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, type KeyPositions, oneKey, writeCommand } from '../data-command.js';
 import { ErrorReply, ok, type Reply, refusal, wrongArity } from '../reply.js';
-import { findGroup, findGroupOf, noGroupIn, StreamGroup } from './stream-group.js';
+import { findGroup, findGroupOf, noGroupIn, type PendingEntry, StreamGroup } from './stream-group.js';
 import { invalidId, parseStreamId } from './stream-id.js';
 import { createStream, findStream, type StreamValue, streamNote } from './stream-value.js';
 
@@ -110,11 +110,11 @@ const deleteConsumer = (context: CommandContext, args: readonly Buffer[]): Reply
   if (group.consumer(name) === undefined) return 0;
   context.batch.logData(streamNote);
   let pending = 0;
-  group.forEachPending({ ms: 0n, seq: 0n }, ({ id, consumer }) => {
-    if (!consumer.equals(name)) return;
+  const remove = ({ id }: PendingEntry): void => {
     group.deletePending(id);
     pending++;
-  });
+  };
+  group.forEachPending({ first: smallestStreamId, consumer: name }, remove);
   group.deleteConsumer(name);
   group.state = { ...group.state, pendingCount: group.state.pendingCount - pending };
   group.putGroup();

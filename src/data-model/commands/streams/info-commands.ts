@@ -3,7 +3,14 @@ import { optionWord, parseClamped } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, type KeyPositions, readCommand } from '../data-command.js';
 import { ErrorReply, mapReply, type Reply, refusal, wrongArity } from '../reply.js';
-import { findGroupOf, groupsOf, noGroupIn, type PendingEntry, type StreamGroup } from './stream-group.js';
+import {
+  findGroupOf,
+  type GroupConsumer,
+  groupsOf,
+  noGroupIn,
+  type PendingEntry,
+  type StreamGroup,
+} from './stream-group.js';
 import { nextStreamId } from './stream-id.js';
 import { entryReply, findStream, idReply, type StreamValue } from './stream-value.js';
 
@@ -40,42 +47,63 @@ const fullStreamInfo = (stream: StreamValue, count: number): Reply => {
   ]);
 };
 
+/** At most `most` pending entries of the group and of each consumer, found in one walk that ends with the last wanted. */
+const pendingOf = (
+  group: StreamGroup,
+  consumers: readonly GroupConsumer[],
+  most: number,
+): { readonly all: readonly PendingEntry[]; readonly own: ReadonlyMap<string, readonly PendingEntry[]> } => {
+  const all: PendingEntry[] = [];
+  const own = new Map<string, PendingEntry[]>(consumers.map(({ name }) => [name.toString('latin1'), []]));
+  let missing = 0;
+  for (const { state } of consumers) missing += Math.min(most, state.pendingCount);
+  group.forEachPending({ first: smallestStreamId }, (entry) => {
+    if (all.length < most) all.push(entry);
+    const ofConsumer = own.get(entry.consumer.toString('latin1'));
+    if (ofConsumer !== undefined && ofConsumer.length < most) {
+      ofConsumer.push(entry);
+      missing--;
+    }
+    return missing > 0 || all.length < most;
+  });
+  return { all, own };
+};
+
 const fullGroupInfo = (group: StreamGroup, most: number): Reply => {
-  const pending: PendingEntry[] = [];
-  group.forEachPending(smallestStreamId, (entry) => pending.push(entry));
-  const consumers = group.consumers().map(({ name, state }) => {
-    const own = pending.filter(({ consumer }) => consumer.equals(name));
-    return mapReply([
+  const consumers = group.consumers();
+  const { all, own } = pendingOf(group, consumers, most);
+  const consumerReplies = consumers.map(({ name, state }) =>
+    mapReply([
       ...[word('name'), name],
       ...[word('seen-time'), state.lastSeenMs],
       ...[word('active-time'), state.lastActiveMs],
-      ...[word('pel-count'), own.length],
+      ...[word('pel-count'), state.pendingCount],
       ...[
         word('pending'),
-        own
-          .slice(0, most)
-          .map(({ id, deliveredMs, deliveryCount }) => [idReply(id), deliveredMs, deliveryCount]),
+        (own.get(name.toString('latin1')) ?? []).map(({ id, deliveredMs, deliveryCount }) => [
+          idReply(id),
+          deliveredMs,
+          deliveryCount,
+        ]),
       ],
-    ]);
-  });
+    ]),
+  );
   return mapReply([
     ...[word('name'), group.name],
     ...[word('last-delivered-id'), idReply(group.state.lastDeliveredId)],
     ...[word('entries-read'), entriesReadOf(group)],
     ...[word('lag'), lagOf(group)],
-    ...[word('pel-count'), pending.length],
+    ...[word('pel-count'), group.state.pendingCount],
     ...[
       word('pending'),
-      pending
-        .slice(0, most)
-        .map(({ id, consumer, deliveredMs, deliveryCount }) => [
-          idReply(id),
-          consumer,
-          deliveredMs,
-          deliveryCount,
-        ]),
+      all.map(({ id, consumer, deliveredMs, deliveryCount }) => [
+        idReply(id),
+        consumer,
+        deliveredMs,
+        deliveryCount,
+      ]),
     ],
-    ...[word('consumers'), consumers],
+    ...[word('consumers'), consumerReplies],
   ]);
 };
 

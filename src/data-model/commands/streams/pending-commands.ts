@@ -27,36 +27,29 @@ const xpending = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const consumer = args[at + 3];
   const nowMs = context.nowMs();
   const replies: Reply[] = [];
-  if (count > 0)
-    group.forEachPending(first, (entry) => {
-      if (compareStreamIds(entry.id, last) > 0) return false;
-      const isWanted = consumer === undefined || entry.consumer.equals(consumer);
-      const entryIdleMs = Math.max(0, nowMs - entry.deliveredMs);
-      if (isWanted && entryIdleMs >= idleMs)
-        replies.push([idReply(entry.id), entry.consumer, entryIdleMs, entry.deliveryCount]);
-      return replies.length < count;
-    });
+  if (count <= 0 || compareStreamIds(first, last) > 0) return replies;
+  const query = {
+    ...{ first, last },
+    ...(consumer === undefined ? {} : { consumer }),
+    ...(idleMs > 0 ? { deliveredUntilMs: nowMs - idleMs } : {}),
+  };
+  group.forEachPending(query, ({ id, consumer: owner, deliveredMs, deliveryCount }) => {
+    replies.push([idReply(id), owner, Math.max(0, nowMs - deliveredMs), deliveryCount]);
+    return replies.length < count;
+  });
   return replies;
 };
 
-/** How many, from which to which id, and how many for each consumer. */
+/** How many, from which to which id, and how many for each consumer: all is kept, the entries are not read. */
 const summary = (group: StreamGroup): Reply => {
-  const counts = new Map<string, number>();
-  let total = 0;
-  let first: StreamId | undefined;
-  let last: StreamId | undefined;
-  group.forEachPending(fromStart, ({ id, consumer }) => {
-    const name = consumer.toString('latin1');
-    counts.set(name, (counts.get(name) ?? 0) + 1);
-    total++;
-    first ??= id;
-    last = id;
-  });
+  const [first, last] = [group.edgeOfPending(false), group.edgeOfPending(true)];
   if (first === undefined || last === undefined) return [0, null, null, nullArray];
-  const perConsumer = [...counts]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, count]) => [Buffer.from(name, 'latin1'), Buffer.from(String(count))]);
-  return [total, idReply(first), idReply(last), perConsumer];
+  const perConsumer = group
+    .consumers()
+    .filter(({ state }) => state.pendingCount > 0)
+    .sort((a, b) => Buffer.compare(a.name, b.name))
+    .map(({ name, state }) => [name, Buffer.from(String(state.pendingCount))]);
+  return [group.state.pendingCount, idReply(first), idReply(last), perConsumer];
 };
 
 interface ClaimOptions {
@@ -193,7 +186,7 @@ const xautoclaim = (context: CommandContext, args: readonly Buffer[]): Reply => 
   let next: StreamId = fromStart;
   let seen = 0;
   const most = count * 10;
-  group.forEachPending(start, (entry) => {
+  group.forEachPending({ first: start }, (entry) => {
     if (candidates.length === count || seen === most) {
       next = entry.id;
       return false;

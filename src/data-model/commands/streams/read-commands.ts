@@ -3,7 +3,7 @@ import { optionWord, parseClamped } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, noKeys, type Wait } from '../data-command.js';
 import { ErrorReply, nullArray, type Reply, refusal, tableReply } from '../reply.js';
-import { findGroupOf, type StreamGroup } from './stream-group.js';
+import { findGroupOf, type PendingEntry, type StreamGroup } from './stream-group.js';
 import { invalidId, nextStreamId, parseStreamId } from './stream-id.js';
 import { entryReply, findStream, idReply, type StreamValue, streamNote } from './stream-value.js';
 
@@ -177,21 +177,15 @@ const readHistory = (
   const replies: Reply[] = [];
   group.ensureConsumer(consumer, context.nowMs());
   group.putWhenChanged();
-  if (first !== undefined)
-    group.forEachPending(first, (entry) => {
-      if (!entry.consumer.equals(consumer)) return true;
-      const fields = group.stream.read(entry.id);
-      replies.push(
-        fields === undefined ? [idReply(entry.id), nullArray] : entryReply({ id: entry.id, fields }),
-      );
-      if (fields !== undefined)
-        group.putPending(entry.id, {
-          deliveredMs: context.nowMs(),
-          deliveryCount: entry.deliveryCount + 1,
-          consumer: entry.consumer,
-        });
-      return replies.length < count;
-    });
+  const deliver = (entry: PendingEntry): boolean => {
+    const { id, deliveryCount } = entry;
+    const fields = group.stream.read(id);
+    replies.push(fields === undefined ? [idReply(id), nullArray] : entryReply({ id, fields }));
+    if (fields !== undefined)
+      group.putPending(id, { deliveredMs: context.nowMs(), deliveryCount: deliveryCount + 1, consumer });
+    return replies.length < count;
+  };
+  if (first !== undefined) group.forEachPending({ first, consumer }, deliver);
   return replies;
 };
 

@@ -1,7 +1,7 @@
 import { prefixSuccessor } from '../../../bytes/index.js';
 import { ColumnFamily } from '../../encoding/column-family.js';
 import { encodeInternalKey } from '../../encoding/keys.js';
-import { compareStreamIds, type StreamId } from '../../encoding/stream-encoding.js';
+import { readStreamId, type StreamId } from '../../encoding/stream-encoding.js';
 import {
   allGroupsPrefix,
   type ConsumerState,
@@ -22,10 +22,25 @@ import {
 } from '../../encoding/stream-group-encoding.js';
 import type { CommandContext } from '../command-context.js';
 import { ErrorReply } from '../reply.js';
+import { nextStreamId } from './stream-id.js';
 import { damaged, findStream, type StreamValue } from './stream-value.js';
 
 export interface PendingEntry extends PendingState {
   readonly id: StreamId;
+}
+
+/** Which pending entries are wanted. */
+export interface PendingQuery {
+  readonly first: StreamId;
+  readonly last?: StreamId;
+  readonly consumer?: Buffer;
+  /** Only those that were delivered last until then. */
+  readonly deliveredUntilMs?: number;
+}
+
+export interface GroupConsumer {
+  readonly name: Buffer;
+  readonly state: ConsumerState;
 }
 
 /** A consumer group that a command works on. What changes is kept in `state` until `finish`. */
@@ -79,10 +94,10 @@ export class StreamGroup {
     this.setConsumer(name, { ...consumer, pendingCount: Math.max(0, consumer.pendingCount + change) });
   }
 
-  consumers(): { readonly name: Buffer; readonly state: ConsumerState }[] {
-    const found: { readonly name: Buffer; readonly state: ConsumerState }[] = [];
-    this.#walk(consumersPrefix(this.name), (subKey, value) => {
-      const name = readGroupSubKey(subKey);
+  consumers(): GroupConsumer[] {
+    const found: GroupConsumer[] = [];
+    this.#walk(consumersPrefix(this.name), (key, value) => {
+      const name = readGroupSubKey(this.#ownSubKey(key));
       if (name?.kind === 'consumer')
         found.push({ name: name.consumer, state: this.#read(readConsumerState(value)) });
     });
@@ -94,17 +109,49 @@ export class StreamGroup {
     return value === undefined ? undefined : { id, ...this.#read(readPendingState(Buffer.from(value))) };
   }
 
-  /** Pending entries from `first` on in the order of ids, until `visit` answers false. Owned. */
-  forEachPending(first: StreamId, visit: (entry: PendingEntry) => unknown): void {
+  /**
+   * Pending entries in the order of ids, until `visit` answers false. Owned. Those of one consumer end with its last
+   * one, which the number that is kept of them tells, and not at the end of the list, which may be long.
+   */
+  forEachPending(query: PendingQuery, visit: (entry: PendingEntry) => unknown): void {
+    const { first, last, consumer, deliveredUntilMs = Number.POSITIVE_INFINITY } = query;
+    let left =
+      consumer === undefined ? Number.POSITIVE_INFINITY : (this.consumer(consumer)?.pendingCount ?? 0);
+    if (left === 0) return;
+    const prefix = pendingPrefix(this.name);
+    const idAt = this.stream.prefix.length + prefix.length;
+    const behind = last === undefined ? undefined : nextStreamId(last);
+    const range = {
+      from: encodePendingSubKey(this.name, first),
+      ...(behind === undefined ? {} : { to: encodePendingSubKey(this.name, behind) }),
+    };
     this.#walk(
-      pendingPrefix(this.name),
-      (subKey, value) => {
-        const name = readGroupSubKey(subKey);
-        if (name?.kind !== 'pending' || compareStreamIds(name.id, first) < 0) return true;
-        return visit({ id: name.id, ...this.#read(readPendingState(value)) });
+      prefix,
+      (key, value) => {
+        const state = this.#read(readPendingState(value));
+        if (consumer !== undefined && !state.consumer.equals(consumer)) return true;
+        left--;
+        if (state.deliveredMs > deliveredUntilMs) return left > 0;
+        const entry = { ...state, consumer: Buffer.from(state.consumer), id: readStreamId(key, idAt) };
+        return visit(entry) !== false && left > 0;
       },
-      encodePendingSubKey(this.name, first),
+      range,
     );
+  }
+
+  /** The first or the last pending entry. */
+  edgeOfPending(isLast: boolean): StreamId | undefined {
+    const prefix = pendingPrefix(this.name);
+    let edge: StreamId | undefined;
+    this.#walk(
+      prefix,
+      (key) => {
+        edge = readStreamId(key, this.stream.prefix.length + prefix.length);
+        return false;
+      },
+      { isReverse: isLast },
+    );
+    return edge;
   }
 
   putPending(id: StreamId, state: PendingState): void {
@@ -133,25 +180,39 @@ export class StreamGroup {
   destroy(): void {
     this.#delete(encodeGroupSubKey(this.name));
     for (const prefix of [consumersPrefix(this.name), pendingPrefix(this.name)])
-      this.#walk(prefix, (subKey) => this.#delete(subKey));
+      this.#walk(prefix, (key) => this.#delete(this.#ownSubKey(key)));
   }
 
-  #walk(prefix: Buffer, visit: (subKey: Buffer, value: Buffer) => unknown, from = prefix): void {
+  /** Visits records until `visit` answers false; both its arguments are borrowed until it returns. */
+  #walk(
+    prefix: Buffer,
+    visit: (key: Buffer, value: Buffer) => unknown,
+    range: { readonly from?: Buffer; readonly to?: Buffer; readonly isReverse?: boolean } = {},
+  ): void {
     const { context, prefix: streamPrefix } = this.stream;
-    const end = prefixSuccessor(encodeInternalKey(streamPrefix, prefix));
+    const { from = prefix, to, isReverse = false } = range;
+    const end =
+      to === undefined
+        ? prefixSuccessor(encodeInternalKey(streamPrefix, prefix))
+        : encodeInternalKey(streamPrefix, to);
     const iterator = context.reader.iterate({
       columnFamily: ColumnFamily.streams,
       begin: encodeInternalKey(streamPrefix, from),
       ...(end === undefined ? {} : { end }),
+      isReverse,
     });
     try {
       for (; iterator.valid; iterator.next()) {
-        const subKey = Buffer.from(iterator.item.key.subarray(streamPrefix.length));
-        if (visit(subKey, Buffer.from(iterator.item.value)) === false) return;
+        const { key, value } = iterator.item;
+        if (visit(key, value) === false) return;
       }
     } finally {
       iterator.close();
     }
+  }
+
+  #ownSubKey(key: Buffer): Buffer {
+    return Buffer.from(key.subarray(this.stream.prefix.length));
   }
 
   #read<State>(state: State | undefined): State {
