@@ -24,7 +24,7 @@ import {
 import { type BatchCommands, batchCommands, kvrocksTypes } from './batch-commands.js';
 import { checkRedis, requireDatabases } from './check-redis.js';
 import type { CommandPlace } from './command-places.js';
-import { ControlKey } from './control-key.js';
+import { ControlKey, type ControlState } from './control-key.js';
 import type { NamespaceTargets } from './namespace-targets.js';
 import { type Execution, QueuedBatch } from './queued-batch.js';
 import { asSinkError, refusalKind } from './refusal.js';
@@ -250,7 +250,10 @@ export class RedisSink implements Sink {
   ): Promise<WriteOutcome> {
     this.#isDeciding = true;
     const { executed, fields } = execution;
-    if (executed === null) return this.#fenced();
+    if (executed === null) {
+      this.#requireThere(this.#control.read(fields));
+      return this.#fenced();
+    }
     if (!Array.isArray(executed)) return await this.#refused(queued, execution);
     this.#held = { epoch: this.#held.epoch, position: batch.position };
     const results = executed.slice(queued.commandsFrom, queued.commandsFrom + queued.commands);
@@ -303,9 +306,19 @@ export class RedisSink implements Sink {
       : { kind: 'fatal', error: asSinkError(error, this.#place) };
   }
 
+  /** @throws Error when the key is gone */
   #isStillOurs(fields: Reply | undefined): boolean {
     const held = this.#control.read(fields);
+    this.#requireThere(held);
     return held.epoch === this.#held.epoch && isSamePosition(held.position, this.#held.position);
+  }
+
+  /** No process takes the key away: whoever flushed the target took the data, too. The claim finds out where to go on. */
+  #requireThere({ epoch }: ControlState): void {
+    if (epoch === 0)
+      throw new Error(
+        `${this.#control.name} on ${this.#place} is gone: the target was flushed, or lost data`,
+      );
   }
 
   #describe(batch: QueuedBatch, command: number, reply: ReplyError): string {

@@ -97,6 +97,26 @@ describe('the redis sink', () => {
     expect(await redis.client.lrange('l', 0, -1)).toEqual(['once']);
   });
 
+  it('begins anew when somebody flushes the target, also in front of what was sent ahead', async () => {
+    const sink = open();
+    for (const isAhead of [false, true]) {
+      const claim = await sink.claim(signal);
+      expect(claim.position).toBeNull();
+      source.run('RPUSH', 'l', 'first');
+      const first = { ...(await source.take()), previous: null };
+      expect(await sink.write(first, claim)).toEqual({ kind: 'durable' });
+      source.run('RPUSH', 'l', 'second');
+      const second = await source.take();
+      if (isAhead) sink.prepare(second.transactions);
+      await redis.client.flushall();
+      expect(await sink.write(second, claim)).toMatchObject({
+        kind: 'unknown',
+        error: { message: expect.stringContaining('flushed') },
+      });
+      expect(await redis.client.dbsize()).toBe(0);
+    }
+  });
+
   it('refuses a batch that does not follow what it holds, and a claim that is not its last', async () => {
     const sink = open();
     const old = await sink.claim(signal);
