@@ -106,6 +106,9 @@ export class KvrocksSink implements Sink {
     try {
       const parts = batch.transactions.map(({ bytes }) => bytes);
       reply = await this.#apply(connection, parts, encodeClaim(this.#held), next);
+      // No process takes the key away: whoever flushed the target took the data, too. The claim finds out where to go on.
+      if (reply === 0 && (await this.#readHeld(connection)) === undefined)
+        throw new Error(`${this.#key} on ${this.#place} is gone: the target was flushed, or lost data`);
     } catch (error) {
       this.#disconnect();
       return { kind: 'unknown', error: error instanceof Error ? error : new Error(String(error)) };

@@ -179,6 +179,21 @@ describe('the kvrocks sink', () => {
     expect(await expectKey('here')).toBe(0);
   });
 
+  it('begins anew when somebody flushes the target', async () => {
+    const sink = open();
+    const claim = await sink.claim(signal);
+    commands.run('RPUSH', 'l', 'first');
+    expect(await sink.write(await batches.take(), claim)).toEqual({ kind: 'durable' });
+    await target.client.call('FLUSHALL');
+    commands.run('RPUSH', 'l', 'second');
+    expect(await sink.write(await batches.take(), claim)).toMatchObject({
+      kind: 'unknown',
+      error: { message: expect.stringContaining('flushed') },
+    });
+    expect(await target.client.call('DBSIZE')).toBe(0);
+    expect((await sink.claim(signal)).position).toBeNull();
+  });
+
   it('says what to set when the target is an Apache Kvrocks, which knows no condition', async () => {
     const answer = (words: string[]): string => {
       if (words[0] === 'GET') return '$-1\r\n';
