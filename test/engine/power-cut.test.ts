@@ -88,20 +88,23 @@ const work = async (
   }
 };
 
-describe('a store whose power is cut at any of its operations', () => {
+describe('a store whose power is cut at any of its operations, or whose process is killed before that', () => {
   it.each(['always', 'none'] as const)(
     'has everything that it said was safe, and nothing in part, in sync mode %s',
     async (sync) => {
       const random = SeededRandom.fromEnvironment(`power cuts, ${sync}`);
       let promised: Promised = { sequence: 0, checkpoints: new Map(), hasSlot: false };
+      let disk = new VolatileDisk(join(directory.path, '0'), random);
       for (let round = 0; round < Number(process.env['CUTS'] ?? 24); round++) {
         const path = join(directory.path, `${round}`);
-        const disk = new VolatileDisk(path, random);
+        const next = join(directory.path, `${round + 1}`);
         let left = random.below(round % 4 === 0 ? 20 : 600);
         let atCut: Promised | undefined;
+        let nextDisk = disk;
         disk.onOperation = () => {
           if (left-- !== 0) return;
-          disk.cut(join(directory.path, `${round + 1}`));
+          if (round % 3 === 2) nextDisk = disk.afterKill(next);
+          else disk.cut(next);
           atCut = { ...promised, checkpoints: new Map(promised.checkpoints) };
         };
         const engine = await Engine.open(path, { ...options, sync, files: disk.files });
@@ -111,6 +114,7 @@ describe('a store whose power is cut at any of its operations', () => {
         await work(engine, promised, random, () => atCut !== undefined);
         await engine.close();
         promised = atCut ?? promised;
+        disk = nextDisk === disk ? new VolatileDisk(next, random) : nextDisk;
       }
       expect(promised.sequence).toBeGreaterThan(500);
     },

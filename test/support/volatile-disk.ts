@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { type Files, nodeFiles } from '../../src/files/index.js';
 import type { SeededRandom } from './seeded-random.js';
 
@@ -21,21 +21,18 @@ interface Naming {
  * Files of a directory on a disk that keeps for good only what it was told to: what a file holds once it is synced, and
  * its name once its directory is. `cut` shows what a power cut leaves of the rest: the first of the names that were given
  * or taken away, and of each file what was written over in part and what was written behind its end up to somewhere, as by
- * file systems that write data before the size that covers it.
+ * file systems that write data before the size that covers it. What is in the directory already is durable.
  */
 export class VolatileDisk {
   /** Called before each operation. */
   onOperation: () => void = () => undefined;
-  readonly #directory: string;
   readonly #random: SeededRandom;
   readonly #names = new Map<string, Content>();
   readonly #durableNames = new Map<string, Content>();
   #namings: Naming[] = [];
   readonly #open = new Map<number, Content>();
 
-  /** Everything that is in `directory` is durable. */
   constructor(directory: string, random: SeededRandom) {
-    this.#directory = directory;
     this.#random = random;
     mkdirSync(directory, { recursive: true });
     for (const name of readdirSync(directory)) {
@@ -53,7 +50,33 @@ export class VolatileDisk {
       apply(names, naming);
     const share = this.#random.pick([0, 0.5, 1]);
     for (const [path, content] of names)
-      writeFileSync(join(target, path.slice(this.#directory.length + 1)), this.#left(content, share));
+      writeFileSync(join(target, basename(path)), this.#left(content, share));
+  }
+
+  /** The disk when the process alone has ended: what that had done is there for the next one, and no safer than before. */
+  afterKill(target: string): VolatileDisk {
+    const disk = new VolatileDisk(target, this.#random);
+    const copies = new Map<Content, Content>();
+    const copyOf = (content: Content): Content => {
+      const copy = copies.get(content) ?? {
+        durable: Buffer.from(content.durable),
+        pending: [...content.pending],
+      };
+      copies.set(content, copy);
+      return copy;
+    };
+    for (const [path, content] of this.#durableNames)
+      disk.#durableNames.set(join(target, basename(path)), copyOf(content));
+    disk.#namings = this.#namings.map(({ names }) => ({
+      directory: target,
+      names: names.map(([path, content]) => [join(target, basename(path)), content && copyOf(content)]),
+    }));
+    for (const [path, content] of this.#names) {
+      const file = join(target, basename(path));
+      disk.#names.set(file, copyOf(content));
+      writeFileSync(file, content.pending.reduce(changed, Buffer.from(content.durable)));
+    }
+    return disk;
   }
 
   readonly files: Files = {
@@ -84,7 +107,9 @@ export class VolatileDisk {
       this.onOperation();
       const content = this.#contentOf(fd);
       const synced = new Set(content.pending);
-      await new Promise((resolve) => setImmediate(resolve));
+      // Some take longer than others that were begun later.
+      for (let turns = this.#random.below(6); turns >= 0; turns--)
+        await new Promise((resolve) => setImmediate(resolve));
       this.onOperation();
       for (const change of content.pending)
         if (synced.has(change)) content.durable = changed(content.durable, change);
@@ -136,14 +161,15 @@ export class VolatileDisk {
 
   /** What is left of a file: `share` is how much of what was written over had reached the disk. */
   #left({ durable, pending }: Content, share: number): Buffer {
-    let left = durable;
-    let lengthenings = Math.round(share * pending.length);
+    let left: Buffer = Buffer.from(durable);
+    let lengthenings = share === 0.5 ? this.#random.below(pending.length + 1) : share * pending.length;
     for (const change of pending) {
       const isLonger = 'bytes' in change && change.position + change.bytes.length > left.length;
       if (!isLonger) {
-        if (this.#random.next() < share) left = changed(left, this.#torn(change));
-      } else if (lengthenings-- > 0) left = changed(left, change);
-      else if (lengthenings === -1 && share > 0) left = changed(left, this.#torn(change));
+        if (this.#random.next() < share) left = changed(left, share === 1 ? change : this.#torn(change));
+      } else if (lengthenings > 0) left = changed(left, change);
+      else if (lengthenings === 0 && share === 0.5) left = changed(left, this.#torn(change));
+      if (isLonger) lengthenings--;
     }
     return left;
   }

@@ -1,4 +1,12 @@
-import { copyFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { summariseLog } from '../../../src/engine/index.js';
@@ -144,5 +152,69 @@ describe('a log that is opened again', () => {
     await expect(log.open()).rejects.toMatchObject({ code: 'WAL_CORRUPT', context: { file: path } });
     rmSync(next);
     await expect(log.open()).rejects.toMatchObject({ code: 'WAL_CORRUPT' });
+  });
+
+  it('refuses a finished segment that ends elsewhere than it did, though every record in it is whole', async () => {
+    const wal = await log.open();
+    await appendAll(wal, [100, 100]);
+    const boundary = statSync(log.newest()).size;
+    await appendAll(wal, [100]);
+    await wal.close();
+    const path = log.newest();
+    const whole = readFileSync(path);
+    for (const bad of [whole.subarray(0, boundary), Buffer.concat([whole, Buffer.alloc(9)])]) {
+      writeFileSync(path, bad);
+      await expect(log.recovered()).rejects.toMatchObject({ code: 'WAL_CORRUPT', context: { file: path } });
+    }
+  });
+
+  it('misses finished segments from its end, where no gap shows that they are gone', async () => {
+    const wal = await log.open({ segmentBytes: 1_000 });
+    for (let i = 0; i < 3; i++) await appendAll(wal, [1_000]);
+    await wal.close();
+    for (let left = 2; left >= 0; left--) {
+      const path = log.newest();
+      rmSync(path);
+      await expect(log.recovered()).rejects.toMatchObject({
+        code: 'WAL_CORRUPT',
+        message: expect.stringContaining('the sealed segment is missing'),
+      });
+      expect(log.files()).toHaveLength(left);
+    }
+  });
+
+  it('refuses a torn end of any segment but the newest: each was synced before the next one began', async () => {
+    const wal = await log.open({ segmentBytes: 1_000 });
+    for (let i = 0; i < 2; i++) await appendAll(wal, [1_000]);
+    await wal.close();
+    rmSync(join(log.path, 'SEALS'));
+    const [path] = log.files().map((name) => join(log.path, name));
+    appendFileSync(path, 'torn');
+    await expect(log.recovered()).rejects.toMatchObject({ code: 'WAL_CORRUPT', context: { file: path } });
+  });
+
+  it('gives what is behind a flush alone, and looks no less at what it passes over', async () => {
+    const wal = await log.open({ segmentBytes: 1_000 });
+    const written = [];
+    for (let i = 0; i < 4; i++) written.push(...(await appendAll(wal, [400, 400, 400])));
+    await wal.close();
+    for (let replayAfter = 0; replayAfter <= 12; replayAfter++) {
+      const { batches, wal: reopened } = await log.recovered({ replayAfter });
+      expect(batches).toEqual(written.slice(replayAfter));
+      expect(reopened.nextSequence).toBe(13);
+      await reopened.close();
+    }
+    const [, second, third] = log.files().map((name) => join(log.path, name));
+    const { size } = statSync(second);
+    truncateSync(second, size - 1);
+    await expect(log.open({ replayAfter: 12 })).rejects.toMatchObject({ code: 'WAL_CORRUPT' });
+    copyFileSync(third, second);
+    expect(statSync(second).size).toBe(size);
+    await expect(log.open({ replayAfter: 12 })).rejects.toMatchObject({ code: 'WAL_GAP' });
+  });
+
+  it('goes on behind the flush when nothing is left of it', async () => {
+    await using wal = await log.open({ replayAfter: 7 });
+    expect([wal.nextSequence, wal.durableSequence, wal.firstSequence]).toEqual([8, 7, 8]);
   });
 });

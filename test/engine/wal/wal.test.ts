@@ -229,6 +229,7 @@ describe('write-ahead log', () => {
           }
         }
         expect(failure).toMatchObject({ code: 'STORE_FAILED' });
+        expect(wal.durableSequence).toBe(acknowledged);
         expect(() => wal.append(batchFor(wal, 1))).toThrow(/failed/);
         const callsAtFailure = calls;
         await wal.close();
