@@ -19,6 +19,7 @@ import {
   type Retention,
   type Source,
   type SourceBatch,
+  type SourceTrouble,
   type StartPoint,
   TailraceError,
 } from '../../src/kit/index.js';
@@ -76,6 +77,7 @@ export class KvrocksSource implements Source {
   #idlePauseMs = 0;
   #pollBatches = firstPollBatches;
   #nextPoll: Promise<Reply> | undefined;
+  #trouble: { readonly reason: string; readonly sinceMs: number } | null = null;
   /** Received, but beyond the limit of the last pull. */
   #held: SourceBatch[] = [];
 
@@ -112,6 +114,12 @@ export class KvrocksSource implements Source {
       await this.#slot.hold(found, server, signal);
       return found;
     });
+  }
+
+  get trouble(): SourceTrouble | null {
+    if (this.#trouble === null) return null;
+    const { reason, sinceMs } = this.#trouble;
+    return { reason, forMs: Math.round(performance.now() - sinceMs) };
   }
 
   async open(start: StartPoint, signal: AbortSignal): Promise<void> {
@@ -266,7 +274,9 @@ export class KvrocksSource implements Source {
     const warning = new CalmWarning(this.#log);
     for (let failures = 0; ; failures++) {
       try {
-        return await work();
+        const result = await work();
+        this.#trouble = null;
+        return result;
       } catch (error) {
         signal.throwIfAborted();
         this.#disconnect();
@@ -274,6 +284,7 @@ export class KvrocksSource implements Source {
         const { giveUpAfterMs } = this.#options;
         if (giveUpAfterMs > 0 && performance.now() - startMs >= giveUpAfterMs) throw this.#unreachable(error);
         const reason = messageOf(error);
+        this.#trouble = { reason, sinceMs: this.#trouble?.sinceMs ?? startMs };
         warning.warn('the source cannot be reached, trying again', { source: this.#place, reason });
         const pauseMs = Math.random() * Math.min(maxRetryPauseMs, firstRetryPauseMs * 2 ** failures);
         await delay(pauseMs, undefined, { signal });

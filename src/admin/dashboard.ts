@@ -80,13 +80,15 @@ const section = (pipeline, now) => {
   const title = element('h2', pipeline.name);
   title.append(element('span', pipeline.state, 'state ' + pipeline.state), element('small', pipeline.latestSequence === null ? '' : 'source at ' + number(pipeline.latestSequence)),
     element('span', '', 'gap'), act(pipeline.name, 'pause'), act(pipeline.name, 'resume'), act(pipeline.name, 'stop'));
+  const trouble = pipeline.sourceTrouble;
+  const gone = trouble ? [element('div', 'source not reached for ' + time(trouble.forMs) + ': ' + trouble.reason, 'error')] : [];
   const table = element('table');
   const head = element('tr');
   for (const text of heads) head.append(element('th', text.replace('#', ''), text.startsWith('#') ? 'number' : ''));
   const top = element('thead');
   top.append(head);
   table.append(top, ...pipeline.sinks.map((sink) => sinkRow(pipeline, sink, now)));
-  part.append(title, table);
+  part.append(title, ...gone, table);
   return part;
 };
 const refresh = async () => {

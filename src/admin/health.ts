@@ -13,6 +13,13 @@ export const degradedParts = (pipelines: readonly PipelineStatus[]): DegradedPar
   pipelines.flatMap((pipeline) => {
     const parts: DegradedPart[] = [];
     if (pipeline.state !== 'running') parts.push({ pipeline: pipeline.name, reason: `is ${pipeline.state}` });
+    if (pipeline.sourceTrouble !== null) {
+      const { forMs, reason } = pipeline.sourceTrouble;
+      parts.push({
+        pipeline: pipeline.name,
+        reason: `its source has not been reached for ${Math.round(forMs / 1000)} s: ${reason}`,
+      });
+    }
     for (const sink of pipeline.sinks) {
       const reason = reasonOf(sink);
       if (reason !== undefined) parts.push({ pipeline: pipeline.name, sink: sink.name, reason });

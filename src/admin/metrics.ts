@@ -109,6 +109,12 @@ const pipelineFigures: readonly {
     of: ({ state }) => (state === 'running' ? 1 : 0),
   },
   {
+    name: 'tailrace_source_reachable',
+    help: '0 while the source cannot be reached and is tried again, else 1',
+    kind: 'level',
+    of: ({ sourceTrouble }) => (sourceTrouble === null ? 1 : 0),
+  },
+  {
     name: 'tailrace_source_sequence',
     help: 'Newest sequence number that the source is known to have; absent until it has told',
     kind: 'level',

@@ -80,5 +80,5 @@ export { defaultAnswerTimeoutMs, RespServer } from './resp-server.js';
 export { SequenceClock } from './sequence-clock.js';
 export type { Claim, Guarantee, Rejection, Sink, SinkBatch, WriteOutcome } from './sink.js';
 export { type LogState, type SlotOwner, type SlotState, slotFindings } from './slot-findings.js';
-export type { Pulled, PullLimit, Retention, Source, SourceBatch } from './source.js';
+export type { Pulled, PullLimit, Retention, Source, SourceBatch, SourceTrouble } from './source.js';
 export type { Transform, TransformContext } from './transform.js';

@@ -34,6 +34,12 @@ export interface Retention {
   readonly latestSequence?: number;
 }
 
+/** Why a source cannot be reached, and for how long, in ms. */
+export interface SourceTrouble {
+  readonly reason: string;
+  readonly forMs: number;
+}
+
 /**
  * A place that changes come from. It is opened, pulled one call at a time, and disposed; opened again, it begins anew at another
  * place: after a pause, when a sink has lost what it had, or, having been disposed, in another run of its pipeline.
@@ -47,6 +53,11 @@ export interface Retention {
  * `SOURCE_UNSUPPORTED` end the session.
  */
 export interface Source extends AsyncDisposable {
+  /**
+   * Why it cannot be reached, and for how long, in ms, while a call tries again; null while all is well. Of sources that mend
+   * a connection: nothing else tells those who watch that nothing comes because the source is gone.
+   */
+  readonly trouble?: SourceTrouble | null;
   /** Connects and checks that history continues at `start`. */
   open(start: StartPoint, signal: AbortSignal): Promise<void>;
   /**

@@ -1,4 +1,4 @@
-import type { Guarantee, Position, Retention, SequenceClock } from '../kit/index.js';
+import type { Guarantee, Position, Retention, SequenceClock, SourceTrouble } from '../kit/index.js';
 import type { Branch, BranchState } from './branch.js';
 import type { SinkErrorKind } from './sink-lane.js';
 
@@ -57,6 +57,8 @@ export interface PipelineStatus {
   readonly undecodableChanges: number;
   /** The newest sequence number that the source is known to have; null until it has told. */
   readonly latestSequence: number | null;
+  /** Why the source cannot be reached, and for how long, in ms: `lag` is then as of before. null while all is well. */
+  readonly sourceTrouble: SourceTrouble | null;
   readonly creditBytesInUse: number;
   readonly sinks: readonly SinkStatus[];
 }
@@ -65,12 +67,13 @@ export const statusOf = (running: {
   readonly name: string;
   readonly state: PipelineState;
   readonly latestSequence: number | null;
+  readonly sourceTrouble: SourceTrouble | null;
   readonly branches: readonly Branch[];
   readonly clock: SequenceClock;
   readonly retention: Retention | undefined;
   readonly nowMs: number;
 }): PipelineStatus => {
-  const { name, state, latestSequence, branches } = running;
+  const { name, state, latestSequence, sourceTrouble, branches } = running;
   const sum = (figure: (branch: Branch) => number): number =>
     branches.reduce((total, branch) => total + figure(branch), 0);
   return {
@@ -82,6 +85,7 @@ export const statusOf = (running: {
     filteredChanges: sum((branch) => branch.filteredChanges),
     undecodableChanges: sum((branch) => branch.undecodableChanges),
     latestSequence,
+    sourceTrouble: state === 'running' || state === 'draining' ? sourceTrouble : null,
     creditBytesInUse: sum((branch) => branch.creditBytesInUse),
     sinks: branches.map((branch) => sinkStatusOf(branch, running)),
   };

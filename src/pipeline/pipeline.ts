@@ -154,6 +154,7 @@ export class Pipeline {
       name: this.#options.name,
       state: this.#states.value,
       latestSequence: this.#latestSequence,
+      sourceTrouble: (this.#shared ?? this.#source)?.trouble ?? null,
       branches: this.#branches,
       clock: this.#clock,
       retention: this.#retention,

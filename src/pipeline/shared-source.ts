@@ -6,6 +6,7 @@ import {
   positionOf,
   type Source,
   type SourceBatch,
+  type SourceTrouble,
   type StartPoint,
 } from '../kit/index.js';
 import { lastSequenceOf, SourceWindow } from './source-window.js';
@@ -22,6 +23,8 @@ export class SharedSource implements AsyncDisposable {
   readonly #open: () => Source;
   readonly #windowBytes: number;
   readonly #cursors: Cursor[] = [];
+  /** Sessions that nobody has yet. */
+  readonly #connecting = new Set<Source>();
   #head: SourceWindow | undefined;
   #opening: Promise<unknown> = Promise.resolve();
 
@@ -39,7 +42,7 @@ export class SharedSource implements AsyncDisposable {
 
   async newestPosition(signal: AbortSignal): Promise<Position | null | undefined> {
     await using session = this.#open();
-    return await session.newestPosition?.(signal);
+    return await this.#whileConnecting(session, async () => await session.newestPosition?.(signal));
   }
 
   /** Everything up to `position` is durable in every sink. */
@@ -53,6 +56,23 @@ export class SharedSource implements AsyncDisposable {
     for (const cursor of this.#cursors) await cursor[Symbol.asyncDispose]();
     await this.#head?.close();
     this.#head = undefined;
+  }
+
+  async #whileConnecting<Result>(session: Source, work: () => Promise<Result>): Promise<Result> {
+    this.#connecting.add(session);
+    try {
+      return await work();
+    } finally {
+      this.#connecting.delete(session);
+    }
+  }
+
+  /** Of the first session that has any. */
+  get trouble(): SourceTrouble | null {
+    const own = this.#cursors.map(({ session }) => session);
+    for (const session of [this.#head?.session, ...own, ...this.#connecting])
+      if (session?.trouble) return session.trouble;
+    return null;
   }
 
   get head(): SourceWindow | undefined {
@@ -70,7 +90,7 @@ export class SharedSource implements AsyncDisposable {
   async openSession(start: StartPoint, signal: AbortSignal): Promise<Source> {
     const session = this.#open();
     try {
-      await session.open(start, signal);
+      await this.#whileConnecting(session, () => session.open(start, signal));
     } catch (error) {
       await session[Symbol.asyncDispose]();
       throw error;
@@ -117,6 +137,11 @@ class Cursor implements Source {
 
   constructor(shared: SharedSource) {
     this.#shared = shared;
+  }
+
+  /** One of its own, outside of the window. */
+  get session(): Source | undefined {
+    return this.#session;
   }
 
   async open(start: StartPoint, signal: AbortSignal): Promise<void> {

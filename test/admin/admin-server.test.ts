@@ -28,6 +28,8 @@ let good: ScriptedSink;
 let bad: ScriptedSink;
 let pipeline: Pipeline;
 let server: AdminServer;
+/** The one that was made last. */
+let source: Endless | undefined;
 let running: Promise<void>;
 const stop = new AbortController();
 
@@ -37,7 +39,7 @@ beforeEach(async () => {
   const metrics = new PipelineMetrics(() => [pipeline.status()]);
   pipeline = new Pipeline({
     name: 'a pipeline',
-    source: () => new Endless(sample.batches),
+    source: () => (source = new Endless(sample.batches)),
     sinks: [
       { name: 'good', sink: good },
       { name: 'bad', sink: bad },
@@ -118,6 +120,22 @@ describe('admin server', () => {
     expect((await ask('/healthz')).status).toBe(200);
     expect((await ask('/pipelines/a%20pipeline/resume', 'POST')).status).toBe(202);
     await waitUntil('it is ready again', async () => (await ask('/readyz')).status === 200);
+  });
+
+  it('says why the source cannot be reached, behind which nothing would lag', async () => {
+    await start();
+    await waitUntil('both run', async () => (await ask('/readyz')).status === 200);
+    expect((await ask('/metrics')).text).toContain('tailrace_source_reachable{pipeline="a pipeline"} 1');
+    if (source !== undefined) source.trouble = { reason: 'it is down', forMs: 12_345 };
+    const ready = await ask('/readyz');
+    const reason = 'its source has not been reached for 12 s: it is down';
+    expect([ready.status, ready.json()]).toEqual([
+      503,
+      { ready: false, degraded: [{ pipeline: 'a pipeline', reason }] },
+    ]);
+    expect((await ask('/healthz')).status).toBe(200);
+    expect((await ask('/metrics')).text).toContain('tailrace_source_reachable{pipeline="a pipeline"} 0');
+    expect((await ask('/status')).json<AdminStatus>().pipelines[0]?.sourceTrouble?.reason).toBe('it is down');
   });
 
   it('claims nothing of a sink that was not reached yet, and says why', async () => {

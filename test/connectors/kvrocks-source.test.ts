@@ -106,6 +106,25 @@ describe('the kvrocks source against a server of ours', () => {
     expect(pulled).toHaveLength(20_000);
   });
 
+  it('tells while it cannot be reached why, and no longer once it is', async () => {
+    commands.run('SET', 'a', '1');
+    await commands.settled();
+    const source = await open();
+    await pullTo(source, 1);
+    expect(source.trouble).toBeNull();
+    const gone = await TcpProxy.open(server.port);
+    await gone[Symbol.asyncDispose]();
+    proxy.turnTo(gone.port);
+    proxy.cut();
+    const pulling = pullTo(source, 2);
+    await waitUntil('it is in trouble', () => (source.trouble?.forMs ?? 0) >= 50);
+    expect(source.trouble?.reason).toMatch(/connection|reach|closed/);
+    proxy.turnTo(server.port);
+    commands.run('SET', 'a', '2');
+    await pulling;
+    expect(source.trouble).toBeNull();
+  });
+
   it('notices behind a lost connection that another history has taken the place of its own', async () => {
     commands.run('SET', 'a', '1');
     await commands.settled();

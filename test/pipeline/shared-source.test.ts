@@ -5,6 +5,7 @@ import type { SourceBatch, StartPoint } from '../../src/kit/index.js';
 import { SharedSource } from '../../src/pipeline/index.js';
 import { ListSource } from '../support/list-source.js';
 import { SeededRandom } from '../support/seeded-random.js';
+import { waitUntil } from '../support/wait-until.js';
 
 const never = new AbortController().signal;
 const limit = { maxBatches: 5, maxBytes: 1 << 20 };
@@ -65,6 +66,27 @@ describe('shared source', () => {
       read.push(...pulled.batches);
     expect(counted(read)).toEqual(counted(sample.batches));
     expect(sessions[1]?.pulled).toBe(alone);
+  });
+
+  it('tells why any of its sessions cannot be reached, one that is being opened too', async () => {
+    const { shared, sessions } = sharing(history(300), 3_000);
+    const down = (reason: string) => ({ reason, forMs: 5 });
+    const [fast, slow] = [shared.cursor(), shared.cursor()];
+    const opening = fast.open({ kind: 'beginning' }, never);
+    await waitUntil('it is being opened', () => sessions.length === 1);
+    sessions[0].trouble = down('at first');
+    expect(shared.trouble).toEqual(down('at first'));
+    await opening;
+    expect(shared.trouble).toEqual(down('at first'));
+    sessions[0].trouble = null;
+    expect(shared.trouble).toBeNull();
+    await slow.open({ kind: 'beginning' }, never);
+    for (let i = 0; i < 40; i++) await fast.pull(limit, never);
+    await slow.pull(limit, never);
+    sessions[1].trouble = down('alone');
+    expect(shared.trouble).toEqual(down('alone'));
+    await shared[Symbol.asyncDispose]();
+    expect(shared.trouble).toBeNull();
   });
 
   it('ends the sessions of its cursors with its own, and can be read again', async () => {

@@ -6,6 +6,7 @@ import {
   requireSameHistory,
   type Source,
   type SourceBatch,
+  type SourceTrouble,
   type StartPoint,
 } from '../../src/kit/index.js';
 
@@ -13,6 +14,7 @@ import {
 export class ListSource implements Source {
   pulled = 0;
   isDisposed = false;
+  trouble: SourceTrouble | null = null;
   acknowledged: Position | null = null;
   start: StartPoint | undefined;
   readonly #batches: (at: number) => SourceBatch | undefined;

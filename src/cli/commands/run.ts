@@ -104,18 +104,24 @@ const showProgress = async (
       beforeMs = now;
       // Each change counts once for every sink that has it.
       const delivered = counted(changes, 'change') + (sinks.length > 1 ? ` to ${sinks.length} sinks` : '');
-      progress.show(`${delivered}  ${formatCount(Math.round(rate))}/s  ${lagOf(sinks)}`);
+      progress.show(`${delivered}  ${formatCount(Math.round(rate))}/s  ${lagOf(all)}`);
     }
   } catch (error) {
     if (!finished.aborted) throw error;
   }
 };
 
-/** The largest lag, which is not known before every sink was claimed, and which sinks take nothing just now. */
-const lagOf = (sinks: readonly SinkStatus[]): string => {
+/** The largest lag, which is not known before every sink was claimed, and who is waited for just now. */
+const lagOf = (pipelines: readonly PipelineStatus[]): string => {
+  const sinks = pipelines.flatMap((status) => status.sinks);
   const lags = sinks.flatMap(({ lag }) => (lag === null ? [] : [lag]));
   const lag = lags.length < sinks.length ? 'not known yet' : formatCount(Math.max(...lags));
-  const troubled = sinks.flatMap(({ name, trouble }) => (trouble === null ? [] : [name]));
+  const troubled = [
+    ...pipelines.flatMap(({ name, sourceTrouble }) =>
+      sourceTrouble === null ? [] : [`the source of ${name}`],
+    ),
+    ...sinks.flatMap(({ name, trouble }) => (trouble === null ? [] : [name])),
+  ];
   return troubled.length === 0 ? `lag ${lag}` : `lag ${lag}  waiting for ${troubled.join(', ')}`;
 };
 

@@ -8,13 +8,14 @@ import { TailraceError } from '../../errors/index.js';
 import { formatBytes, formatCount, formatTable, type OutputOptions } from '../console.js';
 import { ExitCode } from '../exit.js';
 
-/** Shows the pipelines of a running process. Exits 1 when one of them, or a sink, is not running. */
+/** Shows the pipelines of a running process. Exits 1 when one of them, its source or a sink, is not as it should be. */
 export const statusCommand = async (address: string, output: OutputOptions): Promise<void> => {
   const status = await askStatus(address);
   if (output.isJson) process.stdout.write(`${JSON.stringify(status)}\n`);
   else process.stdout.write(`${textOf(status)}\n`);
   const isWhole = status.pipelines.every(
-    ({ state, sinks }) => state === 'running' && sinks.every((sink) => sink.state === 'running'),
+    ({ state, sourceTrouble, sinks }) =>
+      state === 'running' && !sourceTrouble && sinks.every((sink) => sink.state === 'running'),
   );
   if (!isWhole) process.exitCode = ExitCode.Failed;
 };
@@ -75,6 +76,11 @@ const textOf = ({ version, pid, uptimeMs, memoryBytes, pipelines }: AdminStatus)
       formatCount(sink.retries),
     ]),
   );
+  const sources = pipelines.flatMap(({ name, sourceTrouble: trouble }) =>
+    trouble
+      ? [`${name}: source not reached for ${(trouble.forMs / 1000).toFixed(0)} s: ${trouble.reason}`]
+      : [],
+  );
   const troubles = pipelines.flatMap(({ name, sinks }) =>
     sinks.flatMap((sink) => {
       const { oldestWaiting: held, trouble } = sink;
@@ -107,6 +113,7 @@ const textOf = ({ version, pid, uptimeMs, memoryBytes, pipelines }: AdminStatus)
       ],
       rows,
     ),
+    ...sources,
     ...troubles,
   ].join('\n');
 };
