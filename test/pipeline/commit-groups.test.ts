@@ -4,12 +4,12 @@ import type { Chunk, ChunkGroup } from '../../src/pipeline/chunk.js';
 import { commitGroups } from '../../src/pipeline/commit-groups.js';
 import { waitUntil } from '../support/wait-until.js';
 
-const chunkOf = (sequence: number): Chunk => ({
+const chunkOf = (sequence: number, byteLength = 1, creditBytes = 1): Chunk => ({
   batches: [{ sequence, count: 1, bytes: Buffer.alloc(1) }],
   records: 1,
   position: { sequence, count: 1, crc: 0 },
-  byteLength: 1,
-  creditBytes: 1,
+  byteLength,
+  creditBytes,
   pulledAtMs: 0,
 });
 
@@ -49,6 +49,11 @@ const grouping = () => {
     push: (...sequences: readonly number[]): void => {
       for (const sequence of sequences) chunks.next(chunkOf(sequence));
     },
+    pushSized: (
+      ...sized: readonly (readonly [sequence: number, byteLength: number, creditBytes: number])[]
+    ): void => {
+      for (const size of sized) chunks.next(chunkOf(...size));
+    },
     complete: (): void => chunks.complete(),
     finishWrite: async (): Promise<void> => {
       await waitUntil('a write is under way', () => letGo.length > 0);
@@ -72,6 +77,20 @@ describe('commit groups', () => {
     await waitUntil('all is delivered', groups.isComplete);
     expect(groups.log).toEqual(['write 1', 'write 2,3']);
     expect(groups.delivered).toEqual([1, 2, 3]);
+  });
+
+  it('writes no more bytes at once than it may, nor takes more of the credit, but for a single chunk that has more', async () => {
+    const groups = grouping();
+    groups.push(1);
+    await groups.logged('write 1');
+    groups.pushSized([2, 60, 1], [3, 40, 1], [4, 1, 60], [5, 1, 41], [6, 500, 1], [7, 1, 500], [8, 1, 1]);
+    groups.complete();
+    for (const entry of ['2,3', '4', '5', '6', '7', '8']) {
+      await groups.finishWrite();
+      await groups.logged(`write ${entry}`);
+    }
+    await groups.finishWrite();
+    await waitUntil('all is delivered', groups.isComplete);
   });
 
   it('announces a full write while the one before is under way, also when it becomes full only then', async () => {

@@ -3,9 +3,17 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FileSink } from '../../sinks/file/index.js';
+import { TailraceError } from '../../src/errors/index.js';
 import { inaccessible } from '../../src/files/index.js';
 import { SampleHistory } from '../../src/kit/conformance/index.js';
-import { Decoder, isSamePosition, type Position, type Sink, type SourceBatch } from '../../src/kit/index.js';
+import {
+  Decoder,
+  isSamePosition,
+  type Position,
+  type Sink,
+  type SinkBatch,
+  type SourceBatch,
+} from '../../src/kit/index.js';
 import { compileFilter, FileOffsetsStore } from '../../src/pipeline/index.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { ListSource } from '../support/list-source.js';
@@ -99,6 +107,42 @@ describe('pipeline', () => {
       pullBatches: 3,
     });
     await expect(pipeline.run(never)).rejects.toMatchObject({ code: 'HISTORY_MISMATCH' });
+  });
+
+  it('ends with the error of a source that fails, never as if that had come to its end', async () => {
+    const sample = history(50);
+    class Failing extends ListSource {
+      override async pull(...parameters: Parameters<ListSource['pull']>) {
+        if (this.pulled >= 10) throw new TailraceError('SOURCE_UNREACHABLE', 'down');
+        return super.pull(...parameters);
+      }
+    }
+    const pipeline = pipelineOf(new Failing(sample.batches), new ScriptedSink(), { pullBatches: 5 });
+    await expect(pipeline.run(never)).rejects.toMatchObject({ code: 'SOURCE_UNREACHABLE' });
+  });
+
+  it('lets the source forget what is safe in the sink, not what that has only accepted', async () => {
+    const sample = history(50);
+    let makeSafe = (): void => undefined;
+    const durable = new Promise<void>((resolve) => {
+      makeSafe = resolve;
+    });
+    const sink = new ScriptedSink();
+    sink.script = Array.from({ length: 50 }, () => (_batch: SinkBatch, apply: () => void) => {
+      apply();
+      return { kind: 'accepted' as const, durable };
+    });
+    let clock = 0;
+    const source = new ListSource(sample.batches);
+    const running = pipelineOf(source, sink, {
+      pullBatches: 1,
+      timing: { ...instantTiming(), now: () => (clock += 2_000) }, // so that each pull is time to acknowledge
+    }).run(never);
+    await waitUntil('everything is accepted', () => sink.keys.length === keysOf(sample).length);
+    expect(source.acknowledged).toBeNull();
+    makeSafe();
+    await running;
+    expect(source.acknowledged).toEqual(sample.positionAfter(50));
   });
 
   it('holds a bounded amount in memory while its sink is stopped and the source has millions of changes', async () => {

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { SampleHistory } from '../../src/kit/conformance/index.js';
-import type { SourceBatch, StartPoint } from '../../src/kit/index.js';
+import type { Position, SourceBatch, StartPoint } from '../../src/kit/index.js';
 import { SharedSource } from '../../src/pipeline/index.js';
 import { ListSource } from '../support/list-source.js';
 import { SeededRandom } from '../support/seeded-random.js';
@@ -103,6 +103,29 @@ describe('shared source', () => {
       expect(sessions.every(({ isDisposed }) => isDisposed)).toBe(true);
     }
   });
+
+  it.each([
+    ['begins', 20],
+    ['has got to', 26],
+  ])(
+    'refuses a cursor with another history at a place that others have shared: where their reading %s',
+    async (_place, at) => {
+      const sample = new SampleHistory();
+      sample.appendMany(60);
+      const { shared } = sharing(sample, 1 << 20);
+      const behind = (batches: number, change = 0): StartPoint => {
+        const position = sample.positionAfter(batches) as Position;
+        return { kind: 'after', position: { ...position, crc: (position.crc ^ change) >>> 0 } };
+      };
+      const [leading, other] = [shared.cursor(), shared.cursor()];
+      await leading.open(behind(20), never);
+      for (let i = 0; i < 3; i++) await leading.pull(limit, never);
+      await expect(other.open(behind(at, 1), never)).rejects.toMatchObject({ code: 'HISTORY_MISMATCH' });
+      await other.open(behind(at), never);
+      const pulled = await other.pull(limit, never);
+      expect(pulled?.batches[0].sequence).toBe(sample.batches[at].sequence);
+    },
+  );
 
   it('gives each cursor every batch once and in order, whatever their places and speeds', async () => {
     const random = SeededRandom.fromEnvironment('shared source');

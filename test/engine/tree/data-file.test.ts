@@ -1,4 +1,14 @@
-import { closeSync, openSync, utimesSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  openSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { TreeStore, type TreeStoreOptions } from '../../../src/engine/tree/index.js';
 import { throwAwayDirectory } from '../../services/index.js';
@@ -53,3 +63,67 @@ it('tells a reader of a page that was damaged before it opened the store that it
   expect(() => reader.get(root, key)).toThrow(expect.objectContaining({ code: 'STORE_CORRUPT' }));
   await reader.close();
 });
+
+/** Goes to the state behind, in which the key has another value. */
+const advance = async (sequence: number, value: string): Promise<number> => {
+  const { store } = await TreeStore.open(directory.path, options, []);
+  await store.advance([new ListChanges([[key, Buffer.from(value)]])], sequence, {
+    sliceMs: () => 5,
+    beforeSwitch: async () => {},
+  });
+  const [{ unit }] = store.state.roots;
+  await store.close();
+  return unit;
+};
+
+const openWriter = async (): Promise<TreeStore> => (await TreeStore.open(directory.path, options, [])).store;
+
+it('is at the state before, whole, wherever the newest superblock was torn or damaged', async () => {
+  await advance(2, 'newer');
+  const whole = readFileSync(dataPath());
+  const at = (3 & 1) * 4096;
+  for (let byte = 0; byte < 512; byte += 3) {
+    const damaged = Buffer.from(whole);
+    damaged[at + byte] ^= 1 << (byte & 7);
+    writeFileSync(dataPath(), damaged);
+    const store = await openReader();
+    expect([store.state.sequence, `${store.get(store.state.roots[0], key)}`]).toEqual([1, 'value']);
+    await store.close();
+  }
+  whole.fill(0xff, 0, 2 * 4096);
+  writeFileSync(dataPath(), whole);
+  await expect(openReader()).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
+});
+
+it('refuses a file that is shorter than its newest state', async () => {
+  await advance(2, 'newer');
+  truncateSync(dataPath(), statSync(dataPath()).size - 1);
+  await expect(openWriter()).rejects.toMatchObject({
+    code: 'STORE_CORRUPT',
+    message: expect.stringContaining('cut or copied in part'),
+  });
+});
+
+it.each(['of another unit', 'of a later state'])(
+  'takes no page %s for the one that it wants',
+  async (which) => {
+    const before = await openReader();
+    const old = before.state.roots[0].unit;
+    await before.close();
+    const unit = await advance(2, 'newer');
+    expect(unit).not.toBe(old);
+    const bytes = readFileSync(dataPath());
+    const page = bytes.subarray(unit * 4096, (unit + 1) * 4096);
+    if (which === 'of another unit') bytes.copy(page, 0, old * 4096, (old + 1) * 4096);
+    else {
+      page.writeUInt32LE(9, 4); // the state that it was written for
+      page.writeUInt32LE(crc32(page.subarray(4)), 0);
+    }
+    writeFileSync(dataPath(), bytes);
+    const store = await openWriter();
+    expect(() => store.get(store.state.roots[0], key)).toThrow(
+      expect.objectContaining({ code: 'STORE_CORRUPT' }),
+    );
+    await store.close();
+  },
+);
