@@ -37,3 +37,45 @@ it('the largest bitmap with a bit at its end takes no memory to speak of', () =>
   const far = bitmap(536_870_911, Buffer.of(1));
   expect(canonical([far])).toEqual(canonical([bitmap(0, Buffer.alloc(0)), far]));
 });
+
+it('holds little of a large collection, and tells it from every other all the same', () => {
+  const names = Array.from({ length: 50_000 }, (_, at) => `field ${at}`);
+  const hash = (fields: readonly string[], changed = -1): string =>
+    canonical(
+      fields.map((name) => ({
+        ...facts,
+        op: 'put',
+        type: 'hash',
+        field: Buffer.from(name),
+        value: Buffer.from(name === `field ${changed}` ? 'x' : `of ${name}`),
+      })),
+    ).text;
+  const list = (values: readonly string[]): string =>
+    canonical(
+      values.map((value) => ({
+        ...facts,
+        op: 'push',
+        type: 'list',
+        side: 'tail',
+        value: Buffer.from(value),
+      })),
+    ).text;
+  const stream = (ids: readonly string[]): string =>
+    canonical(
+      ids.map((id, at) => ({
+        ...facts,
+        op: 'put',
+        type: 'stream',
+        id: `${at}-1`,
+        fields: [key, Buffer.from(id)],
+      })),
+    ).text;
+  for (const text of [hash(names), list(names), stream(names)]) expect(text.length).toBeLessThan(1_000);
+  const turned = names.toReversed();
+  expect(hash(turned)).toBe(hash(names));
+  expect(list(turned)).not.toBe(list(names));
+  expect(stream(turned)).not.toBe(stream(names));
+  expect(hash(names, 49_999)).not.toBe(hash(names));
+  expect(hash(names.slice(1))).not.toBe(hash(names));
+  expect(list([...names.slice(0, -1), 'x'])).not.toBe(list(names));
+});

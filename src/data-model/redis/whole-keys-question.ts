@@ -64,9 +64,9 @@ export class WholeKeysQuestion {
     return commands;
   }
 
-  /** The keys, as they are called at the source, of which the server has something else than the records. Owns them. */
-  different(replies: readonly Reply[]): Buffer[] {
-    const keys: Buffer[] = [];
+  /** The keys, as they are called at the source, of which the server has something else than the records; owned. */
+  different(replies: readonly Reply[]): { readonly key: Buffer; readonly byteLength: number }[] {
+    const keys: { readonly key: Buffer; readonly byteLength: number }[] = [];
     let at = 0;
     for (const reader of this.#asked()) {
       const size = reader.size;
@@ -78,7 +78,7 @@ export class WholeKeysQuestion {
       }
       const expiry = this.#options.asksExpiry ? replies[at++] : -1;
       isSame = isSame && this.#isExpiry(reader, expiry);
-      if (!isSame) keys.push(Buffer.from(userKeyAt(reader)));
+      if (!isSame) keys.push({ key: Buffer.from(userKeyAt(reader)), byteLength: reader.end - reader.start });
     }
     return keys;
   }

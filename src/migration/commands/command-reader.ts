@@ -142,7 +142,7 @@ export class CommandReader implements KeyReader {
       return replies;
     };
     const readings = places.map((place) => readKey(place, pageElements, this.#largestKeyBytes));
-    const images = await runReadings(readings, send);
+    const images = await runReadings(readings, send, asItIs);
     const high = this.#readSequence(await this.#connection.call(signal, ...this.#sequence.command));
     return this.#partOf(places, images, low ?? high, high);
   }
@@ -160,6 +160,7 @@ export class CommandReader implements KeyReader {
     await runReadings(
       places.map((place) => readKey(place, Number.POSITIVE_INFINITY, this.#largestKeyBytes)),
       note,
+      asItIs,
     );
     const replies = await this.#connection.callAll(signal, [
       ['MULTI'],
@@ -212,6 +213,8 @@ export class CommandReader implements KeyReader {
     );
   }
 }
+
+const asItIs = (image: KeyImage): KeyImage => image;
 
 const scanCount = 1_000;
 const pageElements = 1_000;

@@ -8,7 +8,7 @@ import type { KeyImage } from '../key-image.js';
  */
 export interface CanonicalValue {
   readonly kind: 'none' | 'string' | 'hash' | 'list' | 'set' | 'zset' | 'stream' | 'hyperloglog';
-  /** Equal texts, equal values. */
+  /** Equal texts, equal values: of a large one a digest stands here, so that it can be held while others are read. */
   readonly text: string;
   /** ms since the epoch; undefined = does not expire. */
   readonly ttlAt: number | undefined;
@@ -35,12 +35,12 @@ export const canonicalValue = ({ changes }: KeyImage): CanonicalValue => {
     case 'hyperloglog':
       return { kind: 'hyperloglog', text: registersOf(changes), ttlAt };
     case 'list':
-      return { kind: 'list', text: elementsOf(changes).join(''), ttlAt };
+      return { kind: 'list', text: shortened(elementsOf(changes)), ttlAt };
     case 'sortedint':
     case 'zset':
-      return { kind: 'zset', text: elementsOf(changes).sort().join(''), ttlAt };
+      return { kind: 'zset', text: shortened(elementsOf(changes).sort()), ttlAt };
     default:
-      return { kind: first.type, text: elementsOf(changes).sort().join(''), ttlAt };
+      return { kind: first.type, text: shortened(elementsOf(changes).sort()), ttlAt };
   }
 };
 
@@ -52,6 +52,25 @@ const elementsOf = (changes: readonly Change[]): string[] => {
     if (change.op === 'put' || change.op === 'push') elements.push(elementText(change));
   return elements;
 };
+
+/** The texts in one; of many bytes their digest. */
+const shortened = (texts: readonly string[]): string => {
+  let length = 0;
+  for (const text of texts) length += text.length;
+  if (length <= largestJoined) return texts.join('');
+  const hash = createHash('sha256');
+  let piece = '';
+  for (const text of texts) {
+    piece += text;
+    if (piece.length < hashedAtOnce) continue;
+    hash.update(piece, 'latin1');
+    piece = '';
+  }
+  return `${texts.length} elements of ${length} bytes: ${hash.update(piece, 'latin1').digest('hex')}`;
+};
+
+const largestJoined = 16 * 1024;
+const hashedAtOnce = 16 * 1024;
 
 /** How two values differ; undefined when they don't. */
 export const differenceOf = (
@@ -188,7 +207,7 @@ const streamText = (changes: readonly Change[]): string => {
       else if (name === 'XCLAIM' && ids.has(words[5])) groups.push(`pending ${third} ${fourth} ${words[5]}`);
     }
   }
-  return JSON.stringify([entries, lastId, groups.sort()]);
+  return JSON.stringify([shortened(entries), lastId, groups.sort()]);
 };
 
 /** JSON that was read by a command may be spelled in another way than it is stored. */

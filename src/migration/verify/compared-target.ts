@@ -9,6 +9,12 @@ export interface TargetString {
   readonly ttlAt: number | undefined;
 }
 
+/** A key, and how many bytes there are of it. */
+export interface SizedPlace {
+  readonly place: KeyPlace;
+  readonly byteLength: number;
+}
+
 /** A target as a comparison sees it. What it calls a key's name is known to itself alone. */
 export interface ComparedTarget {
   /** The name of a key of the source. */
@@ -20,10 +26,13 @@ export interface ComparedTarget {
   /** True for the names of what the migration keeps there for itself. */
   isOwn(name: Buffer): boolean;
   /** Of whole keys those that the target has otherwise, or not at all. A target without this is read key by key. */
-  differentOf?(keys: WholeKeys, ttlToleranceMs: number, signal: AbortSignal): Promise<readonly KeyPlace[]>;
+  differentOf?(keys: WholeKeys, ttlToleranceMs: number, signal: AbortSignal): Promise<readonly SizedPlace[]>;
   readStrings(names: readonly Buffer[], signal: AbortSignal): Promise<readonly TargetString[]>;
-  /** Images of keys of any type; undefined where a key changed while it was read. */
-  readImages(places: readonly KeyPlace[], signal: AbortSignal): Promise<readonly (KeyImage | undefined)[]>;
+  /** What keys of any type hold; undefined where one changed while it was read. */
+  readValues(
+    places: readonly KeyPlace[],
+    signal: AbortSignal,
+  ): Promise<readonly (ComparedValue | undefined)[]>;
   /**
    * Whether the records of a key that cannot be told in changes are the same on both sides, byte for byte; `changing`: they
    * differ, but the source's changed meanwhile. undefined where records are not to be had.
@@ -39,6 +48,17 @@ export interface ComparedTarget {
   repair(image: KeyImage, signal: AbortSignal): Promise<string | undefined>;
 }
 
+/** What a key holds, as far as it is compared. */
+export interface ComparedValue extends CanonicalValue {
+  /** Why the key cannot be read, if so. */
+  readonly unsupported: string | undefined;
+}
+
+export const comparedValue = (image: KeyImage): ComparedValue => ({
+  ...canonicalValue(image),
+  unsupported: image.unsupported,
+});
+
 /** What the target should hold of a key of the source. */
 export const wantedValue = (target: ComparedTarget, image: KeyImage): CanonicalValue =>
   canonicalValue(target.comparable?.(image) ?? image);
@@ -46,6 +66,6 @@ export const wantedValue = (target: ComparedTarget, image: KeyImage): CanonicalV
 /** For keys that no change tells, such as Bloom filters; where the target has no records they count as the same. */
 export const compareRecords = async (
   target: ComparedTarget,
-  { place }: KeyImage,
+  place: KeyPlace,
   signal: AbortSignal,
 ): Promise<'same' | 'different' | 'changing'> => (await target.compareRecords?.(place, signal)) ?? 'same';

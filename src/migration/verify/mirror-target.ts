@@ -2,7 +2,12 @@ import type { Change } from '../../data-model/index.js';
 import { goneImage, type KeyImage, wholeImage } from '../key-image.js';
 import { type KeyPlace, keyAt, placeOf } from '../key-place.js';
 import { byNamespace } from './by-namespace.js';
-import type { ComparedTarget, TargetString } from './compared-target.js';
+import {
+  type ComparedTarget,
+  type ComparedValue,
+  comparedValue,
+  type TargetString,
+} from './compared-target.js';
 
 /** Keys as tables hold them, by namespace. */
 export interface MirroredKeys {
@@ -57,10 +62,12 @@ export class MirrorTarget implements ComparedTarget {
     return byNamespace(names, (ns, own) => this.#keys.strings(ns, own.map(keyOf), signal));
   }
 
-  async readImages(places: readonly KeyPlace[], signal: AbortSignal): Promise<readonly KeyImage[]> {
+  async readValues(places: readonly KeyPlace[], signal: AbortSignal): Promise<readonly ComparedValue[]> {
     const found = await byNamespace(places, (ns, own) => this.#keys.changes(ns, own.map(keyOf), signal));
     return places.map((place, at) =>
-      found[at].length === 0 ? goneImage(place) : this.comparable(wholeImage(place, found[at])),
+      comparedValue(
+        found[at].length === 0 ? goneImage(place) : this.comparable(wholeImage(place, found[at])),
+      ),
     );
   }
 

@@ -2,7 +2,7 @@ import type { WholeKeys } from '../../data-model/index.js';
 import type { KeyImage } from '../key-image.js';
 import { type KeyPlace, keyAt, placeOf } from '../key-place.js';
 import { byNamespace } from './by-namespace.js';
-import type { ComparedTarget, TargetString } from './compared-target.js';
+import type { ComparedTarget, ComparedValue, SizedPlace, TargetString } from './compared-target.js';
 import type { TargetKeys } from './target-keys.js';
 
 /**
@@ -39,11 +39,14 @@ export class NamespacesTarget implements ComparedTarget {
     );
   }
 
-  readImages(places: readonly KeyPlace[], signal: AbortSignal): Promise<readonly (KeyImage | undefined)[]> {
-    return byNamespace(places, (ns, own) => this.#targetOf(ns).readImages(own, signal));
+  readValues(
+    places: readonly KeyPlace[],
+    signal: AbortSignal,
+  ): Promise<readonly (ComparedValue | undefined)[]> {
+    return byNamespace(places, (ns, own) => this.#targetOf(ns).readValues(own, signal));
   }
 
-  differentOf(keys: WholeKeys, ttlToleranceMs: number, signal: AbortSignal): Promise<readonly KeyPlace[]> {
+  differentOf(keys: WholeKeys, ttlToleranceMs: number, signal: AbortSignal): Promise<readonly SizedPlace[]> {
     return this.#targetOf(keys.ns).differentOf(keys, ttlToleranceMs, signal);
   }
 

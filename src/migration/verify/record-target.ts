@@ -5,7 +5,12 @@ import type { RecordFilter } from '../raw/record-filter.js';
 import { type RecordSource, ServerRecords } from '../raw/record-source.js';
 import { RecordReader } from '../record-reader.js';
 import type { ServerConnection } from '../server-connection.js';
-import type { ComparedTarget, TargetString } from './compared-target.js';
+import {
+  type ComparedTarget,
+  type ComparedValue,
+  comparedValue,
+  type TargetString,
+} from './compared-target.js';
 import { isPositionKey } from './position-key.js';
 
 /** A tailrace to which records were copied as they are: every type and namespace is compared as it stands there. */
@@ -45,7 +50,7 @@ export class RecordTarget implements ComparedTarget {
   }
 
   async readStrings(names: readonly Buffer[], signal: AbortSignal): Promise<TargetString[]> {
-    const images = await this.readImages(names, signal);
+    const images = await this.#readImages(names, signal);
     return images.map((image): TargetString => {
       const [put] = image?.changes ?? [];
       const isString = put?.op === 'put' && put.type === 'string';
@@ -55,10 +60,8 @@ export class RecordTarget implements ComparedTarget {
     });
   }
 
-  async readImages(places: readonly KeyPlace[], signal: AbortSignal): Promise<(KeyImage | undefined)[]> {
-    const { images } = await this.#keys.readKeys(places, false, signal);
-    const byName = new Map(images.map((image) => [placeName(image.place), image]));
-    return places.map((place) => byName.get(placeName(place)));
+  async readValues(places: readonly KeyPlace[], signal: AbortSignal): Promise<(ComparedValue | undefined)[]> {
+    return (await this.#readImages(places, signal)).map((image) => image && comparedValue(image));
   }
 
   async compareRecords(place: KeyPlace, signal: AbortSignal): Promise<'same' | 'different' | 'changing'> {
@@ -98,6 +101,12 @@ export class RecordTarget implements ComparedTarget {
     const { bytes } = this.#filter.replace(place, records);
     const reply = await this.#connection.sendEncoded(signal, encodeCommand('APPLYBATCH', bytes), 1);
     return reply[0] instanceof ReplyError ? reply[0].message : undefined;
+  }
+
+  async #readImages(places: readonly KeyPlace[], signal: AbortSignal): Promise<(KeyImage | undefined)[]> {
+    const { images } = await this.#keys.readKeys(places, false, signal);
+    const byName = new Map(images.map((image) => [placeName(image.place), image]));
+    return places.map((place) => byName.get(placeName(place)));
   }
 }
 

@@ -7,11 +7,17 @@ import {
 import { ByteWriter, type Reply, ReplyError } from '../../resp/index.js';
 import { readKey } from '../commands/read-key.js';
 import { type Command, readExpiryTime } from '../commands/reading.js';
-import { runReadings } from '../commands/run-readings.js';
+import { runReadings, type Send } from '../commands/run-readings.js';
 import type { KeyImage } from '../key-image.js';
 import { type KeyPlace, keyAt, placeOf } from '../key-place.js';
 import { requireReply, type ServerConnection } from '../server-connection.js';
-import type { ComparedTarget, TargetString } from './compared-target.js';
+import {
+  type ComparedTarget,
+  type ComparedValue,
+  comparedValue,
+  type SizedPlace,
+  type TargetString,
+} from './compared-target.js';
 import { isPositionKey } from './position-key.js';
 
 /** The servers of a target, and which of them has a key. */
@@ -89,7 +95,7 @@ export class TargetKeys implements ComparedTarget {
     keys: WholeKeys,
     ttlToleranceMs: number,
     signal: AbortSignal,
-  ): Promise<readonly KeyPlace[]> {
+  ): Promise<readonly SizedPlace[]> {
     const asksExpiry = (await this.#sizes(signal)).expiring > 0;
     const prefix = this.#prefixes.get(keys.ns) ?? noBytes;
     const { nodes } = this.#target;
@@ -102,7 +108,7 @@ export class TargetKeys implements ComparedTarget {
         return question.different(commands === 0 ? [] : await node.sendEncoded(signal, out.bytes, commands));
       }),
     );
-    return different.flat().map((key) => placeOf(keys.ns, key));
+    return different.flat().map(({ key, byteLength }) => ({ place: placeOf(keys.ns, key), byteLength }));
   }
 
   async count(signal: AbortSignal): Promise<number> {
@@ -148,24 +154,25 @@ export class TargetKeys implements ComparedTarget {
     return total;
   }
 
-  async readImages(places: readonly KeyPlace[], signal: AbortSignal): Promise<(KeyImage | undefined)[]> {
+  async readValues(places: readonly KeyPlace[], signal: AbortSignal): Promise<(ComparedValue | undefined)[]> {
     const names = places.map((place) => placeOf('default', this.nameOf(place)));
     const byNode = this.#target.nodes.map((): number[] => []);
     names.forEach((name, at) => {
       byNode[this.#target.nodeOf(keyAt(name).key)].push(at);
     });
-    const images: (KeyImage | undefined)[] = new Array(places.length).fill(undefined);
+    const values: (ComparedValue | undefined)[] = new Array(places.length).fill(undefined);
     await Promise.all(
       byNode.map(async (members, node) => {
         const readings = members.map((at) => readKey(names[at], pageElements));
         const connection = this.#target.nodes[node];
-        const read = await runReadings(readings, (commands) => connection.callAll(signal, commands));
+        const send: Send = (commands) => connection.callAll(signal, commands);
+        const read = await runReadings(readings, send, comparedValue);
         members.forEach((at, index) => {
-          images[at] = read[index];
+          values[at] = read[index];
         });
       }),
     );
-    return images;
+    return values;
   }
 
   async *scan(signal: AbortSignal): AsyncGenerator<readonly Buffer[]> {

@@ -5,7 +5,7 @@ import type { KeyPart } from '../key-reader.js';
 import { RateLimit } from '../rate-limit.js';
 import { imagesOfRun } from '../record-part.js';
 import { whileUnreachable } from '../while-unreachable.js';
-import { canonicalValue, differenceOf, isSameExpiry } from './canonical-value.js';
+import { differenceOf, isSameExpiry } from './canonical-value.js';
 import { type ComparedTarget, compareRecords, wantedValue } from './compared-target.js';
 import { type Difference, Suspects } from './suspects.js';
 import { type VerificationOptions, verificationRetry } from './verification-options.js';
@@ -126,7 +126,7 @@ export class Verification {
     );
     this.#sourceKeys += keys.keys;
     this.#equal += keys.keys - different.length;
-    for (const place of different) this.#suspects.add(place);
+    for (const { place, byteLength } of different) this.#suspects.add(place, byteLength);
   }
 
   async #readPart(after: KeyPlace | undefined, signal: AbortSignal): Promise<KeyPart> {
@@ -167,9 +167,11 @@ export class Verification {
       this.#sourceKeys++;
       if (image.unsupported === undefined) others.push(image);
       else if (this.#target.compareRecords === undefined) this.#unsupported++;
-      else if ((await this.#retry(signal, () => compareRecords(this.#target, image, signal))) === 'same')
+      else if (
+        (await this.#retry(signal, () => compareRecords(this.#target, image.place, signal))) === 'same'
+      )
         this.#equal++;
-      else this.#suspects.add(image.place);
+      else this.#suspects.add(image.place, image.byteLength);
     }
     await this.#compareStrings(strings, signal);
     // Few at a time: both sides of them are in memory, element by element.
@@ -180,7 +182,7 @@ export class Verification {
   async #compareImages(images: readonly KeyImage[], signal: AbortSignal): Promise<void> {
     const { ttlToleranceMs } = this.#options;
     const places = images.map(({ place }) => place);
-    const read = await this.#retry(signal, () => this.#target.readImages(places, signal));
+    const read = await this.#retry(signal, () => this.#target.readValues(places, signal));
     images.forEach((image, at) => {
       const theirs = read[at];
       // Whether a HyperLogLog of a Kvrocks is the same, no command tells.
@@ -190,9 +192,9 @@ export class Verification {
       }
       const isSame =
         theirs !== undefined &&
-        differenceOf(wantedValue(this.#target, image), canonicalValue(theirs), ttlToleranceMs) === undefined;
+        differenceOf(wantedValue(this.#target, image), theirs, ttlToleranceMs) === undefined;
       if (isSame) this.#equal++;
-      else this.#suspects.add(image.place);
+      else this.#suspects.add(image.place, image.byteLength);
     });
   }
 
@@ -208,7 +210,7 @@ export class Verification {
       const { value, ttlAt } = found[at];
       const isSame = value !== null && Buffer.compare(value, change.value) === 0;
       if (isSame && isSameExpiry(change.ttlAt, ttlAt, ttlToleranceMs)) this.#equal++;
-      else this.#suspects.add(placeOf(change.ns, change.key));
+      else this.#suspects.add(placeOf(change.ns, change.key), change.value.length);
     }
   }
 
