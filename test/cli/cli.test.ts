@@ -92,6 +92,9 @@ describe('command line', () => {
       [['migrate', ...ends('keys.txt')], 'keys.txt is no target that is known'],
       [['cutover', ...ends('kafka://nobody')], 'kafka://nobody is no target that is known'],
       [['migrate', ...ends('keys.resp'), '--verify'], 'keys.resp cannot be compared with'],
+      [['migrate', ...ends('redis://h'), '--to-option', 'a=b'], '--to-option a=b has no use: redis://h'],
+      [['verify', ...ends('redis://h'), '--to-option', 'a=b'], '--to-option a=b has no use: redis://h'],
+      [['migrate', ...ends('redis://h'), '--once', '--follow'], "option '--once' cannot be used with"],
       [['cutover', ...ends('keys.resp')], 'keys.resp cannot be compared with'],
       [
         ['verify', ...ends('kafka://host:9092/topic')],

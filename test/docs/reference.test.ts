@@ -40,6 +40,14 @@ describe('the pages', () => {
     expect(missing).toEqual([]);
   });
 
+  it('name every code of an error', () => {
+    const source = readFileSync(new URL('../../src/errors/tailrace-error.ts', import.meta.url), 'utf8');
+    const codes = [...source.matchAll(/^ {2}\| '([A-Z_]+)'/gm)].map(([, code]) => code);
+    expect(codes.length).toBeGreaterThan(40);
+    const text = page('troubleshooting.md');
+    expect(codes.filter((code) => !text.includes(`\`${code}\``))).toEqual([]);
+  });
+
   it('tell of every command and option what the program tells (written anew by `vitest run test/docs -u`)', async () => {
     const program = makeProgram();
     const text = [

@@ -110,13 +110,13 @@ Examples:
     .option('--base <checkpoint>', 'only what has changed since this older checkpoint')
     .addHelpText(
       'after',
-      '\nExample:\n  tailrace checkpoint export ./data tuesday --base monday --to tuesday.checkpoint',
+      '\nExample:\n  tailrace checkpoint export ./data tuesday --base monday --to tue.checkpoint',
     )
     .action(run('export'));
   checkpoint
     .command('apply <directory> <file>')
     .description('make a store of an exported file, or bring the store made of its base forward')
-    .addHelpText('after', '\nExample:\n  tailrace checkpoint apply ./copy tuesday.checkpoint')
+    .addHelpText('after', '\nExample:\n  tailrace checkpoint apply ./copy tue.checkpoint')
     .action(async (directory: string, file: string, _options: object, command: Command) => {
       const { applyExport } = await import('./checkpoint-command.js');
       await applyExport(directory, file, outputOf(command));

@@ -10,6 +10,7 @@ import { Engine } from '../../engine/index.js';
 import { TailraceError } from '../../errors/index.js';
 import { Decoder } from '../../kit/index.js';
 import { Pipeline, type PipelineStatus } from '../../pipeline/index.js';
+import { calledAs } from '../called-as.js';
 import { readCapturedBatches } from '../captured-batches.js';
 import {
   consoleLogger,
@@ -166,8 +167,8 @@ const outcomeLines = (
     `           ${storePath}`,
     '',
     `try next   head -3 ${filePath}`,
-    `           tailrace wal ls ${storePath}`,
-    `           tailrace serve --dir ${storePath}      and   redis-cli -p 6666 POLLUPDATES 0 MAX 2`,
+    `           ${calledAs()} wal ls ${storePath}`,
+    `           ${calledAs()} serve --dir ${storePath}      and   redis-cli -p 6666 POLLUPDATES 0 MAX 2`,
   ];
 };
 

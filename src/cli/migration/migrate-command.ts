@@ -29,7 +29,7 @@ import { warnOfRetention } from './log-retention.js';
 import { MigrationDisplay } from './migration-display.js';
 import { openTarget } from './open-target.js';
 import { openSource, type SourcePlace } from './source-place.js';
-import { requireComparable, targetKindOf } from './target-kind.js';
+import { requireComparable, requireTarget } from './target-kind.js';
 import { positionKeyOf, type TargetPlace } from './target-place.js';
 
 /** Moves a data set: snapshot, catch up, and follow if asked to. Run again after any end, it goes on. */
@@ -54,7 +54,7 @@ export const runMigration = async (
   output: OutputOptions,
   interrupted: AbortSignal,
 ): Promise<number> => {
-  targetKindOf(flags.to); // a mistake is told before anything is connected to
+  requireTarget(flags.to, flags.toOption); // a mistake is told before anything is connected to
   const logger = consoleLogger(output);
   const wanted = namespacesOf(flags);
   const stateFile = new StateFile(resolve(flags.state));

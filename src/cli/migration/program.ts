@@ -13,9 +13,11 @@ export const addMigrationCommands = (
       .command('migrate')
       .description('copy the data set of a Kvrocks or tailrace to a target, and catch up with its writes'),
   )
-    .option(
-      '--once',
-      'end when the target has caught up, as without --follow; must be said for a source without POLLUPDATES, which is copied key by key, without what changes meanwhile',
+    .addOption(
+      new Option(
+        '--once',
+        'end when the target has caught up, as without --follow; must be said for a source without POLLUPDATES, which is copied key by key, without what changes meanwhile',
+      ).conflicts('follow'),
     )
     .option(
       '--checkpoint [name]',
@@ -166,6 +168,6 @@ const listed = (entry: string, before: readonly string[] = []): readonly string[
 
 const limit = (text: string): number => {
   const value = Number(text);
-  if (!Number.isFinite(value) || value < 0) throw new InvalidArgumentError('It must be a number.');
+  if (!Number.isFinite(value) || value < 0) throw new InvalidArgumentError('It must be a number, 0 or more.');
   return value;
 };

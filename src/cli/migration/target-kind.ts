@@ -16,6 +16,16 @@ export const targetKindOf = (url: string): TargetKind => {
   });
 };
 
+/** Settings that nothing would take are a mistake. @throws TailraceError `USAGE`, as `targetKindOf` */
+export const requireTarget = (url: string, settings: readonly string[] = []): void => {
+  const kind = targetKindOf(url);
+  if (settings.length === 0 || kind === 'postgres' || kind === 'kafka') return;
+  const what = kind === 'server' ? 'a server' : 'a file';
+  throw new TailraceError('USAGE', `--to-option ${settings[0]} has no use: ${placeOfUrl(url)} is ${what}`, {
+    remedy: 'It is a setting of the sinks postgres and kafka: leave it out, or name such a target.',
+  });
+};
+
 /**
  * `otherwise`: what the caller may leave out instead; `settings`: those of the sink, as `--to-option` gives them.
  * @throws TailraceError `USAGE` for a target that cannot be asked for its keys

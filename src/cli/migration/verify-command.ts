@@ -11,7 +11,7 @@ import { openCompared } from './compared-ends.js';
 import { countKeys } from './count-keys.js';
 import { byDatabase, namespacesOf, resolveNamespaces, sourcePassword, type VerifyFlags } from './flags.js';
 import { openSource, type SourcePlace } from './source-place.js';
-import { requireComparable, targetKindOf } from './target-kind.js';
+import { requireComparable, requireTarget, targetKindOf } from './target-kind.js';
 import { VerificationDisplay } from './verification-display.js';
 
 /** Compares a source and a target. */
@@ -28,6 +28,7 @@ export const runVerification = async (
   output: OutputOptions,
   interrupted: AbortSignal,
 ): Promise<boolean> => {
+  requireTarget(flags.to, flags.toOption);
   requireComparable(flags.to, { settings: flags.toOption ?? [] });
   if (flags.repair && targetKindOf(flags.to) === 'postgres') throw cannotRepair(flags.to);
   const logger = consoleLogger(output);
