@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type DataReader, Engine, type EngineOptions } from '../../src/engine/index.js';
+import { type Checkpoint, type DataReader, Engine, type EngineOptions } from '../../src/engine/index.js';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { SeededRandom } from '../support/seeded-random.js';
@@ -26,6 +26,8 @@ interface Promised {
   sequence: number;
   /** Sequence numbers of checkpoints, by id. */
   readonly checkpoints: Map<string, number>;
+  /** Names under which there is a checkpoint, whichever. */
+  readonly names: Set<string>;
   hasSlot: boolean;
 }
 
@@ -54,46 +56,70 @@ const expectPromised = async (engine: Engine, promised: Promised): Promise<void>
   expect(found.map(({ id, sequence }) => [id, sequence])).toEqual(
     expect.arrayContaining([...promised.checkpoints]),
   );
+  expect(found.map(({ name }) => name)).toEqual(expect.arrayContaining([...promised.names]));
   if (promised.hasSlot) expect(engine.slots.get('consumer')).toBeDefined();
   expect(engine.retention?.lostSlots).toEqual([]);
   await engine.check();
 };
 
-/** Writes, makes and replaces checkpoints, flushes, and trims the log, until the power is cut. */
-const work = async (
+/** Writes until the power is cut; now and then it does not wait until that is safe. */
+const write = async (
   engine: Engine,
   promised: Promised,
   random: SeededRandom,
-  isCut: () => boolean,
+  isCut: IsCut,
 ): Promise<void> => {
   while (!isCut()) {
     for (let i = random.below(20); i > 0; i--) engine.commit(batchFor(engine, random));
     const durable = engine.write(batchFor(engine, random), { sync: 'always' }).then(({ last }) => {
       promised.sequence = Math.max(promised.sequence, last);
     });
-    const chance = random.next();
-    if (chance < 0.1) {
-      const name = `${random.below(3)}`;
-      // Until the new one is promised the power may leave either.
-      for (const { id } of engine.checkpoints.list({ name })) promised.checkpoints.delete(id);
-      const { id, sequence } = await engine.checkpoints.create({ name, ifNameExists: 'replace' });
-      promised.checkpoints.set(id, sequence);
-    } else if (chance < 0.3) {
-      await engine.slots.register('consumer', 0);
-      promised.hasSlot = true;
-      engine.slots.acknowledge('consumer', promised.sequence);
-      await engine.trimLog();
-    } else if (chance < 0.35) await engine.flush();
     if (random.next() < 0.7) await durable;
   }
 };
+
+/** Makes, replaces, refreshes and deletes checkpoints, flushes and trims the log beside that. */
+const manage = async (
+  engine: Engine,
+  promised: Promised,
+  random: SeededRandom,
+  isCut: IsCut,
+): Promise<void> => {
+  const { checkpoints, slots } = engine;
+  /** While one makes way for another the power may leave either. */
+  const replace = async (name: string, make: () => Promise<Checkpoint>): Promise<void> => {
+    for (const { id } of checkpoints.list({ name })) promised.checkpoints.delete(id);
+    const { id, sequence } = await make();
+    promised.checkpoints.set(id, sequence);
+    promised.names.add(name);
+  };
+  while (!isCut()) {
+    const chance = random.next();
+    const name = `${random.below(3)}`;
+    if (chance < 0.25) await replace(name, () => checkpoints.create({ name, ifNameExists: 'replace' }));
+    else if (chance < 0.4 && promised.names.has(name))
+      await replace(name, () => checkpoints.refresh(`name:${name}`, { isAdvanced: true }));
+    else if (chance < 0.6) {
+      const { id } = await checkpoints.create();
+      await new Promise((resolve) => setTimeout(resolve, random.below(5)));
+      await checkpoints.delete(id);
+    } else if (chance < 0.8) {
+      await slots.register('consumer', 0);
+      promised.hasSlot = true;
+      slots.acknowledge('consumer', promised.sequence);
+      await engine.trimLog();
+    } else await engine.flush();
+  }
+};
+
+type IsCut = () => boolean;
 
 describe('a store whose power is cut at any of its operations, or whose process is killed before that', () => {
   it.each(['always', 'none'] as const)(
     'has everything that it said was safe, and nothing in part, in sync mode %s',
     async (sync) => {
       const random = SeededRandom.fromEnvironment(`power cuts, ${sync}`);
-      let promised: Promised = { sequence: 0, checkpoints: new Map(), hasSlot: false };
+      let promised: Promised = { sequence: 0, checkpoints: new Map(), names: new Set(), hasSlot: false };
       let disk = new VolatileDisk(join(directory.path, '0'), random);
       for (let round = 0; round < Number(process.env['CUTS'] ?? 24); round++) {
         const path = join(directory.path, `${round}`);
@@ -105,13 +131,18 @@ describe('a store whose power is cut at any of its operations, or whose process 
           if (left-- !== 0) return;
           if (round % 3 === 2) nextDisk = disk.afterKill(next);
           else disk.cut(next);
-          atCut = { ...promised, checkpoints: new Map(promised.checkpoints) };
+          atCut = {
+            ...promised,
+            checkpoints: new Map(promised.checkpoints),
+            names: new Set(promised.names),
+          };
         };
         const engine = await Engine.open(path, { ...options, sync, files: disk.files });
         await expectPromised(engine, promised);
         // What is read after a start is never lost by the next cut.
         promised.sequence = engine.sequence;
-        await work(engine, promised, random, () => atCut !== undefined);
+        const isCut = (): boolean => atCut !== undefined;
+        await Promise.all([write(engine, promised, random, isCut), manage(engine, promised, random, isCut)]);
         await engine.close();
         promised = atCut ?? promised;
         disk = nextDisk === disk ? new VolatileDisk(next, random) : nextDisk;

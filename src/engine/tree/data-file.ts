@@ -73,6 +73,7 @@ export class DataFile implements RunReader {
       throw inaccessible(path, cause);
     }
     try {
+      if (!isReadOnly) await syncFound(files, fd, path);
       const { mtimeMs } = fstatSync(fd);
       const superblock = superblockOf(fd, path);
       const { size } = fstatSync(fd);
@@ -230,6 +231,18 @@ export const readSuperblock = (path: string): Superblock => {
     return superblockOf(fd, path);
   } finally {
     closeSync(fd);
+  }
+};
+
+/**
+ * The writer before may have been killed between writing a superblock and syncing it. Were it to get lost after all, the
+ * state before would be the newest one again, whose units are being used anew by then.
+ */
+const syncFound = async (files: Files, fd: number, path: string): Promise<void> => {
+  try {
+    await files.datasync(fd);
+  } catch (cause) {
+    throw inaccessible(path, cause);
   }
 };
 

@@ -1,5 +1,7 @@
 import {
   closeSync,
+  copyFileSync,
+  mkdirSync,
   openSync,
   readFileSync,
   statSync,
@@ -8,10 +10,13 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { TreeStore, type TreeStoreOptions } from '../../../src/engine/tree/index.js';
 import { throwAwayDirectory } from '../../services/index.js';
+import { SeededRandom } from '../../support/seeded-random.js';
+import { VolatileDisk } from '../../support/volatile-disk.js';
 import { ListChanges } from './list-changes.js';
 import { storeOptions } from './store-options.js';
 
@@ -21,12 +26,7 @@ beforeEach(async () => {
   directory = throwAwayDirectory('data-file');
   options = storeOptions();
   await TreeStore.create(directory.path, options);
-  const { store } = await TreeStore.open(directory.path, options, []);
-  await store.advance([new ListChanges([[key, Buffer.from('value')]])], 1, {
-    sliceMs: () => 5,
-    beforeSwitch: async () => {},
-  });
-  await store.close();
+  await advanceClosed(1, 'value');
 });
 afterEach(() => directory.remove());
 
@@ -65,12 +65,16 @@ it('tells a reader of a page that was damaged before it opened the store that it
 });
 
 /** Goes to the state behind, in which the key has another value. */
-const advance = async (sequence: number, value: string): Promise<number> => {
-  const { store } = await TreeStore.open(directory.path, options, []);
-  await store.advance([new ListChanges([[key, Buffer.from(value)]])], sequence, {
+const advance = (store: TreeStore, sequence: number, value: string): Promise<void> =>
+  store.advance([new ListChanges([[key, Buffer.from(value)]])], sequence, {
     sliceMs: () => 5,
     beforeSwitch: async () => {},
   });
+
+/** The same of the store that is not open; returns the unit of the tree's page. */
+const advanceClosed = async (sequence: number, value: string): Promise<number> => {
+  const store = await openWriter();
+  await advance(store, sequence, value);
   const [{ unit }] = store.state.roots;
   await store.close();
   return unit;
@@ -79,7 +83,7 @@ const advance = async (sequence: number, value: string): Promise<number> => {
 const openWriter = async (): Promise<TreeStore> => (await TreeStore.open(directory.path, options, [])).store;
 
 it('is at the state before, whole, wherever the newest superblock was torn or damaged', async () => {
-  await advance(2, 'newer');
+  await advanceClosed(2, 'newer');
   const whole = readFileSync(dataPath());
   const at = (3 & 1) * 4096;
   for (let byte = 0; byte < 512; byte += 3) {
@@ -96,7 +100,7 @@ it('is at the state before, whole, wherever the newest superblock was torn or da
 });
 
 it('refuses a file that is shorter than its newest state', async () => {
-  await advance(2, 'newer');
+  await advanceClosed(2, 'newer');
   truncateSync(dataPath(), statSync(dataPath()).size - 1);
   await expect(openWriter()).rejects.toMatchObject({
     code: 'STORE_CORRUPT',
@@ -110,7 +114,7 @@ it.each(['of another unit', 'of a later state'])(
     const before = await openReader();
     const old = before.state.roots[0].unit;
     await before.close();
-    const unit = await advance(2, 'newer');
+    const unit = await advanceClosed(2, 'newer');
     expect(unit).not.toBe(old);
     const bytes = readFileSync(dataPath());
     const page = bytes.subarray(unit * 4096, (unit + 1) * 4096);
@@ -127,3 +131,33 @@ it.each(['of another unit', 'of a later state'])(
     await store.close();
   },
 );
+
+it('never goes back behind a state that was found after a kill, when the power is cut after that', async () => {
+  const random = SeededRandom.fromEnvironment('a cut after a kill');
+  const open = async (path: string, files = options.files): Promise<TreeStore> =>
+    (await TreeStore.open(path, { ...options, files }, [])).store;
+  for (let operations = 0; ; operations++) {
+    const path = join(directory.path, `${operations}`);
+    mkdirSync(path);
+    copyFileSync(dataPath(), join(path, 'data'));
+    const disk = new VolatileDisk(path, random);
+    let killed: VolatileDisk | undefined;
+    let left = operations;
+    disk.onOperation = () => {
+      if (left-- === 0) killed = disk.afterKill(`${path}-killed`);
+    };
+    const writer = await open(path, disk.files);
+    await advance(writer, 2, 'newer');
+    await writer.close();
+    if (killed === undefined) break;
+    const found = await open(`${path}-killed`, killed.files);
+    const { sequence } = found.state;
+    await found.close();
+    for (let cut = 0; cut < 5; cut++) {
+      killed.cut(`${path}-cut-${cut}`);
+      const again = await open(`${path}-cut-${cut}`);
+      expect(again.state.sequence).toBeGreaterThanOrEqual(sequence);
+      await again.close();
+    }
+  }
+});
