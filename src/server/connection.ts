@@ -175,9 +175,7 @@ export class Connection {
   /** Sends a message that was written to `reply`, when all that was committed before it is durable. */
   pushMessage(): void {
     if (!this.#isRunning) this.#flush();
-    if (this.unsentBytes <= this.state.options.subscriberOutputBytes) return;
-    this.state.counters.closedForOutput++;
-    this.#socket.destroy();
+    if (this.unsentBytes > this.state.options.subscriberOutputBytes) this.#closeForOutput();
   }
 
   /** Does something when the current command, or the transaction that it is part of, is done. */
@@ -248,13 +246,18 @@ export class Connection {
     const { softOutputBytes, hardOutputBytes } = this.state.options;
     const bytes = this.unsentBytes;
     if (bytes > hardOutputBytes) {
-      this.state.counters.closedForOutput++;
-      this.#socket.destroy();
+      this.#closeForOutput();
       return true;
     }
     if (bytes <= softOutputBytes || this.#isClosing) return false;
     this.#hold();
     return true;
+  }
+
+  #closeForOutput(): void {
+    if (this.#socket.destroyed) return; // messages go on coming until the socket tells that it is closed
+    this.state.counters.closedForOutput++;
+    this.#socket.destroy();
   }
 
   /** The client has sent its last, and may still read: it gets its replies, but waits for nobody any more. */

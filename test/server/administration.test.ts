@@ -104,6 +104,17 @@ describe('the server under watch', () => {
     expect(lines[1]).toMatch(/"QUIT"$/);
   });
 
+  it('shows the beginning of what is too long for a line of MONITOR', async () => {
+    const watcher = await RawClient.open(store.server.port);
+    await watcher.ask('MONITOR\r\n', '+OK\r\n');
+    await ask('MGET', '\0'.repeat(1024 * 1024 + 9), 'k');
+    await ask('MGET', ...Array.from({ length: 3_000 }, () => 'key'.repeat(200)));
+    watcher.write('QUIT\r\n');
+    const [bytes, names] = (await watcher.readToEnd()).toString().split('\r\n');
+    expect(bytes).toMatch(/\\x00\\x00" \.\.\. \(\d+ more bytes\) \.\.\. \(1 more arguments\)$/);
+    expect(names).toMatch(/"(key)+" \.\.\. \(\d+ more bytes\) \.\.\. \(\d+ more arguments\)$/);
+  });
+
   it('keeps slow commands in SLOWLOG', async () => {
     expect(await ask('CONFIG', 'SET', 'slowlog-log-slower-than', '0', 'slowlog-max-len', '3')).toBe('OK');
     await ask('SET', 'slow', 'x'.repeat(500));
