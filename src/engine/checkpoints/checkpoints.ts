@@ -233,14 +233,16 @@ export class Checkpoints {
 
   /** From the newest to the oldest. */
   list(filter: ListFilter = {}): CheckpointInfo[] {
+    const nowMs = this.#nowMs();
+    // Wanted or not is known before it is described: what each alone holds is counted page by page.
     return [...this.#entries.values()]
-      .map((checkpoint) => checkpoint.describe(this.#nowMs()))
       .filter(
-        ({ name, state, labels }) =>
-          (filter.name === undefined || name === filter.name) &&
-          (filter.state === undefined || state === filter.state) &&
-          Object.entries(filter.labels ?? {}).every(([key, value]) => labels[key] === value),
+        ({ entry }) =>
+          (filter.name === undefined || entry.name === filter.name) &&
+          (filter.state === undefined || isExpired(entry, nowMs) === (filter.state === 'expired')) &&
+          Object.entries(filter.labels ?? {}).every(([key, value]) => entry.labels[key] === value),
       )
+      .map((checkpoint) => checkpoint.describe(nowMs))
       .sort((a, b) => b.sequence - a.sequence || b.created.localeCompare(a.created));
   }
 
