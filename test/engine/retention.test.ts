@@ -52,6 +52,28 @@ describe('log retention', () => {
     for (let i = 1; i <= last; i++) expect(again.get(0, Buffer.from(`key ${i}`))).toBeDefined();
   });
 
+  it('removes nothing when the slots cannot be stored, and stores them with the next look', async () => {
+    let isBroken = false;
+    const files: Files = {
+      ...nodeFiles,
+      rename: (from, to) =>
+        isBroken && to.endsWith('SLOTS') ? Promise.reject(new Error('EIO')) : nodeFiles.rename(from, to),
+    };
+    const path = join(root.path, 'slots-broken');
+    await using engine = await Engine.open(path, { sync: 'none', segmentBytes, retention: frugal, files });
+    await engine.slots.register('consumer', 0);
+    const last = await fill(engine, 100);
+    await engine.flush();
+    engine.slots.acknowledge('consumer', last);
+    isBroken = true;
+    const before = logFiles(engine);
+    await expect(engine.trimLog()).rejects.toMatchObject({ code: 'FILE_INACCESSIBLE' });
+    expect(logFiles(engine)).toEqual(before);
+    isBroken = false;
+    expect(await engine.trimLog()).not.toEqual([]);
+    expect(readSlots(path)).toMatchObject([{ name: 'consumer', acknowledged: last }]);
+  });
+
   it('keeps what slots have not acknowledged, the acknowledged batch included, through restarts', async () => {
     let engine = await openStore('slots');
     await fill(engine, 100);

@@ -45,4 +45,23 @@ describe('the writer of a migration', () => {
     expect(sink.keys).toEqual(expected);
     expect(writer.position).toEqual(history.positionAfter(4));
   });
+
+  it('stops when the target turns out to be where only another process can have brought it', async () => {
+    const history = new SampleHistory();
+    history.appendMany(4);
+    const sink = new ScriptedSink();
+    sink.script = [
+      () => {
+        sink.position = history.positionAfter(3);
+        return { kind: 'unknown', error: new Error('cut') };
+      },
+    ];
+    const retry = { initialMs: 1, maxMs: 1, giveUpAfterMs: 1_000 };
+    const writer = new TargetWriter(sink, { name: 'target', retry, skipsRefused: false, log });
+    await writer.claim(signal);
+    const { transactions, position, byteLength } = history.sinkBatch(0, 2);
+    const written = writer.write(transactions, position, byteLength, signal);
+    await expect(written).rejects.toMatchObject({ code: 'SINK_FENCED' });
+    expect([sink.writes, sink.keys]).toEqual([1, []]);
+  });
 });

@@ -2,7 +2,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } fr
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Engine } from '../../../src/engine/index.js';
-import type { Files } from '../../../src/files/index.js';
+import { type Files, nodeFiles } from '../../../src/files/index.js';
 import { FlushGate } from '../../support/flush-gate.js';
 import { waitUntil } from '../../support/wait-until.js';
 import { contentOf, fill, type Model, small, sorted, useStoreDirectory } from './checkpoint-setup.js';
@@ -204,5 +204,27 @@ describe('checkpoints of a store that crashed or was damaged', () => {
     rmSync(join(store(), 'data'));
     await using again = await open();
     expect(contentOf(again.checkpoints.open('@latest'))).toEqual(sorted(model));
+  });
+
+  it('end the store when their list cannot be written: what the file holds then nobody knows', async () => {
+    let catalog: number | undefined;
+    let isBroken = false;
+    const files: Files = {
+      ...nodeFiles,
+      open: async (path, flags) => {
+        const fd = await nodeFiles.open(path, flags);
+        if (path.endsWith('CHECKPOINTS')) catalog = fd;
+        return fd;
+      },
+      datasync: (fd) =>
+        isBroken && fd === catalog ? Promise.reject(new Error('EIO: i/o error')) : nodeFiles.datasync(fd),
+    };
+    const engine = await open({ files });
+    await engine.checkpoints.create({ name: 'kept' });
+    isBroken = true;
+    await expect(engine.checkpoints.delete('kept')).rejects.toMatchObject({ code: 'FILE_INACCESSIBLE' });
+    expect(engine.failure).toMatchObject({ code: 'STORE_FAILED' });
+    isBroken = false;
+    await engine.close();
   });
 });
