@@ -66,6 +66,10 @@ describe('tailrace checkpoint', () => {
     expect(read).toEqual({ status: 0, stdout: '0\n', stderr: '' }); // the key is no Redis key
     const written = await checkpoint('read', store, 'nightly', 'SET', 'a', 'b');
     expect([written.status, written.stderr.includes('STORE_READ_ONLY')]).toEqual([1, true]);
+    const labels = ['--label', 'team=a', '--label', 'run=7'];
+    expect((await checkpoint('create', ...labels, store)).status).toBe(0);
+    const labelled = JSON.parse((await checkpoint('list', ...labels, store, '--json')).stdout);
+    expect(labelled).toMatchObject([{ labels: { team: 'a', run: '7' } }]);
     const deleted = await checkpoint('delete', store, made.id.slice(0, 8));
     expect(deleted.stdout).toContain(`deleted checkpoint ${made.id} (nightly)`);
     const unknown = await checkpoint('show', store, 'nightly');

@@ -45,7 +45,7 @@ export const addCheckpointCommands = (
     .option('--replace', 'delete those that have the name')
     .option('--hold-log', 'keep the log behind it for consumers')
     .option('--source <ref>', 'show what another checkpoint shows, instead of the newest data')
-    .option('--label <key=value...>', 'notes of your own', label)
+    .option('--label <key=value>', 'notes of your own; may be repeated', label)
     .addHelpText(
       'after',
       `
@@ -69,7 +69,7 @@ Examples:
     .description('list checkpoints, the newest first')
     .option('--name <name>', 'only those of this name')
     .addOption(new Option('--state <state>', 'only those').choices(['live', 'expired']))
-    .option('--label <key=value...>', 'only those that have these labels', label)
+    .option('--label <key=value>', 'only those that have this label; may be repeated', label)
     .addHelpText('after', '\nExample:\n  tailrace checkpoint list ./data')
     .action(run('list'));
   checkpoint
