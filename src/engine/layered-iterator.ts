@@ -1,4 +1,4 @@
-import { compareBytes, startsWithAt } from '../bytes/index.js';
+import { compareBytes, prefixSuccessor, startsWithAt } from '../bytes/index.js';
 import {
   type DataItem,
   type DataIterator,
@@ -8,7 +8,8 @@ import {
   type RecordTarget,
 } from './engine-api.js';
 import type { Layers } from './layers.js';
-import { MemtableCursor } from './memtable/index.js';
+import { type DeletedRange, MemtableCursor } from './memtable/index.js';
+import { PassedDeletions } from './passed-deletions.js';
 import type { TreeCursor } from './tree/index.js';
 
 type LayerCursor = MemtableCursor | TreeCursor;
@@ -45,8 +46,7 @@ export class LayeredIterator implements DataIterator {
     this.#isReverse = range.isReverse === true;
     this.#layers = current();
     this.#openCursors();
-    for (const cursor of this.#cursors) this.#toStart(cursor);
-    this.#settle();
+    this.#settle(this.#toStart());
   }
 
   get valid(): boolean {
@@ -150,16 +150,27 @@ export class LayeredIterator implements DataIterator {
     if (this.#tree !== undefined) this.#cursors.push(this.#tree);
   }
 
-  #toStart(cursor: LayerCursor): void {
-    const { begin, end } = this.#range;
-    if (this.#isReverse) {
-      if (end === undefined) cursor.seekLast();
-      else cursor.seekBefore(end, false);
-    } else if (begin === undefined) {
-      cursor.seekFirst();
-    } else {
-      cursor.seek(begin);
+  /** Cursors of older layers begin behind what the newest has deleted where the range begins. */
+  #toStart(): PassedDeletions | undefined {
+    const start = this.#isReverse ? this.#range.end : this.#range.begin;
+    const deleted = start === undefined ? undefined : this.#deletedFrom(start);
+    for (const cursor of this.#cursors) {
+      const isLeft = deleted !== undefined && cursor !== this.#newest;
+      if (this.#isReverse) {
+        if (start === undefined) cursor.seekLast();
+        else cursor.seekBefore(isLeft ? deleted.begin : start, false);
+      } else if (start === undefined) cursor.seekFirst();
+      else cursor.seek(isLeft ? deleted.end : start);
     }
+    return deleted === undefined ? undefined : new PassedDeletions(this.#isReverse, start);
+  }
+
+  /** The range that the newest layer has deleted around a bound, in the direction of the walk. */
+  #deletedFrom(bound: Uint8Array): DeletedRange | undefined {
+    const { deletedRanges } = this.#layers.groups[0]?.tables[this.#range.columnFamily] ?? {};
+    return this.#isReverse
+      ? deletedRanges?.below(bound, this.#sequence)
+      : deletedRanges?.at(bound, 0, bound.length, this.#sequence);
   }
 
   /** Takes up what has changed; the cursors then stand at the winner's key again, or next to where it was. */
@@ -212,27 +223,36 @@ export class LayeredIterator implements DataIterator {
   }
 
   /** Makes the next key that the reader sees, from where the cursors stand, the item. */
-  #settle(): void {
+  #settle(passed?: PassedDeletions): void {
     this.#item = undefined;
     this.#winner = undefined;
     this.#alone = undefined;
     for (;;) {
       const at = this.#nearest();
-      if (at < 0) return;
+      if (at < 0) break;
       const cursor = this.#cursors[at];
-      if (this.#isOutside(cursor)) return;
-      if (at > 0 && this.#leaveDeletedRange(at)) continue;
-      if (cursor.isDeleted) {
-        if (cursor === this.#newest && this.#isOnlyOne(cursor)) {
-          this.#newest.noteIdle();
-          this.#step(cursor);
-        } else this.#stepPast(cursor);
-        continue;
+      if (this.#isOutside(cursor)) break;
+      const range = at > 0 ? this.#deletedRangeAt(at) : undefined;
+      if (range !== undefined) {
+        passed ??= new PassedDeletions(this.#isReverse);
+        passed.noteRange(cursor);
+        if (this.#isReverse) cursor.seekBefore(range.begin, false);
+        else cursor.seek(range.end);
+      } else if (!cursor.isDeleted) {
+        this.#winner = cursor;
+        if (cursor === this.#tree && this.#isTreeAlone()) this.#alone = this.#tree;
+        break;
+      } else if (cursor === this.#newest && this.#isOnlyOne(cursor)) {
+        this.#newest.noteIdle();
+        this.#step(cursor);
+      } else {
+        passed ??= new PassedDeletions(this.#isReverse);
+        passed.note(cursor, cursor === this.#newest ? this.#newest.node : undefined);
+        this.#stepPast(cursor);
       }
-      this.#winner = cursor;
-      if (cursor === this.#tree && this.#isTreeAlone()) this.#alone = this.#tree;
-      return;
     }
+    if (passed?.isWorthJoining && this.#newest !== undefined)
+      passed.join(this.#newest, this.#range, this.#winner);
   }
 
   /** True when no other layer has the key where the cursor stands. */
@@ -254,8 +274,10 @@ export class LayeredIterator implements DataIterator {
   /** True when no memtable has a key or a deletion where the tree's cursor has still to come. */
   #isTreeAlone(): boolean {
     for (const cursor of this.#cursors) if (cursor !== this.#tree && cursor.valid) return false;
-    const { columnFamily } = this.#range;
-    return this.#layers.groups.every(({ tables }) => tables[columnFamily].deletedRanges.isEmpty);
+    if (this.#hasNoRanges()) return true;
+    const { begin, end } = this.#range;
+    const key = this.#tree?.key();
+    return this.#isReverse ? this.#hasNoRanges(begin, key) : this.#hasNoRanges(key, end);
   }
 
   /** True when no other layer has a key or a deletion among the keys that begin so: then none of them need be compared. */
@@ -263,8 +285,15 @@ export class LayeredIterator implements DataIterator {
     if (this.#isReverse || this.#range.end !== undefined || this.#hasChanged()) return false;
     for (const cursor of this.#cursors)
       if (cursor !== this.#winner && cursor.valid && beginsWith(cursor, prefix)) return false;
+    return this.#hasNoRanges() || this.#hasNoRanges(prefix, prefixSuccessor(prefix));
+  }
+
+  /** True when no layer has deleted a range that touches this one. */
+  #hasNoRanges(begin?: Uint8Array, end?: Uint8Array): boolean {
     const { columnFamily } = this.#range;
-    return this.#layers.groups.every(({ tables }) => tables[columnFamily].deletedRanges.isEmpty);
+    for (const { tables } of this.#layers.groups)
+      if (tables[columnFamily].deletedRanges.touches(begin, end)) return false;
+    return true;
   }
 
   /** True when the data or the layers are not what the cursors were sought in. */
@@ -291,22 +320,19 @@ export class LayeredIterator implements DataIterator {
     return best;
   }
 
-  /** Moves a cursor out of a range that a newer layer has deleted; false when it stands in none. */
-  #leaveDeletedRange(at: number): boolean {
+  /** The range in which a cursor stands and that a newer layer has deleted. */
+  #deletedRangeAt(at: number): DeletedRange | undefined {
     const cursor = this.#cursors[at];
     let newer = 0;
     for (const group of this.#layers.groups) {
       const table = group.tables[this.#range.columnFamily];
       // Layers without a cursor are empty and delete nothing.
       if (group !== this.#layers.groups[0] && table.isEmpty) continue;
-      if (newer++ === at) return false;
+      if (newer++ === at) return undefined;
       const range = table.deletedRanges.at(cursor.keyBytes, cursor.keyStart, cursor.keyEnd, this.#sequence);
-      if (range === undefined) continue;
-      if (this.#isReverse) cursor.seekBefore(range.begin, false);
-      else cursor.seek(range.end);
-      return true;
+      if (range !== undefined) return range;
     }
-    return false;
+    return undefined;
   }
 }
 

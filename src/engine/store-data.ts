@@ -91,10 +91,14 @@ export class StoreData {
 
   /** About how many entries a column family has: one that is overwritten or deleted in memory is not looked up. */
   entriesOf(columnFamily: number): number {
-    const { groups } = this.#layers;
-    let entries = this.#isTreeDeleted(columnFamily) ? 0 : this.#layers.rootOf(columnFamily).entries;
-    for (const { tables } of groups) entries += tables[columnFamily].addedEntries;
-    return Math.max(0, entries);
+    const tables = this.#layers.groups.map((group) => group.tables[columnFamily]);
+    if (this.#isTreeDeleted(columnFamily))
+      return tables.reduce((total, { liveEntries }) => total + liveEntries, 0);
+    const { entries } = this.#layers.rootOf(columnFamily);
+    return Math.max(
+      0,
+      tables.reduce((total, { addedEntries }) => total + addedEntries, entries),
+    );
   }
 
   /** True when a range that was deleted in memory covers the whole tree. */

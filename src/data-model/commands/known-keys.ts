@@ -13,10 +13,6 @@ export class KnownKey implements Metadata {
   expireMs: number;
   size: number;
   payload: Buffer;
-  /** Of a sorted set: its places in the order of scores lie from here on, as far as is known: see zsets/score-edges.ts. */
-  placesBegin: Buffer | undefined;
-  /** … and before this. */
-  placesEnd: Buffer | undefined;
 
   constructor(namespace: string, prefix: Uint8Array, userKey: Uint8Array, hash: number, metadata: Metadata) {
     this.namespace = namespace;
@@ -28,8 +24,6 @@ export class KnownKey implements Metadata {
     this.expireMs = metadata.expireMs;
     this.size = metadata.size;
     this.payload = Buffer.from(metadata.payload);
-    this.placesBegin = undefined;
-    this.placesEnd = undefined;
   }
 
   isKey(namespace: string, userKey: Uint8Array): boolean {

@@ -49,6 +49,22 @@ export class DeletedRanges {
     return range.sequence <= sequence ? range : undefined;
   }
 
+  /** The range that a reader at `sequence` finds all deleted by that is right below a key. */
+  below(key: Uint8Array, sequence: number): DeletedRange | undefined {
+    const range = this.#ranges[this.#firstEndingAtOrBehind(key)];
+    if (range === undefined || compareBytes(range.begin, key) >= 0) return undefined;
+    return range.sequence <= sequence ? range : undefined;
+  }
+
+  /** True when a range has a key from `begin` up to, not including, `end`; absent = from the first, past the last. */
+  touches(begin: Uint8Array | undefined, end: Uint8Array | undefined): boolean {
+    if (this.#ranges.length === 0) return false;
+    let at = begin === undefined ? 0 : this.#firstEndingAtOrBehind(begin);
+    if (begin !== undefined && at < this.#ranges.length && compareBytes(this.#ranges[at].end, begin) === 0)
+      at++;
+    return at < this.#ranges.length && (end === undefined || compareBytes(this.#ranges[at].begin, end) < 0);
+  }
+
   /** All ranges, pieces that adjoin joined. */
   joined(): DeletedRange[] {
     const joined: DeletedRange[] = [];

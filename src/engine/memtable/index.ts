@@ -1,4 +1,5 @@
+export type { DeletedRange } from './deleted-ranges.js';
 export type { Found, Memtable } from './memtable.js';
-export { MemtableCursor } from './memtable-cursor.js';
+export { MemtableCursor, mayRemoveMore } from './memtable-cursor.js';
 export { changesOf, MemtableGroup } from './memtable-group.js';
 export { MemtableMemory } from './memtable-memory.js';

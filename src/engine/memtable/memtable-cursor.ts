@@ -18,6 +18,8 @@ export class MemtableCursor {
   #version = -1;
   /** Tombstones that hide nothing; good for as long as the memtable does not change. */
   #idle: number[] | undefined;
+  /** How many there were. */
+  #idlePassed = 0;
   readonly #view: NodeView = {
     keyBytes: noBytes,
     keyStart: 0,
@@ -103,7 +105,20 @@ export class MemtableCursor {
   /** What is deleted where it stands is in no older layer. */
   noteIdle(): void {
     this.#idle ??= [];
-    if (this.#idle.length < mostIdle) this.#idle.push(this.#place.id);
+    if (mayRemoveMore(this.#idle.length, ++this.#idlePassed)) this.#idle.push(this.#place.id);
+  }
+
+  /** The node where it stands: good for as long as the memtable does not change. */
+  get node(): number {
+    return this.#place.id;
+  }
+
+  /** As Memtable says. */
+  join(begin: Uint8Array, end: Uint8Array, tombstones: readonly number[]): void {
+    const idle = this.#idle;
+    this.#idle = undefined;
+    this.#table.join(begin, end, tombstones);
+    if (idle !== undefined) this.#table.removeIdle(idle);
   }
 
   /** Ends the walk: who comes next need not step over what was noted. */
@@ -142,6 +157,7 @@ export class MemtableCursor {
   /** A walk begins here: what an earlier one noted may come again, or be gone. */
   #start(isReverse: boolean): void {
     this.#idle = undefined;
+    this.#idlePassed = 0;
     this.#settle(isReverse);
   }
 
@@ -173,10 +189,14 @@ export class MemtableCursor {
   }
 }
 
+/**
+ * Whether a walk that stepped over so many tombstones removes one more: removing one takes about half a microsecond, some
+ * times what stepping over it does. What is left is for the walks to come.
+ */
+export const mayRemoveMore = (removed: number, passed: number): boolean => removed < 1_024 + passed / 4;
+
 /** Fewer are not worth that other walks have to be sought anew. */
 const fewestIdle = 8;
-/** Removing one takes about half a microsecond; what is left is for the next walk. */
-const mostIdle = 1_024;
 /** Up to this length a loop is quicker than a call. */
 const longestLooped = 64;
 const noBytes = Buffer.alloc(0);

@@ -44,6 +44,8 @@ export class Memtable {
   #changes = 0;
   #isFrozen = false;
   #deletedCount = 0;
+  /** Tombstones that became parts of deleted ranges. */
+  #joinedCount = 0;
 
   /** @param previous the one before: what was done with it will be done with this one, as far as is known */
   constructor(
@@ -87,7 +89,12 @@ export class Memtable {
 
   /** About how many entries it adds to what lies below: a key that it deletes is one less there, most of the time. */
   get addedEntries(): number {
-    return this.#slots.count - (this.#hidesOlder ? 2 : 1) * this.#deletedCount;
+    return this.liveEntries - (this.#hidesOlder ? this.#deletedCount : 0) - this.#joinedCount;
+  }
+
+  /** Keys that are not deleted. */
+  get liveEntries(): number {
+    return this.#slots.count - this.#deletedCount;
   }
 
   /** True when neither a key nor a deletion is in it. */
@@ -138,9 +145,11 @@ export class Memtable {
     this.#changes++;
     const hash = hashKey(bytes, keyStart, keyEnd);
     const node = this.#slots.find(hash, bytes, keyStart, keyEnd);
+    // What older layers have in a deleted range needs no tombstone to be hidden.
+    const isHidden = this.deletedRanges.at(bytes, keyStart, keyEnd, Number.POSITIVE_INFINITY) !== undefined;
     if (node >= 0) {
-      this.#deleteNode(node, sequence, true);
-    } else if (this.#hidesOlder) {
+      this.#deleteNode(node, sequence, !isHidden);
+    } else if (this.#hidesOlder && !isHidden) {
       const added = this.#addNode(hash, bytes, keyStart, keyEnd);
       this.#nodes.setState(added, sequence, true);
       this.#deletedCount++;
@@ -253,8 +262,25 @@ export class Memtable {
     for (const node of tombstones) {
       if (!this.#nodes.isDeleted(node) || this.#older.has(node)) continue;
       const key = this.#nodes.keyOf(node);
-      if (this.deletedRanges.at(key, 0, key.length, Number.POSITIVE_INFINITY) === undefined)
-        this.#removeTombstone(node);
+      const isInRange = this.deletedRanges.at(key, 0, key.length, Number.POSITIVE_INFINITY) !== undefined;
+      if (isInRange && this.#snapshots.size > 0) continue;
+      if (isInRange) this.#joinedCount++;
+      this.#removeTombstone(node);
+    }
+  }
+
+  /**
+   * A range in which the newest reader finds nothing: its tombstones, or as many of them as are given, become one
+   * deleted range. Not while a snapshot is open: it may see less deleted, or be the one that finds nothing.
+   */
+  join(begin: Uint8Array, end: Uint8Array, tombstones: readonly number[]): void {
+    if (this.#isFrozen || this.#snapshots.size > 0 || !this.#hidesOlder) return;
+    this.#changes++;
+    this.deletedRanges.add(begin, end, 0, false);
+    for (const node of tombstones) {
+      if (this.#older.has(node)) continue;
+      this.#joinedCount++;
+      this.#removeTombstone(node);
     }
   }
 
@@ -386,6 +412,7 @@ export class Memtable {
     this.#order.clear();
     this.#slots.clear();
     this.#deletedCount = 0;
+    this.#joinedCount = 0;
     this.#older.clear();
     this.#tombstones.clear();
   }

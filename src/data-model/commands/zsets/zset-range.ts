@@ -1,12 +1,11 @@
 import { prefixSuccessor } from '../../../bytes/index.js';
-import type { DataIterator, DataRange } from '../../../engine/index.js';
+import type { DataRange } from '../../../engine/index.js';
 import { ColumnFamily } from '../../encoding/column-family.js';
 import { encodeInternalKey } from '../../encoding/keys.js';
 import { encodeScoreKey, readScoreKey, type ScoredMember } from '../../encoding/zset-encoding.js';
 import { parseDouble } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { ErrorReply } from '../reply.js';
-import { iteratePlaces } from './score-edges.js';
 import { scoreIn, type ZsetValue } from './zset-value.js';
 
 /** Which members a command means, and in which direction. Rank bounds count from the low end. */
@@ -71,7 +70,7 @@ export const selectRange = (
 export const countRange = (context: CommandContext, zset: ZsetValue, range: BoundedRange): number => {
   const bounds = keysOfRange(zset, range);
   if (bounds === undefined) return 0;
-  const iterator = iterateRange(context, zset, bounds);
+  const iterator = context.reader.iterate(bounds);
   let count = 0;
   for (; iterator.valid; iterator.next()) count++;
   iterator.close();
@@ -108,7 +107,7 @@ const collect = (
   count: number,
 ): ScoredMember[] => {
   const found: ScoredMember[] = [];
-  const iterator = iterateRange(context, zset, range);
+  const iterator = context.reader.iterate(range);
   try {
     for (let skipped = 0; iterator.valid && found.length < count; iterator.next()) {
       if (skipped < offset) {
@@ -127,11 +126,6 @@ const collect = (
     iterator.close();
   }
 };
-
-const iterateRange = (context: CommandContext, zset: ZsetValue, range: DataRange): DataIterator =>
-  range.columnFamily === ColumnFamily.scores
-    ? iteratePlaces(context, zset, range)
-    : context.reader.iterate(range);
 
 /** What lies under a prefix. */
 export const prefixRange = (prefix: Buffer): { begin: Buffer; end?: Buffer } => {

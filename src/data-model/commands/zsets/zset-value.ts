@@ -8,8 +8,6 @@ import { doubleText } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { doubleReply, ErrorReply, pairsReply, type Reply } from '../reply.js';
 
-import { widenEdges } from './score-edges.js';
-
 export const zsetNote = encodeLogData('zset');
 
 /** A sorted set that a command works on: its metadata, and what its sub-keys start with. */
@@ -56,9 +54,7 @@ export const scoreIn = (value: Uint8Array): number => {
 export const putScored = (context: CommandContext, zset: ZsetValue, member: Buffer, score: number): void => {
   writeOrderedDouble(scoreBytes, 0, score);
   context.batch.putJoined(ColumnFamily.subKeys, zset.prefix, member, scoreBytes, noBytes);
-  const place = context.scratchKey.joinScore(zset.prefix, score, member);
-  widenEdges(zset, place);
-  context.batch.put(ColumnFamily.scores, place, noBytes);
+  context.batch.put(ColumnFamily.scores, context.scratchKey.joinScore(zset.prefix, score, member), noBytes);
 };
 
 /** Takes a member's place in the order of scores away, before it gets another. */
