@@ -1,5 +1,6 @@
 import type { Changes, KeyRange } from '../tree/index.js';
-import type { Memtable, NodeView } from './memtable.js';
+import type { Memtable } from './memtable.js';
+import type { NodeView } from './node-reader.js';
 import { OrderedPlace } from './ordered-index.js';
 
 /** The newest state of a frozen memtable as changes to a tree: what is flushed. */
@@ -69,16 +70,16 @@ export class MemtableChanges implements Changes, NodeView {
     const sorted = this.#sorted;
     if (sorted === undefined) {
       this.valid = this.#place.id >= 0;
-      if (this.valid) this.#table.readNode(this.#place.id, this);
+      if (this.valid) this.#table.reader.readNewest(this.#place.id, this);
       return;
     }
     this.valid = this.#at < sorted.length;
     if (!this.valid) return;
     if (this.#at === this.#fetched) {
       this.#fetched = Math.min(sorted.length, this.#at + fetchedTogether);
-      this.#table.fetch(sorted, this.#at, this.#fetched);
+      this.#table.reader.fetch(sorted, this.#at, this.#fetched);
     }
-    this.#table.readNode(sorted[this.#at], this);
+    this.#table.reader.readNewest(sorted[this.#at], this);
   }
 }
 

@@ -1,6 +1,7 @@
 import { equalBytes, startsWithAt } from '../../bytes/index.js';
 import type { ItemPlace, RecordTarget } from '../engine-api.js';
-import type { Memtable, NodeView } from './memtable.js';
+import type { Memtable } from './memtable.js';
+import type { NodeView } from './node-reader.js';
 import { OrderedPlace } from './ordered-index.js';
 
 /**
@@ -64,7 +65,7 @@ export class MemtableCursor {
   seekBefore(key: Uint8Array, isInclusive: boolean): void {
     this.#table.seek(key, this.#place);
     const node = this.#place.id;
-    const isExact = isInclusive && node >= 0 && equalBytes(this.#table.keyOf(node), key);
+    const isExact = isInclusive && node >= 0 && equalBytes(this.#table.reader.keyOf(node), key);
     if (!isExact) this.#table.step(this.#place, true);
     this.#start(true);
   }
@@ -134,7 +135,7 @@ export class MemtableCursor {
     const view = this.#view;
     let isWanted = true;
     for (let node = this.#place.id; node >= 0 && isWanted; node = this.#place.id) {
-      if (table.locate(node, this.#sequence, view)) {
+      if (table.reader.readAt(node, this.#sequence, view)) {
         const { keyBytes, keyStart, keyEnd } = view;
         if (!startsWithAt(keyBytes, keyStart, keyEnd, prefix, 0)) break;
         if (view.isDeleted) this.noteIdle();
@@ -168,7 +169,7 @@ export class MemtableCursor {
     this.#version = table.version;
     this.valid = false;
     for (let node = this.#place.id; node >= 0; node = this.#place.id) {
-      if (table.locate(node, this.#sequence, view)) {
+      if (table.reader.readAt(node, this.#sequence, view)) {
         this.#keepKey();
         this.valid = true;
         return;

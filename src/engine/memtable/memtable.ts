@@ -5,13 +5,11 @@ import { Arena, offsetOf } from './arena.js';
 import { DeletedRanges } from './deleted-ranges.js';
 import { MemtableMemory } from './memtable-memory.js';
 import { NodeOrder } from './node-order.js';
+import { type Found, NodeReader } from './node-reader.js';
 import { NodeSlots } from './node-slots.js';
 import { NodeTable, noAddress } from './node-table.js';
 import { OlderVersions } from './older-versions.js';
 import { OrderedPlace } from './ordered-index.js';
-
-/** What a memtable knows of a key: its value, that it is deleted whatever older layers hold, or nothing. */
-export type Found = Buffer | 'deleted' | undefined;
 
 /**
  * The newest data of one column family, in memory: keys in order, several versions of a key while snapshots need
@@ -20,9 +18,9 @@ export type Found = Buffer | 'deleted' | undefined;
  * A hash table answers point reads; an ordered index answers ranges. Without an open snapshot an overwrite replaces
  * the value in place; with one, the older version is kept until no snapshot sees it.
  *
- * A deleted key stays as a tombstone, until a walk has stepped over it and found that it hides nothing (`removeIdle`). In
- * a memtable that lies over older data (`hidesOlder`) so does a key that it does not have, and a deleted range stays in a
- * list; what is put after a range was deleted is found before the list is asked.
+ * A deleted key stays as a tombstone, until a walk has stepped over it and found that it hides nothing (`removeIdle`) or
+ * is one of many in a row (`join`). In a memtable that lies over older data (`hidesOlder`) so does a key that it does not
+ * have, and a deleted range stays in a list; what is put after a range was deleted is found before the list is asked.
  *
  * Synchronous and single-threaded. Hot: bench `engine-write`.
  */
@@ -34,6 +32,8 @@ export class Memtable {
   readonly #expected: number;
   readonly #order: NodeOrder;
   readonly #older: OlderVersions;
+  /** Of the nodes that cursors come to. */
+  readonly reader: NodeReader;
   /** Nodes in a deleted range that some snapshot still sees. */
   readonly #tombstones = new Set<number>();
   /** Sequence numbers of the open snapshots, each with how many share it. */
@@ -57,6 +57,7 @@ export class Memtable {
     this.#arena = new Arena(memory);
     this.#nodes = new NodeTable(this.#arena);
     this.#older = new OlderVersions(this.#nodes, this.#arena, snapshots);
+    this.reader = new NodeReader(this.#arena, this.#nodes, this.#older);
     // One that was frozen early, as for a checkpoint, says little about the next; and a table that has to grow stops writers.
     const expected = previous === undefined ? 0 : previous.#expected;
     this.#expected = Math.max(previous?.count ?? 0, expected - (expected >>> 3));
@@ -188,7 +189,7 @@ export class Memtable {
   find(key: Uint8Array, hash: number, sequence: number): Found {
     if (this.#slots.count > 0) {
       const node = this.#slots.find(hash, key, 0, key.length);
-      const found = node < 0 ? undefined : this.valueAt(node, sequence);
+      const found = node < 0 ? undefined : this.reader.valueAt(node, sequence);
       if (found !== undefined) return found;
     }
     return this.deletedRanges.at(key, 0, key.length, sequence) === undefined ? undefined : 'deleted';
@@ -206,7 +207,7 @@ export class Memtable {
         place.end = place.start + this.#nodes.valueLengthOf(node);
         return true;
       }
-      const older = node < 0 ? undefined : this.valueAt(node, sequence);
+      const older = node < 0 ? undefined : this.reader.valueAt(node, sequence);
       if (older === 'deleted') return false;
       if (older !== undefined) {
         place.bytes = older;
@@ -304,60 +305,6 @@ export class Memtable {
     else this.#order.forward(place);
   }
 
-  keyOf(node: number): Buffer {
-    return this.#nodes.keyOf(node);
-  }
-
-  valueAt(node: number, sequence: number): Found {
-    if (this.#nodes.sequenceOf(node) <= sequence)
-      return this.#nodes.isDeleted(node)
-        ? 'deleted'
-        : this.#arena.view(this.#nodes.valueAddressOf(node), this.#nodes.valueLengthOf(node));
-    const version = this.#older.at(node, sequence);
-    if (version === undefined) return undefined;
-    return version.isDeleted ? 'deleted' : this.#arena.view(version.address, version.length);
-  }
-
-  /** Gets some nodes and their values into the processor's caches, for who reads them one by one right after. */
-  fetch(nodes: Int32Array, from: number, to: number): void {
-    this.#nodes.fetch(nodes, from, to);
-  }
-
-  /** Where the newest state of a node lies. */
-  readNode(node: number, into: NodeView): void {
-    const nodes = this.#nodes;
-    this.#readKey(node, into);
-    into.isDeleted = nodes.isDeleted(node);
-    if (!into.isDeleted) this.#readValue(nodes.valueAddressOf(node), nodes.valueLengthOf(node), into);
-  }
-
-  /** Where lies what a reader at `sequence` sees of a node; false when that is nothing. */
-  locate(node: number, sequence: number, into: NodeView): boolean {
-    if (this.#nodes.sequenceOf(node) <= sequence) {
-      this.readNode(node, into);
-      return true;
-    }
-    const version = this.#older.at(node, sequence);
-    if (version === undefined) return false;
-    this.#readKey(node, into);
-    into.isDeleted = version.isDeleted;
-    if (!version.isDeleted) this.#readValue(version.address, version.length, into);
-    return true;
-  }
-
-  #readKey(node: number, into: NodeView): void {
-    const address = this.#nodes.keyAddressOf(node);
-    into.keyBytes = this.#arena.chunkOf(address);
-    into.keyStart = offsetOf(address);
-    into.keyEnd = into.keyStart + this.#nodes.keyLengthOf(node);
-  }
-
-  #readValue(address: number, length: number, into: NodeView): void {
-    into.valueBytes = this.#arena.chunkOf(address);
-    into.valueStart = offsetOf(address);
-    into.valueEnd = into.valueStart + length;
-  }
-
   /** Before a node gets a new version: keeps the present one if an open snapshot sees it. */
   #supersede(node: number): void {
     if (this.#tombstones.size > 0) this.#tombstones.delete(node);
@@ -416,17 +363,6 @@ export class Memtable {
     this.#older.clear();
     this.#tombstones.clear();
   }
-}
-
-/** Where the parts of a node lie; one view serves many nodes. */
-export interface NodeView {
-  keyBytes: Buffer;
-  keyStart: number;
-  keyEnd: number;
-  isDeleted: boolean;
-  valueBytes: Buffer;
-  valueStart: number;
-  valueEnd: number;
 }
 
 /** About: an id and a digest in the order, and a slot, none of which is full. */
