@@ -40,6 +40,11 @@ const copyAll = (reader: DataReader, prefix: string): string[] => {
   return found;
 };
 
+/** Comparing deeply what is nearly always equal would take most of the time. */
+const requireSame = (found: readonly string[], expected: readonly string[]): void => {
+  if (found.join() !== expected.join()) expect(found).toEqual(expected);
+};
+
 const expectedIn = (model: Model, from: string, to: string): string[] =>
   [...model]
     .filter(([key]) => key >= from && key < to)
@@ -110,12 +115,12 @@ describe('deletions that walks step over', () => {
           expect(`${walk.item.key}=${walk.item.value}`).toBe(item);
           walk.next();
         }
-        expect(readAll(engine.iterate(range))).toEqual(expected);
-        expect(readAll(walk)).toEqual(expected.slice(first.length));
+        requireSame(readAll(engine.iterate(range)), expected);
+        requireSame(readAll(walk), expected.slice(first.length));
       }
       if (random.next() < 0.1) {
         const prefix = keyOf(n).slice(0, 6);
-        expect(copyAll(engine, prefix)).toEqual(expectedIn(model, prefix, `${prefix}~`));
+        requireSame(copyAll(engine, prefix), expectedIn(model, prefix, `${prefix}~`));
       }
       if (random.next() < snapshotShare && held.length < 4) {
         const snapshot = engine.snapshot();

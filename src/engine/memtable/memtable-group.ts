@@ -5,6 +5,7 @@ import { JoinedChanges } from './joined-changes.js';
 import { Memtable } from './memtable.js';
 import { MemtableChanges } from './memtable-changes.js';
 import type { MemtableMemory } from './memtable-memory.js';
+import { OpenSnapshots } from './open-snapshots.js';
 
 /**
  * The memtables of all column families from one freeze to the next, and the snapshots taken meanwhile. Writes go to
@@ -14,8 +15,7 @@ import type { MemtableMemory } from './memtable-memory.js';
 export class MemtableGroup {
   /** By column family id. */
   readonly tables: readonly Memtable[];
-  /** Sequence numbers of open snapshots, each with how many share it. */
-  readonly #snapshots = new Map<number, number>();
+  readonly #snapshots = new OpenSnapshots();
   #isPruning = false;
   #lastSequence = -1;
   /** Snapshots that look through it, newer ones included; the store itself is one until all is flushed. */
@@ -57,7 +57,7 @@ export class MemtableGroup {
   }
 
   get openSnapshots(): number {
-    return [...this.#snapshots.values()].reduce((total, count) => total + count, 0);
+    return this.#snapshots.count;
   }
 
   freeze(lastSequence: number): void {
@@ -78,17 +78,11 @@ export class MemtableGroup {
 
   /** Keeps what a reader at `sequence` sees until `releaseSnapshot`. */
   addSnapshot(sequence: number): void {
-    this.#snapshots.set(sequence, (this.#snapshots.get(sequence) ?? 0) + 1);
+    this.#snapshots.add(sequence);
   }
 
   releaseSnapshot(sequence: number): void {
-    const left = (this.#snapshots.get(sequence) ?? 1) - 1;
-    if (left > 0) {
-      this.#snapshots.set(sequence, left);
-      return;
-    }
-    this.#snapshots.delete(sequence);
-    if (!this.#isPruning) void this.#prune();
+    if (this.#snapshots.release(sequence) && !this.#isPruning) void this.#prune();
   }
 
   /** Drops what no snapshot sees any more. That can be all that was overwritten while one was open: others have their turns. */

@@ -9,6 +9,7 @@ import { type Found, NodeReader } from './node-reader.js';
 import { NodeSlots } from './node-slots.js';
 import { NodeTable, noAddress } from './node-table.js';
 import { OlderVersions } from './older-versions.js';
+import type { OpenSnapshots } from './open-snapshots.js';
 import { OrderedPlace } from './ordered-index.js';
 
 /**
@@ -36,8 +37,7 @@ export class Memtable {
   readonly reader: NodeReader;
   /** Nodes in a deleted range that some snapshot still sees. */
   readonly #tombstones = new Set<number>();
-  /** Sequence numbers of the open snapshots, each with how many share it. */
-  readonly #snapshots: ReadonlyMap<number, number>;
+  readonly #snapshots: OpenSnapshots;
   readonly #hidesOlder: boolean;
   /** Ranges of keys whose older data is deleted. */
   readonly deletedRanges = new DeletedRanges();
@@ -49,7 +49,7 @@ export class Memtable {
 
   /** @param previous the one before: what was done with it will be done with this one, as far as is known */
   constructor(
-    snapshots: ReadonlyMap<number, number>,
+    snapshots: OpenSnapshots,
     hidesOlder: boolean,
     memory = new MemtableMemory(),
     previous?: Memtable,

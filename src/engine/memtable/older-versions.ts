@@ -1,5 +1,6 @@
 import type { Arena } from './arena.js';
 import type { NodeTable } from './node-table.js';
+import type { OpenSnapshots } from './open-snapshots.js';
 
 /** An older value of a key that an open snapshot may still read. */
 export interface OlderVersion {
@@ -13,15 +14,14 @@ export interface OlderVersion {
 export class OlderVersions {
   readonly #nodes: NodeTable;
   readonly #arena: Arena;
-  /** Sequence numbers of the open snapshots. */
-  readonly #snapshots: ReadonlyMap<number, unknown>;
+  readonly #snapshots: OpenSnapshots;
   /** Newest first. */
   readonly #byNode = new Map<number, OlderVersion[]>();
   #count = 0;
   /** How many the last look at all of them left. */
   #left = 0;
 
-  constructor(nodes: NodeTable, arena: Arena, snapshots: ReadonlyMap<number, unknown>) {
+  constructor(nodes: NodeTable, arena: Arena, snapshots: OpenSnapshots) {
     this.#nodes = nodes;
     this.#arena = arena;
     this.#snapshots = snapshots;
@@ -40,7 +40,7 @@ export class OlderVersions {
   keep(node: number): boolean {
     const nodes = this.#nodes;
     const sequence = nodes.sequenceOf(node);
-    if (!this.#isSeenBetween(sequence, Number.POSITIVE_INFINITY)) return false;
+    if (!this.#snapshots.isAnyIn(sequence, Number.POSITIVE_INFINITY)) return false;
     const version = {
       sequence,
       isDeleted: nodes.isDeleted(node),
@@ -80,18 +80,13 @@ export class OlderVersions {
     let newer = this.#nodes.sequenceOf(node);
     let kept = 0;
     for (const version of versions) {
-      if (this.#isSeenBetween(version.sequence, newer)) versions[kept++] = version;
+      if (this.#snapshots.isAnyIn(version.sequence, newer)) versions[kept++] = version;
       else if (!version.isDeleted) this.#arena.release(version.address, version.length);
       newer = version.sequence;
     }
     this.#count -= versions.length - kept;
     versions.length = kept;
     if (kept === 0) this.#byNode.delete(node);
-  }
-
-  #isSeenBetween(from: number, before: number): boolean {
-    for (const snapshot of this.#snapshots.keys()) if (snapshot >= from && snapshot < before) return true;
-    return false;
   }
 }
 

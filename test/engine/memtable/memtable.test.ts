@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Memtable } from '../../../src/engine/memtable/memtable.js';
 import { MemtableChanges } from '../../../src/engine/memtable/memtable-changes.js';
 import { MemtableCursor } from '../../../src/engine/memtable/memtable-cursor.js';
+import { OpenSnapshots } from '../../../src/engine/memtable/open-snapshots.js';
 import { SeededRandom } from '../../support/seeded-random.js';
 
 const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
@@ -59,7 +60,7 @@ const keyKinds: Record<string, (n: number, random: SeededRandom) => string> = {
 describe('memtable', () => {
   it.each(Object.entries(keyKinds))('keeps %s in order', (name, keyOf) => {
     const random = SeededRandom.fromEnvironment(`memtable of ${name}`);
-    const table = new Memtable(new Map(), false);
+    const table = new Memtable(new OpenSnapshots(), false);
     const model = new Map<string, number>();
     const count = 24_000;
     // The order of insertion decides how the index grows: all of these, one after the other.
@@ -98,7 +99,7 @@ describe('memtable', () => {
     ['backwards but for the last', (step, count) => (step === count - 1 ? count : count - 1 - step)],
   ])('has keys that came %s in order once it is settled', (_, order) => {
     const random = SeededRandom.fromEnvironment('keys that came in order');
-    const table = new Memtable(new Map(), false);
+    const table = new Memtable(new OpenSnapshots(), false);
     const model = new Map<string, number>();
     const count = 40_000;
     for (let step = 0; step < count; step++) {
@@ -113,7 +114,7 @@ describe('memtable', () => {
 
   it('brings keys in order whenever and however often that is asked for', () => {
     const random = SeededRandom.fromEnvironment('order of a memtable');
-    const table = new Memtable(new Map(), false);
+    const table = new Memtable(new OpenSnapshots(), false);
     const cursor = new MemtableCursor(table, 1);
     const model = new Map<string, number>();
     const count = 20_000;
@@ -142,7 +143,7 @@ describe('memtable', () => {
   it('shows who walks in any direction what is there, though only where somebody looks it is in order', () => {
     const random = SeededRandom.fromEnvironment('walks of a memtable');
     for (let round = 0; round < 3; round++) {
-      const table = new Memtable(new Map(), round % 2 === 0);
+      const table = new Memtable(new OpenSnapshots(), round % 2 === 0);
       const count = 30_000;
       const keys = new Set<string>();
       // Most keys have one of few beginnings.
@@ -208,7 +209,7 @@ describe('memtable', () => {
 
   it('is brought in order step by step, and at once for who asks meanwhile', () => {
     for (const stepsBeforeAsking of [0, 5, 1_000]) {
-      const table = new Memtable(new Map(), true);
+      const table = new Memtable(new OpenSnapshots(), true);
       const count = 40_000;
       for (let i = 0; i < count; i++) put(table, String((i * 7_919) % count).padStart(8, '0'), i);
       table.freeze();
@@ -225,7 +226,7 @@ describe('memtable', () => {
   });
 
   it('goes back to a marked place when it is merged', () => {
-    const table = new Memtable(new Map(), true);
+    const table = new Memtable(new OpenSnapshots(), true);
     const count = 40_000;
     for (let i = 0; i < count; i++) put(table, String((i * 7_919) % count).padStart(8, '0'), i);
     table.freeze();
