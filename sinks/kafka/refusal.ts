@@ -84,7 +84,9 @@ export const asSinkError = (error: unknown, place: string): TailraceError => {
   const cause = innermost(error);
   const context = { sink: place };
   const isForbidden =
-    isRefused(cause, 'forbidden') || cause.name === 'KafkaJSSASLAuthenticationError' || codeOf(cause) === 58;
+    isRefused(cause, 'forbidden') ||
+    cause.name === 'KafkaJSSASLAuthenticationError' ||
+    saslRefusals.has(codeOf(cause));
   if (isForbidden)
     return new TailraceError('SINK_REFUSED', `${place} refuses: ${cause.message}`, {
       context,
@@ -125,5 +127,8 @@ const innermost = (error: unknown): Error => {
     inner = inner.cause;
   return inner;
 };
+
+/** UNSUPPORTED_SASL_MECHANISM, ILLEGAL_SASL_STATE (a listener without SASL), SASL_AUTHENTICATION_FAILED; as kafkajs tells them. */
+const saslRefusals: ReadonlySet<unknown> = new Set([33, 34, 58]);
 
 const codeOf = (error: Error): unknown => ('code' in error ? error.code : undefined);

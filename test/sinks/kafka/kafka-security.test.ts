@@ -126,6 +126,19 @@ describe('a Kafka with users, rights and TLS', () => {
     }
   });
 
+  it('refuses at once to log in where that is not wanted, or not in that way', async () => {
+    const refused = [
+      open('SASL', user('scram-sha-256', 'ada', 'lovelace')),
+      open('SASL', { brokers: [...kafka.brokers], ...user('plain', 'ada', 'lovelace') }),
+    ];
+    for (const sink of refused)
+      expect((await refusal(sink)).error).toMatchObject({
+        code: 'SINK_REFUSED',
+        message: expect.stringContaining('SASL'),
+        remedy: expect.stringContaining('sasl.mechanism'),
+      });
+  });
+
   it('says what a user may not do', async () => {
     const { error } = await refusal(open('SASL', user('plain', 'bob', 'builder'), 'not-bobs'));
     expect(error).toMatchObject({
