@@ -92,7 +92,7 @@ const assembleOf = async (
     ...(deadLetters === undefined ? {} : { deadLetters }),
   });
   const run = (signal: AbortSignal): Promise<void> =>
-    runWithSnapshots(pipeline, { config, sinks, offsets, retry, log }, signal);
+    runWithSnapshots(pipeline, { config, sinks, offsets, deadLetters, retry, log }, signal);
   return {
     config,
     pipeline,

@@ -19,7 +19,12 @@ import {
   StateFile,
   whileUnreachable,
 } from '../migration/index.js';
-import type { OffsetsStore, PipelineSink } from '../pipeline/index.js';
+import {
+  type DeadLetterTarget,
+  type OffsetsStore,
+  type PipelineSink,
+  withoutRefused,
+} from '../pipeline/index.js';
 import { wishFor } from './migration/checkpoint-place.js';
 import { openSource, type SourcePlace } from './migration/source-place.js';
 
@@ -43,6 +48,7 @@ export interface SnapshotRun {
   readonly config: PipelineConfig;
   readonly sinks: readonly PipelineSink[];
   readonly offsets: OffsetsStore | undefined;
+  readonly deadLetters?: DeadLetterTarget | undefined;
   readonly retry: RetryOptions;
   readonly log: Logger;
 }
@@ -87,7 +93,7 @@ export const takeSnapshotsAgain = async (
 };
 
 const takeSnapshot = async (
-  { config, offsets, retry, log }: SnapshotRun,
+  { config, offsets, deadLetters, retry, log }: SnapshotRun,
   { name, sink, transform }: PipelineSink,
   stateFile: StateFile,
   { restarts, clearsTarget }: { readonly restarts: boolean; readonly clearsTarget: boolean },
@@ -123,6 +129,15 @@ const takeSnapshot = async (
     restarts,
     clearsTarget,
     skipsUnsupported: config.errors.undecodable !== 'fail',
+    withoutRefused: (batch, rejections) =>
+      withoutRefused(batch, rejections, {
+        pipeline: config.name,
+        sink: name,
+        poison: config.errors.poison,
+        takesWholeBatches: sink.takesWholeBatches === true,
+        ...(deadLetters === undefined ? {} : { deadLetters }),
+        log,
+      }),
     retry,
     // Other sinks may be further behind.
     releasesLog: false,

@@ -5,6 +5,7 @@ import type { LogSource } from './log-follower.js';
 import type { RateLimits } from './rate-limit.js';
 import type { SourceRun } from './source-run.js';
 import type { StateFile } from './state-file.js';
+import type { WithoutRefused } from './target-writer.js';
 
 /**
  * When a migration ends. `caught-up`: with everything that was written before its snapshot was done. `quiet`: when the
@@ -40,7 +41,10 @@ export interface MigrationOptions {
   readonly releasesLog?: boolean | undefined;
   /** Called when every key was read and is in the target, before the log is caught up with. */
   readonly onCopied?: (signal: AbortSignal) => Promise<void>;
+  /** Leaves out what cannot be copied, with a warning; otherwise it ends the migration. */
   readonly skipsUnsupported?: boolean;
+  /** The same of what the target refuses; default: as `skipsUnsupported` says. */
+  readonly withoutRefused?: WithoutRefused;
   /** False for a target that keeps no sequence numbers, such as a Redis: then images need not be given theirs. */
   readonly keepsNumbers?: boolean;
   readonly rates?: RateLimits;

@@ -252,7 +252,10 @@ export class Migration {
     if (this.#options.skipsUnsupported !== true)
       throw new TailraceError('DECODE_UNSUPPORTED', `the key ${key} cannot be copied: ${reason}`, {
         context: { key },
-        remedy: 'Delete it at the source, or leave such keys out with --skip-unsupported.',
+        remedy:
+          this.#options.title === 'snapshot'
+            ? 'Delete it at the source, or set errors.undecodable to skip.'
+            : 'Delete it at the source, or leave such keys out with --skip-unsupported.',
       });
     this.#skippedKeys++;
     this.#options.logger.warn('left out a key that cannot be copied', { key, reason });

@@ -49,11 +49,12 @@ export class StepWriter {
 
   constructor(options: MigrationOptions) {
     this.#options = options;
-    const { sink, target, retry = patientRetry, skipsUnsupported = false, logger } = options;
+    const { sink, target, retry = patientRetry, skipsUnsupported = false, withoutRefused, logger } = options;
     this.#writer = new TargetWriter(sink, {
       name: target,
       retry,
       skipsRefused: skipsUnsupported,
+      withoutRefused,
       log: logger,
     });
     this.#current = this.#given = firstStep(null, null);

@@ -9,6 +9,7 @@ import {
   orGivenUp,
   type Position,
   patienceWithSinkMs,
+  type Rejection,
   type RetryOptions,
   type Sink,
   type SinkBatch,
@@ -17,11 +18,16 @@ import {
   withChanges,
 } from '../kit/index.js';
 
+/** What is left of a batch when the target refuses changes for good. @throws when they may not be left out */
+export type WithoutRefused = (batch: SinkBatch, rejections: readonly Rejection[]) => Promise<SinkBatch>;
+
 export interface TargetWriterOptions {
   readonly name: string;
   readonly retry: RetryOptions;
   /** True leaves out what the target refuses for good, and counts it; false ends at it. */
   readonly skipsRefused: boolean;
+  /** In place of that. */
+  readonly withoutRefused?: WithoutRefused | undefined;
   readonly log: Logger;
 }
 
@@ -90,7 +96,8 @@ export class TargetWriter {
         case 'fatal':
           throw this.#failed(outcome.error);
         case 'poison':
-          batch = this.#withoutRejected(batch, outcome.rejections);
+          batch = await this.#withoutRejected(batch, outcome.rejections);
+          this.refused += outcome.rejections.length;
           continue;
         case 'retryable':
         case 'unknown':
@@ -112,10 +119,9 @@ export class TargetWriter {
     throw this.#fenced(new Error('it is at a position that this process has not written'));
   }
 
-  #withoutRejected(
-    batch: SinkBatch,
-    rejections: readonly { transaction: number; change: number; reason: string }[],
-  ): SinkBatch {
+  async #withoutRejected(batch: SinkBatch, rejections: readonly Rejection[]): Promise<SinkBatch> {
+    const { withoutRefused } = this.#options;
+    if (withoutRefused !== undefined) return await withoutRefused(batch, rejections);
     const [first] = rejections;
     if (first === undefined) throw this.#failed(new Error('it refused a batch without naming a change'));
     const change = batch.transactions[first.transaction].changes[first.change];
@@ -126,7 +132,6 @@ export class TargetWriter {
         context: { sink: this.#options.name, sequence: change.seq, refused: rejections.length },
         remedy: 'Mend the target, or leave such keys out with --skip-unsupported.',
       });
-    this.refused += rejections.length;
     this.#warn('left out what the target refuses', new Error(what));
     const refused = new Set(rejections.map(({ transaction, change: at }) => `${transaction}:${at}`));
     const transactions = batch.transactions.map((transaction, at) =>

@@ -24,12 +24,15 @@ const open = (
   name: string,
   snapshot: string,
   sink = `{ sink: redis, url: "${ends.redis.url}" }`,
+  errors = '{}',
 ): TailraceProcess => {
   const file = join(ends.directory, `${name}.yaml`);
   writeFileSync(
     file,
     `name: ${name}
 source: { connector: kvrocks, url: "${ends.sourceUrl}", snapshot: ${snapshot} }
+errors: ${errors}
+deadLetters: { path: ${name}.letters }
 sinks:
   - ${sink}
 `,
@@ -86,6 +89,28 @@ describe('a pipeline with a snapshot', () => {
     await run.ended();
     expect(run.exitCode, run.said).toBe(0);
     expect(await target.dbsize()).toBe(202);
+  });
+
+  it('treats what its sink refuses as errors.poison says, also in the snapshot', async () => {
+    await source.set('big', 'x'.repeat(1_200_000));
+    await target.config('SET', 'proto-max-bulk-len', 1_048_576);
+    const failing = open('poison-fail', 'only', undefined, '{ undecodable: skip }');
+    failing.start();
+    expect(await failing.ended()).toMatch(/refuses the put string of key "big"[\s\S]*errors\.poison/);
+    expect(failing.exitCode).toBe(1);
+
+    const run = open('poison-letters', 'only', undefined, '{ poison: dead-letter }');
+    run.start();
+    expect(await run.ended()).toContain('changes sent to the dead letters');
+    expect(run.exitCode, run.said).toBe(0);
+    expect(await target.exists('big')).toBe(0);
+    await target.config('SET', 'proto-max-bulk-len', 512 * 1024 * 1024);
+    const replay = new TailraceProcess(['dead-letters', 'replay', 'poison-letters.yaml'], ends.directory);
+    replay.start();
+    await replay.ended();
+    expect(replay.exitCode, replay.said).toBe(0);
+    expect(await target.strlen('big')).toBe(1_200_000);
+    await source.del('big');
   });
 
   it('fills a Redis Cluster, and empties it of what is gone when it takes a new one', async () => {

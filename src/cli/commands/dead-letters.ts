@@ -4,6 +4,7 @@ import { type PipelineConfig, requirePipelines } from '../../../config/index.js'
 import { isTailraceError, TailraceError } from '../../errors/index.js';
 import { inaccessible } from '../../files/index.js';
 import {
+  type Change,
   Decoder,
   type Logger,
   onceSettled,
@@ -174,8 +175,9 @@ const transactionOf = async (
   config: PipelineConfig,
 ): Promise<Transaction> => {
   const bytes = Buffer.from(letter.batch, 'base64');
-  const decoded = (config.source.definition.makeDecoder?.() ?? new Decoder()).decode(bytes);
   const change = changeOf(letter);
+  if (change !== undefined && bytes.length === 0) return keyOfSnapshot(letter, change);
+  const decoded = (config.source.definition.makeDecoder?.() ?? new Decoder()).decode(bytes);
   if (change !== undefined) return withChanges(decoded, [change], []);
   const undecodable = decoded.undecodable.filter(({ seq }) => seq === letter.sequence);
   if (undecodable.length > 0) return withChanges(decoded, [], undecodable);
@@ -183,6 +185,17 @@ const transactionOf = async (
   const changes = transformed.changes.filter(({ seq }) => seq === letter.sequence);
   return withChanges(decoded, changes, []);
 };
+
+/** What a snapshot read is no batch of the log. */
+const keyOfSnapshot = ({ first, last }: StoredLetter, change: Change): Transaction => ({
+  first,
+  last,
+  count: 0,
+  bytes: Buffer.alloc(0),
+  changes: [change],
+  undecodable: [],
+  isSnapshot: true,
+});
 
 /** Why it was not taken; undefined when it was. */
 const write = async (

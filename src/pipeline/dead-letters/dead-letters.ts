@@ -34,7 +34,7 @@ export interface StoredLetter {
   readonly reason: string;
   readonly first: number;
   readonly last: number;
-  /** The whole batch as it stands in the log, in base64. */
+  /** The whole batch as it stands in the log, in base64; empty for keys that a snapshot read. */
   readonly batch: string;
   /** The refused change as a change event. */
   readonly event?: object;
