@@ -225,18 +225,19 @@ export class FileSink implements Sink {
 
   /** Opens the file that is being written, anew when it is gone. @throws TailraceError `SINK_FAILED` when it is damaged */
   async #openFile(standing: Standing): Promise<SegmentFile> {
-    const path = this.#path;
-    if (standing === 'damaged') throw damaged(path, this.#dataBytes);
-    if (standing === 'gone')
-      this.#log.warn('the file was moved away or removed: a new one is begun', {
-        file: path,
-        bytes: this.#dataBytes,
-      });
-    const dataBytes = standing === 'gone' ? 0 : this.#dataBytes;
+    let [segment, dataBytes] = [this.#segment, this.#dataBytes];
+    if (standing === 'damaged') throw damaged(this.#path, dataBytes);
+    if (standing === 'gone') {
+      const gone = { file: this.#path, bytes: dataBytes };
+      this.#log.warn('the file was moved away or removed: a new one is begun', gone);
+      if (segment > 0) segment++; // a number is given once, wherever its file is by now
+      dataBytes = 0;
+    }
     // First, so that a crash right behind it leaves no file that is shorter; and anew, since it may be gone as well.
-    await this.#journal.restart({ segment: this.#segment, dataBytes, ...this.#claim });
-    const file = await SegmentFile.open(path, dataBytes);
+    await this.#journal.restart({ segment, dataBytes, ...this.#claim });
+    const file = await SegmentFile.open(this.#names.fileOf(segment), dataBytes);
     await nodeFiles.syncDirectory(this.#names.directory);
+    this.#segment = segment;
     this.#dataBytes = dataBytes;
     this.#writeTo(file);
     return file;

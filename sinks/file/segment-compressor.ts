@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream, existsSync } from 'node:fs';
+import { createReadStream, createWriteStream, existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -44,7 +44,10 @@ export class SegmentCompressor implements AsyncDisposable {
     const target = `${path}.${this.#format.ending}`;
     const part = `${target}.part`;
     try {
-      await pipeline(createReadStream(path), this.#format.make(), createWriteStream(part), { signal });
+      const { mode } = statSync(path); // who may not read the one may not read the other
+      await pipeline(createReadStream(path), this.#format.make(), createWriteStream(part, { mode }), {
+        signal,
+      });
       await syncFile(part);
       await nodeFiles.rename(part, target);
       await nodeFiles.syncDirectory(dirname(path));

@@ -119,6 +119,16 @@ describe('the file sink', () => {
     expect(sequences(files().map(textOf).join(''))).toEqual(all());
   });
 
+  it('lets nobody read a compressed file who may not read what it was made of', async () => {
+    const sink = open({ rotate, compress: 'gzip' });
+    await writeFrom(sink, await sink.claim(), 0, 60);
+    await waitUntil('a file is compressed', () => files('.gz').length > 0);
+    const modes = files('.gz').map((name) => statSync(join(directory.path, name)).mode & 0o777);
+    expect(new Set(modes)).toEqual(
+      new Set([statSync(join(directory.path, 'out.ndjson.position')).mode & 0o777]),
+    );
+  });
+
   it('compresses with zstd where Node.js can, and says so where it cannot', async () => {
     if (Reflect.get(zlib, 'createZstdCompress') === undefined) {
       expect(() => open({ rotate, compress: 'zstd' })).toThrow(
@@ -263,6 +273,20 @@ describe('the file sink', () => {
     expect(claim.position).toEqual(history.positionAfter(40));
     await writeFrom(sink, claim, 40, 60);
     expect(sequences(taken.join('') + readFileSync(path, 'utf8'))).toEqual(all());
+  });
+
+  it('gives no number twice to files that are moved away while they are written', async () => {
+    const sink = open({ rotate: { bytes: 100_000, every: 0 }, sync: true });
+    const claim = await sink.claim();
+    const taken: string[] = [];
+    for (let at = 0; at < 60; at += 20) {
+      await writeFrom(sink, claim, at, at + 20);
+      const [name] = files();
+      taken.push(textOf(name));
+      expect(name).toBe(`out.00000${taken.length}.ndjson`);
+      rmSync(join(directory.path, name));
+    }
+    expect(sequences(taken.join(''))).toEqual(all());
   });
 
   it('writes nothing more into a file that was cut, or behind what somebody else wrote there', async () => {
