@@ -14,7 +14,11 @@ export const describeChange = (change: Change): string => {
 const printable = (value: unknown): string => {
   if (value instanceof Uint8Array) return printableBytes(value);
   if (Array.isArray(value)) return `[${value.map(printable).join(', ')}]`;
-  return String(value);
+  return value === Number.POSITIVE_INFINITY
+    ? 'inf'
+    : value === Number.NEGATIVE_INFINITY
+      ? '-inf'
+      : String(value);
 };
 
 /** Printable ASCII as it is, the rest, quotes and backslashes as \xHH; long strings are cut. */
