@@ -10,6 +10,7 @@ import {
   streamIdText,
 } from '../encoding/stream-encoding.js';
 import {
+  type GroupSubKey,
   isGroupSubKey,
   readGroupState,
   readGroupSubKey,
@@ -20,6 +21,8 @@ import type { ChangeCollector } from './change-collector.js';
 import { type GroupFailure, unsupported } from './group-failure.js';
 import type { KnownKey } from './key-memory.js';
 import type { RecordGroup } from './record-group.js';
+
+type Command = readonly (string | Uint8Array)[];
 
 /**
  * Streams: entries are put and deleted by id; groups, consumers and pending entries become the commands that
@@ -138,34 +141,55 @@ const addGroups = (group: RecordGroup, out: ChangeCollector): GroupFailure | und
     if (name === undefined) return unsupported('the record of a stream’s group has no known form');
     // With a group go its consumers and pending entries, whose records are deleted as well.
     if (name.kind !== 'group' && destroyed.has(name.group.toString('latin1'))) continue;
-    const isPut = group.isPut[at];
-    const seq = group.seqs[at];
-    if (name.kind === 'group') {
-      const state = isPut ? readGroupState(group.values[at]) : undefined;
-      if (isPut && state === undefined) return unsupported('the record of a stream’s group has no state');
-      if (state === undefined) addCommand(group, seq, out, ['XGROUP', 'DESTROY', group.key, name.group]);
-      else {
-        // A command that creates a group counts it in the metadata; one that moves it does not write metadata.
-        const isNew = group.metadata !== undefined;
-        addCommand(group, seq, out, [
-          ...['XGROUP', isNew ? 'CREATE' : 'SETID', group.key, name.group],
-          ...[streamIdText(state.lastDeliveredId), ...(isNew ? ['MKSTREAM'] : [])],
-          ...['ENTRIESREAD', String(state.entriesRead)],
-        ]);
-      }
-    } else if (name.kind === 'consumer') {
-      const verb = isPut ? 'CREATECONSUMER' : 'DELCONSUMER';
-      addCommand(group, seq, out, ['XGROUP', verb, group.key, name.group, name.consumer]);
-    } else if (isPut) {
-      const state = readPendingState(group.values[at]);
-      if (state === undefined) return unsupported('the record of a pending entry has no state');
-      addCommand(group, seq, out, [
-        ...['XCLAIM', group.key, name.group, state.consumer, '0', streamIdText(name.id)],
-        ...['TIME', String(state.deliveredMs), 'RETRYCOUNT', String(state.deliveryCount), 'FORCE', 'JUSTID'],
-      ]);
-    } else addCommand(group, seq, out, ['XACK', group.key, name.group, streamIdText(name.id)]);
+    const command = commandOf(group, at, name);
+    if (command === undefined)
+      return unsupported(
+        `the record of ${name.kind === 'group' ? 'a stream’s group' : 'a pending entry'} has no state`,
+      );
+    addCommand(group, group.seqs[at], out, command);
   }
   return undefined;
+};
+
+/** The command that does what a record does; undefined for a value without a state. */
+const commandOf = (group: RecordGroup, at: number, name: GroupSubKey): Command | undefined => {
+  const { key } = group;
+  const isPut = group.isPut[at];
+  switch (name.kind) {
+    case 'group':
+      return isPut ? groupCommand(group, at, name.group) : ['XGROUP', 'DESTROY', key, name.group];
+    case 'consumer':
+      return ['XGROUP', isPut ? 'CREATECONSUMER' : 'DELCONSUMER', key, name.group, name.consumer];
+    case 'pending':
+      return isPut
+        ? claimCommand(key, name, group.values[at])
+        : ['XACK', key, name.group, streamIdText(name.id)];
+  }
+};
+
+const groupCommand = (group: RecordGroup, at: number, name: Buffer): Command | undefined => {
+  const state = readGroupState(group.values[at]);
+  if (state === undefined) return undefined;
+  // A command that creates a group counts it in the metadata; one that moves it does not write metadata.
+  const isNew = group.metadata !== undefined;
+  return [
+    ...['XGROUP', isNew ? 'CREATE' : 'SETID', group.key, name],
+    ...[streamIdText(state.lastDeliveredId), ...(isNew ? ['MKSTREAM'] : [])],
+    ...['ENTRIESREAD', String(state.entriesRead)],
+  ];
+};
+
+const claimCommand = (
+  key: Uint8Array,
+  { group, id }: Extract<GroupSubKey, { kind: 'pending' }>,
+  value: Buffer,
+): Command | undefined => {
+  const state = readPendingState(value);
+  if (state === undefined) return undefined;
+  return [
+    ...['XCLAIM', key, group, state.consumer, '0', streamIdText(id)],
+    ...['TIME', String(state.deliveredMs), 'RETRYCOUNT', String(state.deliveryCount), 'FORCE', 'JUSTID'],
+  ];
 };
 
 const destroyedGroups = (group: RecordGroup): ReadonlySet<string> => {
@@ -177,12 +201,7 @@ const destroyedGroups = (group: RecordGroup): ReadonlySet<string> => {
   return destroyed;
 };
 
-const addCommand = (
-  group: RecordGroup,
-  seq: number,
-  out: ChangeCollector,
-  command: readonly (string | Uint8Array)[],
-): void => {
+const addCommand = (group: RecordGroup, seq: number, out: ChangeCollector, command: Command): void => {
   const { ns, key } = group;
   out.add({ seq, index: out.next, ns, key, op: 'streamMeta', type: 'stream', command });
 };
