@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CommandClient } from '../support/command-client.js';
+import { SeededRandom } from '../support/seeded-random.js';
 
 let client: CommandClient;
 
@@ -7,6 +8,9 @@ beforeEach(() => {
   client = new CommandClient();
   client.run('JSON.SET', 'doc', '$', '{"a":1,"list":[1,2.5,"x",{"a":2}],"o":{"k":true},"s":"text"}');
 });
+
+/** Kvrocks has no whole number -0. */
+const withoutSign = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 describe('a JSON document', () => {
   it('comes back with sorted names, whole and other numbers told apart', () => {
@@ -26,6 +30,59 @@ describe('a JSON document', () => {
       expect(client.run('JSON.SET', 'bad', '$', text)).toBe('error ERR invalid JSON text');
     expect(client.run('JSON.SET', 'n', '$', '[-0.0,1e-400]')).toBe('OK');
     expect(client.run('JSON.GET', 'n')).toBe('[-0.0,0.0]');
+  });
+
+  it('is taken exactly where JSON.parse takes it, and means the same', () => {
+    const random = SeededRandom.fromEnvironment('json texts');
+    const pieces = [
+      '"',
+      '"',
+      '\\\\',
+      '\\"',
+      '\\n',
+      '\\u0041',
+      '\\ud800',
+      'é',
+      '[',
+      ']',
+      '{',
+      '}',
+      ':',
+      ',',
+      ' ',
+    ];
+    const words = [
+      '"a"',
+      '"b\\\\"',
+      'null',
+      'true',
+      '0',
+      '-0',
+      '12',
+      '1e-2',
+      '-',
+      '.5',
+      '\t',
+      '\\',
+      '\u0001',
+    ];
+    let taken = 0;
+    for (let i = 0; i < 20_000; i++) {
+      const length = 1 + random.below(7);
+      const text = Array.from({ length }, () => random.pick(random.below(2) === 0 ? pieces : words)).join('');
+      let parsed: unknown;
+      try {
+        parsed = JSON.parse(text);
+      } catch {
+        expect(client.run('JSON.SET', 'k', '$', text), text).toBe('error ERR invalid JSON text');
+        continue;
+      }
+      taken++;
+      expect(client.run('JSON.SET', 'k', '$', text), text).toBe('OK');
+      const told = Buffer.from(String(client.run('JSON.GET', 'k')), 'latin1').toString();
+      expect(withoutSign(JSON.parse(told)), text).toEqual(withoutSign(parsed));
+    }
+    expect(taken).toBeGreaterThan(500);
   });
 
   it('is never nested deeper than what can be read again', () => {
