@@ -10,18 +10,18 @@ import type {
   MemberDelete,
   Persist,
   SetPut,
-  SortedIntDelete,
-  SortedIntPut,
   SortedSetPut,
   StreamDelete,
   WholeValuePut,
 } from '../change.js';
 import { BitCommands } from './bit-commands.js';
+import { endOfRun } from './change-run.js';
 import { type CommandTarget, commandName, nowhere } from './command-target.js';
 import { isPlainSet, maxFolded, maxFoldedBytes, mset } from './folded-sets.js';
 import { KeyCommands } from './key-commands.js';
 import type { EncodedCommands, RedisMapping, UnsupportedChange } from './redis-mapping.js';
 import { scoreText } from './score-text.js';
+import { SortedIntCommands } from './sorted-int-commands.js';
 
 /**
  * Says each change in Redis commands. Runs of changes of one kind, op and key are folded into one command:
@@ -29,7 +29,6 @@ import { scoreText } from './score-text.js';
  */
 export class RedisCommandWriter {
   readonly #json: NonNullable<RedisMapping['json']>;
-  readonly #sortedInt: NonNullable<RedisMapping['sortedInt']>;
   readonly #hasBitmaps: boolean;
   readonly #hasHyperLogLogs: boolean;
   readonly #publishes: boolean;
@@ -38,6 +37,7 @@ export class RedisCommandWriter {
   readonly #foldsSets: boolean;
   readonly #keys = new KeyCommands();
   readonly #bits = new BitCommands(this.#keys);
+  readonly #sortedInts: SortedIntCommands;
   #target: CommandTarget = nowhere;
   #prefixNs = '';
   #flushes = false;
@@ -45,7 +45,9 @@ export class RedisCommandWriter {
 
   constructor(mapping: RedisMapping) {
     this.#json = mapping.json ?? 'string';
-    this.#sortedInt = mapping.sortedInt ?? 'zset';
+    this.#sortedInts = new SortedIntCommands(this.#keys, mapping.sortedInt ?? 'zset', (change, reason) =>
+      this.#refuse(change, reason),
+    );
     this.#hasBitmaps = mapping.bitmap === 'native';
     this.#hasHyperLogLogs = mapping.hyperLogLog === 'native';
     this.#publishes = mapping.publish ?? false;
@@ -151,7 +153,7 @@ export class RedisCommandWriter {
       case 'zset':
         return this.#sortedSetPuts(changes, at, change);
       case 'sortedint':
-        return this.#sortedIntPuts(changes, at, change);
+        return this.#sortedInts.add(changes, at, change);
       case 'list':
         this.#keys.start(names.lset, change.key, 2);
         this.#target.text(String(change.listIndex));
@@ -183,7 +185,7 @@ export class RedisCommandWriter {
       case 'zset':
         return this.#memberDeletes(changes, at, change);
       case 'sortedint':
-        return this.#sortedIntDeletes(changes, at, change);
+        return this.#sortedInts.remove(changes, at, change);
       case 'stream':
         return this.#streamDeletes(changes, at, change);
     }
@@ -236,8 +238,7 @@ export class RedisCommandWriter {
     const ttlAt = change.op === 'expire' ? change.ttlAt : undefined;
     if (change.type === 'json' && change.value !== undefined) this.#jsonSet(change, change.value, ttlAt, at);
     else if (change.value !== undefined) this.#set(change.key, change.value, ttlAt);
-    else if (change.type === 'sortedint' && this.#sortedInt === 'refuse')
-      this.#refuse(at, 'sorted ints are refused by the mapping');
+    else if (change.type === 'sortedint' && this.#sortedInts.isRefused) this.#sortedInts.refuseExpiry(at);
     else if (ttlAt === undefined) this.#keys.start(names.persist, change.key, 0);
     else this.#pexpireat(change.key, ttlAt);
   }
@@ -273,37 +274,6 @@ export class RedisCommandWriter {
       this.#target.text(scoreText(change.score));
       this.#target.bytes(change.member);
     }
-    return end;
-  }
-
-  #sortedIntPuts(changes: readonly Change[], from: number, first: SortedIntPut): number {
-    const end = endOfRun(changes, from, first);
-    const fitting: string[] = [];
-    for (let at = from; at < end; at++) {
-      const { id } = changes[at] as SortedIntPut;
-      if (this.#sortedInt === 'refuse') this.#refuse(at, 'sorted ints are refused by the mapping');
-      else if (this.#sortedInt === 'zset' && id > maxExactScore)
-        this.#refuse(at, `the sorted int ${id} exceeds 2^53: a sorted set's score cannot hold it`);
-      else fitting.push(String(id));
-    }
-    if (fitting.length === 0) return end;
-    const isNative = this.#sortedInt === 'native';
-    this.#keys.start(isNative ? names.siadd : names.zadd, first.key, (isNative ? 1 : 2) * fitting.length);
-    for (const id of fitting) {
-      this.#target.text(id);
-      if (!isNative) this.#target.text(id);
-    }
-    return end;
-  }
-
-  #sortedIntDeletes(changes: readonly Change[], from: number, first: SortedIntDelete): number {
-    const end = endOfRun(changes, from, first);
-    if (this.#sortedInt === 'refuse') {
-      for (let at = from; at < end; at++) this.#refuse(at, 'sorted ints are refused by the mapping');
-      return end;
-    }
-    this.#keys.start(this.#sortedInt === 'native' ? names.sirem : names.zrem, first.key, end - from);
-    for (let at = from; at < end; at++) this.#target.text(String((changes[at] as SortedIntDelete).id));
     return end;
   }
 
@@ -395,21 +365,6 @@ export class RedisCommandWriter {
   }
 }
 
-/** The index behind the last change that says the same of the same key as the first, at most `maxFolded` away. */
-const endOfRun = (changes: readonly Change[], from: number, first: Change & { key: Uint8Array }): number => {
-  const { op, type, key, ns } = first;
-  const limit = Math.min(changes.length, from + maxFolded);
-  let end = from + 1;
-  for (; end < limit; end++) {
-    const change = changes[end];
-    if (change.op !== op || change.type !== type || !('key' in change) || change.ns !== ns) break;
-    if (change.key !== key && Buffer.compare(change.key, key) !== 0) break;
-  }
-  return end;
-};
-
-const maxExactScore = 2n ** 53n;
-
 /** Deletes every key that starts with ARGV[1], whatever characters it has. */
 const deleteByPrefix = `
 local pattern = string.gsub(ARGV[1], '[%*%?%[%]%^%-\\\\]', '\\\\%0') .. '*'
@@ -430,8 +385,6 @@ const names = {
   srem: commandName('SREM'),
   zadd: commandName('ZADD'),
   zrem: commandName('ZREM'),
-  siadd: commandName('SIADD'),
-  sirem: commandName('SIREM'),
   lset: commandName('LSET'),
   lpush: commandName('LPUSH'),
   rpush: commandName('RPUSH'),
