@@ -6,12 +6,13 @@ import {
   LogFramer,
   type Rejection,
   type SinkBatch,
+  Turns,
 } from '../../src/kit/index.js';
 
 /** Turns batches into the bytes of a segment. What it returns is borrowed until the next call. */
 export interface BatchEncoding {
   /** @param fileOffset where in the segment the bytes will stand */
-  encode(batch: SinkBatch, fileOffset: number): Buffer;
+  encode(batch: SinkBatch, fileOffset: number): Buffer | Promise<Buffer>;
   /** What of the last batch cannot be written in this form. */
   readonly rejections: readonly Rejection[];
 }
@@ -26,12 +27,23 @@ export class EventLines implements BatchEncoding {
     this.#encoder = new EventEncoder(source);
   }
 
-  encode({ transactions }: SinkBatch): Buffer {
+  /** In turns: a large transaction takes seconds. */
+  async encode({ transactions }: SinkBatch): Promise<Buffer> {
     this.#out.clear();
-    for (const transaction of transactions) this.#encoder.append(this.#out, transaction);
+    const turns = new Turns();
+    for (const transaction of transactions) {
+      const { length } = transaction.changes;
+      for (let from = 0; from < length; from += eventsInTurn) {
+        this.#encoder.append(this.#out, transaction, from, from + eventsInTurn);
+        if (turns.isOver) await turns.next();
+      }
+    }
     return this.#out.bytes;
   }
 }
+
+/** Events that are written between two looks at the clock. */
+const eventsInTurn = 1_000;
 
 /** The write batches as they are, in RocksDB's log format: what `ldb dump_wal` and the source `wal` read. */
 export class RawBatches implements BatchEncoding {

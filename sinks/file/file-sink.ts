@@ -246,12 +246,12 @@ export class FileSink implements Sink {
   async #append(batch: SinkBatch, file: SegmentFile): Promise<WriteOutcome> {
     const { bytes: limit } = this.#rotate;
     let target = file;
-    let bytes = this.#encoding.encode(batch, this.#dataBytes);
+    let bytes = await this.#encoding.encode(batch, this.#dataBytes);
     const { rejections } = this.#encoding;
     if (rejections.length > 0) return { kind: 'poison', rejections };
     if (limit > 0 && this.#dataBytes > 0 && this.#dataBytes + bytes.length > limit) {
       target = await this.#startSegment(file);
-      bytes = this.#encoding.encode(batch, 0);
+      bytes = await this.#encoding.encode(batch, 0);
     }
     await target.write(bytes, this.#dataBytes, this.#isSynced);
     const dataBytes = this.#dataBytes + bytes.length;

@@ -82,3 +82,4 @@ export type { Claim, Guarantee, Rejection, Sink, SinkBatch, WriteOutcome } from 
 export { type LogState, type SlotOwner, type SlotState, slotFindings } from './slot-findings.js';
 export type { Pulled, PullLimit, Retention, Source, SourceBatch, SourceTrouble } from './source.js';
 export type { Transform, TransformContext } from './transform.js';
+export { Turns } from './turns.js';

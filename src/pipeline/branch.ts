@@ -11,6 +11,7 @@ import {
   TailraceError,
   type Timing,
   type Transaction,
+  Turns,
 } from '../kit/index.js';
 import type { Chunk, ChunkGroup } from './chunk.js';
 import { type BatchLimit, commitGroups } from './commit-groups.js';
@@ -26,6 +27,8 @@ export type TransactionTransform = (transaction: Transaction) => Transaction | P
 /** Turns batches into changes; keeps what it has seen of each key. */
 export interface TransactionDecoder {
   decode(batch: Buffer): Transaction;
+  /** The same for a large batch, during which others have their turns; default: it is decoded at once. */
+  decodeInTurns?(batch: Buffer, turns: Turns): Promise<Transaction>;
 }
 
 /** The steps whose time is measured, once a write. `deliver` is from the source to the sink. */
@@ -222,11 +225,13 @@ export class Branch {
     let position: Position | null = null;
     let isDecodable = true;
     const decoded: Transaction[] = [];
+    const turns = new Turns();
     for (const chunk of chunks) {
       byteLength += chunk.byteLength;
       position = chunk.position ?? position;
       for (const { sequence, bytes } of chunk.batches) {
-        const transaction = decoder.decode(bytes);
+        const inTurns = bytes.length > largeBatchBytes ? decoder.decodeInTurns?.(bytes, turns) : undefined;
+        const transaction = inTurns === undefined ? decoder.decode(bytes) : await inTurns;
         if (transaction.first !== sequence) throw misnumbered(sequence, transaction.first);
         if (transaction.undecodable.length > 0) isDecodable = false;
         decoded.push(transaction);
@@ -295,6 +300,9 @@ export class Branch {
     onStage?.('deliver', this.lane.name, timing.now() - chunk.pulledAtMs);
   }
 }
+
+/** What is larger takes long enough to decode that heartbeats, signals and metrics would wait for it. */
+const largeBatchBytes = 256 * 1024;
 
 /** By the number within the batch is judged what a sink has already, so another one would lose changes in silence. */
 const misnumbered = (sequence: number, found: number): TailraceError =>

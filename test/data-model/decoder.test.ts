@@ -53,6 +53,34 @@ const position = (at: number): Buffer => {
   return bytes;
 };
 
+it('the decoder makes the same of a large batch in turns as at once', async () => {
+  const batch = batchOf(1, (builder) => {
+    for (let at = 0; at < 2_500; at++) {
+      builder.put(
+        ColumnFamily.metadata,
+        encodeMetadataKey(prefix, Buffer.from(`s${at}`)),
+        metadataOf('string'),
+      );
+      builder.put(ColumnFamily.subKeys, subKey(`f${at}`), Buffer.from(`\0v${at}`));
+      if (at % 7 === 0) builder.logData(Buffer.from('2'));
+    }
+    for (let at = 0; at < 2_500; at++) builder.put(ColumnFamily.subKeys, subKey(`m${at}`), noBytes);
+    putMetadata(builder, metadataOf('set', { size: 2_500 }));
+  });
+  let turns = 0;
+  const decoder = new Decoder();
+  const next = async (): Promise<void> => void turns++;
+  expect(await decoder.decodeInTurns(batch, { isOver: true, next })).toEqual(new Decoder().decode(batch));
+  expect(turns).toBeGreaterThan(5);
+  // What it remembers is the same, too.
+  const more = batchOf(1 + batchCount(batch), (builder) =>
+    builder.put(ColumnFamily.subKeys, subKey('more'), noBytes),
+  );
+  const asked = new Decoder();
+  asked.decode(batch);
+  expect(decoder.decode(more)).toEqual(asked.decode(more));
+});
+
 describe('the decoder, where the log alone does not tell', () => {
   it('says so when sub-keys come without metadata, hint or memory', () => {
     expect(decodeAlone((batch) => batch.put(ColumnFamily.subKeys, subKey('f'), Buffer.from('v')))).toEqual({

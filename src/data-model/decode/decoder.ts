@@ -50,6 +50,10 @@ export class Decoder {
   /** Where the LogData before the records lies in the batch; of no length where there is none. */
   #noteStart = 0;
   #noteEnd = 0;
+  /** Of the batch at hand. */
+  #first = 0;
+  #count = 0;
+  #stringPut: StringPutTransaction | undefined;
   readonly #out = new ChangeCollector();
   readonly #namespaces = new NamespaceNames();
   readonly #surroundings: RangeSurroundings;
@@ -70,6 +74,25 @@ export class Decoder {
    * @throws TailraceError `BATCH_CORRUPT` | `BATCH_RECORD_UNKNOWN` with the offset; nothing of the batch counts.
    */
   decode(batch: Uint8Array): Transaction {
+    const bytes = this.#begin(batch);
+    while (this.#takeSome(Number.POSITIVE_INFINITY));
+    return this.#end(bytes);
+  }
+
+  /**
+   * The same for a large batch, in turns: now and then `turns` is asked whether others are to have theirs. Nothing else is asked
+   * of the decoder meanwhile.
+   */
+  async decodeInTurns(
+    batch: Uint8Array,
+    turns: { readonly isOver: boolean; next(): Promise<void> },
+  ): Promise<Transaction> {
+    const bytes = this.#begin(batch);
+    while (this.#takeSome(recordsInTurn)) if (turns.isOver) await turns.next();
+    return this.#end(bytes);
+  }
+
+  #begin(batch: Uint8Array): Buffer {
     const reader = this.#reader;
     const bytes = Buffer.isBuffer(batch)
       ? batch
@@ -81,15 +104,32 @@ export class Decoder {
     this.#out.clear();
     this.#noteStart = this.#noteEnd = 0;
     this.#group.isOpen = false;
-    let stringPut: StringPutTransaction | undefined;
-    while (reader.next()) {
-      if (count === 1 && this.#isStringPut(reader)) stringPut = this.#takeStringPut(reader);
+    this.#stringPut = undefined;
+    this.#first = first;
+    this.#count = count;
+    return bytes;
+  }
+
+  /** Takes so many records of the batch; false when there are no more. */
+  #takeSome(most: number): boolean {
+    const reader = this.#reader;
+    for (let left = most; left > 0; left--) {
+      if (!reader.next()) return false;
+      if (this.#count === 1 && this.#isStringPut(reader)) this.#stringPut = this.#takeStringPut(reader);
       else this.#take(reader);
     }
+    return true;
+  }
+
+  #end(bytes: Buffer): Transaction {
+    const first = this.#first;
+    const count = this.#count;
+    const stringPut = this.#stringPut;
+    this.#stringPut = undefined;
     this.#closeGroup();
     this.#nextSequence = first + count;
     // A decoder may wait for long for the next batch, and this one may be very large.
-    if (bytes.length > maxHeldBytes) reader.release();
+    if (bytes.length > maxHeldBytes) this.#reader.release();
     if (stringPut !== undefined) return stringPut;
     const { changes, undecodable } = this.#out.take();
     return { first, last: first + count - 1, count, bytes, changes, undecodable };
@@ -364,5 +404,7 @@ const unknownMetadata = (flags: number | undefined): string =>
 
 const jsonTextFormat = 0;
 const noBytes = Buffer.alloc(0);
+/** Records that are taken between two looks at the clock. */
+const recordsInTurn = 1_000;
 /** A batch of more bytes is let go of when it has been decoded. */
 const maxHeldBytes = 1024 * 1024;

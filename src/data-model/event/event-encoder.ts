@@ -37,19 +37,20 @@ export class EventEncoder {
     this.#start = Buffer.from(`{"v":1,"source":${JSON.stringify({ connector, name })},"seq":`);
   }
 
-  /** Appends one event and a line feed for each change; returns how many. */
-  append(out: ByteWriter, transaction: Transaction): number {
+  /** Appends one event and a line feed for each change, or for those from `from` to `end`; returns how many. */
+  append(out: ByteWriter, transaction: Transaction, from = 0, end = Number.POSITIVE_INFINITY): number {
     const json = this.#json;
     const { changes } = transaction;
+    const to = Math.min(end, changes.length);
     json.open(out);
     this.#rangeAt = -1;
-    for (let at = 0; at < changes.length; at++) {
+    for (let at = from; at < to; at++) {
       this.#write(transaction, changes[at]);
       json.reserve(1);
       json.ascii('\n');
     }
     json.close();
-    return changes.length;
+    return to - from;
   }
 
   /** Appends one event, without line feed. */
