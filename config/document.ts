@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import {
   isMap,
   isScalar,
@@ -12,6 +11,7 @@ import {
 } from 'yaml';
 import { messageOf } from '../src/errors/index.js';
 import type { Problem } from './problem.js';
+import { readAtMost } from './read-at-most.js';
 
 /** A value of a configuration file that remembers where it stands. */
 export type Located =
@@ -44,7 +44,7 @@ export interface Surroundings {
 export const processSurroundings: Surroundings = {
   env: process.env,
   // A trailing line break is the editor's, not the secret's.
-  readSecret: (path) => readFileSync(path, 'utf8').replace(/\r?\n$/, ''),
+  readSecret: (path) => readAtMost(path, maxSecretBytes).replace(/\r?\n$/, ''),
 };
 
 /**
@@ -86,6 +86,7 @@ const syntaxMessage = ({ code, message, pos }: YAMLParseError, text: string): st
   if (code === 'DUPLICATE_KEY') return `the key ${wordAt(text, pos[0])} stands here a second time`;
   if (code === 'MULTIPLE_DOCS')
     return 'a second document begins here: a file holds one, with several pipelines in a list under "pipelines"';
+  if (/call stack/.test(message)) return 'lists or maps stand too deep in each other here';
   return message.split('\n', 1)[0] ?? 'is no YAML';
 };
 
@@ -189,7 +190,8 @@ const interpolate = (
   return typeof typed === 'number' || typeof typed === 'boolean' ? typed : filled;
 };
 
-const maxDocumentBytes = 4 * 1024 * 1024;
+export const maxDocumentBytes = 4 * 1024 * 1024;
+const maxSecretBytes = 1024 * 1024;
 const maxDepth = 32;
 
 /** What stands under a key of a map. */

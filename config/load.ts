@@ -352,5 +352,6 @@ const unreadable = (error: unknown): string => {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'ENOENT') return 'there is no such file';
   if (code === 'EISDIR') return 'this is a directory, not a file';
+  if (error instanceof RangeError) return error.message;
   return `cannot read the file: ${messageOf(error)}`;
 };

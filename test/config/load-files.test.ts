@@ -6,6 +6,24 @@ import { type Definitions, formatProblem, loadPipelines } from '../../config/ind
 import { builtIn } from '../../src/cli/registry.js';
 
 describe('pipeline files that are loaded together', () => {
+  it('are refused when they never end, as secrets are, or nest too deep', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'tailrace-config-'));
+    const shownOf = (text: string): string[] => {
+      const file = join(directory, 'p.yaml');
+      writeFileSync(file, text);
+      return loadPipelines([file], builtIn).problems.map(formatProblem);
+    };
+    expect(loadPipelines(['/dev/zero'], builtIn).problems.map(formatProblem)).toEqual([
+      '/dev/zero:1:1 the file is larger than 4194304 bytes',
+    ]);
+    expect(shownOf('name: $' + '{file:/dev/zero}').join('\n')).toContain(
+      'cannot read /dev/zero: the file is larger than 1048576 bytes',
+    );
+    const deep = shownOf(`name: ${'['.repeat(100_000)}`);
+    expect(deep.join('\n')).toMatch(/:1:\d+ lists or maps stand too deep in each other here$/m);
+    rmSync(directory, { recursive: true });
+  });
+
   it('say what is wrong with a path that is no file', () => {
     const { problems } = loadPipelines(['/nowhere/orders.yaml', tmpdir()], builtIn);
     expect(problems.map(formatProblem)).toEqual([
