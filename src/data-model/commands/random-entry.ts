@@ -1,5 +1,5 @@
-import { prefixSuccessor } from '../../bytes/index.js';
-import type { DataItem } from '../../engine/index.js';
+import { prefixSuccessor, startsWithAt } from '../../bytes/index.js';
+import type { DataItem, DataIterator } from '../../engine/index.js';
 import type { CommandContext } from './command-context.js';
 
 /**
@@ -12,16 +12,29 @@ export const randomEntry = (
   columnFamily: number,
   prefix: Buffer,
 ): DataItem | undefined => {
-  const place = randomPlace(context, columnFamily, prefix);
-  return place === undefined ? undefined : entryBehind(context, columnFamily, prefix, place);
+  const end = prefixSuccessor(prefix);
+  const range = { columnFamily, begin: prefix, ...(end === undefined ? {} : { end }) };
+  const forward = context.reader.iterate(range);
+  const backward = context.reader.iterate({ ...range, isReverse: true });
+  try {
+    const place = randomPlace(context, forward, backward);
+    return place === undefined ? undefined : entryBehind(context, forward, prefix, place);
+  } finally {
+    forward.close();
+    backward.close();
+  }
 };
 
-const randomPlace = (context: CommandContext, columnFamily: number, prefix: Buffer): Buffer | undefined => {
-  let begin = prefix;
-  for (;;) {
-    const first = edge(context, columnFamily, begin, begin, false)?.key;
-    const last = edge(context, columnFamily, begin, begin, true)?.key;
-    if (first === undefined || last === undefined || first.equals(last)) return first;
+/** @param forward, backward stand at the first and the last of all entries */
+const randomPlace = (
+  context: CommandContext,
+  forward: DataIterator,
+  backward: DataIterator,
+): Buffer | undefined => {
+  if (!forward.valid || !backward.valid) return undefined;
+  let first = Buffer.from(forward.item.key);
+  let last = Buffer.from(backward.item.key);
+  while (!first.equals(last)) {
     const at = sharedLength(first, last);
     const shared = last.subarray(0, at);
     const lowest = at === first.length ? keyItself : first[at];
@@ -29,13 +42,20 @@ const randomPlace = (context: CommandContext, columnFamily: number, prefix: Buff
     for (let draw = 0; draw < drawsOfByte; draw++) {
       const byte = lowest + randomBelow(context, last[at] - lowest + 1);
       if (byte === keyItself) return first;
-      const wanted = Buffer.concat([shared, Buffer.of(byte)]);
+      forward.seek(Buffer.concat([shared, Buffer.of(byte)]));
       // There is always one: `last` at the latest. That which follows the gap stands in for the gap in the end.
-      found = edge(context, columnFamily, wanted, shared, false)?.key ?? last;
+      found = Buffer.from(forward.item.key);
       if (found[at] === byte) break;
     }
-    begin = found.subarray(0, at + 1);
+    const begin = found.subarray(0, at + 1);
+    forward.seek(begin);
+    first = Buffer.from(forward.item.key);
+    // The key that follows all that begin so is not one of them.
+    backward.seek(prefixSuccessor(begin) ?? last);
+    if (!startsWithAt(backward.item.key, 0, backward.item.key.length, begin, 0)) backward.next();
+    last = Buffer.from(backward.item.key);
   }
+  return first;
 };
 
 /** How often another byte is drawn where no key has the one drawn. */
@@ -44,26 +64,17 @@ const drawsOfByte = 24;
 /** The entry some places behind one, the first following the last. */
 const entryBehind = (
   context: CommandContext,
-  columnFamily: number,
+  forward: DataIterator,
   prefix: Buffer,
   place: Buffer,
-): DataItem | undefined => {
-  const end = prefixSuccessor(prefix);
-  const iterator = context.reader.iterate({
-    columnFamily,
-    begin: prefix,
-    ...(end === undefined ? {} : { end }),
-  });
-  try {
-    iterator.seek(place);
-    for (let steps = randomBelow(context, evenedEntries); steps > 0; steps--) {
-      iterator.next();
-      if (!iterator.valid) iterator.seek(prefix);
-    }
-    return owned(iterator.item);
-  } finally {
-    iterator.close();
+): DataItem => {
+  forward.seek(place);
+  for (let steps = randomBelow(context, evenedEntries); steps > 0; steps--) {
+    forward.next();
+    if (!forward.valid) forward.seek(prefix);
   }
+  const { key, value } = forward.item;
+  return { key: Buffer.from(key), value: Buffer.from(value) };
 };
 
 /** Over how many neighbours differences in chance are evened out. */
@@ -75,26 +86,6 @@ export const randomBelow = (context: CommandContext, limit: number): number =>
 
 /** Stands for the key that ends where the others go on: it sorts before all bytes. */
 const keyItself = -1;
-
-/** The first or the last entry from `begin` on that starts with `prefix`. Owned. */
-const edge = (
-  context: CommandContext,
-  columnFamily: number,
-  begin: Buffer,
-  prefix: Buffer,
-  isReverse: boolean,
-): DataItem | undefined => {
-  const end = prefixSuccessor(prefix);
-  const range = { columnFamily, begin, ...(end === undefined ? {} : { end }), isReverse };
-  const iterator = context.reader.iterate(range);
-  try {
-    return iterator.valid ? owned(iterator.item) : undefined;
-  } finally {
-    iterator.close();
-  }
-};
-
-const owned = ({ key, value }: DataItem): DataItem => ({ key: Buffer.from(key), value: Buffer.from(value) });
 
 const sharedLength = (a: Buffer, b: Buffer): number => {
   let at = 0;
