@@ -20,6 +20,9 @@ class Collected implements RecordTarget {
   }
 }
 
+/** So small a cache that most leaves are read past it. */
+const options = { sync: 'none', memtableBytes: 1 << 20, pageCacheBytes: 1 } as const;
+
 const prefixes = ['a', 'ab:', 'ab:1:', 'ab:1:field:', 'ab:2:', 'b:', 'none'];
 
 /** The rest of many keys is longer than a page keeps; some values are. */
@@ -42,6 +45,14 @@ const writeSome = async (engine: Engine, random: SeededRandom): Promise<void> =>
   await engine.write(batch.finish());
 };
 
+/** Keys that begin alike, leaf after leaf; no other test key begins so. */
+const writeMany = async (engine: Engine): Promise<void> => {
+  const batch = new WriteBatchBuilder();
+  for (let at = 0; at < 8_000; at++)
+    batch.put(0, Buffer.from(`many:${10_000 + at}`), Buffer.from(`of ${at}`));
+  await engine.write(batch.finish());
+};
+
 /** From `begin` on, one item after the other. */
 const walked = (reader: DataReader, begin: string, prefix: string, most: number): Collected => {
   const found = new Collected(most);
@@ -59,7 +70,8 @@ describe('a run of keys that begin alike', () => {
   it('is copied as it is walked over, whatever layers it lies in, and the iterator stands behind it', async () => {
     const random = SeededRandom.fromEnvironment('copy-run');
     const directory = throwAwayDirectory('copy-run');
-    const engine = await Engine.open(directory.path, { sync: 'none', memtableBytes: 1 << 20 });
+    const engine = await Engine.open(directory.path, options);
+    await writeMany(engine);
     let copied = 0;
     for (let round = 0; round < 40; round++) {
       await writeSome(engine, random);
@@ -67,7 +79,7 @@ describe('a run of keys that begin alike', () => {
       await writeSome(engine, random);
       if (random.below(3) === 0) await engine.flush();
       for (const reader of [engine, snapshot])
-        for (const prefix of prefixes) {
+        for (const prefix of [...prefixes, 'many:', `many:1${random.below(8)}`]) {
           const begin = random.below(2) === 0 ? prefix : `${prefix}${random.below(400)}`;
           const most = random.below(3) === 0 ? 1 + random.below(20) : Number.POSITIVE_INFINITY;
           const expected = walked(reader, begin, prefix, most);
