@@ -33,6 +33,16 @@ it('a large bitmap in pieces is the same as the string that a Redis has of it, a
   expect(canonical([...pieces(end), bitmap(0, Buffer.alloc(0), string.length + 1)])).not.toEqual(asString);
 });
 
+it('a large bitmap is the same in whatever order its pieces come: a store has 10240 before 2048', () => {
+  const string = Buffer.alloc(2 * 1024 * 1024, 3);
+  const offsets = Array.from({ length: string.length / 1024 }, (_, at) => at * 1024);
+  const piece = (offset: number): Change => bitmap(offset, string.subarray(offset, offset + 1024));
+  const byText = offsets.map(String).sort().map(Number);
+  expect(byText).not.toEqual(offsets);
+  const asString = canonical([{ ...facts, op: 'put', type: 'string', value: string, ttlAt: undefined }]);
+  expect(canonical(byText.map(piece))).toEqual(asString);
+});
+
 it('the largest bitmap with a bit at its end takes no memory to speak of', () => {
   const far = bitmap(536_870_911, Buffer.of(1));
   expect(canonical([far])).toEqual(canonical([bitmap(0, Buffer.alloc(0)), far]));

@@ -125,6 +125,7 @@ const bitmapValue = (puts: readonly Change[], ttlAt: number | undefined): Canoni
     length = Math.max(length, put.offset + put.value.length, put.size ?? 0);
     pieces.push({ offset: put.offset, bytes: put.value });
   }
+  pieces.sort((a, b) => a.offset - b.offset); // a store has their offsets in the order of texts: 10240 before 2048
   const [first] = pieces;
   const begin = first?.offset === 0 ? first.bytes[0] : 0;
   // Of a large one most is not there: it must not take half a GiB to compare it.
