@@ -8,15 +8,25 @@ const log = useLog();
 
 /** Syncs that were begun and end when the test says so, each with or without success. */
 let syncs: { end(): void; fail(): void }[];
+/** False from when a log is closed, which syncs its seals. */
+let areHeld: boolean;
 beforeEach(() => {
   syncs = [];
+  areHeld = true;
 });
 const files: Files = {
   ...nodeFiles,
-  datasync: () =>
-    new Promise((resolve, reject) => {
-      syncs.push({ end: resolve, fail: () => reject(new Error('EIO: i/o error')) });
-    }),
+  datasync: (fd) =>
+    areHeld
+      ? new Promise((resolve, reject) => {
+          syncs.push({ end: resolve, fail: () => reject(new Error('EIO: i/o error')) });
+        })
+      : nodeFiles.datasync(fd),
+};
+
+const close = (wal: Wal): Promise<void> => {
+  areHeld = false;
+  return wal.close();
 };
 
 /** Appends a batch and waits until a sync of its own was begun for it; tells when that is over. */
@@ -45,7 +55,7 @@ describe('two syncs of a log side by side', () => {
     syncs[1].end();
     await heard();
     expect([second.isOver, wal.syncedSequence]).toEqual([true, 2]);
-    await wal.close();
+    await close(wal);
   });
 
   it('never take back what the later of them made safe first', async () => {
@@ -58,7 +68,7 @@ describe('two syncs of a log side by side', () => {
     syncs[0].end();
     await heard();
     expect(wal.syncedSequence).toBe(2);
-    await wal.close();
+    await close(wal);
   });
 });
 
@@ -71,5 +81,5 @@ it('a log is not synced again after a sync that failed, though there is more to 
   await waitUntil('the log has failed', () => wal.failure !== undefined);
   await new Promise((resolve) => setTimeout(resolve, 30)); // thirty times as long as until the next one is due
   expect(syncs).toHaveLength(1);
-  await wal.close();
+  await close(wal);
 });
