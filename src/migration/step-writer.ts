@@ -3,9 +3,15 @@ import { type Change, countChanges, type Transaction } from '../data-model/index
 import { TailraceError } from '../errors/index.js';
 import { crc32c, isSamePosition, type Position } from '../kit/index.js';
 import type { CoverageState } from './coverage.js';
+import type { LogSource } from './log-follower.js';
 import { type MigrationOptions, patientRetry } from './migration-options.js';
 import type { MigrationState, MigrationStep } from './state-file.js';
 import { TargetWriter } from './target-writer.js';
+
+/** What it needs of a migration's options. */
+export type StepWriterOptions = Omit<MigrationOptions, 'log' | 'keys' | 'namespaces' | 'end'> & {
+  readonly log: Pick<LogSource, 'newestPosition'>;
+};
 
 /** What is delivered of a part. */
 export interface Images {
@@ -32,7 +38,7 @@ export interface StartedSteps {
  * One step is under way while the next is collected, encoded and, as far as it takes no effect by itself, sent.
  */
 export class StepWriter {
-  readonly #options: MigrationOptions;
+  readonly #options: StepWriterOptions;
   readonly #writer: TargetWriter;
   #state: MigrationState;
   /** The last step that the target has taken. */
@@ -47,7 +53,7 @@ export class StepWriter {
   /** Changes of images in what was collected. */
   #collectedImageChanges = 0;
 
-  constructor(options: MigrationOptions) {
+  constructor(options: StepWriterOptions) {
     this.#options = options;
     const { sink, target, retry = patientRetry, skipsUnsupported = false, withoutRefused, logger } = options;
     this.#writer = new TargetWriter(sink, {
