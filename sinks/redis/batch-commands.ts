@@ -15,13 +15,16 @@ import { rejectTooLarge } from './too-large.js';
 export interface BatchCommands {
   /** Databases that are used beside the connection's own. */
   readonly databases: readonly number[];
-  /** Appends the commands and sends the larger part of them; but none with a word beyond what the server takes. */
+  /**
+   * Appends the commands and sends the larger part of them; but none with a word beyond what the server takes. Yields where
+   * others may have their turn: only large transactions do.
+   */
   write(
     transactions: readonly Transaction[],
     out: ByteWriter,
     sent: SentReplies,
     server: TakenWords,
-  ): WrittenCommands;
+  ): Generator<void, WrittenCommands>;
 }
 
 /** What a server takes. */
@@ -68,15 +71,20 @@ class PrefixCommands implements BatchCommands {
     this.#dumping = new CommandEncoder({ ...types, prefixes, foldSets: true, restoreHashes: true });
   }
 
-  write(
+  *write(
     transactions: readonly Transaction[],
     out: ByteWriter,
     sent: SentReplies,
     { largestWordBytes, takesDumps }: TakenWords,
-  ): WrittenCommands {
+  ): Generator<void, WrittenCommands> {
     const encoder = takesDumps ? this.#dumping : this.#encoder;
     const rejections: Rejection[] = [];
     for (let at = 0; at < transactions.length; ) {
+      if (isLarge(transactions[at])) {
+        yield* writeInParts(transactions[at], at, encoder, { out, sent, largestWordBytes, rejections });
+        at++;
+        continue;
+      }
       const before = out.length;
       const end = encoder.appendNext(out, transactions, at);
       const { commands, unsupported } = encoder;
@@ -92,6 +100,38 @@ class PrefixCommands implements BatchCommands {
       at = end;
     }
     return { rejections, placeOf: (command) => placeOfCommand(transactions, command, encoder) };
+  }
+}
+
+/** Looks at the changes only of what has many records: others may not have been taken apart. */
+const isLarge = (transaction: Transaction): boolean =>
+  transaction.count > changesInPart && transaction.changes.length > changesInPart;
+
+/** What stands between two yields. */
+const changesInPart = 1_000;
+
+function* writeInParts(
+  { changes }: Transaction,
+  transaction: number,
+  encoder: CommandEncoder,
+  to: { out: ByteWriter; sent: SentReplies; largestWordBytes: number; rejections: Rejection[] },
+): Generator<void> {
+  const { out, sent, largestWordBytes, rejections } = to;
+  for (let from = 0; from < changes.length; ) {
+    const before = out.length;
+    const end = encoder.appendPart(out, changes, from, from + changesInPart);
+    const { commands, unsupported } = encoder;
+    for (const { change, reason } of unsupported) rejections.push({ transaction, change, reason });
+    const part = { changes: changes.slice(from, end) };
+    const tooLarge =
+      out.length - before > largestWordBytes ? rejectTooLarge([part], 0, 1, encoder, largestWordBytes) : none;
+    for (const { change, reason } of tooLarge)
+      rejections.push({ transaction, change: from + change, reason });
+    if (tooLarge.length > 0) out.truncate(before);
+    else sent.expect(commands);
+    sent.sendLargeParts();
+    from = end;
+    yield;
   }
 }
 

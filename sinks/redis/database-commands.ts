@@ -47,12 +47,12 @@ export class DatabaseCommands implements BatchCommands {
     }
   }
 
-  write(
+  *write(
     transactions: readonly Transaction[],
     out: ByteWriter,
     sent: SentReplies,
     { largestWordBytes }: TakenWords,
-  ): WrittenCommands {
+  ): Generator<void, WrittenCommands> {
     const rejections: Rejection[] = [];
     const before = sent.expected;
     let selected = this.#home;
@@ -65,6 +65,7 @@ export class DatabaseCommands implements BatchCommands {
     const runs: Run[] = [];
     for (let transaction = 0; transaction < transactions.length; transaction++) {
       const { changes } = transactions[transaction];
+      let nextYield = changesInPart;
       for (let from = 0; from < changes.length; ) {
         const databases = this.#databasesOf(changes[from]);
         const to = databases.length === 1 ? this.#endOfRun(changes, from, databases[0]) : from + 1;
@@ -91,6 +92,11 @@ export class DatabaseCommands implements BatchCommands {
           for (const { change, reason } of refused) rejections.push({ transaction, change, reason });
         }
         from = to;
+        if (from >= nextYield) {
+          sent.sendLargeParts();
+          nextYield = from + changesInPart;
+          yield;
+        }
       }
       sent.sendLargeParts();
     }
@@ -120,8 +126,9 @@ export class DatabaseCommands implements BatchCommands {
   }
 
   #endOfRun(changes: readonly Change[], from: number, database: number): number {
+    const limit = Math.min(changes.length, from + changesInPart);
     let to = from + 1;
-    while (to < changes.length) {
+    while (to < limit) {
       const databases = this.#databasesOf(changes[to]);
       if (databases.length !== 1 || databases[0] !== database) break;
       to++;
@@ -135,5 +142,8 @@ export class DatabaseCommands implements BatchCommands {
     return encoder;
   }
 }
+
+/** What stands between two yields. */
+const changesInPart = 1_000;
 
 const noPlace = (ns: string): string => `the namespace ${ns} has no place in the target`;

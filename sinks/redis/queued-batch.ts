@@ -6,6 +6,7 @@ import {
   type RespConnection,
   StringPutTransaction,
   type Transaction,
+  Turns,
   WholeKeys,
   writeCommand,
 } from '../../src/kit/index.js';
@@ -38,14 +39,15 @@ export interface ServerConnection extends TakenWords {
  */
 export class QueuedBatch {
   readonly transactions: readonly Transaction[];
-  /** Data commands. */
-  readonly commands: number;
   /** Where they begin among the replies of EXEC; MULTI is not in it. */
   readonly commandsFrom: number;
   readonly #out: ByteWriter;
   readonly #control: ControlKey;
   readonly #sent: SentReplies;
-  readonly #written: WrittenCommands;
+  /** Resolves when all is encoded; undefined when it was at once, as all but large transactions are. */
+  readonly encoding: Promise<void> | undefined;
+  #written: WrittenCommands = nothingWritten;
+  #commands = 0;
   /** Whether the server counts the commands that fail. */
   readonly #hasMark: boolean;
 
@@ -67,8 +69,25 @@ export class QueuedBatch {
     this.commandsFrom = this.#hasMark ? 1 : 0;
     this.#sent.expect(1 + this.commandsFrom);
     const before = this.#sent.expected;
-    this.#written = commands.write(transactions, out, this.#sent, to);
-    this.commands = this.#sent.expected - before;
+    const steps = commands.write(transactions, out, this.#sent, to);
+    const turns = new Turns();
+    const isDone = (): boolean => {
+      for (let step = steps.next(); ; step = steps.next()) {
+        if (step.done) {
+          this.#written = step.value;
+          this.#commands = this.#sent.expected - before;
+          return true;
+        }
+        if (turns.isOver) return false;
+      }
+    };
+    this.encoding = isDone() ? undefined : encodeRest(isDone, turns, connection);
+    this.encoding?.catch(() => undefined); // a batch that was sent ahead may never be written
+  }
+
+  /** Data commands. */
+  get commands(): number {
+    return this.#commands;
   }
 
   /** Changes that the target cannot take. With any, the batch is to be discarded. */
@@ -83,10 +102,10 @@ export class QueuedBatch {
 
   /** Sends what is encoded, so that the server can queue it before its turn. */
   sendAhead(): void {
-    this.#sent.sendAll();
+    if (this.encoding === undefined) this.#sent.sendAll(); // large parts are on their way
   }
 
-  /** Carries it out with the position behind it, and arms the next write. */
+  /** Once all is encoded: carries it out with the position behind it, and arms the next write. */
   async execute(epoch: number, position: Position): Promise<Execution> {
     this.#control.writePosition(this.#out, epoch, position);
     if (this.#hasMark) this.#control.writeErrorCount(this.#out);
@@ -99,6 +118,7 @@ export class QueuedBatch {
 
   /** Gives up what was queued, and arms the next write. Returns the control key. */
   async discard(): Promise<Reply | undefined> {
+    if (this.encoding !== undefined) await this.encoding;
     writeCommand(this.#out, ['DISCARD']);
     this.#control.writeArm(this.#out);
     this.#sent.expect(3);
@@ -106,6 +126,16 @@ export class QueuedBatch {
     return replies.at(-1);
   }
 }
+
+/** @throws Error when the connection was lost or given up meanwhile: what is encoded into is another's then */
+const encodeRest = async (isDone: () => boolean, turns: Turns, connection: RespConnection): Promise<void> => {
+  do {
+    await turns.next();
+    if (connection.error !== undefined) throw connection.error;
+  } while (!isDone());
+};
+
+const nothingWritten: WrittenCommands = { rejections: [], placeOf: () => undefined };
 
 /** SET, DEL and expiries work on keys of any type, and JSON.SET behind a DEL. */
 const mayFailAtRunTime = (transactions: readonly Transaction[]): boolean => {

@@ -209,6 +209,7 @@ export class RedisSink implements Sink {
   async #execute(connection: RespConnection, batch: SinkBatch): Promise<WriteOutcome> {
     const queued = this.#ahead ?? this.#queue(connection, batch.transactions);
     this.#ahead = undefined;
+    if (queued.encoding !== undefined) await queued.encoding;
     const { rejections } = queued;
     if (rejections.length > 0)
       return this.#isStillOurs(await queued.discard()) ? { kind: 'poison', rejections } : this.#fenced();

@@ -42,6 +42,7 @@ export class RedisCommandWriter {
   #prefixNs = '';
   #flushes = false;
   #unsupported: UnsupportedChange[] = [];
+  #end = 0;
 
   constructor(mapping: RedisMapping) {
     this.#json = mapping.json ?? 'string';
@@ -62,12 +63,20 @@ export class RedisCommandWriter {
     return this.#prefixes;
   }
 
-  write(changes: readonly Change[], target: CommandTarget): EncodedCommands {
+  /** Behind the last change that was written. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** Writes the changes from `from` on, up to the end of the command that reaches or goes beyond `to`. */
+  write(changes: readonly Change[], target: CommandTarget, from = 0, to = changes.length): EncodedCommands {
     this.#target = target;
     this.#keys.begin(target);
     this.#flushes = false;
     this.#unsupported = [];
-    for (let at = 0; at < changes.length; ) {
+    const stop = Math.min(to, changes.length);
+    let at = from;
+    while (at < stop) {
       const change = changes[at];
       if (change.ns !== this.#prefixNs && !this.#enter(change)) {
         this.#unsupported.push({
@@ -77,6 +86,7 @@ export class RedisCommandWriter {
         at++;
       } else at = this.#writeRun(changes, at);
     }
+    this.#end = at;
     return { commands: this.#keys.count, unsupported: this.#unsupported, flushes: this.#flushes };
   }
 
