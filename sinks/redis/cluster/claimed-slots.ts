@@ -27,6 +27,8 @@ export interface ClusterTarget {
 export class ClaimedSlots {
   readonly ledger: SlotLedger;
   readonly epoch: number;
+  /** Slots that were found behind what was written to them: their masters lost data. */
+  readonly lost = new Set<number>();
   /** Of the root key: what is older in the slots' keys does not count. */
   readonly #born: number;
   readonly #target: ClusterTarget;
@@ -111,8 +113,10 @@ export class ClaimedSlots {
       replies.forEach((reply, at) => {
         const call = left[at];
         if (reply instanceof ReplyError) refusals.push({ call, reply });
-        else if (Array.isArray(reply)) failure ??= this.#unexpected(call.slot, reply, position);
-        else if (reply !== 0) failure ??= this.#commandsFailed(call.slot, Number(reply), position);
+        else if (Array.isArray(reply)) {
+          const unexpected = this.#unexpected(call.slot, reply, position);
+          failure ??= unexpected;
+        } else if (reply !== 0) failure ??= this.#commandsFailed(call.slot, Number(reply), position);
         if (reply === 0 && position !== undefined) this.ledger.wrote(call.slot, position);
       });
       if (failure !== undefined) return failure;
@@ -154,9 +158,12 @@ export class ClaimedSlots {
       this.ledger.wrote(slot, position); // an earlier try came through, its reply did not
       return undefined;
     }
+    this.lost.add(slot);
     return {
       kind: 'unknown',
-      error: new Error(`slot ${slot} went back to ${sequence}: its master lost its newest writes`),
+      error: new Error(
+        `slot ${slot} went back to ${sequence}: its master was flushed, or lost its newest writes`,
+      ),
     };
   }
 

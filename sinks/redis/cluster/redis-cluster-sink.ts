@@ -78,6 +78,8 @@ export class RedisClusterSink implements Sink {
   /** Undefined while it is not connected. */
   #claimed: ClaimedSlots | undefined;
   #held: Claim = { epoch: 0, position: null };
+  /** Slots that were found to have lost data, up to the claim that goes back for them. */
+  readonly #lost = new Set<number>();
   #largestWordBytes = defaultLargestWordBytes;
   readonly #ownership = new Ownership();
   #writing: Promise<unknown> = Promise.resolve();
@@ -117,6 +119,7 @@ export class RedisClusterSink implements Sink {
     const writing = this.#write(claimed, batch, signal);
     this.#writing = writing;
     const outcome = await writing;
+    for (const slot of claimed.lost) this.#lost.add(slot);
     if (outcome.kind === 'unknown' || outcome.kind === 'fenced') this.#disconnect();
     return outcome;
   }
@@ -185,6 +188,7 @@ export class RedisClusterSink implements Sink {
       if (!(await this.#root.set(root.epoch, positionFields(position), signal)))
         throw new Error('claimed by two at the same time');
     }
+    this.#lost.clear();
     ledger.noteAhead(
       [...positions.values()].filter((held) => held !== null),
       position,
@@ -194,7 +198,10 @@ export class RedisClusterSink implements Sink {
     return this.#held;
   }
 
-  /** The root's position, or that of the master that is furthest behind it: that one lost its newest writes. */
+  /**
+   * The root's position, or that of the master that is furthest behind it: that one lost its newest writes. Where a write
+   * has found it out, other slots of that master may have come further since.
+   */
   #commonPosition(root: Position | null, positions: ReadonlyMap<number, Position | null>): Position | null {
     const newest = new Map<string, Position | null>();
     for (const [slot, position] of positions) {
@@ -204,7 +211,10 @@ export class RedisClusterSink implements Sink {
         newest.set(master, position);
     }
     let common = root;
-    for (const position of newest.values())
+    const behind = [...this.#lost]
+      .filter((slot) => positions.has(slot))
+      .map((slot) => positions.get(slot) ?? null);
+    for (const position of [...newest.values(), ...behind])
       if ((position?.sequence ?? 0) < (common?.sequence ?? 0)) common = position;
     return common;
   }

@@ -24,9 +24,14 @@ redis.call('HSETNX', KEYS[1], 'born', epoch)
 redis.call('HSET', KEYS[1], 'epoch', epoch, 'owner', ARGV[1])
 return redis.call('HGETALL', KEYS[1])`);
 
-/** KEYS: the root key. ARGV: epoch, field, value … Sets the fields if the epoch still stands; answers 1, else 0. */
+/**
+ * KEYS: the root key. ARGV: epoch, field, value … Sets the fields if the epoch still stands; answers 1, else 0; -1 where an
+ * older epoch or none stands, which only a loss of data leaves.
+ */
 export const setRoot = script(`
-if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return 0 end
+local held = redis.call('HGET', KEYS[1], 'epoch')
+if tonumber(held or 0) < tonumber(ARGV[1]) then return -1 end
+if held ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], unpack(ARGV, 2))
 return 1`);
 
