@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CheckpointEntry } from '../../../src/engine/checkpoints/checkpoint.js';
@@ -8,6 +8,8 @@ import {
 } from '../../../src/engine/checkpoints/checkpoint-catalog.js';
 import { nodeFiles } from '../../../src/files/index.js';
 import { throwAwayDirectory } from '../../services/index.js';
+import { SeededRandom } from '../../support/seeded-random.js';
+import { VolatileDisk } from '../../support/volatile-disk.js';
 
 let directory: ReturnType<typeof throwAwayDirectory>;
 beforeEach(() => {
@@ -53,27 +55,53 @@ describe('the list of checkpoints', () => {
   });
 
   it('is the one before when the newest was written in part, whatever part', async () => {
-    const catalog = await opened();
-    await catalog.write(checkpoints(2));
-    const before = readFileSync(path());
-    await catalog.write(checkpoints(3));
-    await catalog.close();
-    const after = readFileSync(path());
-    expect(after.length).toBe(before.length);
-    const changed = halvesOf(before).findIndex((half, i) => !half.equals(halvesOf(after)[i]));
-    const start = (changed * after.length) / 2;
-    const end = start + Buffer.byteLength(halvesOf(after)[changed].toString().trimEnd());
-    for (let cut = start; cut < end; cut += 13) {
-      writeFileSync(path(), Buffer.concat([after.subarray(0, cut), before.subarray(cut)]));
-      expect(read()).toEqual(checkpoints(2));
+    const first = await opened();
+    await first.write(checkpoints(2));
+    await first.close();
+    for (const count of [3, 4]) {
+      const before = readFileSync(path());
+      const catalog = await opened(); // by whoever goes on, who must not write over the newest either
+      await catalog.write(checkpoints(count));
+      await catalog.close();
+      const after = readFileSync(path());
+      expect(after.length).toBe(before.length);
+      const changed = halvesOf(before).findIndex((half, i) => !half.equals(halvesOf(after)[i]));
+      const start = (changed * after.length) / 2;
+      const end = start + Buffer.byteLength(halvesOf(after)[changed].toString().trimEnd());
+      for (let cut = start; cut < end; cut += 13) {
+        writeFileSync(path(), Buffer.concat([after.subarray(0, cut), before.subarray(cut)]));
+        expect(read()).toEqual(checkpoints(count - 1));
+      }
+      writeFileSync(path(), after);
+      expect(read()).toEqual(checkpoints(count));
     }
-    writeFileSync(path(), after);
-    expect(read()).toEqual(checkpoints(3));
-    const again = await opened();
-    await again.write(checkpoints(4));
+  });
+
+  it('is durable once it was opened, also when the one who wrote it was killed before that', async () => {
+    const random = SeededRandom.fromEnvironment('catalog cuts');
+    const killed = new VolatileDisk(join(directory.path, 'killed'), random);
+    const catalog = new CheckpointCatalog(join(directory.path, 'killed'), killed.files);
+    await catalog.open(checkpoints(1));
+    const next = join(directory.path, 'next');
+    mkdirSync(next);
+    let operations = 0;
+    let disk = killed;
+    killed.onOperation = () => {
+      if (++operations === 2) disk = killed.afterKill(next); // written, and not synced
+    };
+    await catalog.write(checkpoints(2));
+    await catalog.close();
+
+    const again = new CheckpointCatalog(next, disk.files);
+    const found = again.read();
+    expect(found).toEqual(checkpoints(2));
+    await again.open(found);
+    for (let cut = 0; cut < 12; cut++) {
+      const left = join(directory.path, `cut-${cut}`);
+      disk.cut(left);
+      expect(new CheckpointCatalog(left, nodeFiles).read()).toEqual(found);
+    }
     await again.close();
-    expect(read()).toEqual(checkpoints(4));
-    expect(statSync(path()).size).toBe(after.length);
   });
 
   it('is refused when neither half is whole', async () => {
