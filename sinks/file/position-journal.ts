@@ -64,12 +64,15 @@ export const readLastEntry = (
 export class PositionJournal {
   readonly path: string;
   readonly #directory: string;
+  readonly #maxBytes: number;
   #fd = -1;
   #length = 0;
 
-  constructor(directory: string, path: string) {
+  /** @param maxBytes it is begun anew at this size, so that it never grows beyond */
+  constructor(directory: string, path: string, maxBytes = 4 * 1024 * 1024) {
     this.#directory = directory;
     this.path = path;
+    this.#maxBytes = maxBytes;
   }
 
   /** Replaces the journal by one record, atomically, and opens it. */
@@ -82,7 +85,7 @@ export class PositionJournal {
 
   /** Makes a commit true. */
   async append(entry: JournalEntry): Promise<void> {
-    if (this.#length >= maxJournalBytes) {
+    if (this.#length >= this.#maxBytes) {
       await this.restart(entry);
       return;
     }
@@ -119,6 +122,3 @@ const decodeEntry = (record: Buffer): JournalEntry | undefined => {
     position: sequence === 0 ? null : { sequence, count: readU32(record, 24), crc: readU32(record, 28) },
   };
 };
-
-/** The journal is begun anew now and then, so that it never grows. */
-const maxJournalBytes = 4 * 1024 * 1024;

@@ -289,6 +289,21 @@ describe('the file sink', () => {
     expect(sequences(taken.join(''))).toEqual(all());
   });
 
+  it('takes a batch once, and none by an older claim', async () => {
+    const path = join(directory.path, 'out.ndjson');
+    const sink = open();
+    const old = await sink.claim();
+    await writeFrom(sink, old, 0, 5);
+    const again = await sink.write(history.sinkBatch(4, 5), old);
+    expect(again.kind).toBe('fenced');
+    const ahead = await sink.write(history.sinkBatch(6, 7), old);
+    expect(ahead.kind).toBe('fenced');
+    const claim = await sink.claim();
+    expect((await sink.write(history.sinkBatch(5, 6), old)).kind).toBe('fenced');
+    await writeFrom(sink, claim, 5, 60);
+    expect(sequences(readFileSync(path, 'utf8'))).toEqual(all());
+  });
+
   it('writes nothing more into a file that was cut, or behind what somebody else wrote there', async () => {
     const path = join(directory.path, 'out.ndjson');
     for (const meddle of [

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type JournalEntry, PositionJournal, readLastEntry } from '../../sinks/file/position-journal.js';
@@ -48,4 +48,15 @@ it('its last entry is the one before, wherever that one was torn or any byte of 
   }
   writeFileSync(path, Buffer.alloc(whole.length, 0xff));
   expect(readLastEntry(path)).toBeUndefined();
+});
+
+it('it never grows beyond its limit, and ends with the last entry all the same', async () => {
+  const journal = new PositionJournal(directory.path, path, 200);
+  await journal.restart(entry(0));
+  for (let n = 1; n < 20; n++) {
+    await journal.append(entry(n));
+    expect(statSync(path).size).toBeLessThanOrEqual(200);
+    expect(readLastEntry(path)).toEqual(entry(n));
+  }
+  await journal.close();
 });

@@ -1,7 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { LiveWalIterator, type Wal, WalRecordIterator } from '../../../src/engine/wal/index.js';
+import {
+  LiveWalIterator,
+  LogDirectoryReader,
+  type Wal,
+  WalRecordIterator,
+} from '../../../src/engine/wal/index.js';
 import { RecordKind, WriteBatchBuilder } from '../../../src/write-batch/index.js';
 import { appendAll, batchFor, useLog } from './use-log.js';
 
@@ -110,6 +115,41 @@ describe('log iterator', () => {
     bytes[200] = bytes[200] ^ 1;
     writeFileSync(log.newest(), bytes);
     expectDamage(wal);
+    await wal.close();
+  });
+
+  it('tells of a batch that is missing among whole ones', async () => {
+    const wal = await log.open();
+    await appendAll(wal, [100, 100, 100, 100]);
+    const bytes = readFileSync(log.newest());
+    const recordBytes = bytes.length / 4;
+    bytes.copy(bytes, recordBytes, 2 * recordBytes, 3 * recordBytes);
+    writeFileSync(log.newest(), bytes);
+    const iterator = new LiveWalIterator(wal, 0);
+    expect(iterator.item.sequence).toBe(1);
+    expect(() => iterator.next()).toThrow(expect.objectContaining({ code: 'WAL_GAP' }));
+    iterator.close();
+    const reader = new LogDirectoryReader(log.path, 0);
+    expect(reader.next()?.sequence).toBe(1);
+    expect(() => reader.next()).toThrow(expect.objectContaining({ code: 'WAL_GAP' }));
+    reader.close();
+    await wal.close();
+  });
+
+  it('tells that what follows was removed while it read the segment before', async () => {
+    const wal = await log.open({ segmentBytes: 1_000 });
+    await appendAll(
+      wal,
+      Array.from({ length: 40 }, () => 300),
+    );
+    const iterator = new LiveWalIterator(wal, 0);
+    await wal.removeSegmentsBefore(30);
+    const first = wal.firstSequence;
+    expect(first).toBeGreaterThan(20);
+    expect(() => {
+      for (; iterator.valid; iterator.next()) expect(iterator.item.sequence).toBeLessThan(first - 1);
+    }).toThrow(expect.objectContaining({ code: 'WAL_PURGED' }));
+    iterator.close();
     await wal.close();
   });
 });

@@ -314,6 +314,19 @@ describe('a directory of another writer', () => {
     expect([...summariseLog(log.path)].map(({ tornBytes }) => tornBytes)).toEqual([torn.length, 0]);
   });
 
+  it('is refused to a reader who wants to go on from before the first batch there is', async () => {
+    await twoFiles(3, Buffer.alloc(0));
+    rmSync(join(log.path, '000001.log'));
+    const purged = new LogDirectoryReader(log.path, 2);
+    expect(() => purged.next()).toThrow(expect.objectContaining({ code: 'WAL_PURGED' }));
+    purged.close();
+    for (const from of [0, 3]) {
+      const reader = new LogDirectoryReader(log.path, from);
+      expect(reader.next()?.sequence).toBe(3);
+      reader.close();
+    }
+  });
+
   it('is refused where the torn end lost a batch', async () => {
     await twoFiles(4, Buffer.from([1, 2, 3, 4, 50, 0, 1, 9]));
     const reader = new LogDirectoryReader(log.path, 0);
