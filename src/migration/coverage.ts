@@ -33,7 +33,9 @@ export interface Scope {
  *
  * An image counts when the log shows no change of its key between the moment before the read and the moment behind it;
  * otherwise the key becomes pending and is read again. A change that replaces the whole key (a delete, a string put) makes
- * the key covered by itself. A change of a covered key that the log alone does not tell makes it pending.
+ * the key covered by itself. A change of a covered key that the log alone does not tell makes it pending. So does an expiry
+ * that has passed when it is delivered: the target would drop the key at once, and what the log changes of it behind that,
+ * before its time at the source, would find nothing there.
  */
 export class Coverage {
   readonly #scope: Scope;
@@ -168,6 +170,10 @@ export class Coverage {
     if (change.op === 'publish' || change.op === 'propagate') return false;
     if (change.op === 'clear') return this.#clear(change);
     if (!this.#isNamed(change.ns)) return false;
+    if (isOver(change)) {
+      this.#lose(placeName(placeOf(change.ns, change.key)));
+      return false;
+    }
     const isAllCovered =
       this.#isComplete && this.#pending.size === 0 && this.#leftOut.size === 0 && this.#part === undefined;
     if (isAllCovered && lost.size === 0 && this.#scope.excluded.size === 0) return true;
@@ -243,5 +249,9 @@ const lostKeys = (transaction: Transaction): ReadonlySet<string> => {
 const isWhole = (change: Change): boolean =>
   (change.op === 'delete' && change.type === 'key') ||
   (change.op === 'put' && (change.type === 'string' || change.type === 'json'));
+
+/** True for an expiry that has passed by now, if not at the source when it was written. */
+const isOver = (change: Change): boolean =>
+  change.op === 'expire' && change.ttlAt !== undefined && change.ttlAt <= Date.now();
 
 const noNames: ReadonlySet<string> = new Set();

@@ -149,6 +149,24 @@ describe('what a snapshot has covered', () => {
     expect(pending(snapshot)).toEqual(['n']);
   });
 
+  it('reads a covered key again when its expiry has passed before it is delivered', () => {
+    const snapshot = coverage(upTo('m'));
+    const expires = (seq: number, key: string, inMs: number): Change => ({
+      ...of(seq, key),
+      ...({ op: 'expire', type: 'list', ttlAt: Date.now() + inMs, value: undefined } as const),
+    });
+    // The target would drop it at once, and then have of it only what was pushed behind.
+    const changes = [push(1, 'a'), expires(2, 'a', -1000), push(3, 'a'), expires(4, 'a', 60_000)];
+    expect(counting(snapshot, changes)).toEqual(['a']);
+    expect(pending(snapshot)).toEqual(['a']);
+    expect(counting(snapshot, [expires(5, 'b', 60_000), push(6, 'b')])).toEqual(['b', 'b']);
+    // Also when the log alone has brought it into the part's range.
+    snapshot.begin(part(['n'], { walk: { end: undefined } }));
+    expect(counting(snapshot, [put(11, 'o'), expires(12, 'o', -1000), push(13, 'o')])).toEqual(['o']);
+    expect(finished(snapshot)).toEqual(['n']);
+    expect(pending(snapshot)).toEqual(['a', 'o']);
+  });
+
   it('leaves out what cannot be read until it is replaced, or everything is cleared', () => {
     const snapshot = coverage(atBeginning);
     const images = ['a', 'b'].map((key) => unsupportedImage(place(key), 'of a module'));

@@ -161,6 +161,31 @@ describe('migrate, interrupted', () => {
       lag: 0,
     });
   });
+
+  // The last: the source counts what expired until it is compacted.
+  it('goes on behind expiries that passed meanwhile and had been put off', async () => {
+    const { source, target } = ends;
+    await source.hset('session', 'first', '1');
+    await source.rpush('queue', 'a', 'b');
+    await source.setbit('over', 10, 1);
+    const migrator = migrate();
+    migrator.start();
+    await migrator.ended();
+    for (const key of ['session', 'queue', 'over']) await source.pexpire(key, 500);
+    await source.hset('session', 'second', '2');
+    await source.lset('queue', 0, 'A');
+    await source.setbit('over', 11, 1);
+    for (const key of ['session', 'queue']) await source.expire(key, 1_000);
+    await waitUntil('an expiry has passed', async () => (await source.exists('over')) === 0);
+    const again = migrate();
+    again.start();
+    await again.ended();
+    expect(again.exitCode, again.said).toBe(0);
+    expect(await target.hgetall('session')).toEqual({ first: '1', second: '2' });
+    expect(await target.lrange('queue', 0, -1)).toEqual(['A', 'b']);
+    expect(await target.ttl('session')).toBeGreaterThan(900);
+    expect(await target.exists('over')).toBe(0);
+  });
 });
 
 const numbersOfEvents = [
