@@ -186,11 +186,11 @@ export class KafkaSink implements Sink {
 
   async #write(session: Session, batch: SinkBatch): Promise<WriteOutcome> {
     const { topics } = session;
-    let prepared = this.#writer.prepare(batch, topics);
+    let prepared = await this.#writer.prepare(batch, topics);
     while (prepared.missing.length > 0) {
       session.topics.outbox.clear();
       await topics.require(prepared.missing);
-      prepared = this.#writer.prepare(batch, topics);
+      prepared = await this.#writer.prepare(batch, topics);
     }
     if (prepared.rejections.length > 0) return { kind: 'poison', rejections: prepared.rejections };
     this.#addPosition(session, batch.position);

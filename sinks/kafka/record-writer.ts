@@ -1,4 +1,4 @@
-import type { Change, Rejection, SinkBatch, Transaction } from '../../src/kit/index.js';
+import { type Change, type Rejection, type SinkBatch, type Transaction, Turns } from '../../src/kit/index.js';
 import type { Partition, Topic } from './outbox.js';
 import { encodeHeaders, type RecordBatchBuilder } from './record-batch.js';
 import { makeValueWriter, type ValueFormat, type ValueWriter } from './record-values.js';
@@ -56,9 +56,14 @@ export class RecordWriter {
     this.#values = makeValueWriter(settings.value, settings.source || pipeline);
   }
 
-  /** Puts every record of a batch into the outbox of the topics, which must be empty. */
-  prepare({ transactions }: SinkBatch, topics: TopicDirectory, listener?: RecordListener): Prepared {
+  /** Puts every record of a batch into the outbox of the topics, which must be empty; in turns, where the batch is large. */
+  async prepare(
+    { transactions }: SinkBatch,
+    topics: Pick<TopicDirectory, 'get'>,
+    listener?: RecordListener,
+  ): Promise<Prepared> {
     const run = new Preparation(topics, listener);
+    const turns = new Turns();
     for (let at = 0; at < transactions.length; at++) {
       const transaction = transactions[at];
       if (this.#settings.value === 'batch') {
@@ -66,13 +71,21 @@ export class RecordWriter {
         this.#addWhole(transaction, run);
         continue;
       }
-      const { changes } = transaction;
-      for (let change = 0; change < changes.length; change++) {
-        run.enter(at, change);
-        this.#add(transaction, changes[change], run);
+      const { length } = transaction.changes;
+      for (let from = 0; from < length; from += changesInTurn) {
+        this.#addPart(transaction, at, from, Math.min(length, from + changesInTurn), run);
+        if (turns.isOver) await turns.next();
       }
     }
     return { missing: [...run.missing], rejections: run.rejections };
+  }
+
+  #addPart(transaction: Transaction, at: number, from: number, to: number, run: Preparation): void {
+    const { changes } = transaction;
+    for (let change = from; change < to; change++) {
+      run.enter(at, change);
+      this.#add(transaction, changes[change], run);
+    }
   }
 
   #add(transaction: Transaction, change: Change, run: Preparation): void {
@@ -156,14 +169,14 @@ export class RecordWriter {
 class Preparation {
   readonly missing = new Set<string>();
   readonly rejections: Rejection[] = [];
-  readonly #topics: TopicDirectory;
+  readonly #topics: Pick<TopicDirectory, 'get'>;
   readonly #listener: RecordListener | undefined;
   #transaction = 0;
   #change = 0;
   #lastName = '';
   #lastTopic: Topic | undefined;
 
-  constructor(topics: TopicDirectory, listener: RecordListener | undefined) {
+  constructor(topics: Pick<TopicDirectory, 'get'>, listener: RecordListener | undefined) {
     this.#topics = topics;
     this.#listener = listener;
   }
@@ -204,16 +217,16 @@ export const tooLarge = (topic: Topic, bytes: number): string =>
   `its record of ${bytes} bytes is larger than max.message.bytes ${topic.limitBytes} of topic ${topic.name}: raise that setting`;
 
 /** The changes behind one batch that a broker refused, found by preparing them again. */
-export const placesIn = (
+export const placesIn = async (
   batch: SinkBatch,
   writer: RecordWriter,
   topics: TopicDirectory,
   refused: { readonly partition: Partition; readonly batch: RecordBatchBuilder },
-): { readonly transaction: number; readonly change: number; readonly isKeyed: boolean }[] => {
+): Promise<{ readonly transaction: number; readonly change: number; readonly isKeyed: boolean }[]> => {
   const index = refused.partition.batches.indexOf(refused.batch);
   topics.outbox.clear();
   const places: { transaction: number; change: number; isKeyed: boolean }[] = [];
-  writer.prepare(batch, topics, (place, partition, isKeyed) => {
+  await writer.prepare(batch, topics, (place, partition, isKeyed) => {
     if (partition === refused.partition && partition.batches.length - 1 === index)
       places.push({ ...place, isKeyed });
   });
@@ -230,3 +243,5 @@ const legalName = (bytes: Uint8Array | undefined): string | undefined => {
 };
 
 const maxTopicName = 249;
+/** What stands between two looks at the clock. */
+const changesInTurn = 1_000;

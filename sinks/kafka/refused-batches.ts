@@ -31,7 +31,7 @@ const rejectionsOf = async (
 ): Promise<Rejection[]> => {
   const { topic } = refused.partition;
   const { byteLength } = refused.batch;
-  const places = placesIn(batch, writer, topics, refused);
+  const places = await placesIn(batch, writer, topics, refused);
   if (refused.error.kind === 'too-large') {
     // The limit was lowered since we asked, it may not be asked for, or the record does not compress well enough.
     topic.limitBytes = await topics.maxBatchBytes(topic.name);
