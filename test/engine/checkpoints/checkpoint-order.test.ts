@@ -12,6 +12,8 @@ const { open, store } = directory;
 /** Files of which those whose name ends so are not synced until they may be. */
 class HeldSyncs {
   readonly files: Files;
+  /** Called when a sync is held up. */
+  onWait: () => void = () => undefined;
   readonly #fds = new Set<number>();
   #held: Promise<void> | undefined;
   #end: () => void = () => undefined;
@@ -26,7 +28,10 @@ class HeldSyncs {
         return fd;
       },
       datasync: async (fd) => {
-        if (this.#fds.has(fd)) await this.#held;
+        if (this.#fds.has(fd) && this.#held !== undefined) {
+          this.onWait();
+          await this.#held;
+        }
         await files.datasync(fd);
       },
     };
@@ -151,15 +156,50 @@ describe('the list of checkpoints on disk', () => {
     const making = engine.checkpoints.create({ name: 'in the making' });
     await turns();
     const crashed = crash({ ...log, IDENTITY: now('IDENTITY'), CHECKPOINTS: now('CHECKPOINTS') });
-    expect(readFileSync(join(crashed, 'CHECKPOINTS'), 'utf8')).toContain('in the making');
     logSyncs.end();
     await making;
     gate.open();
     await engine.close();
+    expect(readFileSync(join(crashed, 'CHECKPOINTS'), 'utf8')).toContain('in the making');
     for (let round = 0; round < 2; round++) {
       await using again = await Engine.open(crashed, small);
       expect(again.checkpoints.list()).toEqual([]);
       fill(again, new Map(), 0, 100, 'other');
     }
+  });
+
+  it('says where the data of a checkpoint is before the trees move on from there', async () => {
+    const gate = new FlushGate();
+    let data = -1;
+    let dataWrites = 0;
+    const listSyncs = new HeldSyncs('CHECKPOINTS', {
+      ...gate.files,
+      open: async (path, flags) => {
+        const fd = await gate.files.open(path, flags);
+        if (path.endsWith('/data')) data = fd;
+        return fd;
+      },
+      write: (fd, bytes, position) => {
+        if (fd === data) dataWrites++;
+        return gate.files.write(fd, bytes, position);
+      },
+    });
+    await using engine = await open({ files: listSyncs.files });
+    const model: Model = new Map();
+    fill(engine, model, 0, 100, 'old');
+    await engine.checkpoints.create({ name: 'made' });
+    fill(engine, model, 0, 100, 'new');
+    listSyncs.hold();
+    const flushed = engine.flush();
+    gate.open();
+    const before = await new Promise<number>((resolve) => {
+      listSyncs.onWait = () => resolve(dataWrites);
+    });
+    await turns();
+    const after = dataWrites;
+    listSyncs.end();
+    await flushed;
+    expect(after).toBe(before);
+    expect(dataWrites).toBeGreaterThan(before);
   });
 });
