@@ -108,6 +108,26 @@ describe('transforms', () => {
     expect(kept.changes).toEqual([given.changes[0]]);
   });
 
+  it('edit a large transaction in turns between which others have theirs, as they edit a small one', async () => {
+    const count = 250_500;
+    const kept = Array.from({ length: count }, (_, i) => string(`k:${i}`, String(i)));
+    const stage = renameStage('x:{id}', 'y:{id}');
+    const given = transaction();
+    const large = { ...given, count, changes: kept };
+    expect(await chainStages([stage])?.(large)).toBe(large);
+    const mixed = kept.map((change, i) => (i % 1_000 === 999 ? string(`x:${i}`, 'v') : change));
+    let isDone = false;
+    const editing = Promise.resolve(chainStages([stage])?.({ ...large, changes: mixed })).finally(() => {
+      isDone = true;
+    });
+    let turns = 0;
+    for (; !isDone; turns++) await new Promise((resolve) => setImmediate(resolve));
+    expect(turns).toBeGreaterThan(1);
+    const keys = (await editing)?.changes.map((change) => ('key' in change ? change.key.toString() : ''));
+    expect(keys?.length).toBe(count);
+    expect(keys?.findIndex((key, i) => key !== `${i % 1_000 === 999 ? 'y' : 'k'}:${i}`)).toBe(-1);
+  });
+
   it('rename keys with what a pattern captures, in every change of the key and in the words of a command', async () => {
     const command: Change = {
       ...base('user:7'),

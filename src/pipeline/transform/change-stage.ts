@@ -1,4 +1,4 @@
-import { type Change, type Transaction, withChanges } from '../../kit/index.js';
+import { type Change, type Transaction, Turns, withChanges } from '../../kit/index.js';
 import type { TransactionTransform } from '../branch.js';
 import { type ChangePredicate, compileFilter, type FilterOptions } from '../change-filter.js';
 
@@ -49,15 +49,20 @@ const keepStage = (passes: ChangePredicate): ChangeStage => ({
   apply: (changes) => (changes.every(passes) ? changes : changes.filter(passes)),
 });
 
-/** Replaces single changes; `edit` gives back the change itself, another, several, or none. */
+/** Replaces single changes; `edit` gives back the change itself, another, several, or none. Of many, in turns. */
 export const editStage = (
   edit: (change: Change) => Change | readonly Change[] | undefined,
   adds = false,
-): ChangeStage => ({
-  adds,
-  apply: (changes) => {
-    let edited: Change[] | undefined;
-    for (let at = 0; at < changes.length; at++) {
+): ChangeStage => {
+  /** Edits up to `to` behind what was edited before: undefined as long as every change stays as it is. */
+  const editPart = (
+    changes: readonly Change[],
+    from: number,
+    to: number,
+    before: Change[] | undefined,
+  ): Change[] | undefined => {
+    let edited = before;
+    for (let at = from; at < to; at++) {
       const change = changes[at];
       const result = edit(change);
       if (result === change) {
@@ -68,6 +73,25 @@ export const editStage = (
       if (Array.isArray(result)) edited.push(...result);
       else if (result !== undefined) edited.push(result as Change);
     }
+    return edited;
+  };
+  const editInTurns = async (changes: readonly Change[]): Promise<readonly Change[]> => {
+    const turns = new Turns();
+    let edited: Change[] | undefined;
+    for (let from = 0; from < changes.length; from += changesInTurn) {
+      edited = editPart(changes, from, Math.min(changes.length, from + changesInTurn), edited);
+      if (turns.isOver) await turns.next();
+    }
     return edited ?? changes;
-  },
-});
+  };
+  return {
+    adds,
+    apply: (changes) =>
+      changes.length > changesInTurn
+        ? editInTurns(changes)
+        : (editPart(changes, 0, changes.length, undefined) ?? changes),
+  };
+};
+
+/** What stands between two looks at the clock. */
+const changesInTurn = 1_000;
