@@ -77,6 +77,20 @@ describe('a source without POLLUPDATES', () => {
       expect(JSON.parse(line)).toMatchObject({ followsChanges: false });
   });
 
+  it('may have been a target itself: its own position is no difference, and not repaired into the target', async () => {
+    const position = 'tailrace:migrate:position';
+    const source = await connect(ends.server.port);
+    await source.call('HSET', position, 'sequence', '99');
+    const words = ['--once', '--verify', '--skip-unsupported'];
+    const copied = await ends.runBetween(older.url, ends.redis.url, 'migrate', ...words);
+    expect(copied.stdout).toContain('the same: 0 differences');
+    const repaired = await ends.runBetween(older.url, ends.redis.url, 'verify', '--repair');
+    expect(repaired.status, repaired.stderr).toBe(0);
+    expect(await ends.target.hget(position, 'sequence')).not.toBe('99');
+    await source.call('DEL', position);
+    source.close();
+  });
+
   it('goes on where it stood when it is run again', async () => {
     const words = ends.words(older.url, ends.redis.url, 'migrate');
     const migrator = new TailraceProcess(

@@ -3,6 +3,7 @@ import { type KeyPlace, keyAt, placeName, placeOfName } from '../key-place.js';
 import { whileUnreachable } from '../while-unreachable.js';
 import { type CanonicalValue, canonicalValue, differenceOf } from './canonical-value.js';
 import { compareRecords, wantedValue } from './compared-target.js';
+import { isPositionKey } from './position-key.js';
 import { type VerificationOptions, verificationRetry } from './verification-options.js';
 
 /** A key that the two ends do not have alike. */
@@ -35,7 +36,8 @@ export class Suspects {
 
   /** @param byteLength about how much is read of the key to look at it again; default: not known */
   add(place: KeyPlace, byteLength: number = unknownBytes): void {
-    this.#found.set(placeName(place), byteLength);
+    // A source that was a target itself has a position, too, and perhaps by the name of the target's own.
+    if (!isPositionKey(keyAt(place).key)) this.#found.set(placeName(place), byteLength);
   }
 
   /** Looks at all suspects again, until each is no difference or has been one for `settleMs`. */
