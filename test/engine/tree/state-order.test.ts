@@ -60,3 +60,35 @@ it('the data file is never shorter than the newest state in it says, also when i
   expect(cuts).toBeGreaterThan(0);
   await store.close();
 });
+
+it('where a key was found is forgotten before the unit of its root is that of another one', async () => {
+  const store = await opened(nodeFiles);
+  const entry = (n: number, value: string): readonly [Buffer, Buffer] => [keyOf(n), Buffer.from(value)];
+  const read = (n: number): string => `${store.get(store.state.roots[0], keyOf(n))}`;
+  await advance(
+    store,
+    Array.from({ length: 2_000 }, (_, n) => entry(n, 'before')),
+  );
+  const first = store.hold(); // so that no leaf is written over in which a key was found
+  const foundUnder = new Map<number, number>();
+  for (let n = 0; n < 30; n++) {
+    await advance(store, [entry(1_999, `${n}`)]);
+    await reclaimed();
+    for (let look = 0; look < 4; look++) expect(read(n)).toBe('before');
+    foundUnder.set(store.state.roots[0].unit, n);
+  }
+  await advance(
+    store,
+    Array.from({ length: 30 }, (_, n) => entry(n, 'after')),
+  );
+  const seen = new Set<string>();
+  for (let turn = 0; turn < 400 && seen.size === 0; turn++) {
+    await reclaimed();
+    await advance(store, [entry(1_999, `turn ${turn}`)]);
+    const found = foundUnder.get(store.state.roots[0].unit);
+    if (found !== undefined) seen.add(read(found));
+  }
+  expect([...seen]).toEqual(['after']);
+  store.release(first);
+  await store.close();
+});
