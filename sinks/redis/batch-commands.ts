@@ -41,11 +41,11 @@ export interface WrittenCommands {
   placeOf(command: number): CommandPlace | undefined;
 }
 
-/** What becomes of types that a Redis has not. */
-export type TypeMapping = Pick<RedisMapping, 'json' | 'sortedInt' | 'bitmap' | 'hyperLogLog'>;
+/** How the target keeps what it is given, whatever database and namespace it goes to. */
+export type TargetMapping = Omit<RedisMapping, 'prefixes' | 'foldSets' | 'restoreHashes'>;
 
-/** In a store that has them too. */
-export const kvrocksTypes: TypeMapping = {
+/** Where the target has all types of a Kvrocks. */
+export const kvrocksTypes: TargetMapping = {
   json: 'module',
   sortedInt: 'native',
   bitmap: 'native',
@@ -53,11 +53,15 @@ export const kvrocksTypes: TypeMapping = {
 };
 
 /** @param home the connection's own database */
-export const batchCommands = (targets: NamespaceTargets, home: number, types: TypeMapping): BatchCommands => {
+export const batchCommands = (
+  targets: NamespaceTargets,
+  home: number,
+  mapping: TargetMapping,
+): BatchCommands => {
   const usesOthers = Object.values(targets).some((target) => typeof target === 'number' && target !== home);
   return usesOthers
-    ? new DatabaseCommands(targets, home, types)
-    : new PrefixCommands(prefixesOf(targets), types);
+    ? new DatabaseCommands(targets, home, mapping)
+    : new PrefixCommands(prefixesOf(targets), mapping);
 };
 
 /** One database. Hot: bench `redis-sink`. */
@@ -66,9 +70,9 @@ class PrefixCommands implements BatchCommands {
   readonly #encoder: CommandEncoder;
   readonly #dumping: CommandEncoder;
 
-  constructor(prefixes: Readonly<Record<string, string>>, types: TypeMapping) {
-    this.#encoder = new CommandEncoder({ ...types, prefixes, foldSets: true });
-    this.#dumping = new CommandEncoder({ ...types, prefixes, foldSets: true, restoreHashes: true });
+  constructor(prefixes: Readonly<Record<string, string>>, mapping: TargetMapping) {
+    this.#encoder = new CommandEncoder({ ...mapping, prefixes, foldSets: true });
+    this.#dumping = new CommandEncoder({ ...mapping, prefixes, foldSets: true, restoreHashes: true });
   }
 
   *write(

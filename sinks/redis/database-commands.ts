@@ -6,7 +6,7 @@ import {
   type Transaction,
   writeCommand,
 } from '../../src/kit/index.js';
-import type { BatchCommands, TakenWords, TypeMapping, WrittenCommands } from './batch-commands.js';
+import type { BatchCommands, TakenWords, TargetMapping, WrittenCommands } from './batch-commands.js';
 import { type CommandPlace, placeOfCommand } from './command-places.js';
 import { type NamespaceTargets, prefixesOf } from './namespace-targets.js';
 import type { SentReplies } from './sent-replies.js';
@@ -33,7 +33,7 @@ export class DatabaseCommands implements BatchCommands {
   readonly #databaseOf: ReadonlyMap<string, number>;
   readonly #encoders = new Map<number, CommandEncoder>();
 
-  constructor(targets: NamespaceTargets, home: number, types: TypeMapping) {
+  constructor(targets: NamespaceTargets, home: number, mapping: TargetMapping) {
     this.#home = home;
     this.#databaseOf = new Map(
       Object.entries(targets).map(([ns, target]) => [ns, typeof target === 'number' ? target : home]),
@@ -43,7 +43,7 @@ export class DatabaseCommands implements BatchCommands {
     for (const database of all) {
       const here = Object.entries(targets).filter(([ns]) => this.#databaseOf.get(ns) === database);
       const prefixes = prefixesOf(Object.fromEntries(here));
-      this.#encoders.set(database, new CommandEncoder({ ...types, prefixes }));
+      this.#encoders.set(database, new CommandEncoder({ ...mapping, prefixes }));
     }
   }
 

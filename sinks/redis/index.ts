@@ -65,6 +65,11 @@ export const redisSink: SinkDefinition<RedisTargetOptions> = {
       format: 'timeout',
       default: 60_000,
     },
+    expiryGrace: {
+      doc: 'how much longer keys live in the target than their expiry says: what is given more time while the sink lags by less than this is not lost',
+      format: 'age',
+      default: 0,
+    },
   },
   create: ({ cluster, nodes, url, ...options }, context) => {
     if (cluster) return new RedisClusterSink({ urls: [url, ...nodes], ...options }, context);

@@ -43,6 +43,8 @@ export interface RedisSinkOptions {
   readonly hasKvrocksTypes?: boolean;
   /** How long the server may be silent before the connection is given up, in ms; default 60,000. */
   readonly answerTimeout?: number;
+  /** How much longer keys live in the target than their expiry says, in ms; default 0. */
+  readonly expiryGrace?: number;
 }
 
 /**
@@ -99,8 +101,10 @@ export class RedisSink implements Sink {
       options.positionKey.replace('{pipeline}', positionOwner(context, 'redis')),
     );
     this.#isPlainRedis = options.hasKvrocksTypes !== true;
-    const types = this.#isPlainRedis ? {} : kvrocksTypes;
-    this.#commands = batchCommands(options.namespaces, this.#home, types);
+    this.#commands = batchCommands(options.namespaces, this.#home, {
+      ...(this.#isPlainRedis ? {} : kvrocksTypes),
+      ttlGraceMs: options.expiryGrace ?? 0,
+    });
   }
 
   async claim(signal: AbortSignal): Promise<Claim> {

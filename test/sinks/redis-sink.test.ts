@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { RedisSink, type RedisSinkOptions } from '../../sinks/redis/index.js';
 import { startRedis } from '../services/index.js';
@@ -47,6 +48,26 @@ describe('the redis sink', () => {
     expect(await redis.client.hgetall('h')).toEqual({ f: 'v' });
     expect(await redis.client.lrange('l', 0, -1)).toEqual(['x', 'y', 'z']);
     expect(await open().claim(signal)).toEqual({ epoch: 2, position: second.position });
+  });
+
+  it('loses nothing of a key whose expiry was put off while the sink lagged, by less than its grace', async () => {
+    const sink = open({ expiryGrace: 3_600_000 });
+    const claim = await sink.claim(signal);
+    source.run('HSET', 'session', 'user', 'ada');
+    source.run('PEXPIRE', 'session', '60');
+    expect(await sink.write(await source.take(), claim)).toEqual({ kind: 'durable' });
+    source.run('SET', 'token', 'x', 'PX', '60');
+    source.run('HSET', 'session', 'cart', '3');
+    source.run('PEXPIRE', 'session', '600000');
+    source.run('PERSIST', 'token');
+    await sleep(100);
+    expect(await sink.write(await source.take(), claim)).toEqual({ kind: 'durable' });
+    expect(await redis.client.hgetall('session')).toEqual({ user: 'ada', cart: '3' });
+    expect(await redis.client.get('token')).toBe('x');
+    expect(await redis.client.pttl('token')).toBe(-1);
+    const left = await redis.client.pttl('session');
+    expect(left).toBeGreaterThan(3_600_000);
+    expect(left).toBeLessThanOrEqual(4_200_000);
   });
 
   it('keeps a position of its own for each sink of a pipeline in the same Redis', async () => {

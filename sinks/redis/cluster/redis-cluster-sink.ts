@@ -45,6 +45,8 @@ export interface RedisClusterSinkOptions {
   readonly hasKvrocksTypes?: boolean;
   /** How long a node may be silent before its connection is given up, in ms; default 60,000. */
   readonly answerTimeout?: number;
+  /** How much longer keys live in the target than their expiry says, in ms; default 0. */
+  readonly expiryGrace?: number;
 }
 
 /**
@@ -91,8 +93,11 @@ export class RedisClusterSink implements Sink {
     const key = options.positionKey.replace('{pipeline}', positionOwner(context, 'redis'));
     this.#root = new RootKey(key, this.#nodes, this.#calls);
     requireOneDatabase(options.namespaces);
-    const types = options.hasKvrocksTypes === true ? kvrocksTypes : {};
-    this.#encoder = new CommandEncoder({ ...types, prefixes: prefixesOf(options.namespaces) });
+    this.#encoder = new CommandEncoder({
+      ...(options.hasKvrocksTypes === true ? kvrocksTypes : {}),
+      ttlGraceMs: options.expiryGrace ?? 0,
+      prefixes: prefixesOf(options.namespaces),
+    });
   }
 
   async claim(signal: AbortSignal): Promise<Claim> {
