@@ -144,7 +144,7 @@ const apply = async (
   const path = join(directory, 'data');
   const isNew = !existsSync(join(directory, 'IDENTITY'));
   const current = isNew ? undefined : readSuperblock(path);
-  if (isNew && readdirSync(directory).some((name) => name !== 'LOCK' && name !== 'data'))
+  if (isNew && readdirSync(directory).some((name) => !begun.has(name)))
     throw unfit(directory, 'it is not empty');
   if (base === null ? !isNew : !isSameState(current, base))
     throw unfit(
@@ -184,6 +184,9 @@ const apply = async (
     bytes,
   };
 };
+
+/** What is in a directory to which the first export is being applied, also when that was killed. */
+const begun: ReadonlySet<string> = new Set(['LOCK', 'data', 'IDENTITY.tmp']);
 
 class ExportReader {
   readonly path: string;

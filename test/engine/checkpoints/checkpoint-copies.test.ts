@@ -138,6 +138,26 @@ describe('checkpoints that are taken elsewhere', () => {
     expect(existsSync(file)).toBe(false);
   });
 
+  it('are applied to a directory in which that was begun before, but to none that holds anything else', async () => {
+    await using engine = await open();
+    const model: Model = new Map();
+    fill(engine, model, 0, 500, 'x');
+    await engine.checkpoints.create({ name: 'base' });
+    const { file } = await engine.checkpoints.export('base', join(directory.path, 'export'));
+    const begun = join(directory.path, 'begun');
+    mkdirSync(begun);
+    // As a process leaves it that is killed before its last step.
+    for (const name of ['LOCK', 'data', 'IDENTITY.tmp']) writeFileSync(join(begun, name), '{');
+    await applyCheckpointExport(begun, file);
+    await using copy = await Engine.open(begun, { isReadOnly: true });
+    expect(contentOf(copy)).toEqual(sorted(model));
+    const other = join(directory.path, 'other');
+    mkdirSync(other);
+    writeFileSync(join(other, 'notes.txt'), '');
+    await expect(applyCheckpointExport(other, file)).rejects.toMatchObject({ code: 'CHECKPOINT_IN_USE' });
+    expect(readdirSync(other)).toEqual(['notes.txt']);
+  });
+
   it('are carried elsewhere in files: one whole, then only what has changed', async () => {
     const random = SeededRandom.fromEnvironment('checkpoint exports');
     await using engine = await open({ memtableBytes: 200_000 });
