@@ -1,4 +1,4 @@
-import { wrongArity } from '../data-model/commands/index.js';
+import { fitsArity, wrongArity } from '../data-model/commands/index.js';
 import type { TableEntry } from './command-table.js';
 import { adminRequired } from './commands/namespace-commands.js';
 import type { Connection } from './connection.js';
@@ -12,9 +12,8 @@ export const refusalOf = (
   entry: TableEntry,
   args: readonly Buffer[],
 ): string | undefined => {
-  const { arity, server } = entry;
-  if (arity > 0 ? args.length !== arity : args.length < -arity)
-    return server?.arityError ?? wrongArity(entry.name).text;
+  const { server } = entry;
+  if (!fitsArity(entry.arity, args)) return server?.arityError ?? wrongArity(entry.name).text;
   if (connection.session.mayAll && connection.state.pubSub.isEmpty) return undefined;
   if (!connection.session.isAuthenticated && server?.isOpen !== true)
     return 'NOAUTH Authentication required.';

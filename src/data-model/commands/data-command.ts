@@ -72,6 +72,10 @@ export const numberedKeys = (position: number): KeyPositions => ({
   numbered: position,
 });
 
+/** Whether a call, its name included, has as many words as the arity of its command asks for. */
+export const fitsArity = (arity: number, args: readonly Buffer[]): boolean =>
+  arity > 0 ? args.length === arity : args.length >= -arity;
+
 export const readCommand = (name: string, arity: number, keys: KeyPositions, run: Run): DataCommand => ({
   name,
   arity,

@@ -4,7 +4,7 @@ import { defaultNamespace } from '../encoding/keys.js';
 import { CommandContext, type CommandServices, commandServices } from './command-context.js';
 import { dataCommands } from './command-table.js';
 import { CommandTransaction } from './command-transaction.js';
-import type { DataCommand } from './data-command.js';
+import { type DataCommand, fitsArity } from './data-command.js';
 import { ErrorReply, type Reply, wrongArity } from './reply.js';
 
 /** A word of a command. Strings are written as UTF-8, numbers in decimal. */
@@ -122,8 +122,7 @@ const findCommand = (
   const command = dataCommands.get(name.toLowerCase());
   if (command === undefined) throw refused(name, `ERR unknown command '${name}'`);
   const args = [Buffer.from(name), ...words.map(bytesOf)];
-  const { arity } = command;
-  if (arity > 0 ? args.length !== arity : args.length < -arity) throw refused(name, wrongArity(name).text);
+  if (!fitsArity(command.arity, args)) throw refused(name, wrongArity(name).text);
   return { command, args };
 };
 

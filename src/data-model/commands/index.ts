@@ -6,6 +6,7 @@ export { dataCommands } from './command-table.js';
 export { CommandTransaction } from './command-transaction.js';
 export {
   type DataCommand,
+  fitsArity,
   type KeyPositions,
   keysOfCall,
   noKeys,

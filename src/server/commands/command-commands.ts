@@ -1,5 +1,5 @@
 import { matchesGlob } from '../../bytes/index.js';
-import { keysOfCall, noKeys } from '../../data-model/commands/index.js';
+import { fitsArity, keysOfCall, noKeys } from '../../data-model/commands/index.js';
 import type { ReplyWriter } from '../../resp/index.js';
 import { commandDocs, subcommandsOf, writeDoc } from '../command-docs/index.js';
 import type { CommandTable, TableEntry } from '../command-table.js';
@@ -106,7 +106,7 @@ const writeKeys = (
     return;
   }
   const { arity, data, name, server } = entry;
-  if (arity > 0 ? args.length !== arity : args.length < -arity) {
+  if (!fitsArity(arity, args)) {
     reply.error('ERR Invalid number of arguments specified for command');
     return;
   }
