@@ -117,7 +117,8 @@ describe.each(['redis', 'postgres'] as const)('leases in a store: %s', (kind) =>
 
   it('belong to one owner of the pipeline, until it gives it up or is gone for the time of a lease', async () => {
     await using first = open();
-    await using second = open();
+    // Waits for the time of a lease of its own, as the owner may be dead.
+    await using second = open(shortLeaseMs);
     const lease = await first.own('p', never);
     await expect(second.own('p', never)).rejects.toMatchObject({
       code: 'PIPELINE_OWNED',

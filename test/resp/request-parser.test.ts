@@ -88,7 +88,9 @@ it('reads long arguments that come in pieces, with what is behind them', () => {
       memory.fill('x');
       at += length;
     }
-    expect(received).toEqual(sent);
+    // Not toEqual, which takes seconds for megabytes.
+    expect(Buffer.concat(received.flat()).equals(Buffer.concat(sent.flat()))).toBe(true);
+    expect(received.map((args) => args.length)).toEqual(sent.map((args) => args.length));
     expect(parser.bufferedBytes).toBe(0);
   }
   parser.feed(Buffer.from('*2\r\n$3\r\nGET\r\n$100000\r\n'));
