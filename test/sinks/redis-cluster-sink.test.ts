@@ -272,6 +272,52 @@ describe('the redis sink of a cluster', () => {
     expect(await to.lrange('moving', 0, -1)).toEqual(['1', '2', '3']);
   });
 
+  it('takes a slot that moves while it is used for the first time for no slot that was flushed', async () => {
+    const sink = open();
+    const claim = await sink.claim(signal);
+    source.run('SET', 'first', '1');
+    const slot = slotOf(Buffer.from('first'));
+    const from = await masterOf(slot);
+    const [to] = nodes.filter((node) => node !== from);
+    const [fromId, toId] = [await from.cluster('MYID'), await to.cluster('MYID')];
+    await to.cluster('SETSLOT', slot, 'IMPORTING', String(fromId));
+    await from.cluster('SETSLOT', slot, 'MIGRATING', String(toId));
+    const batch = await source.take();
+    const refused = await sink.write(batch, claim, signal);
+    expect(refused).toMatchObject({ kind: 'retryable', error: { message: expect.stringMatching(/^ASK/) } });
+    for (const node of nodes) await node.cluster('SETSLOT', slot, 'NODE', String(toId));
+    expect(await sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
+    expect(await to.get('first')).toBe('1');
+  });
+
+  it('tries a claim again that meets a slot of which the nodes do not agree yet where it is', async () => {
+    const sink = open();
+    const claim = await sink.claim(signal);
+    const slot = 100;
+    // Not the node that is asked who has which slot.
+    const holders = nodes.slice(1);
+    const ids = await Promise.all(nodes.map(async (node) => String(await node.cluster('MYID'))));
+    for (const node of nodes) await node.cluster('SETSLOT', slot, 'NODE', ids[1]);
+    source.run('SET', `{${tagOfSlot(slot)}}`, '1');
+    const batch = await source.take();
+    while ((await sink.write(batch, claim, signal)).kind === 'retryable');
+    const port = service.ports[2];
+    for (const key of await nodes[1].keys(`*{${tagOfSlot(slot)}}`)) {
+      await nodes[2].cluster('SETSLOT', slot, 'IMPORTING', ids[1]);
+      await nodes[1].cluster('SETSLOT', slot, 'MIGRATING', ids[2]);
+      await nodes[1].migrate('127.0.0.1', port, key, 0, 1000);
+    }
+    for (const node of holders.reverse()) await node.cluster('SETSLOT', slot, 'NODE', ids[2]);
+    const codes: string[] = [];
+    const next = open();
+    for (;;) {
+      const found = await next.claim(signal).catch((error: { code: string }) => error);
+      if ('epoch' in found) break;
+      codes.push(found.code);
+    }
+    expect(new Set([...codes, 'SINK_UNREACHABLE'])).toEqual(new Set(['SINK_UNREACHABLE']));
+  });
+
   it('stops at a key of another type that somebody else keeps, and stays stopped until it is mended', async () => {
     const sink = open();
     const claim = await sink.claim(signal);

@@ -67,9 +67,11 @@ export class ClaimedSlots {
     const { ledger } = this;
     const fresh = slots.filter((slot) => !ledger.isUsed(slot));
     if (fresh.length === 0) return undefined;
-    for (const slot of fresh) ledger.use(slot);
-    if (!(await this.#target.root.set(this.epoch, ['slots', ledger.usedBits], signal))) return this.fenced();
+    if (!(await this.#target.root.set(this.epoch, ['slots', ledger.usedBitsWith(fresh)], signal)))
+      return this.fenced();
     const positions = await this.claim(fresh, signal);
+    // Only now: a slot that moved meanwhile, and so was not claimed, must not pass for one whose key was lost.
+    for (const slot of fresh) ledger.use(slot);
     const found = [...positions.values()].filter((position) => position !== null);
     if (found.length === 0) return undefined;
     // The root key went back to an older state, so it did not know of them: deal the batch out again.
@@ -105,29 +107,19 @@ export class ClaimedSlots {
     position: Position | undefined,
     signal: AbortSignal,
   ): Promise<WriteOutcome | undefined> {
-    let left = calls;
-    for (let round = 0; ; round++) {
-      const replies = await this.#target.calls.callAll(left, signal);
-      const refusals: { call: SlotCall; reply: ReplyError }[] = [];
-      let failure: WriteOutcome | undefined;
-      replies.forEach((reply, at) => {
-        const call = left[at];
-        if (reply instanceof ReplyError) refusals.push({ call, reply });
-        else if (Array.isArray(reply)) {
-          const unexpected = this.#unexpected(call.slot, reply, position);
-          failure ??= unexpected;
-        } else if (reply !== 0) failure ??= this.#commandsFailed(call.slot, Number(reply), position);
-        if (reply === 0 && position !== undefined) this.ledger.wrote(call.slot, position);
-      });
-      if (failure !== undefined) return failure;
-      const [first] = refusals;
-      if (first === undefined) return undefined;
-      const isRedirected = refusals.every(({ reply }) => reply.code === 'MOVED');
-      if (!isRedirected || round > 0) return this.refused(first.reply);
-      // The slots live elsewhere now: ask where, and go there at once.
-      await this.#target.nodes.refresh(signal);
-      left = refusals.map(({ call }) => call);
-    }
+    const replies = await this.#target.calls.callAll(calls, signal);
+    let refusal: ReplyError | undefined;
+    let failure: WriteOutcome | undefined;
+    replies.forEach((reply, at) => {
+      const { slot } = calls[at];
+      if (reply instanceof ReplyError) refusal ??= reply;
+      else if (Array.isArray(reply)) {
+        const unexpected = this.#unexpected(slot, reply, position);
+        failure ??= unexpected;
+      } else if (reply !== 0) failure ??= this.#commandsFailed(slot, Number(reply), position);
+      else if (position !== undefined) this.ledger.wrote(slot, position);
+    });
+    return failure ?? (refusal && this.refused(refusal));
   }
 
   /** A node would not run a call; others may have run theirs, which the next try leaves out. */

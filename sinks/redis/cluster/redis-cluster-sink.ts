@@ -28,7 +28,7 @@ import { ClaimedSlots, type ClusterTarget } from './claimed-slots.js';
 import { clearNamespace } from './clear-namespace.js';
 import { ClusterNodes } from './cluster-nodes.js';
 import { positionFields, RootKey } from './root-key.js';
-import { requireCallable, type SlotCall, SlotCalls, unspeakable } from './slot-calls.js';
+import { isMoved, requireCallable, type SlotCall, SlotCalls, unspeakable } from './slot-calls.js';
 import { type ClearedNamespace, dealOut, type SlotGroup } from './slot-groups.js';
 import { SlotLedger } from './slot-ledger.js';
 
@@ -110,9 +110,9 @@ export class RedisClusterSink implements Sink {
       return await this.#claimAll(signal);
     } catch (error) {
       this.#disconnect();
-      // A slot that moved while we asked is found at the next try.
-      const isMoved = error instanceof ReplyError && error.code === 'MOVED';
-      throw asSinkError(isMoved ? new Error(error.message) : error, this.#nodes.place);
+      // Not a word of another setting, as from a Redis that was taken for a single one: the next try finds the slot.
+      const cause = isMoved(error) ? new Error(`a slot is being moved: ${error.message}`) : error;
+      throw asSinkError(cause, this.#nodes.place);
     }
   }
 

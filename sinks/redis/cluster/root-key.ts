@@ -61,15 +61,12 @@ export class RootKey {
    * @throws ReplyError; Error when the claim is gone with the data of its master: no process takes it away
    */
   async set(epoch: number, fields: readonly CallWord[], signal: AbortSignal): Promise<boolean> {
-    for (let round = 0; ; round++) {
-      const words = [setRoot.sha, 1, this.name, epoch, ...fields];
-      const reply = await this.#calls.call(this.#slot, words, signal);
-      if (reply === -1)
-        throw new Error(`${this.name} on ${this.#nodes.place} is gone: its master was flushed, or lost data`);
-      if (!(reply instanceof ReplyError)) return reply === 1;
-      if (reply.code !== 'MOVED' || round > 0) throw reply;
-      await this.#nodes.refresh(signal);
-    }
+    const words = [setRoot.sha, 1, this.name, epoch, ...fields];
+    const reply = await this.#calls.call(this.#slot, words, signal);
+    if (reply === -1)
+      throw new Error(`${this.name} on ${this.#nodes.place} is gone: its master was flushed, or lost data`);
+    if (reply instanceof ReplyError) throw reply;
+    return reply === 1;
   }
 
   /** Removes it, and with it what the slots' keys count for; false when another epoch stands there. */

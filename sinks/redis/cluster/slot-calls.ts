@@ -32,10 +32,26 @@ export class SlotCalls {
   }
 
   /**
-   * All masters at the same time, each its calls in order; the replies come in the order of the calls.
+   * All masters at the same time, each its calls in order; the replies come in the order of the calls. Those whose slots live
+   * elsewhere by now go there, once.
    * @throws the error of a connection that was lost: then some calls may have been carried out
    */
   async callAll(calls: readonly SlotCall[], signal: AbortSignal): Promise<Reply[]> {
+    const replies = await this.#callMasters(calls, signal);
+    const moved = [...replies.keys()].filter((at) => isMoved(replies[at]));
+    if (moved.length === 0) return replies;
+    await this.#nodes.refresh(signal);
+    const followed = await this.#callMasters(
+      moved.map((at) => calls[at]),
+      signal,
+    );
+    moved.forEach((at, index) => {
+      replies[at] = followed[index];
+    });
+    return replies;
+  }
+
+  async #callMasters(calls: readonly SlotCall[], signal: AbortSignal): Promise<Reply[]> {
     const parts = new Map<string, { out: ByteWriter; places: number[] }>();
     calls.forEach(({ slot, words }, place) => {
       const master = this.#nodes.masterOf(slot);
@@ -58,6 +74,10 @@ export class SlotCalls {
     return replies;
   }
 }
+
+/** True for the answer of a node that does not have the slot any more. */
+export const isMoved = (reply: unknown): reply is ReplyError =>
+  reply instanceof ReplyError && reply.code === 'MOVED';
 
 /** @throws TailraceError `LIMIT_EXCEEDED` for more words than Redis takes */
 export const requireCallable = (slot: number, words: number): void => {

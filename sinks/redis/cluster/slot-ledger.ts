@@ -4,7 +4,8 @@ import type { ClearedNamespace, HeldBySlots } from './slot-groups.js';
 
 /**
  * What this process knows of each slot since its claim. Maintained: `sequenceOf` is what the slot's key in the target
- * holds, as long as nobody else has claimed; a slot is `used` when the root key says so, before its key is written.
+ * holds, as long as nobody else has claimed; a slot is `used` when the root key says so and its key
+ * is claimed, before it is written.
  */
 export class SlotLedger implements HeldBySlots {
   readonly ahead = new Map<number, Position>();
@@ -18,9 +19,11 @@ export class SlotLedger implements HeldBySlots {
     used.copy(this.#used);
   }
 
-  /** A bit for each slot. Borrowed. */
-  get usedBits(): Buffer {
-    return this.#used;
+  /** A bit for each slot that is used, and for those that are about to be. Owned. */
+  usedBitsWith(fresh: readonly number[]): Buffer {
+    const bits = Buffer.from(this.#used);
+    for (const slot of fresh) bits[slot >>> 3] |= 1 << (slot & 7);
+    return bits;
   }
 
   get usedSlots(): number[] {
