@@ -71,21 +71,14 @@ export class RecordWriter {
         this.#addWhole(transaction, run);
         continue;
       }
-      const { length } = transaction.changes;
-      for (let from = 0; from < length; from += changesInTurn) {
-        this.#addPart(transaction, at, from, Math.min(length, from + changesInTurn), run);
-        if (turns.isOver) await turns.next();
+      const { changes } = transaction;
+      for (let change = 0; change < changes.length; change++) {
+        run.enter(at, change);
+        this.#add(transaction, changes[change], run);
+        if (turns.isOverAfterStep()) await turns.next();
       }
     }
     return { missing: [...run.missing], rejections: run.rejections };
-  }
-
-  #addPart(transaction: Transaction, at: number, from: number, to: number, run: Preparation): void {
-    const { changes } = transaction;
-    for (let change = from; change < to; change++) {
-      run.enter(at, change);
-      this.#add(transaction, changes[change], run);
-    }
   }
 
   #add(transaction: Transaction, change: Change, run: Preparation): void {
@@ -243,5 +236,3 @@ const legalName = (bytes: Uint8Array | undefined): string | undefined => {
 };
 
 const maxTopicName = 249;
-/** What stands between two looks at the clock. */
-const changesInTurn = 1_000;

@@ -1,4 +1,4 @@
-import type { Change, Transaction, ValueType } from '../../src/kit/index.js';
+import { type Change, type Transaction, Turns, type ValueType } from '../../src/kit/index.js';
 import { foldGroup, type GroupFold, groupEdit } from './group-fold.js';
 import { keyText } from './text-bytes.js';
 
@@ -56,12 +56,14 @@ export interface BatchFold {
 }
 
 /** Hot for strings and hashes; measured by bench `postgres-sink`. */
-export const foldBatch = (transactions: readonly Transaction[]): BatchFold => {
+export const foldBatch = async (transactions: readonly Transaction[]): Promise<BatchFold> => {
+  const turns = new Turns();
   const namespaces = new Map<string, Map<string, KeyPlan>>();
   const cleared = new Set<string>();
   let isAllCleared = false;
   for (const { changes } of transactions)
     for (const change of changes) {
+      if (turns.isOverAfterStep()) await turns.next();
       if (change.op === 'publish' || change.op === 'propagate') continue; // no data
       if (change.op === 'clear') {
         if (change.type === 'all') {

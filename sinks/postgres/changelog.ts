@@ -4,6 +4,7 @@ import {
   StringPutTransaction,
   TailraceError,
   type Transaction,
+  Turns,
 } from '../../src/kit/index.js';
 import { BlockMemory } from './block-memory.js';
 import { changeDetails } from './change-details.js';
@@ -68,9 +69,10 @@ export class Changelog implements Layout {
   }
 
   /** Hot; measured by bench `postgres-sink`. */
-  encode(transactions: readonly Transaction[]): EncodedBatch {
+  async encode(transactions: readonly Transaction[]): Promise<EncodedBatch> {
     const rejections: Rejection[] = [];
     const rows = new CopyRows(this.#columns.length, this.#memory);
+    const turns = new Turns();
     for (let transaction = 0; transaction < transactions.length; transaction++) {
       const one = transactions[transaction];
       if (one instanceof StringPutTransaction && this.#stringPuts.add(rows, one)) continue;
@@ -79,6 +81,7 @@ export class Changelog implements Layout {
         const reason = this.#refusalOf(changes[change]);
         if (reason !== undefined) rejections.push({ transaction, change, reason });
         else if (rejections.length === 0) this.#addRow(rows.start(), first, last, changes[change]);
+        if (turns.isOverAfterStep()) await turns.next();
       }
     }
     return {

@@ -39,7 +39,8 @@ const refusalOf = async (
 ): Promise<string | undefined> => {
   connection.ahead('BEGIN');
   try {
-    await layout.encode(firstChanges(transactions, count)).apply(connection);
+    const encoded = await layout.encode(firstChanges(transactions, count));
+    await encoded.apply(connection);
     // Constraints that are checked at the commit.
     await connection.query('SET CONSTRAINTS ALL IMMEDIATE');
     return undefined;

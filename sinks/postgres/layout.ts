@@ -12,8 +12,8 @@ export interface Layout {
   readonly isExclusive?: boolean;
   /** Makes or checks the tables, once for each connection. @throws TailraceError `SINK_REFUSED` */
   prepare(connection: Connection): Promise<void>;
-  /** What changes become in these tables; nothing is sent yet. */
-  encode(transactions: readonly Transaction[]): EncodedBatch;
+  /** What changes become in these tables; nothing is sent yet. In turns, where there are many. */
+  encode(transactions: readonly Transaction[]): Promise<EncodedBatch>;
   /** What an error of `apply` means that no single change is to blame for; undefined when it is an ordinary one. */
   explain?(error: unknown): TailraceError | undefined;
 }

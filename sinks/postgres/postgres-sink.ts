@@ -59,7 +59,9 @@ export class PostgresSink implements Sink {
   #connection: Connection | undefined;
   readonly #commits: CommitSync;
   /** What was encoded while the write before was under way. */
-  #prepared: { readonly transactions: readonly Transaction[]; readonly encoded: EncodedBatch } | undefined;
+  #prepared:
+    | { readonly transactions: readonly Transaction[]; readonly encoded: Promise<EncodedBatch> }
+    | undefined;
   /** What the row holds, as of the claim or the last write. */
   #held: Claim = { epoch: 0, position: null };
 
@@ -96,7 +98,7 @@ export class PostgresSink implements Sink {
       return { kind: 'unknown', error: connection?.loss ?? new Error('the sink is not connected') };
     if (claim.epoch !== this.#held.epoch || !isSamePosition(batch.previous, this.#held.position))
       return { kind: 'fenced', error: this.#moved() };
-    const encoded = this.#encoded(batch.transactions);
+    const encoded = await this.#encoded(batch.transactions);
     if (encoded.rejections.length > 0) return { kind: 'poison', rejections: encoded.rejections };
     await this.#commits.begin();
     try {
@@ -110,7 +112,9 @@ export class PostgresSink implements Sink {
 
   /** Encodes the next batch while the server works on this one. */
   prepare(transactions: readonly Transaction[]): void {
-    this.#prepared = { transactions, encoded: this.#layout.encode(transactions) };
+    const encoded = this.#layout.encode(transactions);
+    encoded.catch(() => undefined); // it may never be written
+    this.#prepared = { transactions, encoded };
   }
 
   async readPosition(signal: AbortSignal): Promise<Position | null> {
@@ -189,7 +193,7 @@ export class PostgresSink implements Sink {
     this.#held = { epoch, position: batch.position };
   }
 
-  #encoded(transactions: readonly Transaction[]): EncodedBatch {
+  #encoded(transactions: readonly Transaction[]): Promise<EncodedBatch> {
     const prepared = this.#prepared;
     this.#prepared = undefined;
     return prepared?.transactions === transactions ? prepared.encoded : this.#layout.encode(transactions);

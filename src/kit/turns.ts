@@ -5,17 +5,25 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
  *
  * @example
  * const turns = new Turns();
- * for (const part of parts) {
- *   handle(part);
- *   if (turns.isOver) await turns.next();
+ * for (const change of changes) {
+ *   handle(change);
+ *   if (turns.isOverAfterStep()) await turns.next();
  * }
  */
 export class Turns {
   #sinceMs = performance.now();
+  #stepsUntilLook = stepsBetweenLooks;
 
   /** True when the turn has been long enough. */
   get isOver(): boolean {
     return performance.now() - this.#sinceMs >= turnMs;
+  }
+
+  /** The same behind one of many short steps, each of some microseconds at most: the clock is not looked at behind each. */
+  isOverAfterStep(): boolean {
+    if (--this.#stepsUntilLook > 0) return false;
+    this.#stepsUntilLook = stepsBetweenLooks;
+    return this.isOver;
   }
 
   /** Resolves in the next turn. */
@@ -26,3 +34,4 @@ export class Turns {
 }
 
 const turnMs = 10;
+const stepsBetweenLooks = 100;

@@ -1,3 +1,4 @@
+import { Turns } from '../../../src/kit/index.js';
 import { ArrayRows } from '../array-rows.js';
 import type { KeyPlan } from '../batch-fold.js';
 import type { Connection } from '../connection.js';
@@ -12,6 +13,7 @@ export const applyLists = async (
   bytes: ByteColumns,
 ): Promise<void> => {
   const ends = await readEnds(connection, table, plans, bytes);
+  const turns = new Turns();
   const windows = new ArrayRows([
     ...keyColumns(bytes),
     { name: 'first', type: 'bigint' },
@@ -22,7 +24,10 @@ export const applyLists = async (
   for (const [at, { ns, key, list }] of plans.entries()) {
     const before = ends[at];
     const window = new ListWindow(before);
-    for (const change of list ?? []) window.apply(change);
+    for (const change of list ?? []) {
+      window.apply(change);
+      if (turns.isOverAfterStep()) await turns.next();
+    }
     const { first, next } = window.ends;
     if (first > before.first || next < before.next) {
       const row = windows.start();
@@ -32,6 +37,7 @@ export const applyLists = async (
       row.int8(next);
     }
     for (const [position, value] of window.written()) {
+      if (turns.isOverAfterStep()) await turns.next();
       const row = written.start();
       row.text(ns);
       row.bytes(key);

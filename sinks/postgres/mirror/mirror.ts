@@ -1,4 +1,4 @@
-import type { Transaction, ValueType } from '../../../src/kit/index.js';
+import { type Transaction, Turns, type ValueType } from '../../../src/kit/index.js';
 import { ArrayRows } from '../array-rows.js';
 import { type BatchFold, foldBatch, type KeyPlan, type WholeValue } from '../batch-fold.js';
 import type { Connection } from '../connection.js';
@@ -84,10 +84,14 @@ export class Mirror implements Layout {
     await connection.query('SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off');
   }
 
-  encode(transactions: readonly Transaction[]): EncodedBatch {
-    const rejections = refusedChanges(transactions, (change) => refusedByMirror(change, this.#options));
-    const fold = foldBatch(rejections.length === 0 ? transactions : []);
-    const merges = [this.#wholeRows('string', fold.plans), this.#wholeRows('json', fold.plans)];
+  async encode(transactions: readonly Transaction[]): Promise<EncodedBatch> {
+    const rejections = await refusedChanges(transactions, (change) => refusedByMirror(change, this.#options));
+    const fold = await foldBatch(rejections.length === 0 ? transactions : []);
+    const turns = new Turns();
+    const merges = [
+      await this.#wholeRows('string', fold.plans, turns),
+      await this.#wholeRows('json', fold.plans, turns),
+    ];
     const changed = new Map<ValueType, KeyPlan[]>();
     for (const plan of fold.plans) {
       if (plan.type === undefined || (plan.elements === undefined && plan.groups === undefined)) continue;
@@ -97,19 +101,19 @@ export class Mirror implements Layout {
     }
     for (const [type, plans] of changed) {
       const table = this.#elements.get(type);
-      if (table !== undefined) merges.push(this.#elementRows(table, plans));
+      if (table !== undefined) merges.push(await this.#elementRows(table, plans, turns));
       if (type !== 'stream') continue;
       for (const [name, steps] of groupSteps(plans, this.#options, (part) => this.#table(part)))
         merges.push({ table: name, steps });
     }
-    const collections = this.#collectionRows(fold.plans);
+    const collections = await this.#collectionRows(fold.plans, turns);
     const lists = fold.plans.filter(({ list }) => list !== undefined);
     return {
       rejections,
       apply: async (connection) => {
         if (this.#filledAsOf !== connection) await this.#lookWhatIsFilled(connection);
         await this.#clear(connection, fold);
-        this.#reset(connection, fold.plans);
+        await this.#reset(connection, fold.plans);
         for (const merge of merges) this.#merge(connection, merge);
         if (lists.length > 0) {
           this.#filled.add('lists');
@@ -141,11 +145,13 @@ export class Mirror implements Layout {
    * anyway, of other collections what is of another type. (A key that expired at the source goes without a word, and may
    * come back as anything.)
    */
-  #reset(connection: Connection, plans: readonly KeyPlan[]): void {
+  async #reset(connection: Connection, plans: readonly KeyPlan[]): Promise<void> {
+    const turns = new Turns();
     const filled = this.#filled;
     const rows = new ArrayRows([...keyColumns(this.#options), { name: 'kept', type: 'text' }]);
     const isAlone = new Map<ValueType | undefined, boolean>();
     for (const { ns, key, isReset, isMade, type, whole } of plans) {
+      if (turns.isOverAfterStep()) await turns.next();
       if (!isReset && !isMade) continue;
       const kept = whole?.type ?? (isReset ? undefined : type);
       let isNothingElse = isAlone.get(kept);
@@ -193,10 +199,11 @@ export class Mirror implements Layout {
     connection.ahead(...steps);
   }
 
-  #wholeRows(type: WholeValue['type'], plans: readonly KeyPlan[]): Merge {
+  async #wholeRows(type: WholeValue['type'], plans: readonly KeyPlan[], turns: Turns): Promise<Merge> {
     const { name, columns } = wholeTable(type, this.#options);
     const rows = new ArrayRows(columns);
     for (const { ns, key, whole } of plans) {
+      if (turns.isOverAfterStep()) await turns.next();
       if (whole?.type !== type) continue;
       const row = rows.start();
       row.text(ns);
@@ -214,7 +221,7 @@ export class Mirror implements Layout {
     return { table: name, steps };
   }
 
-  #elementRows(table: ElementTable, plans: readonly KeyPlan[]): Merge {
+  async #elementRows(table: ElementTable, plans: readonly KeyPlan[], turns: Turns): Promise<Merge> {
     const { name, element, contents, sentElement, sentContents } = table;
     const named = [
       ...keyColumns(this.#options),
@@ -228,6 +235,7 @@ export class Mirror implements Layout {
     for (const plan of plans) {
       if (plan.elements === undefined) continue;
       for (const change of plan.elements.values()) {
+        if (turns.isOverAfterStep()) await turns.next();
         const isGone = change.op === 'delete';
         if (isGone && plan.isReset) continue; // went with the key
         const row = (isGone ? gone : put).start();
@@ -256,11 +264,12 @@ export class Mirror implements Layout {
   }
 
   /** One row for each collection: made with its first element; changed when its expiry is, or a bitmap's size. */
-  #collectionRows(plans: readonly KeyPlan[]): Merge {
+  async #collectionRows(plans: readonly KeyPlan[], turns: Turns): Promise<Merge> {
     const { name, columns } = collectionsTable(this.#options);
     const made = new ArrayRows(columns);
     const expiring = new ArrayRows([...keyColumns(this.#options), ...columns.slice(3, 4)]);
     for (const { ns, key, type, expiry, size, isMade } of plans) {
+      if (turns.isOverAfterStep()) await turns.next();
       if (type === undefined) continue;
       if (isMade) {
         const row = made.start();

@@ -1,4 +1,4 @@
-import type { Transaction } from '../../../src/kit/index.js';
+import { type Transaction, Turns } from '../../../src/kit/index.js';
 import { foldBatch } from '../batch-fold.js';
 import type { Connection } from '../connection.js';
 import type { Step } from '../exchange.js';
@@ -44,15 +44,19 @@ export class RowTables implements Layout {
     }
   }
 
-  encode(transactions: readonly Transaction[]): EncodedBatch {
-    const rejections = refusedChanges(transactions, (change) => refusedByTable(change, this.#mappings));
-    const { isAllCleared, cleared, plans } = foldBatch(rejections.length === 0 ? transactions : []);
+  async encode(transactions: readonly Transaction[]): Promise<EncodedBatch> {
+    const rejections = await refusedChanges(transactions, (change) => refusedByTable(change, this.#mappings));
+    const { isAllCleared, cleared, plans } = await foldBatch(rejections.length === 0 ? transactions : []);
     const steps: Step[] = [];
+    const turns = new Turns();
     for (const mapping of this.#mappings) {
       if (isAllCleared || cleared.has(mapping.namespace))
         steps.push({ statement: `DELETE FROM ${quotedTable(mapping.table)}` });
       const rows = new MappedRows(mapping);
-      for (const plan of plans) rows.add(plan);
+      for (const plan of plans) {
+        rows.add(plan);
+        if (turns.isOverAfterStep()) await turns.next();
+      }
       steps.push(...rows.steps());
     }
     return { rejections, apply: async (connection) => connection.ahead(...steps) };

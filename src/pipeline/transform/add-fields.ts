@@ -1,5 +1,5 @@
 import type { Change } from '../../kit/index.js';
-import type { ChangeStage } from './change-stage.js';
+import { type ChangeStage, editStage } from './change-stage.js';
 import { isJsonObject, writeJson } from './exact-json.js';
 import { documentOf } from './json-documents.js';
 import { KeyPattern, KeyTemplate, latin1 } from './key-pattern.js';
@@ -19,27 +19,20 @@ export const addStage = (keys: string, fields: Readonly<Record<string, string>>)
   const added = Object.entries(fields).map(
     ([name, text]): AddedField => ({ name, template: new KeyTemplate(text, names) }),
   );
+  const addTo = (change: Change, seen: Set<string>): Change | readonly Change[] => {
+    if (change.op !== 'put') return change;
+    const captured = pattern.capture(change.key);
+    if (captured === undefined) return change;
+    const values = { ...captured, ...factsOf(change) };
+    return change.type === 'hash'
+      ? [change, ...hashFields(change, added, values, seen)]
+      : withFields(change, added, values);
+  };
   return {
     adds: true,
-    apply: (changes) => {
-      const result: Change[] = [];
-      const seen = new Set<string>();
-      for (const change of changes) {
-        const captured = 'key' in change ? pattern.capture(change.key) : undefined;
-        if (captured === undefined || change.op !== 'put') {
-          result.push(change);
-          continue;
-        }
-        const values = { ...captured, ...factsOf(change) };
-        if (change.type === 'hash') {
-          result.push(change, ...hashFields(change, added, values, seen));
-          continue;
-        }
-        result.push(withFields(change, added, values));
-      }
-      return result.length === changes.length && result.every((change, at) => change === changes[at])
-        ? changes
-        : result;
+    apply: (changes, transaction) => {
+      const seen = new Set<string>(); // keys of this transaction
+      return editStage((change) => addTo(change, seen), true).apply(changes, transaction);
     },
   };
 };

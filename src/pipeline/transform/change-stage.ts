@@ -1,6 +1,6 @@
 import { type Change, type Transaction, Turns, withChanges } from '../../kit/index.js';
 import type { TransactionTransform } from '../branch.js';
-import { type ChangePredicate, compileFilter, type FilterOptions } from '../change-filter.js';
+import { compileFilter, type FilterOptions } from '../change-filter.js';
 
 /** One step of a transform: the changes of a transaction become others. Gives back the same array when it changes nothing. */
 export interface ChangeStage {
@@ -42,12 +42,10 @@ const numbered = (change: Change, index: number): Change =>
   change.index === index ? change : { ...change, index };
 
 /** Lets through what a filter lets through. */
-export const filterStage = (options: FilterOptions): ChangeStage => keepStage(compileFilter(options));
-
-const keepStage = (passes: ChangePredicate): ChangeStage => ({
-  adds: false,
-  apply: (changes) => (changes.every(passes) ? changes : changes.filter(passes)),
-});
+export const filterStage = (options: FilterOptions): ChangeStage => {
+  const passes = compileFilter(options);
+  return editStage((change) => (passes(change) ? change : undefined));
+};
 
 /** Replaces single changes; `edit` gives back the change itself, another, several, or none. Of many, in turns. */
 export const editStage = (
