@@ -132,13 +132,12 @@ export const placeOf = (url: string): string => {
   }
 };
 
-/** In the URL: what that says, were it that there is none, overrides everything else that the client is given. */
-const withPassword = ({ url, password }: ConnectionOptions): string => {
-  if (password === '' || !URL.canParse(url)) return url;
-  const whole = new URL(url);
-  whole.password = encodeURIComponent(password);
-  return whole.href;
-};
+/**
+ * In the URL: what that says, were it that there is none, overrides everything else that the client is given. As a parameter,
+ * since URLs without a host, such as those of sockets, have no place for it before that.
+ */
+const withPassword = ({ url, password }: ConnectionOptions): string =>
+  password === '' ? url : `${url}${url.includes('?') ? '&' : '?'}password=${encodeURIComponent(password)}`;
 
 const connectTimeoutMs = 10_000;
 const goodbyeMs = 1_000;

@@ -24,7 +24,8 @@ export const makePostgresSink = (options: PostgresOptions, context: PluginContex
 
 const syncIntervalMs = 200;
 
-const layoutOf = ({ mode, schema, table, tables, keys, values }: PostgresOptions): Layout => {
+/** What the mode of the options makes of changes. @throws TailraceError `CONFIG_INVALID` */
+export const layoutOf = ({ mode, schema, table, tables, keys, values }: PostgresOptions): Layout => {
   if (mode === 'changelog') return new Changelog({ table: { schema, name: table }, keys, values });
   if (mode === 'mirror') return new Mirror({ schema, keys, values });
   if (tables.length > 0) return new RowTables(tables.map(mappingOf));

@@ -63,7 +63,11 @@ describe('a postgres sink beside other sessions', () => {
     const rules = join(settings.path, 'pg_hba.conf');
     writeFileSync(
       rules,
-      'host all careful 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\nlocal all all trust\n',
+      [
+        'host all careful 127.0.0.1/32 scram-sha-256',
+        'local all careful scram-sha-256',
+        'host all all 127.0.0.1/32 trust\n',
+      ].join('\n'),
     );
     chmodSync(settings.path, 0o755);
     service = await startPostgres({ hba_file: rules });
@@ -124,6 +128,18 @@ describe('a postgres sink beside other sessions', () => {
     expect(error.message).not.toContain('hidden');
     expect(error.remedy).toContain('password');
     expect(pipeline.status().sinks[0]).toMatchObject({ retries: 0 });
+  });
+
+  it('gives the password of its own option to a server behind a socket, whose address has no host', async () => {
+    const { rows } = await database.query<{ path: string }>(
+      `SELECT current_setting('unix_socket_directories') AS path`,
+    );
+    const socket = `host=${encodeURIComponent(rows[0].path)}&port=${service.port}`;
+    for (const address of [
+      `postgres://careful@/postgres?${socket}`,
+      `postgres:///postgres?user=careful&${socket}`,
+    ])
+      expect(await open({ url: address }).claim(signal)).toMatchObject({ position: null });
   });
 
   it('says why a connection was lost while nothing was asked on it', async () => {
