@@ -96,7 +96,10 @@ export class SourceWindow {
   }
 
   async #pull(limit: PullLimit): Promise<Pulled | null> {
-    const pulled = await this.session.pull(limit, this.#closed.signal);
+    const pulled = await this.session.pull(limit, this.#closed.signal).catch((error: unknown) => {
+      if (this.isClosed) return null; // given up because we asked for it
+      throw error;
+    });
     if (pulled === null || this.isClosed) return null;
     this.#latestSequence = pulled.latestSequence;
     if (pulled.batches.length === 0) return pulled;

@@ -68,6 +68,18 @@ describe('shared source', () => {
     expect(sessions[1]?.pulled).toBe(alone);
   });
 
+  it('lets a cursor go on alone whose pull is under way when another one begins further ahead', async () => {
+    const sample = history(100);
+    const { shared, sessions } = sharing(sample, 1 << 20);
+    const [behind, ahead] = [shared.cursor(), shared.cursor()];
+    await behind.open({ kind: 'beginning' }, never);
+    const pulling = behind.pull(limit, never);
+    await ahead.open({ kind: 'after', position: sample.positionAfter(60) as Position }, never);
+    expect((await pulling)?.batches[0]).toEqual(sample.batches[0]);
+    expect((await ahead.pull(limit, never))?.batches[0]).toEqual(sample.batches[60]);
+    expect(sessions.length).toBe(3);
+  });
+
   it('tells why any of its sessions cannot be reached, one that is being opened too', async () => {
     const { shared, sessions } = sharing(history(300), 3_000);
     const down = (reason: string) => ({ reason, forMs: 5 });

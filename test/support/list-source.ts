@@ -34,8 +34,8 @@ export class ListSource implements Source {
     if (held !== undefined) requireSameHistory(start.position, held);
   }
 
-  async pull(limit: PullLimit): Promise<Pulled | null> {
-    await nextTurn();
+  async pull(limit: PullLimit, signal?: AbortSignal): Promise<Pulled | null> {
+    await nextTurn(undefined, signal && { signal });
     const batches: SourceBatch[] = [];
     for (let bytes = 0; batches.length < limit.maxBatches && bytes < limit.maxBytes; ) {
       const batch = this.#batches(this.#at);
