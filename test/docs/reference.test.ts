@@ -13,6 +13,12 @@ const settingsOf = (schema: object, path: readonly string[] = []): string[][] =>
     'default' in entry ? [[...path, key]] : settingsOf(entry, [...path, key]),
   );
 
+/** The names in the first column of the tables of options. */
+const optionsIn = (text: string): string[] =>
+  [...text.matchAll(/^\| option \|.*\n((?:\|.*\n)+)/gm)]
+    .flatMap(([, rows]) => rows.split('\n').map((row) => row.split('|')[1] ?? ''))
+    .flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name));
+
 /** What is under a heading of the second level. */
 const section = (text: string, heading: string): string =>
   text.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
@@ -38,6 +44,22 @@ describe('the pages', () => {
         .map((names) => `${definition.name} ${names.join('.')}`);
     });
     expect(missing).toEqual([]);
+  });
+
+  it.each([
+    ['sources.md', builtIn.sources],
+    ['sinks.md', builtIn.sinks],
+  ])('name no option in %s that there is not', (name, definitions) => {
+    const text = page(name);
+    const unknown = [...definitions.values()].flatMap((definition) => {
+      const settings = settingsOf(definition.schema).map((names) => names.join('.'));
+      const isKnown = (option: string): boolean =>
+        settings.some((setting) => setting === option || setting.startsWith(`${option}.`));
+      return optionsIn(section(text, definition.name))
+        .filter((option) => !isKnown(option))
+        .map((option) => `${definition.name} ${option}`);
+    });
+    expect(unknown).toEqual([]);
   });
 
   it('name every code of an error', () => {
