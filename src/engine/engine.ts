@@ -344,11 +344,13 @@ export class Engine implements Store, AsyncDisposable {
   /**
    * Checks all data on disk: every page and every unit of the data file. Takes as long as reading it all, and begins when
    * nothing is left to flush.
-   * @throws TailraceError `STORE_CORRUPT` | `INTERNAL`
+   * @throws TailraceError `STORE_CORRUPT` | `INTERNAL` | `STORE_FAILED`
    */
   async check(): Promise<void> {
     this.#requireOpen();
     await this.#data.flush.whenDone();
+    // A flush that failed has taken units that nothing refers to: that is no damage.
+    if (this.#wal.failure !== undefined) throw this.#wal.failure;
     this.#data.trees?.audit();
   }
 

@@ -127,6 +127,7 @@ describe('a nearly full data file', () => {
     });
     expect(written).toBeGreaterThan(100);
     expect(engine.get(0, Buffer.from('key 0'))?.length).toBe(50_000);
+    await expect(engine.check()).rejects.toMatchObject({ code: 'STORE_FAILED' });
     await engine.close();
     expect(statSync(`${directory.path}/data`).size).toBeLessThanOrEqual(8 << 20);
 
