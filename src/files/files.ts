@@ -82,7 +82,7 @@ export const replaceFile = async (
   path: string,
   content: Uint8Array,
 ): Promise<void> => {
-  const temporary = `${path}.tmp`;
+  const temporary = temporaryPath(path);
   try {
     const fd = await files.open(temporary, 'w');
     try {
@@ -98,6 +98,9 @@ export const replaceFile = async (
   }
   await files.syncDirectory(directory);
 };
+
+/** Where `replaceFile` puts the content first: what a process leaves that is killed in the middle. */
+export const temporaryPath = (path: string): string => `${path}.tmp`;
 
 /** An error of the file system as a TailraceError that names the path and what to do; one that is such already stays. */
 export const inaccessible = (path: string, cause: unknown): TailraceError => {

@@ -1,4 +1,12 @@
-export { type Files, inaccessible, nodeFiles, ownThreadFiles, refusePipe, replaceFile } from './files.js';
+export {
+  type Files,
+  inaccessible,
+  nodeFiles,
+  ownThreadFiles,
+  refusePipe,
+  replaceFile,
+  temporaryPath,
+} from './files.js';
 export { makeDirectory } from './make-directory.js';
 export { openFileLimit } from './open-file-limit.js';
 export { packageVersion } from './package-version.js';

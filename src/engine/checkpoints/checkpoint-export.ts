@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, existsSync, openSync, readdirSync, readSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { isTailraceError, TailraceError } from '../../errors/index.js';
@@ -11,6 +11,8 @@ import {
   makeDirectory,
   nodeFiles,
   ProcessLock,
+  refusePipe,
+  temporaryPath,
 } from '../../files/index.js';
 import { otherFormat } from '../other-format.js';
 import type { SpacePin } from '../space/index.js';
@@ -33,7 +35,7 @@ import { usedRuns } from './restore.js';
  *   | TRCKPT01 | headerLength | header (JSON) | run … | end |
  *     8 bytes    u32 LE
  *
- *   run   u32 first unit │ u32 units │ u32 CRC-32 of the bytes │ bytes
+ *   run   u32 first unit │ u32 units │ u32 CRC-32 of both and the bytes │ bytes
  *   end   u32 0xffffffff │ u32 number of runs │ u32 CRC-32 of the header
  */
 interface ExportHeader {
@@ -90,13 +92,15 @@ export const exportState = async (
       ? usedRuns(trees, held.pin)
       : writtenRuns(trees, base.pin, held.pin)) {
       const bytes = trees.file.readUnits(start, length * unitBytes);
-      await write(u32s(start, length, crc32(bytes)));
+      const place = u32s(start, length);
+      await write(Buffer.concat([place, u32s(crc32(bytes, crc32(place)))]));
       await write(bytes);
       runs++;
       await nextTurn();
     }
     await write(u32s(endMark, runs, crc32(json)));
     await files.datasync(fd);
+    await files.syncDirectory(dirname(path));
   } catch (cause) {
     await files.remove(path).catch(() => undefined); // a part of it helps nobody, and would refuse the next attempt
     throw isTailraceError(cause) ? cause : inaccessible(path, cause);
@@ -186,33 +190,37 @@ const apply = async (
 };
 
 /** What is in a directory to which the first export is being applied, also when that was killed. */
-const begun: ReadonlySet<string> = new Set(['LOCK', 'data', 'IDENTITY.tmp']);
+const begun: ReadonlySet<string> = new Set(['LOCK', 'data', temporaryPath('IDENTITY')]);
 
 class ExportReader {
   readonly path: string;
   readonly header: ExportHeader;
   readonly #fd: number;
+  readonly #size: number;
   readonly #start: number;
-  readonly #headerChecksum: number;
 
   constructor(path: string) {
     this.path = path;
+    refusePipe(path);
     try {
       this.#fd = openSync(path, 'r');
     } catch (cause) {
       throw inaccessible(path, cause);
     }
     try {
+      this.#size = fstatSync(this.#fd).size;
       const head = this.#read(0, 12);
       if (head.toString('latin1', 0, 8) !== magic) throw this.#damaged(0, 'this is no exported checkpoint');
       const json = this.#read(12, head.readUInt32LE(8));
+      const end = this.#read(this.#size - 12, 12);
+      if (end.readUInt32LE(0) !== endMark || end.readUInt32LE(8) !== crc32(json))
+        throw this.#damaged(12, 'its end is missing, or its header is damaged');
       this.#start = 12 + json.length;
-      this.#headerChecksum = crc32(json);
       this.header = JSON.parse(json.toString()) as ExportHeader;
       if (this.header.format !== exportFormat) throw otherFormat(path, this.header.format, exportFormat);
     } catch (error) {
       closeSync(this.#fd);
-      throw error instanceof SyntaxError ? this.#damaged(12, 'its header is damaged') : error;
+      throw isTailraceError(error) ? error : inaccessible(path, error);
     }
   }
 
@@ -229,13 +237,14 @@ class ExportReader {
       const length = head.readUInt32LE(4);
       const checksum = head.readUInt32LE(8);
       if (unit === endMark) {
-        if (length !== count || checksum !== this.#headerChecksum)
+        if (length !== count || at + 12 !== this.#size)
           throw this.#damaged(at, 'its end does not fit its beginning');
         return;
       }
       if (length > maxRunUnits) throw this.#damaged(at, `a run of ${length} units`);
       const bytes = this.#read(at + 12, length * this.header.unitBytes);
-      if (crc32(bytes) !== checksum) throw this.#damaged(at, 'a run has a wrong checksum');
+      if (crc32(bytes, crc32(head.subarray(0, 8))) !== checksum)
+        throw this.#damaged(at, 'a run has a wrong checksum');
       yield { unit, bytes };
       at += 12 + bytes.length;
     }
@@ -246,6 +255,7 @@ class ExportReader {
   }
 
   #read(at: number, length: number): Buffer {
+    if (at + length > this.#size) throw this.#damaged(at, 'the file ends too early');
     const bytes = Buffer.allocUnsafe(length);
     let done = 0;
     while (done < length) {
@@ -298,6 +308,6 @@ const u32s = (...values: number[]): Buffer => {
 };
 
 const magic = 'TRCKPT01';
-const exportFormat = 1;
+const exportFormat = 2;
 const endMark = 0xffffffff;
 const maxRunUnits = 256;

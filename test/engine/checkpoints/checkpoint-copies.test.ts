@@ -5,11 +5,12 @@ import { applyCheckpointExport, Engine } from '../../../src/engine/index.js';
 import { type Files, nodeFiles } from '../../../src/files/index.js';
 import { WriteBatchBuilder } from '../../../src/write-batch/index.js';
 import { SeededRandom } from '../../support/seeded-random.js';
+import { VolatileDisk } from '../../support/volatile-disk.js';
 import { waitUntil } from '../../support/wait-until.js';
 import { contentOf, fill, type Model, put, small, sorted, useStoreDirectory } from './checkpoint-setup.js';
 
 const directory = useStoreDirectory();
-const { open } = directory;
+const { open, store } = directory;
 
 describe('checkpoints that are taken elsewhere', () => {
   it('are restored to a new store that goes on from their sequence number', async () => {
@@ -158,6 +159,20 @@ describe('checkpoints that are taken elsewhere', () => {
     expect(readdirSync(other)).toEqual(['notes.txt']);
   });
 
+  it('are in the exported file after a power cut, once the export is done', async () => {
+    const disk = new VolatileDisk(store(), SeededRandom.fromEnvironment('power cuts after an export'));
+    await using engine = await open({ files: disk.files });
+    const model: Model = new Map();
+    fill(engine, model, 0, 100, 'x');
+    await engine.checkpoints.create({ name: 'base' });
+    const { file } = await engine.checkpoints.export('base', join(directory.path, 'export'));
+    for (let cut = 0; cut < 10; cut++) {
+      const left = join(directory.path, `cut-${cut}`);
+      disk.cut(left);
+      expect(readFileSync(join(left, 'export')).equals(readFileSync(file))).toBe(true);
+    }
+  });
+
   it('are carried elsewhere in files: one whole, then only what has changed', async () => {
     const random = SeededRandom.fromEnvironment('checkpoint exports');
     await using engine = await open({ memtableBytes: 200_000 });
@@ -202,16 +217,27 @@ describe('checkpoints that are taken elsewhere', () => {
     ] as const)
       await expect(applyCheckpointExport(target, join(directory.path, file))).rejects.toMatchObject({ code });
     const bytes = readFileSync(whole.file);
-    bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
     const damaged = join(directory.path, 'damaged.export');
-    for (const content of [bytes, bytes.subarray(0, 500), Buffer.from('x')]) {
+    const elsewhere = join(directory.path, 'elsewhere');
+    const behindHeader = 12 + bytes.readUInt32LE(8);
+    const flipped = [
+      ...Array(behindHeader + 12).keys(),
+      ...Array.from({ length: 100 }, () => random.below(bytes.length)),
+    ];
+    for (const content of [
+      ...flipped.map((at) => Buffer.from(bytes).fill((bytes[at] ?? 0) ^ (1 << random.below(8)), at, at + 1)),
+      ...[0, 12, 500, bytes.length - 1].map((length) => bytes.subarray(0, length)),
+      Buffer.concat([bytes, Buffer.alloc(12)]),
+    ]) {
       writeFileSync(damaged, content);
-      const elsewhere = join(directory.path, 'elsewhere');
       await expect(applyCheckpointExport(elsewhere, damaged)).rejects.toMatchObject({
         code: 'STORE_CORRUPT',
       });
       expect(existsSync(elsewhere)).toBe(false);
     }
+    await expect(applyCheckpointExport(elsewhere, directory.path)).rejects.toMatchObject({
+      code: 'FILE_INACCESSIBLE',
+    });
     await using live = await Engine.open(target, small);
     expect(contentOf(live)).toEqual(sorted(model));
     await live.write(new WriteBatchBuilder().put(0, Buffer.from('own'), Buffer.from('1')).finish());
