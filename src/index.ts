@@ -16,8 +16,19 @@ export {
 } from '../sinks/redis/index.js';
 export { StdoutSink, type StdoutSinkOptions, stdoutSink } from '../sinks/stdout/index.js';
 export { WebhookSink, type WebhookSinkOptions, webhookSink } from '../sinks/webhook/index.js';
-export { type AdministeredPipeline, AdminServer, type AdminStatus, PipelineMetrics } from './admin/index.js';
-export { type CommandValue, type CommandWord, Database } from './data-model/commands/index.js';
+export {
+  type AdministeredPipeline,
+  AdminServer,
+  type AdminServerOptions,
+  type AdminStatus,
+  PipelineMetrics,
+} from './admin/index.js';
+export {
+  type CommandValue,
+  type CommandWord,
+  Database,
+  type DatabaseOptions,
+} from './data-model/commands/index.js';
 export { ColumnFamily } from './data-model/index.js';
 export {
   applyCheckpointExport,

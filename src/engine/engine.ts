@@ -3,7 +3,13 @@ import type { TailraceError } from '../errors/index.js';
 import { makeDirectory, nodeFiles, ProcessLock } from '../files/index.js';
 import { setBatchSequence, type WriteBatchBuilder } from '../write-batch/index.js';
 import { CheckedBatch } from './checked-batch.js';
-import { CheckpointCatalog, CheckpointPolicy, Checkpoints, statesOf } from './checkpoints/index.js';
+import {
+  CheckpointCatalog,
+  CheckpointPolicy,
+  type Checkpoints,
+  StoreCheckpoints,
+  statesOf,
+} from './checkpoints/index.js';
 import { closeAll } from './close-all.js';
 import { columnFamilyNames, unknownFamily } from './column-family.js';
 import type {
@@ -53,8 +59,7 @@ export class Engine implements Store, AsyncDisposable {
   readonly #maxBatchBytes: number;
   readonly #batch = new CheckedBatch();
   readonly #data: StoreData;
-  /** The named, durable views of this store. */
-  readonly checkpoints: Checkpoints;
+  readonly #checkpoints: StoreCheckpoints;
   #policy: CheckpointPolicy | undefined;
   readonly #times: SequenceTimes;
   readonly #retention: LogRetention | undefined;
@@ -103,7 +108,13 @@ export class Engine implements Store, AsyncDisposable {
       );
       let wal: Wal | undefined;
       try {
-        const checkpoints = new Checkpoints(identity.id, data, catalog, files, options.nowMs ?? Date.now);
+        const checkpoints = new StoreCheckpoints(
+          identity.id,
+          data,
+          catalog,
+          files,
+          options.nowMs ?? Date.now,
+        );
         checkpoints.load(list, held);
         wal = await openLog(directory, data, checkpoints, files, options);
         await checkpoints.finishLoad(wal.nextSequence - 1, isReadOnly);
@@ -126,7 +137,7 @@ export class Engine implements Store, AsyncDisposable {
     wal: Wal,
     lock: ProcessLock | undefined,
     data: StoreData,
-    checkpoints: Checkpoints,
+    checkpoints: StoreCheckpoints,
     options: EngineOptions,
   ) {
     this.directory = directory;
@@ -135,7 +146,7 @@ export class Engine implements Store, AsyncDisposable {
     this.#wal = wal;
     this.#lock = lock;
     this.#data = data;
-    this.checkpoints = checkpoints;
+    this.#checkpoints = checkpoints;
     this.#isReadOnly = options.isReadOnly ?? false;
     this.#maxBatchBytes = options.maxBatchBytes ?? defaultMaxBatchBytes;
     this.#sequence = wal.nextSequence - 1;
@@ -178,6 +189,11 @@ export class Engine implements Store, AsyncDisposable {
         () => this.#sequence,
         options.nowMs ?? Date.now,
       );
+  }
+
+  /** The named, durable views of this store. */
+  get checkpoints(): Checkpoints {
+    return this.#checkpoints;
   }
 
   /** What recovery found at open. */
@@ -385,7 +401,7 @@ export class Engine implements Store, AsyncDisposable {
       () => this.#data.flush.whenDone(),
       () => this.#retention?.close(),
       () => this.#data.close(),
-      () => this.checkpoints.close(),
+      () => this.#checkpoints.close(),
       () => this.#wal.close(),
     ]);
   }

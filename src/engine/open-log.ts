@@ -1,7 +1,7 @@
 import { TailraceError } from '../errors/index.js';
 import type { Files } from '../files/index.js';
 import { CheckedBatch } from './checked-batch.js';
-import type { Checkpoints } from './checkpoints/index.js';
+import type { StoreCheckpoints } from './checkpoints/index.js';
 import { defaultSegmentBytes, defaultSyncIntervalMs, type EngineOptions } from './engine-options.js';
 import type { StoreData } from './store-data.js';
 import { Wal } from './wal/index.js';
@@ -10,7 +10,7 @@ import { Wal } from './wal/index.js';
 export const openLog = async (
   directory: string,
   data: StoreData,
-  checkpoints: Checkpoints,
+  checkpoints: StoreCheckpoints,
   files: Files,
   options: EngineOptions,
 ): Promise<Wal> => {

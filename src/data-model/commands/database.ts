@@ -23,6 +23,14 @@ export type CommandValue<Bytes> =
   | readonly CommandValue<Bytes>[]
   | ReadonlyMap<CommandValue<Bytes>, CommandValue<Bytes>>;
 
+/** Which keys a `Database` works on. */
+export interface DatabaseOptions {
+  /** Keys of another namespace are other keys; default the one that clients see without a token. */
+  readonly namespace?: string;
+  /** @internal Clock, chance, and what is known of keys: for tests, which own them. */
+  readonly services?: CommandServices;
+}
+
 /**
  * The commands of Redis on a store in this process, without a server or a socket: the same commands, the same encodings
  * and so the same changes in the log as through `tailrace serve`.
@@ -45,11 +53,8 @@ export class Database {
   readonly #services: CommandServices;
   readonly #context: CommandContext;
 
-  /**
-   * On a store, or, for commands that read, on a snapshot or an open checkpoint. `namespace`: keys of another namespace
-   * are other keys; default the one that clients see without a token.
-   */
-  constructor(store: Store | DataReader, options: { namespace?: string; services?: CommandServices } = {}) {
+  /** On a store, or, for commands that read, on a snapshot or an open checkpoint. */
+  constructor(store: Store | DataReader, options: DatabaseOptions = {}) {
     this.#reader = store;
     this.#store = 'commit' in store ? store : undefined;
     this.#namespace = options.namespace ?? defaultNamespace;

@@ -13,7 +13,7 @@ export {
   type ReplySteps,
   type Wait,
 } from './data-command.js';
-export { type CommandValue, type CommandWord, Database } from './database.js';
+export { type CommandValue, type CommandWord, Database, type DatabaseOptions } from './database.js';
 export { moveKey } from './keys/copy-commands.js';
 export {
   type DoubleReply,
