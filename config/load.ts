@@ -1,4 +1,4 @@
-import { messageOf, TailraceError } from '../src/errors/index.js';
+import { codeOf, messageOf, TailraceError } from '../src/errors/index.js';
 import type { SinkDefinition, SourceDefinition } from '../src/kit/index.js';
 import { requireSoleTargets, requireUniqueNames } from './apart.js';
 import {
@@ -349,7 +349,7 @@ const namedApart = (
 };
 
 const unreadable = (error: unknown): string => {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = codeOf(error);
   if (code === 'ENOENT') return 'there is no such file';
   if (code === 'EISDIR') return 'this is a directory, not a file';
   if (error instanceof RangeError) return error.message;

@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import {
   type Claim,
+  codeOf,
   describeHolder,
   type Finding,
   inaccessible,
@@ -349,8 +350,7 @@ export class FileSink implements Sink {
 
 /** The disk, or what this user may have of it, is full: which passes. */
 const isFull = (error: unknown): boolean =>
-  error instanceof Error &&
-  (('code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) || isFull(error.cause));
+  error instanceof Error && (['ENOSPC', 'EDQUOT'].includes(codeOf(error)) || isFull(error.cause));
 
 const noRoom = (path: string, cause: unknown): TailraceError =>
   new TailraceError('SINK_UNREACHABLE', `cannot write to ${path}: ${messageOf(cause)}`, {

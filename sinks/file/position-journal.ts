@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import {
+  codeOf,
   crc32c,
   inaccessible,
   nodeFiles,
@@ -43,7 +44,7 @@ export const readLastEntry = (
   try {
     fd = openSync(path, 'r');
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
+    if (codeOf(cause) === 'ENOENT') return undefined;
     throw inaccessible(path, cause);
   }
   try {

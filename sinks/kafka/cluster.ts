@@ -6,7 +6,7 @@ import { createLogger, type Logger as KafkaLogger } from 'kafkajs/src/loggers/in
 import ConnectionPool, { type SocketRequest } from 'kafkajs/src/network/connectionPool.js';
 import apiKeys from 'kafkajs/src/protocol/requests/apiKeys.js';
 import { type ProtocolCall, requests } from 'kafkajs/src/protocol/requests/index.js';
-import { type Logger, TailraceError } from '../../src/kit/index.js';
+import { asError, type Logger, TailraceError } from '../../src/kit/index.js';
 import { Refused } from './refusal.js';
 import './request-queue.js';
 
@@ -76,7 +76,7 @@ export class KafkaCluster {
         this.#seeds.push(seed);
         return;
       } catch (error) {
-        failures.push(error instanceof Error ? error : new Error(String(error)));
+        failures.push(asError(error));
         // Credentials that one broker refuses are not tried on all of them: accounts get locked.
         if (this.isClosed || failures.at(-1)?.name === 'KafkaJSSASLAuthenticationError') break;
       }

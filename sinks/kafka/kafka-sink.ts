@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  asError,
   type Claim,
   type Finding,
   isSamePosition,
@@ -210,7 +211,7 @@ export class KafkaSink implements Sink {
 
   /** What an error in the middle of a write means. */
   async #failed(session: Session, error: unknown): Promise<WriteOutcome> {
-    const cause = error instanceof Error ? error : new Error(String(error));
+    const cause = asError(error);
     if (isTailraceError(cause) || isRefused(cause, 'forbidden') || isRefused(cause, 'other')) {
       this.#disconnect('the write failed');
       return { kind: 'fatal', error: asSinkError(cause, this.#place) };

@@ -1,4 +1,4 @@
-import { isTailraceError, TailraceError } from '../../src/kit/index.js';
+import { asError, codeOf, isTailraceError, TailraceError } from '../../src/kit/index.js';
 
 /** What can be done about an answer of a broker that is not "done". */
 export type RefusalKind =
@@ -94,11 +94,7 @@ export const asSinkError = (error: unknown, place: string): TailraceError => {
         'Check sasl.username, sasl.password and sasl.mechanism, and what the user may do (docs/sinks.md).',
       cause,
     });
-  const code = codeOf(cause);
-  if (
-    typeof code === 'string' &&
-    /^(ERR_SSL|ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|EPROTO)/.test(code)
-  )
+  if (/^(ERR_SSL|ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|EPROTO)/.test(codeOf(cause)))
     return new TailraceError('SINK_REFUSED', `no TLS connection to ${place}: ${cause.message}`, {
       context,
       remedy: 'Check tls.enabled, tls.ca and the port: brokers have one port with TLS and another without.',
@@ -119,7 +115,7 @@ export const asSinkError = (error: unknown, place: string): TailraceError => {
 
 /** kafkajs wraps what it gives up on. */
 const innermost = (error: unknown): Error => {
-  let inner = error instanceof Error ? error : new Error(String(error));
+  let inner = asError(error);
   while (
     /^KafkaJS(NonRetriableError|NumberOfRetriesExceeded)$/.test(inner.name) &&
     inner.cause instanceof Error
@@ -129,6 +125,4 @@ const innermost = (error: unknown): Error => {
 };
 
 /** UNSUPPORTED_SASL_MECHANISM, ILLEGAL_SASL_STATE (a listener without SASL), SASL_AUTHENTICATION_FAILED; as kafkajs tells them. */
-const saslRefusals: ReadonlySet<unknown> = new Set([33, 34, 58]);
-
-const codeOf = (error: Error): unknown => ('code' in error ? error.code : undefined);
+const saslRefusals: ReadonlySet<unknown> = new Set(['33', '34', '58']);

@@ -1,5 +1,6 @@
 import {
   appendStringPut,
+  asError,
   type Claim,
   defaultLargestWordBytes,
   encodeCommand,
@@ -111,7 +112,7 @@ export class KvrocksSink implements Sink {
         throw new Error(`${this.#key} on ${this.#place} is gone: the target was flushed, or lost data`);
     } catch (error) {
       this.#disconnect();
-      return { kind: 'unknown', error: error instanceof Error ? error : new Error(String(error)) };
+      return { kind: 'unknown', error: asError(error) };
     }
     if (reply instanceof ReplyError) return this.#refused(reply);
     if (reply !== 1) return { kind: 'fenced', error: this.#moved() };

@@ -1,4 +1,5 @@
 import {
+  asError,
   type Claim,
   type Finding,
   isSamePosition,
@@ -215,7 +216,7 @@ export class PostgresSink implements Sink {
   }
 
   async #outcomeOf(connection: Connection, batch: SinkBatch, cause: unknown): Promise<WriteOutcome> {
-    const error = cause instanceof Error ? cause : new Error(String(cause));
+    const error = asError(cause);
     const kind = connection.loss === undefined ? errorKind(cause) : 'lost';
     if (kind === 'lost') {
       await connection.close();

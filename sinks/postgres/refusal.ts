@@ -1,4 +1,4 @@
-import { isTailraceError, TailraceError } from '../../src/kit/index.js';
+import { codeOf, isTailraceError, TailraceError } from '../../src/kit/index.js';
 
 /** What can be done about an error. */
 export type ErrorKind =
@@ -11,14 +11,11 @@ export type ErrorKind =
   | 'forbidden'
   | 'other';
 
-/** The SQLSTATE of an error of the server (PostgreSQL documentation, appendix A). */
-export const sqlStateOf = (error: unknown): string | undefined =>
-  error instanceof Error &&
-  'code' in error &&
-  typeof error.code === 'string' &&
-  /^[0-9A-Z]{5}$/.test(error.code)
-    ? error.code
-    : undefined;
+/** The SQLSTATE of an error of the server (PostgreSQL documentation, appendix A); all have a digit, EPIPE has none. */
+export const sqlStateOf = (error: unknown): string | undefined => {
+  const code = codeOf(error);
+  return /^(?=.*\d)[0-9A-Z]{5}$/.test(code) ? code : undefined;
+};
 
 /** By what an error of a statement is to be answered. Errors without SQLSTATE are those of the connection. */
 export const errorKind = (error: unknown): ErrorKind => {

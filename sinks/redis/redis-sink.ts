@@ -1,4 +1,5 @@
 import {
+  asError,
   ByteWriter,
   type Claim,
   defaultLargestWordBytes,
@@ -139,7 +140,7 @@ export class RedisSink implements Sink {
       return await this.#execute(connection, batch);
     } catch (error) {
       this.#disconnect();
-      return { kind: 'unknown', error: error instanceof Error ? error : new Error(String(error)) };
+      return { kind: 'unknown', error: asError(error) };
     } finally {
       this.#isDeciding = false;
     }

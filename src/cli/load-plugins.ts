@@ -4,7 +4,7 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parse } from 'yaml';
 import { type Definitions, type Registry, readPipelineText } from '../../config/index.js';
-import { messageOf, type SinkDefinition, type SourceDefinition } from '../kit/index.js';
+import { codeOf, messageOf, type SinkDefinition, type SourceDefinition } from '../kit/index.js';
 import { builtIn } from './registry.js';
 
 /**
@@ -76,7 +76,7 @@ const importFrom = async (file: string, name: string): Promise<Imported | undefi
     const specifier = isPath ? pathToFileURL(path).href : findPackage(file, name);
     return { module: (await import(specifier)) as Readonly<Record<string, unknown>> };
   } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND';
+    const isMissing = codeOf(error) === 'MODULE_NOT_FOUND';
     if (!isPath && isMissing) return undefined;
     return { fault: messageOf(error) };
   }
@@ -88,8 +88,7 @@ const findPackage = (file: string, name: string): string => {
   try {
     return pathToFileURL(find(name)).href;
   } catch (error) {
-    if (!(error instanceof Error) || !('code' in error) || error.code !== 'ERR_PACKAGE_PATH_NOT_EXPORTED')
-      throw error;
+    if (codeOf(error) !== 'ERR_PACKAGE_PATH_NOT_EXPORTED') throw error;
     // It is there, but only for `import`, for which there is no resolving from another place.
     for (const folder of find.paths(name) ?? []) {
       const description = join(folder, name, 'package.json');

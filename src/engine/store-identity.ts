@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { TailraceError } from '../errors/index.js';
+import { codeOf, TailraceError } from '../errors/index.js';
 import { type Files, inaccessible, replaceFile } from '../files/index.js';
 import { otherFormat } from './other-format.js';
 
@@ -75,7 +75,7 @@ const readIdentity = (path: string): StoreIdentity | undefined => {
   try {
     parsed = JSON.parse(readFileSync(path, 'utf8'));
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
+    if (codeOf(cause) === 'ENOENT') return undefined;
     throw cause instanceof SyntaxError ? invalid(path, 'it is no JSON') : inaccessible(path, cause);
   }
   if (typeof parsed !== 'object' || parsed === null || !('id' in parsed) || !('format' in parsed))

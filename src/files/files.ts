@@ -1,5 +1,5 @@
 import * as fs from 'node:fs';
-import { isTailraceError, messageOf, TailraceError } from '../errors/index.js';
+import { codeOf, isTailraceError, messageOf, TailraceError } from '../errors/index.js';
 
 /**
  * The file operations of the engine. Production has one implementation, `nodeFiles`; tests put one in front of it
@@ -106,10 +106,10 @@ export const temporaryPath = (path: string): string => `${path}.tmp`;
 export const inaccessible = (path: string, cause: unknown): TailraceError => {
   if (isTailraceError(cause, 'FILE_INACCESSIBLE')) return cause;
   const reason = messageOf(cause);
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   return new TailraceError('FILE_INACCESSIBLE', `cannot access ${path}: ${reason}`, {
     context: { file: path },
-    remedy: remedies.get(code) ?? 'Check that the path exists and that this user may read and write it.',
+    remedy:
+      remedies.get(codeOf(cause)) ?? 'Check that the path exists and that this user may read and write it.',
     cause,
   });
 };

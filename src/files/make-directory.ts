@@ -1,5 +1,6 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { codeOf } from '../errors/index.js';
 import { inaccessible, notADirectory } from './files.js';
 
 /**
@@ -21,7 +22,7 @@ const makeWithParents = (path: string): void => {
     mkdirSync(path);
   } catch (error) {
     if (isDirectory(path)) return;
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = codeOf(error);
     if (code === 'EEXIST') throw notADirectory(path);
     const isParentMissing = code === 'ENOENT';
     if (!isParentMissing || isDirectory(dirname(path))) throw error;

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { hostname } from 'node:os';
 import { basename, dirname } from 'node:path';
 import process from 'node:process';
-import type { TailraceError } from '../errors/index.js';
+import { codeOf, type TailraceError } from '../errors/index.js';
 import { inaccessible } from './files.js';
 
 /** The process that holds a lock, as its lock file tells. */
@@ -123,6 +123,6 @@ const isAlive = (pid: number): boolean => {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    return codeOf(error) === 'EPERM';
   }
 };

@@ -35,7 +35,14 @@ export {
 } from '../data-model/index.js';
 // By the inner door: nothing else of the engine is loaded by those who only deliver.
 export { LogFramer } from '../engine/wal/framing/index.js';
-export { type ErrorCode, isTailraceError, messageOf, TailraceError } from '../errors/index.js';
+export {
+  asError,
+  codeOf,
+  type ErrorCode,
+  isTailraceError,
+  messageOf,
+  TailraceError,
+} from '../errors/index.js';
 export {
   describeHolder,
   inaccessible,

@@ -1,3 +1,4 @@
+import { asError } from '../errors/index.js';
 import type { WriteOutcome } from './sink.js';
 
 /** What came of a write, when nothing of it is open any more: what was accepted and then lost has an unknown outcome. */
@@ -10,6 +11,6 @@ export const onceSettled = async (
     await outcome.durable;
     return { kind: 'durable' };
   } catch (error) {
-    return { kind: 'unknown', error: error instanceof Error ? error : new Error(String(error)) };
+    return { kind: 'unknown', error: asError(error) };
   }
 };

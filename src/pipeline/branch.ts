@@ -1,5 +1,6 @@
 import { lastValueFrom, tap } from 'rxjs';
 import {
+  asError,
   countChanges,
   type Logger,
   orGivenUp,
@@ -129,7 +130,7 @@ export class Branch {
         return;
       }
       this.#state = 'failed';
-      this.#error = error instanceof Error ? error : new Error(String(error));
+      this.#error = asError(error);
       throw error;
     }
   }

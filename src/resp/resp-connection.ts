@@ -1,6 +1,6 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { isTailraceError, TailraceError } from '../errors/index.js';
+import { asError, codeOf, isTailraceError, TailraceError } from '../errors/index.js';
 import { type CommandArgument, encodeCommand } from './command-encoder.js';
 import type { RespAddress } from './redis-url.js';
 import { type Reply, ReplyError, ReplyParser } from './reply-parser.js';
@@ -36,7 +36,7 @@ export class RespConnection {
     const silenceMs = answerTimeoutMs ?? timeoutMs;
     socket.on('timeout', () => connection.#giveUpSilence(silenceMs));
     socket.setTimeout(silenceMs);
-    const abort = (): void => connection.#giveUp(inError(signal?.reason));
+    const abort = (): void => connection.#giveUp(asError(signal?.reason));
     if (signal?.aborted) abort();
     else signal?.addEventListener('abort', abort, { once: true });
     try {
@@ -122,7 +122,7 @@ export class RespConnection {
       for (let reply = this.#parser.next(); reply !== undefined; reply = this.#parser.next())
         this.#deliver(reply);
     } catch (error) {
-      this.#giveUp(inError(error));
+      this.#giveUp(asError(error));
     }
   }
 
@@ -219,7 +219,7 @@ const whyUnreachable = (cause: unknown): { reason: string; remedy: string } => {
   // A name with several addresses fails with one error for each, and says nothing itself.
   const error: unknown = cause instanceof AggregateError ? cause.errors[0] : cause;
   if (!(error instanceof Error)) return { reason: String(error), remedy };
-  const code = 'code' in error ? String(error.code) : '';
+  const code = codeOf(error);
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER')
     return { reason: 'it does not speak TLS', remedy: 'Write redis:// instead of rediss://.' };
   if (/CERT|UNABLE_TO_/.test(code))
@@ -231,11 +231,9 @@ const whyUnreachable = (cause: unknown): { reason: string; remedy: string } => {
   return { reason: inWords(error).message.trim(), remedy };
 };
 
-const inError = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)));
-
 /** An alert of TLS, which OpenSSL tells with its source line, in words; any other error as it is. */
 const inWords = (error: Error): Error => {
-  const code = 'code' in error ? String(error.code) : '';
+  const code = codeOf(error);
   if (!code.startsWith('ERR_SSL_') || !code.includes('_ALERT_')) return error;
   if (code.endsWith('CERTIFICATE_REQUIRED') || code.endsWith('HANDSHAKE_FAILURE'))
     return new Error('it demands a certificate of its clients: rediss://…?cert=FILE&key=FILE', {

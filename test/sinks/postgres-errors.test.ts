@@ -8,6 +8,7 @@ import { EngineSource } from '../../connectors/engine/index.js';
 import { Connection } from '../../sinks/postgres/connection.js';
 import type { PostgresOptions } from '../../sinks/postgres/index.js';
 import { makePostgresSink } from '../../sinks/postgres/make-sink.js';
+import { asSinkError, errorKind } from '../../sinks/postgres/refusal.js';
 import { Engine } from '../../src/engine/index.js';
 import { Decoder, isTailraceError, type Sink } from '../../src/kit/index.js';
 import { Pipeline } from '../../src/pipeline/index.js';
@@ -18,6 +19,12 @@ import { SinkBatches } from '../support/sink-batches.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const { signal } = new AbortController();
+
+it('takes a broken pipe for a lost connection, not for an answer of the server, whose codes are as long', () => {
+  const broken = Object.assign(new Error('write EPIPE'), { code: 'EPIPE' });
+  expect(errorKind(broken)).toBe('lost');
+  expect(asSinkError(broken, 'postgres').code).toBe('SINK_UNREACHABLE');
+});
 
 describe('a postgres sink that is told to end', () => {
   it('gives up a connection that is being made', async () => {

@@ -1,4 +1,5 @@
 import {
+  asError,
   type Claim,
   CommandEncoder,
   defaultAnswerTimeoutMs,
@@ -248,7 +249,7 @@ export class RedisClusterSink implements Sink {
     } catch (error) {
       if (error instanceof ReplyError) return claimed.refused(error);
       if (isTailraceError(error) && isFinal.has(error.code)) return { kind: 'fatal', error };
-      return { kind: 'unknown', error: error instanceof Error ? error : new Error(String(error)) };
+      return { kind: 'unknown', error: asError(error) };
     }
   }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32c } from '../../bytes/index.js';
-import { TailraceError } from '../../errors/index.js';
+import { codeOf, TailraceError } from '../../errors/index.js';
 import { type Files, inaccessible, replaceFile, SerialQueue } from '../../files/index.js';
 import type { WalSegment } from './segment.js';
 
@@ -80,7 +80,7 @@ export const readSeals = (directory: string): Seal[] => {
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return [];
+    if (codeOf(cause) === 'ENOENT') return [];
     throw inaccessible(path, cause);
   }
   return text

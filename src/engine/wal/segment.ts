@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { codeOf } from '../../errors/index.js';
 import { inaccessible } from '../../files/index.js';
 import type { SegmentIndex } from './segment-index.js';
 
@@ -57,7 +58,7 @@ const sizeOf = (path: string): number => {
   try {
     return statSync(path).size;
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return -1;
+    if (codeOf(cause) === 'ENOENT') return -1;
     throw inaccessible(path, cause);
   }
 };

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { LineSplitter } from '../../bytes/index.js';
-import { isTailraceError } from '../../errors/index.js';
+import { codeOf, isTailraceError } from '../../errors/index.js';
 import { inaccessible, makeDirectory, refusePipe, SerialQueue } from '../../files/index.js';
 import type { Logger } from '../../kit/index.js';
 import { type DeadLetter, type DeadLetterTarget, type StoredLetter, storedLetter } from './dead-letters.js';
@@ -43,7 +43,7 @@ export class FileDeadLetters implements DeadLetterTarget {
         for (const { bytes, number } of splitter.split(piece)) letters.take(bytes.toString(), number);
     } catch (cause) {
       if (isTailraceError(cause)) throw cause;
-      if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return [];
+      if (codeOf(cause) === 'ENOENT') return [];
       throw inaccessible(this.#path, cause);
     }
     return letters.pending;

@@ -1,7 +1,7 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { crc32c } from '../../bytes/index.js';
-import { isTailraceError, TailraceError } from '../../errors/index.js';
+import { codeOf, isTailraceError, TailraceError } from '../../errors/index.js';
 import {
   describeHolder,
   inaccessible,
@@ -119,8 +119,7 @@ export class FileOffsetsStore implements OffsetsStore {
   }
 }
 
-const isMissing = (cause: unknown): boolean =>
-  cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+const isMissing = (cause: unknown): boolean => codeOf(cause) === 'ENOENT';
 
 const checksum = (offsets: readonly StoredOffset[]): string =>
   crc32c(Buffer.from(JSON.stringify(offsets))).toString(16);
