@@ -17,8 +17,8 @@ export const checkDatabase = async (
       ? {
           name: 'writes',
           status: 'fail',
-          detail: 'the server is read only, such as a standby is',
-          remedy: 'Give the address of the primary, or target_session_attrs=read-write.',
+          detail: 'the server is read only, as a standby is, or default_transaction_read_only is on',
+          remedy: 'Give the address of the primary, or let the user write.',
         }
       : { name: 'writes', status: 'ok', detail: 'the server takes writes' },
   ];

@@ -89,7 +89,7 @@ export class Connection {
 
   /** What `work` on this connection comes to. When that takes longer than `ms`, the connection is closed, and it fails. */
   async within<Result>(ms: number, work: () => Promise<Result>): Promise<Result> {
-    const timer = setTimeout(() => void this.close(), ms);
+    const timer = setTimeout(() => void this.close(new Error(`no answer within ${ms} ms`)), ms);
     try {
       return await work();
     } finally {
@@ -97,9 +97,9 @@ export class Connection {
     }
   }
 
-  /** Hangs up; what is under way fails. Safe to repeat. */
-  async close(): Promise<void> {
-    this.#loss ??= new Error('the connection was closed');
+  /** Hangs up; what is under way fails, with the reason. Safe to repeat. */
+  async close(reason = new Error('the connection was closed')): Promise<void> {
+    this.#loss ??= reason;
     // A server that is gone without a word does not answer the goodbye either.
     const timer = setTimeout(() => this.#client.connection.stream.destroy(), goodbyeMs);
     await this.#client.end().catch(() => undefined);

@@ -57,14 +57,13 @@ const isPresent = async (connection: Connection, { schema, name }: TableName): P
 
 const makeTable = async (connection: Connection, schema: TableSchema): Promise<void> => {
   const { table } = schema;
-  const statement = createStatement(schema);
   try {
     await connection.query('BEGIN');
     // Two processes that find it missing at once: the second waits here, and then finds it.
     await connection.query(`SELECT pg_advisory_xact_lock(hashtext('tailrace'), hashtext('tables'))`);
     const known = await connection.query('SELECT FROM pg_namespace WHERE nspname = $1', [table.schema]);
     if (known.rows.length === 0) await connection.query(`CREATE SCHEMA ${quoted(table.schema)}`);
-    if (!(await isPresent(connection, table))) await connection.query(statement);
+    if (!(await isPresent(connection, table))) await connection.query(createStatement(schema));
     await connection.query('COMMIT');
   } catch (error) {
     if (connection.loss === undefined) await connection.rollback().catch(() => undefined);
@@ -74,11 +73,25 @@ const makeTable = async (connection: Connection, schema: TableSchema): Promise<v
       `there is no table ${shownTable(table)}, and no right to make it`,
       {
         context: { table: shownTable(table) },
-        remedy: `Grant CREATE on the database or schema, or let an administrator run: ${statement}`,
+        remedy: `Let an administrator run: ${await rightToMake(connection, schema)}`,
         cause: error,
       },
     );
   }
+};
+
+/** The statements with which the user may make tables, or finds this one made. */
+const rightToMake = async (connection: Connection, schema: TableSchema): Promise<string> => {
+  const { table } = schema;
+  const { rows } = await connection.query<{ user: string; isSchemaThere: boolean }>(
+    'SELECT current_user AS "user", EXISTS (SELECT FROM pg_namespace WHERE nspname = $1) AS "isSchemaThere"',
+    [table.schema],
+  );
+  const [{ user, isSchemaThere }] = rows;
+  if (!isSchemaThere) return `CREATE SCHEMA ${quoted(table.schema)} AUTHORIZATION ${quoted(user)}`;
+  const onSchema = `ON SCHEMA ${quoted(table.schema)} TO ${quoted(user)}`;
+  const onTable = `GRANT SELECT, INSERT, UPDATE, DELETE ON ${quotedTable(table)} TO ${quoted(user)}`;
+  return `GRANT USAGE, CREATE ${onSchema}; or: ${createStatement(schema)}; GRANT USAGE ${onSchema}; ${onTable}`;
 };
 
 const createStatement = ({ table, columns, primaryKey }: TableSchema): string => {
