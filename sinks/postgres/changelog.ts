@@ -16,7 +16,7 @@ import type { EncodedBatch, Layout } from './layout.js';
 import { sqlStateOf } from './refusal.js';
 import { StringPutRows } from './string-put-rows.js';
 import { type Column, ensureTable } from './table-schema.js';
-import { type ByteColumn, isText, maxRowBytes } from './text-bytes.js';
+import { type ByteColumn, isText, maxRowBytes, refusedEntryBytes } from './text-bytes.js';
 
 export interface ChangelogOptions {
   readonly table: TableName;
@@ -111,6 +111,10 @@ export class Changelog implements Layout {
     if (!isKeyText) return 'the key or field is no text (UTF-8 without NUL): set keys to bytea';
     if (values === 'text' && !isTextOrNone(value))
       return 'the value is no text (UTF-8 without NUL): set values to bytea';
+    if (change.op === 'put' && change.type === 'stream') {
+      const reason = refusedEntryBytes(change.fields.reduce((bytes, each) => bytes + each.length, 0));
+      if (reason !== undefined) return reason;
+    }
     const rowBytes = (key?.length ?? 0) + (field?.length ?? 0) + (value?.length ?? 0);
     return rowBytes > maxRowBytes ? `its ${rowBytes} bytes are more than a row of Postgres holds` : undefined;
   }

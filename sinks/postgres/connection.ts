@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { orGivenUp } from '../../src/kit/index.js';
-import { Exchange, type Step } from './exchange.js';
+import { Exchange, requireSendable, type Step } from './exchange.js';
 import { sqlStateOf } from './refusal.js';
 
 export interface ConnectionOptions {
@@ -109,6 +109,7 @@ export class Connection {
   async #sendAhead(): Promise<string> {
     const steps = this.#ahead;
     this.#ahead = [];
+    for (const step of steps) requireSendable(step);
     return await this.#answer(this.#client.query(new Exchange(steps)).done);
   }
 

@@ -84,6 +84,19 @@ export class Exchange {
   handleEmptyQuery(): void {}
 }
 
+/** The server hangs up at a longer message. @throws Error with the SQLSTATE of a limit of the server */
+export const requireSendable = ({ parameters = [] }: Step): void => {
+  let bytes = 0;
+  for (const { byteLength } of parameters) bytes += byteLength;
+  if (bytes <= maxBindBytes) return;
+  throw Object.assign(new Error(`${bytes} bytes are more than the server takes for a row`), {
+    code: '54000',
+  });
+};
+
+/** Less than 1 GiB; with room for what stands around the parameters. */
+const maxBindBytes = 0x4000_0000 - 4 * 1024;
+
 const headOfBind = Buffer.from([0, 0, 0, 1, 0, 1]);
 const endOfBind = Buffer.from([0, 0]); // results as text
 

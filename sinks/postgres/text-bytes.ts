@@ -20,6 +20,16 @@ export const isTextAt = (bytes: Uint8Array, start: number, end: number): boolean
 /** What a row may have at most: the server takes less than 1 GiB for it, all columns together. */
 export const maxRowBytes = 0x4000_0000 - 64 * 1024;
 
+/**
+ * What the fields of a stream's entry may have together: they go as text, of an array or of JSON, which is longer, and the
+ * server takes 256 MiB of JSON.
+ */
+const maxEntryBytes = 128 * 1024 * 1024;
+
+/** Why no table takes the fields of an entry; undefined when they are not too many bytes. */
+export const refusedEntryBytes = (bytes: number): string | undefined =>
+  bytes > maxEntryBytes ? `the ${bytes} bytes of its fields are more than is sent as text` : undefined;
+
 /** Bytes as the key of a Map: one character a byte. */
 export const keyText = (bytes: Uint8Array): string =>
   (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)).toString(

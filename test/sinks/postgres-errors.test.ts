@@ -162,6 +162,16 @@ describe('a postgres sink beside other sessions', () => {
     await connection.close();
   });
 
+  it('sends nothing that the server would hang up at, and says that it is too large', async () => {
+    const options = { url: url('careful'), password: 'right', applicationName: 'large' };
+    const connection = await Connection.open(options, signal);
+    const parameters = [1, 2, 3].map(() => ({ byteLength: 400 * 1024 * 1024, blocks: [] }));
+    connection.ahead('BEGIN', { statement: 'SELECT $1::text[], $2::text[], $3::text[]', parameters });
+    const error: unknown = await connection.commit().catch((caught: unknown) => caught);
+    expect([errorKind(error), connection.loss]).toEqual(['data', undefined]);
+    await connection.close();
+  });
+
   it('tries again after a serialization failure', async () => {
     const sink = open();
     commands.run('SET', 'k', 'first');

@@ -239,11 +239,13 @@ describe('the postgres sink', () => {
     source.run('SET', 'a', Buffer.from([0xc3, 0x28]));
     source.run('SET', Buffer.from('nul\0'), 'v');
     source.run('SET', 'large', 'v');
+    source.run('XADD', 'entry', '1-1', 'f', 'v');
     const batch = await source.take();
-    const [{ changes }] = batch.transactions.slice(2);
-    const large = { ...changes[0], value: Buffer.allocUnsafeSlow(0x4000_0000) };
+    const [string, entry] = batch.transactions.slice(2).map(({ changes }) => changes.at(-1));
+    const large = { ...string, value: Buffer.allocUnsafeSlow(0x4000_0000) };
+    const largeEntry = { ...entry, fields: [Buffer.from('f'), Buffer.allocUnsafeSlow(0x2000_0000)] };
     const transactions = batch.transactions.map((transaction, at) =>
-      at === 2 ? { ...transaction, changes: [large] } : transaction,
+      at < 2 ? transaction : { ...transaction, changes: [at === 2 ? large : largeEntry] },
     ) as SinkBatch['transactions'];
     const outcome = await open({ values: 'bytea' })
       .claim(signal)
@@ -255,6 +257,7 @@ describe('the postgres sink', () => {
         { transaction: 0, change: 0, reason: expect.stringContaining('set values to bytea') },
         { transaction: 1, change: 0, reason: expect.stringContaining('set keys to bytea') },
         { transaction: 2, change: 0 },
+        { transaction: 3, change: 0, reason: expect.stringContaining('of its fields') },
       ],
     });
     expect(await rows('SELECT FROM tailrace.changes')).toEqual([]);

@@ -1,6 +1,6 @@
 import type { Change } from '../../../src/kit/index.js';
 import { groupEdit } from '../group-fold.js';
-import { isText, maxIndexedBytes, maxRowBytes } from '../text-bytes.js';
+import { isText, maxIndexedBytes, maxRowBytes, refusedEntryBytes } from '../text-bytes.js';
 import type { ByteColumns } from './mirror-tables.js';
 
 /** Why the tables of a mirror cannot hold what a change brings; undefined when they can. */
@@ -44,9 +44,7 @@ const refusedValue = (change: Change, values: ByteColumns['values']): string | u
       if (values === 'text' && !isText(field)) return noText;
       bytes += field.length;
     }
-    return bytes > maxEntryBytes
-      ? `the ${bytes} bytes of its fields are more than is sent as text`
-      : undefined;
+    return refusedEntryBytes(bytes);
   }
   if (!('value' in change) || change.value === undefined) return undefined;
   const { length } = change.value;
@@ -58,6 +56,3 @@ const refusedValue = (change: Change, values: ByteColumns['values']): string | u
 
 const noText = 'the value is no text (UTF-8 without NUL): set values to bytea';
 const tooLarge = (bytes: number): string => `its ${bytes} bytes are more than a row of Postgres holds`;
-
-/** Of the fields of a stream's entry: they go as the text of an array, hexadecimal in the worst case. */
-const maxEntryBytes = 128 * 1024 * 1024;
