@@ -157,7 +157,9 @@ export class Connection {
   release(answer: () => void, sequence?: number): void {
     if (this.#suspension === undefined) return;
     this.#cancelWait();
+    const mark = this.reply.out.length;
     answer();
+    if (this.replies !== 'on') this.#silence(mark);
     this.#flush(sequence);
     // Not at once: whoever released it may be in the middle of a command of his own.
     queueMicrotask(() => this.#run());
@@ -348,8 +350,9 @@ export class Connection {
     this.suspend({ cancel: this.state.pause.wait(() => this.release(resume)) });
   }
 
-  /** CLIENT REPLY: drops what a command answered. */
+  /** CLIENT REPLY: drops what a command answered. One that waits is dropped when it is answered. */
   #silence(mark: number): void {
+    if (this.#suspension !== undefined) return;
     if (this.replies === 'skip next') {
       this.replies = 'skip';
       return;

@@ -83,6 +83,16 @@ describe('CLIENT', () => {
     expect((await raw.read(expected.length)).toString()).toBe(expected);
     raw.close();
   });
+
+  it('silences the replies of commands that wait', async () => {
+    const raw = await RawClient.open(store.server.port);
+    raw.write(
+      'CLIENT REPLY SKIP\r\nBLPOP none 0.01\r\nPING one\r\nCLIENT REPLY OFF\r\nBLPOP none 0.01\r\nCLIENT REPLY ON\r\n',
+    );
+    const expected = '$3\r\none\r\n+OK\r\n';
+    expect((await raw.read(expected.length)).toString()).toBe(expected);
+    raw.close();
+  });
 });
 
 describe('the server under watch', () => {
