@@ -192,6 +192,15 @@ describe('commands that wait', () => {
     }
   });
 
+  it('refuse a timeout that no clock holds, instead of waiting without end', async () => {
+    const client = await RespConnection.open({ host: '127.0.0.1', port: server.port });
+    for (const timeout of ['1e30', '9223372036854776'])
+      expect(await client.call('BLPOP', 'l', timeout)).toMatchObject({
+        message: 'ERR timeout is out of range',
+      });
+    client.close();
+  });
+
   it('end by CLIENT UNBLOCK, as a timeout or as an error', async () => {
     const control = await RespConnection.open({ host: '127.0.0.1', port: server.port });
     const waiter = await RespConnection.open({ host: '127.0.0.1', port: server.port });

@@ -129,9 +129,13 @@ export const waitsSecondsAt = (position: number, type: ValueType): Wait => ({
     const seconds = word === undefined ? undefined : parseDouble(word);
     if (seconds === undefined || !Number.isFinite(seconds))
       return new ErrorReply('ERR timeout is not a float or out of range');
-    return seconds < 0 ? new ErrorReply('ERR timeout is negative') : seconds * 1000;
+    if (seconds < 0) return new ErrorReply('ERR timeout is negative');
+    return seconds >= longestWaitSeconds ? new ErrorReply('ERR timeout is out of range') : seconds * 1000;
   },
 });
+
+/** More milliseconds than 63 bits hold are a mistake, and would be a wait without end. */
+const longestWaitSeconds = 2 ** 63 / 1000;
 
 /** The keys that a call names. Borrows `args`. */
 export const keysOfCall = (
