@@ -39,7 +39,7 @@ const command: ServerCommand = {
 const writeInfos = (reply: ReplyWriter, entries: readonly (TableEntry | undefined)[]): void => {
   reply.array(entries.length);
   for (const entry of entries) {
-    if (entry === undefined) reply.nullArray();
+    if (entry === undefined) reply.null();
     else writeInfo(reply, entry);
   }
 };
