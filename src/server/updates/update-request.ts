@@ -28,46 +28,74 @@ export interface UpdateRequest {
 export const parseUpdateRequest = (args: readonly Buffer[], isStream: boolean): UpdateRequest | string => {
   const sequence = parseUnsigned(args[1].toString('latin1'));
   if (typeof sequence === 'string') return sequence;
-  let max = defaultMax;
-  let isStrict = false;
-  let format: UpdateFormat = 'RAW';
-  let sinceTimeMs: number | undefined;
-  let blockMs: number | undefined;
-  let windowBytes = defaultWindowBytes;
-  const patterns: Buffer[] = [];
-  const types: string[] = [];
+  const options: RequestOptions = {
+    max: defaultMax,
+    isStrict: false,
+    format: 'RAW',
+    sinceTimeMs: undefined,
+    blockMs: undefined,
+    windowBytes: defaultWindowBytes,
+    patterns: [],
+    types: [],
+  };
   for (let i = 2; i < args.length; i++) {
     const word = args[i].toString('latin1').toUpperCase();
     if (word === 'STRICT') {
-      isStrict = true;
+      options.isStrict = true;
       continue;
     }
-    if (!valuedWords.has(word) || word === (isStream ? 'BLOCK' : 'WINDOW')) return 'ERR syntax error';
+    const read = word === (isStream ? 'BLOCK' : 'WINDOW') ? undefined : valuedWords.get(word);
+    if (read === undefined) return 'ERR syntax error';
     const value = args[++i];
-    if (value === undefined) return 'ERR no more item to parse';
-    const text = value.toString('latin1');
-    if (word === 'MATCH') patterns.push(Buffer.from(value));
-    else if (word === 'TYPE') types.push(text.toLowerCase());
-    else if (word === 'FORMAT') {
-      const name = formats.find((known) => known === text.toUpperCase());
-      if (name === undefined) return 'ERR invalid FORMAT option, should be RAW or RESP';
-      format = name;
-    } else if (word === 'MAX') {
-      const count = parseBetween(text, 1, largestMax);
-      if (typeof count === 'string') return count;
-      max = count;
-    } else {
-      const amount = parseBetween(text, word === 'WINDOW' ? 1 : 0, Number.MAX_SAFE_INTEGER);
-      if (typeof amount === 'string') return amount;
-      if (word === 'BLOCK') blockMs = amount;
-      else if (word === 'WINDOW') windowBytes = amount;
-      else sinceTimeMs = amount;
-    }
+    const refusal = value === undefined ? 'ERR no more item to parse' : read(options, value);
+    if (refusal !== undefined) return refusal;
   }
-  const unknownType = types.find((type) => !UpdateFilter.types.has(type));
-  if (unknownType !== undefined) return `ERR unknown TYPE '${unknownType}'`;
+  const { patterns, types, ...request } = options;
   const filter = patterns.length + types.length > 0 ? new UpdateFilter(patterns, types) : undefined;
-  return { sequence, max, isStrict, format, sinceTimeMs, filter, blockMs, windowBytes };
+  return { sequence, ...request, filter };
+};
+
+type RequestOptions = {
+  -readonly [Name in keyof Omit<UpdateRequest, 'sequence' | 'filter'>]: UpdateRequest[Name];
+} & {
+  readonly patterns: Buffer[];
+  readonly types: string[];
+};
+
+/** Takes the value of a word over. Answers why it is refused. */
+type ReadValue = (options: RequestOptions, value: Buffer) => string | undefined;
+
+const readNumber =
+  (
+    name: 'max' | 'sinceTimeMs' | 'blockMs' | 'windowBytes',
+    least: number,
+    most = Number.MAX_SAFE_INTEGER,
+  ): ReadValue =>
+  (options, value) => {
+    const number = parseBetween(value.toString('latin1'), least, most);
+    if (typeof number === 'string') return number;
+    options[name] = number;
+    return undefined;
+  };
+
+const readFormat: ReadValue = (options, value) => {
+  const word = value.toString('latin1').toUpperCase();
+  const format = formats.find((known) => known === word);
+  if (format === undefined) return 'ERR invalid FORMAT option, should be RAW or RESP';
+  options.format = format;
+  return undefined;
+};
+
+const readPattern: ReadValue = ({ patterns }, value) => {
+  patterns.push(Buffer.from(value));
+  return undefined;
+};
+
+const readType: ReadValue = ({ types }, value) => {
+  const type = value.toString('latin1').toLowerCase();
+  if (!UpdateFilter.types.has(type)) return `ERR unknown TYPE '${type}'`;
+  types.push(type);
+  return undefined;
 };
 
 /** An unsigned 64-bit number as strtoull reads it: a minus sign wraps. The error text for anything else. */
@@ -87,8 +115,17 @@ const parseBetween = (text: string, least: number, most: number): number | strin
 };
 
 const formats: readonly UpdateFormat[] = ['RAW', 'BINARY', 'RESP', 'JSON'];
-const valuedWords = new Set(['MAX', 'FORMAT', 'SINCE-TIME', 'MATCH', 'TYPE', 'BLOCK', 'WINDOW']);
 const defaultMax = 16;
 const largestMax = 1000;
 const defaultWindowBytes = 8 * 1024 * 1024;
 const maxU64 = 0xffff_ffff_ffff_ffffn;
+
+const valuedWords: ReadonlyMap<string, ReadValue> = new Map([
+  ['MAX', readNumber('max', 1, largestMax)],
+  ['FORMAT', readFormat],
+  ['SINCE-TIME', readNumber('sinceTimeMs', 0)],
+  ['MATCH', readPattern],
+  ['TYPE', readType],
+  ['BLOCK', readNumber('blockMs', 0)],
+  ['WINDOW', readNumber('windowBytes', 1)],
+]);
