@@ -9,6 +9,7 @@ export {
 export { countChanges } from './count-changes.js';
 export { Decoder, type DecoderOptions } from './decode/decoder.js';
 export { StringPutTransaction } from './decode/string-put-transaction.js';
+export { Turns } from './decode/turns.js';
 export { reverseBits } from './encoding/bitmap-encoding.js';
 export { ColumnFamily } from './encoding/column-family.js';
 export { defaultNamespace, encodeMetadataKey, encodeSubKeyPrefix, namespacePrefix } from './encoding/keys.js';

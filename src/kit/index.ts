@@ -26,6 +26,7 @@ export {
   type RedisMapping,
   StringPutTransaction,
   type Transaction,
+  Turns,
   toRedisCommands,
   type Undecodable,
   type UnsupportedChange,
@@ -89,4 +90,3 @@ export type { Claim, Guarantee, Rejection, Sink, SinkBatch, WriteOutcome } from 
 export { type LogState, type SlotOwner, type SlotState, slotFindings } from './slot-findings.js';
 export type { Pulled, PullLimit, Retention, Source, SourceBatch, SourceTrouble } from './source.js';
 export type { Transform, TransformContext } from './transform.js';
-export { Turns } from './turns.js';

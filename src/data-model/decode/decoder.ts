@@ -18,6 +18,7 @@ import { NamespaceNames, shownDefault } from './namespace-names.js';
 import { addRangeChanges, type RangeSurroundings } from './range-changes.js';
 import { isExpireNoteAt, RecordGroup } from './record-group.js';
 import { StringPutTransaction } from './string-put-transaction.js';
+import type { Turns } from './turns.js';
 
 /** What a decoder cannot see from the log, and how much it may remember. */
 export interface DecoderOptions {
@@ -83,10 +84,7 @@ export class Decoder {
    * The same for a large batch, in turns: now and then `turns` is asked whether others are to have theirs. Nothing else is asked
    * of the decoder meanwhile.
    */
-  async decodeInTurns(
-    batch: Uint8Array,
-    turns: { readonly isOver: boolean; next(): Promise<void> },
-  ): Promise<Transaction> {
+  async decodeInTurns(batch: Uint8Array, turns: Pick<Turns, 'isOver' | 'next'>): Promise<Transaction> {
     const bytes = this.#begin(batch);
     while (this.#takeSome(recordsInTurn)) if (turns.isOver) await turns.next();
     return this.#end(bytes);

@@ -1,4 +1,5 @@
-import type { WalIterator } from '../../engine/index.js';
+import { Turns } from '../../data-model/index.js';
+import type { WalBatch, WalIterator } from '../../engine/index.js';
 import { goesOn } from './poll-cursor.js';
 import type { UpdateEncoder } from './update-encoder.js';
 
@@ -36,6 +37,7 @@ export const collectUpdates = (
     const batch = iterator.item;
     const { length } = batch.bytes;
     if (encoder.count > 0 && bytes + length > bounds.bytes) break;
+    if (readBytes > 0 && isLarge(batch, encoder)) break; // it has a reply of its own
     const encoded = encoder.add(batch);
     if (typeof encoded === 'object') return { last, endsEmpty, fault: encoded.fault };
     endsEmpty = batch.count === 0;
@@ -46,6 +48,24 @@ export const collectUpdates = (
     if (!goesOn(iterator)) break;
   }
   return { last, endsEmpty, fault: undefined };
+};
+
+/** Whether a batch, as the next one, is for `collectLarge`. */
+export const isLarge = (batch: WalBatch, encoder: UpdateEncoder): boolean =>
+  batch.bytes.length > maxReadBytes && encoder.addInTurns !== undefined;
+
+/** `collectUpdates` of one large batch, in turns. Rejects when `signal` gives it up. */
+export const collectLarge = async (
+  iterator: WalIterator,
+  encoder: UpdateEncoder,
+  signal: AbortSignal,
+): Promise<CollectedUpdates> => {
+  const { item: batch } = iterator;
+  const last = batch.sequence + batch.count - 1;
+  const encoded = await encoder.addInTurns?.(batch, new Turns(signal));
+  if (typeof encoded === 'object') return { last: -1, endsEmpty: false, fault: encoded.fault };
+  goesOn(iterator);
+  return { last, endsEmpty: false, fault: undefined };
 };
 
 /** Bytes of log that one reply reads, about; the rest comes with the next. */

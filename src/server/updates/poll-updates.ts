@@ -1,7 +1,7 @@
 import type { WalIterator } from '../../engine/index.js';
 import type { Connection } from '../connection.js';
 import { startTimeout } from '../longest-timer.js';
-import { type CollectedUpdates, collectUpdates } from './collect-updates.js';
+import { type CollectedUpdates, collectLarge, collectUpdates, isLarge } from './collect-updates.js';
 import { PollCursor } from './poll-cursor.js';
 import { type UpdateEncoder, updateEncoder } from './update-encoder.js';
 import type { UpdateRequest } from './update-request.js';
@@ -34,7 +34,8 @@ export const answerPoll = (connection: Connection, request: UpdateRequest): void
     return;
   }
   const poll = new Poll(connection, request, cursor, iterator, since);
-  if (!poll.collect() && mayWait) poll.wait(request.blockMs ?? 0);
+  if (connection.mayWait && poll.isNextLarge) poll.wait();
+  else if (!poll.collect() && mayWait) poll.wait();
   else poll.answer();
 };
 
@@ -65,11 +66,23 @@ class Poll {
     this.#encoder = updateEncoder(request.format, request.filter, cursor.decoder);
   }
 
+  get isNextLarge(): boolean {
+    return this.#iterator.valid && isLarge(this.#iterator.item, this.#encoder);
+  }
+
   /** Reads on; true when there is something to answer. */
   collect(): boolean {
     this.#encoder.start(this.#request.max);
     const bounds = { batches: this.#request.max, bytes: maxReplyBytes };
-    const collected = collectUpdates(this.#iterator, this.#encoder, bounds);
+    return this.#take(collectUpdates(this.#iterator, this.#encoder, bounds));
+  }
+
+  async #collectLarge(signal: AbortSignal): Promise<void> {
+    this.#encoder.start(this.#request.max);
+    this.#take(await collectLarge(this.#iterator, this.#encoder, signal));
+  }
+
+  #take(collected: CollectedUpdates): boolean {
     this.#collected = collected;
     if (collected.last >= 0) this.#last = collected.last;
     return this.#encoder.count > 0 || collected.fault !== undefined;
@@ -90,32 +103,40 @@ class Poll {
     writeUpdates(this.#connection, next, this.#encoder);
   }
 
-  /** Goes on reading as the log grows. */
-  wait(blockMs: number): void {
+  /** Goes on reading as the log grows; without BLOCK, until the large batch that is next is written. */
+  wait(): void {
     const connection = this.#connection;
+    const { blockMs } = this.#request;
     const ending = new AbortController();
     const timeOut = (): void => {
       this.#encoder.start(0); // what it wrote last belongs to nobody: another poll may have used its memory
       this.#finish();
     };
-    const timer = startTimeout(blockMs, timeOut);
+    const timer = startTimeout(blockMs ?? 0, timeOut);
     connection.suspend({
-      timeOut,
+      ...(blockMs === undefined ? { isUnderWay: true } : { timeOut }),
       cancel: () => {
         clearTimeout(timer);
         ending.abort();
       },
     });
-    this.#readOn(ending.signal).catch((error: unknown) => connection.releaseWithError(error, 'pollupdates'));
+    this.#readOn(ending.signal, timer).catch((error: unknown) => {
+      if (!ending.signal.aborted) connection.releaseWithError(error, 'pollupdates');
+    });
   }
 
   /** Until there is something to answer, which is answered at once: encoders share memory. */
-  async #readOn(signal: AbortSignal): Promise<void> {
+  async #readOn(signal: AbortSignal, timer: NodeJS.Timeout | undefined): Promise<void> {
     while (!signal.aborted) {
       if (this.#iterator.valid) await nextTurn();
       else if (await this.#iterator.waitForMore(signal)) this.#iterator.next();
       else return; // the store closes, and the server with it
-      if (!signal.aborted && this.collect()) this.#finish();
+      if (signal.aborted) return;
+      if (this.isNextLarge) {
+        clearTimeout(timer); // or who blocks for less than it takes would never get it
+        await this.#collectLarge(signal);
+        this.#finish();
+      } else if (this.collect()) this.#finish();
     }
   }
 

@@ -4,6 +4,7 @@ import {
   EventEncoder,
   type RedisCommand,
   type Transaction,
+  type Turns,
   toRedisCommands,
   withChanges,
 } from '../../data-model/index.js';
@@ -20,6 +21,8 @@ export interface UpdateEncoder {
   /** Begins a new reply of at most `max` batches. */
   start(max: number): void;
   add(batch: WalBatch): Encoded;
+  /** `add` of a large batch, during which others get their turns. Absent where it takes no longer than to copy it. */
+  addInTurns?(batch: WalBatch, turns: Turns): Promise<Encoded>;
   /** Batches in the reply so far. */
   readonly count: number;
   /** Writes the array of what was added. */
@@ -101,6 +104,7 @@ class EventUpdates implements UpdateEncoder {
   readonly #filter: UpdateFilter | undefined;
   readonly #decoder: Decoder;
   readonly #encoder = new EventEncoder({ connector: 'tailrace', name: 'updates' });
+  #out = scratch;
   #events = 0;
   count = 0;
 
@@ -111,6 +115,7 @@ class EventUpdates implements UpdateEncoder {
 
   start(): void {
     scratch.clear();
+    this.#out = scratch;
     this.#events = 0;
     this.count = 0;
   }
@@ -118,18 +123,35 @@ class EventUpdates implements UpdateEncoder {
   add(batch: WalBatch): Encoded {
     const transaction = wantedOf(this.#decoder.decode(batch.bytes), this.#filter);
     if ('fault' in transaction) return transaction;
+    for (const change of transaction.changes) this.#write(transaction, change);
+    return this.#countedIf(transaction.changes.length > 0);
+  }
+
+  async addInTurns(batch: WalBatch, turns: Turns): Promise<Encoded> {
+    this.#out = new ByteWriter(); // others use the scratch meanwhile
+    const transaction = wantedOf(await this.#decoder.decodeInTurns(batch.bytes, turns), this.#filter);
+    if ('fault' in transaction) return transaction;
     for (const change of transaction.changes) {
-      scratch.bulk(this.#encoder.encode(transaction, change));
-      this.#events++;
+      this.#write(transaction, change);
+      if (turns.isOver) await turns.next();
     }
-    if (transaction.changes.length === 0) return 'unwanted';
-    this.count++;
-    return 'written';
+    return this.#countedIf(transaction.changes.length > 0);
   }
 
   finish(reply: ReplyWriter): void {
     reply.array(this.#events);
-    reply.out.moveFrom(scratch);
+    reply.out.moveFrom(this.#out);
+  }
+
+  #write(transaction: Transaction, change: Change): void {
+    this.#out.bulk(this.#encoder.encode(transaction, change));
+    this.#events++;
+  }
+
+  #countedIf(isWanted: boolean): Encoded {
+    if (!isWanted) return 'unwanted';
+    this.count++;
+    return 'written';
   }
 }
 

@@ -1,7 +1,7 @@
 import type { WalIterator } from '../../engine/index.js';
 import { isTailraceError } from '../../errors/index.js';
 import type { Connection } from '../connection.js';
-import { collectUpdates } from './collect-updates.js';
+import { collectLarge, collectUpdates, isLarge } from './collect-updates.js';
 import { PollCursor } from './poll-cursor.js';
 import { type UpdateEncoder, updateEncoder } from './update-encoder.js';
 import type { UpdateRequest } from './update-request.js';
@@ -95,7 +95,7 @@ export class UpdateStream {
     while (!signal.aborted) {
       if (this.#outstandingBytes >= this.#windowBytes) await this.#acknowledgement();
       else if (this.#iterator.valid) {
-        this.#pushNext();
+        await this.#pushNext();
         await new Promise((resolve) => setImmediate(resolve)); // others get their turn
       } else {
         if (this.#mayMovePosition()) this.#send(0);
@@ -129,12 +129,15 @@ export class UpdateStream {
     }
   }
 
-  #pushNext(): void {
-    this.#encoder.start(this.#max);
-    const bounds = { batches: this.#max, bytes: messageBytes };
-    const { last, fault } = collectUpdates(this.#iterator, this.#encoder, bounds);
+  async #pushNext(): Promise<void> {
+    const iterator = this.#iterator;
+    const encoder = this.#encoder;
+    encoder.start(this.#max);
+    const { last, fault } = isLarge(iterator.item, encoder)
+      ? await collectLarge(iterator, encoder, this.#ending.signal)
+      : collectUpdates(iterator, encoder, { batches: this.#max, bytes: messageBytes });
     if (last >= 0) this.#readSequence = last;
-    const { count } = this.#encoder;
+    const { count } = encoder;
     if (count > 0 || this.#mayMovePosition()) this.#send(count);
     if (fault !== undefined && count === 0)
       this.#end(`ERR sequence ${this.#readSequence + 1} cannot be told as ${this.#format}: ${fault}`);

@@ -11,8 +11,14 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
  * }
  */
 export class Turns {
+  readonly #signal: AbortSignal | undefined;
   #sinceMs = performance.now();
   #stepsUntilLook = stepsBetweenLooks;
+
+  /** `signal` gives the work up: `next` rejects. */
+  constructor(signal?: AbortSignal) {
+    this.#signal = signal;
+  }
 
   /** True when the turn has been long enough. */
   get isOver(): boolean {
@@ -28,7 +34,7 @@ export class Turns {
 
   /** Resolves in the next turn. */
   async next(): Promise<void> {
-    await nextTurn();
+    await nextTurn(undefined, { signal: this.#signal });
     this.#sinceMs = performance.now();
   }
 }
