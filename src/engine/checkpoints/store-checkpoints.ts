@@ -67,14 +67,15 @@ export class StoreCheckpoints implements Checkpoints {
       this.#entries.set(entry.id, HeldCheckpoint.reopened(this.#data, entry, pages));
     }
     for (const { pin } of held) pin.release();
+    // What the trees stand at is taken from them in the end, whatever batches without a sequence number come behind it.
     for (const { entry, isThere } of this.#entries.values())
-      if (!isThere) this.#replayStops.add(entry.sequence);
+      if (!isThere && !this.#data.isFlushedTo(entry.sequence)) this.#replayStops.add(entry.sequence);
     if (this.#data.trees?.state.space === undefined) this.onReplayed(0);
   }
 
   /** Called after each batch that is replayed: where a checkpoint was made, the memtables are frozen again. */
   onReplayed(sequence: number): void {
-    if (!this.#replayStops.has(sequence)) return;
+    if (!this.#replayStops.delete(sequence)) return;
     const waiting = this.#waitingFor(sequence);
     this.#data.freezeAt(sequence);
     for (const checkpoint of waiting) checkpoint.freeze();

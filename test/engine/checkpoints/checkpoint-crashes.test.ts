@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Engine } from '../../../src/engine/index.js';
 import { type Files, nodeFiles } from '../../../src/files/index.js';
+import { WriteBatchBuilder } from '../../../src/write-batch/index.js';
 import { FlushGate } from '../../support/flush-gate.js';
 import { waitUntil } from '../../support/wait-until.js';
 import { contentOf, fill, type Model, small, sorted, useStoreDirectory } from './checkpoint-setup.js';
@@ -38,6 +39,34 @@ describe('checkpoints of a store that crashed or was damaged', () => {
     await again.flush();
     expect(again.checkpoints.show('before')).toMatchObject({ isWritten: true, entries: 300 });
     expect(contentOf(again.checkpoints.open('before'))).toEqual(sorted(then));
+  });
+
+  it('are what they were when the process is killed right after their flush, and the log goes on with a batch that counts nothing', async () => {
+    const gate = new FlushGate();
+    const engine = await open({ memtableBytes: 1 << 20, files: gate.files });
+    const model: Model = new Map();
+    fill(engine, model, 0, 100, 'old');
+    await engine.checkpoints.create({ name: 'flushed' });
+    const then = new Map(model);
+    const listed = readFileSync(join(store(), 'CHECKPOINTS'));
+    gate.open();
+    await engine.flush();
+    await engine.write(new WriteBatchBuilder().logData(Buffer.from('no record')).finish(), {
+      sync: 'always',
+    });
+    const killed = join(directory.path, 'killed');
+    cpSync(store(), killed, { recursive: true, filter: (source) => !source.endsWith('LOCK') });
+    writeFileSync(join(killed, 'CHECKPOINTS'), listed);
+    await engine.close();
+
+    for (let round = 0; round < 2; round++) {
+      await using again = await Engine.open(killed, small);
+      fill(again, model, 0, 50, `${round}`);
+      await again.flush();
+      expect(again.checkpoints.show('flushed').isWritten).toBe(true);
+      expect(contentOf(again.checkpoints.open('flushed'))).toEqual(sorted(then));
+      expect(contentOf(again)).toEqual(sorted(model));
+    }
   });
 
   it('are made at once, several of them, while nothing can be flushed, and are whole after a crash then', async () => {
