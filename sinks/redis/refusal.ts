@@ -60,6 +60,7 @@ const remedies: Readonly<Record<string, string>> = {
   READONLY: 'The target is a replica: give the address of its master, or promote it.',
   MASTERDOWN: 'The target is a replica that lost its master: give the address of the master.',
   LOADING: 'The target is loading its data: wait until it has.',
+  ASK: 'A slot of the cluster is being moved: wait until it has arrived.',
   CLUSTERDOWN: 'The cluster lacks a master for some slots: bring it or its replica back.',
 };
 

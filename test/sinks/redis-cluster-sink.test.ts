@@ -318,6 +318,28 @@ describe('the redis sink of a cluster', () => {
     expect(new Set([...codes, 'SINK_UNREACHABLE'])).toEqual(new Set(['SINK_UNREACHABLE']));
   });
 
+  it('stays where it is when the slots that a master was written in last have moved to another', async () => {
+    const sink = open();
+    const claim = await sink.claim(signal);
+    for (let i = 0; i < 50; i++) source.run('SET', `old ${i}`, '1');
+    expect(await sink.write(await source.take(), claim, signal)).toEqual({ kind: 'durable' });
+    source.run('SET', 'new', '1');
+    const last = await source.take();
+    expect(await sink.write(last, claim, signal)).toEqual({ kind: 'durable' });
+    const ids = await Promise.all(nodes.map(async (node) => String(await node.cluster('MYID'))));
+    const slots = (await nodes[0].call('CLUSTER', 'SLOTS')) as [number, number, [string, number]][];
+    for (const from of nodes.slice(1)) {
+      const at = nodes.indexOf(from);
+      const slot = slots.find(([, , [, port]]) => port === service.ports[at])?.[0] ?? 0;
+      await nodes[0].cluster('SETSLOT', slot, 'IMPORTING', ids[at]);
+      await from.cluster('SETSLOT', slot, 'MIGRATING', ids[0]);
+      for (const key of await from.cluster('GETKEYSINSLOT', slot, 10))
+        await from.migrate('127.0.0.1', service.ports[0], String(key), 0, 1000);
+      for (const node of nodes) await node.cluster('SETSLOT', slot, 'NODE', ids[0]);
+    }
+    expect(await open().claim(signal)).toMatchObject({ position: last.position });
+  });
+
   it('stops at a key of another type that somebody else keeps, and stays stopped until it is mended', async () => {
     const sink = open();
     const claim = await sink.claim(signal);

@@ -8,6 +8,7 @@ import {
 import { readControlState } from '../control-key.js';
 import { asSinkError, refusalKind } from '../refusal.js';
 import type { ClusterNodes } from './cluster-nodes.js';
+import { slotCount } from './hash-slot.js';
 import type { RootKey } from './root-key.js';
 import { applyToSlot, claimSlot } from './scripts.js';
 import type { CallWord, SlotCall, SlotCalls } from './slot-calls.js';
@@ -99,6 +100,18 @@ export class ClaimedSlots {
       if (this.ledger.sequenceOf(slot) < position.sequence)
         calls.push({ slot, words: this.words(slot, [], position) });
     }
+  }
+
+  /**
+   * Of each master a slot that holds the position. By them a later claim tells a master that lost its newest writes from one
+   * whose slots have moved.
+   */
+  witnesses({ sequence }: Position): number[] {
+    const { nodes } = this.#target;
+    const found = new Map<string, number>();
+    for (let slot = 0; slot < slotCount && found.size < nodes.masters.length; slot++)
+      if (this.ledger.sequenceOf(slot) === sequence) found.set(nodes.masterOf(slot), slot);
+    return [...found.values()];
   }
 
   /** Carries out calls; undefined when every slot has its part. */

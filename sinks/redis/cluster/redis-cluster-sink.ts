@@ -28,7 +28,7 @@ import { checkCluster } from './check-cluster.js';
 import { ClaimedSlots, type ClusterTarget } from './claimed-slots.js';
 import { clearNamespace } from './clear-namespace.js';
 import { ClusterNodes } from './cluster-nodes.js';
-import { positionFields, RootKey } from './root-key.js';
+import { positionFields, RootKey, type RootState } from './root-key.js';
 import { isMoved, requireCallable, type SlotCall, SlotCalls, unspeakable } from './slot-calls.js';
 import { type ClearedNamespace, dealOut, type SlotGroup } from './slot-groups.js';
 import { SlotLedger } from './slot-ledger.js';
@@ -189,7 +189,7 @@ export class RedisClusterSink implements Sink {
     for (const cleared of root.cleared) ledger.cleared(cleared);
     const claimed = new ClaimedSlots(this.#target, ledger, root);
     const positions = await claimed.claim(ledger.usedSlots, signal);
-    const position = this.#commonPosition(root.position, positions);
+    const position = this.#commonPosition(root, positions);
     if (!isSamePosition(position, root.position)) {
       if (!(await this.#root.set(root.epoch, positionFields(position), signal)))
         throw new Error('claimed by two at the same time');
@@ -208,21 +208,22 @@ export class RedisClusterSink implements Sink {
    * The root's position, or that of the master that is furthest behind it: that one lost its newest writes. Where a write
    * has found it out, other slots of that master may have come further since.
    */
-  #commonPosition(root: Position | null, positions: ReadonlyMap<number, Position | null>): Position | null {
+  #commonPosition(root: RootState, positions: ReadonlyMap<number, Position | null>): Position | null {
     const newest = new Map<string, Position | null>();
     for (const [slot, position] of positions) {
       const master = this.#nodes.masterOf(slot);
-      const known = newest.get(master) ?? null;
-      if (!newest.has(master) || (position?.sequence ?? 0) > (known?.sequence ?? 0))
-        newest.set(master, position);
+      if (!newest.has(master) || isBehind(newest.get(master), position)) newest.set(master, position);
     }
-    let common = root;
-    const behind = [...this.#lost]
-      .filter((slot) => positions.has(slot))
-      .map((slot) => positions.get(slot) ?? null);
-    for (const position of [...newest.values(), ...behind])
-      if ((position?.sequence ?? 0) < (common?.sequence ?? 0)) common = position;
-    return common;
+    const held = (slot: number): Position | null => positions.get(slot) ?? null;
+    const behind = [...this.#lost].filter((slot) => positions.has(slot)).map(held);
+    // A master whose witness is elsewhere may just have given away the slots that were written last.
+    if (root.witnesses.length === 0) behind.push(...newest.values());
+    for (const slot of root.witnesses) {
+      if (!isBehind(held(slot), root.position)) continue;
+      const ofMaster = newest.get(this.#nodes.masterOf(slot));
+      behind.push(isBehind(ofMaster, root.position) ? (ofMaster ?? null) : held(slot));
+    }
+    return behind.reduce((least, position) => (isBehind(position, least) ? position : least), root.position);
   }
 
   async #write(claimed: ClaimedSlots, batch: SinkBatch, signal: AbortSignal): Promise<WriteOutcome> {
@@ -242,7 +243,8 @@ export class RedisClusterSink implements Sink {
       const refused =
         (await claimed.use(slots, common, signal)) ?? (await claimed.apply(calls, position, signal));
       if (refused !== undefined) return refused;
-      if (!(await this.#root.set(claimed.epoch, positionFields(position), signal))) return claimed.fenced();
+      const reached = positionFields(position, claimed.witnesses(position));
+      if (!(await this.#root.set(claimed.epoch, reached, signal))) return claimed.fenced();
       this.#held = { epoch: claimed.epoch, position };
       claimed.ledger.reached(position);
       return { kind: 'durable' };
@@ -298,6 +300,9 @@ export class RedisClusterSink implements Sink {
     this.#nodes.close();
   }
 }
+
+const isBehind = (position: Position | null | undefined, other: Position | null): boolean =>
+  (position?.sequence ?? 0) < (other?.sequence ?? 0);
 
 const delayed = (ms: number, signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {

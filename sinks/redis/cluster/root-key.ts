@@ -19,6 +19,8 @@ export interface RootState {
   readonly born: number;
   /** Every slot has what stands up to here. */
   readonly position: Position | null;
+  /** Slots that hold that position, one of each master; empty where that is not known. */
+  readonly witnesses: readonly number[];
   /** A bit for each slot that has a position key; may be empty. */
   readonly used: Buffer;
   readonly cleared: readonly ClearedNamespace[];
@@ -30,6 +32,7 @@ export interface RootState {
  *   epoch, owner           raised by each claim; a token of the claimant
  *   born                   the epoch that made the key
  *   sequence, count, crc   the position; absent until the first batch
+ *   witnesses              slots that hold it, one of each master at that time, in decimal, with commas between
  *   slots                  a bit for each slot that has a key of its own (2 KiB)
  *   cleared:<namespace>    sequence number of the last clear that was carried out; `*` = all namespaces
  *
@@ -102,9 +105,12 @@ export class RootKey {
 }
 
 /** The fields of a position. */
-export const positionFields = (position: Position | null): CallWord[] => {
+export const positionFields = (
+  position: Position | null,
+  witnesses: RootState['witnesses'] = [],
+): CallWord[] => {
   const { sequence, count, crc } = position ?? { sequence: 0, count: 0, crc: 0 };
-  return ['sequence', sequence, 'count', count, 'crc', crc];
+  return ['sequence', sequence, 'count', count, 'crc', crc, 'witnesses', witnesses.join()];
 };
 
 const readRoot = (key: string, reply: Reply | undefined): RootState => {
@@ -137,6 +143,7 @@ const readRoot = (key: string, reply: Reply | undefined): RootState => {
     epoch: number('epoch') ?? 0,
     born: number('born') ?? 0,
     position: sequence && count !== undefined && crc !== undefined ? { sequence, count, crc } : null,
+    witnesses: (fields.get('witnesses')?.toString().match(/\d+/g) ?? []).map(Number),
     used: fields.get('slots') ?? Buffer.alloc(0),
     cleared,
   };
