@@ -103,8 +103,7 @@ export const registerFormats = (): void => {
     'redis-url': { validate: requireRedisUrl },
     'listen-address': {
       validate: (value: unknown) => {
-        if (typeof value !== 'string') throw new Error('must be a string');
-        const port = /^(?:.+:)?(\d{1,5})$/.exec(value)?.[1];
+        const port = typeof value === 'string' ? /^(?:.+:)?(\d{1,5})$/.exec(value)?.[1] : undefined;
         if (value !== '' && !(Number(port) <= 65_535))
           throw new Error('must be host:port, such as 127.0.0.1:9464');
       },
@@ -136,7 +135,7 @@ const requireRedisUrl = (value: unknown): void => {
 };
 
 /** Node.js takes longer ones for 1 ms. */
-const longestTimerMs = 2 ** 31 - 1;
+export const longestTimerMs = 2 ** 31 - 1;
 
 function requireTime(value: unknown): asserts value is number {
   if (typeof value !== 'number' || !Number.isFinite(value) || value < 0)

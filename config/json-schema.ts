@@ -1,4 +1,5 @@
 import { changeOps, changeTypes } from '../src/kit/index.js';
+import { longestTimerMs } from './formats.js';
 import type { Registry } from './load.js';
 import { pipelineSchema, sinkSchema } from './pipeline-schema.js';
 import { isLeaf, type SchemaLeaf, type SchemaSection } from './section.js';
@@ -103,13 +104,13 @@ const leafSchema = ({ doc, format, default: fallback, sensitive }: SchemaLeaf): 
     sensitive !== true && fallback !== '' && !(Array.isArray(fallback) && fallback.length === 0);
   return {
     ...(doc === undefined ? {} : { description: doc }),
-    ...typeOf(format),
+    ...typeOf(format, fallback),
     ...(isShown ? { default: fallback } : {}),
   };
 };
 
 /** Where something else than text is wanted, `${NAME}` may stand for it. */
-const typeOf = (format: unknown): JsonSchema => {
+const typeOf = (format: unknown, fallback: unknown): JsonSchema => {
   const orFilledIn = (...schemas: JsonSchema[]): JsonSchema => ({
     anyOf: [...schemas, { type: 'string', pattern: '\\$\\{' }],
   });
@@ -123,23 +124,29 @@ const typeOf = (format: unknown): JsonSchema => {
     case 'required-string':
       return { type: 'string', minLength: 1 };
     case 'listen-address':
-      return { type: 'string' };
+      return { type: 'string', pattern: '^$|\\$\\{|^(.+:)?\\d{1,5}$' };
     case 'redis-url':
       return { type: 'string', pattern: '^rediss?://|\\$\\{' };
     case 'positive-integer':
       return orFilledIn({ type: 'integer', minimum: 1 });
     case 'whole-number':
       return orFilledIn({ type: 'integer', minimum: 0 });
-    case 'duration':
     case 'age':
       return orFilledIn({ type: 'number', minimum: 0 }, { type: 'string', pattern: timeText });
-    case 'timeout':
-      return orFilledIn({ type: 'number', exclusiveMinimum: 0 }, { type: 'string', pattern: timeText });
-    case 'byte-size':
+    case 'duration':
       return orFilledIn(
-        { type: 'integer', minimum: 1 },
-        { type: 'string', pattern: '^\\d+(\\.\\d+)?\\s*([kKmMgG][iI]?)?[bB]$' },
+        { type: 'number', minimum: 0, maximum: longestTimerMs },
+        { type: 'string', pattern: timeText },
       );
+    case 'timeout':
+      return orFilledIn(
+        { type: 'number', exclusiveMinimum: 0, maximum: longestTimerMs },
+        { type: 'string', pattern: timeText },
+      );
+    case 'byte-size':
+      return orFilledIn({ type: 'integer', minimum: 1 }, { type: 'string', pattern: sizeText });
+    case 'byte-limit':
+      return orFilledIn({ type: 'integer', minimum: 0 }, { type: 'string', pattern: sizeText });
     case 'string-list':
       return texts;
     case 'type-list':
@@ -153,11 +160,19 @@ const typeOf = (format: unknown): JsonSchema => {
     case 'map':
       return { type: 'object' };
     default:
-      return {};
+      return formOf(fallback);
   }
 };
 
+/** Of a setting with a check of its own as much is known as its default tells. */
+const formOf = (fallback: unknown): JsonSchema => {
+  if (Array.isArray(fallback)) return { type: 'array' };
+  if (typeof fallback === 'string') return { type: 'string' };
+  return typeof fallback === 'object' && fallback !== null ? { type: 'object' } : {};
+};
+
 const timeText = '^\\d+(\\.\\d+)?\\s*(ms|s|m|h|d)$';
+const sizeText = '^\\d+(\\.\\d+)?\\s*([kKmMgG][iI]?)?[bB]$';
 
 const mapValues = <From, To>(
   record: Readonly<Record<string, From>>,
