@@ -20,9 +20,10 @@ export const requireUniqueNames = (pipelines: readonly PipelineConfig[], problem
 /** No two sinks may write to what each needs to itself, such as a file; those that take dead letters among them. */
 export const requireSoleTargets = (pipelines: readonly PipelineConfig[], problems: Problem[]): void => {
   const taken = new Map<string, string>();
+  const faulty = new Set(problems.flatMap(({ file, path }) => placesAround(file, path)));
   for (const { sinks, deadLetterSink } of pipelines)
     for (const { definition, options, place } of [...sinks, ...(deadLetterSink ? [deadLetterSink] : [])]) {
-      if (problems.some(({ file, path }) => file === place.file && path.startsWith(place.path))) continue;
+      if (faulty.has(placeKey(place.file, place.path))) continue;
       const target = definition.soleTarget?.(options);
       if (target === undefined) continue;
       const key = `${definition.name} ${target}`;
@@ -35,3 +36,9 @@ export const requireSoleTargets = (pipelines: readonly PipelineConfig[], problem
         });
     }
 };
+
+/** A part of a file, and all that it stands in: of `sinks[0].url` also `sinks[0]` and `sinks`. */
+const placesAround = (file: string, path: string): string[] =>
+  [...path.matchAll(/[.[]|$/g)].map(({ index }) => placeKey(file, path.slice(0, index)));
+
+const placeKey = (file: string, path: string): string => JSON.stringify([file, path]);
