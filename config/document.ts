@@ -25,6 +25,8 @@ export type Located =
       readonly kind: 'scalar';
       readonly value: string | number | boolean | null;
       readonly place: Place;
+      /** What was filled in, where `value` is the number or the truth value that it reads as. */
+      readonly text?: string;
       /** A problem was reported for it: whatever else is wrong with the value would only repeat that. */
       readonly isFaulty?: boolean;
     };
@@ -73,8 +75,11 @@ export const parseDocumentText = (
     uniqueKeys: true,
     prettyErrors: false,
     maxAliasCount: 0,
+    logLevel: 'error',
   } as never);
-  for (const error of document.errors) {
+  // Behind the first fault of the syntax the reader has lost its way: what else it finds there is an echo of that.
+  const told = document.errors.findIndex(({ code }) => !isOfMeaning.has(code)) + 1;
+  for (const error of document.errors.slice(0, told || undefined)) {
     const { line, col: column } = lines.linePos(error.pos[0]);
     problems.push({ file, line, column, path: '', message: syntaxMessage(error, text) });
   }
@@ -82,10 +87,14 @@ export const parseDocumentText = (
   return new NodeReader(lines, file, surroundings, problems).read(document.contents as Node | null, '', 0);
 };
 
+const isOfMeaning: ReadonlySet<string> = new Set(['DUPLICATE_KEY', 'MULTIPLE_DOCS']);
+
 const syntaxMessage = ({ code, message, pos }: YAMLParseError, text: string): string => {
   if (code === 'DUPLICATE_KEY') return `the key ${wordAt(text, pos[0])} stands here a second time`;
   if (code === 'MULTIPLE_DOCS')
     return 'a second document begins here: a file holds one, with several pipelines in a list under "pipelines"';
+  if (text.slice(pos[0] - 1, pos[0] + 1) === '${')
+    return 'within { } and [ ] write quotes around what is filled in: "${NAME}"';
   if (/call stack/.test(message)) return 'lists or maps stand too deep in each other here';
   return message.split('\n', 1)[0] ?? 'is no YAML';
 };
@@ -133,11 +142,13 @@ class NodeReader {
     const value: unknown = node?.value ?? null;
     if (typeof value === 'string') {
       let isFaulty = false;
-      const filled = interpolate(value, node?.type === 'PLAIN', this.#surroundings, (message) => {
+      const text = interpolate(value, this.#surroundings, (message) => {
         isFaulty = true;
         this.#report(message, path, place);
       });
-      return { kind: 'scalar', value: filled, place, isFaulty };
+      // An unquoted ${PORT} may stand for a number, as if the number had been written there.
+      const isBare = node?.type === 'PLAIN' && /^\$\{[^}]*\}$/.test(value);
+      return { kind: 'scalar', value: isBare ? typed(text) : text, text, place, isFaulty };
     }
     const isKnown = typeof value === 'number' || typeof value === 'boolean' || value === null;
     return { kind: 'scalar', value: isKnown ? value : String(value), place };
@@ -158,12 +169,10 @@ const wordAt = (text: string, offset: number): string =>
 
 const interpolate = (
   text: string,
-  isPlain: boolean,
   { env, readSecret }: Surroundings,
   report: (message: string) => void,
-): string | number | boolean => {
-  if (!text.includes('${')) return text;
-  const filled = text.replace(/\$?\$\{([^}]*)\}/g, (whole, inner: string) => {
+): string =>
+  text.replace(/\$?\$\{([^}]*)\}/g, (whole, inner: string) => {
     if (whole.startsWith('$$')) return whole.slice(1);
     if (inner.startsWith('file:')) {
       try {
@@ -184,10 +193,11 @@ const interpolate = (
       report(`the environment variable ${name} is not set (set it, or write \${${name}:-default})`);
     return fallback ?? '';
   });
-  // An unquoted ${PORT} may stand for a number, as if the number had been written there.
-  if (!isPlain || !/^\$\{[^}]*\}$/.test(text)) return filled;
-  const typed: unknown = /^[\w.+-]+$/.test(filled) ? parse(filled) : filled;
-  return typeof typed === 'number' || typeof typed === 'boolean' ? typed : filled;
+
+/** The number or truth value that a text reads as. */
+const typed = (text: string): string | number | boolean => {
+  const value: unknown = /^[\w.+-]+$/.test(text) ? parse(text) : text;
+  return typeof value === 'number' || typeof value === 'boolean' ? value : text;
 };
 
 export const maxDocumentBytes = 4 * 1024 * 1024;

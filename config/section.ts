@@ -80,47 +80,57 @@ export const listOf = (
   return [];
 };
 
-/** Lets convict coerce and validate one value. */
-const checkLeaf = (
-  leaf: SchemaLeaf,
-  found: Located | undefined,
-): { value: unknown } | { problem: string } => {
-  const given = found === undefined ? leaf.default : plain(found);
-  const { sensitive: isSensitive } = leaf;
+/** The value of one setting: what the file has, or the default. */
+const checkLeaf = (leaf: SchemaLeaf, found: Located | undefined): Checked => {
+  if (found !== undefined) {
+    const checked = checkValue(leaf, plain(found, 'value'));
+    if (!('problem' in checked)) return checked;
+    // A password of digits alone, filled in, is text where text is wanted.
+    const asText = checkValue(leaf, plain(found, 'text'));
+    return 'problem' in asText ? checked : asText;
+  }
+  const known = checkedDefaults.get(leaf);
+  if (known !== undefined) return known;
+  const checked = checkValue(leaf, leaf.default);
+  // Lists and maps are made anew, for whoever gets them to keep.
+  if (typeof leaf.default !== 'object') checkedDefaults.set(leaf, checked);
+  return checked;
+};
+
+type Checked = { readonly value: unknown } | { readonly problem: string };
+
+/** A file of thousands of pipelines has most of its settings from here. */
+const checkedDefaults = new WeakMap<SchemaLeaf, Checked>();
+
+/**
+ * Lets convict coerce and validate one value. It gets it as the default: a map that is loaded over a default is merged with
+ * it, so that entries nobody has written would stand in it.
+ */
+const checkValue = ({ format, default: fallback, sensitive }: SchemaLeaf, given: unknown): Checked => {
+  const shown = sensitive || given === '' || given === undefined ? '' : `, not ${shownValue(given)}`;
   // Convict takes any text for true.
-  if (leaf.format === Boolean && typeof given !== 'boolean')
-    return { problem: `must be true or false, not ${shownValue(given)}` };
+  if (format === Boolean && typeof given !== 'boolean') return { problem: `must be true or false${shown}` };
   try {
-    const config = convict({ value: { format: leaf.format, default: leaf.default } } as never) as unknown as {
-      load(values: object): void;
+    const config = convict({ value: { format, default: given } } as never) as unknown as {
       validate(options: { allowed: 'strict' }): void;
       get(key: string): unknown;
     };
-    config.load({ value: given });
     config.validate({ allowed: 'strict' });
-    return { value: config.get('value') };
+    const value = config.get('value');
+    if (Array.isArray(fallback) && !Array.isArray(value)) return { problem: `must be a list${shown}` };
+    return { value };
   } catch (error) {
-    const shown = isSensitive || given === '' || given === undefined ? '' : `, not ${shownValue(given)}`;
-    // Convict reads text as JSON where the format is none of its own and the default is no text.
-    if (error instanceof SyntaxError)
-      return { problem: `must be a ${Array.isArray(leaf.default) ? 'list' : 'map'}${shown}` };
-    if (isUndeclared(error, found))
-      return {
-        problem: `must be a value, not ${isSensitive ? 'a map' : `the map ${JSON.stringify(given)}`}`,
-      };
     const text = messageOf(error);
     const reason = text.replace(/^value: /, '').replace(/: value was .*$/s, '');
-    return { problem: `${readable(reason)}${shown}` };
+    const isBare = typeof given === 'number' || typeof given === 'boolean';
+    const hint = isBare && /must be (of type String|a string)$/.test(reason) ? ' (put it in quotes)' : '';
+    return { problem: `${readable(reason)}${shown}${hint}` };
   }
 };
 
 /** As it stands in a file; JSON has no name for a number that is too large. */
 const shownValue = (value: unknown): string =>
   typeof value === 'number' ? String(value) : JSON.stringify(value);
-
-/** Convict takes a map for a section, and says what a section misses. */
-const isUndeclared = (error: unknown, found: Located | undefined): boolean =>
-  found?.kind === 'map' && error instanceof Error && error.message.startsWith('configuration param ');
 
 /** Convict's own wording, in that of the other messages. */
 const readable = (reason: string): string =>
@@ -131,9 +141,9 @@ const readable = (reason: string): string =>
     )
     .replace(/^must be of type (\w+)$/, (_, type: string) => `must be a ${type.toLowerCase()}`);
 
-/** The bare value of a part of the file. Keys never reach a prototype. */
-const plain = (located: Located): unknown => {
-  if (located.kind === 'scalar') return located.value;
-  if (located.kind === 'list') return located.items.map(plain);
-  return Object.fromEntries([...located.entries].map(([key, { value }]) => [key, plain(value)]));
+/** The bare value of a part of the file, or the text that was filled in for it. Keys never reach a prototype. */
+const plain = (located: Located, as: 'value' | 'text'): unknown => {
+  if (located.kind === 'scalar') return located[as] ?? located.value;
+  if (located.kind === 'list') return located.items.map((item) => plain(item, as));
+  return Object.fromEntries([...located.entries].map(([key, { value }]) => [key, plain(value, as)]));
 };

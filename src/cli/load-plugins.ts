@@ -51,7 +51,7 @@ interface NamedPlugin {
 const namesIn = (file: string): NamedPlugin[] => {
   let document: unknown;
   try {
-    document = parse(readPipelineText(file), { maxAliasCount: 0 });
+    document = parse(readPipelineText(file), { maxAliasCount: 0, logLevel: 'error' });
   } catch {
     return [];
   }

@@ -73,7 +73,7 @@ describe('pipeline files that are loaded together', () => {
       expect.stringMatching(
         /^4:37 pipelines\[0\]\.transforms\[0\]\.filter\.types: must be some of string, hash, .* \(did you mean "hash"\?\), not \["hsh"\]$/,
       ),
-      '5:37 pipelines[0].sinks[0].brokers: must be a list, not "127.0.0.1:9092"',
+      '5:37 pipelines[0].sinks[0].brokers: must be a list of brokers as host:port, not "127.0.0.1:9092"',
       '6:14 pipelines[0].offsets.url: is required for the store redis: redis://…',
       expect.stringMatching(/^7:11 name: the name "twice" is taken by another pipeline in/),
       '8:13 pipelines[1].source: aliases and anchors are not supported',

@@ -200,7 +200,7 @@ deadLetters: { path: "", sink: kafka }
 offsets: { store: postgres, url: "redis://h", lease: 0s }
 `).shown,
     ).toEqual([
-      'p.yaml:1:7 name: must be a value, not the map {"a":1}',
+      'p.yaml:1:7 name: must be a string, not {"a":1}',
       'p.yaml:9:22 deadLetters.path: is required',
       'p.yaml:9:32 deadLetters.sink: must be a map, not "kafka"',
       'p.yaml:10:54 offsets.lease: must be a time above 0, of at most 24 days, not "0s"',
@@ -235,6 +235,46 @@ offsets: { store: postgres, url: "redis://h", lease: 0s }
     );
     expect(shown.length).toBe(1);
     expect(shown.join()).not.toContain('hunter2');
+  });
+
+  it('take what is filled in as text where text is wanted, though it reads as a number', () => {
+    const { pipelines, shown } = load(
+      `${good.replace('orders', '${PORT}')}    namespaces: { default: "\${PORT}:" }\nlimits: { batchChanges: "10" }\nstartAt: 5\n`,
+    );
+    expect(shown).toEqual([
+      'p.yaml:8:10 startAt: must be one of beginning, latest, not 5',
+      'p.yaml:7:25 limits.batchChanges: must be a whole number above 0, not "10"',
+    ]);
+    expect(pipelines[0]?.name).toBe('7000');
+    expect(load(good.replace('orders', '2024')).shown).toEqual([
+      'p.yaml:1:7 name: must be a string, not 2024 (put it in quotes)',
+    ]);
+  });
+
+  it('take a map as it stands, and none for a list', () => {
+    const { pipelines, shown } = load(
+      `${good}transforms: [{ filter: { keys: { "order:*" } } }, { mask: { fields: [a], keys: { b: c } } }]\nroutes: [{ to: [file], keys: {} }]\n`,
+    );
+    expect(shown).toEqual([
+      'p.yaml:6:32 transforms[0].filter.keys: must be a list of strings, not {"order:*":null}',
+      'p.yaml:6:80 transforms[1].mask.keys: must be a list of strings, not {"b":"c"}',
+      'p.yaml:7:30 routes[0].keys: must be a list of strings, not {}',
+    ]);
+    expect(pipelines.length).toBe(1);
+    const named = load(`${good}    namespaces: { orders: "o:" }\n`);
+    expect([named.shown, named.pipelines[0]?.sinks[0]?.options]).toMatchObject([
+      [],
+      { namespaces: { orders: 'o:' } },
+    ]);
+    expect(named.pipelines[0]?.sinks[0]?.options).not.toHaveProperty('namespaces.default');
+  });
+
+  it('say once where the syntax is wrong, and what to do about a variable without quotes', () => {
+    const url = 'url: "redis://h", password: ${SECRET} }';
+    expect(load(good.replace('url: "redis://127.0.0.1:6666" }', url)).shown).toEqual([
+      'p.yaml:2:60 within { } and [ ] write quotes around what is filled in: "${NAME}"',
+    ]);
+    expect(load('name: a\nname: b\nsinks: [\n').shown.length).toBe(2);
   });
 
   it('say where the syntax is wrong', () => {
