@@ -1,18 +1,21 @@
 import {
+  ByteWriter,
   type Finding,
   isTailraceError,
   type Reply,
   ReplyError,
   type RespConnection,
   TailraceError,
+  writeCommand,
 } from '../../src/kit/index.js';
+import type { ControlKey, ControlState } from './control-key.js';
 import { asSinkError } from './refusal.js';
 
 /** What a check is told of a sink on a single Redis. */
 export interface RedisCheck {
   readonly place: string;
   /** The position key. */
-  readonly key: string;
+  readonly control: ControlKey;
   /** Databases that namespaces go to, beside the connection's own. */
   readonly databases: readonly number[];
   readonly home: number;
@@ -21,18 +24,19 @@ export interface RedisCheck {
 /** Connects and looks around, without claiming anything. */
 export const checkRedis = async (
   connect: () => Promise<RespConnection>,
-  { place, key, databases, home }: RedisCheck,
+  { place, control, databases, home }: RedisCheck,
 ): Promise<readonly Finding[]> => {
   let connection: RespConnection | undefined;
   try {
     connection = await connect();
     const findings: Finding[] = [{ name: 'connection', status: 'ok', detail: place }];
-    const info = textOf(await connection.call('INFO'));
-    findings.push(...findingsOf(info));
+    const info = await connection.call('INFO');
+    findings.push(...(info instanceof ReplyError ? [unknownServer(info)] : findingsOf(textOf(info))));
     await requireDatabases(connection, databases, home);
-    const epoch = textOf(await connection.call('HGET', key, 'epoch'));
-    const sequence = textOf(await connection.call('HGET', key, 'sequence'));
-    const detail = epoch === '' ? `${key} is free` : `${key} is at sequence number ${sequence || 0}`;
+    const { epoch, position } = await tryClaim(connection, control);
+    const { name } = control;
+    const detail =
+      epoch === 0 ? `${name} is free` : `${name} is at sequence number ${position?.sequence ?? 0}`;
     findings.push({ name: 'position', status: 'ok', detail });
     return findings;
   } catch (error) {
@@ -42,6 +46,28 @@ export const checkRedis = async (
   } finally {
     connection?.close();
   }
+};
+
+/** The sink goes without INFO: then it does not find out about commands that failed behind its back. */
+const unknownServer = ({ message }: ReplyError): Finding => ({
+  name: 'version',
+  status: 'warn',
+  detail: `it does not say what it is: ${message}`,
+  remedy: 'Give the user the right to INFO: without it commands that fail are not counted.',
+});
+
+/** Sends what a claim sends, but for its EXEC. @throws ReplyError when it may not */
+const tryClaim = async (connection: RespConnection, control: ControlKey): Promise<ControlState> => {
+  const out = new ByteWriter(512);
+  control.writeArm(out);
+  writeCommand(out, ['MULTI']);
+  const opened = await connection.send(out.take(), 3);
+  // What follows a MULTI that is refused would be carried out at once.
+  for (const reply of opened) if (reply instanceof ReplyError) throw reply;
+  control.writeClaimTrial(out);
+  for (const reply of await connection.send(out.take(), 3))
+    if (reply instanceof ReplyError && asSinkError(reply, '').code === 'SINK_REFUSED') throw reply;
+  return control.read(opened[1]);
 };
 
 /** What INFO says that an operator should know before data goes there. */

@@ -44,6 +44,13 @@ export class ControlKey {
     this.writeArm(out);
   }
 
+  /** 3 replies, within a MULTI: shows what would be refused of a claim, and changes nothing. */
+  writeClaimTrial(out: ByteWriter): void {
+    writeCommand(out, ['HINCRBY', this.name, 'epoch', 1]);
+    writeCommand(out, ['HSET', this.name, 'owner', '']);
+    writeCommand(out, ['DISCARD']);
+  }
+
   /** 2 replies: WATCH and the fields. From here on the next EXEC does nothing if anybody touches the key. */
   writeArm(out: ByteWriter): void {
     writeCommand(out, ['WATCH', this.name]);

@@ -157,7 +157,7 @@ export class RedisSink implements Sink {
   async check(signal: AbortSignal): Promise<readonly Finding[]> {
     return checkRedis(() => this.#server.connect(signal), {
       place: this.#place,
-      key: this.#control.name,
+      control: this.#control,
       databases: this.#commands.databases,
       home: this.#home,
     });

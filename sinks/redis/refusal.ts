@@ -18,6 +18,8 @@ export const refusalKind = (message: string): RefusalKind => {
 };
 
 const isForbidden = /^(NOAUTH|WRONGPASS|NOPERM)\b/;
+/** Of what a claim needs: also that the position key is taken, and commands that were renamed or that a proxy lacks. */
+const isForEver = new RegExp(`${isForbidden.source}|^WRONGTYPE\\b|^ERR unknown command`);
 
 /** What a claim or a refused write failed with, as the error that the pipeline acts on. */
 export const asSinkError = (error: unknown, place: string): TailraceError => {
@@ -29,12 +31,12 @@ export const asSinkError = (error: unknown, place: string): TailraceError => {
       remedy: 'Set `cluster: true` for this sink.',
       cause: error,
     });
-  const isRefusal =
-    isTailraceError(error, 'SOURCE_REFUSED') || isForbidden.test(reason) || reason.startsWith('WRONGTYPE');
+  const isRefusal = isTailraceError(error, 'SOURCE_REFUSED') || isForEver.test(reasonOf(reason));
   if (isRefusal)
     return new TailraceError('SINK_REFUSED', `${place} refuses: ${reason}`, {
       context: { sink: place },
-      remedy: 'Check the user, its password and its rights, and that the position key is free.',
+      remedy:
+        'Check the user, its password and its rights, that the position key is free, and that no command is renamed.',
       cause: error,
     });
   // Which node of a cluster cannot be reached its own error tells.

@@ -254,6 +254,37 @@ describe('the redis sink', () => {
     );
   });
 
+  it('is told by the check which right a claim lacks, and not held up by the lack of INFO', async () => {
+    const place = redis.url.replace('redis://', '');
+    const checked = async (...rights: string[]) => {
+      await redis.client.acl('SETUSER', 'limited', 'reset', 'on', '>secret', '~*', '+@all', ...rights);
+      return await open({ url: `redis://limited:secret@${place}` }).check(signal);
+    };
+    try {
+      for (const command of ['watch', 'multi', 'hincrby'])
+        expect(await checked(`-${command}`)).toMatchObject([
+          { name: 'permissions', status: 'fail', detail: expect.stringContaining(`'${command}'`) },
+        ]);
+      expect(await checked('-info')).toMatchObject([
+        { name: 'connection', status: 'ok' },
+        { name: 'version', status: 'warn', detail: expect.stringContaining(`'info'`) },
+        { name: 'position', status: 'ok' },
+      ]);
+      expect(await redis.client.dbsize()).toBe(0);
+    } finally {
+      await redis.client.acl('DELUSER', 'limited');
+    }
+  });
+
+  it.each(['WATCH', 'EXEC'])('ends at once where there is no %s', async (command) => {
+    const bare = await startRedis(['--rename-command', command, '']);
+    try {
+      await expect(open({ url: bare.url }).claim(signal)).rejects.toMatchObject({ code: 'SINK_REFUSED' });
+    } finally {
+      await bare.stop();
+    }
+  });
+
   it('says that a node of a cluster wants a cluster, which has no database numbers', async () => {
     const cluster = await startRedisCluster();
     try {
