@@ -15,18 +15,24 @@ import type { KeyPart, KeyReader, PartLimit } from './key-reader.js';
 import { partOfAsked, partOfPages, type RecordPage } from './record-part.js';
 import type { SourceNames } from './verify/source-names.js';
 
-/** Reads the keys of a store whose data are at hand as of one moment: every part is of that moment. */
+/**
+ * Reads the keys of a store whose data are at hand as of one moment: every part of the walk is of that moment. Keys that are
+ * asked for alone, which happens behind it, are read as they are by then.
+ */
 export class DirectoryReader implements KeyReader, SourceNames {
   readonly readsEveryNamespace = true;
   readonly #data: DataReader;
   readonly #largestKeyBytes: number | undefined;
+  readonly #newest: () => Promise<DataReader>;
 
   /**
    * @param data stays its owner's
+   * @param newest the same store as it is by then; stays its owner's
    * @param largestKeyBytes keys of more bytes are not read, and told as unsupported; default: none is
    */
-  constructor(data: DataReader, largestKeyBytes?: number) {
+  constructor(data: DataReader, newest: () => Promise<DataReader>, largestKeyBytes?: number) {
     this.#data = data;
+    this.#newest = newest;
     this.#largestKeyBytes = largestKeyBytes;
   }
 
@@ -34,12 +40,12 @@ export class DirectoryReader implements KeyReader, SourceNames {
     const records = new KeyRecordsWriter(64 * 1024, this.#largestKeyBytes);
     const nowMs = Date.now();
     const { next } = appendRecordsAfter(this.#data, after ?? noBytes, { ...limit, nowMs }, records);
-    const asked = again.length === 0 ? undefined : { page: this.#ask(again), places: again };
-    return partOfPages(this.#page(next, records), asked, onlySession);
+    const asked = again.length === 0 ? undefined : { page: this.#ask(this.#data, again), places: again };
+    return partOfPages(this.#page(this.#data, next, records), asked, onlySession);
   }
 
   async readKeys(places: readonly KeyPlace[]): Promise<KeyPart> {
-    return partOfAsked(this.#ask(places), places, onlySession);
+    return partOfAsked(this.#ask(await this.#newest(), places), places, onlySession);
   }
 
   /** Those that have keys, and the default one. */
@@ -86,7 +92,7 @@ export class DirectoryReader implements KeyReader, SourceNames {
   }
 
   async missing(places: readonly KeyPlace[]): Promise<readonly KeyPlace[]> {
-    const { images } = await this.readKeys(places);
+    const { images } = partOfAsked(this.#ask(this.#data, places), places, onlySession);
     return images.filter(isGone).map(({ place }) => place);
   }
 
@@ -98,15 +104,18 @@ export class DirectoryReader implements KeyReader, SourceNames {
     // The data belong to whoever opened them.
   }
 
-  #ask(places: readonly KeyPlace[]): RecordPage {
+  #ask(data: DataReader, places: readonly KeyPlace[]): RecordPage {
     const records = new KeyRecordsWriter(4 * 1024, this.#largestKeyBytes);
     const nowMs = Date.now();
-    for (const place of places) appendRecordsOf(this.#data, place, nowMs, records);
-    return this.#page(undefined, records);
+    for (const place of places) appendRecordsOf(data, place, nowMs, records);
+    return this.#page(data, undefined, records);
   }
 
-  #page(next: KeyPlace | undefined, { bytes, leftOut }: KeyRecordsWriter): RecordPage {
-    const { sequence } = this.#data;
+  #page(
+    { sequence }: DataReader,
+    next: KeyPlace | undefined,
+    { bytes, leftOut }: KeyRecordsWriter,
+  ): RecordPage {
     return { sequence, next, runs: cutRecords(bytes, sequence), leftOut, isDurable: true };
   }
 }

@@ -71,6 +71,11 @@ export class RocksdbSnapshot implements DataReader, AsyncDisposable {
     this.sequence = Math.max(opened.version.lastSequence, unmerged.newest?.sequence ?? 0);
   }
 
+  /** False when something was written since it was opened. */
+  get isNewest(): boolean {
+    return logEndOf(this.#opened.directory) === this.#opened.logEnd;
+  }
+
   get(columnFamily: number, key: Uint8Array): Buffer | undefined {
     const iterator = this.iterate({ columnFamily, begin: key });
     try {
@@ -105,6 +110,9 @@ interface OpenFamily {
 }
 
 interface OpenFiles {
+  readonly directory: string;
+  /** Up to where the log went when it was opened, or less far. */
+  readonly logEnd: string;
   readonly version: StoreVersion;
   readonly tables: readonly Table[];
   readonly families: ReadonlyMap<number, OpenFamily>;
@@ -131,9 +139,10 @@ const openFiles = async (directory: string, blockCacheBytes: number): Promise<Op
         (least, { logNumber }) => Math.min(least, logNumber),
         Infinity,
       );
+      const logEnd = logEndOf(directory);
       for (const log of listSegmentFiles(directory))
         if (log.number >= firstLog) logs.push({ ...log, fd: openLog(log.path) });
-      const opened: OpenFiles = { version, tables, families, blobs, logs };
+      const opened: OpenFiles = { directory, logEnd, version, tables, families, blobs, logs };
       const now = readStoreVersion(directory);
       if (now.manifest === version.manifest && now.manifestBytes === version.manifestBytes) return opened;
     } catch (error) {
@@ -167,6 +176,12 @@ const openFamily = (
     else tables.push(table);
   }
   return { runs: [...runs.values()], deletedRanges };
+};
+
+/** Tells one state of the log from a later one. */
+const logEndOf = (directory: string): string => {
+  const newest = listSegmentFiles(directory).at(-1);
+  return newest === undefined ? '' : `${newest.number}:${newest.sizeBytes}`;
 };
 
 const openLog = (path: string): number => {

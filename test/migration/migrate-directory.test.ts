@@ -127,6 +127,33 @@ describe('a migration from the data directory of a Kvrocks', () => {
     }
   });
 
+  it('reads a key again as it is by then, long behind the moment at which the directory was opened', async () => {
+    const made = new KvrocksDirectory(join(directory.path, 'again'));
+    made.writeLog([batchOfSession(1, 0, 'before')]);
+    const log = new LiveLog(made.path);
+    const migrator = new TailraceProcess(
+      ['migrate', ...words(made.path, 'again'), '--follow'],
+      directory.path,
+    );
+    migrator.start();
+    const value = async (): Promise<string> => {
+      if (migrator.failure !== undefined) throw new Error(migrator.failure);
+      return String(await target.call('HGET', 'session', 'f'));
+    };
+    try {
+      await waitUntil('it is copied', async () => (await value()) === 'before');
+      // Of an expiry that has passed the log does not tell what became of it.
+      for (const [first, later] of ['put off', 'once more'].entries()) {
+        const at = 3 + 4 * first;
+        log.append([batchOfSession(at, Date.now() - 1000, 'short'), batchOfSession(at + 2, 0, later)]);
+        await waitUntil('it is read again', async () => (await value()) === later);
+      }
+      expect(await target.call('PTTL', 'session')).toBe(-1);
+    } finally {
+      await migrator.kill();
+    }
+  });
+
   it('names what a newer one holds and cannot be told, and leaves it out when it is told to', async () => {
     const newer = new KvrocksDirectory(join(directory.path, 'newer'));
     newer.writeLog([batchOfNewer()]);
@@ -162,6 +189,28 @@ describe('a migration from the data directory of a Kvrocks', () => {
     expect(ours.stderr).toContain('is a store of tailrace');
   });
 });
+
+/** A hash of one field; two records. */
+const batchOfSession = (sequence: number, expireMs: number, value: string): Buffer => {
+  const prefix = namespacePrefix('__namespace');
+  const key = Buffer.from('session');
+  const version = Buffer.from('0000000000000007', 'hex');
+  const expiry = Buffer.alloc(8);
+  expiry.writeBigUInt64BE(BigInt(expireMs));
+  const size = Buffer.from('0000000000000001', 'hex');
+  const batch = new WriteBatchBuilder();
+  batch.put(
+    ColumnFamily.metadata,
+    encodeMetadataKey(prefix, key),
+    Buffer.concat([Buffer.of(0x82), expiry, version, size]),
+  );
+  batch.put(
+    ColumnFamily.subKeys,
+    Buffer.concat([encodeSubKeyPrefix(prefix, key, version), Buffer.from('f')]),
+    Buffer.from(value),
+  );
+  return Buffer.from(batch.finish(sequence));
+};
 
 /** A string; a t-digest; a type that has no name yet; two hashes with room for expiring fields, of which one has some. */
 const batchOfNewer = (): Buffer => {

@@ -26,13 +26,12 @@ export const openDirectory = async (
   const directory = existsSync(join(path, 'CURRENT')) ? path : join(path, 'db');
   if (!existsSync(join(directory, 'CURRENT')))
     throw existsSync(join(path, 'IDENTITY')) ? ownStore(path) : noStore(path);
-  const snapshot = await RocksdbSnapshot.open(
-    directory,
-    { ...columnFamilyNames },
-    scratch === undefined ? {} : { scratch },
-  );
+  const open = (): Promise<RocksdbSnapshot> =>
+    RocksdbSnapshot.open(directory, { ...columnFamilyNames }, scratch === undefined ? {} : { scratch });
+  const snapshot = await open();
+  const newest = new NewestSnapshot(snapshot, open);
   const log = new SnapshotLog(directory, snapshot);
-  const keys = new DirectoryReader(snapshot, largestKeyBytes);
+  const keys = new DirectoryReader(snapshot, () => newest.take(), largestKeyBytes);
   return {
     name: `dir:${path}`,
     log,
@@ -47,10 +46,42 @@ export const openDirectory = async (
     run: undefined,
     [Symbol.asyncDispose]: async () => {
       await log[Symbol.asyncDispose]();
-      await snapshot[Symbol.asyncDispose]();
+      await newest[Symbol.asyncDispose]();
     },
   };
 };
+
+/** A directory that may be in use, as it is by then: opened anew when something was written there. */
+class NewestSnapshot implements AsyncDisposable {
+  readonly #first: RocksdbSnapshot;
+  readonly #open: () => Promise<RocksdbSnapshot>;
+  #later: RocksdbSnapshot | undefined;
+
+  /** @param first is used as long as nothing is written, and closed with it */
+  constructor(first: RocksdbSnapshot, open: () => Promise<RocksdbSnapshot>) {
+    this.#first = first;
+    this.#open = open;
+  }
+
+  /** Borrowed until the next call. */
+  async take(): Promise<RocksdbSnapshot> {
+    const known = this.#later ?? this.#first;
+    if (known.isNewest) return known;
+    await this.#closeLater();
+    this.#later = await this.#open();
+    return this.#later;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#closeLater();
+    await this.#first[Symbol.asyncDispose]();
+  }
+
+  async #closeLater(): Promise<void> {
+    await this.#later?.[Symbol.asyncDispose]();
+    this.#later = undefined;
+  }
+}
 
 /** The log files of a directory, of which a snapshot was taken. */
 class SnapshotLog implements LogSource {
