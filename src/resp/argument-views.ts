@@ -9,7 +9,7 @@
 export class ArgumentViews {
   readonly memory: Buffer;
   /** By where they start. */
-  readonly #views: (Buffer | undefined)[] = Array.from({ length: keptPlaces }, () => undefined);
+  readonly #views: (Buffer | undefined)[] = new Array(keptPlaces).fill(undefined);
   /** Length of the view that was wanted last, by where it starts. */
   readonly #lengths = new Int32Array(keptPlaces);
 

@@ -54,7 +54,7 @@ export class KnownKey implements Metadata {
  * are not kept: their metadata is their value. Hot: bench `server`.
  */
 export class KnownKeys {
-  readonly #slots: (KnownKey | undefined)[] = Array.from({ length: slotCount }, () => undefined);
+  readonly #slots: (KnownKey | undefined)[] = new Array(slotCount).fill(undefined);
   /** Hash of the key that was last looked for in vain, by slot: a key is kept when it comes twice. */
   readonly #missed = new Uint32Array(slotCount);
   #count = 0;
