@@ -3,16 +3,15 @@ import { KvrocksSource } from '../../connectors/kvrocks/index.js';
 import { RedisSink } from '../../sinks/redis/index.js';
 import { reverseBits } from '../../src/data-model/encoding/bitmap-encoding.js';
 import { Decoder } from '../../src/data-model/index.js';
-import { Engine } from '../../src/engine/index.js';
 import { Pipeline } from '../../src/pipeline/index.js';
 import { ByteWriter, type Reply, ReplyError, RespConnection, writeCommand } from '../../src/resp/index.js';
-import { Server } from '../../src/server/index.js';
-import { type RedisService, startRedis, throwAwayDirectory } from '../services/index.js';
+import { type RedisService, startRedis } from '../services/index.js';
 import { comparable } from '../support/comparable-replies.js';
 import { pluginContext } from '../support/plugin-context.js';
 import { type RandomCommand, randomCommands } from '../support/random-commands.js';
 import { readRedisState } from '../support/redis-state.js';
 import { SeededRandom } from '../support/seeded-random.js';
+import { useServer } from '../support/use-server.js';
 import { waitUntil } from '../support/wait-until.js';
 
 /** COMMANDS=1000000 is the long setting. */
@@ -58,21 +57,14 @@ const comparableReplies = (round: readonly RandomCommand[], replies: readonly Re
 };
 
 describe('the same commands to serve and to a Redis', () => {
-  const directory = throwAwayDirectory('beside-redis');
-  let engine: Engine;
-  let server: Server;
+  const served = useServer('beside-redis', { engine: { sync: 'interval', syncIntervalMs: 50 } });
   let redis: RedisService;
   let target: RedisService;
   beforeAll(async () => {
     [redis, target] = await Promise.all([startRedis(), startRedis()]);
-    engine = await Engine.open(directory.path, { sync: 'interval', syncIntervalMs: 50 });
-    server = await Server.listen(engine, { port: 0 });
   });
   afterAll(async () => {
-    await server.close();
-    await engine.close();
     await Promise.all([redis.stop(), target.stop()]);
-    directory.remove();
   });
 
   it('get the same replies, and a Redis that follows the log ends with the same data', {
@@ -81,10 +73,10 @@ describe('the same commands to serve and to a Redis', () => {
     const random = SeededRandom.fromEnvironment('beside redis');
     const nextCommand = randomCommands(random);
     const [ours, theirs] = await Promise.all(
-      [server.port, redis.port].map((port) => RespConnection.open({ host: '127.0.0.1', port })),
+      [served.server.port, redis.port].map((port) => RespConnection.open({ host: '127.0.0.1', port })),
     );
     if (ours === undefined || theirs === undefined) throw new Error('not connected');
-    const url = `redis://127.0.0.1:${server.port}`;
+    const url = `redis://127.0.0.1:${served.server.port}`;
     const source = new KvrocksSource(
       { url, password: '', pollBatches: 1000, idlePollMs: 20, answerTimeoutMs: 20_000, giveUpAfterMs: 0 },
       pluginContext('follow'),
@@ -123,7 +115,7 @@ describe('the same commands to serve and to a Redis', () => {
 
     await waitUntil(
       'the follower has caught up',
-      () => (pipeline.status().sinks[0]?.position?.sequence ?? 0) === engine.sequence,
+      () => (pipeline.status().sinks[0]?.position?.sequence ?? 0) === served.engine.sequence,
     );
     stop.abort();
     await following;

@@ -1,14 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Engine } from '../../src/engine/index.js';
 import { parseRedisUrl, type Reply, ReplyError, RespConnection } from '../../src/resp/index.js';
-import { Server } from '../../src/server/index.js';
 import { describeBatch, joinBatches } from '../data-model/vectors.js';
-import { type KvrocksService, startKvrocks, throwAwayDirectory } from '../services/index.js';
+import { type KvrocksService, startKvrocks } from '../services/index.js';
 import { comparable } from '../support/comparable-replies.js';
 import { kvrocksCommands } from '../support/kvrocks-commands.js';
 import type { RandomCommand } from '../support/random-commands.js';
 import { SeededRandom } from '../support/seeded-random.js';
+import { useServer } from '../support/use-server.js';
 
 /** COMMANDS=100000 is the long setting. */
 const commandCount = Number(process.env['COMMANDS'] ?? 5_000);
@@ -66,28 +65,19 @@ class Side {
   }
 }
 
-const directory = throwAwayDirectory('kvrocks-batches');
+const served = useServer('kvrocks-batches', { engine: { sync: 'none' } });
 let kvrocks: KvrocksService;
-let engine: Engine;
-let server: Server;
 beforeAll(async () => {
   kvrocks = await startKvrocks();
-  engine = await Engine.open(directory.path, { sync: 'none' });
-  server = await Server.listen(engine, { port: 0 });
 });
-afterAll(async () => {
-  await server.close();
-  await engine.close();
-  await kvrocks.stop();
-  directory.remove();
-});
+afterAll(() => kvrocks.stop());
 
 it('commands that are answered alike write the same records, apart from versions and times', {
   timeout: 300_000 + commandCount * 10,
 }, async () => {
   const next = kvrocksCommands(SeededRandom.fromEnvironment('batches of a Kvrocks'));
   const theirs = new Side(await RespConnection.open(parseRedisUrl(kvrocks.url)));
-  const ours = new Side(await RespConnection.open({ host: '127.0.0.1', port: server.port }));
+  const ours = new Side(served.client);
   let compared = 0;
   /** By command: the first call that wrote something else. */
   const different = new Map<string, unknown>();

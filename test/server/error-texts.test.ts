@@ -1,9 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Engine } from '../../src/engine/index.js';
-import { ReplyError, RespConnection } from '../../src/resp/index.js';
-import { Server } from '../../src/server/index.js';
-import { throwAwayDirectory } from '../services/index.js';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { ReplyError } from '../../src/resp/index.js';
+import { useServer } from '../support/use-server.js';
 
 /** Calls that build on each other, and how Redis 7.0 refuses them; null where it does not. */
 const captured = readFileSync(new URL('../fixtures/redis/refusals.jsonl', import.meta.url), 'utf8')
@@ -20,27 +18,14 @@ const ownWords = [
 ] as const;
 
 describe('a wrong call', () => {
-  const directory = throwAwayDirectory('error-texts');
-  let engine: Engine;
-  let server: Server;
-  let connection: RespConnection;
-
+  const served = useServer('error-texts', { engine: { sync: 'none' } });
   beforeAll(async () => {
-    engine = await Engine.open(directory.path, { sync: 'none' });
-    server = await Server.listen(engine, { port: 0 });
-    connection = await RespConnection.open({ host: '127.0.0.1', port: server.port });
-    await connection.call('SET', 's', 'abc');
-  });
-  afterAll(async () => {
-    connection.close();
-    await server.close();
-    await engine.close();
-    directory.remove();
+    await served.client.call('SET', 's', 'abc');
   });
 
   const refusalOf = async (call: string): Promise<string | null> => {
     const words = [...call.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
-    const reply = await connection.call(...words);
+    const reply = await served.client.call(...words);
     return reply instanceof ReplyError ? reply.message : null;
   };
 

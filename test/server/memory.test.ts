@@ -2,25 +2,15 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Engine, type HeapSummary } from '../../src/engine/index.js';
-import { Server } from '../../src/server/index.js';
-import { throwAwayDirectory } from '../services/index.js';
+import type { HeapSummary } from '../../src/engine/index.js';
+import { useServer } from '../support/use-server.js';
 
-const directory = throwAwayDirectory('memory');
-let engine: Engine;
-let server: Server;
+const served = useServer('memory', { engine: { sync: 'none' } });
 let client: Redis;
-beforeAll(async () => {
-  engine = await Engine.open(directory.path, { sync: 'none' });
-  server = await Server.listen(engine, { port: 0 });
-  client = new Redis(server.port);
+beforeAll(() => {
+  client = new Redis(served.server.port);
 });
-afterAll(async () => {
-  client.disconnect();
-  await server.close();
-  await engine.close();
-  directory.remove();
-});
+afterAll(() => client.disconnect());
 
 const asked = async (...words: string[]): Promise<unknown> => {
   const [command, ...args] = words;
@@ -35,7 +25,7 @@ describe('heap profiling while the server runs', () => {
     expect(await asked('KPROFILE', 'Memory', 'Status')).toBe('enabled');
     expect(await client.info('memory')).toContain('memory_profiling:1');
     await client.set('key', 'x'.repeat(100_000));
-    const place = join(directory.path, 'profiles');
+    const place = join(served.path, 'profiles');
     mkdirSync(place, { recursive: true });
     const path = String(await asked('KPROFILE', 'MEMORY', 'DUMP', place));
     expect(path).toMatch(/jeprof-.*\.heapprofile$/);

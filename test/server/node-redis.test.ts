@@ -1,32 +1,21 @@
 import { createClient, WatchError } from 'redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Engine } from '../../src/engine/index.js';
-import { Server } from '../../src/server/index.js';
-import { throwAwayDirectory } from '../services/index.js';
+import { useServer } from '../support/use-server.js';
 import { waitUntil } from '../support/wait-until.js';
 
 describe.each([2, 3] as const)('node-redis in RESP%i', (RESP) => {
-  const directory = throwAwayDirectory('node-redis');
-  let engine: Engine;
-  let server: Server;
+  const served = useServer('node-redis', { engine: { sync: 'none' }, server: { password: 'secret' } });
   const connect = async () => {
-    const client = createClient({ url: `redis://:secret@127.0.0.1:${server.port}`, RESP });
+    const client = createClient({ url: `redis://:secret@127.0.0.1:${served.server.port}`, RESP });
     await client.connect();
     return client;
   };
   let client: Awaited<ReturnType<typeof connect>>;
 
   beforeAll(async () => {
-    engine = await Engine.open(directory.path, { sync: 'none' });
-    server = await Server.listen(engine, { port: 0, password: 'secret' });
     client = await connect();
   });
-  afterAll(async () => {
-    await client.close();
-    await server.close();
-    await engine.close();
-    directory.remove();
-  });
+  afterAll(() => client.close());
 
   it('reads and writes every common type', async () => {
     expect(await client.set('s', 'v', { expiration: { type: 'EX', value: 100 } })).toBe('OK');

@@ -1,28 +1,20 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Engine } from '../../src/engine/index.js';
 import { RespConnection } from '../../src/resp/index.js';
-import { Server } from '../../src/server/index.js';
-import { startRedis, throwAwayDirectory } from '../services/index.js';
+import { startRedis } from '../services/index.js';
 import { RawClient } from '../support/raw-client.js';
+import { useServer } from '../support/use-server.js';
 import { waitUntil } from '../support/wait-until.js';
 
-const directory = throwAwayDirectory('pubsub');
-let engine: Engine;
-let server: Server;
+const served = useServer('pubsub', {
+  engine: { sync: 'none' },
+  server: { subscriberOutputBytes: 1024 * 1024 },
+});
 let redis: Awaited<ReturnType<typeof startRedis>>;
-
 beforeAll(async () => {
   redis = await startRedis();
-  engine = await Engine.open(directory.path, { sync: 'none' });
-  server = await Server.listen(engine, { port: 0, subscriberOutputBytes: 1024 * 1024 });
 });
-afterAll(async () => {
-  await server.close();
-  await engine.close();
-  await redis.stop();
-  directory.remove();
-});
+afterAll(() => redis.stop());
 
 /** What a subscriber is sent, byte by byte, while it subscribes and others publish. */
 const listen = async (port: number, hello: string): Promise<string> => {
@@ -64,26 +56,26 @@ describe('pub/sub', () => {
     ['RESP2', ''],
     ['RESP3', 'HELLO 3\r\n'],
   ])('sends in %s what Redis sends', async (_name, hello) => {
-    expect(await listen(server.port, hello)).toBe(await listen(redis.port, hello));
+    expect(await listen(served.server.port, hello)).toBe(await listen(redis.port, hello));
   });
 
   it('writes what is published to the log, under its channel', async () => {
-    const client = await RespConnection.open({ host: '127.0.0.1', port: server.port });
-    const before = engine.sequence;
+    const client = await RespConnection.open({ host: '127.0.0.1', port: served.server.port });
+    const before = served.engine.sequence;
     expect(await client.call('PUBLISH', 'logged', 'message')).toBe(0);
-    const iterator = engine.walIterator(before);
+    const iterator = served.engine.walIterator(before);
     expect(iterator.item.bytes.toString('latin1')).toContain('\u0005\u0003\u0006logged\u0007message');
     iterator.close();
     client.close();
   });
 
   it('publishes from a transaction when it is done', async () => {
-    const subscriber = new Redis({ port: server.port, host: '127.0.0.1' });
-    const publisher = new Redis({ port: server.port, host: '127.0.0.1' });
+    const subscriber = new Redis({ port: served.server.port, host: '127.0.0.1' });
+    const publisher = new Redis({ port: served.server.port, host: '127.0.0.1' });
     const heard: string[] = [];
     subscriber.on('message', (channel, message) => heard.push(`${channel}:${message}`));
     await subscriber.subscribe('tx');
-    const before = engine.sequence;
+    const before = served.engine.sequence;
     expect(await publisher.multi().set('k', 'v').publish('tx', 'one').get('k').exec()).toEqual([
       [null, 'OK'],
       [null, 1],
@@ -93,7 +85,7 @@ describe('pub/sub', () => {
     expect(await publisher.call('MPUBLISH', 'tx', 'two', 'three')).toBe(2);
     await waitUntil('the others have come', () => heard.length === 3);
     expect(heard).toEqual(['tx:one', 'tx:two', 'tx:three']);
-    const iterator = engine.walIterator(before);
+    const iterator = served.engine.walIterator(before);
     expect(iterator.item.count).toBe(2); // one batch
     iterator.close();
     subscriber.disconnect();
@@ -101,10 +93,10 @@ describe('pub/sub', () => {
   });
 
   it('closes a subscriber that does not read', async () => {
-    const lazy = await RawClient.open(server.port);
+    const lazy = await RawClient.open(served.server.port);
     await lazy.ask('SUBSCRIBE flood\r\n', '*3\r\n$9\r\nsubscribe\r\n$5\r\nflood\r\n:1\r\n');
     lazy.socket.pause();
-    const publisher = await RespConnection.open({ host: '127.0.0.1', port: server.port });
+    const publisher = await RespConnection.open({ host: '127.0.0.1', port: served.server.port });
     const message = Buffer.alloc(16 * 1024, 'x');
     await waitUntil('nobody listens any more', async () => {
       const counts = await Promise.all(
