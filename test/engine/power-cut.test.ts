@@ -71,6 +71,8 @@ const write = async (
 ): Promise<void> => {
   while (!isCut()) {
     for (let i = random.below(20); i > 0; i--) engine.commit(batchFor(engine, random));
+    if (random.next() < 0.3)
+      engine.commit(new WriteBatchBuilder().logData(Buffer.from('counts nothing')).finish());
     const durable = engine.write(batchFor(engine, random), { sync: 'always' }).then(({ last }) => {
       promised.sequence = Math.max(promised.sequence, last);
     });
