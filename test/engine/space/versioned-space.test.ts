@@ -223,6 +223,37 @@ describe('versioned space', () => {
     pin.release();
   });
 
+  it('is pinned again where nothing has changed since a pin that nobody holds any more', () => {
+    const space = new VersionedSpace(1_000, options);
+    space.pin().release();
+    const pin = space.pin();
+    space.allocate(10);
+    space.reclaim();
+    expect(liveUnitsOf(space, pin).size).toBe(0);
+    pin.release();
+  });
+
+  it('gets back what a pin held page by page, as many as are asked for', () => {
+    const space = new VersionedSpace(3 * 4_096, options);
+    space.allocate(3 * 4_096);
+    const pin = space.pin();
+    space.release(0, 3 * 4_096);
+    pin.release();
+    const free: number[] = [];
+    while (space.reclaim(1)) free.push(space.freeUnits);
+    expect(free.slice(0, 3)).toEqual([4_096, 8_192, 12_288]);
+  });
+
+  it('is written without the pages that it has lost since they changed', () => {
+    const space = new VersionedSpace(3 * 4_096, options);
+    space.release(space.allocate(10_000), 10_000);
+    space.shrink(100);
+    const file = new Map<number, Buffer>();
+    const location = new SpaceMap(space).plan().writeTo((unit, bytes) => file.set(unit, Buffer.from(bytes)));
+    const read = (unit: number): Uint8Array => file.get(unit) ?? Buffer.alloc(0);
+    expect(readSpace(options, read, location).space.units).toBe(100);
+  });
+
   it('refuses to release what is not live, and a map that is damaged', () => {
     const space = new VersionedSpace(10_000, options);
     const start = space.allocate(10);
