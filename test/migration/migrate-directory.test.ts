@@ -129,7 +129,7 @@ describe('a migration from the data directory of a Kvrocks', () => {
 
   it('reads a key again as it is by then, long behind the moment at which the directory was opened', async () => {
     const made = new KvrocksDirectory(join(directory.path, 'again'));
-    made.writeLog([batchOfSession(1, 0, 'before')]);
+    made.writeLog([batchOfSession(1, 0, { f: 'before', g: 'v' })]);
     const log = new LiveLog(made.path);
     const migrator = new TailraceProcess(
       ['migrate', ...words(made.path, 'again'), '--follow'],
@@ -144,8 +144,8 @@ describe('a migration from the data directory of a Kvrocks', () => {
       await waitUntil('it is copied', async () => (await value()) === 'before');
       // Of an expiry that has passed the log does not tell what became of it.
       for (const [first, later] of ['put off', 'once more'].entries()) {
-        const at = 3 + 4 * first;
-        log.append([batchOfSession(at, Date.now() - 1000, 'short'), batchOfSession(at + 2, 0, later)]);
+        const at = 4 + 3 * first;
+        log.append([batchOfSession(at, Date.now() - 1000, {}), batchOfSession(at + 1, 0, { f: later })]);
         await waitUntil('it is read again', async () => (await value()) === later);
       }
       expect(await target.call('PTTL', 'session')).toBe(-1);
@@ -190,25 +190,21 @@ describe('a migration from the data directory of a Kvrocks', () => {
   });
 });
 
-/** A hash of one field; two records. */
-const batchOfSession = (sequence: number, expireMs: number, value: string): Buffer => {
+/** What a hash of two fields is, and the values of those that are written. */
+const batchOfSession = (sequence: number, expireMs: number, fields: Record<string, string>): Buffer => {
   const prefix = namespacePrefix('__namespace');
   const key = Buffer.from('session');
   const version = Buffer.from('0000000000000007', 'hex');
   const expiry = Buffer.alloc(8);
   expiry.writeBigUInt64BE(BigInt(expireMs));
-  const size = Buffer.from('0000000000000001', 'hex');
+  const size = Buffer.from('0000000000000002', 'hex');
   const batch = new WriteBatchBuilder();
-  batch.put(
-    ColumnFamily.metadata,
-    encodeMetadataKey(prefix, key),
-    Buffer.concat([Buffer.of(0x82), expiry, version, size]),
-  );
-  batch.put(
-    ColumnFamily.subKeys,
-    Buffer.concat([encodeSubKeyPrefix(prefix, key, version), Buffer.from('f')]),
-    Buffer.from(value),
-  );
+  const metadata = Buffer.concat([Buffer.of(0x82), expiry, version, size]);
+  batch.put(ColumnFamily.metadata, encodeMetadataKey(prefix, key), metadata);
+  for (const [field, value] of Object.entries(fields)) {
+    const name = Buffer.concat([encodeSubKeyPrefix(prefix, key, version), Buffer.from(field)]);
+    batch.put(ColumnFamily.subKeys, name, Buffer.from(value));
+  }
   return Buffer.from(batch.finish(sequence));
 };
 
