@@ -188,9 +188,8 @@ export class KafkaSink implements Sink {
   async #write(session: Session, batch: SinkBatch): Promise<WriteOutcome> {
     const { topics } = session;
     let prepared = await this.#writer.prepare(batch, topics);
-    while (prepared.missing.length > 0) {
-      session.topics.outbox.clear();
-      await topics.require(prepared.missing);
+    while (await topics.learn(prepared)) {
+      topics.outbox.clear();
       prepared = await this.#writer.prepare(batch, topics);
     }
     if (prepared.rejections.length > 0) return { kind: 'poison', rejections: prepared.rejections };

@@ -21,6 +21,8 @@ export interface RecordSettings {
 export interface Prepared {
   /** Topics that must be looked up first; then prepare again. */
   readonly missing: readonly string[];
+  /** Topics with records that are over their limit, as far as that is known. */
+  readonly exceeded: readonly Topic[];
   readonly rejections: readonly Rejection[];
 }
 
@@ -78,7 +80,7 @@ export class RecordWriter {
         if (turns.isOverAfterStep()) await turns.next();
       }
     }
-    return { missing: [...run.missing], rejections: run.rejections };
+    return { missing: [...run.missing], exceeded: [...run.exceeded], rejections: run.rejections };
   }
 
   #add(transaction: Transaction, change: Change, run: Preparation): void {
@@ -161,6 +163,7 @@ export class RecordWriter {
 /** The state of one pass over a batch. */
 class Preparation {
   readonly missing = new Set<string>();
+  readonly exceeded = new Set<Topic>();
   readonly rejections: Rejection[] = [];
   readonly #topics: Pick<TopicDirectory, 'get'>;
   readonly #listener: RecordListener | undefined;
@@ -191,6 +194,7 @@ class Preparation {
   add(topic: Topic, key: Uint8Array | null, value: Uint8Array | null, headers: Uint8Array | undefined): void {
     if (!topic.mayHold(key, value, headers)) {
       const bytes = (key?.length ?? 0) + (value?.length ?? 0);
+      this.exceeded.add(topic);
       this.reject(tooLarge(topic, bytes));
       return;
     }

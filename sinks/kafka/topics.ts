@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { TailraceError } from '../../src/kit/index.js';
 import type { KafkaCluster, TopicDescription } from './cluster.js';
 import { type Outbox, Topic } from './outbox.js';
+import type { Prepared } from './record-writer.js';
 import { Refused } from './refusal.js';
 
 /** How topics are made that are not there. */
@@ -29,6 +30,24 @@ export class TopicDirectory {
 
   get(name: string): Topic | undefined {
     return this.#topics.get(name);
+  }
+
+  /**
+   * Looks up what a batch needs that is not known: topics, and limits that it exceeds and that may have been raised since. False
+   * when there is nothing new, and no use in preparing it again.
+   * @throws Refused; TailraceError `SINK_FAILED` when a topic is not there and must not be made
+   */
+  async learn({ missing, exceeded }: Pick<Prepared, 'missing' | 'exceeded'>): Promise<boolean> {
+    if (missing.length > 0) await this.require(missing);
+    let isRaised = false;
+    for (const topic of exceeded) {
+      const limitBytes = await this.maxBatchBytes(topic.name);
+      if (limitBytes <= topic.limitBytes) continue;
+      topic.limitBytes = limitBytes;
+      topic.maxBatchBytes = limitBytes;
+      isRaised = true;
+    }
+    return missing.length > 0 || isRaised;
   }
 
   /** @throws Refused; TailraceError `SINK_FAILED` when a topic is not there and must not be made */

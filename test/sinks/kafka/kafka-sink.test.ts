@@ -171,6 +171,17 @@ describe('the kafka sink', () => {
     expect(await stage.readKeys()).toEqual(['small']);
   });
 
+  it('takes a record that was over the limit of its topic once that is raised, without a new claim', async () => {
+    const topics = { create: true, partitions: 1, replication: 1, config: { 'max.message.bytes': '2000' } };
+    const { write } = await stage.claimed({ topics });
+    stage.source.run('SET', 'huge', 'x'.repeat(3_000));
+    const batch = await stage.source.take();
+    expect(await write(batch)).toMatchObject({ kind: 'poison' });
+    await stage.reader.configure(stage.topic, { 'max.message.bytes': '100000' });
+    expect(await write(batch)).toEqual({ kind: 'durable' });
+    expect(await stage.readKeys()).toEqual(['huge']);
+  });
+
   it('lets a compressed record be as large as its topic takes it compressed', async () => {
     const topics = { create: true, partitions: 1, replication: 1, config: { 'max.message.bytes': '2000' } };
     const { write } = await stage.claimed({ topics, compression: 'gzip' });

@@ -41,7 +41,7 @@ describe('the records of a large transaction', () => {
       });
     let turns = 0;
     for (; !isDone; turns++) await new Promise((resolve) => setImmediate(resolve));
-    expect(await preparing).toEqual({ missing: [], rejections: [] });
+    expect(await preparing).toEqual({ missing: [], exceeded: [], rejections: [] });
     expect(turns).toBeGreaterThan(2);
     expect(made.length).toBe(count);
     expect(made.findIndex((change, at) => change !== at)).toBe(-1);
