@@ -7,11 +7,8 @@ import { writeListPosition } from '../encoding/list-encoding.js';
  */
 export class ScratchKey {
   readonly #bytes = Buffer.allocUnsafeSlow(longestKeptBytes);
-  /**
-   * Views of the first n bytes by n: making a view costs more than filling it. Each EXEC makes such a list: by
-   * Array.from, it would cost twenty times as much.
-   */
-  readonly #views: (Buffer | undefined)[] = new Array(longestKeptBytes + 1).fill(undefined);
+  /** Views of the first n bytes by n: making a view costs more than filling it. It begins empty, as each EXEC makes one. */
+  readonly #views: (Buffer | undefined)[] = [];
   /** What the memory starts with. */
   #prefix: Uint8Array = noPrefix;
 
