@@ -17,7 +17,8 @@ export const refusalKind = (message: string): RefusalKind => {
   return isForbidden.test(reason) ? 'forbidden' : 'command';
 };
 
-const isForbidden = /^(NOAUTH|WRONGPASS|NOPERM)\b/;
+/** Of commands within a script, too. */
+const isForbidden = /^(NOAUTH|WRONGPASS|NOPERM)\b|^ERR The user executing the script can't/;
 /** Of what a claim needs: also that the position key is taken, and commands that were renamed or that a proxy lacks. */
 const isForEver = new RegExp(`${isForbidden.source}|^WRONGTYPE\\b|^ERR unknown command`);
 

@@ -462,6 +462,27 @@ describe('the redis sink of a cluster', () => {
     expect((await sink.claim(signal)).position).toBeNull();
   });
 
+  it('needs no more rights than its page says, and is refused at once without one of them', async () => {
+    const rights = 'evalsha script|load cluster|slots time hget hmget hgetall hset hsetnx del set rpush';
+    const allow = async (user: string, ...more: string[]): Promise<string> => {
+      const allowed = rights.split(' ').map((right) => `+${right}`);
+      for (const node of nodes) await node.acl('SETUSER', user, 'on', '>pw', '~*', ...allowed, ...more);
+      return `redis://${user}:pw@127.0.0.1:${service.ports[0]}`;
+    };
+    try {
+      const sink = open({ urls: [await allow('enough')] });
+      const claim = await sink.claim(signal);
+      for (let at = 0; at < 20; at++) source.run('SET', `k${at}`, at);
+      source.run('RPUSH', 'l', 'a');
+      expect(await sink.write(await source.take(), claim, signal)).toEqual({ kind: 'durable' });
+      expect(await (await find('l')).lrange('l', 0, -1)).toEqual(['a']);
+      const less = open({ urls: [await allow('less', '-hset')] });
+      await expect(less.claim(signal)).rejects.toMatchObject({ code: 'SINK_REFUSED' });
+    } finally {
+      for (const node of nodes) await node.acl('DELUSER', 'enough', 'less');
+    }
+  });
+
   it('is refused by a Redis that is no cluster', async () => {
     await expect(open({ urls: [calm.url] }).claim(signal)).rejects.toMatchObject({ code: 'SINK_REFUSED' });
   });
