@@ -3,9 +3,9 @@ import { createServer as createTlsServer } from 'node:tls';
 import { commandServices } from '../data-model/commands/index.js';
 import { Engine, type Store } from '../engine/index.js';
 import { messageOf, TailraceError } from '../errors/index.js';
-import { openFileLimit } from '../files/index.js';
 import { isLoopback } from './commands/config-commands.js';
 import { Connection } from './connection.js';
+import { mostClients, mostSockets } from './most-clients.js';
 import { defaultServerOptions, type ServerOptions } from './server-options.js';
 import { ServerState } from './server-state.js';
 
@@ -26,21 +26,18 @@ export class Server implements AsyncDisposable {
    * @throws TailraceError `CONFIG_INVALID` when the address is open to others without a password, or in use
    */
   static async listen(store: Store, options: Partial<ServerOptions> = {}): Promise<Server> {
-    const mostSockets = Math.max(2 * refusedSockets, openFileLimit() - storeFiles);
     const all: ServerOptions = {
       ...defaultServerOptions,
       // Without syncs there is no durability that a read could run ahead of.
       areReadsDurable: store instanceof Engine && store.syncMode === 'always',
       ...options,
-      maxClients: Math.min(
-        options.maxClients ?? defaultServerOptions.maxClients,
-        mostSockets - refusedSockets,
-      ),
+      maxClients: Math.min(options.maxClients ?? defaultServerOptions.maxClients, mostClients()),
     };
     if (all.isProtected && all.password === '' && !isLoopback(all.host)) throw unprotected(all.host);
     const tcp = makeListener(all);
     // Those behind get no answer: they must not take what the store needs to open its next file, without which it fails.
-    if (Number.isFinite(mostSockets)) tcp.maxConnections = mostSockets;
+    const sockets = mostSockets();
+    if (Number.isFinite(sockets)) tcp.maxConnections = sockets;
     const state = new ServerState(store, commandServices(), all);
     await new Promise<void>((resolve, reject) => {
       tcp.once('error', (cause) => reject(cannotListen(all, cause)));
@@ -137,10 +134,6 @@ const closeIdle = (state: ServerState): void => {
 };
 
 const idleCheckMs = 1_000;
-/** Files that are left to the store, and to all else of the process. */
-const storeFiles = 64;
-/** Sockets for clients that are told that there are too many. */
-const refusedSockets = 32;
 
 const unprotected = (host: string): TailraceError =>
   new TailraceError('CONFIG_INVALID', `refusing to listen on ${host} without a password`, {

@@ -137,7 +137,9 @@ describe('the server under watch', () => {
     expect(await ask('CONFIG', 'SET', 'timeout', '7', 'maxclients', 'many')).toMatch(
       /^ERR CONFIG SET failed .*'maxclients'/,
     );
+    expect(await ask('CONFIG', 'SET', 'timeout', '7', 'nope', '1')).toMatch(/^ERR Unknown option/);
     expect(await ask('CONFIG', 'GET', 'time*')).toEqual(['timeout', '0']);
+    expect(await ask('CONFIG', 'SET', 'maxclients', '9007199254740991')).toMatch(/ may open no more files$/);
     expect(await ask('CONFIG', 'SET', 'port', '1')).toMatch(/immutable/);
     expect(await ask('CONFIG', 'SET', 'nope', '1')).toMatch(/^ERR Unknown option/);
     expect(await ask('CONFIG', 'SET', 'requirepass', 'new')).toBe('OK');

@@ -1,6 +1,7 @@
 import { matchesGlob } from '../../bytes/index.js';
 import { parseInteger } from '../../data-model/commands/index.js';
 import { Engine } from '../../engine/index.js';
+import { mostClients } from '../most-clients.js';
 import type { ServerCommand } from '../server-command.js';
 import type { ServerSettings } from '../server-options.js';
 import type { ServerState } from '../server-state.js';
@@ -57,21 +58,26 @@ const setAll = (state: ServerState, words: readonly string[]): string | undefine
   const seen = new Set<string>();
   for (let i = 0; i < words.length; i += 2) {
     const name = words[i].toLowerCase();
-    const setting = settings.get(name);
-    if (setting === undefined)
-      return `ERR Unknown option or number of arguments for CONFIG SET - '${words[i]}'`;
-    const reason = seen.has(name)
-      ? 'duplicate parameter'
-      : setting.write === undefined
-        ? "can't set immutable config"
-        : setting.write(state, words[i + 1]);
+    const refusal = seen.has(name) ? failed(name, 'duplicate parameter') : setOne(state, name, words[i + 1]);
     seen.add(name);
-    if (reason === undefined) continue;
+    if (refusal === undefined) continue;
     Object.assign(state.options, before);
-    return `ERR CONFIG SET failed (possibly related to argument '${name}') - ${reason}`;
+    return refusal;
   }
   return undefined;
 };
+
+const setOne = (state: ServerState, name: string, value: string): string | undefined => {
+  const setting = settings.get(name);
+  if (setting === undefined) return `ERR Unknown option or number of arguments for CONFIG SET - '${name}'`;
+  const reason = setting.write === undefined ? immutable : setting.write(state, value);
+  return reason === undefined ? undefined : failed(name, reason);
+};
+
+const failed = (name: string, reason: string): string =>
+  `ERR CONFIG SET failed (possibly related to argument '${name}') - ${reason}`;
+
+const immutable = "can't set immutable config";
 
 /** How the log is kept, in the units of Kvrocks. */
 const retained = ({ store }: ServerState, what: 'maxBytes' | 'keepMs', unit: number): string =>
@@ -82,19 +88,20 @@ type NumberSetting = {
   [Name in keyof ServerSettings]: ServerSettings[Name] extends number ? Name : never;
 }[keyof ServerSettings];
 
-const numberSetting = (name: NumberSetting, least: number): Setting => ({
+const numberSetting = (name: NumberSetting, least: number, most = (): number => Infinity): Setting => ({
   read: ({ options }) => String(options[name]),
   write: ({ options }, value) => {
     const number = parseInteger(Buffer.from(value));
     if (number === undefined) return "argument couldn't be parsed into an integer";
     if (number < least) return `argument must be ${least} or more`;
+    if (number > most()) return `argument must be ${most()} or less: the process may open no more files`;
     options[name] = number;
     return undefined;
   },
 });
 
 /** What clients ask for and cannot change: it takes its own value, since many set what they rely on. */
-const fixed = (value: string, refusal = "can't set immutable config"): Setting => ({
+const fixed = (value: string, refusal = immutable): Setting => ({
   read: () => value,
   write: (_, wanted) => (wanted === value ? undefined : refusal),
 });
@@ -108,7 +115,7 @@ const settings: ReadonlyMap<string, Setting> = new Map<string, Setting>([
   ['bind', { read: ({ options }) => options.host }],
   ['databases', fixed('1')],
   ['dir', { read: ({ store }) => (store instanceof Engine ? store.directory : '') }],
-  ['maxclients', numberSetting('maxClients', 1)],
+  ['maxclients', numberSetting('maxClients', 1, mostClients)],
   ['maxmemory', fixed('0')],
   ['maxmemory-policy', fixed('noeviction')],
   [
