@@ -15,37 +15,10 @@ import {
  * A stream: its entries by id, then its last id and counters, then its groups with their consumers and pending entries, as
  * the commands that set them.
  */
-export function* readStream(facts: KeyFacts, { pageElements, budget }: ReadLimits): ValueReading {
+export function* readStream(facts: KeyFacts, limits: ReadLimits): ValueReading {
   const { seq, index, ns, key } = facts;
-  const count = Math.min(pageElements, largestCount);
-  const changes: Change[] = [];
-  const told = (command: readonly (string | Uint8Array)[]): Change => ({
-    seq,
-    index,
-    ns,
-    key,
-    op: 'streamMeta',
-    type: 'stream',
-    command,
-  });
-  const tell = (...command: (string | Uint8Array)[]): void => {
-    changes.push(told(command));
-  };
-  let start = '-';
-  for (;;) {
-    const [reply] = yield [['XRANGE', key, start, '+', 'COUNT', count]];
-    if (reply instanceof ReplyError) return failed(reply);
-    if (!Array.isArray(reply)) return undefined;
-    for (const entry of reply) {
-      const [id, fields] = Array.isArray(entry) ? entry : [];
-      if (!Array.isArray(fields)) return undefined;
-      const read = buffersOf(fields);
-      if (!budget.takeAll(read)) return tooLarge;
-      changes.push({ seq, index, ns, key, op: 'put', type: 'stream', id: String(id), fields: read });
-      start = `(${String(id)}`;
-    }
-    if (reply.length < count) break;
-  }
+  const changes = yield* readEntries(facts, limits);
+  if (!Array.isArray(changes)) return changes;
   const [whole, groups] = yield [
     ['XINFO', 'STREAM', key],
     ['XINFO', 'GROUPS', key],
@@ -55,27 +28,78 @@ export function* readStream(facts: KeyFacts, { pageElements, budget }: ReadLimit
     whole instanceof ReplyError ? yield [['XINFO', 'STREAM', key, 'FULL', 'COUNT', 1]] : [whole];
   if (stream instanceof ReplyError) return failed(stream);
   if (!Array.isArray(stream) || !Array.isArray(groups)) return undefined;
+  const ofGroups = yield* readGroups(key, groups, pageOf(limits));
+  if (!Array.isArray(ofGroups)) return ofGroups;
+  const told = (command: Words): Change => ({
+    seq,
+    index,
+    ns,
+    key,
+    op: 'streamMeta',
+    type: 'stream',
+    command,
+  });
+  const state = stateOf(stream, changes.length);
+  const begin = streamBeginCommands(key, state, changes.length === 0).map(told);
+  for (const command of streamStateCommands(key, state)) changes.push(told(command));
+  for (const command of ofGroups) changes.push(told(command));
+  return begin.length === 0 ? changes : [...begin, ...changes];
+}
+
+/** What is read of a part of a stream: `undefined` and texts as of a whole value. */
+type PartReading<Part> = Generator<readonly Command[], Part | string | undefined, readonly Reply[]>;
+/** A command that brings a part of the stream about. */
+type Words = readonly (string | Uint8Array)[];
+
+function* readEntries({ seq, index, ns, key }: KeyFacts, limits: ReadLimits): PartReading<Change[]> {
+  const count = pageOf(limits);
+  const changes: Change[] = [];
+  let start = '-';
+  for (;;) {
+    const [reply] = yield [['XRANGE', key, start, '+', 'COUNT', count]];
+    if (reply instanceof ReplyError) return failed(reply);
+    if (!Array.isArray(reply)) return undefined;
+    for (const entry of reply) {
+      const [id, fields] = Array.isArray(entry) ? entry : [];
+      if (!Array.isArray(fields)) return undefined;
+      const read = buffersOf(fields);
+      if (!limits.budget.takeAll(read)) return tooLarge;
+      changes.push({ seq, index, ns, key, op: 'put', type: 'stream', id: String(id), fields: read });
+      start = `(${String(id)}`;
+    }
+    if (reply.length < count) return changes;
+  }
+}
+
+/** Entries that are asked for at once. */
+const pageOf = ({ pageElements }: ReadLimits): number => Math.min(pageElements, largestCount);
+
+const stateOf = (stream: Reply, entries: number) => {
   const info = namedValues(stream);
-  const state = {
+  return {
     lastId: String(info.get('last-generated-id')),
-    entriesAdded: String(info.get('entries-added') ?? changes.length),
+    entriesAdded: String(info.get('entries-added') ?? entries),
     maxDeletedId: String(info.get('max-deleted-entry-id') ?? '0-0'),
   };
-  const begin = streamBeginCommands(key, state, changes.length === 0).map(told);
-  for (const command of streamStateCommands(key, state)) tell(...command);
+};
+
+/** The commands that make the groups, with their consumers and pending entries. */
+function* readGroups(key: Buffer, groups: readonly Reply[], count: number): PartReading<Words[]> {
   const names = namesIn(groups);
   const consumers = yield* readConsumers(key, names);
   if (consumers === undefined || names.length < groups.length) return undefined;
+  const commands: Words[] = [];
   for (const [at, name] of names.entries()) {
     const group = namedValues(groups[at]);
     const created = ['XGROUP', 'CREATE', key, name, String(group.get('last-delivered-id')), 'MKSTREAM'];
     const read = group.get('entries-read');
-    tell(...created, 'ENTRIESREAD', String(typeof read === 'number' ? read : -1));
-    for (const consumer of consumers[at]) tell('XGROUP', 'CREATECONSUMER', key, name, consumer);
-    const failure = yield* readPending(facts, name, count, tell);
-    if (failure !== undefined) return failure.reason;
+    commands.push([...created, 'ENTRIESREAD', String(typeof read === 'number' ? read : -1)]);
+    for (const consumer of consumers[at]) commands.push(['XGROUP', 'CREATECONSUMER', key, name, consumer]);
+    const pending = yield* readPending(key, name, count);
+    if (!Array.isArray(pending)) return pending;
+    for (const command of pending) commands.push(command);
   }
-  return begin.length === 0 ? changes : [...begin, ...changes];
+  return commands;
 }
 
 /**
@@ -119,26 +143,23 @@ const nextName = (name: Buffer): Buffer => {
   return Buffer.alloc(name.length + 1);
 };
 
-function* readPending(
-  { key }: KeyFacts,
-  name: Buffer,
-  count: number,
-  tell: (...command: (string | Uint8Array)[]) => void,
-): Generator<readonly Command[], { reason: string | undefined } | undefined, readonly Reply[]> {
+/** The commands that bring the pending entries of a group to their consumers. */
+function* readPending(key: Buffer, group: Buffer, count: number): PartReading<Words[]> {
+  const commands: Words[] = [];
   let start = '-';
   for (;;) {
-    const [pending] = yield [['XPENDING', key, name, start, '+', count]];
-    if (!Array.isArray(pending))
-      return { reason: pending instanceof ReplyError ? failed(pending) : undefined };
+    const [pending] = yield [['XPENDING', key, group, start, '+', count]];
+    if (pending instanceof ReplyError) return failed(pending);
+    if (!Array.isArray(pending)) return undefined;
     for (const reply of pending) {
       const [id, consumer, idle, deliveries] = Array.isArray(reply) ? reply : [];
-      if (!(consumer instanceof Buffer)) return { reason: undefined };
+      if (!(consumer instanceof Buffer)) return undefined;
       const time = String(Date.now() - Number(idle));
-      const claimed = ['XCLAIM', key, name, consumer, '0', String(id), 'TIME', time];
-      tell(...claimed, 'RETRYCOUNT', String(deliveries), 'FORCE', 'JUSTID');
+      const claimed = ['XCLAIM', key, group, consumer, '0', String(id), 'TIME', time];
+      commands.push([...claimed, 'RETRYCOUNT', String(deliveries), 'FORCE', 'JUSTID']);
       start = `(${String(id)}`;
     }
-    if (pending.length < count) return undefined;
+    if (pending.length < count) return commands;
   }
 }
 
