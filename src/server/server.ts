@@ -107,10 +107,10 @@ export class Server implements AsyncDisposable {
 
 const makeListener = (options: ServerOptions): TcpServer => {
   const { tls } = options;
-  if (tls === undefined) return createServer();
+  if (tls === undefined) return createServer(socketOptions);
   try {
     const isMutual = tls.ca !== undefined;
-    return createTlsServer({ ...tls, requestCert: isMutual, rejectUnauthorized: isMutual });
+    return createTlsServer({ ...socketOptions, ...tls, requestCert: isMutual, rejectUnauthorized: isMutual });
   } catch (cause) {
     const reason = messageOf(cause);
     throw new TailraceError('CONFIG_INVALID', `the TLS certificate or key cannot be used: ${reason}`, {
@@ -119,6 +119,9 @@ const makeListener = (options: ServerOptions): TcpServer => {
     });
   }
 };
+
+/** A client whose machine is gone is noticed while it is silent, as in Redis: it might wait for what others need. */
+const socketOptions = { keepAlive: true, keepAliveInitialDelay: 60_000 };
 
 /** Those that wait, listen or stream are silent for good reason. */
 const closeIdle = (state: ServerState): void => {

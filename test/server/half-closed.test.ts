@@ -37,6 +37,29 @@ describe('a client that closes its side once it has sent all', () => {
     return Buffer.concat(chunks).toString();
   };
 
+  /** The timer that the system runs for a connection of the port: `02` asks the peer now and then whether it is there. */
+  const timersOf = (port: number): string[] => {
+    const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+    const rows = readFileSync('/proc/net/tcp', 'latin1')
+      .split('\n')
+      .map((row) => row.trim().split(/\s+/));
+    return rows
+      .filter(([, at, , state]) => at?.endsWith(local) && state === '01')
+      .map((row) => String(row[5]?.slice(0, 2)));
+  };
+
+  it.each(['plain', 'TLS'])('is asked whether it is still there: %s', async (kind) => {
+    const socket = open[kind]?.();
+    const port = kind === 'TLS' ? secure.port : served.server.port;
+    await new Promise((resolve) => {
+      socket?.once('data', resolve);
+      socket?.write('PING\r\n');
+    });
+    await waitUntil('each connection has its timer', () => timersOf(port).every((timer) => timer === '02'));
+    expect(timersOf(port)).not.toEqual([]);
+    socket?.destroy();
+  });
+
   it.each(['plain', 'TLS'])('gets every reply: %s', async (kind) => {
     await served.client.call('FLUSHALL');
     const socket = open[kind]();
