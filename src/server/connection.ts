@@ -1,13 +1,9 @@
 import type { Socket } from 'node:net';
 import type { CommandContext, CommandTransaction } from '../data-model/commands/index.js';
-import { isTailraceError } from '../errors/index.js';
 import { type ArgumentViews, ReplyWriter, RequestParser } from '../resp/index.js';
 import type { WriteBatchBuilder } from '../write-batch/index.js';
-import { refusalOf, unknownCommand } from './admission.js';
-import { CallClock } from './call-clock.js';
+import { ClientCalls } from './client-calls.js';
 import { ClientTransaction } from './client-transaction.js';
-import type { TableEntry } from './command-table.js';
-import { runDataCall } from './data-call.js';
 import { Outbox } from './outbox.js';
 import type { ServerState } from './server-state.js';
 import { Session } from './session.js';
@@ -25,9 +21,6 @@ export interface Suspension {
   readonly isUnderWay?: true;
 }
 
-/** CLIENT REPLY: `skip next` is SKIP itself, which is not answered either. */
-export type ReplyMode = 'on' | 'off' | 'skip next' | 'skip';
-
 /**
  * One client. Its commands run in order as they arrive; the replies of everything that one chunk of bytes brought
  * leave together, once what they tell of is durable. Other connections go on meanwhile and share the same sync.
@@ -40,6 +33,7 @@ export class Connection {
   readonly state: ServerState;
   readonly reply = new ReplyWriter();
   readonly session: Session;
+  readonly calls: ClientCalls;
   readonly multi = new ClientTransaction(this);
   readonly createdAtMs = Date.now();
   name = '';
@@ -47,8 +41,6 @@ export class Connection {
   libraryVersion = '';
   /** Date.now() when it last sent something. */
   lastActiveMs = Date.now();
-  replies: ReplyMode = 'on';
-  lastCommand = '';
   pollCursor: PollCursor | undefined;
   updateStream: UpdateStream | undefined;
   /** What EXEC is running. */
@@ -62,15 +54,14 @@ export class Connection {
   #isClosing = false;
   #linger: NodeJS.Timeout | undefined;
   #lastWrite = 0;
-  #afterwards: (() => void)[] = [];
   #isRunning = false;
-  readonly #clock = new CallClock();
   #suspension: Suspension | undefined;
 
   constructor(socket: Socket, state: ServerState) {
     this.#socket = readShared(socket, (chunk, views) => this.#receive(chunk, views));
     this.state = state;
     this.id = state.nextClientId++;
+    this.calls = new ClientCalls(this);
     this.#parser = new RequestParser();
     this.session = new Session(state, {
       onLeave: () => state.pubSub.remove(this), // its channels are those of the namespace
@@ -159,14 +150,14 @@ export class Connection {
     this.#cancelWait();
     const mark = this.reply.out.length;
     answer();
-    if (this.replies !== 'on') this.#silence(mark);
+    this.calls.silence(mark);
     this.#flush(sequence);
     // Not at once: whoever released it may be in the middle of a command of his own.
     queueMicrotask(() => this.#run());
   }
 
   releaseWithError(error: unknown, command: string): void {
-    this.release(() => this.#fail(error, command));
+    this.release(() => this.calls.fail(error, command));
   }
 
   /** Sends what was written to `reply` outside of a command: pushes that tell of what is durable. */
@@ -178,11 +169,6 @@ export class Connection {
   pushMessage(): void {
     if (!this.#isRunning) this.#flush();
     if (this.unsentBytes > this.state.options.subscriberOutputBytes) this.#closeForOutput();
-  }
-
-  /** Does something when the current command, or the transaction that it is part of, is done. */
-  afterwards(action: () => void): void {
-    this.#afterwards.push(action);
   }
 
   /** CLIENT UNBLOCK: false when the client does not wait for anything that it can be released from. */
@@ -218,15 +204,15 @@ export class Connection {
   /** Runs the commands that have arrived, as long as the client takes their replies and none of them waits. */
   #run(): void {
     this.#isRunning = true;
-    this.#clock.start();
+    this.calls.begin();
     this.#runCommands();
-    this.#clock.stop();
+    this.calls.rest();
     this.#isRunning = false;
   }
 
   #runCommands(): void {
     while (!this.#isClosing && this.#suspension === undefined && this.#parser.next()) {
-      this.#execute(this.#parser.args);
+      this.calls.run(this.#parser.args);
       if (this.reply.out.length < checkOutputBytes) continue;
       this.#flush();
       if (this.#limitOutput()) return;
@@ -294,88 +280,6 @@ export class Connection {
     this.#run();
   }
 
-  #execute(args: readonly Buffer[]): void {
-    const mark = this.reply.out.length;
-    this.#dispatch(args, mark);
-    if (this.replies !== 'on') this.#silence(mark);
-  }
-
-  #dispatch(args: readonly Buffer[], mark: number): void {
-    const { state } = this;
-    const entry = state.commands.find(args[0]);
-    const refusal = entry === undefined ? unknownCommand(args) : refusalOf(this, entry, args);
-    if (entry === undefined || refusal !== undefined) {
-      this.#refuse(refusal ?? '');
-      return;
-    }
-    if (state.pause.isActive && state.pause.holds(isWrite(entry)) && entry.name !== 'client') {
-      this.#postpone(args);
-      return;
-    }
-    this.lastCommand = entry.name;
-    if (this.multi.isOpen && entry.server?.isTransactional !== true) {
-      const fault = this.multi.enqueue(entry, ownArguments(args));
-      if (fault === undefined) this.reply.simple('QUEUED');
-      else this.#refuse(fault);
-      return;
-    }
-    if (state.monitor.isActive) state.monitor.show(this, entry.name, args);
-    this.#clock.begins(entry);
-    try {
-      if (entry.data !== undefined) runDataCall(this, entry.data, args);
-      else entry.server?.run(this, ownArguments(args));
-    } catch (error) {
-      this.reply.out.truncate(mark);
-      this.#fail(error, entry.name);
-    }
-    this.#account(entry, args);
-    if (this.#afterwards.length > 0) for (const action of this.#afterwards.splice(0)) action();
-    state.blocked.serve();
-  }
-
-  #account(entry: TableEntry, args: readonly Buffer[]): void {
-    const { slowLogMicroseconds, slowLogLength } = this.state.options;
-    const microseconds = this.#clock.ended(entry, slowLogMicroseconds);
-    if (slowLogMicroseconds >= 0 && microseconds >= slowLogMicroseconds)
-      this.state.slowLog.add(args, Math.round(microseconds), this.address, this.name, slowLogLength);
-  }
-
-  /** Waits until the pause is over. */
-  #postpone(args: readonly Buffer[]): void {
-    const owned = ownArguments(args);
-    const resume = (): void => {
-      this.#clock.start();
-      this.#execute(owned);
-    };
-    this.suspend({ cancel: this.state.pause.wait(() => this.release(resume)) });
-  }
-
-  /** CLIENT REPLY: drops what a command answered. One that waits is dropped when it is answered. */
-  #silence(mark: number): void {
-    if (this.#suspension !== undefined) return;
-    if (this.replies === 'skip next') {
-      this.replies = 'skip';
-      return;
-    }
-    this.reply.out.truncate(mark);
-    if (this.replies === 'skip') this.replies = 'on';
-  }
-
-  /** An error of the request: inside MULTI it spoils the transaction. */
-  #refuse(text: string): void {
-    this.multi.spoil();
-    this.reply.error(text);
-  }
-
-  #fail(error: unknown, command: string): void {
-    if (isTailraceError(error) && error.code !== 'INTERNAL') {
-      this.reply.error(`ERR ${error.message}`);
-      return;
-    }
-    this.state.options.onDefect(error, command);
-    this.reply.error('ERR internal error');
-  }
-
   #cancelWait(): void {
     const suspension = this.#suspension;
     this.#suspension = undefined;
@@ -407,13 +311,6 @@ export class Connection {
     this.state.connections.delete(this);
   }
 }
-
-/** Those of the parser are borrowed: whoever may need them beyond the call has copies. */
-const ownArguments = (args: readonly Buffer[]): readonly Buffer[] => args.map((arg) => Buffer.from(arg));
-
-const isWrite = (entry: TableEntry): boolean =>
-  entry.data?.isWrite ??
-  (entry.server?.flags.includes('write') || entry.name === 'exec' || entry.name === 'publish');
 
 /** Output is compared with the limits whenever this much has come together, and at the end of each chunk. */
 const checkOutputBytes = 64 * 1024;

@@ -84,8 +84,12 @@ describe('CLIENT', () => {
     raw.close();
   });
 
-  it('silences the replies of commands that wait', async () => {
+  it('silences the replies of commands that wait, for something or for the end of a pause', async () => {
     const raw = await RawClient.open(store.server.port);
+    await raw.ask('CLIENT PAUSE 30\r\n', '+OK\r\n');
+    expect(await raw.ask('CLIENT REPLY SKIP\r\nECHO paused\r\nPING one\r\n', '$3\r\none\r\n')).toContain(
+      'one',
+    );
     raw.write(
       'CLIENT REPLY SKIP\r\nBLPOP none 0.01\r\nPING one\r\nCLIENT REPLY OFF\r\nBLPOP none 0.01\r\nCLIENT REPLY ON\r\n',
     );

@@ -21,7 +21,7 @@ export const describeClient = (client: Connection): string => {
     ['multi', client.multi.queuedCommands],
     ['qbuf', client.queryBytes],
     ['obl', client.unsentBytes],
-    ['cmd', client.lastCommand],
+    ['cmd', client.calls.last],
     ['resp', client.reply.isResp3 ? 3 : 2],
     ['lib-name', client.libraryName],
     ['lib-ver', client.libraryVersion],

@@ -101,11 +101,11 @@ const pause = ({ state, reply }: Connection, args: readonly Buffer[]): void => {
 const setReplies = (connection: Connection, args: readonly Buffer[]): void => {
   const word = args[2].toString('latin1').toUpperCase();
   if (word === 'ON') {
-    connection.replies = 'on';
+    connection.calls.replies = 'on';
     connection.reply.ok();
-  } else if (word === 'OFF') connection.replies = 'off';
+  } else if (word === 'OFF') connection.calls.replies = 'off';
   else if (word === 'SKIP') {
-    if (connection.replies === 'on') connection.replies = 'skip next';
+    if (connection.calls.replies === 'on') connection.calls.replies = 'skip next';
   } else connection.reply.error('ERR syntax error');
 };
 

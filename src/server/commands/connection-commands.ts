@@ -139,7 +139,7 @@ const reset: ServerCommand = {
     connection.updateStream?.close();
     connection.updateStream = undefined;
     connection.name = '';
-    connection.replies = 'on';
+    connection.calls.replies = 'on';
     connection.session.logout();
     connection.reply.isResp3 = false;
     connection.reply.simple('RESET');

@@ -51,7 +51,7 @@ const publishAll: ServerCommand = {
     const { state, namespace } = connection;
     const deliveries = state.pubSub.receivers(namespace, 'channel', channel);
     connection.reply.integer(deliveries.length * messages.length);
-    connection.afterwards(() => {
+    connection.calls.afterwards(() => {
       for (const message of messages) for (const delivery of deliveries) deliver(delivery, message);
     });
   },
@@ -70,7 +70,7 @@ const send = (connection: Connection, kind: 'channel' | 'shard', channel: Buffer
   const { reply, state, namespace } = connection;
   const deliveries = state.pubSub.receivers(namespace, kind, channel);
   reply.integer(deliveries.length);
-  connection.afterwards(() => {
+  connection.calls.afterwards(() => {
     for (const delivery of deliveries) deliver(delivery, message);
   });
 };
