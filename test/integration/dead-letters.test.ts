@@ -294,6 +294,16 @@ sinks: [{ sink: ./sink.mjs, path: ${path('state.json')} }]
     expect((await tailrace('dead-letters', 'replay', file, '--sink', 'other')).stdout).toContain(
       'delivered 0',
     );
+    const renamed = path('renamed.yaml');
+    writeFileSync(
+      renamed,
+      readFileSync(file, 'utf8')
+        .replace('state.json', 'other.json')
+        .replace('{ sink:', '{ name: renamed, sink:'),
+    );
+    const left = await tailrace('dead-letters', 'replay', renamed);
+    expect([left.status, left.stdout]).toEqual([1, 'delivered 0 dead letters, 1 stays\n']);
+    expect(left.stderr).toContain('the pipeline has no such sink any more sink=json-state letters=1');
     const replayed = await tailrace('dead-letters', 'replay', file);
     expect([replayed.status, replayed.stdout]).toEqual([0, 'delivered 1 dead letter, 0 stay\n']);
     expect(state()).toMatchObject({ position, values: { '61': '31', '62': '32', '68': '76' } });

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import process from 'node:process';
-import { type PipelineConfig, requirePipelines } from '../../../config/index.js';
+import { type ChosenSink, type PipelineConfig, requirePipelines } from '../../../config/index.js';
 import { isTailraceError, TailraceError } from '../../errors/index.js';
 import { inaccessible } from '../../files/index.js';
 import {
@@ -95,10 +95,15 @@ export const replayLetters = async (
   for (const config of requirePipelines(files, await registryFor(files))) {
     await using target = read ?? (await openDeadLetters(config, log));
     const letters = await chosen(target, config, flags);
-    for (const { name } of config.sinks) {
+    for (const name of new Set(letters.map(({ sink }) => sink))) {
       const mine = letters.filter(({ sink }) => sink === name);
-      if (mine.length === 0) continue;
-      const count = await replayTo(config, name, mine, target, log);
+      const part = config.sinks.find((sink) => sink.name === name);
+      if (part === undefined)
+        log.warn('not delivered: the pipeline has no such sink any more', {
+          sink: name,
+          letters: mine.length,
+        });
+      const count = part === undefined ? 0 : await replayTo(config, part, mine, target, log);
       delivered += count;
       refused += mine.length - count;
     }
@@ -137,13 +142,12 @@ const chosen = async (
 /** How many of the letters the sink took. */
 const replayTo = async (
   config: PipelineConfig,
-  name: string,
+  part: ChosenSink,
   letters: readonly StoredLetter[],
   target: DeadLetterTarget,
   log: Logger,
 ): Promise<number> => {
-  const part = config.sinks.find((sink) => sink.name === name);
-  if (part === undefined) return 0;
+  const { name } = part;
   await using sink = await makeSink(part, { pipeline: config.name, sink: name, log });
   await using offsets = openOffsets(config.offsets);
   const { signal } = new AbortController();
