@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { TailraceError } from '../errors/index.js';
 import {
@@ -6,6 +7,7 @@ import {
   PostgresOffsetsStore,
   RedisOffsetsStore,
 } from '../pipeline/index.js';
+import { redactText } from './redact.js';
 
 /** Where positions are kept, as a pipeline file says it. */
 export interface OffsetsPlace {
@@ -16,13 +18,19 @@ export interface OffsetsPlace {
   readonly lease: number;
 }
 
-/** Opens the store of positions. @throws TailraceError `CONFIG_INVALID` when its address is missing */
+/** Opens the store of positions. @throws TailraceError `CONFIG_INVALID` when its address is missing, or of another store */
 export const openOffsets = ({ store, path, url, name, lease }: OffsetsPlace): OffsetsStore => {
   if (store === 'file') return new FileOffsetsStore(resolve(path));
-  if (url === '')
-    throw new TailraceError('CONFIG_INVALID', `offsets.url: is required for the store ${store}`, {
-      remedy: `Write ${store}://… there, or after --url.`,
+  if (!url.startsWith(store === 'redis' ? 'redis' : 'postgres'))
+    throw new TailraceError('CONFIG_INVALID', `the store ${store} needs an address of its kind`, {
+      remedy: `Write ${store}://… in offsets.url, or after --url.`,
     });
   const options = { url, name, leaseMs: lease };
   return store === 'redis' ? new RedisOffsetsStore(options) : new PostgresOffsetsStore(options);
+};
+
+/** Where that is, for whoever looks for positions and finds none. */
+export const describeOffsets = ({ store, path, url }: OffsetsPlace): string => {
+  if (store !== 'file') return redactText(url);
+  return existsSync(path) ? resolve(path) : `${resolve(path)}, which is not there`;
 };

@@ -12,7 +12,7 @@ export const outputOf = (command: Command): OutputOptions => {
 export const filesOf = (files: readonly string[], command: Command): readonly string[] => {
   const all = [...(command.optsWithGlobals()['config'] ?? []), ...files];
   if (all.length === 0) command.error('error: name at least one pipeline file');
-  return all;
+  return [...new Set(all)];
 };
 
 const required = new WeakSet<Option>();

@@ -141,7 +141,8 @@ const idleCheckMs = 1_000;
 const unprotected = (host: string): TailraceError =>
   new TailraceError('CONFIG_INVALID', `refusing to listen on ${host} without a password`, {
     context: { host },
-    remedy: 'Set a password (requirepass), listen on 127.0.0.1, or switch the protected mode off knowingly.',
+    remedy:
+      'Set a password (`serve --requirepass`, TAILRACE_PASSWORD), listen on 127.0.0.1, or say --no-protected-mode knowingly.',
   });
 
 const cannotListen = (options: ServerOptions, cause: Error): TailraceError =>

@@ -143,7 +143,7 @@ describe('command line', () => {
       'wal.yaml',
       `name: w\nsource: { connector: wal, path: ${logDirectory()}, follow: false }\nerrors: { undecodable: skip }\nsinks:\n  - { sink: file, path: ${path('out.ndjson')} }\n  - { sink: stdout }\noffsets: { path: ${path('offsets')} }\n`,
     );
-    const valid = await tailrace('validate', file, '--json');
+    const valid = await tailrace('validate', file, '--json', '-c', file);
     expect(JSON.parse(valid.stdout)).toEqual([
       { pipeline: 'w', source: 'wal', sink: 'file', guarantee: 'exactly-once' },
       { pipeline: 'w', source: 'wal', sink: 'stdout', guarantee: 'at-least-once' },

@@ -148,6 +148,7 @@ admin: { listen: "127.0.0.1:${port}" }
     await using admin = await listenOnForbiddenPort();
     const shown = await tailrace('status', `localhost:${admin.port}`);
     expect([shown.status, shown.stderr, shown.stdout]).toEqual([0, '', expect.stringContaining('PIPELINE')]);
+    expect((await tailrace('status', `${admin.port}`)).stdout).toContain('PIPELINE');
     const other = await tailrace('status', 'http://[');
     expect([other.status, other.stderr]).toEqual([2, expect.stringContaining('is no address')]);
   });
@@ -166,7 +167,10 @@ admin: { listen: "127.0.0.1:${port}" }
     const { child, log } = start('run', '--keep-going', bad, good);
     expect(await exitOf(child)).toBe(1);
     expect(keysIn('good.ndjson').length).toBe(5);
-    expect(log()).toContain('a pipeline has failed, the others go on');
+    expect(log()).toContain('a pipeline has failed, the others go on pipeline=bad');
+    const alone = start('run', bad, good);
+    expect(await exitOf(alone.child)).toBe(1);
+    expect(alone.log()).toContain('a pipeline has failed, the others are stopped pipeline=bad');
   });
 
   it('is the only one to run a pipeline whose sink cannot keep others out, and positions can be carried over', async () => {
@@ -200,6 +204,25 @@ admin: { listen: "127.0.0.1:${port}" }
     ).toContain('to 7:1:00ff00ff (was 20:1:');
     // The position names another history than the log has.
     expect((await tailrace('run', file)).stderr).toContain('HISTORY_MISMATCH');
+  });
+
+  it('says where it found no positions, and takes no export without any for one', async () => {
+    const shown = await tailrace('offsets', 'show', '--path', path('nowhere'));
+    expect(shown.stdout).toBe(`no positions in ${path('nowhere')}, which is not there\n`);
+    const empty = await tailrace(
+      'offsets',
+      'set',
+      '--path',
+      path('nowhere'),
+      '--from',
+      write('empty.ndjson', '\n'),
+    );
+    expect([empty.status, empty.stderr]).toEqual([2, expect.stringContaining('holds no position')]);
+    const other = await tailrace('offsets', 'show', '--store', 'postgres', '--url', 'redis://127.0.0.1:1');
+    expect([other.status, other.stderr]).toEqual([
+      2,
+      expect.stringContaining('Write postgres://… in offsets.url'),
+    ]);
   });
 
   it('tries targets that cannot be reached again, saying why, and fails after the time that it was given', async () => {

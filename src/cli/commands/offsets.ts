@@ -7,7 +7,7 @@ import type { Position } from '../../kit/index.js';
 import type { OffsetsStore, StoredOffset } from '../../pipeline/index.js';
 import { consoleLogger, formatTable, type OutputOptions } from '../console.js';
 import { lookAtHolders, pipelinesOf, setHeldPosition } from '../held-positions.js';
-import { type OffsetsPlace, openOffsets } from '../open-offsets.js';
+import { describeOffsets, type OffsetsPlace, openOffsets } from '../open-offsets.js';
 
 /** Which store a command works on: that of a pipeline file, or one described by flags. */
 export interface OffsetsFlags {
@@ -48,7 +48,7 @@ export const showOffsets = async (flags: OffsetsFlags, output: OutputOptions): P
     rows.push([pipeline, sink, error ?? formatPosition(position), 'in the sink']);
   process.stdout.write(
     rows.length === 0
-      ? 'no positions stored\n'
+      ? `no positions in ${describeOffsets(await placeOf(flags))}\n`
       : `${formatTable(['PIPELINE', 'SINK', 'POSITION', 'STORED'], rows)}\n`,
   );
 };
@@ -210,8 +210,7 @@ const unknownName = (
   });
 
 const readExport = (file: string): StoredOffset[] => {
-  const lines = readLines(file);
-  return lines.flatMap((line, at) => {
+  const offsets = readLines(file).flatMap((line, at) => {
     if (line.trim() === '') return [];
     try {
       const { pipeline, sink, position } = JSON.parse(line) as StoredOffset;
@@ -223,6 +222,10 @@ const readExport = (file: string): StoredOffset[] => {
         cause,
       });
     }
+  });
+  if (offsets.length > 0) return offsets;
+  throw new TailraceError('USAGE', `${file} holds no position`, {
+    remedy: 'Use what `tailrace offsets export` wrote.',
   });
 };
 

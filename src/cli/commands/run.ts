@@ -64,10 +64,13 @@ const runAll = async (
           const { name } = pipeline.status();
           const isFirst = failures.push(error) === 1;
           if (!isKeptGoing) failed.abort();
-          if (isKeptGoing && assembled.length > 1)
-            reportFailure(log, 'a pipeline has failed, the others go on', name, error);
-          // What the first one failed at the process ends with.
-          else if (!isFirst) reportFailure(log, 'another pipeline has failed', name, error);
+          // What the only one failed at the process ends with.
+          if (assembled.length === 1) return;
+          const others = isKeptGoing ? 'the others go on' : 'the others are stopped';
+          log.error(`${isFirst || isKeptGoing ? 'a' : 'another'} pipeline has failed, ${others}`, {
+            pipeline: name,
+            reason: messageOf(error),
+          });
         }
       }),
     );
@@ -79,12 +82,6 @@ const runAll = async (
   for (const status of statuses())
     for (const sink of status.sinks) log.info('pipeline stopped', summary(status.name, sink));
 };
-
-const reportFailure = (log: Logger, message: string, pipeline: string, error: unknown): void =>
-  log.error(message, {
-    pipeline,
-    reason: messageOf(error),
-  });
 
 const showProgress = async (
   statuses: () => readonly PipelineStatus[],

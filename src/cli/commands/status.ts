@@ -21,10 +21,11 @@ export const statusCommand = async (address: string, output: OutputOptions): Pro
 };
 
 const askStatus = async (address: string): Promise<AdminStatus> => {
-  const url = /^https?:\/\//.test(address) ? address : `http://${address}`;
+  const place = /^:?\d{1,5}$/.test(address) ? `127.0.0.1:${address.replace(':', '')}` : address;
+  const url = /^https?:\/\//.test(place) ? place : `http://${place}`;
   if (!URL.canParse('/status', url))
     throw new TailraceError('USAGE', `${address} is no address`, {
-      remedy: 'Write host:port, such as 127.0.0.1:9464.',
+      remedy: 'Write host:port, such as 127.0.0.1:9464, or a port alone.',
     });
   try {
     return JSON.parse(await get(new URL('/status', url))) as AdminStatus;
