@@ -142,6 +142,18 @@ describe('change events, version 1', () => {
     }
   });
 
+  it('hold values whose base64 would be no string any more', () => {
+    const bytes = 400 * 1024 * 1024;
+    const common = { seq: 1, index: 0, ns: 'default', key: Buffer.from('k') };
+    const value = Buffer.alloc(bytes + 1, 0xfe);
+    const change: Change = { ...common, op: 'put', type: 'string', value, ttlAt: undefined };
+    const line = new EventEncoder(source).encode(transactionOf([change]), change);
+    const start = line.indexOf('"base64":"') + 10;
+    expect(line.toString('latin1', start, start + 8)).toBe('/v7+/v7+');
+    expect(line.indexOf('"', start) - start).toBe(4 * Math.ceil((bytes + 1) / 3));
+    expect(line.subarray(-11).toString()).toBe('/v7+/v4="}}');
+  });
+
   it.each([
     [0, '0'],
     [-0, '-0'],

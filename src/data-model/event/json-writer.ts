@@ -125,7 +125,10 @@ export class JsonWriter {
       this.reserve(base64Start.length + 4 * Math.ceil(value.length / 3) + base64End.length + reserved);
       this.raw(base64Start);
       const view = Buffer.from(value.buffer, value.byteOffset, value.length);
-      this.#length += this.#bytes.write(view.toString('base64'), this.#length, 'latin1');
+      for (let from = 0; from < view.length; from += base64PartBytes) {
+        const part = view.toString('base64', from, Math.min(from + base64PartBytes, view.length));
+        this.#length += this.#bytes.write(part, this.#length, 'latin1');
+      }
       this.raw(base64End);
       return;
     }
@@ -164,6 +167,8 @@ const maxEscapeBytes = 6;
 const quote = 0x22;
 const base64Start = Buffer.from('{"base64":"');
 const base64End = Buffer.from('"}');
+/** A multiple of 3, so that parts join; a text as a whole could be longer than a string of JavaScript may be. */
+const base64PartBytes = 3 * 1024 * 1024;
 /** Up to this a loop beats a call. */
 const shortBytes = 24;
 const noBytes: Buffer = Buffer.alloc(0);
