@@ -2,7 +2,10 @@ import { ColumnFamily } from '../../encoding/column-family.js';
 import {
   denseEncoding,
   encodeSegmentNumber,
+  packSegment,
+  raiseToSegment,
   readRegister,
+  registerCount,
   registersPerSegment,
   segmentBytes,
   segmentCount,
@@ -43,7 +46,7 @@ const writeSegments = (
   key: Buffer,
   metadata: Metadata,
   segments: Segments,
-  touched: ReadonlySet<number>,
+  touched: Iterable<number>,
 ): void => {
   const prefix = context.subKeyPrefix(key, metadata);
   context.batch.logData(hyperLogLogNote);
@@ -93,35 +96,23 @@ const pfadd = (context: CommandContext, args: readonly Buffer[]): Reply => {
   return 1;
 };
 
-/** The largest value of each register over all keys; a refusal when one has another type. */
-const merge = (
-  context: CommandContext,
-  keys: readonly Buffer[],
-): { readonly segments: Segments; readonly touched: Set<number> } | ErrorReply => {
-  const segments: Segments = [];
-  const touched = new Set<number>();
+/** The largest value of each register over all keys, one a byte; a refusal when one has another type. */
+const merge = (context: CommandContext, keys: readonly Buffer[]): Uint8Array | ErrorReply => {
+  const registers = new Uint8Array(registerCount);
   for (const key of keys) {
     const found = context.find(key, 'hyperloglog');
     if (found instanceof ErrorReply) return found;
     for (const [number, segment] of readSegments(context, key, found).entries())
-      if (segment !== undefined)
-        for (let place = 0; place < registersPerSegment; place++) {
-          const value = readRegister(segment, place);
-          if (value > 0) raise(segments, number * registersPerSegment + place, value, touched);
-        }
+      if (segment !== undefined) raiseToSegment(registers, number, segment);
   }
-  return { segments, touched };
+  return registers;
 };
 
 const pfcount = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const merged = merge(context, args.slice(1));
   if (merged instanceof ErrorReply) return merged;
   const histogram: number[] = new Array<number>(64).fill(0);
-  for (let number = 0; number < segmentCount; number++) {
-    const segment = merged.segments[number];
-    for (let place = 0; place < registersPerSegment; place++)
-      histogram[segment === undefined ? 0 : readRegister(segment, place)]++;
-  }
+  for (let register = 0; register < registerCount; register++) histogram[merged[register]]++;
   return estimateCardinality(histogram);
 };
 
@@ -131,7 +122,8 @@ const pfmerge = (context: CommandContext, args: readonly Buffer[]): Reply => {
   if (merged instanceof ErrorReply) return merged;
   const found = context.find(key, 'hyperloglog');
   if (found instanceof ErrorReply) return found;
-  writeSegments(context, key, found ?? create(context), merged.segments, merged.touched);
+  const segments = Array.from({ length: segmentCount }, (_, number) => packSegment(merged, number));
+  writeSegments(context, key, found ?? create(context), segments, segments.keys());
   return ok;
 };
 
