@@ -287,6 +287,8 @@ interface ChoiceWhere {
   readonly faults: ReadonlyMap<string, string> | undefined;
 }
 
+const notInstalled = ', nor a package of that name (a module is named by its path, ./…)';
+
 /** A map with the name of a definition under `word`, and that definition's options beside it. */
 const readChosen = <Definition extends { readonly name: string; readonly schema: object }>(
   located: Located | undefined,
@@ -319,7 +321,7 @@ const readChosen = <Definition extends { readonly name: string; readonly schema:
       name === undefined
         ? `is required: one of ${names.join(', ')}`
         : (fault ??
-          `there is no ${word} ${JSON.stringify(name)}${suggest(String(name), names)}; there are ${names.join(', ')}`);
+          `there is no ${word} ${JSON.stringify(name)}${suggest(String(name), names) || notInstalled}; there are ${names.join(', ')}`);
     problems.push({ file, ...(chosen?.place ?? place), path: `${path}.${word}`, message });
     return undefined;
   }

@@ -84,7 +84,10 @@ sinks:
       ['./nowhere.mjs', 'bad.yaml:3:17 sinks[0].sink: cannot be used: there is no file'],
       ['./p.yaml', 'cannot be used: Unknown file extension'],
       ['tailrace', 'it exports no sink'],
-      ['tailrace-sink-jsno', 'there is no sink "tailrace-sink-jsno"'],
+      [
+        'tailrace-sink-jsno',
+        'there is no sink "tailrace-sink-jsno", nor a package of that name (a module is named by its path',
+      ],
     ]) {
       writeFileSync(
         at('bad.yaml'),
