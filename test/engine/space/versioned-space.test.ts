@@ -246,10 +246,20 @@ describe('versioned space', () => {
 
   it('is written without the pages that it has lost since they changed', () => {
     const space = new VersionedSpace(3 * 4_096, options);
-    space.release(space.allocate(10_000), 10_000);
+    const map = new SpaceMap(space);
+    space.allocate(100);
+    const run = space.allocate(12_000);
+    space.release(0, 100);
+    const first = map.plan();
+    first.writeTo(() => {}); // which never becomes durable
+    space.release(run, 12_000);
+    first.pin.release();
+    space.reclaim();
     space.shrink(100);
     const file = new Map<number, Buffer>();
-    const location = new SpaceMap(space).plan().writeTo((unit, bytes) => file.set(unit, Buffer.from(bytes)));
+    const second = map.plan();
+    const location = second.writeTo((unit, bytes) => file.set(unit, Buffer.from(bytes)));
+    expect(space.liveUnits).toBe(2); // a table and a page
     const read = (unit: number): Uint8Array => file.get(unit) ?? Buffer.alloc(0);
     expect(readSpace(options, read, location).space.units).toBe(100);
   });
