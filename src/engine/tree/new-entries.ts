@@ -21,17 +21,14 @@ export class NewEntries {
   addTo(builder: PageBuilder, changes: Changes): void {
     const { keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd } = changes;
     const output = this.#output;
-    const inlineEnd = Math.min(keyEnd, keyStart + maxInlineKeyBytes);
-    const valueLength = valueEnd - valueStart;
-    const isLarge = isLargeValue(keyEnd - keyStart, valueLength);
+    const isLarge = isLargeValue(keyEnd - keyStart, valueEnd - valueStart);
+    const inlineEnd = keyStart + maxInlineKeyBytes;
     this.#counts.entries++;
     if (isLarge || inlineEnd < keyEnd) this.#counts.largeEntries++;
     const tail = inlineEnd < keyEnd ? writeTail(output, keyBytes, inlineEnd, keyEnd) : undefined;
-    if (!isLarge) {
-      builder.add(keyBytes, keyStart, inlineEnd, tail, valueLength, false, valueBytes, valueStart, valueEnd);
-      return;
-    }
-    const reference = largeReferenceOf(output.writeValue(valueBytes, valueStart, valueEnd));
-    builder.add(keyBytes, keyStart, inlineEnd, tail, valueLength, true, reference, 0, reference.length);
+    const reference = isLarge
+      ? largeReferenceOf(output.writeValue(valueBytes, valueStart, valueEnd))
+      : undefined;
+    builder.addChange(changes, tail, reference);
   }
 }

@@ -1,6 +1,7 @@
+import type { Changes } from './changes.js';
 import { type EntryView, readTail } from './entry-view.js';
 import { GatheredEntries } from './gathered-entries.js';
-import { pageBytes, pageHeaderBytes, putU32 } from './page.js';
+import { maxInlineKeyBytes, pageBytes, pageHeaderBytes, putU32 } from './page.js';
 import type { PageOutput } from './page-output.js';
 import { lowestKey, makeKey, separatorBetween, sharedLength, type TreeKey } from './tree-key.js';
 
@@ -54,23 +55,14 @@ export class PageBuilder {
     return unused;
   }
 
-  /**
-   * Adds an entry to a leaf: its key up to where it goes on in `tail`, and the value, or, when `isLarge`, the reference to
-   * one of `valueLength` bytes.
-   */
-  add(
-    keyBytes: Uint8Array,
-    keyStart: number,
-    keyEnd: number,
-    tail: Uint8Array | undefined,
-    valueLength: number,
-    isLarge: boolean,
-    payload: Uint8Array,
-    payloadStart: number,
-    payloadEnd: number,
-  ): void {
-    const valueField = valueLength * 2 + (isLarge ? 1 : 0);
-    this.#entries.add(keyBytes, keyStart, keyEnd, tail, valueField, payload, payloadStart, payloadEnd);
+  /** Adds a change to a leaf: of its key what stays inline, with `tail`, and its value, or the large reference to it. */
+  addChange(changes: Changes, tail: Uint8Array | undefined, reference: Uint8Array | undefined): void {
+    const { keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd } = changes;
+    const inlineEnd = Math.min(keyEnd, keyStart + maxInlineKeyBytes);
+    const valueField = (valueEnd - valueStart) * 2 + (reference === undefined ? 0 : 1);
+    if (reference === undefined)
+      this.#entries.add(keyBytes, keyStart, inlineEnd, tail, valueField, valueBytes, valueStart, valueEnd);
+    else this.#entries.add(keyBytes, keyStart, inlineEnd, tail, valueField, reference, 0, reference.length);
     this.#emitFull();
   }
 
