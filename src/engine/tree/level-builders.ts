@@ -55,8 +55,9 @@ export class LevelBuilders {
       const isTop = this.#builders.slice(level + 1).every((above) => above.isEmpty);
       const child = isTop && level > 0 ? builder.onlyChild : undefined;
       if (child !== undefined) {
+        this.#dropKey(child.low);
         this.#dropUnusedKeys();
-        return { unit: child, level: level - 1 };
+        return { unit: child.unit, level: level - 1 };
       }
       builder.finish();
     }

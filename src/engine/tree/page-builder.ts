@@ -31,9 +31,10 @@ export class PageBuilder {
     return this.#entries.count === 0;
   }
 
-  /** In a branch: the unit of the child when it is the only one that has gathered. */
-  get onlyChild(): number | undefined {
-    return this.#entries.count === 1 ? this.#entries.lastChild : undefined;
+  /** In a branch: the child when it is the only one that has gathered, with its separator. */
+  get onlyChild(): { readonly low: TreeKey; readonly unit: number } | undefined {
+    const entries = this.#entries;
+    return entries.count === 1 ? { low: entries.keyAt(0), unit: entries.lastChild } : undefined;
   }
 
   /** True when what has gathered would make a poor page. */

@@ -155,6 +155,21 @@ describe.each([
     await store.close();
   });
 
+  it('gives back all of a separator whose page alone is left of a tree', async () => {
+    const store = await openNew();
+    const keys = Array.from({ length: 30 }, (_, n) => `${'k'.repeat(600)}${String(n).padStart(2, '0')}`);
+    const all = new Map(keys.map((key, n) => [key, Buffer.alloc(300, n)]));
+    // With some of these all pages but the last go, and that stays as it is.
+    for (let end = 1; end < keys.length; end++) {
+      await advance(store, all);
+      expect(store.state.roots[0]?.level).toBe(1);
+      await advance(store, new Map(keys.slice(0, end).map((key) => [key, undefined])));
+      expectContent(store, new Map([...all].slice(end)));
+      store.audit();
+    }
+    await store.close();
+  });
+
   it('parts leaves and branches that changes from everywhere make too large, into pages that are more than half full', async () => {
     const random = SeededRandom.fromEnvironment('parted pages');
     const store = await openNew();
