@@ -44,6 +44,8 @@ export interface KvrocksSourceOptions {
   readonly giveUpAfterMs: number;
   /** Name of the slot for which a tailrace keeps its log; none when absent. */
   readonly slot?: string | undefined;
+  /** The sequence number behind which its beginning lies, for who takes what is left of a log; default: 0, the very first. */
+  readonly beginsBehind?: number | undefined;
   /** Whoever runs it takes a new snapshot where the log no longer reaches back. For `check`. */
   readonly takesSnapshots?: boolean | undefined;
 }
@@ -134,7 +136,7 @@ export class KvrocksSource implements Source {
       if (start.kind === 'latest') this.#position = await server.newest(signal);
       await this.#slot.hold(this.#position, server, signal);
     });
-    this.#received = this.#position?.sequence ?? 0;
+    this.#received = this.#position?.sequence ?? this.#options.beginsBehind ?? 0;
     this.#check = new ContiguityCheck(this.#received + 1);
   }
 

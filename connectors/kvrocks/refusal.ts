@@ -47,7 +47,7 @@ export const misplaced = (place: string, wanted: number, first: number): Tailrac
         {
           context: { source: place, wanted, first },
           remedy:
-            'Start from a new snapshot, and raise rocksdb.wal_ttl_seconds and rocksdb.wal_size_limit_mb at the source.',
+            'Start from a new snapshot, and let the source keep its log for longer (rocksdb.wal_ttl_seconds and rocksdb.wal_size_limit_mb; `serve --wal-ttl`).',
         },
       )
     : new TailraceError(

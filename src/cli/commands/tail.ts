@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import process from 'node:process';
 import { KvrocksSource } from '../../../connectors/kvrocks/index.js';
 import { WalSource } from '../../../connectors/wal/index.js';
-import { TailraceError } from '../../errors/index.js';
+import { isTailraceError, TailraceError } from '../../errors/index.js';
 import {
   ByteWriter,
   Decoder,
@@ -15,6 +15,7 @@ import { compileFilter, filterTransaction } from '../../pipeline/index.js';
 import { consoleLogger, type OutputOptions } from '../console.js';
 import { describeChange } from '../describe-change.js';
 import { onInterrupt, untilInterrupted } from '../interrupt.js';
+import { OwnedParts } from '../owned-parts.js';
 import { placeOfUrl } from '../place-of-url.js';
 import type { TailFlags } from '../program.js';
 import { onReaderGone } from '../reader-gone.js';
@@ -33,7 +34,8 @@ const printChanges = async (
   interrupted: AbortSignal,
 ): Promise<void> => {
   const log = consoleLogger(output);
-  await using source = openSource(place, flags, output);
+  await using owned = new OwnedParts();
+  let source = owned.add(openSource(place, flags, output));
   const from = parseFrom(flags.from);
   await source.open(from === 'latest' ? { kind: 'latest' } : { kind: 'beginning' }, interrupted);
   const passes = compileFilter({
@@ -49,8 +51,17 @@ const printChanges = async (
       .pull({ maxBatches: 1000, maxBytes: 1024 * 1024 }, interrupted)
       .catch((error: unknown) => {
         if (interrupted.aborted) return null; // the usual end of it
-        throw error;
+        const first = start.newest === 0 ? firstLeft(error) : undefined;
+        if (first === undefined || !(source instanceof KvrocksSource)) throw error;
+        return first;
       });
+    if (typeof pulled === 'number') {
+      // A server keeps its log for a time: the beginning is that of what is left, as it is for a directory.
+      await source[Symbol.asyncDispose]();
+      source = owned.add(openSource(place, flags, output, pulled - 1));
+      await source.open({ kind: 'beginning' }, interrupted);
+      continue;
+    }
     if (pulled === null) {
       start.tellOfEnd(false);
       break;
@@ -74,6 +85,10 @@ const printChanges = async (
     if (flags.once) break;
   }
 };
+
+/** The first sequence number that a log still has, where an error tells that it begins later. */
+const firstLeft = (error: unknown): number | undefined =>
+  isTailraceError(error, 'WAL_PURGED') ? Number(error.context['first']) : undefined;
 
 /** Where the changes that are shown begin: behind a sequence number that the log may no longer, or not yet, have. */
 class StartInLog {
@@ -115,7 +130,7 @@ const writeText = (out: ByteWriter, transaction: Transaction): void => {
   for (const change of transaction.changes) out.utf8(`${change.seq}  ${describeChange(change)}\n`);
 };
 
-const openSource = (place: string, flags: TailFlags, output: OutputOptions): Source => {
+const openSource = (place: string, flags: TailFlags, output: OutputOptions, beginsBehind = 0): Source => {
   const context = { pipeline: 'tail', log: consoleLogger(output) };
   if (/^rediss?:\/\//.test(place)) {
     const password = flags.password ?? process.env['TAILRACE_PASSWORD'] ?? '';
@@ -127,6 +142,7 @@ const openSource = (place: string, flags: TailFlags, output: OutputOptions): Sou
         idlePollMs: 50,
         answerTimeoutMs: 30_000,
         giveUpAfterMs: 5_000,
+        beginsBehind,
       },
       context,
     );
