@@ -204,7 +204,7 @@ export class Migration {
     await follower.pull(signal);
     const transactions = follower.take(Number.POSITIVE_INFINITY, stepBytes);
     if (transactions.length === 0) {
-      this.#steps.requireOwned();
+      await this.#steps.requireHeld(signal);
       return;
     }
     this.#end.moved();

@@ -118,9 +118,15 @@ export class StepWriter {
     this.#writer.startAt(this.#current.at);
   }
 
-  /** @throws TailraceError `SINK_FENCED` when another process goes on with the migration */
-  requireOwned(): void {
+  /**
+   * For one that has nothing to write.
+   * @throws TailraceError `SINK_FENCED` when another process goes on with the migration; `HISTORY_MISMATCH` when the target is no
+   *   longer where it was left
+   */
+  async requireHeld(signal: AbortSignal): Promise<void> {
     this.#options.stateFile.requireOwned();
+    await this.whenWritten();
+    await this.#writer.requireHeld(signal);
   }
 
   /** Takes along with the next step what the target is to apply. `logBytes` = how much of the log it was. */
@@ -190,7 +196,7 @@ export class StepWriter {
       return;
     }
     // A target without a position of its own could not tell which step holds: there each is saved when it is taken.
-    if (isFollowing || !sink.holdsPosition) this.requireOwned();
+    if (isFollowing || !sink.holdsPosition) stateFile.requireOwned();
     else {
       const possible = before === this.#current ? [before] : [this.#current, before];
       const saving = stateFile.save({ ...this.#state, steps: [...possible, after] });

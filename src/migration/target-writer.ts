@@ -29,6 +29,8 @@ export interface TargetWriterOptions {
   /** In place of that. */
   readonly withoutRefused?: WithoutRefused | undefined;
   readonly log: Logger;
+  /** How long a target to which nothing is written is left alone before it is looked at; default 10 s. */
+  readonly lookIntervalMs?: number;
 }
 
 /** Writes to a sink whatever it takes: claims it, tries again, and asks the sink after an unknown outcome. */
@@ -38,6 +40,7 @@ export class TargetWriter {
   readonly #options: TargetWriterOptions;
   #claim: Claim = { epoch: 0, position: null };
   #position: Position | null = null;
+  #heldAtMs = 0;
 
   constructor(sink: Sink, options: TargetWriterOptions) {
     this.sink = sink;
@@ -74,7 +77,7 @@ export class TargetWriter {
 
   /**
    * Resolves when the transactions and the position are durable in the target.
-   * @throws TailraceError `SINK_FENCED` | `SINK_POISON` | `SINK_FAILED`; the signal's reason once it aborts
+   * @throws TailraceError `SINK_FENCED` | `SINK_POISON` | `SINK_FAILED` | `HISTORY_MISMATCH`; the signal's reason once it aborts
    */
   async write(
     transactions: readonly Transaction[],
@@ -90,6 +93,7 @@ export class TargetWriter {
       switch (outcome.kind) {
         case 'durable':
           this.#position = position;
+          this.#heldAtMs = performance.now();
           return;
         case 'fenced':
           throw this.#fenced(outcome.error);
@@ -116,7 +120,27 @@ export class TargetWriter {
     const held = await this.claim(signal, before);
     if (isSamePosition(held, batch.position)) return true;
     if (isSamePosition(held, before)) return false;
-    throw this.#fenced(new Error('it is at a position that this process has not written'));
+    this.#position = before;
+    throw this.#elsewhere(held);
+  }
+
+  /**
+   * For one that has nothing to write: looks, now and then, whether the target still is where it was left.
+   * @throws TailraceError `HISTORY_MISMATCH` | `SINK_FENCED` when it is not
+   */
+  async requireHeld(signal: AbortSignal): Promise<void> {
+    const now = performance.now();
+    if (!this.sink.holdsPosition || this.sink.readPosition === undefined) return;
+    const { lookIntervalMs = defaultLookIntervalMs } = this.#options;
+    if (now - this.#heldAtMs < lookIntervalMs) return;
+    this.#heldAtMs = now;
+    let held: Position | null;
+    try {
+      held = await orGivenUp(this.sink.readPosition(signal), signal);
+    } catch {
+      return; // what is wrong with it the next write says
+    }
+    if (!isSamePosition(held, this.#position)) throw this.#elsewhere(held);
   }
 
   async #withoutRejected(batch: SinkBatch, rejections: readonly Rejection[]): Promise<SinkBatch> {
@@ -156,6 +180,18 @@ export class TargetWriter {
     };
   }
 
+  /** The target is not where this process has left it. */
+  #elsewhere(held: Position | null): TailraceError {
+    const { name } = this.#options;
+    if ((held?.sequence ?? 0) > (this.#position?.sequence ?? 0))
+      return this.#fenced(new Error('it is at a position that this process has not written'));
+    return new TailraceError('HISTORY_MISMATCH', `${name} was emptied, or lost its newest writes`, {
+      context: { sink: name, held: held?.sequence ?? 0, written: this.#position?.sequence ?? 0 },
+      remedy:
+        'Run the same command again: it goes on from where the target stands, or says that it has to start over.',
+    });
+  }
+
   #fenced(cause: Error): TailraceError {
     return new TailraceError(
       'SINK_FENCED',
@@ -177,3 +213,5 @@ export class TargetWriter {
     });
   }
 }
+
+const defaultLookIntervalMs = 10_000;

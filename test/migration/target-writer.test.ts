@@ -64,4 +64,51 @@ describe('the writer of a migration', () => {
     await expect(written).rejects.toMatchObject({ code: 'SINK_FENCED' });
     expect([sink.writes, sink.keys]).toEqual([1, []]);
   });
+
+  it('says of a target that was emptied, and not that another process took it over', async () => {
+    const history = new SampleHistory();
+    history.appendMany(4);
+    const sink = Object.assign(new ScriptedSink(), { readPosition: async () => sink.position });
+    const retry = { initialMs: 1, maxMs: 1, giveUpAfterMs: 1_000 };
+    const writer = new TargetWriter(sink, { name: 'target', retry, skipsRefused: false, log });
+    await writer.claim(signal);
+    const write = async (from: number): Promise<void> => {
+      const { transactions, position, byteLength } = history.sinkBatch(from, from + 2);
+      await writer.write(transactions, position, byteLength, signal);
+    };
+    await write(0);
+    sink.script = [
+      () => {
+        sink.position = null;
+        return { kind: 'unknown', error: new Error('cut') };
+      },
+    ];
+    await expect(write(2)).rejects.toMatchObject({
+      code: 'HISTORY_MISMATCH',
+      message: 'target was emptied, or lost its newest writes',
+    });
+  });
+
+  it.each([
+    ['emptied', 0, 'HISTORY_MISMATCH'],
+    ['taken over', 3, 'SINK_FENCED'],
+  ])('looks at a target that nothing is written to for long: %s', async (_, batches, code) => {
+    const history = new SampleHistory();
+    history.appendMany(4);
+    const sink = Object.assign(new ScriptedSink(), { readPosition: async () => sink.position });
+    const retry = { initialMs: 1, maxMs: 1, giveUpAfterMs: 1_000 };
+    const writer = new TargetWriter(sink, {
+      name: 'target',
+      retry,
+      skipsRefused: false,
+      log,
+      lookIntervalMs: 0,
+    });
+    await writer.claim(signal);
+    const { transactions, position, byteLength } = history.sinkBatch(0, 2);
+    await writer.write(transactions, position, byteLength, signal);
+    await writer.requireHeld(signal);
+    sink.position = batches === 0 ? null : history.positionAfter(batches);
+    await expect(writer.requireHeld(signal)).rejects.toMatchObject({ code });
+  });
 });

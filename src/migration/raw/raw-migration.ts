@@ -172,7 +172,7 @@ export class RawMigration {
       await follower.pull(signal);
       const taken = follower.take(Number.POSITIVE_INFINITY, stepBytes);
       if (taken.length === 0) {
-        this.#steps.requireOwned();
+        await this.#steps.requireHeld(signal);
         this.#showPhase(follower);
         continue;
       }
