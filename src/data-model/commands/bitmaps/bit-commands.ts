@@ -104,7 +104,7 @@ const forEachWindow = (
   const endByte = Math.floor(range.last / 8) + 1;
   for (let start = firstByte; start < endByte; start += windowBytes) {
     const end = Math.min(endByte, start + windowBytes);
-    const bytes = Buffer.from(readBits(context, value, start, end));
+    const bytes = readBits(context, value, start, end);
     const before = range.first - start * 8;
     if (before > 0) bytes[0] = masked(bytes[0], 0xff00 >> before, outside);
     const behind = end * 8 - 1 - range.last;
@@ -127,7 +127,7 @@ const bitcount = (context: CommandContext, args: readonly Buffer[]): Reply => {
   let count = 0;
   if (value !== undefined && !range.isBackwards && range.first <= range.last)
     forEachWindow(context, value, range, 0, (bytes) => {
-      for (const byte of bytes) count += bitsInByte[byte];
+      count += countBits(bytes);
       return true;
     });
   return count;
@@ -155,6 +155,13 @@ const bitpos = (context: CommandContext, args: readonly Buffer[]): Reply => {
     return false;
   });
   return found < 0 && bit === 0 && !range.hasEnd ? value.length * 8 : found;
+};
+
+/** In a loop of its own: `for … of` takes five times as long. */
+const countBits = (bytes: Buffer): number => {
+  let count = 0;
+  for (let at = 0; at < bytes.length; at++) count += bitsInByte[bytes[at]];
+  return count;
 };
 
 const bitsInByte = Uint8Array.from({ length: 256 }, (_, byte) => {

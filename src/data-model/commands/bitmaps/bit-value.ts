@@ -22,9 +22,9 @@ export const findBits = (context: CommandContext, key: Buffer): BitValue | undef
   return refusal.wrongType;
 };
 
-/** Bytes `from` … `to` − 1 in Redis' bit order; what was never written is zero. */
+/** Bytes `from` … `to` − 1 in Redis' bit order; what was never written is zero. Owned. */
 export const readBits = (context: CommandContext, value: BitValue, from: number, to: number): Buffer => {
-  if (value.metadata.type === 'string') return value.metadata.payload.subarray(from, to);
+  if (value.metadata.type === 'string') return Buffer.from(value.metadata.payload.subarray(from, to));
   const fragments = new FragmentReader(context, value);
   const bytes = Buffer.alloc(Math.max(0, to - from));
   const first = from - (from % bitmapFragmentBytes);
@@ -63,6 +63,8 @@ export class BitmapEditor {
   readonly #value: BitValue;
   readonly #reader: FragmentReader;
   readonly #touched = new Map<number, Buffer>();
+  /** The fragment that was looked for last, as it is stored: fields are read and written bit by bit. */
+  #stored: { readonly start: number; readonly fragment: Buffer | undefined } | undefined;
   #length: number;
 
   constructor(context: CommandContext, value: BitValue) {
@@ -74,7 +76,7 @@ export class BitmapEditor {
 
   byteAt(index: number): number {
     const start = index - (index % bitmapFragmentBytes);
-    return (this.#touched.get(start) ?? this.#reader.at(start))?.[index - start] ?? 0;
+    return (this.#touched.get(start) ?? this.#storedAt(start))?.[index - start] ?? 0;
   }
 
   setByte(index: number, byte: number): void {
@@ -96,13 +98,18 @@ export class BitmapEditor {
 
   /** The touched fragment with room for `bytes`: it grows to twice its stored length at least, as Kvrocks' do. */
   #grown(start: number, bytes: number): Buffer {
-    const stored = this.#reader.at(start) ?? noBytes;
+    const stored = this.#storedAt(start) ?? noBytes;
     const current = this.#touched.get(start) ?? Buffer.from(stored);
     const wanted = bytes <= current.length ? current.length : Math.max(bytes, stored.length * 2);
     const length = Math.min(bitmapFragmentBytes, wanted);
     const grown = current.length === length ? current : Buffer.concat([current], length);
     this.#touched.set(start, grown);
     return grown;
+  }
+
+  #storedAt(start: number): Buffer | undefined {
+    if (this.#stored?.start !== start) this.#stored = { start, fragment: this.#reader.at(start) };
+    return this.#stored.fragment;
   }
 }
 

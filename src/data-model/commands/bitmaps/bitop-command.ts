@@ -71,22 +71,30 @@ const combine = (
   fragments: readonly (Buffer | undefined)[],
   bytes: number,
 ): Buffer | undefined => {
-  if (operation === 'NOT') {
-    const [source] = fragments;
-    return Buffer.from(Array.from({ length: bytes }, (_, i) => ~(source?.[i] ?? 0) & 0xff));
-  }
+  if (operation === 'NOT') return inverted(fragments[0], bytes);
   const present = fragments.filter((fragment) => fragment !== undefined);
   if (present.length === 0 || (operation === 'AND' && present.length < fragments.length)) return undefined;
   const result = Buffer.alloc(Math.max(...present.map((fragment) => fragment.length)));
-  for (let i = 0; i < result.length; i++) {
-    let byte = present[0]?.[i] ?? 0;
-    for (let source = 1; source < present.length; source++) {
-      const other = present[source]?.[i] ?? 0;
-      byte = operation === 'AND' ? byte & other : operation === 'OR' ? byte | other : byte ^ other;
-    }
-    result[i] = byte;
-  }
+  result.set(present[0]);
+  for (const other of present.slice(1)) merge(operation, result, other);
   return result;
+};
+
+const inverted = (source: Buffer | undefined, bytes: number): Buffer => {
+  const result = Buffer.alloc(bytes, 0xff);
+  const end = Math.min(bytes, source?.length ?? 0);
+  if (source !== undefined) for (let i = 0; i < end; i++) result[i] = ~source[i];
+  return result;
+};
+
+/** A loop for each operation, over what both have: a question for each byte would take several times as long. */
+const merge = (operation: 'AND' | 'OR' | 'XOR', result: Buffer, other: Buffer): void => {
+  const { length } = other;
+  if (operation === 'AND') {
+    for (let i = 0; i < length; i++) result[i] &= other[i];
+    result.fill(0, length);
+  } else if (operation === 'OR') for (let i = 0; i < length; i++) result[i] |= other[i];
+  else for (let i = 0; i < length; i++) result[i] ^= other[i];
 };
 
 export const bitopCommands: readonly DataCommand[] = [
