@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { PipelineConfig } from '../../config/index.js';
 import type { Logger } from '../kit/index.js';
@@ -7,6 +8,7 @@ import {
   RedisDeadLetters,
   SinkDeadLetters,
 } from '../pipeline/index.js';
+import { redactText } from './redact.js';
 
 /** Where the dead letters of a pipeline go, as its file says. */
 export const openDeadLetters = async (
@@ -21,4 +23,13 @@ export const openDeadLetters = async (
   return deadLetters.url === ''
     ? new FileDeadLetters(resolve(deadLetters.path), log)
     : new RedisDeadLetters(deadLetters.url, deadLetters.stream.replaceAll('{pipeline}', name));
+};
+
+/** Where that is, for whoever looks for letters and finds none. */
+export const describeDeadLetters = ({ name, deadLetters, deadLetterSink }: PipelineConfig): string => {
+  if (deadLetterSink !== undefined) return `the sink ${deadLetterSink.name}`;
+  if (deadLetters.url !== '')
+    return `${deadLetters.stream.replaceAll('{pipeline}', name)} at ${redactText(deadLetters.url)}`;
+  const path = resolve(deadLetters.path);
+  return existsSync(path) ? path : `${path}, which is not there`;
 };

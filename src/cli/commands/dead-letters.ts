@@ -19,7 +19,7 @@ import { consoleLogger, counted, formatTable, type OutputOptions } from '../cons
 import { describeChange } from '../describe-change.js';
 import { ExitCode } from '../exit.js';
 import { registryFor } from '../load-plugins.js';
-import { openDeadLetters } from '../open-dead-letters.js';
+import { describeDeadLetters, openDeadLetters } from '../open-dead-letters.js';
 import { openOffsets } from '../open-offsets.js';
 import { makeSink } from '../run-pipelines.js';
 
@@ -41,8 +41,10 @@ export const listLetters = async (
   const log = consoleLogger(output);
   const rows: StoredLetter[] = [];
   const read = await readLetters(flags.from, log);
+  const places = new Set<string>();
   for (const config of requirePipelines(files, await registryFor(files))) {
     await using target = read ?? (await openDeadLetters(config, log));
+    places.add(flags.from ?? describeDeadLetters(config));
     rows.push(...(await chosen(target, config, flags)));
   }
   if (output.isJson) {
@@ -56,7 +58,7 @@ export const listLetters = async (
   });
   process.stdout.write(
     rows.length === 0
-      ? 'no dead letters\n'
+      ? `no dead letters in ${[...places].join(', nor in ')}\n`
       : `${formatTable(['AT', 'PIPELINE', 'SINK', 'SEQUENCE', 'CHANGE', 'REASON'], shown)}\n`,
   );
 };
