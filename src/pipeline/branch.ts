@@ -118,7 +118,6 @@ export class Branch {
    * @throws what ended it; the sink's position stands where the sink stands
    */
   async run(signal: AbortSignal, hardStop: AbortSignal): Promise<void> {
-    this.#state = 'starting';
     this.#error = undefined;
     try {
       while (await this.#runSession(signal, hardStop));
@@ -139,6 +138,7 @@ export class Branch {
   async #runSession(signal: AbortSignal, hardStop: AbortSignal): Promise<boolean> {
     const { source, makeDecoder, log, pipeline, pullLimit, batchLimit, timing } = this.#options;
     const { lane } = this;
+    this.#state = 'starting';
     const start = await this.#startPoint(await lane.claim(signal, hardStop), signal, hardStop);
     this.#origin = start.kind === 'latest' ? null : 0;
     await this.#ofSource(source.open(start, signal), hardStop);

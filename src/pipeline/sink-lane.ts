@@ -8,6 +8,7 @@ import {
   type Logger,
   orGivenUp,
   type Position,
+  patienceWithSinkMs,
   positionOf,
   type Rejection,
   type RetryOptions,
@@ -117,8 +118,8 @@ export class SinkLane {
   }
 
   /**
-   * Claims the sink, trying again while it cannot be reached, and reads where to go on. `signal` asks it to end;
-   * when `hardStop` aborts nothing is waited for any more.
+   * Claims the sink, trying again while it cannot be reached, and reads where to go on. `signal` asks it to end, soon,
+   * since a claim has nothing in flight; when `hardStop` aborts nothing is waited for any more.
    */
   async claim(signal: AbortSignal, hardStop: AbortSignal): Promise<Position | null> {
     const { retry, timing, log } = this.#options;
@@ -126,7 +127,8 @@ export class SinkLane {
     const warning = new CalmWarning(log, () => timing.now());
     for (;;) {
       try {
-        this.#claim = await orGivenUp(this.sink.claim(signal), hardStop);
+        const claiming = orGivenUp(this.sink.claim(signal), signal, patienceWithSinkMs);
+        this.#claim = await orGivenUp(claiming, hardStop);
         break;
       } catch (error) {
         if (!isTailraceError(error, 'SINK_UNREACHABLE') || signal.aborted || !backoff.mayRetry()) throw error;

@@ -239,6 +239,31 @@ describe('a pipeline whose sink fails, refuses or says nothing', () => {
     }
   });
 
+  it('is stopped soon, with nothing to report, while a sink that has nothing in flight says nothing', async () => {
+    const sample = history(3);
+    const silent = new Promise<never>(() => undefined);
+    const atStart = Object.assign(new ScriptedSink(), { claim: () => silent });
+    const afterLoss = new ScriptedSink();
+    const claim = afterLoss.claim.bind(afterLoss);
+    afterLoss.claim = () => (afterLoss.claims < 2 ? claim() : silent);
+    afterLoss.script = [
+      () => {
+        afterLoss.position = null;
+        return { kind: 'accepted', durable: Promise.reject(new Error('lost')) };
+      },
+    ];
+    for (const sink of [atStart, afterLoss]) {
+      const stop = new AbortController();
+      const source = new ListSource(sample.batches);
+      const pipeline = pipelineOf(source, sink, { drainTimeoutMs: 60_000 });
+      const running = pipeline.run(stop.signal);
+      await waitUntil('it waits', () => sink === atStart || sink.claims === 2);
+      stop.abort();
+      await running;
+      expect(pipeline.status().state).toBe('stopped');
+    }
+  });
+
   it.each(['open', 'newestPosition', 'pull', 'acknowledge', 'nothing else'] as const)(
     'ends in time although the source neither answers nor listens: in %s, nor when it is closed',
     async (method) => {
