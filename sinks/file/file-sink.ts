@@ -328,7 +328,11 @@ export class FileSink implements Sink {
   /** Without a journal nobody knows what files hold that are there all the same. */
   #requireNothing(first: number): void {
     const path = this.#names.fileOf(first);
-    if (!existsSync(path) || statSync(path).size === 0) return;
+    if (!existsSync(path)) return;
+    const found = statSync(path);
+    if (found.isDirectory())
+      throw inaccessible(path, Object.assign(new Error('it is a directory'), { code: 'EISDIR' }));
+    if (found.size === 0) return;
     throw new TailraceError('SINK_FAILED', `${path} exists, but not the journal that says what it holds`, {
       context: { file: path },
       remedy: `Restore ${this.#journal.path}, or move the file away to start from the beginning.`,

@@ -353,5 +353,8 @@ describe('the file sink', () => {
     expect(await open({ path: join(path, 'below', 'out.ndjson') }).check()).toMatchObject([
       { status: 'fail', detail: `cannot access ${path}: it is no directory` },
     ]);
+    expect(await open({ path: directory.path }).check()).toMatchObject([
+      { status: 'fail', detail: `cannot access ${directory.path}: it is a directory` },
+    ]);
   });
 });
