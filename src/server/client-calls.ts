@@ -140,5 +140,7 @@ export class ClientCalls {
 const ownArguments = (args: readonly Buffer[]): readonly Buffer[] => args.map((arg) => Buffer.from(arg));
 
 const isWrite = (entry: TableEntry): boolean =>
-  entry.data?.isWrite ??
-  (entry.server?.flags.includes('write') || entry.name === 'exec' || entry.name === 'publish');
+  entry.data?.isWrite ?? (entry.server?.flags.includes('write') || mayWrite.has(entry.name));
+
+/** What writes to the log, though not to keys, or by the commands in it. */
+const mayWrite: ReadonlySet<string> = new Set(['exec', 'publish', 'mpublish']);

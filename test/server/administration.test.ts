@@ -61,17 +61,20 @@ describe('CLIENT', () => {
     expect(await other.call('GET', 'paused')).toBeNull();
     const write = other.call('SET', 'paused', '1');
     const behind = other.call('GET', 'paused');
-    await waitUntil('the writer waits', async () =>
-      /blocked_clients:1/.test(String(await ask('INFO', 'clients'))),
+    const publisher = await store.connect();
+    const publish = publisher.call('MPUBLISH', 'channel', 'message');
+    await waitUntil('the writers wait', async () =>
+      /blocked_clients:2/.test(String(await ask('INFO', 'clients'))),
     );
     expect(await ask('GET', 'paused')).toBeNull();
     expect(await ask('CLIENT', 'UNPAUSE')).toBe('OK');
-    expect([await write, replyText(await behind)]).toEqual(['OK', '1']);
+    expect([await write, replyText(await behind), await publish]).toEqual(['OK', '1', 0]);
     expect(await ask('CLIENT', 'PAUSE', 30)).toBe('OK');
     expect(replyText(await other.call('GET', 'paused'))).toBe('1'); // after the 30 ms
     expect(await ask('CLIENT', 'PAUSE', 'x')).toBe('ERR timeout is not an integer or out of range');
     expect(await ask('CLIENT', 'PAUSE', 1, 'FOO')).toBe('ERR CLIENT PAUSE mode must be WRITE or ALL');
     other.close();
+    publisher.close();
   });
 
   it('silences replies', async () => {
