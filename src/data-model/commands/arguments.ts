@@ -129,8 +129,10 @@ export const doubleText = (value: number): string => {
 };
 
 /** A double as C's %f writes it: six decimals, no exponent. The form in which Kvrocks stores counted floats. */
-export const fixedDoubleText = (value: number): string =>
-  Math.abs(value) < 1e21 ? value.toFixed(6) : `${BigInt(value)}.000000`;
+export const fixedDoubleText = (value: number): string => {
+  if (!Number.isFinite(value)) return doubleText(value);
+  return Math.abs(value) < 1e21 ? value.toFixed(6) : `${BigInt(value)}.000000`;
+};
 
 /** The word of an option, in upper case. */
 export const optionWord = (bytes: Uint8Array): string =>

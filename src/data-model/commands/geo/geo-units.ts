@@ -1,4 +1,4 @@
-import { optionWord, parseDouble } from '../arguments.js';
+import { fixedDoubleText, optionWord, parseDouble } from '../arguments.js';
 import { doubleReply, ErrorReply, type Reply, refusal } from '../reply.js';
 import { type GeoPoint, isOnMap } from './geohash.js';
 
@@ -26,7 +26,8 @@ export const parsePoint = (
   const latitude = latitudeWord === undefined ? undefined : parseDouble(latitudeWord);
   if (longitude === undefined || latitude === undefined) return refusal.notFloat;
   if (isOnMap({ longitude, latitude })) return { longitude, latitude };
-  return new ErrorReply(`ERR invalid longitude,latitude pair ${longitude.toFixed(6)},${latitude.toFixed(6)}`);
+  const pair = [longitude, latitude].map(fixedDoubleText).join(',');
+  return new ErrorReply(`ERR invalid longitude,latitude pair ${pair}`);
 };
 
 /** Distances have four decimals. */
