@@ -1,4 +1,4 @@
-import type { Change } from '../../src/kit/index.js';
+import { type Change, capturesOf } from '../../src/kit/index.js';
 
 /**
  * Text with placeholders that a change fills in:
@@ -67,34 +67,29 @@ export type KeyMatch = ReadonlyMap<string, Uint8Array>;
  */
 export class KeyPattern {
   readonly names: readonly string[];
-  readonly #expression: RegExp;
+  /** Keys are bytes: they are matched one character a byte. */
+  readonly #literals: readonly string[];
 
   /** @throws Error that says what is wrong with the pattern */
   constructor(text: string) {
     const names: string[] = [];
-    let expression = '';
-    for (const piece of text.split(/(\{[^}]*\})/)) {
-      const name = /^\{(.*)\}$/.exec(piece)?.[1];
-      if (name === undefined) {
-        // Keys are bytes: they are matched one character a byte.
-        expression += Buffer.from(piece)
-          .toString('latin1')
-          .replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+    const literals: string[] = [];
+    for (const [at, piece] of text.split(/\{([^}]*)\}/).entries()) {
+      if (at % 2 === 0) {
+        literals.push(Buffer.from(piece).toString('latin1'));
         continue;
       }
-      if (!/^[A-Za-z][A-Za-z0-9_]*$/.test(name)) throw new Error(`{${name}} is no name of a placeholder`);
-      if (reserved.has(name) || names.includes(name)) throw new Error(`the name {${name}} is taken`);
-      names.push(name);
-      expression += '([^]+?)';
+      if (!/^[A-Za-z][A-Za-z0-9_]*$/.test(piece)) throw new Error(`{${piece}} is no name of a placeholder`);
+      if (reserved.has(piece) || names.includes(piece)) throw new Error(`the name {${piece}} is taken`);
+      names.push(piece);
     }
     this.names = names;
-    this.#expression = new RegExp(`^${expression}$`);
+    this.#literals = literals;
   }
 
   match(key: Uint8Array): KeyMatch | undefined {
-    const found = this.#expression.exec(Buffer.from(key).toString('latin1'));
-    if (found === null) return undefined;
-    return new Map(this.names.map((name, at) => [name, Buffer.from(found[at + 1] ?? '', 'latin1')]));
+    const found = capturesOf(Buffer.from(key).toString('latin1'), this.#literals);
+    return found && new Map(this.names.map((name, at) => [name, Buffer.from(found[at], 'latin1')]));
   }
 }
 

@@ -68,6 +68,7 @@ export {
 export { batchCount, batchHeaderBytes, batchSequence, WriteBatchBuilder } from '../write-batch/index.js';
 export { Backoff, type RetryOptions, systemTiming, type Timing } from './backoff.js';
 export { CalmWarning } from './calm-warning.js';
+export { capturesOf } from './captures.js';
 export { withDeadline } from './deadline.js';
 export type { Finding } from './finding.js';
 export { ContiguityCheck, isSamePosition, positionOf, requireSameHistory } from './history.js';

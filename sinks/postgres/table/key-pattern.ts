@@ -1,3 +1,5 @@
+import { capturesOf } from '../../../src/kit/index.js';
+
 /**
  * A pattern of keys with captures, such as `user:{id}`: each capture is at least one character, as few as fit. There are
  * no wildcards: the captures are a row's primary key, and two keys must not be one row.
@@ -5,7 +7,7 @@
 export class KeyPattern {
   /** Names of the captures, in order. */
   readonly captures: readonly string[];
-  readonly #expression: RegExp;
+  readonly #literals: readonly string[];
 
   /** @throws Error in words for the author of the pattern */
   constructor(pattern: string) {
@@ -15,14 +17,11 @@ export class KeyPattern {
     for (const name of this.captures)
       if (name === '' || this.captures.indexOf(name) !== this.captures.lastIndexOf(name))
         throw new Error(`the captures of ${pattern} need names, each its own`);
-    const source = parts.map((part, at) => (at % 2 === 1 ? '(.+?)' : escaped(part))).join('');
-    this.#expression = new RegExp(`^${source}$`, 's');
+    this.#literals = parts.filter((_, at) => at % 2 === 0);
   }
 
   /** What the captures stand for; undefined when the key is another. */
   match(key: string): readonly string[] | undefined {
-    return this.#expression.exec(key)?.slice(1);
+    return capturesOf(key, this.#literals);
   }
 }
-
-const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
