@@ -18,6 +18,8 @@ const slowLog: ServerCommand = {
     } else if (name === 'reset' && args.length === 2) {
       state.slowLog.clear();
       reply.ok();
+    } else if (name === 'get' || name === 'len' || name === 'reset') {
+      reply.error(`ERR wrong number of arguments for 'slowlog|${name}' command`);
     } else {
       reply.error(`ERR unknown subcommand '${word}'. Try SLOWLOG HELP.`);
     }
