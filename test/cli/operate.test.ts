@@ -269,7 +269,7 @@ sinks:
     receiver.answer = () => undefined;
     const file = write(
       'stuck.yaml',
-      `name: stuck\nsource: { connector: wal, path: ${path('stuck')} }\ndrainTimeout: 100ms
+      `name: stuck\nsource: { connector: wal, path: ${path('stuck')} }\ndrainTimeout: 1500ms
 sinks: [{ sink: webhook, url: "${receiver.url}", timeout: 10m }]\noffsets: { path: ${path('offsets')} }\n`,
     );
     const { child, log } = start('run', file);
@@ -277,7 +277,8 @@ sinks: [{ sink: webhook, url: "${receiver.url}", timeout: 10m }]\noffsets: { pat
     const exited = exitOf(child);
     child.kill('SIGTERM');
     expect(await exited).toBe(1);
-    expect(log()).toContain('could not deliver what was in flight within 100 ms');
+    expect(log()).toMatch(/stopping: what is in flight is delivered first.* atMostMs=1500/);
+    expect(log()).toContain('could not deliver what was in flight within 1500 ms');
   });
 
   it('ends within that time although a source neither answers nor listens, and holds on to what it has', async () => {

@@ -1,4 +1,4 @@
-import { setInterval } from 'node:timers/promises';
+import { setInterval as ticksOf } from 'node:timers/promises';
 import { requirePipelines } from '../../../config/index.js';
 import type { PipelineMetrics } from '../../admin/index.js';
 import { type Logger, messageOf } from '../../kit/index.js';
@@ -54,6 +54,7 @@ const runAll = async (
   const stop = AbortSignal.any([interrupted, failed.signal]);
   const statuses = (): PipelineStatus[] => assembled.map(({ pipeline }) => pipeline.status());
   const shown = showProgress(statuses, new Progress(output), finished.signal);
+  tellOfStop(assembled, interrupted, finished.signal, log);
   try {
     const failures: unknown[] = [];
     await Promise.all(
@@ -83,6 +84,23 @@ const runAll = async (
     for (const sink of status.sinks) log.info('pipeline stopped', summary(status.name, sink));
 };
 
+/** Says what a stop waits for, where that takes longer than a moment. */
+const tellOfStop = (
+  assembled: readonly AssembledPipeline[],
+  interrupted: AbortSignal,
+  finished: AbortSignal,
+  log: Logger,
+): void => {
+  const atMostMs = Math.max(...assembled.map(({ config }) => config.drainTimeout));
+  const tell = (): void => {
+    const told = setTimeout(() => {
+      log.info('stopping: what is in flight is delivered first; a second signal ends at once', { atMostMs });
+    }, 1_000);
+    finished.addEventListener('abort', () => clearTimeout(told), { once: true });
+  };
+  interrupted.addEventListener('abort', tell, { once: true });
+};
+
 const showProgress = async (
   statuses: () => readonly PipelineStatus[],
   progress: Progress,
@@ -91,7 +109,7 @@ const showProgress = async (
   let before = 0;
   let beforeMs = performance.now();
   try {
-    for await (const _ of setInterval(500, undefined, { signal: finished })) {
+    for await (const _ of ticksOf(500, undefined, { signal: finished })) {
       const all = statuses();
       const sinks = all.flatMap((status) => status.sinks);
       const changes = sinks.reduce((total, sink) => total + sink.writtenChanges, 0);
