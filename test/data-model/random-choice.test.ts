@@ -37,6 +37,16 @@ describe('random choices', () => {
     for (let at = 0; at < fields.length; at += 2) expect(fields[at + 1]).toBe(`value of ${fields[at]}`);
   });
 
+  it('of a small key come from all of it, the first and the last among them', () => {
+    const client = new CommandClient();
+    const few = members.slice(0, 5);
+    client.run('SADD', 's', ...few);
+    client.run('SADD', 'another', 'stranger');
+    expect(differentOf(client, 200, 'SRANDMEMBER', 's')).toEqual(new Set(few));
+    expect([...(client.run('SRANDMEMBER', 's', '5') as string[])].sort()).toEqual(few);
+    expect(new Set(client.run('SRANDMEMBER', 's', '-200') as string[])).toEqual(new Set(few));
+  });
+
   it('of SPOP take every member once', () => {
     const client = filled();
     const popped = Array.from({ length: members.length }, () => client.run('SPOP', 's') as string);

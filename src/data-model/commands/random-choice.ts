@@ -1,7 +1,7 @@
 import { ColumnFamily } from '../encoding/column-family.js';
 import type { CommandContext } from './command-context.js';
 import { randomBelow, randomEntry } from './random-entry.js';
-import { forEachSubKey } from './sub-keys.js';
+import { iterateSubKeys } from './sub-keys.js';
 
 /** The most repeats that a negative count may ask for: an answer is made whole in memory. */
 export const maxRepeats = 10_000_000;
@@ -15,7 +15,7 @@ export interface ChosenEntry {
  * Entries of a hash, set or sorted set in random order: `count` different ones (all when there are fewer), or, when it
  * is negative, so many of which some may be the same. Owned.
  *
- * Of a small key, or when many are wanted, all entries are read and each has the same chance; of a large one few are
+ * Of a small key, or when many are wanted, all entries are walked and each has the same chance; of a large one few are
  * sought, with about the same chance.
  */
 export const chooseEntries = (
@@ -26,19 +26,30 @@ export const chooseEntries = (
 ): ChosenEntry[] => {
   const isFew = size > wholeReads && Math.abs(count) * entriesPerSeek <= size;
   const sought = isFew ? seekEntries(context, prefix, count) : undefined;
-  return sought ?? chooseOfAll(context, prefix, count);
+  return sought ?? chooseOfAll(context, prefix, size, count);
 };
 
-const chooseOfAll = (context: CommandContext, prefix: Buffer, count: number): ChosenEntry[] => {
-  const all: ChosenEntry[] = [];
-  forEachSubKey(context, ColumnFamily.subKeys, prefix, (subKey, value) =>
-    all.push({ subKey: Buffer.from(subKey), value: Buffer.from(value) }),
-  );
+/** Draws places, then walks to them: only what is chosen is copied. */
+const chooseOfAll = (context: CommandContext, prefix: Buffer, size: number, count: number): ChosenEntry[] => {
   const places =
     count < 0
-      ? Array.from({ length: -count }, () => randomBelow(context, all.length))
-      : distinctPlaces(context, all.length, Math.min(count, all.length));
-  return places.map((place) => all[place]);
+      ? Array.from({ length: -count }, () => randomBelow(context, size))
+      : distinctPlaces(context, size, Math.min(count, size));
+  const found: (ChosenEntry | undefined)[] = [];
+  const iterator = iterateSubKeys(context, ColumnFamily.subKeys, prefix);
+  let at = 0;
+  try {
+    for (const place of Uint32Array.from(new Set(places)).sort()) {
+      for (; at < place && iterator.valid; at++) iterator.next();
+      // Fewer than the metadata says.
+      if (!iterator.valid) return at === 0 ? [] : chooseOfAll(context, prefix, at, count);
+      const { key, value } = iterator.item;
+      found[place] = { subKey: Buffer.from(key.subarray(prefix.length)), value: Buffer.from(value) };
+    }
+  } finally {
+    iterator.close();
+  }
+  return places.flatMap((place) => found[place] ?? []);
 };
 
 /** undefined when chance brings the same entries again and again. */
