@@ -180,6 +180,8 @@ const apply = async (
     await files.close(fd);
   }
   if (isNew) await writeIdentity(directory, files, storeId);
+  // Whoever made the store may have been killed before its name was durable.
+  else await files.syncDirectory(directory);
   return {
     file: reader.path,
     storeId,
