@@ -318,6 +318,25 @@ describe('the redis sink of a cluster', () => {
     expect(new Set([...codes, 'SINK_UNREACHABLE'])).toEqual(new Set(['SINK_UNREACHABLE']));
   });
 
+  it('claims a slot that is on its way when it has arrived', async () => {
+    const sink = open();
+    source.run('SET', 'on its way', '1');
+    const batch = await source.take();
+    expect(await sink.write(batch, await sink.claim(signal), signal)).toEqual({ kind: 'durable' });
+    const slot = slotOf(Buffer.from('on its way'));
+    const from = await masterOf(slot);
+    const [to] = nodes.filter((node) => node !== from);
+    const [fromId, toId] = [await from.cluster('MYID'), await to.cluster('MYID')];
+    await to.cluster('SETSLOT', slot, 'IMPORTING', String(fromId));
+    await from.cluster('SETSLOT', slot, 'MIGRATING', String(toId));
+    for (const key of await from.cluster('GETKEYSINSLOT', slot, 10))
+      await from.migrate('127.0.0.1', service.ports[nodes.indexOf(to)], String(key), 0, 1000);
+    const claiming = open().claim(signal);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    for (const node of nodes) await node.cluster('SETSLOT', slot, 'NODE', String(toId));
+    expect(await claiming).toMatchObject({ position: batch.position });
+  });
+
   it('stays where it is when the slots that a master was written in last have moved to another', async () => {
     const sink = open();
     const claim = await sink.claim(signal);

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Position,
   type Reply,
@@ -44,18 +45,29 @@ export class ClaimedSlots {
   /** Writes the epoch into the keys of slots and reads what they hold. @throws TailraceError `SINK_FAILED`; ReplyError */
   async claim(slots: readonly number[], signal: AbortSignal): Promise<Map<number, Position | null>> {
     const { root, calls } = this.#target;
-    const claims = slots.map(
+    const positions = new Map<number, Position | null>();
+    let left = slots.map(
       (slot): SlotCall => ({ slot, words: [claimSlot.sha, 1, root.slotKey(slot), this.epoch, this.#born] }),
     );
-    const replies = await calls.callAll(claims, signal);
-    const positions = new Map<number, Position | null>();
-    replies.forEach((reply, at) => {
-      const { slot } = claims[at];
-      const held = readControlState(root.slotKey(slot), reply);
-      if (held.failed > 0) throw this.#failed(slot, held.failed, held.failure, held.position?.sequence ?? 0);
-      this.ledger.found(slot, held.position);
-      positions.set(slot, held.position);
-    });
+    for (let round = 1; left.length > 0; round++) {
+      const replies = await calls.callAll(left, signal);
+      const moving: SlotCall[] = [];
+      replies.forEach((reply, at) => {
+        const { slot } = left[at];
+        if (isMoving(reply) && round < claimRounds) {
+          moving.push(left[at]);
+          return;
+        }
+        const held = readControlState(root.slotKey(slot), reply);
+        if (held.failed > 0)
+          throw this.#failed(slot, held.failed, held.failure, held.position?.sequence ?? 0);
+        this.ledger.found(slot, held.position);
+        positions.set(slot, held.position);
+      });
+      left = moving;
+      // While a cluster is balanced anew some slot always moves: those that are claimed need not be asked again.
+      if (left.length > 0) await delay(claimPauseMs, undefined, { signal });
+    }
     return positions;
   }
 
@@ -140,7 +152,7 @@ export class ClaimedSlots {
     if (reply.code === 'OVERTAKEN') return this.fenced();
     if (reply.code === 'NOSCRIPT') return { kind: 'unknown', error: reply };
     // A slot that is being moved answers so until it has arrived; connections need not be opened anew for that.
-    if (/^(ASK|TRYAGAIN|MOVED)$/.test(reply.code)) return { kind: 'retryable', error: reply };
+    if (isMoving(reply)) return { kind: 'retryable', error: reply };
     const kind = refusalKind(reply.message);
     if (kind === 'moved') return { kind: 'unknown', error: reply };
     const error = asSinkError(reply, this.#target.nodes.place);
@@ -191,3 +203,11 @@ export class ClaimedSlots {
     );
   }
 }
+
+/** True for the answer of a node of which a slot is on its way to another. */
+const isMoving = (reply: Reply): boolean =>
+  reply instanceof ReplyError && /^(ASK|TRYAGAIN|MOVED)$/.test(reply.code);
+
+/** So often, and at such a distance, a slot that moves is asked for while others are claimed. */
+const claimRounds = 20;
+const claimPauseMs = 50;
