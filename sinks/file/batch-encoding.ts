@@ -6,7 +6,9 @@ import {
   LogFramer,
   type Rejection,
   type SinkBatch,
+  type Transaction,
   Turns,
+  WholeKeys,
 } from '../../src/kit/index.js';
 
 /** Turns batches into the bytes of a segment. What it returns is borrowed until the next call. */
@@ -33,8 +35,8 @@ export class EventLines implements BatchEncoding {
     const turns = new Turns();
     for (const transaction of transactions) {
       const { length } = transaction.changes;
-      for (let from = 0; from < length; from += eventsInTurn) {
-        this.#encoder.append(this.#out, transaction, from, from + eventsInTurn);
+      for (let from = 0; from < length; from += changesInTurn) {
+        this.#encoder.append(this.#out, transaction, from, from + changesInTurn);
         if (turns.isOver) await turns.next();
       }
     }
@@ -42,8 +44,8 @@ export class EventLines implements BatchEncoding {
   }
 }
 
-/** Events that are written between two looks at the clock. */
-const eventsInTurn = 1_000;
+/** What is written between two looks at the clock. */
+const changesInTurn = 1_000;
 
 /** The write batches as they are, in RocksDB's log format: what `ldb dump_wal` and the source `wal` read. */
 export class RawBatches implements BatchEncoding {
@@ -68,15 +70,30 @@ export class RespCommands implements BatchEncoding {
     this.#encoder = new CommandEncoder({ prefixes });
   }
 
-  encode({ transactions }: SinkBatch): Buffer {
+  /** In turns, as the events are. */
+  async encode({ transactions }: SinkBatch): Promise<Buffer> {
     this.#out.clear();
     const rejections: Rejection[] = [];
-    transactions.forEach((changes, transaction) => {
-      this.#encoder.append(this.#out, changes);
-      for (const { change, reason } of this.#encoder.unsupported)
-        rejections.push({ transaction, change, reason });
-    });
+    const turns = new Turns();
+    for (const [transaction, whole] of transactions.entries()) {
+      const count = whole instanceof WholeKeys ? 1 : whole.changes.length;
+      for (let from = 0; from < count; ) {
+        from = this.#appendFrom(from, whole);
+        for (const { change, reason } of this.#encoder.unsupported)
+          rejections.push({ transaction, change, reason });
+        if (turns.isOver) await turns.next();
+      }
+    }
     this.rejections = rejections;
     return this.#out.bytes;
+  }
+
+  /** Whole keys at once, of others some changes. Returns the index behind them. */
+  #appendFrom(from: number, transaction: Transaction): number {
+    if (transaction instanceof WholeKeys) {
+      this.#encoder.append(this.#out, transaction);
+      return 1;
+    }
+    return this.#encoder.appendPart(this.#out, transaction.changes, from, from + changesInTurn);
   }
 }

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { RespCommands } from '../../sinks/file/batch-encoding.js';
 import { FileSink } from '../../sinks/file/index.js';
-import { appendStringPut, type SourceBatch, WriteBatchBuilder } from '../../src/kit/index.js';
+import { appendStringPut, Decoder, type SourceBatch, WriteBatchBuilder } from '../../src/kit/index.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { ListSource } from '../support/list-source.js';
 import { pluginContext } from '../support/plugin-context.js';
@@ -47,6 +48,25 @@ it('a large transaction is decoded in turns, between which others have theirs, a
   }
   expect(turnsBefore).toBeGreaterThan(4);
   expect(sink.keys[count - 1]).toBe(`key:${count - 1}`);
+});
+
+it('a large transaction becomes a file of commands in turns, each change of it once', async () => {
+  const count = 200_001;
+  const transactions = [new Decoder().decode(batchOf(count).bytes)];
+  const position = { sequence: count, count, crc: 0 };
+  let bytes: Buffer | undefined;
+  const encoding = new RespCommands({ default: '' })
+    .encode({ transactions, position, previous: null, byteLength: 0 })
+    .then((encoded) => {
+      bytes = encoded;
+    });
+  let turns = 0;
+  for (; bytes === undefined; turns++) await new Promise((resolve) => setImmediate(resolve));
+  await encoding;
+  expect(turns).toBeGreaterThan(2);
+  const keys = [...bytes.toString('latin1').matchAll(/\r\nkey:(\d+)\r\n/g)].map(([, at]) => Number(at));
+  expect(keys.length).toBe(count);
+  expect(keys.findIndex((key, at) => key !== at)).toBe(-1);
 });
 
 it('a large transaction is written to a file in turns, each change of it once', async () => {
