@@ -36,6 +36,7 @@ export const positionOwner = ({ pipeline, sink }: PluginContext, definition: str
  * @example
  * export const source: SourceDefinition<{ path: string }> = {
  *   name: 'wal',
+ *   summary: 'a directory of RocksDB log files',
  *   schema: { path: { doc: 'directory of log files', format: String, default: '' } },
  *   create: (options, context) => new WalSource(options, context),
  * };

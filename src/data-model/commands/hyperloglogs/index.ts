@@ -22,22 +22,28 @@ import { murmurHash64A } from './murmur-hash.js';
 
 const hyperLogLogNote = encodeLogData('hyperloglog');
 const hashSeed = 0xadc83b19n;
+const noSegment = Buffer.alloc(segmentBytes);
 const registerBits = 14n;
 const registerMask = (1n << registerBits) - 1n;
 
 /** The segments of a HyperLogLog by number; missing ones are all zero. */
 type Segments = (Buffer | undefined)[];
 
-const readSegments = (context: CommandContext, key: Buffer, metadata: Metadata | undefined): Segments => {
-  if (metadata === undefined) return [];
+/** Reads a segment of a HyperLogLog that may be missing. Borrowed. */
+const segmentReader = (
+  context: CommandContext,
+  key: Buffer,
+  metadata: Metadata | undefined,
+): ((number: number) => Buffer | undefined) => {
+  if (metadata === undefined) return () => undefined;
   const prefix = context.subKeyPrefix(key, metadata);
-  return Array.from({ length: segmentCount }, (_, segment) => {
+  return (number) => {
     const value = context.reader.get(
       ColumnFamily.subKeys,
-      encodeInternalKey(prefix, encodeSegmentNumber(segment)),
+      encodeInternalKey(prefix, encodeSegmentNumber(number)),
     );
-    return value?.length === segmentBytes ? Buffer.from(value) : undefined;
-  });
+    return value?.length === segmentBytes ? value : undefined;
+  };
 };
 
 /** Puts the touched segments in their order, and the metadata. */
@@ -58,18 +64,6 @@ const writeSegments = (
   context.putMetadata(key, metadata);
 };
 
-/** Raises a register; answers whether it changed. */
-const raise = (segments: Segments, register: number, value: number, touched: Set<number>): boolean => {
-  const number = Math.floor(register / registersPerSegment);
-  const segment = segments[number] ?? Buffer.alloc(segmentBytes);
-  const place = register % registersPerSegment;
-  if (readRegister(segment, place) >= value) return false;
-  writeRegister(segment, place, value);
-  segments[number] = segment;
-  touched.add(number);
-  return true;
-};
-
 /** Which register an element sets, and to what: the place of the first one behind the register's bits. */
 const placeOf = (element: Buffer): { readonly register: number; readonly value: number } => {
   const hash = murmurHash64A(element, hashSeed);
@@ -85,11 +79,17 @@ const pfadd = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const key = args[1];
   const found = context.find(key, 'hyperloglog');
   if (found instanceof ErrorReply) return found;
-  const segments = readSegments(context, key, found);
+  const read = segmentReader(context, key, found);
+  const segments: Segments = [];
   const touched = new Set<number>();
   for (const element of args.slice(2)) {
     const { register, value } = placeOf(element);
-    raise(segments, register, value, touched);
+    const number = Math.floor(register / registersPerSegment);
+    const place = register % registersPerSegment;
+    segments[number] ??= Buffer.from(read(number) ?? noSegment);
+    if (readRegister(segments[number], place) >= value) continue;
+    writeRegister(segments[number], place, value);
+    touched.add(number);
   }
   if (found !== undefined && touched.size === 0) return 0;
   writeSegments(context, key, found ?? create(context), segments, touched);
@@ -102,8 +102,11 @@ const merge = (context: CommandContext, keys: readonly Buffer[]): Uint8Array | E
   for (const key of keys) {
     const found = context.find(key, 'hyperloglog');
     if (found instanceof ErrorReply) return found;
-    for (const [number, segment] of readSegments(context, key, found).entries())
+    const read = segmentReader(context, key, found);
+    for (let number = 0; number < segmentCount; number++) {
+      const segment = read(number);
       if (segment !== undefined) raiseToSegment(registers, number, segment);
+    }
   }
   return registers;
 };
