@@ -9,6 +9,8 @@ import { otherFormat } from './other-format.js';
 export interface StoreIdentity {
   readonly id: string;
   readonly format: number;
+  /** Of the store that this one was made of, by a restore or an export. */
+  readonly source?: string;
 }
 
 /** The layout that this version writes and reads. */
@@ -56,9 +58,14 @@ export const requireOwnDirectory = (directory: string): void => {
 const fileOfStore = /^(data|CHECKPOINTS|SEALS|SLOTS|CURRENT|MANIFEST-\d+|\d+\.(log|sst|ldb))$/;
 
 /** Makes a directory a store. */
-export const writeIdentity = async (directory: string, files: Files, id: string): Promise<StoreIdentity> => {
+export const writeIdentity = async (
+  directory: string,
+  files: Files,
+  id: string,
+  source?: string,
+): Promise<StoreIdentity> => {
   const path = identityPath(directory);
-  const identity: StoreIdentity = { id, format: storeFormat };
+  const identity: StoreIdentity = { id, format: storeFormat, ...(source !== undefined && { source }) };
   try {
     await replaceFile(files, directory, path, Buffer.from(`${JSON.stringify(identity)}\n`));
   } catch (cause) {
@@ -83,7 +90,8 @@ const readIdentity = (path: string): StoreIdentity | undefined => {
   const { id, format } = parsed;
   if (typeof id !== 'string' || typeof format !== 'number') throw invalid(path, 'it names no store');
   if (format !== storeFormat) throw otherFormat(path, format, storeFormat);
-  return { id, format };
+  const source = 'source' in parsed && typeof parsed.source === 'string' ? { source: parsed.source } : {};
+  return { id, format, ...source };
 };
 
 const invalid = (path: string, reason: string, remedy = checkDirectory): TailraceError =>

@@ -144,7 +144,7 @@ const apply = async (
   reader: ExportReader,
   files: Files,
 ): Promise<Exported & { storeId: string }> => {
-  const { state, base, unitBytes } = reader.header;
+  const { state, base, unitBytes, storeId: source } = reader.header;
   const path = join(directory, 'data');
   const isNew = !existsSync(join(directory, 'IDENTITY'));
   const current = isNew ? undefined : readSuperblock(path);
@@ -159,7 +159,10 @@ const apply = async (
     );
   if (listSegmentFiles(directory).length > 0 || existsSync(join(directory, 'CHECKPOINTS')))
     throw unfit(directory, 'it was opened for writing since it was restored');
-  const storeId = isNew ? randomUUID() : (await openIdentity(directory, files, false)).id;
+  const identity = isNew ? undefined : await openIdentity(directory, files, false);
+  // States of two stores may look alike, with the same units in use.
+  if ((identity?.source ?? source) !== source) throw unfit(directory, 'it was made of another store');
+  const storeId = identity?.id ?? randomUUID();
   const fd = await files.open(path, isNew ? 'w' : 'r+');
   let bytes = 0;
   try {
@@ -179,7 +182,7 @@ const apply = async (
   } finally {
     await files.close(fd);
   }
-  if (isNew) await writeIdentity(directory, files, storeId);
+  if (isNew) await writeIdentity(directory, files, storeId, source);
   // Whoever made the store may have been killed before its name was durable.
   else await files.syncDirectory(directory);
   return {

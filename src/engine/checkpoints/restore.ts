@@ -21,6 +21,7 @@ export interface Restored {
  */
 export const restoreState = async (
   trees: TreeStore,
+  source: string,
   { state, pin }: HeldState,
   target: string,
   files: Files,
@@ -43,7 +44,7 @@ export const restoreState = async (
     await files.truncate(fd, state.units * unitBytes);
     await files.write(fd, encodeSuperblock({ ...state, storeId }), (state.epoch & 1) * unitBytes);
     await files.datasync(fd);
-    await writeIdentity(directory, files, storeId);
+    await writeIdentity(directory, files, storeId, source);
   } catch (cause) {
     // What was copied helps nobody, and would refuse the next attempt.
     for (const name of ['IDENTITY', 'data']) await files.remove(join(directory, name)).catch(() => undefined);

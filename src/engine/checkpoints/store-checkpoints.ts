@@ -217,7 +217,7 @@ export class StoreCheckpoints implements Checkpoints {
 
   async restore(reference: string, directory: string): Promise<Restored> {
     return this.#copy([reference], (trees, [{ pages }]) =>
-      restoreState(trees, pages, directory, this.#files),
+      restoreState(trees, this.#storeId, pages, directory, this.#files),
     );
   }
 

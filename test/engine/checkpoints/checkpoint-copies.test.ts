@@ -159,6 +159,26 @@ describe('checkpoints that are taken elsewhere', () => {
     expect(readdirSync(other)).toEqual(['notes.txt']);
   });
 
+  it('are not applied to a copy of another store, however alike the two are', async () => {
+    const files: string[] = [];
+    for (const name of ['one', 'other']) {
+      await using engine = await Engine.open(join(directory.path, name), small);
+      const model: Model = new Map();
+      fill(engine, model, 0, 200, name.slice(0, 3));
+      await engine.checkpoints.create({ name: 'base' });
+      await engine.flush();
+      fill(engine, model, 0, 1, name.slice(0, 3));
+      await engine.checkpoints.create({ name: 'next' });
+      await engine.checkpoints.restore('base', join(directory.path, `${name}-copy`));
+      const file = join(directory.path, `${name}.export`);
+      await engine.checkpoints.export('next', file, { base: 'base' });
+      files.push(file);
+    }
+    const copy = join(directory.path, 'one-copy');
+    await expect(applyCheckpointExport(copy, files[1] ?? '')).rejects.toThrow(/another store/);
+    await applyCheckpointExport(copy, files[0] ?? '');
+  });
+
   it('are in the exported file after a power cut, once the export is done', async () => {
     const disk = new VolatileDisk(store(), SeededRandom.fromEnvironment('power cuts after an export'));
     await using engine = await open({ files: disk.files });
