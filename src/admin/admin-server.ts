@@ -36,7 +36,7 @@ export class AdminServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #startedMs = performance.now();
 
-  /** @throws TailraceError `CONFIG_INVALID` when the address cannot be listened on */
+  /** @throws TailraceError `ADDRESS_UNAVAILABLE` */
   static async listen(options: AdminServerOptions): Promise<AdminServer> {
     const server = createServer();
     const { host, port } = options;
@@ -185,7 +185,7 @@ const sendText = (response: ServerResponse, status: number, type: string, text: 
 };
 
 const cannotListen = (host: string, port: number, cause: Error): TailraceError =>
-  new TailraceError('CONFIG_INVALID', `cannot listen on ${host}:${port}: ${cause.message}`, {
+  new TailraceError('ADDRESS_UNAVAILABLE', `cannot listen on ${host}:${port}: ${cause.message}`, {
     context: { host, port },
     remedy: 'Choose a free address in admin.listen; port 0 takes any free port.',
     cause,

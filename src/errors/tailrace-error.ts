@@ -55,6 +55,7 @@ export type ErrorCode =
   | 'OFFSETS_CORRUPT'
   | 'OFFSETS_FAILED' // the store of the positions cannot be reached or refuses
   | 'ADMIN_UNREACHABLE' // no admin server answers at the address
+  | 'ADDRESS_UNAVAILABLE' // an address to listen on is taken, or none of this machine; context: host, port
   | 'USAGE'
   | 'FILE_INACCESSIBLE'
   | 'INTERNAL'; // a broken invariant of ours

@@ -23,7 +23,7 @@ export class Server implements AsyncDisposable {
 
   /**
    * Starts to listen. The store stays the caller's to close.
-   * @throws TailraceError `CONFIG_INVALID` when the address is open to others without a password, or in use
+   * @throws TailraceError `CONFIG_INVALID` when the address is open to others without a password | `ADDRESS_UNAVAILABLE`
    */
   static async listen(store: Store, options: Partial<ServerOptions> = {}): Promise<Server> {
     const all: ServerOptions = {
@@ -146,8 +146,12 @@ const unprotected = (host: string): TailraceError =>
   });
 
 const cannotListen = (options: ServerOptions, cause: Error): TailraceError =>
-  new TailraceError('CONFIG_INVALID', `cannot listen on ${options.host}:${options.port}: ${cause.message}`, {
-    context: { host: options.host, port: options.port },
-    remedy: 'Choose another address or port, or stop the process that has it.',
-    cause,
-  });
+  new TailraceError(
+    'ADDRESS_UNAVAILABLE',
+    `cannot listen on ${options.host}:${options.port}: ${cause.message}`,
+    {
+      context: { host: options.host, port: options.port },
+      remedy: 'Choose another address or port, or stop the process that has it.',
+      cause,
+    },
+  );

@@ -244,6 +244,9 @@ describe('admin server', () => {
         metrics: new PipelineMetrics(() => []),
         log,
       }),
-    ).rejects.toMatchObject({ message: expect.stringContaining(`127.0.0.1:${port}`) });
+    ).rejects.toMatchObject({
+      code: 'ADDRESS_UNAVAILABLE',
+      message: expect.stringContaining(`127.0.0.1:${port}`),
+    });
   });
 });

@@ -276,6 +276,8 @@ describe('command line', () => {
       second.status,
       second.stderr.includes('STORE_LOCKED') && second.stderr.includes(`process ${serve.pid}`),
     ]).toEqual([1, true]);
+    const third = await tailrace('serve', '--dir', path('other'), '--listen', `127.0.0.1:${port}`);
+    expect([third.status, third.stderr.includes('ADDRESS_UNAVAILABLE')]).toEqual([1, true]);
     const tailed = await tailrace('tail', `redis://127.0.0.1:${port}`, '--once');
     expect([tailed.status, tailed.stdout]).toEqual([0, '1  put string  "a"  value="1"\n']);
     const exited = new Promise((resolve) => serve.once('exit', resolve));

@@ -74,7 +74,7 @@ const listenOnForbiddenPort = async (): Promise<AdminServer> => {
     try {
       return await AdminServer.listen({ ...options, host: 'localhost', port });
     } catch (error) {
-      if (!isTailraceError(error, 'CONFIG_INVALID')) throw error; // taken: the next one
+      if (!isTailraceError(error, 'ADDRESS_UNAVAILABLE')) throw error; // taken: the next one
     }
   }
   throw new Error('every port that fetch refuses is taken');
