@@ -38,11 +38,6 @@ export class BranchPatch {
     this.#added = [];
   }
 
-  /** True when its first separator is less than every key. */
-  get isFirstLowest(): boolean {
-    return this.separator(0).inline.length === 0;
-  }
-
   separator(place: number): TreeKey {
     this.#entry.readBranch(this.bytes, 0, place);
     return keyOf(this.bytes, 0, this.#entry);

@@ -16,7 +16,7 @@ import type { PageOutput } from './page-output.js';
 import { PageSearch } from './page-search.js';
 import { RangeWalk } from './range-walk.js';
 import { emptyRoot, type TreeRoot } from './superblock.js';
-import { compareToKey, lowestKey, type TreeKey } from './tree-key.js';
+import { compareToKey, lowestKey, makeKey, type TreeKey } from './tree-key.js';
 import type { UnitSource } from './unit-source.js';
 
 /**
@@ -116,9 +116,9 @@ export class TreeMerge {
     return first;
   }
 
-  #isPatchable({ page, level, isLeftmost }: OpenBranch): boolean {
-    // Keys below the first separator belong to the leftmost child: it must not stand in the way of those that are added.
-    if (!this.#ranges.isEmpty || (isLeftmost && !page.isFirstLowest)) return false;
+  #isPatchable({ page, level }: OpenBranch): boolean {
+    // Keys below the first separator belong to the first child: it must not stand in the way of those that are added.
+    if (!this.#ranges.isEmpty || (this.#changes.valid && page.isBefore(0, this.#changes))) return false;
     return this.#builders.areEmptyUpTo(level);
   }
 
@@ -168,9 +168,9 @@ export class TreeMerge {
     for (let i = branch.place; i < page.count; i++) {
       const child = page.child(i);
       let low = page.separator(i);
-      if (isLeftmost && i === 0) {
+      if (i === 0 && (isLeftmost || (this.#changes.valid && page.isBefore(0, this.#changes)))) {
         this.#left.leaveKey(low);
-        low = lowestKey;
+        low = isLeftmost ? lowestKey : this.#changeKey();
       }
       const childHigh = i + 1 < page.count ? page.separator(i + 1) : high;
       if (!this.#isTouched(low, childHigh)) {
@@ -333,6 +333,12 @@ export class TreeMerge {
     const { bytes, base } = this.#cache;
     this.#entry.readLeaf(bytes, base, isLast ? countOf(bytes, base) - 1 : 0);
     return wholeKey(this.#output, bytes, base, this.#entry);
+  }
+
+  /** The key of the change at hand, as a separator of its own. */
+  #changeKey(): TreeKey {
+    const { keyBytes, keyStart, keyEnd } = this.#changes;
+    return makeKey(this.#output, keyBytes, keyStart, keyEnd);
   }
 
   /** True when the entry last read lies in a deleted range. */

@@ -170,6 +170,22 @@ describe.each([
     await store.close();
   });
 
+  it('keeps its order where the first pages below a branch went and keys come back there', async () => {
+    const store = await openNew();
+    const keys = Array.from({ length: 1_500 }, (_, n) => `${'k'.repeat(40)}${String(n).padStart(6, '0')}`);
+    const all = new Map(keys.map((key, n) => [key, Buffer.alloc(1_500, n)]));
+    await advance(store, all);
+    expect(store.state.roots[0]?.level).toBe(2);
+    for (let from = 0; from < keys.length; from += 6) {
+      const drained = keys.slice(from, from + 12);
+      await advance(store, new Map(drained.map((key) => [key, undefined])));
+      await advance(store, new Map(drained.map((key) => [key, all.get(key)])));
+      store.audit();
+    }
+    expectContent(store, all);
+    await store.close();
+  });
+
   it('parts leaves and branches that changes from everywhere make too large, into pages that are more than half full', async () => {
     const random = SeededRandom.fromEnvironment('parted pages');
     const store = await openNew();
