@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { childrenOf } from '../../../src/engine/tree/branch-children.js';
 import { type KeyRange, TreeStore, type TreeStoreOptions } from '../../../src/engine/tree/index.js';
 import { type Files, nodeFiles } from '../../../src/files/index.js';
 import { throwAwayDirectory } from '../../services/index.js';
@@ -175,9 +176,12 @@ describe.each([
     const keys = Array.from({ length: 1_500 }, (_, n) => `${'k'.repeat(40)}${String(n).padStart(6, '0')}`);
     const all = new Map(keys.map((key, n) => [key, Buffer.alloc(1_500, n)]));
     await advance(store, all);
-    expect(store.state.roots[0]?.level).toBe(2);
-    for (let from = 0; from < keys.length; from += 6) {
-      const drained = keys.slice(from, from + 12);
+    expect(store.state.roots[0].level).toBe(2);
+    const branches = childrenOf(store.state.roots[0].unit, store.cache).slice(1);
+    expect(branches.length).toBeGreaterThan(1);
+    for (const { separator } of branches) {
+      const first = keys.findIndex((key) => key >= separator.inline.toString('latin1'));
+      const drained = keys.slice(first, first + 12);
       await advance(store, new Map(drained.map((key) => [key, undefined])));
       await advance(store, new Map(drained.map((key) => [key, all.get(key)])));
       store.audit();
