@@ -1,9 +1,9 @@
 import type { Changes } from './changes.js';
-import { type EntryView, readTail } from './entry-view.js';
+import type { EntryView } from './entry-view.js';
 import { GatheredEntries } from './gathered-entries.js';
 import { maxInlineKeyBytes, pageBytes, pageHeaderBytes, putU32 } from './page.js';
 import type { PageOutput } from './page-output.js';
-import { lowestKey, makeKey, separatorBetween, sharedLength, type TreeKey } from './tree-key.js';
+import { copyOfKey, lowestKey, separatorBetween, sharedLength, type TreeKey } from './tree-key.js';
 
 /** Takes the pages that a builder has made. */
 export type OnPage = (low: TreeKey, unit: number) => void;
@@ -120,16 +120,9 @@ export class PageBuilder {
   /** Parts the last key of one page from the first of the next. */
   #separator(last: TreeKey, first: TreeKey): TreeKey {
     // A separator in a branch bounds keys that lie between it and the next one: it cannot be shortened.
-    if (this.level > 0) return this.#copyOf(first);
+    if (this.level > 0) return copyOfKey(this.#output, first);
     const shared = sharedLength(last.inline, first.inline);
     return separatorBetween(this.#output, this.#output, last, first, shared);
-  }
-
-  /** The key once more, with a run of its own for its tail. */
-  #copyOf(key: TreeKey): TreeKey {
-    if (key.tail === undefined) return key;
-    const whole = Buffer.concat([key.inline, readTail(this.#output, key.tail, 0)]);
-    return makeKey(this.#output, whole, 0, whole.length);
   }
 }
 

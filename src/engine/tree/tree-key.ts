@@ -34,6 +34,13 @@ export const makeKey = (runs: RunWriter, bytes: Uint8Array, start: number, end: 
   return { inline: copyOf(bytes, start, maxInlineKeyBytes), tail };
 };
 
+/** The key once more, with a run of its own for its tail. */
+export const copyOfKey = (runs: RunReader & RunWriter, key: TreeKey): TreeKey => {
+  if (key.tail === undefined) return key;
+  const whole = Buffer.concat([key.inline, readTail(runs, key.tail, 0)]);
+  return makeKey(runs, whole, 0, whole.length);
+};
+
 /** Puts the bytes of a key behind its first ones into a run of their own; returns the reference to them. */
 export const writeTail = (runs: RunWriter, bytes: Uint8Array, start: number, end: number): Buffer => {
   const { unit, checksum } = runs.writeRun(bytes, start, end);

@@ -16,7 +16,7 @@ import type { PageOutput } from './page-output.js';
 import { PageSearch } from './page-search.js';
 import { RangeWalk } from './range-walk.js';
 import { emptyRoot, type TreeRoot } from './superblock.js';
-import { compareToKey, lowestKey, makeKey, type TreeKey } from './tree-key.js';
+import { compareToKey, copyOfKey, lowestKey, makeKey, type TreeKey } from './tree-key.js';
 import type { UnitSource } from './unit-source.js';
 
 /**
@@ -179,6 +179,9 @@ export class TreeMerge {
       }
       if (this.#ranges.cover(low, childHigh)) {
         yield* this.#left.leaveTree(child, level - 1, true);
+        // What is written in the range may be a subtree again: each level of it needs a place to begin.
+        for (let below = level - 1; below > 0; below--)
+          this.#builders.start(below, copyOfKey(this.#output, low));
         yield* this.#addChanges(low, childHigh);
       } else if (level === 1) {
         yield* this.#mergeLeaf(child, low, childHigh, { page, place: i });

@@ -190,6 +190,23 @@ describe.each([
     await store.close();
   });
 
+  it('takes keys that are written where a range removed a whole branch', async () => {
+    const store = await openNew();
+    const keys = Array.from({ length: 1_500 }, (_, n) => `${'k'.repeat(40)}${String(n).padStart(6, '0')}`);
+    const all = new Map(keys.map((key, n) => [key, Buffer.alloc(1_500, n)]));
+    await advance(store, all);
+    const [, begin, end] = childrenOf(store.state.roots[0].unit, store.cache).map(
+      ({ separator }) => separator.inline,
+    );
+    const removed = keys.filter((key) => key >= begin.toString() && key < end.toString());
+    for (const key of removed) all.delete(key);
+    const written = new Map(removed.slice(10, 60).map((key) => [key, Buffer.from('again')]));
+    await advance(store, written, [{ begin, end }]);
+    store.audit();
+    expectContent(store, new Map([...all, ...written]));
+    await store.close();
+  });
+
   it('parts leaves and branches that changes from everywhere make too large, into pages that are more than half full', async () => {
     const random = SeededRandom.fromEnvironment('parted pages');
     const store = await openNew();
