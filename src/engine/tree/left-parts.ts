@@ -1,23 +1,32 @@
 import { childrenOf } from './branch-children.js';
 import type { EntryCounts } from './entry-counts.js';
 import { EntryView } from './entry-view.js';
-import { readLargeReference, unitsFor } from './large-value.js';
+import { readLargeReference } from './large-value.js';
 import type { LeafWindow } from './leaf-window.js';
 import { countOf, u32 } from './page.js';
 import type { PageCache } from './page-cache.js';
+import type { PageOutput } from './page-output.js';
 import type { TreeKey } from './tree-key.js';
 import type { UnitSource } from './unit-source.js';
 
 /** Releases what of an old tree does not become part of the new one, and counts its entries no longer. */
 export class LeftParts {
   readonly #units: UnitSource;
+  readonly #output: PageOutput;
   readonly #cache: PageCache;
   readonly #window: LeafWindow;
   readonly #counts: EntryCounts;
   readonly #entry = new EntryView();
 
-  constructor(units: UnitSource, cache: PageCache, window: LeafWindow, counts: EntryCounts) {
+  constructor(
+    units: UnitSource,
+    output: PageOutput,
+    cache: PageCache,
+    window: LeafWindow,
+    counts: EntryCounts,
+  ) {
     this.#units = units;
+    this.#output = output;
     this.#cache = cache;
     this.#window = window;
     this.#counts = counts;
@@ -63,6 +72,6 @@ export class LeftParts {
   }
 
   #leaveTail(unit: number, byteLength: number): void {
-    this.#units.release(unit, unitsFor(byteLength));
+    this.#output.releaseRun(unit, byteLength);
   }
 }

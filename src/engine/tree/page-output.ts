@@ -29,6 +29,8 @@ export class PageOutput implements RunReader, RunWriter {
   readonly #pending = new Set<Promise<void>>();
   /** Runs on their way to the file, by unit: what was just written may have to be read again. */
   readonly #runsInFlight = new Map<number, Uint8Array>();
+  /** Those of them that nothing refers to any more. */
+  readonly #leftInFlight = new Set<number>();
   /** Of runs that are written: new memory for each would keep the garbage collector busy. */
   readonly #spareBuffers: Buffer[] = [];
   #error: unknown;
@@ -79,6 +81,15 @@ export class PageOutput implements RunReader, RunWriter {
       from = to;
     }
     return { runs, checksum: checksumOf(bytes, start, end) };
+  }
+
+  /**
+   * Gives the run of a tail back. One that is on its way to the file only when it is there: writes overtake each other, and
+   * what is put in its place next must not be written over.
+   */
+  releaseRun(unit: number, byteLength: number): void {
+    if (this.#runsInFlight.has(unit)) this.#leftInFlight.add(unit);
+    else this.#units.release(unit, unitsFor(byteLength));
   }
 
   readRun(unit: number, byteLength: number, checksum: number): Buffer {
@@ -167,6 +178,7 @@ export class PageOutput implements RunReader, RunWriter {
       .finally(() => {
         this.#pendingBytes -= bytes.length;
         this.#runsInFlight.delete(unit);
+        if (this.#leftInFlight.delete(unit)) this.#units.release(unit, unitsFor(bytes.length));
         this.#pending.delete(write);
       });
     this.#pending.add(write);

@@ -52,7 +52,7 @@ export class TreeMerge {
 
   constructor(file: DataFile, cache: PageCache, units: UnitSource, output: PageOutput, changes: Changes) {
     this.#window = new LeafWindow(file, cache);
-    this.#left = new LeftParts(units, cache, this.#window, this.#counts);
+    this.#left = new LeftParts(units, output, cache, this.#window, this.#counts);
     this.#newEntries = new NewEntries(output, this.#counts);
     this.#cache = cache;
     this.#output = output;

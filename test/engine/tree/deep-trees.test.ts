@@ -12,13 +12,13 @@ const stepsPerTree = 60;
 type Changed = Map<string, Buffer | undefined>;
 
 /**
- * Keys in order, of which some in a row begin alike: separators between them are long, so that few fit a page and a tree of
- * a thousand keys has up to four levels.
+ * Keys in order, of which some in a row begin alike: separators between them are long, the longest with a tail in a run of
+ * its own, so that few fit a page and a tree of a thousand keys has up to four levels.
  */
 const randomKeys = (random: SeededRandom): string[] => {
   const count = random.pick([200, 800, 1_500, 2_500]);
   const alike = random.pick([1, 2, 8, 30]);
-  const prefixLength = random.pick([3, 40, 200, 400]);
+  const prefixLength = random.pick([3, 40, 200, 400, 600]);
   const hasTails = random.next() < 0.2;
   let prefix = '';
   return Array.from({ length: count }, (_, i) => {
