@@ -13,6 +13,11 @@ const settingsOf = (schema: object, path: readonly string[] = []): string[][] =>
     'default' in entry ? [[...path, key]] : settingsOf(entry, [...path, key]),
   );
 
+const pagesOfOptions = [
+  ['sources.md', builtIn.sources],
+  ['sinks.md', builtIn.sinks],
+] as const;
+
 /** The names in the first column of the tables of options. */
 const optionsIn = (text: string): string[] =>
   [...text.matchAll(/^\| option \|.*\n((?:\|.*\n)+)/gm)]
@@ -30,10 +35,7 @@ describe('the pages', () => {
     expect(missing.filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
   });
 
-  it.each([
-    ['sources.md', builtIn.sources],
-    ['sinks.md', builtIn.sinks],
-  ])('name every option in %s, each where it belongs', (name, definitions) => {
+  it.each(pagesOfOptions)('name every option in %s, each where it belongs', (name, definitions) => {
     const text = page(name);
     const missing = [...definitions.values()].flatMap((definition) => {
       const own = section(text, definition.name);
@@ -46,10 +48,7 @@ describe('the pages', () => {
     expect(missing).toEqual([]);
   });
 
-  it.each([
-    ['sources.md', builtIn.sources],
-    ['sinks.md', builtIn.sinks],
-  ])('name no option in %s that there is not', (name, definitions) => {
+  it.each(pagesOfOptions)('name no option in %s that there is not', (name, definitions) => {
     const text = page(name);
     const unknown = [...definitions.values()].flatMap((definition) => {
       const settings = settingsOf(definition.schema).map((names) => names.join('.'));

@@ -118,7 +118,7 @@ export class TreeMerge {
 
   #isPatchable({ page, level }: OpenBranch): boolean {
     // Keys below the first separator belong to the first child: it must not stand in the way of those that are added.
-    if (!this.#ranges.isEmpty || (this.#changes.valid && page.isBefore(0, this.#changes))) return false;
+    if (!this.#ranges.isEmpty || this.#comesBefore(page)) return false;
     return this.#builders.areEmptyUpTo(level);
   }
 
@@ -168,7 +168,7 @@ export class TreeMerge {
     for (let i = branch.place; i < page.count; i++) {
       const child = page.child(i);
       let low = page.separator(i);
-      if (i === 0 && (isLeftmost || (this.#changes.valid && page.isBefore(0, this.#changes)))) {
+      if (i === 0 && (isLeftmost || this.#comesBefore(page))) {
         this.#left.leaveKey(low);
         low = isLeftmost ? lowestKey : this.#changeKey();
       }
@@ -336,6 +336,11 @@ export class TreeMerge {
     const { bytes, base } = this.#cache;
     this.#entry.readLeaf(bytes, base, isLast ? countOf(bytes, base) - 1 : 0);
     return wholeKey(this.#output, bytes, base, this.#entry);
+  }
+
+  /** True when the change at hand lies before all separators of a branch: it belongs to the first child. */
+  #comesBefore(page: BranchPatch): boolean {
+    return this.#changes.valid && page.isBefore(0, this.#changes);
   }
 
   /** The key of the change at hand, as a separator of its own. */

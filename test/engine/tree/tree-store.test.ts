@@ -59,6 +59,19 @@ const advance = async (
   });
 };
 
+/** A tree of three levels, what is in it, and the separators before its branches, but for the first one. */
+const openWithBranches = async (): Promise<{ store: TreeStore; all: Model; begins: Buffer[] }> => {
+  const store = await openNew();
+  const keys = Array.from({ length: 1_500 }, (_, n) => `${'k'.repeat(40)}${String(n).padStart(6, '0')}`);
+  const all: Model = new Map(keys.map((key, n) => [key, Buffer.alloc(1_500, n)]));
+  await advance(store, all);
+  const [root] = store.state.roots;
+  expect(root.level).toBe(2);
+  const [, ...branches] = childrenOf(root.unit, store.cache);
+  expect(branches.length).toBeGreaterThan(1);
+  return { store, all, begins: branches.map(({ separator }) => separator.inline) };
+};
+
 /** Changes a model at random, some keys and values too large for a page, and says what it changed. */
 const randomChanges = (
   random: SeededRandom,
@@ -172,15 +185,10 @@ describe.each([
   });
 
   it('keeps its order where the first pages below a branch went and keys come back there', async () => {
-    const store = await openNew();
-    const keys = Array.from({ length: 1_500 }, (_, n) => `${'k'.repeat(40)}${String(n).padStart(6, '0')}`);
-    const all = new Map(keys.map((key, n) => [key, Buffer.alloc(1_500, n)]));
-    await advance(store, all);
-    expect(store.state.roots[0].level).toBe(2);
-    const branches = childrenOf(store.state.roots[0].unit, store.cache).slice(1);
-    expect(branches.length).toBeGreaterThan(1);
-    for (const { separator } of branches) {
-      const first = keys.findIndex((key) => key >= separator.inline.toString('latin1'));
+    const { store, all, begins } = await openWithBranches();
+    const keys = [...all.keys()];
+    for (const begin of begins) {
+      const first = keys.findIndex((key) => key >= begin.toString('latin1'));
       const drained = keys.slice(first, first + 12);
       await advance(store, new Map(drained.map((key) => [key, undefined])));
       await advance(store, new Map(drained.map((key) => [key, all.get(key)])));
@@ -191,14 +199,9 @@ describe.each([
   });
 
   it('takes keys that are written where a range removed a whole branch', async () => {
-    const store = await openNew();
-    const keys = Array.from({ length: 1_500 }, (_, n) => `${'k'.repeat(40)}${String(n).padStart(6, '0')}`);
-    const all = new Map(keys.map((key, n) => [key, Buffer.alloc(1_500, n)]));
-    await advance(store, all);
-    const [, begin, end] = childrenOf(store.state.roots[0].unit, store.cache).map(
-      ({ separator }) => separator.inline,
-    );
-    const removed = keys.filter((key) => key >= begin.toString() && key < end.toString());
+    const { store, all, begins } = await openWithBranches();
+    const [begin, end] = begins;
+    const removed = [...all.keys()].filter((key) => key >= begin.toString() && key < end.toString());
     for (const key of removed) all.delete(key);
     const written = new Map(removed.slice(10, 60).map((key) => [key, Buffer.from('again')]));
     await advance(store, written, [{ begin, end }]);
