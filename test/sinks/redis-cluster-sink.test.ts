@@ -100,6 +100,14 @@ describe('the redis sink of a cluster', () => {
     throw new Error(`nobody has slot ${slot}`);
   };
 
+  /** Tells two masters that a slot goes from one to the other; returns the id of the one that gets it. */
+  const beginMove = async (slot: number, from: Redis, to: Redis): Promise<string> => {
+    const [fromId, toId] = [await from.cluster('MYID'), await to.cluster('MYID')].map(String);
+    await to.cluster('SETSLOT', slot, 'IMPORTING', fromId);
+    await from.cluster('SETSLOT', slot, 'MIGRATING', toId);
+    return toId;
+  };
+
   const find = async (key: string): Promise<Redis> => masterOf(slotOf(Buffer.from(key)));
 
   /** All keys of a node, as it could be restored from a replica that was behind. */
@@ -247,10 +255,7 @@ describe('the redis sink of a cluster', () => {
     const slot = slotOf(Buffer.from('moving'));
     const from = await masterOf(slot);
     const to = nodes.find((node) => node !== from) ?? from;
-    const fromId = await from.cluster('MYID');
-    const toId = await to.cluster('MYID');
-    await to.cluster('SETSLOT', slot, 'IMPORTING', String(fromId));
-    await from.cluster('SETSLOT', slot, 'MIGRATING', String(toId));
+    const toId = await beginMove(slot, from, to);
     const port = service.ports[nodes.indexOf(to)] ?? 0;
     await from.migrate('127.0.0.1', port, 'moving', 0, 1000);
     source.run('RPUSH', 'moving', '2');
@@ -263,7 +268,7 @@ describe('the redis sink of a cluster', () => {
     });
     expect(await (await find('staying')).llen('staying')).toBe(1);
     await from.migrate('127.0.0.1', port, slotKey(slot), 0, 1000);
-    for (const node of nodes) await node.cluster('SETSLOT', slot, 'NODE', String(toId));
+    for (const node of nodes) await node.cluster('SETSLOT', slot, 'NODE', toId);
     expect(await sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
     expect(await to.lrange('moving', 0, -1)).toEqual(['1', '2']);
     expect(await (await find('staying')).llen('staying')).toBe(1);
@@ -279,13 +284,11 @@ describe('the redis sink of a cluster', () => {
     const slot = slotOf(Buffer.from('first'));
     const from = await masterOf(slot);
     const [to] = nodes.filter((node) => node !== from);
-    const [fromId, toId] = [await from.cluster('MYID'), await to.cluster('MYID')];
-    await to.cluster('SETSLOT', slot, 'IMPORTING', String(fromId));
-    await from.cluster('SETSLOT', slot, 'MIGRATING', String(toId));
+    const toId = await beginMove(slot, from, to);
     const batch = await source.take();
     const refused = await sink.write(batch, claim, signal);
     expect(refused).toMatchObject({ kind: 'retryable', error: { message: expect.stringMatching(/^ASK/) } });
-    for (const node of nodes) await node.cluster('SETSLOT', slot, 'NODE', String(toId));
+    for (const node of nodes) await node.cluster('SETSLOT', slot, 'NODE', toId);
     expect(await sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
     expect(await to.get('first')).toBe('1');
   });
@@ -326,14 +329,12 @@ describe('the redis sink of a cluster', () => {
     const slot = slotOf(Buffer.from('on its way'));
     const from = await masterOf(slot);
     const [to] = nodes.filter((node) => node !== from);
-    const [fromId, toId] = [await from.cluster('MYID'), await to.cluster('MYID')];
-    await to.cluster('SETSLOT', slot, 'IMPORTING', String(fromId));
-    await from.cluster('SETSLOT', slot, 'MIGRATING', String(toId));
+    const toId = await beginMove(slot, from, to);
     for (const key of await from.cluster('GETKEYSINSLOT', slot, 10))
       await from.migrate('127.0.0.1', service.ports[nodes.indexOf(to)], String(key), 0, 1000);
     const claiming = open().claim(signal);
     await new Promise((resolve) => setTimeout(resolve, 200));
-    for (const node of nodes) await node.cluster('SETSLOT', slot, 'NODE', String(toId));
+    for (const node of nodes) await node.cluster('SETSLOT', slot, 'NODE', toId);
     expect(await claiming).toMatchObject({ position: batch.position });
   });
 
