@@ -1,4 +1,5 @@
 import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
 import { messageOf } from '../errors/index.js';
 
 /** What is wrong with the file of the times, by which nothing but times is lost. */
@@ -13,12 +14,14 @@ export interface TimesFault {
  * too many they are thinned by age, so that the past is known less finely but never forgotten: the last hour by the
  * second, yesterday by some twenty seconds, last year by two hours.
  *
- * The file is a list of entries, little-endian; it may be removed at any time, and loses at most its last second in a
- * crash.
+ * The file is a list of entries, little-endian; it may be removed at any time, and loses at most its last second when the
+ * process is killed.
  *
- *   0               8                16
- *   | time in ms    | sequence       |
- *     u64             u64
+ *   0            7      8          16
+ *   | time in ms | 0xe5 | sequence | crc32 |
+ *     u56          u8     u64        u32, of the 16 bytes before it
+ *
+ * Older versions wrote a 0 for the 0xe5, and no checksum.
  */
 export class SequenceTimes {
   readonly #path: string | undefined;
@@ -34,7 +37,7 @@ export class SequenceTimes {
 
   /**
    * Reads what is known of a store that stands at `sequence`. Entries beyond that are dropped: the store was restored from
-   * an older copy. So are those from the first on that makes no sense, which is a `fault`, as is a file that cannot be read.
+   * an older copy. So are those that are damaged, which is a `fault`, as is a file that cannot be read.
    */
   static open(
     path: string,
@@ -53,15 +56,14 @@ export class SequenceTimes {
     this.#nowMs = options.nowMs ?? Date.now;
     this.#maxEntries = options.maxEntries ?? defaultMaxEntries;
     const bytes = this.#read(path);
-    const entries = entriesOf(bytes);
-    const sound = soundEntries(entries);
-    if (sound < entries.length)
+    const { entries, damaged, firstDamaged } = decode(bytes);
+    if (damaged > 0)
       this.#fault = {
         file: path,
-        reason: `no times from offset ${sound * entryBytes} on, where ${entries.length - sound} entries are dropped`,
+        reason: `entries were damaged and are dropped: ${damaged}, the first at offset ${firstDamaged}`,
       };
-    this.#entries = entries.slice(0, sound).filter((entry) => entry.sequence <= sequence);
-    if (this.#entries.length * entryBytes !== bytes.length) this.#rewrite();
+    this.#entries = entries.filter((entry) => entry.sequence <= sequence);
+    if (!bytes.equals(encode(this.#entries))) this.#rewrite();
     this.#timeMs = this.#entries.at(-1)?.timeMs ?? 0;
     this.#moveTo(this.#nowMs());
     this.#sequence = sequence;
@@ -73,7 +75,7 @@ export class SequenceTimes {
   }
 
   /**
-   * Notes that everything up to `sequence` has been committed. A look at the clock, and a write of 16 bytes a second at
+   * Notes that everything up to `sequence` has been committed. A look at the clock, and a write of 20 bytes a second at
    * most: for a group of commits, not for each.
    */
   note(sequence: number): void {
@@ -170,28 +172,40 @@ interface Entry {
 const encode = (entries: readonly Entry[]): Buffer => {
   const bytes = Buffer.allocUnsafe(entries.length * entryBytes);
   for (const [i, { timeMs, sequence }] of entries.entries()) {
-    bytes.writeBigUInt64LE(BigInt(Math.floor(timeMs)), i * entryBytes);
-    bytes.writeBigUInt64LE(BigInt(sequence), i * entryBytes + 8);
+    const at = i * entryBytes;
+    bytes.writeBigUInt64LE(BigInt(Math.floor(timeMs)) | entryMark, at);
+    bytes.writeBigUInt64LE(BigInt(sequence), at + 8);
+    bytes.writeUInt32LE(crc32(bytes.subarray(at, at + 16)), at + 16);
   }
   return bytes;
 };
 
-/** Bytes behind the last whole entry are those of a crash. */
-const entriesOf = (bytes: Buffer): Entry[] =>
-  Array.from({ length: Math.floor(bytes.length / entryBytes) }, (_, i) => ({
-    timeMs: Number(bytes.readBigUInt64LE(i * entryBytes)),
-    sequence: Number(bytes.readBigUInt64LE(i * entryBytes + 8)),
-  }));
-
-/** How many stand before the first that is none, or that cannot follow the one before it. */
-const soundEntries = (entries: readonly Entry[]): number => {
-  const bad = entries.findIndex(({ timeMs, sequence }, i) => {
-    const previous = entries[i - 1] ?? { timeMs: 1, sequence: 0 };
-    const isOrdered = timeMs >= previous.timeMs && sequence >= previous.sequence;
-    return !isOrdered || timeMs > latestDateMs || sequence > Number.MAX_SAFE_INTEGER;
-  });
-  return bad < 0 ? entries.length : bad;
+/** The entries that are sound, and where the first stands that is not. Bytes behind the last whole one are those of a crash. */
+const decode = (bytes: Buffer): { entries: Entry[]; damaged: number; firstDamaged: number } => {
+  const isOlder = bytes.length >= 8 && isDate(Number(bytes.readBigUInt64LE(0)));
+  const [mark, stride] = isOlder ? [0n, 16] : [entryMark, entryBytes];
+  const entries: Entry[] = [];
+  let damaged = 0;
+  let firstDamaged = bytes.length;
+  for (let at = 0; at + stride <= bytes.length; at += stride) {
+    const isWhole = isOlder || bytes.readUInt32LE(at + 16) === crc32(bytes.subarray(at, at + 16));
+    const entry = {
+      timeMs: Number(bytes.readBigUInt64LE(at) ^ mark),
+      sequence: Number(bytes.readBigUInt64LE(at + 8)),
+    };
+    if (isWhole && canFollow(entry, entries.at(-1))) entries.push(entry);
+    else if (damaged++ === 0) firstDamaged = at;
+  }
+  return { entries, damaged, firstDamaged };
 };
+
+const canFollow = ({ timeMs, sequence }: Entry, previous: Entry = { timeMs: 0, sequence: 0 }): boolean =>
+  isDate(timeMs) &&
+  timeMs >= previous.timeMs &&
+  sequence >= previous.sequence &&
+  sequence <= Number.MAX_SAFE_INTEGER;
+
+const isDate = (timeMs: number): boolean => timeMs > 0 && timeMs <= latestDateMs;
 
 /**
  * Drops entries so that those of some age lie about age / `fineness` apart: their number then grows with the logarithm
@@ -208,7 +222,9 @@ const thinned = (entries: readonly Entry[], fineness: number): Entry[] => {
   return kept;
 };
 
-const entryBytes = 16;
+const entryBytes = 20;
+/** Far from the 0 of older versions by any one bit. */
+const entryMark = 0xe5n << 56n;
 /** The last moment that a date can name. */
 const latestDateMs = 8.64e15;
 const intervalMs = 1_000;

@@ -373,9 +373,9 @@ offsets: { store: redis, url: "redis://:hunter2@127.0.0.1:${port}" }
     const failing = new Set(findings.filter(({ status }) => status === 'fail').map(({ part }) => part));
     expect([...failing].sort()).toEqual(['offsets', 'redis', 'source']);
     expect(sick.stdout + sick.stderr).not.toContain('hunter2');
-    writeFileSync(path('looked/SEQUENCE-TIMES'), 'no times of anything');
+    writeFileSync(path('looked/SEQUENCE-TIMES'), 'no times of anything at all');
     expect((await tailrace('doctor', good)).stdout).toMatch(
-      /warn +looked +source +times +.*SEQUENCE-TIMES: no times from offset 0 on.*\n(.*\n)*source: .*begun anew/,
+      /warn +looked +source +times +.*SEQUENCE-TIMES: entries were damaged and are dropped: 1.*\n(.*\n)*source: .*begun anew/,
     );
     const blocked = write(
       'blocked-doctor.yaml',

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Engine, type RetentionEvent, type RetentionOptions, readSlots } from '../../src/engine/index.js';
@@ -197,10 +197,43 @@ describe('log retention', () => {
     const path = join(engine.directory, 'SLOTS');
     expect(existsSync(path)).toBe(false);
     await engine.close();
-    for (const text of ['{', '[]', '{"slots":[{"name":1}]}', '{"slots":[{"name":"a","acknowledged":-1}]}']) {
+    for (const slots of ['1', '[{"name":1}]', '[{"name":"a","acknowledged":-1}]']) {
+      writeFileSync(path, `{"version":1,"slots":${slots}}`);
+      await expect(openStore('names')).rejects.toMatchObject({
+        code: 'STORE_CORRUPT',
+        message: expect.stringMatching(/SLOTS: it is no list of slots$/),
+      });
+    }
+    for (const text of ['', '{', '[]', '{"slots":[]}', '{"version":2,"slots":[]}']) {
       writeFileSync(path, text);
       await expect(openStore('names')).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
     }
+  });
+
+  it('reads slots as older versions stored them, and none of which any byte was changed', async () => {
+    let engine = await openStore('bits');
+    await engine.slots.register('consumer', 0);
+    const last = await fill(engine, 20);
+    engine.slots.acknowledge('consumer', last);
+    const slots = engine.slots.list();
+    await engine.close();
+    const path = join(engine.directory, 'SLOTS');
+    const whole = readFileSync(path);
+    for (let byte = 0; byte < whole.length; byte++) {
+      const damaged = Buffer.from(whole);
+      damaged[byte] ^= 1 << (byte & 7);
+      writeFileSync(path, damaged);
+      try {
+        expect(readSlots(engine.directory)).toEqual(slots); // spaces may be others
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'STORE_CORRUPT', context: { file: path } });
+      }
+    }
+    await expect(openStore('bits')).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
+    writeFileSync(path, `${JSON.stringify({ version: 1, slots }, undefined, 1)}\n`);
+    engine = await openStore('bits');
+    expect(engine.slots.list()).toEqual(slots);
+    await engine.close();
   });
 
   it('tells a reader beside the writer that what it wants was removed from the log', async () => {

@@ -68,16 +68,53 @@ describe('the times of sequence numbers', () => {
     };
     expect(open(sound).fault).toBeUndefined();
     expect(open(sound.subarray(0, -5)).fault).toBeUndefined(); // as a crash leaves it
-    for (const garbage of [Buffer.alloc(32), Buffer.from('these are no times of anything, no'), sound]) {
+    for (const garbage of [Buffer.alloc(40), Buffer.from('these are no times of anything, no'), sound]) {
       const damaged = open(Buffer.concat([sound, garbage]));
       expect(damaged.fault).toEqual({
         file: path,
-        reason: expect.stringMatching(new RegExp(`^no times from offset ${sound.length} on`)),
+        reason: expect.stringMatching(new RegExp(`^entries were damaged .* at offset ${sound.length}$`)),
       });
       expect(damaged.sequenceAt(1_025_000)).toBeGreaterThan(238);
-      expect(readFileSync(path).equals(sound)).toBe(true);
+      expect(readFileSync(path).subarray(0, sound.length).equals(sound)).toBe(true);
+      expect(open(readFileSync(path)).fault).toBeUndefined();
     }
-    expect(open(Buffer.alloc(64)).fault?.reason).toContain('4 entries');
+    expect(open(Buffer.alloc(80)).fault?.reason).toContain('dropped: 4');
+  });
+
+  it('lose the one entry in which a byte is damaged, whichever that is, and no other', () => {
+    const path = join(directory.path, 'bits');
+    const { times, end } = history(path, 20, 1_000);
+    times.close();
+    const sound = readFileSync(path);
+    for (let byte = 0; byte < sound.length; byte++) {
+      const bytes = Buffer.from(sound);
+      bytes[byte] ^= 1 << (byte & 7);
+      writeFileSync(path, bytes);
+      const damaged = SequenceTimes.open(path, 20, { nowMs: () => end + 1 });
+      const offset = byte - (byte % 20);
+      expect(damaged.fault?.reason).toContain(`dropped: 1, the first at offset ${offset}`);
+      const kept = [sound.subarray(0, offset), sound.subarray(offset + 20)];
+      expect(readFileSync(path).equals(Buffer.concat(kept))).toBe(true);
+    }
+  });
+
+  it('are read as older versions stored them, and stored with checksums then', () => {
+    const path = join(directory.path, 'older');
+    const { times, end } = history(path, 100, 1_000);
+    times.close();
+    const bytes = readFileSync(path);
+    const older = Buffer.concat(
+      Array.from({ length: bytes.length / 20 }, (_, i) => bytes.subarray(20 * i, 20 * i + 16)),
+    );
+    for (let at = 7; at < older.length; at += 16) older[at] = 0;
+    writeFileSync(path, Buffer.concat([older, Buffer.alloc(5)]));
+    const read = SequenceTimes.open(path, 100, { nowMs: () => end + 1 });
+    expect(read.fault).toBeUndefined();
+    expect(readFileSync(path).equals(bytes)).toBe(true);
+    older.fill(0xff, 16 * 50, 16 * 50 + 8);
+    writeFileSync(path, older);
+    expect(SequenceTimes.open(path, 100, { nowMs: () => end + 1 }).fault?.reason).toContain('offset 800');
+    expect(readFileSync(path).length).toBe(bytes.length - 20);
   });
 
   it('keep no store from opening, whatever stands where their file is', async () => {
@@ -94,7 +131,7 @@ describe('the times of sequence numbers', () => {
   it('become coarser instead of more', () => {
     const path = join(directory.path, 'coarse');
     const { times } = history(path, 20_000, 1_000, 640);
-    expect(readFileSync(path).length).toBeLessThanOrEqual(640 * 16);
+    expect(readFileSync(path).length).toBeLessThanOrEqual(640 * 20);
     for (const sequence of [1_000, 10_000, 19_000, 19_980]) {
       const found = times.sequenceAt(1_000_000 + sequence * 1_000);
       expect(found).toBeLessThanOrEqual(sequence);

@@ -1,7 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { TailraceError } from '../../errors/index.js';
 import { type Files, inaccessible, replaceFile, SerialQueue } from '../../files/index.js';
+import { otherFormat } from '../other-format.js';
 
 /** A consumer of the log by name, and how far it has got. */
 export interface ConsumerSlot {
@@ -14,7 +16,8 @@ export interface ConsumerSlot {
 }
 
 /**
- * The consumers for whom a store keeps its log, in the file `SLOTS` (JSON) of its directory.
+ * The consumers for whom a store keeps its log, in the file `SLOTS` of its directory: JSON of a `version`, the `slots`,
+ * and as `checksum` the CRC-32 (hex) of the JSON of those two without spaces, which version 1 had not.
  *
  * Making and dropping a slot is durable when the promise resolves. Acknowledging is not: it is stored with the next
  * `save`, which comes before anything is removed from the log, so that a slot on disk never names what is gone.
@@ -99,7 +102,9 @@ export class ConsumerSlots {
   async #store(): Promise<void> {
     if (!this.#isChanged) return;
     this.#isChanged = false;
-    const content = `${JSON.stringify({ version: 1, slots: this.list() }, undefined, 1)}\n`;
+    const slots = this.list();
+    const checksum = checksumOf(slotsVersion, slots);
+    const content = `${JSON.stringify({ version: slotsVersion, checksum, slots }, undefined, 1)}\n`;
     try {
       await replaceFile(this.#files, this.#directory, slotsPath(this.#directory), Buffer.from(content));
     } catch (cause) {
@@ -109,7 +114,10 @@ export class ConsumerSlots {
   }
 }
 
-/** The slots of a store's directory, open or not. @throws TailraceError `STORE_CORRUPT` | `FILE_INACCESSIBLE` */
+/**
+ * The slots of a store's directory, open or not.
+ * @throws TailraceError `STORE_CORRUPT` | `STORE_FORMAT_UNKNOWN` | `FILE_INACCESSIBLE`
+ */
 export const readSlots = (directory: string): ConsumerSlot[] => {
   const path = slotsPath(directory);
   if (!existsSync(path)) return [];
@@ -117,15 +125,24 @@ export const readSlots = (directory: string): ConsumerSlot[] => {
   try {
     parsed = JSON.parse(readFileSync(path, 'utf8'));
   } catch (cause) {
-    throw cause instanceof SyntaxError ? corrupt(path) : inaccessible(path, cause);
+    throw cause instanceof SyntaxError ? corrupt(path, 'it is no JSON') : inaccessible(path, cause);
   }
   if (typeof parsed !== 'object' || parsed === null || !('slots' in parsed) || !Array.isArray(parsed.slots))
-    throw corrupt(path);
+    throw corrupt(path, 'it is no list of slots');
+  const version = Reflect.get(parsed, 'version');
+  const checksum = Reflect.get(parsed, 'checksum');
+  const isUnchecked = version === 1 && checksum === undefined;
+  if (!isUnchecked && checksum !== checksumOf(version, parsed.slots))
+    throw corrupt(path, 'its checksum is wrong');
+  if (!isUnchecked && version !== slotsVersion) throw otherFormat(path, version, slotsVersion);
   return parsed.slots.map((slot: unknown) => {
-    if (!isSlot(slot)) throw corrupt(path);
+    if (!isSlot(slot)) throw corrupt(path, 'it is no list of slots');
     return slot;
   });
 };
+
+const checksumOf = (version: unknown, slots: readonly unknown[]): string =>
+  crc32(JSON.stringify({ version, slots })).toString(16);
 
 const isSlot = (slot: unknown): slot is ConsumerSlot =>
   typeof slot === 'object' &&
@@ -136,11 +153,13 @@ const isSlot = (slot: unknown): slot is ConsumerSlot =>
     (field) => Number.isSafeInteger(Reflect.get(slot, field)) && Reflect.get(slot, field) >= 0,
   );
 
+const slotsVersion = 2;
+
 const slotsPath = (directory: string): string => join(directory, 'SLOTS');
 
-const corrupt = (path: string): TailraceError =>
-  new TailraceError('STORE_CORRUPT', `${path} is no list of slots`, {
-    context: { file: path },
+const corrupt = (path: string, reason: string): TailraceError =>
+  new TailraceError('STORE_CORRUPT', `${path}: ${reason}`, {
+    context: { file: path, reason },
     remedy: 'Restore the file, or remove it: then the log is no longer kept for any consumer.',
   });
 
