@@ -35,6 +35,8 @@ export class StoreCheckpoints implements Checkpoints {
   readonly #nowMs: () => number;
   readonly #catalog: CheckpointCatalog;
   readonly #entries = new Map<string, HeldCheckpoint>();
+  /** Those that are taken out of the list. Should the store stop before that is durable, they are found in it again. */
+  readonly #leaving = new Set<HeldCheckpoint>();
   /** Sequence numbers of checkpoints that must be made again by the replay. */
   readonly #replayStops = new Set<number>();
   /** Up to where the log was durable when the catalog was written. */
@@ -152,12 +154,10 @@ export class StoreCheckpoints implements Checkpoints {
         ? HeldCheckpoint.atNewest(this.#data, { ...common, sequence: host.sequence() })
         : source.copied(common);
     this.#entries.set(common.id, created);
-    if (options.ifNameExists === 'replace') for (const { entry } of namesakes) this.#entries.delete(entry.id);
     const syncedLog = host.syncLog(created.entry.sequence);
+    if (options.ifNameExists === 'replace') await this.#remove(namesakes, syncedLog);
     // Side by side, if the list may be there without the log: should the store stop then, it is as if nothing was made.
-    if (options.ifNameExists === 'replace') await this.#write(syncedLog);
     else await Promise.all([syncedLog, this.#write()]);
-    if (options.ifNameExists === 'replace') for (const checkpoint of namesakes) checkpoint.release();
     return publicPart(created.entry);
   }
 
@@ -179,8 +179,7 @@ export class StoreCheckpoints implements Checkpoints {
       sequence: host.sequence(),
     });
     this.#entries.set(entry.id, advanced);
-    await this.#write(host.syncLog(advanced.entry.sequence));
-    previous.release();
+    await this.#remove([previous], host.syncLog(advanced.entry.sequence));
     return publicPart(advanced.entry);
   }
 
@@ -205,9 +204,7 @@ export class StoreCheckpoints implements Checkpoints {
   async delete(reference: string): Promise<Checkpoint> {
     this.#writable();
     const checkpoint = this.#find(reference);
-    this.#entries.delete(checkpoint.entry.id);
-    await this.#write();
-    checkpoint.release();
+    await this.#remove([checkpoint]);
     return publicPart(checkpoint.entry);
   }
 
@@ -240,9 +237,7 @@ export class StoreCheckpoints implements Checkpoints {
     const now = this.#nowMs();
     const expired = [...this.#entries.values()].filter(({ entry }) => isExpired(entry, now));
     if (expired.length === 0) return 0;
-    for (const { entry } of expired) this.#entries.delete(entry.id);
-    await this.#write();
-    for (const checkpoint of expired) checkpoint.release();
+    await this.#remove(expired);
     return expired.length;
   }
 
@@ -276,9 +271,23 @@ export class StoreCheckpoints implements Checkpoints {
     return copying;
   }
 
-  /** The checkpoints at a sequence number that are not in the trees yet. */
+  /** Takes checkpoints out of the list, and lets go of what they held when that is durable. */
+  async #remove(checkpoints: readonly HeldCheckpoint[], syncedLog?: Promise<void>): Promise<void> {
+    for (const checkpoint of checkpoints) {
+      this.#leaving.add(checkpoint);
+      const { id } = checkpoint.entry;
+      if (this.#entries.get(id) === checkpoint) this.#entries.delete(id); // unless it was advanced
+    }
+    await this.#write(syncedLog);
+    for (const checkpoint of checkpoints) {
+      this.#leaving.delete(checkpoint);
+      checkpoint.release();
+    }
+  }
+
+  /** The checkpoints at a sequence number that are not in the trees yet, and that a list on disk may tell of. */
   #waitingFor(sequence: number): HeldCheckpoint[] {
-    return [...this.#entries.values()].filter(
+    return [...this.#entries.values(), ...this.#leaving].filter(
       ({ entry, pages }) => pages === undefined && entry.sequence === sequence,
     );
   }

@@ -213,6 +213,57 @@ describe('checkpoints of a store that crashed or was damaged', () => {
     await expect(Engine.open(late, small)).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
   });
 
+  it.each([
+    ['deleted', (engine: Engine) => engine.checkpoints.delete('gone')],
+    ['replaced', (engine: Engine) => engine.checkpoints.create({ name: 'gone', ifNameExists: 'replace' })],
+    ['advanced', (engine: Engine) => engine.checkpoints.refresh('gone', { isAdvanced: true })],
+  ] as const)(
+    'are there until the list without them is durable: the flush beside waits for that when one is %s',
+    async (_, leave) => {
+      const gate = new FlushGate();
+      let list = -1;
+      let endHold = (): void => {};
+      let held: Promise<void> | undefined;
+      const files: Files = {
+        ...gate.files,
+        open: async (path, flags) => {
+          const fd = await gate.files.open(path, flags);
+          if (path.endsWith('/CHECKPOINTS')) list = fd;
+          return fd;
+        },
+        writeFew: async (fd, bytes, position) => {
+          if (fd === list) await held;
+          await gate.files.writeFew(fd, bytes, position);
+        },
+      };
+      const engine = await open({ memtableBytes: 1 << 20, files });
+      const model: Model = new Map();
+      fill(engine, model, 0, 100, 'first');
+      const flushing = engine.flush();
+      fill(engine, model, 50, 150, 'then');
+      const { sequence } = await engine.checkpoints.create({ name: 'gone' });
+      const then = new Map(model);
+      fill(engine, model, 100, 200, 'new');
+      held = new Promise((resolve) => {
+        endHold = resolve;
+      });
+      const leaving = leave(engine);
+      const flushingAll = engine.flush();
+      gate.open();
+      await waitUntil('its data is flushed', () => engine.stats().flushedSequence >= sequence);
+      const killed = join(directory.path, 'killed');
+      cpSync(store(), killed, { recursive: true, filter: (source) => !source.endsWith('LOCK') });
+      endHold();
+      await Promise.all([leaving, flushing, flushingAll]);
+      await engine.check();
+      await engine.close();
+
+      await using again = await Engine.open(killed, small);
+      expect(contentOf(again.checkpoints.open('gone'))).toEqual(sorted(then));
+      expect(contentOf(again)).toEqual(sorted(model));
+    },
+  );
+
   it('refuse a damaged catalog, and come back from a whole log when the data file is lost', async () => {
     const engine = await open();
     const model: Model = new Map();
