@@ -32,7 +32,8 @@ export const segmentName = (number: number): string => `${String(number).padStar
  */
 export const listSegmentFiles = (directory: string): SegmentFile[] => {
   const found = new Map<number, SegmentFile>();
-  for (const folder of [join(directory, 'archive'), directory]) {
+  // `archive/` comes last: what is moved there meanwhile is then seen in one of them, or in both.
+  for (const folder of [directory, archiveOf(directory)]) {
     if (folder !== directory && !existsSync(folder)) continue;
     for (const name of readNames(folder)) {
       const match = /^(\d{6,})\.log$/.exec(name);
@@ -44,6 +45,9 @@ export const listSegmentFiles = (directory: string): SegmentFile[] => {
   }
   return [...found.values()].sort((a, b) => a.number - b.number);
 };
+
+/** Where a RocksDB moves log files that it needs no more, for those who follow its log. */
+export const archiveOf = (directory: string): string => join(directory, 'archive');
 
 const readNames = (folder: string): string[] => {
   try {

@@ -1,9 +1,10 @@
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { TailraceError } from '../../errors/index.js';
 import { inaccessible } from '../../files/index.js';
 import { batchCount, batchHeaderBytes, batchSequence } from '../../write-batch/index.js';
 import { LogReader } from './log-reader.js';
-import type { SegmentFile } from './segment.js';
+import { archiveOf, type SegmentFile } from './segment.js';
 
 /** How the reading of a segment ended. */
 export interface SegmentEnd {
@@ -85,10 +86,13 @@ export const requireFirstSequence = (file: SegmentFile): number => {
   return first;
 };
 
+/** Of a file that a RocksDB moved to `archive/` since it was listed, there. @throws TailraceError `FILE_INACCESSIBLE` */
 export const openForReading = (path: string): number => {
   try {
     return openSync(path, 'r');
   } catch (cause) {
+    const archived = join(archiveOf(dirname(path)), basename(path));
+    if (existsSync(archived)) return openForReading(archived);
     throw inaccessible(path, cause);
   }
 };
