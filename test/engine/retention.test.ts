@@ -74,6 +74,31 @@ describe('log retention', () => {
     expect(readSlots(path)).toMatchObject([{ name: 'consumer', acknowledged: last }]);
   });
 
+  it('keeps the log for a slot that is made while it is about to be removed', async () => {
+    let whenStored = (): void => {};
+    const files: Files = {
+      ...nodeFiles,
+      rename: async (from, to) => {
+        await nodeFiles.rename(from, to);
+        if (to.endsWith('SLOTS')) whenStored();
+      },
+    };
+    const path = join(root.path, 'slot-meanwhile');
+    await using engine = await Engine.open(path, { sync: 'none', segmentBytes, retention: frugal, files });
+    await engine.slots.register('first', 0);
+    const last = await fill(engine, 100);
+    await engine.flush();
+    engine.slots.acknowledge('first', last);
+    let made: Promise<unknown> | undefined;
+    whenStored = () => {
+      made ??= engine.slots.register('second', 0);
+    };
+    expect(await engine.trimLog()).toEqual([]);
+    await made;
+    expect(engine.retention).toMatchObject({ lostSlots: [] });
+    expect(firstOf(engine)).toBe(1);
+  });
+
   it('keeps what slots have not acknowledged, the acknowledged batch included, through restarts', async () => {
     let engine = await openStore('slots');
     await fill(engine, 100);

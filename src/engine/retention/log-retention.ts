@@ -115,10 +115,11 @@ export class LogRetention {
 
   async #look(): Promise<string[]> {
     if (this.#isClosed || this.#wal.failure !== undefined) return [];
-    const needed = Math.min(...this.#holds().map((hold) => hold.from));
-    const bound = Math.min(this.#firstWithinBound(), this.#source.flushedSequence + 1);
+    const stored = this.#needed();
     // First the slots: none on disk may name what is gone.
     await this.slots.save();
+    const needed = Math.min(stored, this.#needed()); // somebody may have come meanwhile
+    const bound = Math.min(this.#firstWithinBound(), this.#source.flushedSequence + 1);
     const files = await this.#wal.removeSegmentsBefore(Math.max(needed, bound));
     const { firstSequence } = this.#wal;
     if (files.length > 0) this.#options.onEvent({ kind: 'removed', files, firstSequence });
@@ -131,6 +132,11 @@ export class LogRetention {
     for (const slot of lost)
       if (!this.#lost.has(slot.name)) this.#options.onEvent({ kind: 'slot-lost', slot, firstSequence });
     this.#lost = new Set(lost.map((slot) => slot.name));
+  }
+
+  /** The first sequence number that anyone needs. */
+  #needed(): number {
+    return Math.min(...this.#holds().map((hold) => hold.from));
   }
 
   #holds(): LogHold[] {
