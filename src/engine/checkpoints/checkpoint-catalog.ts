@@ -19,9 +19,13 @@ export interface CheckpointList {
 
 /**
  * The file `CHECKPOINTS`: all checkpoints of a store. It has two halves, each of which begins with a list: a line of
- * JSON, and its CRC-32 (hex) on the next one; what follows does not count. The list with the higher number is the newest; each new one is written over
- * the older half, so that after a crash the file holds the old list or the new. Nothing about the file itself changes
- * then, and making a list durable does not wait for what else the file system has to write.
+ * JSON, and its CRC-32 (hex) on the next one, filled up with spaces to whole pages, and the same once more. The list with
+ * the highest number is the newest, at the beginning of whichever page; each new one is written over the half without it, so
+ * that after a crash the file holds the old list or the new. Nothing about the file itself changes then, and making a list
+ * durable does not wait for what else the file system has to write.
+ *
+ * There are two copies because a damaged newest list looks as one does that was written in part: the older one would be
+ * taken, which tells of checkpoints that were deleted, and whose pages were given away since.
  *
  * It stands beside the data file, not in it, so that a checkpoint can be made while a flush is under way.
  */
@@ -55,13 +59,16 @@ export class CheckpointCatalog {
     if (bytes.length === 0 || bytes.length % (2 * leastHalfBytes) !== 0)
       throw this.#damaged(`the file has ${bytes.length} bytes: it was cut or copied in part`);
     this.#halfBytes = bytes.length / 2;
-    const lists = [bytes, bytes.subarray(this.#halfBytes)].map((half) => this.#listIn(half));
-    const newest = (lists[1]?.number ?? -1) > (lists[0]?.number ?? -1) ? 1 : 0;
-    const list = lists[newest];
-    if (list === undefined) throw this.#damaged('its checksum is wrong');
-    this.#number = list.number;
-    this.#nextHalf = 1 - newest;
-    const { checkpoints, logSequence = Number.POSITIVE_INFINITY } = list;
+    let newest: List | undefined;
+    for (let at = 0; at < bytes.length; at += pageBytes) {
+      const list = this.#listAt(bytes, at);
+      if (list === undefined || list.number <= (newest?.number ?? -1)) continue;
+      newest = list;
+      this.#nextHalf = at < this.#halfBytes ? 1 : 0;
+    }
+    if (newest === undefined) throw this.#damaged('its checksum is wrong');
+    this.#number = newest.number;
+    const { checkpoints, logSequence = Number.POSITIVE_INFINITY } = newest;
     return { checkpoints, logSequence };
   }
 
@@ -100,22 +107,24 @@ export class CheckpointCatalog {
     await this.#closeFile();
   }
 
-  async #write(list: Buffer): Promise<void> {
-    if (this.#fd === undefined || list.length > this.#halfBytes) {
-      await this.#replace(list);
+  async #write(copies: Buffer): Promise<void> {
+    if (this.#fd === undefined || copies.length > this.#halfBytes) {
+      await this.#replace(copies);
       return;
     }
     // At once: with another thread it would take longer, and the sync begins when it is done.
-    await this.#files.writeFew(this.#fd, padded(list), this.#nextHalf * this.#halfBytes);
+    await this.#files.writeFew(this.#fd, copies, this.#nextHalf * this.#halfBytes);
     await this.#files.datasync(this.#fd);
     this.#nextHalf = 1 - this.#nextHalf;
   }
 
   /** Makes the file anew, with room for twice as much. */
-  async #replace(list: Buffer): Promise<void> {
+  async #replace(copies: Buffer): Promise<void> {
     await this.#closeFile();
-    this.#halfBytes = Math.max(leastHalfBytes, roundedUp(2 * list.length, leastHalfBytes));
-    await replaceFile(this.#files, this.#directory, this.#path, padded(list, 2 * this.#halfBytes));
+    this.#halfBytes = Math.max(leastHalfBytes, roundedUp(2 * copies.length, leastHalfBytes));
+    const content = Buffer.alloc(2 * this.#halfBytes, ' ');
+    copies.copy(content);
+    await replaceFile(this.#files, this.#directory, this.#path, content);
     this.#fd = await this.#files.open(this.#path, 'r+');
     this.#nextHalf = 1;
   }
@@ -123,7 +132,11 @@ export class CheckpointCatalog {
   #encode({ logSequence, checkpoints }: CheckpointList): Buffer {
     const list: List = { format: catalogFormat, number: ++this.#number, logSequence, checkpoints };
     const line = JSON.stringify(list);
-    return Buffer.from(`${line}\n${crc32(line).toString(16)}\n`);
+    const bytes = Buffer.from(`${line}\n${crc32(line).toString(16)}\n`);
+    const copyBytes = roundedUp(bytes.length, pageBytes);
+    const copies = Buffer.alloc(2 * copyBytes, ' ');
+    for (const at of [0, copyBytes]) bytes.copy(copies, at);
+    return copies;
   }
 
   async #closeFile(): Promise<void> {
@@ -132,11 +145,14 @@ export class CheckpointCatalog {
     if (fd !== undefined) await this.#files.close(fd);
   }
 
-  /** The list that a part of the file begins with; undefined when it is not whole. */
-  #listIn(bytes: Buffer): List | undefined {
-    const [line = '', checksum] = bytes.toString('utf8').split('\n', 2);
+  /** The list at a place in the file; undefined when none begins there, or it is not whole. */
+  #listAt(bytes: Buffer, at: number): List | undefined {
+    if (bytes[at] !== openingBrace) return undefined;
+    const lineEnd = bytes.indexOf('\n', at);
+    const line = bytes.subarray(at, lineEnd);
+    const checksum = bytes.toString('latin1', lineEnd + 1, bytes.indexOf('\n', lineEnd + 1));
     if (crc32(line).toString(16) !== checksum) return undefined;
-    const list = JSON.parse(line) as List;
+    const list = JSON.parse(line.toString()) as List;
     if (list.format !== catalogFormat) throw otherFormat(this.#path, list.format, catalogFormat);
     return list;
   }
@@ -163,15 +179,10 @@ interface List extends Partial<CheckpointList> {
   readonly checkpoints: readonly CheckpointEntry[];
 }
 
-const padded = (list: Buffer, byteLength = roundedUp(list.length, pageBytes)): Buffer => {
-  const bytes = Buffer.alloc(byteLength, ' ');
-  list.copy(bytes);
-  return bytes;
-};
-
 const roundedUp = (bytes: number, to: number): number => Math.ceil(bytes / to) * to;
 
 const catalogFormat = 2;
 const pageBytes = 4096;
-/** Whole pages of any file system, so that writing one half leaves the other alone; and room for some fifty checkpoints. */
+const openingBrace = 0x7b;
+/** Whole pages of any file system, so that writing one half leaves the other alone; and room for some forty checkpoints. */
 const leastHalfBytes = 64 * 1024;

@@ -67,14 +67,55 @@ describe('the list of checkpoints', () => {
       expect(after.length).toBe(before.length);
       const changed = halvesOf(before).findIndex((half, i) => !half.equals(halvesOf(after)[i]));
       const start = (changed * after.length) / 2;
-      const end = start + Buffer.byteLength(halvesOf(after)[changed].toString().trimEnd());
-      for (let cut = start; cut < end; cut += 13) {
+      const lineEnd = after.indexOf('\n', start);
+      for (let cut = start; cut < start + 2 * 4096; cut += 13) {
         writeFileSync(path(), Buffer.concat([after.subarray(0, cut), before.subarray(cut)]));
-        expect(read()).toEqual(checkpoints(count - 1));
+        const found = read();
+        expect(found).toEqual(checkpoints(found.logSequence));
+        if (cut <= lineEnd) expect(found.logSequence).toBe(count - 1);
+        if (cut > lineEnd + 9) expect(found.logSequence).toBe(count);
       }
       writeFileSync(path(), after);
       expect(read()).toEqual(checkpoints(count));
     }
+  });
+
+  it('is the newest although any byte of it is damaged, and not the one before, which may name what was deleted', async () => {
+    const catalog = await opened();
+    for (const count of [3, 4]) await catalog.write(checkpoints(count));
+    await catalog.close();
+    const whole = readFileSync(path());
+    const newest = halvesOf(whole).findIndex((half) => half.toString().includes('"logSequence":4'));
+    const start = (newest * whole.length) / 2;
+    for (let at = start; at < start + 2 * 4096; at += 5) {
+      const damaged = Buffer.from(whole);
+      damaged[at] ^= 1 << (at & 7);
+      writeFileSync(path(), damaged);
+      expect(read().logSequence).toBe(4);
+    }
+    for (const sector of [0, 1]) {
+      writeFileSync(path(), Buffer.from(whole).fill(0, start + sector * 4096, start + (sector + 1) * 4096));
+      expect(read()).toEqual(checkpoints(4));
+      const again = await opened();
+      await again.write(checkpoints(5)); // not over the only copy
+      await again.close();
+      const written = halvesOf(readFileSync(path()))[1 - newest];
+      expect(written.toString()).toContain('"logSequence":5');
+    }
+  });
+
+  it('is read as older versions stored it, once in each half', async () => {
+    const catalog = await opened();
+    for (const count of [3, 4]) await catalog.write(checkpoints(count));
+    await catalog.close();
+    const single = readFileSync(path());
+    for (const half of halvesOf(single)) half.fill(' ', half.indexOf('}\n') + 12);
+    writeFileSync(path(), single);
+    expect(read()).toEqual(checkpoints(4));
+    const again = await opened();
+    await again.write(checkpoints(5));
+    await again.close();
+    expect(read()).toEqual(checkpoints(5));
   });
 
   it('is durable once it was opened, also when the one who wrote it was killed before that', async () => {
