@@ -33,4 +33,4 @@ export { dropStage, type FieldSelection, hashStage, maskStage } from './transfor
 export { flattenStage, parseJsonStage } from './transform/json-documents.js';
 export { renameStage } from './transform/rename-key.js';
 export { compileRoute, routeStage } from './transform/route.js';
-export { loadUserFunction, type UserFunctionOptions } from './transform/user-function.js';
+export { loadUserFunction } from './transform/user-function.js';

@@ -1,7 +1,8 @@
 import type { Pool, QueryResultRow } from 'pg';
 import { messageOf, type Position, TailraceError } from '../../kit/index.js';
-import { type Lease, type LeaseStore, takeLease } from './lease.js';
+import { type Lease, takeLease } from './lease.js';
 import type { OffsetsStore, StoredOffset } from './offsets-store.js';
+import { PostgresLeases } from './postgres-leases.js';
 
 /** Where positions are kept in a Postgres. */
 export interface PostgresOffsetsOptions {
@@ -13,16 +14,18 @@ export interface PostgresOffsetsOptions {
 }
 
 /** Positions in a table of a Postgres, and who runs which pipeline in another, by the clock of the server. */
-export class PostgresOffsetsStore implements OffsetsStore, LeaseStore {
+export class PostgresOffsetsStore implements OffsetsStore {
   readonly #options: PostgresOffsetsOptions;
   readonly #table: string;
-  readonly #leases: string;
+  readonly #leasesTable: string;
+  readonly #leases: PostgresLeases;
   #pool: Promise<Pool> | undefined;
 
   constructor(options: PostgresOffsetsOptions) {
     this.#options = options;
     this.#table = quoted(options.name);
-    this.#leases = quoted(`${options.name}_leases`);
+    this.#leasesTable = quoted(`${options.name}_leases`);
+    this.#leases = new PostgresLeases(this.#leasesTable, (text, values) => this.#query(text, values));
   }
 
   async load(pipeline: string, sink: string): Promise<Position | null> {
@@ -62,42 +65,7 @@ export class PostgresOffsetsStore implements OffsetsStore, LeaseStore {
   }
 
   own(pipeline: string, signal: AbortSignal): Promise<Lease> {
-    return takeLease(this, pipeline, this.#options.leaseMs, signal);
-  }
-
-  async take(
-    pipeline: string,
-    token: string,
-    holder: string,
-    forMs: number,
-  ): Promise<{ holder: string } | undefined> {
-    const taken = await this.#query(
-      `INSERT INTO ${this.#leases} AS held (pipeline, token, holder, expires_at)
-       VALUES ($1, $2, $3, now() + $4 * interval '1 ms')
-       ON CONFLICT (pipeline) DO UPDATE
-       SET token = excluded.token, holder = excluded.holder, expires_at = excluded.expires_at
-       WHERE held.expires_at < now() OR held.token = excluded.token RETURNING token`,
-      [pipeline, token, holder, forMs],
-    );
-    if (taken.length > 0) return undefined;
-    const [other] = await this.#query<{ holder: string }>(
-      `SELECT holder FROM ${this.#leases} WHERE pipeline = $1`,
-      [pipeline],
-    );
-    return other ?? { holder: 'a process that has just given it up' };
-  }
-
-  async renew(pipeline: string, token: string, forMs: number): Promise<boolean> {
-    const rows = await this.#query(
-      `UPDATE ${this.#leases} SET expires_at = now() + $3 * interval '1 ms'
-       WHERE pipeline = $1 AND token = $2 RETURNING token`,
-      [pipeline, token, forMs],
-    );
-    return rows.length > 0;
-  }
-
-  async drop(pipeline: string, token: string): Promise<void> {
-    await this.#query(`DELETE FROM ${this.#leases} WHERE pipeline = $1 AND token = $2`, [pipeline, token]);
+    return takeLease(this.#leases, pipeline, this.#options.leaseMs, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -138,7 +106,7 @@ export class PostgresOffsetsStore implements OffsetsStore, LeaseStore {
         CREATE TABLE IF NOT EXISTS ${this.#table} (pipeline text, sink text, sequence bigint NOT NULL,
           count bigint NOT NULL, crc bigint NOT NULL, stored_at timestamptz NOT NULL DEFAULT now(),
           PRIMARY KEY (pipeline, sink));
-        CREATE TABLE IF NOT EXISTS ${this.#leases} (pipeline text PRIMARY KEY, token text NOT NULL,
+        CREATE TABLE IF NOT EXISTS ${this.#leasesTable} (pipeline text PRIMARY KEY, token text NOT NULL,
           holder text NOT NULL, expires_at timestamptz NOT NULL)`);
       return pool;
     } catch (error) {

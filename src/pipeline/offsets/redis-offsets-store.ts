@@ -1,7 +1,8 @@
 import { type Position, parseRedisUrl, TailraceError } from '../../kit/index.js';
 import { RedisCalls, textOfReply } from '../redis-calls.js';
-import { type Lease, type LeaseStore, takeLease } from './lease.js';
+import { type Lease, takeLease } from './lease.js';
 import type { OffsetsStore, StoredOffset } from './offsets-store.js';
+import { RedisLeases } from './redis-leases.js';
 
 /** Where positions are kept in a Redis. */
 export interface RedisOffsetsOptions {
@@ -17,13 +18,15 @@ export interface RedisOffsetsOptions {
  * pipeline a key NAME:lease:PIPELINE that expires. The Redis must keep what it is told (`appendonly yes`), or positions
  * go back with it, and changes are delivered again.
  */
-export class RedisOffsetsStore implements OffsetsStore, LeaseStore {
+export class RedisOffsetsStore implements OffsetsStore {
   readonly #options: RedisOffsetsOptions;
   readonly #redis: RedisCalls;
+  readonly #leases: RedisLeases;
 
   constructor(options: RedisOffsetsOptions) {
     this.#options = options;
     this.#redis = new RedisCalls(options.url, (reason, cause) => this.#failed(reason, cause));
+    this.#leases = new RedisLeases(this.#redis, options.name);
   }
 
   async load(pipeline: string, sink: string): Promise<Position | null> {
@@ -56,41 +59,11 @@ export class RedisOffsetsStore implements OffsetsStore, LeaseStore {
   }
 
   own(pipeline: string, signal: AbortSignal): Promise<Lease> {
-    return takeLease(this, pipeline, this.#options.leaseMs, signal);
-  }
-
-  async take(
-    pipeline: string,
-    token: string,
-    holder: string,
-    forMs: number,
-  ): Promise<{ holder: string } | undefined> {
-    const key = this.#leaseKey(pipeline);
-    const value = `${token} ${holder}`;
-    if ((await this.#redis.call('SET', key, value, 'PX', Math.ceil(forMs), 'NX')) !== null) return undefined;
-    const held = await this.#redis.call('GET', key);
-    if (held === null) return { holder: 'a process that has just given it up' };
-    const text = textOfReply(held);
-    return text.startsWith(token) ? undefined : { holder: text.slice(text.indexOf(' ') + 1) };
-  }
-
-  async renew(pipeline: string, token: string, forMs: number): Promise<boolean> {
-    return (
-      (await this.#redis.call('EVAL', renewScript, 1, this.#leaseKey(pipeline), token, Math.ceil(forMs))) ===
-      1
-    );
-  }
-
-  async drop(pipeline: string, token: string): Promise<void> {
-    await this.#redis.call('EVAL', dropScript, 1, this.#leaseKey(pipeline), token);
+    return takeLease(this.#leases, pipeline, this.#options.leaseMs, signal);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#redis[Symbol.asyncDispose]();
-  }
-
-  #leaseKey(pipeline: string): string {
-    return `${this.#options.name}:lease:${pipeline}`;
   }
 
   #parse(text: string): StoredOffset {
@@ -112,8 +85,3 @@ export class RedisOffsetsStore implements OffsetsStore, LeaseStore {
 }
 
 const fieldOf = (pipeline: string, sink: string): string => `${pipeline}/${sink}`;
-
-const isMine = `local held = redis.call('GET', KEYS[1])
-if not held or string.sub(held, 1, string.len(ARGV[1])) ~= ARGV[1] then return 0 end`;
-const renewScript = `${isMine} redis.call('PEXPIRE', KEYS[1], ARGV[2]) return 1`;
-const dropScript = `${isMine} redis.call('DEL', KEYS[1]) return 1`;
