@@ -1,20 +1,16 @@
 export { processSurroundings, type Surroundings } from './document.js';
 export { pipelineJsonSchema } from './json-schema.js';
 export {
-  type Chosen,
   type ChosenSink,
   type Definitions,
-  type LoadResult,
   loadPipelines,
   type PipelineConfig,
-  type PlacedRoute,
   type Registry,
   readPipelines,
   requirePipelines,
 } from './load.js';
-export { type PipelineSettings, pipelineSchema } from './pipeline-schema.js';
+export { pipelineSchema } from './pipeline-schema.js';
 export { readPipelineText } from './pipeline-text.js';
 export { createSink, createSource, type GivenOptions } from './plugin-options.js';
 export { type FilePlace, formatProblem, type Problem } from './problem.js';
 export type { PlacedTransform } from './read-transforms.js';
-export type { FilterSettings, RouteSettings, TransformSettings } from './transform-schema.js';

@@ -181,10 +181,11 @@ const generator = (seed: number): (() => number) => {
   return next;
 };
 
-const recordSizes = (seed: number, count = 1 << 20, sigma = 0.5): Uint32Array => {
+const recordSizes = (seed: number): Uint32Array => {
   const next = generator(seed + 1);
+  const sigma = 0.5;
   const mu = Math.log(meanRecordBytes) - (sigma * sigma) / 2;
-  return Uint32Array.from({ length: count }, () => {
+  return Uint32Array.from({ length: 1 << 20 }, () => {
     const radius = Math.sqrt(-2 * Math.log((next() + 1) / 2 ** 32));
     const normal = radius * Math.cos((2 * Math.PI * next()) / 2 ** 32);
     return Math.min(maxRecordBytes, Math.max(1, Math.round(Math.exp(mu + sigma * normal))));

@@ -3,7 +3,6 @@ import type { MirrorPlace, MirrorReader } from './mirror/mirror-reader.js';
 import { type MappingOptions, requireMappings } from './table/table-mapping.js';
 import type { ByteColumn } from './text-bytes.js';
 
-export type { MirrorName, MirrorPlace, MirrorReader, MirrorString } from './mirror/mirror-reader.js';
 export type { PostgresSink } from './postgres-sink.js';
 export type { MappingOptions } from './table/table-mapping.js';
 

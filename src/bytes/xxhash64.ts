@@ -12,15 +12,13 @@ const round = (lane: bigint, input: bigint): bigint =>
 
 const merged = (hash: bigint, lane: bigint): bigint => ((hash ^ round(0n, lane)) * prime1 + prime4) & mask;
 
-/** XXH64 (Yann Collet) of `bytes`. */
-export const xxHash64 = (bytes: Buffer, seed = 0n): bigint => {
+/** XXH64 (Yann Collet) of `bytes`, with seed 0. */
+export const xxHash64 = (bytes: Buffer): bigint => {
   const { length } = bytes;
   let at = 0;
   let hash: bigint;
   if (length >= 32) {
-    let [a, b, c, d] = [seed + prime1 + prime2, seed + prime2, seed, seed - prime1].map(
-      (lane) => lane & mask,
-    ) as [bigint, bigint, bigint, bigint];
+    let [a, b, c, d] = [(prime1 + prime2) & mask, prime2, 0n, -prime1 & mask];
     for (; at + 32 <= length; at += 32) {
       a = round(a, bytes.readBigUInt64LE(at));
       b = round(b, bytes.readBigUInt64LE(at + 8));
@@ -29,7 +27,7 @@ export const xxHash64 = (bytes: Buffer, seed = 0n): bigint => {
     }
     hash = (rotated(a, 1n) + rotated(b, 7n) + rotated(c, 12n) + rotated(d, 18n)) & mask;
     for (const lane of [a, b, c, d]) hash = merged(hash, lane);
-  } else hash = (seed + prime5) & mask;
+  } else hash = prime5;
   hash = (hash + BigInt(length)) & mask;
   for (; at + 8 <= length; at += 8)
     hash = (rotated(hash ^ round(0n, bytes.readBigUInt64LE(at)), 27n) * prime1 + prime4) & mask;

@@ -20,21 +20,16 @@ export { EventEncoder, type EventSource } from './event/event-encoder.js';
 export { type ParsedEvent, parseEvent } from './event/event-parser.js';
 export { eachExpiry, expiryOf, isPast } from './expiry-of.js';
 export { type GarbageRange, garbageOfExpiry, garbageOfSubKeys } from './garbage.js';
-export {
-  appendRecordsAfter,
-  appendRecordsOf,
-  type KeyRecordsPage,
-} from './key-records/append-records.js';
+export { appendRecordsAfter, appendRecordsOf } from './key-records/append-records.js';
 export { cutRecords, type RecordsRun } from './key-records/cut-records.js';
-export { keyRecordsBatch } from './key-records/key-records-batch.js';
 export { KeyRecordsWriter } from './key-records/key-records-writer.js';
 export { WholeKeys } from './key-records/whole-keys.js';
-export { appendRawRecords, type RawRecordsPage, rawCursorAt } from './raw-records.js';
+export { appendRawRecords, rawCursorAt } from './raw-records.js';
 export type { RedisCommand } from './redis/command-target.js';
 export { appendRestoreProbe } from './redis/hash-dump.js';
 export { CommandEncoder, toRedisCommands } from './redis/redis-commands.js';
 export type { RedisMapping, UnsupportedChange } from './redis/redis-mapping.js';
-export { WholeKeysQuestion, type WholeKeysQuestionOptions } from './redis/whole-keys-question.js';
+export { WholeKeysQuestion } from './redis/whole-keys-question.js';
 export { storedBytes } from './stored-bytes.js';
 export { streamBeginCommands, streamStateCommands } from './stream-state-commands.js';
 export { withChanges } from './with-changes.js';

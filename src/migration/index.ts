@@ -1,14 +1,13 @@
 export { CheckpointReader } from './checkpoint-reader.js';
 export { DirectoryReader } from './directory-reader.js';
 export { type KeyPlace, placeName, placeOf } from './key-place.js';
-export type { KeyPart, KeyReader, PartLimit } from './key-reader.js';
+export type { KeyPart, KeyReader } from './key-reader.js';
 export type { LogSource } from './log-follower.js';
-export { hasPollUpdates, type KeyReaderOptions, makeKeyReader, tokensOf } from './make-key-reader.js';
+export { hasPollUpdates, makeKeyReader, tokensOf } from './make-key-reader.js';
 export { Migration } from './migration.js';
-export type { MigrationEnd, MigrationOptions, MigrationPhase, MigrationStatus } from './migration-options.js';
+export type { MigrationEnd, MigrationOptions, MigrationStatus } from './migration-options.js';
 export { NoLog } from './no-log.js';
-export type { RateLimits } from './rate-limit.js';
-export { RawMigration, type RawMigrationOptions } from './raw/raw-migration.js';
+export { RawMigration } from './raw/raw-migration.js';
 export { RecordFilter } from './raw/record-filter.js';
 export { DirectoryRecords, type RecordSource, ServerRecords } from './raw/record-source.js';
 export { RecordReader } from './record-reader.js';

@@ -93,15 +93,6 @@ export class ByteWriter {
     this.#length = length;
   }
 
-  /** A part of `source`, without a view of it where it is short. */
-  rawSlice(source: Buffer, start: number, end: number): void {
-    const length = end - start;
-    this.#reserve(length);
-    if (length > 32) source.copy(this.#bytes, this.#length, start, end);
-    else for (let i = 0; i < length; i++) this.#bytes[this.#length + i] = source[start + i];
-    this.#length += length;
-  }
-
   /** A bulk string of RESP: `$length`, line end, the bytes, line end. Hot for sinks that write commands in bulk. */
   bulk(bytes: Uint8Array): void {
     const length = bytes.length;

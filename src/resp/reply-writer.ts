@@ -43,11 +43,6 @@ export class ReplyWriter {
     this.bulk(Buffer.from(text));
   }
 
-  /** The length line of a bulk string whose bytes and line end the caller writes. */
-  bulkHeader(length: number): void {
-    this.out.line(0x24, length);
-  }
-
   lineEnd(): void {
     this.out.raw(lineEnd);
   }

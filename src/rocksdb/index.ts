@@ -1,2 +1,1 @@
-export { RocksdbSnapshot, type RocksdbSnapshotOptions } from './rocksdb-snapshot.js';
-export type { LogEnd } from './unmerged-writes.js';
+export { RocksdbSnapshot } from './rocksdb-snapshot.js';

@@ -15,14 +15,6 @@ import type { ColumnFamilyVersion, DeletedRange, StoreVersion } from './store-ve
 import { Table } from './table.js';
 import { type LogEnd, type OpenLog, UnmergedWrites } from './unmerged-writes.js';
 
-/** What reading a directory may take of memory and disk. */
-export interface RocksdbSnapshotOptions {
-  /** Where what stands in the log alone is put in order, at most about as much as its memtables hold; default: the system's directory for temporary files. */
-  readonly scratch?: string;
-  /** Memory for blocks of tables, in bytes; default 32 MiB. */
-  readonly blockCacheBytes?: number;
-}
-
 /**
  * The data of a RocksDB directory as of one sequence number: its tables, and above them what stands in its log alone.
  *
@@ -39,18 +31,19 @@ export class RocksdbSnapshot implements DataReader, AsyncDisposable {
 
   /**
    * @param names of the column families, by id: what is expected there
+   * @param scratch where what stands in the log alone is put in order, at most about as much as its memtables hold
    * @throws TailraceError `FILE_INACCESSIBLE` | `STORE_CORRUPT` | `WAL_CORRUPT` | `WAL_GAP` | `SOURCE_UNSUPPORTED`
    */
   static async open(
     directory: string,
     names: Readonly<Record<number, string>>,
-    options: RocksdbSnapshotOptions = {},
+    scratch = tmpdir(),
   ): Promise<RocksdbSnapshot> {
-    const opened = await openFiles(directory, options.blockCacheBytes ?? defaultBlockCacheBytes);
+    const opened = await openFiles(directory);
     try {
       for (const { id, name } of opened.version.families)
         if (names[id] !== undefined && names[id] !== name) throw otherFamilies(directory, id, name);
-      const unmerged = await UnmergedWrites.open(opened.version, options.scratch ?? tmpdir());
+      const unmerged = await UnmergedWrites.open(opened.version, scratch);
       try {
         await unmerged.read(opened.logs);
         return new RocksdbSnapshot(opened, unmerged);
@@ -121,7 +114,7 @@ interface OpenFiles {
 }
 
 /** Opens every file of one version, again as long as the store changes meanwhile. */
-const openFiles = async (directory: string, blockCacheBytes: number): Promise<OpenFiles> => {
+const openFiles = async (directory: string): Promise<OpenFiles> => {
   for (let attempt = 1; ; attempt++) {
     const version = readStoreVersion(directory);
     const tables: Table[] = [];
@@ -199,7 +192,8 @@ const closeFiles = ({ tables, blobs, logs }: Pick<OpenFiles, 'tables' | 'blobs' 
 };
 
 const noBytes = Buffer.alloc(0);
-const defaultBlockCacheBytes = 32 * 1024 * 1024;
+/** Memory for blocks of tables. */
+const blockCacheBytes = 32 * 1024 * 1024;
 const maxAttempts = 20;
 const attemptPauseMs = 20;
 

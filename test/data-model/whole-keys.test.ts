@@ -14,11 +14,11 @@ import {
   encodeMetadataKey,
   isAlive,
   KeyRecordsWriter,
-  keyRecordsBatch,
   namespacePrefix,
   type Transaction,
   WholeKeys,
 } from '../../src/data-model/index.js';
+import { keyRecordsBatch } from '../../src/data-model/key-records/key-records-batch.js';
 import { ByteWriter } from '../../src/resp/index.js';
 import { WriteBatchReader } from '../../src/write-batch/index.js';
 import { CommandClient } from '../support/command-client.js';

@@ -42,8 +42,8 @@ describe('the steps of a migration', () => {
     return writer;
   };
   /** Has covered every key, and only follows the log from now on. */
-  const following = async (sink: ScriptedSink, options?: Partial<StepWriterOptions>): Promise<StepWriter> => {
-    const writer = open(sink, options);
+  const following = async (sink: ScriptedSink): Promise<StepWriter> => {
+    const writer = open(sink);
     await writer.start(signal);
     await writer.write(covered, newest, noImages, signal);
     await writer.whenWritten();

@@ -1,12 +1,6 @@
 export { freePort, throwAwayDirectory } from './daemon.js';
-export { type KafkaClusterService, startKafkaCluster } from './kafka-cluster-service.js';
-export {
-  type KafkaListener,
-  type KafkaOptions,
-  type KafkaService,
-  type KafkaVersion,
-  startKafka,
-} from './kafka-service.js';
+export { startKafkaCluster } from './kafka-cluster-service.js';
+export { type KafkaService, startKafka } from './kafka-service.js';
 export { type KvrocksService, rocksDirectoryOf, startKvrocks } from './kvrocks-service.js';
 export { type PostgresService, startPostgres } from './postgres-service.js';
 export { type RedisClusterService, startRedisCluster } from './redis-cluster-service.js';

@@ -15,11 +15,10 @@ export interface KvrocksService {
 }
 
 /**
- * A real Apache Kvrocks on a free loopback port: the program that `KVROCKS` names, or `kvrocks` on PATH. `settings` are
- * words of its configuration, such as `['--workers', '2']`.
+ * A real Apache Kvrocks on a free loopback port: the program that `KVROCKS` names, or `kvrocks` on PATH.
  * @throws Error when there is none: there is no package that it could be fetched from
  */
-export const startKvrocks = async (settings: readonly string[] = []): Promise<KvrocksService> => {
+export const startKvrocks = async (): Promise<KvrocksService> => {
   const program = process.env['KVROCKS'] ?? 'kvrocks';
   if (process.env['KVROCKS'] === undefined && !isOnPath(program))
     throw new Error(
@@ -29,7 +28,7 @@ export const startKvrocks = async (settings: readonly string[] = []): Promise<Kv
   const port = await freePort();
   const words = [
     ...['--bind', '127.0.0.1', '--port', `${port}`, '--dir', directory.path, '--log-dir', 'stdout'],
-    ...['--workers', '2', '--rocksdb.block_cache_size', '64', ...settings],
+    ...['--workers', '2', '--rocksdb.block_cache_size', '64'],
   ];
   const start = (): Promise<Daemon> => startDaemon(program, words, () => acceptsConnections(port));
   let daemon = await start();

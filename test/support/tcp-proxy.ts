@@ -37,10 +37,6 @@ export class TcpProxy implements AsyncDisposable {
     return typeof address === 'object' && address !== null ? address.port : 0;
   }
 
-  get openLines(): number {
-    return this.#lines.size;
-  }
-
   /** Lines that are opened from now on lead to another server. */
   turnTo(targetPort: number): void {
     this.#targetPort = targetPort;

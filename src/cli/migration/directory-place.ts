@@ -27,7 +27,7 @@ export const openDirectory = async (
   if (!existsSync(join(directory, 'CURRENT')))
     throw existsSync(join(path, 'IDENTITY')) ? ownStore(path) : noStore(path);
   const open = (): Promise<RocksdbSnapshot> =>
-    RocksdbSnapshot.open(directory, { ...columnFamilyNames }, scratch === undefined ? {} : { scratch });
+    RocksdbSnapshot.open(directory, { ...columnFamilyNames }, scratch);
   const snapshot = await open();
   const newest = new NewestSnapshot(snapshot, open);
   const log = new SnapshotLog(directory, snapshot);

@@ -10,20 +10,9 @@ export {
   type KeyPositions,
   keysOfCall,
   noKeys,
-  type ReplySteps,
   type Wait,
 } from './data-command.js';
 export { type CommandValue, type CommandWord, Database, type DatabaseOptions } from './database.js';
 export { moveKey } from './keys/copy-commands.js';
-export {
-  type DoubleReply,
-  ErrorReply,
-  type MapReply,
-  type NullArrayReply,
-  ownReply,
-  type PairsReply,
-  type Reply,
-  type SetReply,
-  wrongArity,
-} from './reply.js';
+export { ErrorReply, ownReply, type Reply, wrongArity } from './reply.js';
 export { readString } from './strings/string-value.js';

@@ -38,13 +38,8 @@ export const encodeMetadataKey = (prefix: Uint8Array, userKey: Uint8Array): Buff
  * What all internal keys of one incarnation of a user key start with, and room for a sub-key of `subKeyBytes` behind
  * it. Owns what it returns.
  */
-export const encodeSubKeyPrefix = (
-  prefix: Uint8Array,
-  userKey: Uint8Array,
-  version: Uint8Array,
-  subKeyBytes = 0,
-): Buffer => {
-  const key = Buffer.allocUnsafe(prefix.length + 4 + userKey.length + versionBytes + subKeyBytes);
+export const encodeSubKeyPrefix = (prefix: Uint8Array, userKey: Uint8Array, version: Uint8Array): Buffer => {
+  const key = Buffer.allocUnsafe(prefix.length + 4 + userKey.length + versionBytes);
   key.set(prefix, 0);
   const at = writeU32BigEndian(key, prefix.length, userKey.length);
   key.set(userKey, at);

@@ -1,2 +1,2 @@
 export { type HeapDump, HeapProfiler, type HeapProfilerOptions } from './heap-profiler.js';
-export type { HeapStack, HeapSummary, MemoryOwners } from './heap-summary.js';
+export type { HeapSummary, MemoryOwners } from './heap-summary.js';

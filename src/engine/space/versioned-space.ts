@@ -180,11 +180,6 @@ export class VersionedSpace {
     return true;
   }
 
-  /** True while released pins wait for `reclaim`. */
-  get hasReclaimable(): boolean {
-    return this.#pins.firstUnheld !== undefined;
-  }
-
   /**
    * Hands out nothing from `unit` on while there is room before it, so that the end empties as what is there moves:
    * best fit alone would fill the small gaps at the end again and again. Until `offerAll`, or until nothing fits.

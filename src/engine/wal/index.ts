@@ -1,12 +1,6 @@
-export {
-  findLogDirectory,
-  LogDirectoryReader,
-  type LoggedBatch,
-  type SegmentSummary,
-  summariseLog,
-} from './log-directory.js';
+export { findLogDirectory, LogDirectoryReader, type LoggedBatch, summariseLog } from './log-directory.js';
 export { LogFramer } from './log-framer.js';
-export { type LogRead, LogReader } from './log-reader.js';
+export { LogReader } from './log-reader.js';
 export type { Recovery } from './recover-segments.js';
 export { listSegmentFiles, type SegmentFile } from './segment.js';
 export { Wal, type WalOptions } from './wal.js';
