@@ -106,23 +106,19 @@ describe('a snapshot of a RocksDB directory', () => {
       compression: 'kNoCompression',
     },
     { whole_key_filtering: 'false', prefix_extractor: 'capped:6', enable_index_compression: 'false' },
-  ])(
-    'reads tables written with %o',
-    async (form) => {
-      const made = new KvrocksDirectory(join(directory.path, Object.values(form).join('-')));
-      made.writeLog(batches.slice(0, middle));
-      made.setOptions({ filter_policy: 'bloomfilter:10:false', ...form });
-      made.compact(['default', 'metadata']);
-      made.writeLog(batches.slice(middle));
-      made.recover();
-      const whole = await expected(batches);
-      expect(await readDirectory(made.path)).toEqual(whole);
-      await using snapshot = await RocksdbSnapshot.open(made.path, { ...columnFamilyNames });
-      const keys = [...snapshot.iterate({ columnFamily: 0 })].map(({ key }) => key);
-      for (let at = 0; at < keys.length; at += 101) expect(snapshot.get(0, keys[at])).toBeDefined();
-    },
-    30_000,
-  );
+  ])('reads tables written with %o', async (form) => {
+    const made = new KvrocksDirectory(join(directory.path, Object.values(form).join('-')));
+    made.writeLog(batches.slice(0, middle));
+    made.setOptions({ filter_policy: 'bloomfilter:10:false', ...form });
+    made.compact(['default', 'metadata']);
+    made.writeLog(batches.slice(middle));
+    made.recover();
+    const whole = await expected(batches);
+    expect(await readDirectory(made.path)).toEqual(whole);
+    await using snapshot = await RocksdbSnapshot.open(made.path, { ...columnFamilyNames });
+    const keys = [...snapshot.iterate({ columnFamily: 0 })].map(({ key }) => key);
+    for (let at = 0; at < keys.length; at += 101) expect(snapshot.get(0, keys[at])).toBeDefined();
+  });
 
   it('reads values that lie in blob files, in those of them that still count', async () => {
     const made = new KvrocksDirectory(join(directory.path, 'blobs'));
