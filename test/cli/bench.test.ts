@@ -1,14 +1,11 @@
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { parseRedisUrl, RespConnection } from '../../src/kit/index.js';
 import { startRedis, throwAwayDirectory } from '../services/index.js';
-import { runProgram } from '../support/run-program.js';
+import { program, runTailrace } from '../support/tailrace-program.js';
 import { waitUntil } from '../support/wait-until.js';
-
-const program = fileURLToPath(new URL('../../bin/tailrace.js', import.meta.url));
 
 it('bench measures a store, a file and a Redis, and leaves nothing behind', async () => {
   const directory = throwAwayDirectory('bench');
@@ -17,7 +14,7 @@ it('bench measures a store, a file and a Redis, and leaves nothing behind', asyn
     const connection = await RespConnection.open(parseRedisUrl(redis.url));
     await connection.send(Buffer.from('*3\r\n$3\r\nSET\r\n$4\r\nmine\r\n$1\r\nv\r\n'), 1);
     const parameters = ['bench', '--changes', '2000', '--dir', directory.path, '--to', redis.url, '--json'];
-    const { status, stdout, stderr } = await runProgram(process.execPath, [program, ...parameters]);
+    const { status, stdout, stderr } = await runTailrace(...parameters);
     expect([status, stderr]).toEqual([0, '']);
     const measured = JSON.parse(stdout) as { what: string; count: number; perSecond: number }[];
     expect(measured.map(({ what }) => what)).toEqual([

@@ -9,15 +9,15 @@ import { Database } from '../../src/data-model/commands/index.js';
 import { type Checkpoint, type CheckpointInfo, Engine } from '../../src/engine/index.js';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { throwAwayDirectory } from '../services/index.js';
-import { type ProgramResult, runProgram } from '../support/run-program.js';
+import type { ProgramResult } from '../support/run-program.js';
+import { program, runTailrace } from '../support/tailrace-program.js';
 import { waitUntil } from '../support/wait-until.js';
 
-const program = fileURLToPath(new URL('../../bin/tailrace.js', import.meta.url));
 const directory = throwAwayDirectory('checkpoint-cli');
 afterAll(() => directory.remove());
 
 const checkpoint = (...parameters: string[]): Promise<ProgramResult> =>
-  runProgram(process.execPath, [program, 'checkpoint', ...parameters]);
+  runTailrace('checkpoint', ...parameters);
 
 const putting = (key: string, value: string): Buffer =>
   new WriteBatchBuilder().put(0, Buffer.from(key), Buffer.from(value)).finish();

@@ -9,16 +9,14 @@ import { encodeCommand } from '../../src/resp/index.js';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { freePort, throwAwayDirectory } from '../services/index.js';
 import { RawClient } from '../support/raw-client.js';
-import { type ProgramResult, runProgram } from '../support/run-program.js';
+import { runProgram } from '../support/run-program.js';
+import { program, runTailrace as tailrace } from '../support/tailrace-program.js';
 import { waitUntil } from '../support/wait-until.js';
 
-const program = fileURLToPath(new URL('../../bin/tailrace.js', import.meta.url));
 const golden = fileURLToPath(new URL('../fixtures/kvrocks/wal/kvrocks-000010.log', import.meta.url));
 const directory = throwAwayDirectory('cli');
 afterAll(() => directory.remove());
 
-const tailrace = (...parameters: string[]): Promise<ProgramResult> =>
-  runProgram(process.execPath, [program, ...parameters]);
 const path = (name: string): string => join(directory.path, name);
 const write = (name: string, text: string): string => {
   writeFileSync(path(name), text);

@@ -1,7 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AdminServer, PipelineMetrics } from '../../src/admin/index.js';
 import { Engine } from '../../src/engine/index.js';
@@ -11,10 +10,9 @@ import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { freePort, throwAwayDirectory } from '../services/index.js';
 import { HttpReceiver } from '../support/http-receiver.js';
 import { pluginContext } from '../support/plugin-context.js';
-import { type ProgramResult, runProgram } from '../support/run-program.js';
+import { program, runTailrace as tailrace } from '../support/tailrace-program.js';
 import { waitUntil } from '../support/wait-until.js';
 
-const program = fileURLToPath(new URL('../../bin/tailrace.js', import.meta.url));
 let directory: ReturnType<typeof throwAwayDirectory>;
 const children: ChildProcess[] = [];
 beforeEach(() => {
@@ -33,8 +31,6 @@ const write = (name: string, text: string): string => {
   writeFileSync(path(name), text);
   return path(name);
 };
-const tailrace = (...parameters: string[]): Promise<ProgramResult> =>
-  runProgram(process.execPath, [program, ...parameters]);
 const start = (...parameters: string[]): { child: ChildProcess; log: () => string } => {
   const child = spawn(process.execPath, [program, ...parameters], {
     cwd: directory.path,

@@ -1,14 +1,11 @@
 import { spawn } from 'node:child_process';
 import { connect } from 'node:net';
 import process from 'node:process';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { RespConnection } from '../../src/resp/index.js';
 import { freePort, throwAwayDirectory } from '../services/index.js';
-import { runProgram } from '../support/run-program.js';
+import { program, runTailrace } from '../support/tailrace-program.js';
 import { waitUntil } from '../support/wait-until.js';
-
-const program = fileURLToPath(new URL('../../bin/tailrace.js', import.meta.url));
 
 describe('tailrace serve', () => {
   it('ends with an error that says why when the disk takes no more, and keeps what it acknowledged', async () => {
@@ -32,7 +29,7 @@ describe('tailrace serve', () => {
     expect(await ended).toBe(1);
     expect(log).toMatch(/error: writing the log in .* failed: EFBIG[\s\S]*Mend the disk[\s\S]*STORE_FAILED/);
     client.close();
-    const tailed = await runProgram(process.execPath, [program, 'tail', directory.path, '--once']);
+    const tailed = await runTailrace('tail', directory.path, '--once');
     expect(tailed.stdout).toContain(`"k${acknowledged - 1}"`);
     directory.remove();
   });
@@ -71,7 +68,7 @@ describe('tailrace serve', () => {
 
   it('says that it cannot make its directory, or that a file is in its place', async () => {
     for (const place of ['/proc/tailrace/store', program]) {
-      const { status, stderr } = await runProgram(process.execPath, [program, 'serve', '--dir', place]);
+      const { status, stderr } = await runTailrace('serve', '--dir', place);
       expect([status, stderr]).toEqual([1, expect.stringContaining(`cannot access ${place}`)]);
     }
   });

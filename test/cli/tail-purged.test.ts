@@ -1,10 +1,7 @@
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
-import { runProgram } from '../support/run-program.js';
 import { ScriptedServer } from '../support/scripted-server.js';
-
-const program = fileURLToPath(new URL('../../bin/tailrace.js', import.meta.url));
+import { runTailrace } from '../support/tailrace-program.js';
 
 it('tail shows what is left of the log of a server, and says where that begins later than it was told to', async () => {
   // A Kvrocks whose log begins at 17.
@@ -14,8 +11,7 @@ it('tail shows what is left of the log of a server, and says where that begins l
       return `-ERR mismatched sequence number, expected ${Number(sequence) + 1} but got 17\r\n`;
     return updates(Number(sequence) === 16 ? [stringAt(17)] : []);
   });
-  const tail = (...parameters: string[]) =>
-    runProgram(process.execPath, [program, 'tail', server.url, '--once', ...parameters]);
+  const tail = (...parameters: string[]) => runTailrace('tail', server.url, '--once', ...parameters);
   const line = '17  put string  "k"  value="v"\n';
   expect(await tail()).toMatchObject({ status: 0, stdout: line, stderr: '' });
   const later = await tail('--from', '3');

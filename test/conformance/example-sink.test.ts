@@ -7,7 +7,7 @@ import { sinkConformance } from '../../src/kit/conformance/index.js';
 import type { Sink } from '../../src/kit/index.js';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { throwAwayDirectory } from '../services/index.js';
-import { runProgram } from '../support/run-program.js';
+import { runTailrace } from '../support/tailrace-program.js';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const example = join(repository, 'examples/json-state-sink.mjs');
@@ -70,11 +70,10 @@ sinks:
   - { sink: tailrace-sink-json, path: ${at('b.json')} }
 `,
     );
-    const program = join(repository, 'bin/tailrace.js');
-    const validated = await runProgram(process.execPath, [program, 'validate', at('p.yaml')]);
+    const validated = await runTailrace('validate', at('p.yaml'));
     expect([validated.stderr, validated.status]).toEqual(['', 0]);
     expect(validated.stdout).toMatch(/json-state +exactly-once\n.*json-state-2 +exactly-once/);
-    expect((await runProgram(process.execPath, [program, 'run', at('p.yaml')])).status).toBe(0);
+    expect((await runTailrace('run', at('p.yaml'))).status).toBe(0);
     for (const file of ['a.json', 'b.json'])
       expect(JSON.parse(readFileSync(at(file), 'utf8'))).toMatchObject({
         position: { sequence: 1 },
@@ -93,7 +92,7 @@ sinks:
         at('bad.yaml'),
         `name: p\nsource: { connector: wal, path: x }\nsinks: [{ sink: ${name} }]\n`,
       );
-      const bad = await runProgram(process.execPath, [program, 'validate', at('bad.yaml')]);
+      const bad = await runTailrace('validate', at('bad.yaml'));
       expect([bad.status, bad.stderr]).toEqual([2, expect.stringContaining(reason)]);
     }
   });

@@ -1,17 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-
-/** Beside `test`, or beside `dist` when these tests run as built. */
-const findProgram = (): string => {
-  for (const path of ['../../bin/tailrace.js', '../../../bin/tailrace.js']) {
-    const program = fileURLToPath(new URL(path, import.meta.url));
-    if (existsSync(program)) return program;
-  }
-  throw new Error('bin/tailrace.js is missing');
-};
-const program = findProgram();
+import { program } from '../support/tailrace-program.js';
 
 /**
  * `tailrace …` as a process that a test kills and starts again. It must never end by itself before `stop`: if it does,

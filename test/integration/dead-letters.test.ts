@@ -16,8 +16,8 @@ import {
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { type RedisService, startRedis, throwAwayDirectory } from '../services/index.js';
 import { pluginContext } from '../support/plugin-context.js';
-import { runProgram } from '../support/run-program.js';
 import { ScriptedSink } from '../support/scripted-sink.js';
+import { runTailrace } from '../support/tailrace-program.js';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const { log: silentLog } = pluginContext('p');
@@ -201,7 +201,7 @@ deadLetters: { sink: { sink: file, path: ${path('letters-by-sink.ndjson')} } }
 sinks: [{ sink: ./garbage.sink.mjs, path: ${path('nothing.json')} }]
 `,
     );
-    const run = await runProgram(process.execPath, [join(repository, 'bin/tailrace.js'), 'run', file]);
+    const run = await runTailrace('run', file);
     expect([run.status, run.stderr]).toEqual([0, expect.stringContaining('dead letters')]);
     const event = JSON.parse(readFileSync(path('letters-by-sink.ndjson'), 'utf8')) as {
       key: string;
@@ -215,8 +215,7 @@ sinks: [{ sink: ./garbage.sink.mjs, path: ${path('nothing.json')} }]
       event: { key: 'k' },
     });
     // The file of the events stands for what was read from a topic.
-    const command = (...parameters: string[]) =>
-      runProgram(process.execPath, [join(repository, 'bin/tailrace.js'), 'dead-letters', ...parameters]);
+    const command = (...parameters: string[]) => runTailrace('dead-letters', ...parameters);
     const unread = await command('list', file);
     expect([unread.status, unread.stderr]).toEqual([2, expect.stringContaining('--from FILE')]);
     const from = ['--from', path('letters-by-sink.ndjson')];
@@ -273,25 +272,23 @@ deadLetters: { url: "${redis.url}", stream: "{pipeline}-letters" }
 sinks: [{ sink: ./sink.mjs, path: ${path('state.json')} }]
 `,
     );
-    const tailrace = (...parameters: string[]) =>
-      runProgram(process.execPath, [join(repository, 'bin/tailrace.js'), ...parameters]);
     const state = () =>
       JSON.parse(readFileSync(path('state.json'), 'utf8')) as {
         position: unknown;
         values: Record<string, string>;
       };
-    expect((await tailrace('run', file)).stderr).toContain('changes sent to the dead letters');
+    expect((await runTailrace('run', file)).stderr).toContain('changes sent to the dead letters');
     const { position, values } = state();
     expect(values).toEqual({ '61': '31', '62': '32' });
-    const listed = await tailrace('dead-letters', 'list', file);
+    const listed = await runTailrace('dead-letters', 'list', file);
     expect(listed.stdout).toMatch(/p +json-state +\d+ +put hash .*"h" .*field="f".* no place for hash/);
-    const again = await tailrace('dead-letters', 'replay', file);
+    const again = await runTailrace('dead-letters', 'replay', file);
     expect([again.status, again.stdout]).toEqual([1, 'delivered 0 dead letters, 1 stays\n']);
     writeFileSync(
       path('sink.mjs'),
       example.replace("change.op === 'put' && change.type === 'string'", "change.op === 'put'"),
     );
-    expect((await tailrace('dead-letters', 'replay', file, '--sink', 'other')).stdout).toContain(
+    expect((await runTailrace('dead-letters', 'replay', file, '--sink', 'other')).stdout).toContain(
       'delivered 0',
     );
     const renamed = path('renamed.yaml');
@@ -301,15 +298,15 @@ sinks: [{ sink: ./sink.mjs, path: ${path('state.json')} }]
         .replace('state.json', 'other.json')
         .replace('{ sink:', '{ name: renamed, sink:'),
     );
-    const left = await tailrace('dead-letters', 'replay', renamed);
+    const left = await runTailrace('dead-letters', 'replay', renamed);
     expect([left.status, left.stdout]).toEqual([1, 'delivered 0 dead letters, 1 stays\n']);
     expect(left.stderr).toContain('the pipeline has no such sink any more sink=json-state letters=1');
-    const replayed = await tailrace('dead-letters', 'replay', file);
+    const replayed = await runTailrace('dead-letters', 'replay', file);
     expect([replayed.status, replayed.stdout]).toEqual([0, 'delivered 1 dead letter, 0 stay\n']);
     expect(state()).toMatchObject({ position, values: { '61': '31', '62': '32', '68': '76' } });
-    expect((await tailrace('dead-letters', 'list', file)).stdout).toBe(
+    expect((await runTailrace('dead-letters', 'list', file)).stdout).toBe(
       `no dead letters in p-letters at ${redis.url}\n`,
     );
-    expect((await tailrace('dead-letters', 'drop', file)).stdout).toBe('dropped 0 dead letters\n');
+    expect((await runTailrace('dead-letters', 'drop', file)).stdout).toBe('dropped 0 dead letters\n');
   });
 });

@@ -1,12 +1,11 @@
 import { join } from 'node:path';
-import process from 'node:process';
 import { afterAll, expect, it } from 'vitest';
 import { TailraceProcess } from '../crash/tailrace-process.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { readDataState } from '../support/data-state.js';
 import { kvrocksCommands } from '../support/kvrocks-commands.js';
-import { runProgram } from '../support/run-program.js';
 import { SeededRandom } from '../support/seeded-random.js';
+import { runTailrace } from '../support/tailrace-program.js';
 import { waitUntil } from '../support/wait-until.js';
 import { CopiedKvrocks } from './copied-kvrocks.js';
 
@@ -35,10 +34,7 @@ it('the directory of a Kvrocks at work is migrated, then its log followed, to th
     await waitUntil('it has begun', () => migrator.said.includes('migration '));
     await migrator.killAndRestart();
     await write(2_000);
-    const cut = await runProgram(process.execPath, [
-      'bin/tailrace.js',
-      ...['cutover', ...words, '--quiet-for', '500', '--json'],
-    ]);
+    const cut = await runTailrace('cutover', ...words, '--quiet-for', '500', '--json');
     expect(cut.status, cut.stderr).toBe(0);
     expect(JSON.parse(cut.stdout.trim().split('\n').at(-1) ?? '')).toMatchObject({ isSame: true });
   } finally {

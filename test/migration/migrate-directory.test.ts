@@ -1,6 +1,5 @@
 import { appendFileSync, cpSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import process from 'node:process';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   ColumnFamily,
@@ -17,7 +16,8 @@ import { readLastingHistory } from '../data-model/captured-history.js';
 import { type RedisService, startRedis, throwAwayDirectory } from '../services/index.js';
 import { readDataState } from '../support/data-state.js';
 import { KvrocksDirectory } from '../support/kvrocks-directory.js';
-import { type ProgramResult, runProgram } from '../support/run-program.js';
+import type { ProgramResult } from '../support/run-program.js';
+import { runTailrace } from '../support/tailrace-program.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const directory = throwAwayDirectory('migrate-directory');
@@ -68,7 +68,7 @@ const words = (path: string, name: string): string[] => [
 ];
 
 const run = (command: string, ...options: string[]): Promise<ProgramResult> =>
-  runProgram(process.execPath, ['bin/tailrace.js', command, ...options]);
+  runTailrace(command, ...options);
 
 describe('a migration from the data directory of a Kvrocks', () => {
   it('copies what a stopped one holds, exactly, and verifies it', async () => {

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { TailraceProcess } from '../crash/tailrace-process.js';
 import { MigrationEnds } from '../support/migration-ends.js';
 import { ScriptedServer } from '../support/scripted-server.js';
+import { program } from '../support/tailrace-program.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const keys = 3_000;
@@ -14,12 +15,6 @@ beforeAll(async () => {
 });
 afterAll(() => ends[Symbol.asyncDispose]());
 beforeEach(() => ends.reset());
-
-/** So many commands of a name, and bytes of all its answers, has the source counted. */
-const callsOf = async (name: string): Promise<number> => {
-  const calls = new RegExp(`^cmdstat_${name}:calls=(\\d+)`, 'm').exec(await ends.source.info('commandstats'));
-  return Number(calls?.[1] ?? 0);
-};
 
 const migrate = (...words: readonly string[]): TailraceProcess =>
   new TailraceProcess([...ends.words(ends.sourceUrl, ends.redis.url, 'migrate'), ...words], ends.directory);
@@ -43,7 +38,7 @@ describe('migrate, interrupted', () => {
   it('reads at most one part twice, as the source itself counts', async () => {
     // In parts of 100 keys.
     const slow = ['--max-keys-per-second', '1000'];
-    const before = await callsOf('records');
+    const before = await ends.callsOf('records');
     const migrator = migrate(...slow);
     migrator.start();
     for (const copied of [400, 1_200]) {
@@ -56,7 +51,7 @@ describe('migrate, interrupted', () => {
     const parts = keys / 100 + 1;
     const starts = 3;
     const kills = 2;
-    expect((await callsOf('records')) - before).toBeLessThanOrEqual(parts + starts + kills);
+    expect((await ends.callsOf('records')) - before).toBeLessThanOrEqual(parts + starts + kills);
     await expectSame();
   });
 
@@ -115,7 +110,7 @@ describe('migrate, interrupted', () => {
   });
 
   it('shows one line that changes on a terminal, and lines by themselves elsewhere', async () => {
-    const words = ['bin/tailrace.js', ...ends.words(ends.sourceUrl, ends.redis.url, 'migrate')];
+    const words = [program, ...ends.words(ends.sourceUrl, ends.redis.url, 'migrate')];
     const command = [process.execPath, ...words, '--max-keys-per-second', '1000', '--verify'].join(' ');
     const child = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['ignore', 'pipe', 'ignore'] });
     let shown = '';

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { MigrationEnds } from '../support/migration-ends.js';
+import { program } from '../support/tailrace-program.js';
 
 let ends: MigrationEnds;
 beforeAll(async () => {
@@ -28,7 +29,7 @@ it('of many small elements counts for what they take in memory, which so stays b
     '--skip-unsupported',
   ];
   // Its bytes alone are 4 MB.
-  const child = spawn(process.execPath, ['bin/tailrace.js', ...words, '--max-key-bytes', '8000000']);
+  const child = spawn(process.execPath, [program, ...words, '--max-key-bytes', '8000000']);
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => {
     said += chunk;

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import process from 'node:process';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Engine } from '../../src/engine/index.js';
 import { Server } from '../../src/server/index.js';
 import { type RedisService, startRedis, throwAwayDirectory } from '../services/index.js';
-import { type ProgramResult, runProgram } from '../support/run-program.js';
+import type { ProgramResult } from '../support/run-program.js';
+import { runTailrace } from '../support/tailrace-program.js';
 
 const directory = throwAwayDirectory('migrate-namespaces');
 let service: RedisService;
@@ -45,22 +45,12 @@ beforeEach(async () => {
 });
 
 const run = (command: string, name: string, ...words: string[]): Promise<ProgramResult> =>
-  runProgram(process.execPath, [
-    ...[
-      'bin/tailrace.js',
-      command,
-      '--from',
-      `redis://:secret@127.0.0.1:${server.port}`,
-      '--to',
-      service.url,
-    ],
-    ...[
-      '--name',
-      name,
-      ...(command === 'verify' ? [] : ['--state', join(directory.path, `${name}.json`)]),
-      ...words,
-    ],
-  ]);
+  runTailrace(
+    ...[command, '--from', `redis://:secret@127.0.0.1:${server.port}`, '--to', service.url],
+    ...['--name', name],
+    ...(command === 'verify' ? [] : ['--state', join(directory.path, `${name}.json`)]),
+    ...words,
+  );
 
 describe.each([
   ['by the records of a tailrace', []],

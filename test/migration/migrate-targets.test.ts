@@ -1,6 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import process from 'node:process';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -20,6 +19,7 @@ import {
 import { readDataState } from '../support/data-state.js';
 import { KafkaReader } from '../support/kafka-reader.js';
 import { type ProgramResult, runProgram } from '../support/run-program.js';
+import { runTailrace } from '../support/tailrace-program.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const directory = throwAwayDirectory('migrate-targets');
@@ -55,10 +55,10 @@ afterAll(async () => {
 });
 
 const migrate = (name: string, to: string, ...words: string[]): Promise<ProgramResult> =>
-  runProgram(process.execPath, [
-    ...['bin/tailrace.js', 'migrate', '--from', `redis://127.0.0.1:${server.port}`, '--to', to],
+  runTailrace(
+    ...['migrate', '--from', `redis://127.0.0.1:${server.port}`, '--to', to],
     ...['--name', name, '--state', join(directory.path, `${name}.json`), ...words],
-  ]);
+  );
 
 const keysOf = (server: string): Promise<Record<string, unknown>> => withConnection(server, readDataState);
 

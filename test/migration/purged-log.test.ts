@@ -8,7 +8,8 @@ import { type KafkaService, type PostgresService, startKafka, startPostgres } fr
 import { dataStateOf } from '../support/data-state.js';
 import { HttpReceiver } from '../support/http-receiver.js';
 import { KafkaReader } from '../support/kafka-reader.js';
-import { MigrationEnds, runTailrace } from '../support/migration-ends.js';
+import { MigrationEnds } from '../support/migration-ends.js';
+import { runTailrace } from '../support/tailrace-program.js';
 import { waitUntil } from '../support/wait-until.js';
 
 let ends: MigrationEnds;

@@ -20,9 +20,10 @@ import { Server } from '../../src/server/index.js';
 import { TailraceProcess } from '../crash/tailrace-process.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { readDataState } from '../support/data-state.js';
-import { reportIn, runTailrace } from '../support/migration-ends.js';
+import { reportIn } from '../support/migration-ends.js';
 import { pluginContext } from '../support/plugin-context.js';
 import { SeededRandom } from '../support/seeded-random.js';
+import { runTailrace } from '../support/tailrace-program.js';
 import { waitUntil } from '../support/wait-until.js';
 import { writeRandomly } from './migration-setup.js';
 

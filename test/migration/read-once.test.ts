@@ -41,12 +41,6 @@ const fill = (client: Redis, count: number): Promise<unknown> =>
     ),
   );
 
-/** What the source has counted of a command. */
-const callsOf = async (name: string): Promise<number> => {
-  const calls = new RegExp(`^cmdstat_${name}:calls=(\\d+)`, 'm').exec(await ends.source.info('commandstats'));
-  return Number(calls?.[1] ?? 0);
-};
-
 /** Lists that a migration with a stalled target has read, or has yet to read, and one that there was not. */
 const changed = ['key:1003', 'key:1300', 'key:1303', 'key:1600', 'key:1897', 'key:1500:new'];
 const change = (client: Redis, by: string): Promise<unknown> =>
@@ -69,7 +63,7 @@ const migrateWithKills = async (
     [...ends.words(ends.sourceUrl, to, 'migrate'), ...words],
     ends.directory,
   );
-  const before = await callsOf(counted);
+  const before = await ends.callsOf(counted);
   for (const sent of [4_000_000, 5_000_000]) {
     proxy.stallAfter(sent);
     migrator.start();
@@ -81,7 +75,7 @@ const migrateWithKills = async (
     let read = 0;
     let looks = 0;
     await waitUntil('nothing more is read', async () => {
-      const now = await callsOf(counted);
+      const now = await ends.callsOf(counted);
       looks = now === read ? looks + 1 : 0;
       read = now;
       return looks > 20;
@@ -94,7 +88,7 @@ const migrateWithKills = async (
   migrator.start();
   await migrator.ended();
   expect(migrator.exitCode, migrator.said).toBe(0);
-  return { kills: 2, served: (await callsOf(counted)) - before };
+  return { kills: 2, served: (await ends.callsOf(counted)) - before };
 };
 
 const keptFiles = (): readonly string[] =>

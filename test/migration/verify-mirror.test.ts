@@ -3,9 +3,10 @@ import { openMirror } from '../../sinks/postgres/index.js';
 import { makeKeyReader, ServerConnection, ServerNames } from '../../src/migration/index.js';
 import { MirrorTarget, Verification } from '../../src/migration/verify/index.js';
 import { parseRedisUrl } from '../../src/resp/index.js';
-import { MigrationEnds, reportIn, runTailrace } from '../support/migration-ends.js';
+import { MigrationEnds, reportIn } from '../support/migration-ends.js';
 import { pluginContext } from '../support/plugin-context.js';
 import { SeededRandom } from '../support/seeded-random.js';
+import { runTailrace } from '../support/tailrace-program.js';
 import { TestPostgres } from '../support/test-postgres.js';
 import { writeRandomly } from './migration-setup.js';
 

@@ -1,15 +1,11 @@
 import { existsSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import process from 'node:process';
 import { Redis } from 'ioredis';
 import { Engine, type EngineOptions } from '../../src/engine/index.js';
 import { Server } from '../../src/server/index.js';
 import { type RedisService, startRedis, throwAwayDirectory } from '../services/index.js';
-import { type ProgramResult, runProgram } from './run-program.js';
-
-/** Runs a command of tailrace, as built, to its end. */
-export const runTailrace = (...words: readonly string[]): Promise<ProgramResult> =>
-  runProgram(process.execPath, ['bin/tailrace.js', ...words]);
+import type { ProgramResult } from './run-program.js';
+import { runTailrace } from './tailrace-program.js';
 
 /** What `verify --json` found. */
 export interface VerifiedReport {
@@ -76,6 +72,14 @@ export class MigrationEnds implements AsyncDisposable {
   async reset(): Promise<void> {
     await this.target.flushall();
     for (const path of [this.stateFile, `${this.stateFile}.excluded`]) if (existsSync(path)) unlinkSync(path);
+  }
+
+  /** How often the source has been asked by a command. */
+  async callsOf(command: string): Promise<number> {
+    const calls = new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(
+      await this.source.info('commandstats'),
+    );
+    return Number(calls?.[1] ?? 0);
   }
 
   /** `tailrace migrate | verify | cutover` from the one to the other. */
