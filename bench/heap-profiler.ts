@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RespConnection } from '../src/resp/index.js';
 import { alternate, type Bench, result } from './harness.js';
-import { benchmark, startServe } from './server.js';
+import { startServe } from './serve.js';
+import { benchmark } from './server.js';
 
 /** CPU time that a process has used, in clock ticks. */
 const ticksOf = (pid: number): number => {
@@ -16,7 +17,7 @@ export const heapProfilerBench: Bench = {
   summary: 'SET and GET of a server with KPROFILE MEMORY on and off in turn, by its own CPU time',
   run: async ({ isQuick }) => {
     const directory = mkdtempSync(join(tmpdir(), 'tailrace-bench-'));
-    const serve = await startServe(directory, 'none');
+    const serve = await startServe(directory);
     const connection = await RespConnection.open({ host: '127.0.0.1', port: serve.port });
     const pid = Number(/process_id:(\d+)/.exec(String(await connection.call('INFO', 'server')))?.[1]);
     const requests = isQuick ? 100_000 : 500_000;

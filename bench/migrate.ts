@@ -3,15 +3,12 @@ import { once } from 'node:events';
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { ByteWriter, writeCommand } from '../src/kit/index.js';
-import { acceptsConnections, freePort } from '../test/services/daemon.js';
 import { startRedis } from '../test/services/index.js';
-import { waitUntil } from '../test/support/wait-until.js';
+import { program } from '../test/support/tailrace-program.js';
 import { type Bench, type BenchResult, result, seconds } from './harness.js';
-
-const program = fileURLToPath(new URL('../../bin/tailrace.js', import.meta.url));
+import { startServe } from './serve.js';
 
 interface DataSet {
   readonly name: string;
@@ -104,16 +101,11 @@ const requireDone = async (child: ChildProcess, what: string): Promise<void> => 
 
 const measure = async (data: DataSet, rounds: number): Promise<BenchResult[]> => {
   const directory = mkdtempSync(join(tmpdir(), 'tailrace-bench-migrate-'));
-  const port = await freePort();
-  const serve = spawn(
-    process.execPath,
-    [program, 'serve', '-q', '-d', join(directory, 'store'), '-l', `127.0.0.1:${port}`, '--sync', 'none'],
-    { stdio: ['ignore', 'ignore', 'inherit'] },
-  );
+  const serve = await startServe(join(directory, 'store'));
+  const { port } = serve;
   const service = await startRedis();
   const redis = new Redis(service.port);
   try {
-    await waitUntil('the source serves', () => acceptsConnections(port));
     const file = join(directory, 'commands.resp');
     writeFileSync(file, data.commands);
     await pipe(port, file);
@@ -175,7 +167,7 @@ const measure = async (data: DataSet, rounds: number): Promise<BenchResult[]> =>
   } finally {
     redis.disconnect();
     await service.stop();
-    serve.kill('SIGKILL');
+    await serve.stop();
     rmSync(directory, { recursive: true, force: true });
   }
 };

@@ -1,16 +1,17 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { RespConnection } from '../src/resp/index.js';
-import { freePort, startDaemon } from '../test/services/daemon.js';
+import { freePort } from '../test/services/daemon.js';
 import { startKafka, startPostgres, startRedis } from '../test/services/index.js';
+import { program } from '../test/support/tailrace-program.js';
 import { atMost, type Bench, type BenchResult } from './harness.js';
+import { startServe } from './serve.js';
+import { residentBytes } from './store/process-figures.js';
 
-const program = fileURLToPath(new URL('../../bin/tailrace.js', import.meta.url));
 const limitMiB = 200;
 
 /** A sink's entry in a pipeline file, and how its target is made to stand still. */
@@ -20,10 +21,6 @@ interface Target {
   /** Resolves to what makes it go on; absent where nothing can hold it up. */
   readonly stall?: () => Promise<() => unknown>;
 }
-
-/** Resident memory of a process in MiB (Linux). */
-const residentMiB = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 
 const call = async (port: number, ...words: string[]): Promise<unknown> => {
   const connection = await RespConnection.open({ host: '127.0.0.1', port });
@@ -49,17 +46,8 @@ export const runMemory: Bench = {
     const kafka = await startKafka({ jvm: 'full' });
     const database = new pg.Client(postgres.url);
     await database.connect();
-    const port = await freePort();
-    const listen = ['--listen', `127.0.0.1:${port}`, '--sync', 'none'];
-    const serve = await startDaemon(
-      process.execPath,
-      [program, 'serve', '--quiet', '--dir', join(directory, 'store'), ...listen],
-      () =>
-        call(port, 'PING').then(
-          () => true,
-          () => false,
-        ),
-    );
+    const serve = await startServe(join(directory, 'store'));
+    const { port } = serve;
     const targets: readonly Target[] = [
       { name: 'redis', entry: { sink: 'redis', url: redis.url }, stall: stopped(redis.pid) },
       {
@@ -96,7 +84,7 @@ export const runMemory: Bench = {
         const watchUntil = async (isOver: () => Promise<boolean> | boolean): Promise<void> => {
           while (!(await isOver())) {
             if (run.exitCode !== null) throw new Error(`tailrace run ended with ${run.exitCode}`);
-            peak = Math.max(peak, residentMiB(pid));
+            peak = Math.max(peak, residentBytes(pid) / 2 ** 20);
             await delay(20);
           }
         };
@@ -124,7 +112,7 @@ export const runMemory: Bench = {
       }
       return results;
     } finally {
-      await serve.end();
+      await serve.stop();
       await database.end();
       await kafka.stop();
       await postgres.stop();

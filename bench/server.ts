@@ -1,38 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { ByteWriter, RespConnection, writeCommand } from '../src/resp/index.js';
-import { freePort, startDaemon } from '../test/services/daemon.js';
 import { startRedis } from '../test/services/index.js';
 import { alternate, type Bench, type BenchResult, result, seconds } from './harness.js';
-
-const program = fileURLToPath(new URL('../../bin/tailrace.js', import.meta.url));
-
-const answersPing = async (port: number): Promise<boolean> => {
-  try {
-    const connection = await RespConnection.open({ host: '127.0.0.1', port }, { timeoutMs: 1000 });
-    connection.close();
-    return true;
-  } catch {
-    return false;
-  }
-};
-
-/** `tailrace serve` as a process of its own. */
-export const startServe = async (
-  directory: string,
-  sync: string,
-): Promise<{ port: number; pid: number; stop(): Promise<void> }> => {
-  const port = await freePort();
-  const daemon = await startDaemon(
-    'node',
-    [program, 'serve', '--quiet', '--dir', directory, '--listen', `127.0.0.1:${port}`, '--sync', sync],
-    () => answersPing(port),
-  );
-  return { port, pid: daemon.process.pid ?? 0, stop: () => daemon.end() };
-};
+import { startServe } from './serve.js';
+import { residentBytes } from './store/process-figures.js';
 
 /** Operations a second by redis-benchmark with 50 connections, 100-byte values, 100,000 keys. */
 export const benchmark = (port: number, test: string, pipeline: number, requests: number): number => {
@@ -125,13 +99,9 @@ export const serverBench: Bench = {
   },
 };
 
-/** Resident memory of a process in MiB (Linux). */
-const residentMiB = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
-
 /** What a server grows by when it takes small strings, in MiB. */
 const growthBy = async (port: number, pid: number, keys: number): Promise<number> => {
-  const before = residentMiB(pid);
+  const before = residentBytes(pid);
   const connection = await RespConnection.open({ host: '127.0.0.1', port });
   const out = new ByteWriter();
   for (let i = 0; i < keys; ) {
@@ -141,7 +111,7 @@ const growthBy = async (port: number, pid: number, keys: number): Promise<number
     i = end;
   }
   connection.close();
-  return residentMiB(pid) - before;
+  return (residentBytes(pid) - before) / 2 ** 20;
 };
 
 export const serverMemoryBench: Bench = {
@@ -151,7 +121,7 @@ export const serverMemoryBench: Bench = {
     const keys = isQuick ? 200_000 : 1_000_000;
     const directory = mkdtempSync(join(tmpdir(), 'tailrace-bench-'));
     const redis = await startRedis(['--appendonly', 'no']);
-    const ours = await startServe(directory, 'none');
+    const ours = await startServe(directory);
     try {
       const mine = await growthBy(ours.port, ours.pid, keys);
       const theirs = await growthBy(redis.port, redis.pid, keys);
@@ -170,7 +140,7 @@ export const pollUpdatesBench: Bench = {
   run: async ({ isQuick }) => {
     const changes = isQuick ? 100_000 : 1_000_000;
     const directory = mkdtempSync(join(tmpdir(), 'tailrace-bench-'));
-    const serve = await startServe(directory, 'none');
+    const serve = await startServe(directory);
     try {
       await new Promise((resolve) =>
         spawn(
@@ -249,7 +219,7 @@ export const followBench: Bench = {
     const rounds = isQuick ? 500 : 5_000;
     const directory = mkdtempSync(join(tmpdir(), 'tailrace-bench-'));
     const redis = await startRedis(['--appendonly', 'no']);
-    const ours = await startServe(directory, 'none');
+    const ours = await startServe(directory);
     try {
       const [writer, follower] = await Promise.all(
         [1, 2].map(() => RespConnection.open({ host: '127.0.0.1', port: ours.port })),

@@ -1,4 +1,5 @@
 import { parseRedisUrl, type Reply, ReplyError, RespConnection } from '../../src/resp/index.js';
+import { byName, fieldsOf, latin1Of, pairsOf } from './reply-text.js';
 
 /**
  * Everything that a server holds, key by key, read by its ordinary commands: two servers hold the same when these are equal,
@@ -39,25 +40,28 @@ const readValue = async (server: RespConnection, key: Buffer): Promise<unknown> 
       return undefined;
     case 'string':
     case 'bitmap': {
-      const value = text(await server.call('GET', key)) as string;
+      const value = latin1Of(await server.call('GET', key)) as string;
       return value.startsWith('HYLL') ? { count: await server.call('PFCOUNT', key) } : value;
     }
     case 'hyperloglog':
       return { count: await server.call('PFCOUNT', key) };
     case 'ReJSON-RL':
-      return text(await server.call('JSON.GET', key));
+      return latin1Of(await server.call('JSON.GET', key));
     case 'hash':
-      return pairs(await server.call('HGETALL', key)).sort(byText);
+      return pairsOf(await server.call('HGETALL', key)).sort(byName);
     case 'list':
-      return { list: text(await server.call('LRANGE', key, 0, -1)) };
+      return { list: latin1Of(await server.call('LRANGE', key, 0, -1)) };
     case 'set':
-      return (text(await server.call('SMEMBERS', key)) as string[]).sort();
+      return (latin1Of(await server.call('SMEMBERS', key)) as string[]).sort();
     case 'zset':
-      return pairs(await server.call('ZRANGE', key, 0, -1, 'WITHSCORES'))
+      return pairsOf(await server.call('ZRANGE', key, 0, -1, 'WITHSCORES'))
         .map(([member, score]) => [member, Number(String(score).replace('inf', 'Infinity'))])
-        .sort(byText);
+        .sort(byName);
     case 'sortedint':
-      return (text(await server.call('SIRANGE', key, 0, 100_000)) as string[]).map((id) => [id, Number(id)]);
+      return (latin1Of(await server.call('SIRANGE', key, 0, 100_000)) as string[]).map((id) => [
+        id,
+        Number(id),
+      ]);
     case 'stream':
       return await readStream(server, key);
     default:
@@ -67,7 +71,7 @@ const readValue = async (server: RespConnection, key: Buffer): Promise<unknown> 
 
 const readStream = async (server: RespConnection, key: Buffer): Promise<unknown> => {
   const entries = (await server.call('XRANGE', key, '-', '+')) as Reply[];
-  const ids = new Set(entries.map((entry) => (text(entry) as unknown[])[0]));
+  const ids = new Set(entries.map((entry) => (latin1Of(entry) as unknown[])[0]));
   // A Kvrocks that has lost count of the entries finds no such key.
   const told = await server.call('XINFO', 'STREAM', key);
   const info = fieldsOf(
@@ -96,29 +100,14 @@ const readStream = async (server: RespConnection, key: Buffer): Promise<unknown>
         .map((consumer) => fieldsOf(consumer).get('name'))
         .sort(),
       // No command makes an entry pending that is deleted.
-      pending: pending.map((entry) => (text(entry) as unknown[]).slice(0, 2)).filter(([id]) => ids.has(id)),
+      pending: pending
+        .map((entry) => (latin1Of(entry) as unknown[]).slice(0, 2))
+        .filter(([id]) => ids.has(id)),
     });
   }
-  return { entries: withoutNull(text(entries)), lastId: info.get('last-generated-id'), groups };
+  return { entries: withoutNull(latin1Of(entries)), lastId: info.get('last-generated-id'), groups };
 };
-
-const fieldsOf = (reply: Reply | undefined): Map<unknown, unknown> =>
-  new Map(pairs(reply) as [unknown, unknown][]);
-
-const text = (reply: Reply | undefined): unknown =>
-  Array.isArray(reply)
-    ? reply.map(text)
-    : reply instanceof Uint8Array
-      ? Buffer.from(reply).toString('latin1')
-      : reply;
 
 /** A Kvrocks tells an empty value of an entry as none. */
 const withoutNull = (value: unknown): unknown =>
   Array.isArray(value) ? value.map(withoutNull) : (value ?? '');
-
-const pairs = (reply: Reply | undefined): unknown[][] => {
-  const words = text(reply) as unknown[];
-  return Array.from({ length: words.length / 2 }, (_, at) => words.slice(2 * at, 2 * at + 2));
-};
-
-const byText = (a: unknown[], b: unknown[]): number => (String(a[0]) < String(b[0]) ? -1 : 1);

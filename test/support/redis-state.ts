@@ -1,4 +1,5 @@
 import { ByteWriter, type Reply, type RespConnection, writeCommand } from '../../src/resp/index.js';
+import { byName, fieldsOf, latin1Of, pairsOf } from './reply-text.js';
 
 /** A key as a Redis holds it, in the form of the captured states. */
 export interface RedisKeyState {
@@ -79,28 +80,28 @@ const comparableValue = async (
 ): Promise<unknown> => {
   switch (type) {
     case 'string': {
-      const value = text(reply) as string;
+      const value = latin1Of(reply) as string;
       if (!value.startsWith('HYLL')) return value;
       // A HyperLogLog may be written in several ways: what counts are its registers.
       return { registers: ((await redis.call('PFDEBUG', 'GETREG', key)) as Reply[]).join(' ') };
     }
     case 'hash':
-      return pairs(text(reply)).sort(byText);
+      return pairsOf(reply).sort(byName);
     case 'set':
-      return (text(reply) as string[]).sort();
+      return (latin1Of(reply) as string[]).sort();
     case 'zset':
-      return pairs(text(reply))
+      return pairsOf(reply)
         .map(([member, score]) => [member, Number(String(score).replace('inf', 'Infinity'))])
-        .sort(byText);
+        .sort(byName);
     default:
-      return text(reply);
+      return latin1Of(reply);
   }
 };
 
 const readGroups = async (redis: RespConnection, key: Buffer): Promise<unknown> => {
   const stream = fieldsOf(await redis.call('XINFO', 'STREAM', key));
   const entries = (await redis.call('XRANGE', key, '-', '+')) as Reply[];
-  const ids = new Set(entries.map((entry) => (text(entry) as unknown[])[0]));
+  const ids = new Set(entries.map((entry) => (latin1Of(entry) as unknown[])[0]));
   const groups: unknown[] = [];
   for (const info of (await redis.call('XINFO', 'GROUPS', key)) as Reply[]) {
     const group = fieldsOf(info);
@@ -114,26 +115,9 @@ const readGroups = async (redis: RespConnection, key: Buffer): Promise<unknown> 
       // No command makes an entry pending that is deleted.
       // The idle time is left out: it is the clock's.
       pending: pending
-        .map((entry) => (text(entry) as unknown[]).filter((_, at) => at !== 2))
+        .map((entry) => (latin1Of(entry) as unknown[]).filter((_, at) => at !== 2))
         .filter(([id]) => ids.has(id)),
     });
   }
   return { lastId: stream.get('last-generated-id'), added: stream.get('entries-added'), groups };
 };
-
-const fieldsOf = (reply: Reply | undefined): Map<unknown, unknown> =>
-  new Map(pairs(text(reply)) as [unknown, unknown][]);
-
-const text = (reply: Reply | undefined): unknown =>
-  Array.isArray(reply)
-    ? reply.map(text)
-    : reply instanceof Uint8Array
-      ? Buffer.from(reply).toString('latin1')
-      : reply;
-
-const pairs = (flat: unknown): unknown[][] => {
-  const words = flat as unknown[];
-  return Array.from({ length: words.length / 2 }, (_, at) => words.slice(2 * at, 2 * at + 2));
-};
-
-const byText = (a: unknown[], b: unknown[]): number => (String(a[0]) < String(b[0]) ? -1 : 1);
