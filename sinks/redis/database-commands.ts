@@ -73,23 +73,10 @@ export class DatabaseCommands implements BatchCommands {
           rejections.push({ transaction, change: from, reason: noPlace(changes[from].ns) });
         for (const database of databases) {
           select(database);
-          const firstCommand = sent.expected - before;
-          runs.push({ transaction, from, to, database, firstCommand });
-          const encoder = this.#encoderOf(database);
-          const run = { changes: changes.slice(from, to) };
-          const behind = out.length;
-          const commands = encoder.append(out, run);
-          const refused = encoder.unsupported.map(({ change, reason }) => ({
-            change: from + change,
-            reason,
-          }));
-          if (out.length - behind > largestWordBytes)
-            for (const { change, reason } of rejectTooLarge([run], 0, 1, encoder, largestWordBytes)) {
-              refused.push({ change: from + change, reason });
-              out.truncate(behind);
-            }
-          if (out.length > behind) sent.expect(commands);
-          for (const { change, reason } of refused) rejections.push({ transaction, change, reason });
+          runs.push({ transaction, from, to, database, firstCommand: sent.expected - before });
+          const run = changes.slice(from, to);
+          for (const { change, reason } of this.#append(run, database, out, sent, largestWordBytes))
+            rejections.push({ transaction, change: from + change, reason });
         }
         from = to;
         if (from >= nextYield) {
@@ -102,6 +89,26 @@ export class DatabaseCommands implements BatchCommands {
     }
     select(this.#home);
     return { rejections, placeOf: (command) => this.#placeOf(transactions, runs, command) };
+  }
+
+  /** Appends the commands of changes that go to the selected database, or none when a word is too long; what it does not take. */
+  #append(
+    changes: readonly Change[],
+    database: number,
+    out: ByteWriter,
+    sent: SentReplies,
+    largestWordBytes: number,
+  ): readonly Pick<Rejection, 'change' | 'reason'>[] {
+    const encoder = this.#encoderOf(database);
+    const run = { changes };
+    const before = out.length;
+    const commands = encoder.append(out, run);
+    const { unsupported } = encoder;
+    const tooLarge =
+      out.length - before > largestWordBytes ? rejectTooLarge([run], 0, 1, encoder, largestWordBytes) : [];
+    if (tooLarge.length > 0) out.truncate(before);
+    else sent.expect(commands);
+    return [...unsupported, ...tooLarge];
   }
 
   #placeOf(

@@ -1,26 +1,11 @@
-import type {
-  BitmapPut,
-  Change,
-  Clear,
-  Expire,
-  HashDelete,
-  HashPut,
-  HyperLogLogPut,
-  ListPush,
-  MemberDelete,
-  Persist,
-  SetPut,
-  SortedSetPut,
-  StreamDelete,
-  WholeValuePut,
-} from '../change.js';
+import type { BitmapPut, Change, Clear, Expire, HyperLogLogPut, Persist, WholeValuePut } from '../change.js';
 import { BitCommands } from './bit-commands.js';
 import { endOfRun } from './change-run.js';
 import { type CommandTarget, commandName, nowhere } from './command-target.js';
 import { isPlainSet, maxFolded, maxFoldedBytes, mset } from './folded-sets.js';
 import { KeyCommands } from './key-commands.js';
 import type { EncodedCommands, RedisMapping, UnsupportedChange } from './redis-mapping.js';
-import { scoreText } from './score-text.js';
+import { RunCommands } from './run-commands.js';
 import { SortedIntCommands } from './sorted-int-commands.js';
 
 /**
@@ -36,6 +21,7 @@ export class RedisCommandWriter {
   readonly #prefixes: ReadonlyMap<string, Buffer>;
   readonly #foldsSets: boolean;
   readonly #keys = new KeyCommands();
+  readonly #runs = new RunCommands(this.#keys);
   readonly #bits = new BitCommands(this.#keys);
   readonly #sortedInts: SortedIntCommands;
   #target: CommandTarget = nowhere;
@@ -118,7 +104,7 @@ export class RedisCommandWriter {
       case 'put':
         return this.#writePut(changes, at, change);
       case 'push':
-        return this.#pushes(changes, at, change);
+        return this.#runs.push(changes, at, change);
       case 'pop':
         this.#keys.start(change.side === 'head' ? names.lpop : names.rpop, change.key, 1);
         this.#target.text(String(change.count));
@@ -154,14 +140,14 @@ export class RedisCommandWriter {
         this.#set(change.key, change.value, change.ttlAt);
         return at + 1;
       case 'hash':
-        return this.#hashPuts(changes, at, change);
+        return this.#runs.putFields(changes, at, change);
       case 'json':
         this.#jsonSet(change, change.value, change.ttlAt, at);
         return at + 1;
       case 'set':
-        return this.#setPuts(changes, at, change);
+        return this.#runs.putMembers(changes, at, change);
       case 'zset':
-        return this.#sortedSetPuts(changes, at, change);
+        return this.#runs.putScores(changes, at, change);
       case 'sortedint':
         return this.#sortedInts.add(changes, at, change);
       case 'list':
@@ -190,14 +176,14 @@ export class RedisCommandWriter {
         this.#keys.start(names.del, change.key, 0);
         return at + 1;
       case 'hash':
-        return this.#hashDeletes(changes, at, change);
+        return this.#runs.deleteFields(changes, at, change);
       case 'set':
       case 'zset':
-        return this.#memberDeletes(changes, at, change);
+        return this.#runs.deleteMembers(changes, at, change);
       case 'sortedint':
         return this.#sortedInts.remove(changes, at, change);
       case 'stream':
-        return this.#streamDeletes(changes, at, change);
+        return this.#runs.deleteEntries(changes, at, change);
     }
   }
 
@@ -256,64 +242,6 @@ export class RedisCommandWriter {
   #pexpireat(key: Uint8Array, ttlAt: number): void {
     this.#keys.start(names.pexpireat, key, 1);
     this.#target.text(String(ttlAt + this.#ttlGraceMs));
-  }
-
-  #hashPuts(changes: readonly Change[], from: number, first: HashPut): number {
-    const end = endOfRun(changes, from, first);
-    this.#keys.start(names.hset, first.key, 2 * (end - from));
-    for (let at = from; at < end; at++) {
-      const change = changes[at] as HashPut; // by endOfRun, as in all runs below
-      this.#target.bytes(change.field);
-      this.#target.bytes(change.value);
-    }
-    return end;
-  }
-
-  #setPuts(changes: readonly Change[], from: number, first: SetPut): number {
-    const end = endOfRun(changes, from, first);
-    this.#keys.start(names.sadd, first.key, end - from);
-    for (let at = from; at < end; at++) this.#target.bytes((changes[at] as SetPut).member);
-    return end;
-  }
-
-  #sortedSetPuts(changes: readonly Change[], from: number, first: SortedSetPut): number {
-    const end = endOfRun(changes, from, first);
-    this.#keys.start(names.zadd, first.key, 2 * (end - from));
-    for (let at = from; at < end; at++) {
-      const change = changes[at] as SortedSetPut;
-      this.#target.text(scoreText(change.score));
-      this.#target.bytes(change.member);
-    }
-    return end;
-  }
-
-  #pushes(changes: readonly Change[], from: number, first: ListPush): number {
-    let end = endOfRun(changes, from, first);
-    for (let at = from + 1; at < end; at++) if ((changes[at] as ListPush).side !== first.side) end = at;
-    this.#keys.start(first.side === 'head' ? names.lpush : names.rpush, first.key, end - from);
-    for (let at = from; at < end; at++) this.#target.bytes((changes[at] as ListPush).value);
-    return end;
-  }
-
-  #hashDeletes(changes: readonly Change[], from: number, first: HashDelete): number {
-    const end = endOfRun(changes, from, first);
-    this.#keys.start(names.hdel, first.key, end - from);
-    for (let at = from; at < end; at++) this.#target.bytes((changes[at] as HashDelete).field);
-    return end;
-  }
-
-  #memberDeletes(changes: readonly Change[], from: number, first: MemberDelete): number {
-    const end = endOfRun(changes, from, first);
-    this.#keys.start(first.type === 'set' ? names.srem : names.zrem, first.key, end - from);
-    for (let at = from; at < end; at++) this.#target.bytes((changes[at] as MemberDelete).member);
-    return end;
-  }
-
-  #streamDeletes(changes: readonly Change[], from: number, first: StreamDelete): number {
-    const end = endOfRun(changes, from, first);
-    this.#keys.start(names.xdel, first.key, end - from);
-    for (let at = from; at < end; at++) this.#target.text((changes[at] as StreamDelete).id);
-    return end;
   }
 
   /** The words of the command with the key, which is the first or second argument, as the target has it. */
@@ -389,19 +317,10 @@ return redis.status_reply('OK')`;
 const names = {
   set: commandName('SET'),
   del: commandName('DEL'),
-  hset: commandName('HSET'),
-  hdel: commandName('HDEL'),
-  sadd: commandName('SADD'),
-  srem: commandName('SREM'),
-  zadd: commandName('ZADD'),
-  zrem: commandName('ZREM'),
   lset: commandName('LSET'),
-  lpush: commandName('LPUSH'),
-  rpush: commandName('RPUSH'),
   lpop: commandName('LPOP'),
   rpop: commandName('RPOP'),
   xadd: commandName('XADD'),
-  xdel: commandName('XDEL'),
   jsonSet: commandName('JSON.SET'),
   pexpireat: commandName('PEXPIREAT'),
   persist: commandName('PERSIST'),
