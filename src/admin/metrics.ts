@@ -75,6 +75,15 @@ export class PipelineMetrics {
 
 type Kind = 'total' | 'level';
 
+/** How a figure is called, and where it is found. */
+interface FigureOf<Status> {
+  readonly name: string;
+  readonly help: string;
+  readonly kind: Kind;
+  /** null: not known. */
+  readonly of: (status: Status) => number | null;
+}
+
 interface Figure<Label extends string> {
   reset(): void;
   inc(labels: Partial<Record<Label, string | number>>, value: number): void;
@@ -95,13 +104,7 @@ const define = <Label extends string>(
   else new Gauge(withCollect);
 };
 
-const pipelineFigures: readonly {
-  name: string;
-  help: string;
-  kind: Kind;
-  /** null: not known. */
-  of: (status: PipelineStatus) => number | null;
-}[] = [
+const pipelineFigures: readonly FigureOf<PipelineStatus>[] = [
   {
     name: 'tailrace_pipeline_running',
     help: '1 while the pipeline runs, else 0',
@@ -128,13 +131,7 @@ const pipelineFigures: readonly {
   },
 ];
 
-const sinkFigures: readonly {
-  name: string;
-  help: string;
-  kind: Kind;
-  /** null: not known. */
-  of: (sink: SinkStatus) => number | null;
-}[] = [
+const sinkFigures: readonly FigureOf<SinkStatus>[] = [
   {
     name: 'tailrace_sink_running',
     help: '1 while the sink is written to, else 0: before it was claimed, while it is tried again, when it has failed',

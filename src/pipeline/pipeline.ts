@@ -86,12 +86,12 @@ export class Pipeline {
     const drain = (): void => {
       this.#states.next('draining');
       this.#wake();
-      const give = this.#options.drainTimeoutMs ?? defaultDrainTimeoutMs;
+      const timeoutMs = this.#options.drainTimeoutMs ?? defaultDrainTimeoutMs;
       drainTimer ??= setTimeout(() => {
         const isBusy = this.#branches.some(({ isDelivering }) => isDelivering);
         const { name } = this.#options;
-        hardStop.abort(isBusy ? drainTimedOut(name, give) : sourceStandsStill(name, give));
-      }, give);
+        hardStop.abort(isBusy ? drainTimedOut(name, timeoutMs) : sourceStandsStill(name, timeoutMs));
+      }, timeoutMs);
     };
     // Nothing is pulled for sinks that take nothing: how far the source goes on meanwhile is to be known all the same.
     const asking = setInterval(() => this.#askSource(), 1_000);

@@ -134,7 +134,7 @@ export class SinkLane {
         if (!isTailraceError(error, 'SINK_UNREACHABLE') || signal.aborted || !backoff.mayRetry()) throw error;
         this.retries++;
         this.errors.unreachable++;
-        this.#triesAgain(error);
+        this.#noteTrouble(error);
         warning.warn('the sink cannot be reached, trying again', { sink: this.name, reason: error.message });
         await backoff.wait(signal);
         if (signal.aborted) throw error;
@@ -142,7 +142,7 @@ export class SinkLane {
     }
     const stored = this.sink.holdsPosition ? this.#claim.position : await this.#kept.load(hardStop);
     this.#isClaimed = true;
-    this.#isWell();
+    this.#noteRecovery();
     this.#position = stored;
     this.#passed = null;
     this.#durablePosition = stored;
@@ -257,7 +257,7 @@ export class SinkLane {
       switch (outcome.kind) {
         case 'durable':
         case 'accepted':
-          this.#isWell();
+          this.#noteRecovery();
           await this.#advance(batch, outcome, signal);
           return;
         case 'fenced':
@@ -272,7 +272,7 @@ export class SinkLane {
         case 'unknown': {
           if (signal.aborted || !backoff.mayRetry()) throw failed(this.name, outcome.error);
           this.retries++;
-          this.#triesAgain(outcome.error);
+          this.#noteTrouble(outcome.error);
           const isUnknown = outcome.kind === 'unknown';
           warning.warn(
             isUnknown ? 'the outcome of a write is unknown, asking the sink' : 'a write failed, trying again',
@@ -296,11 +296,11 @@ export class SinkLane {
     });
   }
 
-  #triesAgain({ message: reason }: Error): void {
+  #noteTrouble({ message: reason }: Error): void {
     this.#trouble = { reason, sinceMs: this.#trouble?.sinceMs ?? this.#options.timing.now() };
   }
 
-  #isWell(): void {
+  #noteRecovery(): void {
     if (this.#trouble === null) return;
     const afterMs = Math.round(this.#options.timing.now() - this.#trouble.sinceMs);
     this.#trouble = null;
