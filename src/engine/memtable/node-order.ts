@@ -1,4 +1,5 @@
 import { ArrivedRuns } from './arrived-runs.js';
+import type { KeyRun } from './key-run.js';
 import type { NodeTable } from './node-table.js';
 import { NotedNodes } from './noted-nodes.js';
 import { OrderedIndex, type OrderedPlace } from './ordered-index.js';
@@ -27,6 +28,8 @@ export class NodeOrder {
   /** Those that somebody has asked for, until all of them are in the index. */
   #pile: RunPile | undefined;
   #isPiledUp = false;
+  /** A leaf of the index from whose first to whose last node the pile has nothing left: a walk steps through it as it is. */
+  #whole: KeyRun | undefined;
   /** Nodes in order that are on their way into the index. */
   #sorted: Int32Array = noNodes;
   #sortedAt = 0;
@@ -83,6 +86,7 @@ export class NodeOrder {
     if (this.#settled !== undefined) this.#nodes.memory.giveWords(this.#settled);
     this.#settled = undefined;
     this.#pile = undefined;
+    this.#whole = undefined;
     this.#isPiledUp = false;
     this.#sorted = noNodes;
     this.#sortedAt = 0;
@@ -165,7 +169,7 @@ export class NodeOrder {
   }
 
   forward(place: OrderedPlace): void {
-    if (this.#pile === undefined) {
+    if (this.#pile === undefined || this.#isNextBeside(this.#pile, place, 1)) {
       this.#index.forward(place);
       return;
     }
@@ -180,7 +184,7 @@ export class NodeOrder {
 
   /** From the first node it goes to where there is none. */
   backward(place: OrderedPlace): void {
-    if (this.#pile === undefined) {
+    if (this.#pile === undefined || this.#isNextBeside(this.#pile, place, -1)) {
       this.#index.backward(place);
       return;
     }
@@ -215,6 +219,16 @@ export class NodeOrder {
     this.#pile = new RunPile(this.#nodes, this.#settled === undefined ? this.#runs.runs : [this.#settled]);
   }
 
+  /** True when the next node stands in the same leaf and the pile has nothing in between. */
+  #isNextBeside(pile: RunPile, { run, at }: OrderedPlace, step: number): boolean {
+    if (run === undefined || at + step < 0 || at + step >= run.length) return false;
+    if (run === this.#whole) return true;
+    const first = pile.bucketOfNode(run.idAt(0));
+    if (pile.nextOf(first, pile.bucketOfNode(run.idAt(run.length - 1))) >= 0) return false;
+    this.#whole = run;
+    return true;
+  }
+
   /** The bucket of the node at a place; where there is none, that of what would be next in a direction. */
   #bucketAt(place: OrderedPlace, isForward: boolean): number {
     const node = place.id;
@@ -242,6 +256,7 @@ export class NodeOrder {
 
   #bringInBucket(pile: RunPile, bucket: number): void {
     const nodes = pile.take(bucket);
+    this.#whole = undefined;
     this.#index.insertAscending(nodes, 0, nodes.length);
     this.#moves++;
     if (pile.isEmpty) this.#pile = undefined;
@@ -267,6 +282,7 @@ export class NodeOrder {
   #bringIn(count: number): void {
     if (this.#sorted.length === 0) return;
     const end = Math.min(this.#sorted.length, this.#sortedAt + count);
+    this.#whole = undefined;
     this.#index.insertAscending(this.#sorted, this.#sortedAt, end);
     this.#sortedAt = end;
     if (end < this.#sorted.length) return;
