@@ -1,7 +1,8 @@
+import type { ScoredMember } from '../../encoding/zset-encoding.js';
 import type { CommandContext } from '../command-context.js';
 import { selectRange } from '../zsets/zset-range.js';
 import type { ZsetValue } from '../zsets/zset-value.js';
-import { codesAround, decodePoint, distanceMeters, type GeoPoint } from './geohash.js';
+import { type CodeRange, codesAround, decodePoint, distanceMeters, type GeoPoint } from './geohash.js';
 
 /** A circle or an upright rectangle around a place; lengths in meters. */
 export type GeoArea =
@@ -31,15 +32,8 @@ export const searchArea = (context: CommandContext, zset: ZsetValue, search: Geo
   const { center, area, count } = search;
   const reach =
     area.shape === 'circle' ? { x: area.radius, y: area.radius } : { x: area.width / 2, y: area.height / 2 };
-  const { low, high } = codesAround(center, reach);
-  const candidates = selectRange(
-    context,
-    zset,
-    { by: 'score', min: { score: low, isExclusive: false }, max: { score: high, isExclusive: true } },
-    false,
-  );
   const matches: GeoMatch[] = [];
-  for (const { member, score } of candidates) {
+  for (const { member, score } of membersIn(context, zset, codesAround(center, reach))) {
     const point = decodePoint(score);
     const meters = distanceMeters(center, point);
     if (isInside(area, center, point, meters)) matches.push({ member, score, point, meters });
@@ -49,6 +43,18 @@ export const searchArea = (context: CommandContext, zset: ZsetValue, search: Geo
   if (order !== 'none') matches.sort((a, b) => (order === 'asc' ? a.meters - b.meters : b.meters - a.meters));
   return count > 0 ? matches.slice(0, count) : matches;
 };
+
+function* membersIn(
+  context: CommandContext,
+  zset: ZsetValue,
+  codes: readonly CodeRange[],
+): Generator<ScoredMember> {
+  for (const { low, high } of codes) {
+    const min = { score: low, isExclusive: false };
+    const max = { score: high, isExclusive: true };
+    yield* selectRange(context, zset, { by: 'score', min, max }, false);
+  }
+}
 
 const isInside = (area: GeoArea, center: GeoPoint, point: GeoPoint, meters: number): boolean => {
   if (area.shape === 'circle') return meters <= area.radius;

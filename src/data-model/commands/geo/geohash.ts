@@ -51,35 +51,63 @@ export const geohashText = (code: number): string => {
   return `${text}0`;
 };
 
+/** Codes from `low` up to, not including, `high`. */
+export interface CodeRange {
+  readonly low: number;
+  readonly high: number;
+}
+
 /**
- * Codes from `low` up to, not including, `high` that hold every place within `reach` meters north, south, east
- * and west of the center: the smallest cell around that area. The whole map when the area meets its edge.
+ * The codes, in order, of some cells that hold every place within `reach` meters north, south, east and west of the center.
+ * The whole map when the area meets its edge.
  */
 export const codesAround = (
   center: GeoPoint,
   reach: { readonly x: number; readonly y: number },
-): { readonly low: number; readonly high: number } => {
-  const all = { low: 0, high: 4 * cells * cells };
+): readonly CodeRange[] => {
   const latitudeReach = degrees(reach.y / earthRadiusMeters) * margin;
   const nearestPole = Math.abs(center.latitude) + latitudeReach;
-  if (nearestPole >= maxLatitude) return all;
+  if (nearestPole >= maxLatitude) return wholeMap;
   const longitudeReach = degrees(reach.x / earthRadiusMeters / Math.cos(radians(nearestPole))) * margin;
   const corner = (sign: number): GeoPoint => ({
     longitude: center.longitude + sign * longitudeReach,
     latitude: center.latitude + sign * latitudeReach,
   });
-  if (!isOnMap(corner(-1)) || !isOnMap(corner(1))) return all;
+  const [low, high] = [corner(-1), corner(1)];
+  if (!isOnMap(low) || !isOnMap(high)) return wholeMap;
+  let west = cellOf(low.longitude, maxLongitude);
+  let east = cellOf(high.longitude, maxLongitude);
+  let south = cellOf(low.latitude, maxLatitude);
+  let north = cellOf(high.latitude, maxLatitude);
   let size = 1;
-  let first = encodePoint(corner(-1));
-  let last = encodePoint(corner(1));
-  while (first !== last) {
-    first = Math.floor(first / 4);
-    last = Math.floor(last / 4);
-    size *= 4;
+  for (; (east - west + 1) * (north - south + 1) > mostCells; size *= 4) {
+    west >>>= 1;
+    east >>>= 1;
+    south >>>= 1;
+    north >>>= 1;
   }
-  return { low: first * size, high: (first + 1) * size };
+  const codes: number[] = [];
+  for (let row = south; row <= north; row++)
+    for (let column = west; column <= east; column++) codes.push(interleave(row, column));
+  return rangesOf(
+    codes.sort((a, b) => a - b),
+    size,
+  );
 };
 
+/** Cells of one size, in order; those whose codes follow each other together. */
+const rangesOf = (cells: readonly number[], size: number): CodeRange[] => {
+  const ranges: CodeRange[] = [];
+  for (let first = 0, next = 1; first < cells.length; first = next++) {
+    while (next < cells.length && cells[next] === cells[next - 1] + 1) next++;
+    ranges.push({ low: cells[first] * size, high: (cells[next - 1] + 1) * size });
+  }
+  return ranges;
+};
+
+const wholeMap: readonly CodeRange[] = [{ low: 0, high: 4 * cells * cells }];
+/** More of them fit the area better, and take more seeks. */
+const mostCells = 12;
 const margin = 1.01;
 
 const cellOf = (degrees: number, range: number): number =>
@@ -91,24 +119,41 @@ const middleOf = (cell: number, range: number): number => {
   return (low + high) / 2;
 };
 
-const interleave = (even: number, odd: number): number => {
-  let code = 0;
-  for (let bit = bitsEach; bit >= 0; bit--) code = code * 4 + ((odd >>> bit) & 1) * 2 + ((even >>> bit) & 1);
-  return code;
-};
+/** The lower halves of both are interleaved, then the upper ones: as many bits at once as whole numbers of 32 bits take. */
+const interleave = (even: number, odd: number): number =>
+  interleaveHalf(even >>> halfBits, odd >>> halfBits) * 4 ** halfBits +
+  interleaveHalf(even & halfMask, odd & halfMask);
 
 const deinterleave = (code: number): { readonly even: number; readonly odd: number } => {
-  let even = 0;
-  let odd = 0;
-  let rest = code;
-  for (let bit = 0; bit <= bitsEach; bit++) {
-    const pair = rest % 4;
-    even += (pair & 1) * 2 ** bit;
-    odd += (pair >> 1) * 2 ** bit;
-    rest = Math.floor(rest / 4);
-  }
-  return { even, odd };
+  const upper = Math.floor(code / 4 ** halfBits);
+  const lower = code % 4 ** halfBits;
+  return {
+    even: (everySecondBit(upper) << halfBits) | everySecondBit(lower),
+    odd: (everySecondBit(upper >>> 1) << halfBits) | everySecondBit(lower >>> 1),
+  };
 };
+
+const interleaveHalf = (even: number, odd: number): number => spreadBits(even) | (spreadBits(odd) << 1);
+
+/** Moves bit n to bit 2 n, of up to 16 bits. */
+const spreadBits = (bits: number): number => {
+  let spread = (bits | (bits << 8)) & 0x00ff00ff;
+  spread = (spread | (spread << 4)) & 0x0f0f0f0f;
+  spread = (spread | (spread << 2)) & 0x33333333;
+  return (spread | (spread << 1)) & 0x55555555;
+};
+
+/** Moves bit 2 n to bit n. */
+const everySecondBit = (bits: number): number => {
+  let gathered = bits & 0x55555555;
+  gathered = (gathered | (gathered >>> 1)) & 0x33333333;
+  gathered = (gathered | (gathered >>> 2)) & 0x0f0f0f0f;
+  gathered = (gathered | (gathered >>> 4)) & 0x00ff00ff;
+  return (gathered | (gathered >>> 8)) & 0xffff;
+};
+
+const halfBits = 14;
+const halfMask = (1 << halfBits) - 1;
 
 const radians = (value: number): number => value * (Math.PI / 180);
 const degrees = (value: number): number => value / (Math.PI / 180);
