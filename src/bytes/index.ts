@@ -6,6 +6,7 @@ export {
 } from './big-endian.js';
 export type { ByteCursor } from './byte-cursor.js';
 export { compareBytes, equalBytes, prefixSuccessor, startsWithAt } from './compare.js';
+export { copyOf } from './copy.js';
 export { crc32c, crc32cOfView, maskCrc, unmaskCrc } from './crc32c.js';
 export { crc64, writeCrc64 } from './crc64.js';
 export { matchesGlob } from './glob.js';

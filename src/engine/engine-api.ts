@@ -38,7 +38,7 @@ export interface DataIterator extends StoreIterator<DataItem, Uint8Array> {
   locate(place: ItemPlace): void;
   /**
    * Gives `target` the items from here on whose keys begin with `prefix`, without that, and stands behind them; or behind
-   * the first that `target` answers false to. Forward walks without an end alone. Absent where it gains nothing.
+   * the first that `target` answers false to. Absent where it gains nothing.
    */
   copyRun?(prefix: Uint8Array, target: RecordTarget): void;
 }

@@ -282,7 +282,9 @@ export class LayeredIterator implements DataIterator {
 
   /** True when no other layer has a key or a deletion among the keys that begin so: then none of them need be compared. */
   #isAloneIn(prefix: Uint8Array): boolean {
-    if (this.#isReverse || this.#range.end !== undefined || this.#hasChanged()) return false;
+    const { end } = this.#range;
+    const isCut = end !== undefined && startsWithAt(end, 0, end.length, prefix, 0);
+    if (this.#isReverse || isCut || this.#hasChanged()) return false;
     for (const cursor of this.#cursors)
       if (cursor !== this.#winner && cursor.valid && beginsWith(cursor, prefix)) return false;
     return this.#hasNoRanges() || this.#hasNoRanges(prefix, prefixSuccessor(prefix));

@@ -1,5 +1,5 @@
 import { prefixSuccessor } from '../../bytes/index.js';
-import type { DataIterator } from '../../engine/index.js';
+import { type DataIterator, nowhere, type RecordTarget } from '../../engine/index.js';
 import type { CommandContext } from './command-context.js';
 
 /** Walks the entries of one incarnation of a key: all internal keys that start with `prefix`. */
@@ -18,21 +18,35 @@ export const iterateSubKeys = (
   });
 };
 
-/** Calls `visit` with each sub-key and value in order, until it answers `false`. Both are borrowed for the call. */
+/**
+ * Calls `visit` with where each sub-key and its value lie, in order, until it answers false. Borrowed for the call.
+ * Hot: everything that answers a whole hash, set or sorted set.
+ */
 export const forEachSubKey = (
   context: CommandContext,
   columnFamily: number,
   prefix: Buffer,
-  visit: (subKey: Buffer, value: Buffer) => unknown,
+  visit: RecordTarget['record'],
 ): void => {
   const iterator = iterateSubKeys(context, columnFamily, prefix);
   try {
-    for (; iterator.valid; iterator.next()) {
-      const { key, value } = iterator.item;
-      if (visit(key.subarray(prefix.length), value) === false) return;
-    }
+    giveRun(iterator, prefix, { record: visit });
   } finally {
     iterator.close();
+  }
+};
+
+/** `copyRun` of any iterator all of whose keys begin with `prefix`. */
+export const giveRun = (iterator: DataIterator, prefix: Buffer, target: RecordTarget): void => {
+  if (iterator.copyRun !== undefined) {
+    iterator.copyRun(prefix, target);
+    return;
+  }
+  const place = nowhere();
+  for (let isWanted = true; iterator.valid && isWanted; iterator.next()) {
+    iterator.locate(place);
+    const { keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd } = place;
+    isWanted = target.record(keyBytes, keyStart + prefix.length, keyEnd, valueBytes, valueStart, valueEnd);
   }
 };
 

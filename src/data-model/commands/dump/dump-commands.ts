@@ -1,3 +1,4 @@
+import { copyOf } from '../../../bytes/index.js';
 import type { ValueType } from '../../change.js';
 import { ColumnFamily } from '../../encoding/column-family.js';
 import { fieldLayoutOf } from '../../encoding/hash-encoding.js';
@@ -41,8 +42,9 @@ const dumpedValueOf = (context: CommandContext, key: Buffer, metadata: Metadata)
   const entries = <Entry>(make: (subKey: Buffer, value: Buffer) => Entry): Entry[] => {
     const found: Entry[] = [];
     const prefix = context.subKeyPrefix(key, metadata);
-    forEachSubKey(context, ColumnFamily.subKeys, prefix, (subKey, value) => {
-      found.push(make(subKey, value));
+    forEachSubKey(context, ColumnFamily.subKeys, prefix, (key, start, end, value, valueStart, valueEnd) => {
+      found.push(make(copyOf(key, start, end), copyOf(value, valueStart, valueEnd)));
+      return true;
     });
     return found;
   };
@@ -55,16 +57,16 @@ const dumpedValueOf = (context: CommandContext, key: Buffer, metadata: Metadata)
       if (fieldLayoutOf(metadata.payload) !== 'plain') return undefined;
       return {
         type,
-        fields: entries((field, value) => ({ field: Buffer.from(field), value: Buffer.from(value) })),
+        fields: entries((field, value) => ({ field, value })),
       };
     case 'list':
-      return { type, elements: entries((_, value) => Buffer.from(value)) };
+      return { type, elements: entries((_, value) => value) };
     case 'set':
-      return { type, members: entries((member) => Buffer.from(member)) };
+      return { type, members: entries((member) => member) };
     case 'zset':
       return {
         type,
-        members: entries((member, value) => ({ member: Buffer.from(member), score: scoreIn(value) })),
+        members: entries((member, value) => ({ member, score: scoreIn(value) })),
       };
     default:
       return undefined;

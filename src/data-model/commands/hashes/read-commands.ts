@@ -1,3 +1,4 @@
+import { copyOf } from '../../../bytes/index.js';
 import { ColumnFamily } from '../../encoding/column-family.js';
 import { optionWord, parseClamped } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
@@ -51,10 +52,16 @@ const entriesOf = (
 ): Buffer[] => {
   const entries: Buffer[] = [];
   if (hash === undefined) return entries;
-  forEachSubKey(context, ColumnFamily.subKeys, hash.prefix, (field, value) => {
-    if (wanted !== 'values') entries.push(Buffer.from(field));
-    if (wanted !== 'fields') entries.push(Buffer.from(value));
-  });
+  forEachSubKey(
+    context,
+    ColumnFamily.subKeys,
+    hash.prefix,
+    (field, start, end, value, valueStart, valueEnd) => {
+      if (wanted !== 'values') entries.push(copyOf(field, start, end));
+      if (wanted !== 'fields') entries.push(copyOf(value, valueStart, valueEnd));
+      return true;
+    },
+  );
   return entries;
 };
 

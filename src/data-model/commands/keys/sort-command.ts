@@ -1,3 +1,4 @@
+import { copyOf } from '../../../bytes/index.js';
 import { ColumnFamily } from '../../encoding/column-family.js';
 import { encodeLogData, LogCommand } from '../../encoding/log-data.js';
 import { readScoreKey } from '../../encoding/zset-encoding.js';
@@ -61,11 +62,15 @@ const elementsOf = (context: CommandContext, key: Buffer): Buffer[] | ErrorReply
   const elements: Buffer[] = [];
   const prefix = context.subKeyPrefix(key, metadata);
   if (metadata.type === 'set')
-    forEachSubKey(context, ColumnFamily.subKeys, prefix, (member) => elements.push(Buffer.from(member)));
+    forEachSubKey(context, ColumnFamily.subKeys, prefix, (bytes, start, end) => {
+      elements.push(copyOf(bytes, start, end));
+      return true;
+    });
   else if (metadata.type === 'zset')
-    forEachSubKey(context, ColumnFamily.scores, prefix, (subKey) => {
-      const scored = readScoreKey(Buffer.from(subKey));
+    forEachSubKey(context, ColumnFamily.scores, prefix, (bytes, start, end) => {
+      const scored = readScoreKey(copyOf(bytes, start, end));
       if (scored !== undefined) elements.push(scored.member);
+      return true;
     });
   else return refusal.wrongType;
   return elements;

@@ -1,7 +1,7 @@
-import { prefixSuccessor } from '../../../bytes/index.js';
-import type { DataIterator } from '../../../engine/index.js';
+import { copyOf, prefixSuccessor } from '../../../bytes/index.js';
+import type { DataIterator, RecordTarget } from '../../../engine/index.js';
 import { ColumnFamily } from '../../encoding/column-family.js';
-import { isAlive, readMetadata } from '../../encoding/metadata.js';
+import { isAlive, locateMetadata, noMetadata, readMetadata } from '../../encoding/metadata.js';
 import { optionWord } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import {
@@ -16,6 +16,7 @@ import { compileGlob } from '../glob.js';
 import { randomEntry } from '../random-entry.js';
 import { ErrorReply, ok, type Reply, refusal } from '../reply.js';
 import { parseScanOptions, scanEntries, scanReply, scanStart } from '../scan.js';
+import { giveRun } from '../sub-keys.js';
 import { typeName } from './existence-commands.js';
 
 const scan = (context: CommandContext, args: readonly Buffer[]): Reply => {
@@ -43,8 +44,8 @@ const scan = (context: CommandContext, args: readonly Buffer[]): Reply => {
 function* keys(context: CommandContext, args: readonly Buffer[]): ReplySteps {
   const glob = compileGlob(args[1]);
   const found: Buffer[] = [];
-  yield* walkKeys(context, glob.prefix, (userKey) => {
-    if (glob.matches(userKey)) found.push(Buffer.from(userKey));
+  yield* walkKeys(context, glob.prefix, (bytes, start, end) => {
+    if (glob.matches(bytes.subarray(start, end))) found.push(copyOf(bytes, start, end));
   });
   return found;
 }
@@ -80,21 +81,28 @@ const firstKeyFrom = (context: CommandContext, begin: Buffer): Buffer | undefine
   }
 };
 
-/** Visits each living key that starts with `start`; yields after each thousand entries or so. */
+/** Visits each living key that starts with `start`, where it lies; yields after each thousand entries or so. */
 function* walkKeys(
   context: CommandContext,
   start: Buffer,
-  visit: (userKey: Buffer) => void,
+  visit: (bytes: Buffer, start: number, end: number) => void,
 ): Generator<undefined, void, undefined> {
   const begin = Buffer.concat([context.prefix, start]);
   const iterator = iterateFrom(context, begin, begin);
   const nowMs = context.nowMs();
+  const metadata = noMetadata();
+  let seen = 0;
+  const target: RecordTarget = {
+    record: (key, keyStart, keyEnd, value, valueStart, valueEnd) => {
+      const isMetadata = locateMetadata(value, valueStart, valueEnd, metadata);
+      if (isMetadata && isAlive(metadata, nowMs)) visit(key, keyStart, keyEnd);
+      return ++seen % entriesPerStep !== 0;
+    },
+  };
   try {
-    for (let seen = 1; iterator.valid; iterator.next(), seen++) {
-      const { key, value } = iterator.item;
-      const metadata = readMetadata(value);
-      if (metadata !== undefined && isAlive(metadata, nowMs)) visit(key.subarray(context.prefix.length));
-      if (seen % entriesPerStep === 0) yield undefined;
+    while (iterator.valid) {
+      giveRun(iterator, context.prefix, target);
+      if (iterator.valid) yield undefined;
     }
   } finally {
     iterator.close();

@@ -1,3 +1,4 @@
+import { copyOf } from '../../../bytes/index.js';
 import { ColumnFamily } from '../../encoding/column-family.js';
 import { encodeLogData } from '../../encoding/log-data.js';
 import type { Metadata } from '../../encoding/metadata.js';
@@ -48,7 +49,10 @@ export const putSetSize = (context: CommandContext, set: SetValue, change: numbe
 export const membersOf = (context: CommandContext, set: SetValue | undefined): Buffer[] => {
   const members: Buffer[] = [];
   if (set !== undefined)
-    forEachSubKey(context, ColumnFamily.subKeys, set.prefix, (member) => members.push(Buffer.from(member)));
+    forEachSubKey(context, ColumnFamily.subKeys, set.prefix, (bytes, start, end) => {
+      members.push(copyOf(bytes, start, end));
+      return true;
+    });
   return members;
 };
 

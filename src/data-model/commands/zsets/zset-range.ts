@@ -1,5 +1,5 @@
-import { prefixSuccessor } from '../../../bytes/index.js';
-import type { DataRange } from '../../../engine/index.js';
+import { copyOf, prefixSuccessor } from '../../../bytes/index.js';
+import { type DataRange, nowhere } from '../../../engine/index.js';
 import { ColumnFamily } from '../../encoding/column-family.js';
 import { encodeInternalKey } from '../../encoding/keys.js';
 import { encodeScoreKey, readScoreKey, type ScoredMember } from '../../encoding/zset-encoding.js';
@@ -107,6 +107,7 @@ const collect = (
   count: number,
 ): ScoredMember[] => {
   const found: ScoredMember[] = [];
+  const place = nowhere();
   const iterator = context.reader.iterate(range);
   try {
     for (let skipped = 0; iterator.valid && found.length < count; iterator.next()) {
@@ -114,12 +115,16 @@ const collect = (
         skipped++;
         continue;
       }
-      const { key, value } = iterator.item;
-      const subKey = Buffer.from(key.subarray(zset.prefix.length));
+      iterator.locate(place);
+      const subKey = copyOf(place.keyBytes, place.keyStart + zset.prefix.length, place.keyEnd);
       if (range.columnFamily === ColumnFamily.scores) {
         const scored = readScoreKey(subKey);
         if (scored !== undefined) found.push(scored);
-      } else found.push({ member: subKey, score: scoreIn(value) });
+      } else
+        found.push({
+          member: subKey,
+          score: scoreIn(place.valueBytes.subarray(place.valueStart, place.valueEnd)),
+        });
     }
     return found;
   } finally {
