@@ -12,7 +12,6 @@ import {
   encodeSuperblock,
   newestSuperblock,
   type Superblock,
-  superblockBytes,
   superblockUnits,
   unreadable,
 } from './superblock.js';
@@ -253,13 +252,13 @@ const changed = (path: string): TailraceError =>
   });
 
 const superblockOf = (fd: number, path: string): Superblock => {
-  const slots = [0, 1].map((slot) => {
-    const bytes = Buffer.alloc(superblockBytes);
+  const units = [0, 1].map((unit) => {
+    const bytes = Buffer.alloc(pageBytes);
     try {
-      return bytes.subarray(0, readSync(fd, bytes, 0, superblockBytes, slot * pageBytes));
+      return bytes.subarray(0, readSync(fd, bytes, 0, pageBytes, unit * pageBytes));
     } catch (cause) {
       throw inaccessible(path, cause);
     }
   });
-  return newestSuperblock(path, slots[0], slots[1]);
+  return newestSuperblock(path, units);
 };

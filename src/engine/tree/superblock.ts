@@ -38,7 +38,8 @@ export const superblockUnits = 2;
 const dataFormat = 1;
 
 /**
- * A superblock lies in one sector at the start of its unit. Numbers are little-endian.
+ * The unit of a superblock, which lies in one sector at its start and once more in its middle: a damaged one looks as one
+ * does that was written in part, and without the newest state the log is not enough any more. Numbers are little-endian.
  *
  *   0          8        12          16        32      40         48      56           60          64     68
  *   | tailrace | format | unitBytes | storeId | epoch | sequence | units | space unit | byteLength | crc | roots |
@@ -48,7 +49,7 @@ const dataFormat = 1;
  *   508        u32 CRC-32 of bytes 0 to 507
  */
 export const encodeSuperblock = (block: Superblock): Buffer => {
-  const bytes = Buffer.alloc(superblockBytes);
+  const bytes = Buffer.alloc(pageBytes);
   bytes.write(magic, 0, 'latin1');
   bytes.writeUInt32LE(dataFormat, 8);
   bytes.writeUInt32LE(pageBytes, 12);
@@ -68,20 +69,22 @@ export const encodeSuperblock = (block: Superblock): Buffer => {
     bytes.writeDoubleLE(root.largeEntries, at + 16);
   }
   bytes.writeUInt32LE(crc32(bytes.subarray(0, checksumAt)), checksumAt);
+  bytes.copy(bytes, copyAt, 0, superblockBytes);
   return bytes;
 };
 
-/** The newest whole superblock of the two. @throws `STORE_CORRUPT` | `STORE_FORMAT_UNKNOWN` */
-export const newestSuperblock = (path: string, first: Buffer, second: Buffer): Superblock => {
-  const found = [first, second].map((bytes) => decodeSuperblock(path, bytes));
-  const [a, b] = found;
-  if (a === undefined && b === undefined)
+/** The newest whole superblock in the two units. @throws `STORE_CORRUPT` | `STORE_FORMAT_UNKNOWN` */
+export const newestSuperblock = (path: string, units: readonly Buffer[]): Superblock => {
+  let newest: Superblock | undefined;
+  for (const unit of units)
+    for (const bytes of [unit, unit.subarray(copyAt)]) {
+      const found = decodeSuperblock(path, bytes);
+      if (found !== undefined && found.epoch > (newest?.epoch ?? -1)) newest = found;
+    }
+  if (newest === undefined)
     throw unreadable(path, 'neither superblock is whole: this is no data file, or its start is damaged');
-  if (a === undefined || (b !== undefined && b.epoch > a.epoch)) return b as Superblock;
-  return a;
+  return newest;
 };
-
-export const superblockBytes = 512;
 
 /** Undefined when the bytes are no whole superblock: never written, or torn. @throws `STORE_FORMAT_UNKNOWN` */
 const decodeSuperblock = (path: string, bytes: Buffer): Superblock | undefined => {
@@ -121,6 +124,8 @@ export const unreadable = (path: string, reason: string): TailraceError =>
       'Check that this is the directory of a store of this version; otherwise restore a checkpoint or a backup.',
   });
 
+const superblockBytes = 512;
+const copyAt = 2048;
 const magic = 'tailrace';
 const rootsAt = 72;
 const rootBytes = 24;

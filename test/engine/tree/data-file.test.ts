@@ -82,21 +82,41 @@ const advanceClosed = async (sequence: number, value: string): Promise<number> =
 
 const openWriter = async (): Promise<TreeStore> => (await TreeStore.open(directory.path, options, [])).store;
 
-it('is at the state before, whole, wherever the newest superblock was torn or damaged', async () => {
+/** The value that a store of these bytes has, and the sequence number it is at. */
+const found = async (bytes: Buffer): Promise<unknown> => {
+  writeFileSync(dataPath(), bytes);
+  const store = await openReader();
+  const { sequence, roots } = store.state;
+  const value = `${store.get(roots[0], key)}`;
+  await store.close();
+  return [sequence, value];
+};
+
+it('is at the state before, whole, wherever the newest superblock was torn', async () => {
+  const before = readFileSync(dataPath());
+  await advanceClosed(2, 'newer');
+  const after = readFileSync(dataPath());
+  const at = (3 & 1) * 4096;
+  for (let cut = 0; cut <= 4096; cut += cut < 512 ? 3 : 512) {
+    const torn = Buffer.from(after);
+    before.copy(torn, at + cut, at + cut, at + 4096);
+    expect(await found(torn)).toEqual(cut < 512 ? [1, 'value'] : [2, 'newer']);
+  }
+  after.fill(0xff, 0, 2 * 4096);
+  await expect(found(after)).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
+});
+
+it('is at the newest state whichever byte of its superblock is damaged, and where older versions stored it once', async () => {
   await advanceClosed(2, 'newer');
   const whole = readFileSync(dataPath());
   const at = (3 & 1) * 4096;
-  for (let byte = 0; byte < 512; byte += 3) {
+  for (let byte = 0; byte < 4096; byte += byte % 2048 < 512 ? 5 : 256) {
     const damaged = Buffer.from(whole);
     damaged[at + byte] ^= 1 << (byte & 7);
-    writeFileSync(dataPath(), damaged);
-    const store = await openReader();
-    expect([store.state.sequence, `${store.get(store.state.roots[0], key)}`]).toEqual([1, 'value']);
-    await store.close();
+    expect(await found(damaged)).toEqual([2, 'newer']);
   }
-  whole.fill(0xff, 0, 2 * 4096);
-  writeFileSync(dataPath(), whole);
-  await expect(openReader()).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
+  for (const unit of [0, 4096]) whole.fill(0, unit + 512, unit + 4096);
+  expect(await found(whole)).toEqual([2, 'newer']);
 });
 
 it('refuses a file that is shorter than its newest state', async () => {
