@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { PipelineConfig } from './load.js';
 import { formatProblem, type Problem } from './problem.js';
 
@@ -35,6 +36,16 @@ export const requireSoleTargets = (pipelines: readonly PipelineConfig[], problem
           message: `writes to the same place as the ${definition.name} sink at ${other}: give each a place of its own`,
         });
     }
+  for (const { errors, deadLetters, deadLetterSink, lettersPlace } of pipelines) {
+    const areKept = [errors.poison, errors.undecodable].includes('dead-letter');
+    if (!areKept || deadLetterSink !== undefined || deadLetters.url !== '') continue;
+    const other = taken.get(`file ${resolve(deadLetters.path)}`);
+    if (other !== undefined)
+      problems.push({
+        ...lettersPlace,
+        message: `is what the file sink at ${other} writes to: give each a place of its own`,
+      });
+  }
 };
 
 /** A part of a file, and all that it stands in: of `sinks[0].url` also `sinks[0]` and `sinks`. */

@@ -66,6 +66,8 @@ export interface PipelineConfig extends PipelineSettings {
   readonly routes: readonly PlacedRoute[];
   /** The sink that takes the dead letters. */
   readonly deadLetterSink?: Chosen<SinkDefinition<unknown>>;
+  /** Where the file names their file, or would. */
+  readonly lettersPlace: FilePlace;
 }
 
 /** What the files say, and all that is wrong with them. */
@@ -181,6 +183,7 @@ const readPipeline = (
   requireOffsetsUrl(offsets, { ...where('offsets'), located: part('offsets') }, problems);
   requireOneLetterPlace({ ...where('deadLetters'), located: part('deadLetters') }, problems);
   const letters = childOf(part('deadLetters'), 'sink');
+  const lettersFile = childOf(part('deadLetters'), 'path') ?? part('deadLetters') ?? part('name') ?? located;
   const deadLetterSink =
     letters?.kind === 'map'
       ? readChosen(letters, 'sink', registry.sinks, where('deadLetters.sink'), problems)
@@ -190,6 +193,7 @@ const readPipeline = (
     ...(deadLetterSink === undefined ? {} : { deadLetterSink }),
     file,
     place: part('name')?.place ?? place,
+    lettersPlace: { file, ...lettersFile.place, path: at('deadLetters.path') },
     source: source as Chosen<SourceDefinition<unknown>>,
     sinks,
     transforms: readTransforms(part('transforms'), file, at('transforms'), problems),

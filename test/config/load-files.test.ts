@@ -92,13 +92,19 @@ describe('pipeline files that are loaded together', () => {
     const a = write('a', `sinks: [{ sink: file, path: x/../out }, { sink: file, path: other }, ${mirror} }]`);
     const b = write('b', `sinks: [{ sink: file, path: ./out }, ${mirror} }, ${mirror}, schema: second }]`);
     const c = write('c', 'sinks: [{ sink: stdout }]\ndeadLetters: { sink: { sink: file, path: other } }');
-    const { problems } = loadPipelines([a, b, c], builtIn);
+    const d = write(
+      'd',
+      'sinks: [{ sink: stdout }]\nerrors: { poison: dead-letter }\ndeadLetters: { path: out }',
+    );
+    const e = write('e', 'sinks: [{ sink: stdout }]\ndeadLetters: { path: out }'); // none come
+    const { problems } = loadPipelines([a, b, c, d, e], builtIn);
     rmSync(directory, { recursive: true });
     const own = 'give each a place of its own';
     expect(problems.map((problem) => formatProblem(problem).replaceAll(`${directory}/`, ''))).toEqual([
       `b.yaml:3:9 sinks[0]: writes to the same place as the file sink at a.yaml:3:9 sinks[0]: ${own}`,
       `b.yaml:3:38 sinks[1]: writes to the same place as the postgres sink at a.yaml:3:70 sinks[2]: ${own}`,
       `c.yaml:4:22 deadLetters.sink: writes to the same place as the file sink at a.yaml:3:41 sinks[1]: ${own}`,
+      `d.yaml:5:22 deadLetters.path: is what the file sink at a.yaml:3:9 sinks[0] writes to: ${own}`,
     ]);
   });
 
