@@ -8,6 +8,7 @@ import {
   TailraceError,
   writeCommand,
 } from '../../src/kit/index.js';
+import { commandsFailed } from './commands-failed.js';
 import type { ControlKey, ControlState } from './control-key.js';
 import { asSinkError } from './refusal.js';
 
@@ -33,11 +34,7 @@ export const checkRedis = async (
     const info = await connection.call('INFO');
     findings.push(...(info instanceof ReplyError ? [unknownServer(info)] : findingsOf(textOf(info))));
     await requireDatabases(connection, databases, home);
-    const { epoch, position } = await tryClaim(connection, control);
-    const { name } = control;
-    const detail =
-      epoch === 0 ? `${name} is free` : `${name} is at sequence number ${position?.sequence ?? 0}`;
-    findings.push({ name: 'position', status: 'ok', detail });
+    findings.push(positionFinding(await tryClaim(connection, control), place, control.name));
     return findings;
   } catch (error) {
     const { message, remedy, code } = asSinkError(error, place);
@@ -46,6 +43,16 @@ export const checkRedis = async (
   } finally {
     connection?.close();
   }
+};
+
+const positionFinding = (held: ControlState, place: string, key: string): Finding => {
+  if (held.failed > 0) {
+    const { message, remedy } = commandsFailed(held, place, key);
+    return { name: 'position', status: 'fail', detail: message, remedy };
+  }
+  const detail =
+    held.epoch === 0 ? `${key} is free` : `${key} is at sequence number ${held.position?.sequence ?? 0}`;
+  return { name: 'position', status: 'ok', detail };
 };
 
 /** The sink goes without INFO: then it does not find out about commands that failed behind its back. */

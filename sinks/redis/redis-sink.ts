@@ -18,13 +18,13 @@ import {
   readLargestWord,
   type Sink,
   type SinkBatch,
-  TailraceError,
   type Transaction,
   type WriteOutcome,
 } from '../../src/kit/index.js';
 import { type BatchCommands, batchCommands, kvrocksTypes } from './batch-commands.js';
 import { checkRedis, requireDatabases } from './check-redis.js';
 import type { CommandPlace } from './command-places.js';
+import { commandsFailed } from './commands-failed.js';
 import { ControlKey, type ControlState } from './control-key.js';
 import type { NamespaceTargets } from './namespace-targets.js';
 import { type Execution, QueuedBatch } from './queued-batch.js';
@@ -207,7 +207,7 @@ export class RedisSink implements Sink {
     const held = this.#control.read(replies.at(-1));
     if (held.owner !== this.#ownership.token) throw new Error('another process claimed it at the same time');
     this.#ownership.claimed(held.epoch);
-    if (held.failed > 0) throw this.#failedBefore(held.failed, held.failure, held.position?.sequence ?? 0);
+    if (held.failed > 0) throw commandsFailed(held, this.#place, this.#control.name);
     return { epoch: held.epoch, position: held.position };
   }
 
@@ -275,7 +275,7 @@ export class RedisSink implements Sink {
   async #failed(
     connection: RespConnection,
     queued: QueuedBatch,
-    { sequence }: Position,
+    position: Position,
     failures: readonly { readonly command: number; readonly reply: ReplyError }[],
   ): Promise<WriteOutcome> {
     const [{ command, reply }] = failures;
@@ -285,7 +285,8 @@ export class RedisSink implements Sink {
       this.#control.writeFailure(out, failures.length, failure);
       await connection.send(out.bytes, 3);
     }
-    return { kind: 'fatal', error: this.#failedBefore(failures.length, failure, sequence) };
+    const state = { failed: failures.length, failure, position };
+    return { kind: 'fatal', error: commandsFailed(state, this.#place, this.#control.name) };
   }
 
   /** Redis did not queue the batch, or would not run it: nothing was applied. */
@@ -333,18 +334,6 @@ export class RedisSink implements Sink {
     const change = batch.transactions[place.transaction].changes[place.from];
     const key = 'key' in change ? ` of key ${JSON.stringify(Buffer.from(change.key).toString())}` : '';
     return `${change.op} ${change.type}${key} at sequence number ${change.seq}: ${reply.message}`;
-  }
-
-  #failedBefore(failed: number, failure: string, sequence: number): TailraceError {
-    const which = failure === '' ? '' : `: ${failure}`;
-    return new TailraceError(
-      'SINK_FAILED',
-      `${failed} of the commands up to sequence number ${sequence} failed on ${this.#place}${which}`,
-      {
-        context: { sink: this.#place, sequence, failed },
-        remedy: `Someone else writes keys there: mend the key, then HDEL ${this.#control.name} failed; or clear the target and reset the position.`,
-      },
-    );
   }
 
   #fenced(): WriteOutcome {

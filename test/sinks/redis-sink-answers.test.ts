@@ -232,6 +232,21 @@ describe('the redis sink', () => {
       { name: 'position', status: 'ok', detail: expect.stringContaining('free') },
     ]);
     expect(await redis.client.dbsize()).toBe(0);
+    // As a start would end with SINK_FAILED.
+    await redis.client.hset('position', {
+      epoch: 1,
+      sequence: 7,
+      count: 1,
+      crc: 1,
+      failed: 2,
+      failure: 'put hash',
+    });
+    expect((await sink.check(signal)).at(-1)).toMatchObject({
+      status: 'fail',
+      detail: expect.stringMatching(/^2 of the commands up to sequence number 7 failed .*: put hash$/),
+      remedy: expect.stringContaining('HDEL position failed'),
+    });
+    await redis.client.del('position');
     await redis.client.replicaof('127.0.0.1', '1');
     await redis.client.config('SET', 'maxmemory', '1gb');
     await redis.client.config('SET', 'maxmemory-policy', 'allkeys-lru');
