@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import process from 'node:process';
-import { type Logger, messageOf, TailraceError } from '../kit/index.js';
+import { addressUnavailable } from '../errors/index.js';
+import { type Logger, messageOf } from '../kit/index.js';
 import { dashboardPage } from './dashboard.js';
 import { degradedParts } from './health.js';
 import type { PipelineMetrics } from './metrics.js';
@@ -41,7 +42,7 @@ export class AdminServer implements AsyncDisposable {
     const server = createServer();
     const { host, port } = options;
     await new Promise<void>((resolve, reject) => {
-      server.once('error', (cause) => reject(cannotListen(host, port, cause)));
+      server.once('error', (cause) => reject(addressUnavailable(host, port, cause)));
       server.listen(port, host, resolve);
     });
     return new AdminServer(options, server);
@@ -183,10 +184,3 @@ const sendText = (response: ServerResponse, status: number, type: string, text: 
   });
   response.end(text);
 };
-
-const cannotListen = (host: string, port: number, cause: Error): TailraceError =>
-  new TailraceError('ADDRESS_UNAVAILABLE', `cannot listen on ${host}:${port}: ${cause.message}`, {
-    context: { host, port },
-    remedy: 'Choose a free address in admin.listen; port 0 takes any free port.',
-    cause,
-  });

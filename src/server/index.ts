@@ -1,4 +1,4 @@
 export { type CheckpointAnswer, runCheckpointRequest } from './checkpoint-request.js';
 export { readReply } from './read-reply.js';
-export { Server } from './server.js';
+export { requireProtected, Server } from './server.js';
 export type { ServerOptions, TlsFiles } from './server-options.js';

@@ -2,7 +2,7 @@ import { createServer, type Socket, type Server as TcpServer } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { commandServices } from '../data-model/commands/index.js';
 import { Engine, type Store } from '../engine/index.js';
-import { messageOf, TailraceError } from '../errors/index.js';
+import { addressUnavailable, messageOf, TailraceError } from '../errors/index.js';
 import { isLoopback } from './commands/config-commands.js';
 import { Connection } from './connection.js';
 import { mostClients, mostSockets } from './most-clients.js';
@@ -33,14 +33,14 @@ export class Server implements AsyncDisposable {
       ...options,
       maxClients: Math.min(options.maxClients ?? defaultServerOptions.maxClients, mostClients()),
     };
-    if (all.isProtected && all.password === '' && !isLoopback(all.host)) throw unprotected(all.host);
+    requireProtected(all);
     const tcp = makeListener(all);
     // Those behind get no answer: they must not take what the store needs to open its next file, without which it fails.
     const sockets = mostSockets();
     if (Number.isFinite(sockets)) tcp.maxConnections = sockets;
     const state = new ServerState(store, commandServices(), all);
     await new Promise<void>((resolve, reject) => {
-      tcp.once('error', (cause) => reject(cannotListen(all, cause)));
+      tcp.once('error', (cause) => reject(addressUnavailable(all.host, all.port, cause)));
       tcp.listen(all.port, all.host, resolve);
     });
     return new Server(tcp, state);
@@ -138,20 +138,16 @@ const closeIdle = (state: ServerState): void => {
 
 const idleCheckMs = 1_000;
 
-const unprotected = (host: string): TailraceError =>
-  new TailraceError('CONFIG_INVALID', `refusing to listen on ${host} without a password`, {
+/** @throws TailraceError `CONFIG_INVALID` when the address would be open to others without a password */
+export const requireProtected = ({
+  host,
+  password,
+  isProtected,
+}: Pick<ServerOptions, 'host' | 'password' | 'isProtected'>): void => {
+  if (!isProtected || password !== '' || isLoopback(host)) return;
+  throw new TailraceError('CONFIG_INVALID', `refusing to listen on ${host} without a password`, {
     context: { host },
     remedy:
       'Set a password (`serve --requirepass`, TAILRACE_PASSWORD), listen on 127.0.0.1, or say --no-protected-mode knowingly.',
   });
-
-const cannotListen = (options: ServerOptions, cause: Error): TailraceError =>
-  new TailraceError(
-    'ADDRESS_UNAVAILABLE',
-    `cannot listen on ${options.host}:${options.port}: ${cause.message}`,
-    {
-      context: { host: options.host, port: options.port },
-      remedy: 'Choose another address or port, or stop the process that has it.',
-      cause,
-    },
-  );
+};

@@ -276,6 +276,12 @@ describe('command line', () => {
     ]).toEqual([1, true]);
     const third = await tailrace('serve', '--dir', path('other'), '--listen', `127.0.0.1:${port}`);
     expect([third.status, third.stderr.includes('ADDRESS_UNAVAILABLE')]).toEqual([1, true]);
+    const open = await tailrace('serve', '--dir', path('open'), '--listen', '0.0.0.0:0');
+    expect([open.status, open.stderr.includes('without a password'), existsSync(path('open'))]).toEqual([
+      2,
+      true,
+      false,
+    ]);
     const tailed = await tailrace('tail', `redis://127.0.0.1:${port}`, '--once');
     expect([tailed.status, tailed.stdout]).toEqual([0, '1  put string  "a"  value="1"\n']);
     const exited = new Promise((resolve) => serve.once('exit', resolve));

@@ -5,7 +5,7 @@ import { type CheckpointPolicyOptions, Engine, type RetentionEvent } from '../..
 import { TailraceError } from '../../errors/index.js';
 import { inaccessible } from '../../files/index.js';
 import type { Logger } from '../../kit/index.js';
-import { Server, type TlsFiles } from '../../server/index.js';
+import { requireProtected, Server, type TlsFiles } from '../../server/index.js';
 import { consoleLogger, counted, type OutputOptions } from '../console.js';
 import { onInterrupt } from '../interrupt.js';
 import { parseListenAddress } from '../listen-address.js';
@@ -14,7 +14,13 @@ import { noteServer } from '../server-file.js';
 
 /** Serves a store until the process is told to stop. */
 export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Promise<void> => {
-  const { host, port } = parseListenAddress(flags.listen);
+  const access = {
+    ...parseListenAddress(flags.listen),
+    password: flags.requirepass ?? process.env['TAILRACE_PASSWORD'] ?? '',
+    isProtected: flags.protectedMode,
+  };
+  const { host } = access;
+  requireProtected(access); // before a store is made
   const log = consoleLogger(output);
   // Before signals are ours: a named pipe stands still until somebody writes to it.
   const tls = readTls(flags);
@@ -41,10 +47,7 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
   if (engine.timesFault !== undefined)
     log.warn('when older sequence numbers were reached is not known any more', { ...engine.timesFault });
   await using server = await Server.listen(engine, {
-    host,
-    port,
-    password: flags.requirepass ?? process.env['TAILRACE_PASSWORD'] ?? '',
-    isProtected: flags.protectedMode,
+    ...access,
     dumpDirectory: flags.dumpDir ?? '',
     restoreDirectory: flags.restoreDir ?? '',
     maxClients: flags.maxclients,
