@@ -1,9 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, isAbsolute, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parse } from 'yaml';
 import { type Definitions, type Registry, readPipelineText } from '../../config/index.js';
+import { findPackage, importModule } from '../files/index.js';
 import { codeOf, messageOf, type SinkDefinition, type SourceDefinition } from '../kit/index.js';
 import { builtIn } from './registry.js';
 
@@ -73,38 +73,13 @@ const importFrom = async (file: string, name: string): Promise<Imported | undefi
   const path = resolve(dirname(file), name);
   if (isPath && !existsSync(path)) return { fault: `there is no file ${path}` };
   try {
-    const specifier = isPath ? pathToFileURL(path).href : findPackage(file, name);
-    return { module: (await import(specifier)) as Readonly<Record<string, unknown>> };
+    const specifier = isPath ? pathToFileURL(path).href : findPackage(name, file);
+    return { module: await importModule(specifier) };
   } catch (error) {
     const isMissing = codeOf(error) === 'MODULE_NOT_FOUND';
     if (!isPath && isMissing) return undefined;
     return { fault: messageOf(error) };
   }
-};
-
-/** Looked for as Node.js does, from the directory of the pipeline file on. */
-const findPackage = (file: string, name: string): string => {
-  const { resolve: find } = createRequire(resolve(file));
-  try {
-    return pathToFileURL(find(name)).href;
-  } catch (error) {
-    if (codeOf(error) !== 'ERR_PACKAGE_PATH_NOT_EXPORTED') throw error;
-    // It is there, but only for `import`, for which there is no resolving from another place.
-    for (const folder of find.paths(name) ?? []) {
-      const description = join(folder, name, 'package.json');
-      if (!existsSync(description)) continue;
-      const { exports } = JSON.parse(readFileSync(description, 'utf8')) as { exports: unknown };
-      const entry = importEntry(fieldOf(exports, '.') ?? exports);
-      if (entry !== undefined) return pathToFileURL(join(folder, name, entry)).href;
-    }
-    throw error;
-  }
-};
-
-const importEntry = (entry: unknown): string | undefined => {
-  if (typeof entry === 'string') return entry;
-  const chosen = fieldOf(entry, 'node') ?? fieldOf(entry, 'import') ?? fieldOf(entry, 'default');
-  return chosen === undefined ? undefined : importEntry(chosen);
 };
 
 const isDefinition = (value: unknown): boolean =>

@@ -7,6 +7,8 @@ export {
   replaceFile,
   temporaryPath,
 } from './files.js';
+export { findPackage } from './find-package.js';
+export { importModule } from './import-module.js';
 export { makeDirectory } from './make-directory.js';
 export { openFileLimit } from './open-file-limit.js';
 export { packageVersion } from './package-version.js';

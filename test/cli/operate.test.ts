@@ -446,6 +446,24 @@ offsets: { store: redis, url: "redis://:hunter2@127.0.0.1:${port}" }
     expect(() => new StateFile(path('pipe')).load()).toThrow('pipe: it is a named pipe');
   });
 
+  it('says of a module that waits for what cannot come that it never ends, instead of ending without a word', async () => {
+    write('waits.mjs', 'await new Promise(() => undefined);');
+    for (const [named, place] of [
+      ['sinks: [{ sink: ./waits.mjs }]', '3:17 sinks[0].sink: cannot be used'],
+      [
+        'sinks: [{ sink: stdout }]\ntransforms: [{ use: { module: ./waits.mjs } }]',
+        '4:14 transforms[0].use: cannot use the transform ./waits.mjs',
+      ],
+    ]) {
+      const file = write('waits.yaml', `name: p\nsource: { connector: wal, path: x }\n${named}\n`);
+      const { status, stderr } = await tailrace('validate', file);
+      expect([status, stderr]).toEqual([
+        2,
+        expect.stringContaining(`${file}:${place}: a top-level await in it never ends`),
+      ]);
+    }
+  });
+
   it('names the place of a pattern that cannot be used', async () => {
     const file = write(
       'p.yaml',

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Change, Transaction } from '../../src/kit/index.js';
@@ -342,6 +342,18 @@ describe('a function of the user', () => {
         { op: 'put', type: 'string', key: 'a!', value: '1' },
         { op: 'put', type: 'string', key: 'a!', value: '10' },
       ]);
+  });
+
+  it('is found by the name of its package where the pipeline file stands', async () => {
+    const folder = join(directory.path, 'node_modules', 'only-even');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'package.json'), '{"exports":{"import":"./index.mjs"}}');
+    writeFileSync(join(folder, 'index.mjs'), 'export default () => []');
+    const stage = await loadUserFunction(
+      { module: 'only-even', export: 'default', options: {}, from: join(directory.path, 'p.yaml') },
+      { pipeline: 'p', sink: 's' },
+    );
+    expect(await shown([stage], string('a', '1'))).toEqual([]);
   });
 
   it('fails with the place when it throws or gives back something else, and when it cannot be loaded', async () => {

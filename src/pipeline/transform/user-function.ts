@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { findPackage, importModule } from '../../files/index.js';
 import {
   type Change,
   messageOf,
@@ -33,10 +34,9 @@ export const loadUserFunction = async (
   const isPath = /^\.{0,2}\/|^\.\.?$/.test(module) || isAbsolute(module);
   const path = resolve(dirname(from), module);
   if (isPath && !existsSync(path)) throw unusable(module, from, `there is no file ${path}`);
-  const specifier = isPath ? pathToFileURL(path).href : module;
   let exported: unknown;
   try {
-    const loaded = (await import(specifier)) as Readonly<Record<string, unknown>>;
+    const loaded = await importModule(isPath ? pathToFileURL(path).href : findPackage(module, from));
     exported = loaded[name];
   } catch (cause) {
     throw unusable(module, from, messageOf(cause), cause);
