@@ -5,12 +5,16 @@ set -euo pipefail
 repository=$(cd "$(dirname "$0")/.." && pwd)
 work=${1:-$(mktemp -d)}
 mkdir -p "$work"
+# What an older build has left is not packed.
+mkdir -p "$repository/dist/src"
+touch "$repository/dist/src/stale.js"
 tarball=$(cd "$repository" && npm pack --silent --pack-destination "$work")
 mkdir -p "$work/app/log"
 cd "$work/app"
 npm init -y >/dev/null
 npm install --no-audit --no-fund --omit=dev "$work/$tarball" >/dev/null
 npx --no-install tailrace --version
+[ ! -e node_modules/tailrace/dist/src/stale.js ] || { echo 'a stale file was packed'; exit 1; }
 grep -q 'tailrace pipeline file' node_modules/tailrace/config/pipeline.schema.json
 # The captured log without its last record, which is no batch.
 head -c 1095768 "$repository/test/fixtures/kvrocks/wal/kvrocks-000010.log" >log/000010.log
