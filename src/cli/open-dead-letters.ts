@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { PipelineConfig } from '../../config/index.js';
 import type { Logger } from '../kit/index.js';
@@ -8,6 +7,7 @@ import {
   RedisDeadLetters,
   SinkDeadLetters,
 } from '../pipeline/index.js';
+import { describePath } from './describe-path.js';
 import { redactText } from './redact.js';
 
 /** Where the dead letters of a pipeline go, as its file says. */
@@ -30,6 +30,5 @@ export const describeDeadLetters = ({ name, deadLetters, deadLetterSink }: Pipel
   if (deadLetterSink !== undefined) return `the sink ${deadLetterSink.name}`;
   if (deadLetters.url !== '')
     return `${deadLetters.stream.replaceAll('{pipeline}', name)} at ${redactText(deadLetters.url)}`;
-  const path = resolve(deadLetters.path);
-  return existsSync(path) ? path : `${path}, which is not there`;
+  return describePath(deadLetters.path);
 };

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { TailraceError } from '../errors/index.js';
 import {
@@ -7,6 +6,7 @@ import {
   PostgresOffsetsStore,
   RedisOffsetsStore,
 } from '../pipeline/index.js';
+import { describePath } from './describe-path.js';
 import { redactText } from './redact.js';
 
 /** Where positions are kept, as a pipeline file says it. */
@@ -31,6 +31,5 @@ export const openOffsets = ({ store, path, url, name, lease }: OffsetsPlace): Of
 
 /** Where that is, for whoever looks for positions and finds none. */
 export const describeOffsets = ({ store, path, url }: OffsetsPlace): string => {
-  if (store !== 'file') return redactText(url);
-  return existsSync(path) ? resolve(path) : `${resolve(path)}, which is not there`;
+  return store === 'file' ? describePath(path) : redactText(url);
 };
