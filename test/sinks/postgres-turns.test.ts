@@ -9,9 +9,14 @@ const signal = new AbortController().signal;
 const count = 100_000;
 const postgres = new TestPostgres('DROP SCHEMA IF EXISTS tailrace CASCADE');
 
-/** One that puts a field into each of so many hashes, or each of so many fields into one. */
-const large = (what: 'hashes' | 'fields'): Transaction => {
+/** One that puts a field into each of so many hashes, or each of so many fields into one; or hands out so many entries. */
+const large = (what: 'hashes' | 'fields' | 'deliveries'): Transaction => {
   const changes = Array.from({ length: count }, (_, at): Change => {
+    if (what === 'deliveries') {
+      const command = ['XCLAIM', 'user:0', 'g', 'c', '0', `${at}-1`, 'TIME', '1', 'RETRYCOUNT', '1'];
+      const key = Buffer.from('user:0');
+      return { seq: 1 + at, index: at, ns: 'default', op: 'streamMeta', type: 'stream', key, command };
+    }
     const [key, field] = what === 'hashes' ? [`user:${at}`, 'name'] : ['user:0', `name${at}`];
     const words = { key: Buffer.from(key), field: Buffer.from(field), value: Buffer.from(String(at)) };
     return { seq: 1 + at, index: at, ns: 'default', op: 'put', type: 'hash', ...words };
@@ -26,10 +31,11 @@ const users = {
   columns: { name: 'text' },
 };
 
-it.each<['hashes' | 'fields', Pick<PostgresOptions, 'mode'>, string]>([
+it.each<['hashes' | 'fields' | 'deliveries', Pick<PostgresOptions, 'mode'>, string]>([
   ['hashes', { mode: 'changelog' }, 'changes'],
   ['hashes', { mode: 'mirror' }, 'hashes'],
   ['fields', { mode: 'mirror' }, 'hashes'],
+  ['deliveries', { mode: 'mirror' }, 'stream_pending'],
   ['hashes', { mode: 'table' }, 'users'],
 ])('many %s in one transaction are encoded in turns, and written whole: %o', async (what, mode, table) => {
   const options: PostgresOptions = {

@@ -1,3 +1,4 @@
+import type { Turns } from '../../../src/kit/index.js';
 import { ArrayRows } from '../array-rows.js';
 import type { KeyPlan } from '../batch-fold.js';
 import type { Step } from '../exchange.js';
@@ -41,18 +42,19 @@ export const groupTables = ({ keys }: ByteColumns): readonly GroupTable[] => {
 };
 
 /** The statements that bring the groups of streams up to date; first those of groups that are gone. */
-export const groupSteps = (
+export const groupSteps = async (
   plans: readonly KeyPlan[],
   bytes: ByteColumns,
   tableOf: (name: GroupTable['name']) => string,
-): ReadonlyMap<GroupTable['name'], readonly Step[]> => {
+  turns: Turns,
+): Promise<ReadonlyMap<GroupTable['name'], readonly Step[]>> => {
   const steps = new Map<GroupTable['name'], readonly Step[]>();
   for (const table of groupTables(bytes)) {
     const rows = new GroupRows(table, bytes);
     for (const plan of plans)
       for (const fold of plan.groups?.values() ?? []) {
         if (fold.isDestroyed && !plan.isReset) rows.addDestroyed(plan, fold);
-        rows.add(plan, fold);
+        for (const _ of rows.add(plan, fold)) if (turns.isOverAfterStep()) await turns.next();
       }
     steps.set(table.name, rows.steps(tableOf(table.name)));
   }
@@ -82,7 +84,8 @@ class GroupRows {
     startRow(this.#destroyed, plan, group);
   }
 
-  add(plan: KeyPlan, { group, state, consumers, pending }: GroupFold): void {
+  /** Yields behind each row. */
+  *add(plan: KeyPlan, { group, state, consumers, pending }: GroupFold): Generator<void> {
     switch (this.#table.name) {
       case 'stream_groups': {
         if (state === undefined) return;
@@ -90,20 +93,25 @@ class GroupRows {
         addId(row, state.lastDelivered);
         if (state.entriesRead < 0) row.null();
         else row.int8(state.entriesRead);
+        yield;
         return;
       }
       case 'stream_consumers':
-        for (const { consumer, isGone } of consumers.values())
+        for (const { consumer, isGone } of consumers.values()) {
           startRow(isGone ? this.#gone : this.#put, plan, group).bytes(consumer);
+          yield;
+        }
         return;
       case 'stream_pending':
         for (const [id, entry] of pending) {
           const row = startRow(entry === null ? this.#gone : this.#put, plan, group);
           addId(row, id);
-          if (entry === null) continue;
-          row.bytes(entry.consumer);
-          row.timestamp(entry.deliveredAt);
-          row.int8(entry.deliveries);
+          if (entry !== null) {
+            row.bytes(entry.consumer);
+            row.timestamp(entry.deliveredAt);
+            row.int8(entry.deliveries);
+          }
+          yield;
         }
     }
   }

@@ -103,8 +103,8 @@ export class Mirror implements Layout {
       const table = this.#elements.get(type);
       if (table !== undefined) merges.push(await this.#elementRows(table, plans, turns));
       if (type !== 'stream') continue;
-      for (const [name, steps] of groupSteps(plans, this.#options, (part) => this.#table(part)))
-        merges.push({ table: name, steps });
+      const groups = await groupSteps(plans, this.#options, (part) => this.#table(part), turns);
+      for (const [name, steps] of groups) merges.push({ table: name, steps });
     }
     const collections = await this.#collectionRows(fold.plans, turns);
     const lists = fold.plans.filter(({ list }) => list !== undefined);

@@ -18,6 +18,7 @@ import {
   readLargestWord,
   type Sink,
   type SinkBatch,
+  Turns,
   type WriteOutcome,
 } from '../../../src/kit/index.js';
 import { kvrocksTypes } from '../batch-commands.js';
@@ -230,8 +231,13 @@ export class RedisClusterSink implements Sink {
     const { position } = batch;
     const common = this.#held.position;
     try {
-      const { clears, groups, rejections } = dealOut(batch, this.#encoder, claimed.ledger);
-      const calls = this.#encode(claimed, groups, position, rejections);
+      const turns = new Turns(signal);
+      const { clears, groups, rejections } = await dealOut(batch, this.#encoder, claimed.ledger, turns);
+      const calls: SlotCall[] = [];
+      for (const group of groups.values()) {
+        calls.push(this.#encode(claimed, group, position, rejections));
+        if (turns.isOver) await turns.next();
+      }
       if (rejections.length > 0) return { kind: 'poison', rejections };
       for (const cleared of clears) {
         const prefix = this.#prefixOf(cleared);
@@ -259,29 +265,19 @@ export class RedisClusterSink implements Sink {
     return (ns === '*' ? undefined : this.#encoder.prefixOf(ns)) ?? Buffer.alloc(0);
   }
 
-  /** One script call for each slot. What cannot be said in Redis' commands goes to `rejections`. */
-  #encode(
-    claimed: ClaimedSlots,
-    groups: ReadonlyMap<number, SlotGroup>,
-    position: Position,
-    rejections: Rejection[],
-  ): SlotCall[] {
-    const calls: SlotCall[] = [];
-    for (const group of groups.values()) {
-      const commands = this.#encoder.toWords(group);
-      for (const { change, reason } of this.#encoder.unsupported)
-        rejections.push({ ...group.places[change], reason });
-      const keys = this.#encoder.touchedKeys(group);
-      const words = claimed.words(group.slot, keys, position);
-      for (const command of commands) {
-        words.push(command.length);
-        for (const word of command) words.push(word);
-      }
-      requireCallable(group.slot, words.length);
-      rejections.push(...unspeakable(group, commands), ...this.#tooLarge(group, commands));
-      calls.push({ slot: group.slot, words });
+  /** The script call for one slot. What cannot be said in Redis' commands goes to `rejections`. */
+  #encode(claimed: ClaimedSlots, group: SlotGroup, position: Position, rejections: Rejection[]): SlotCall {
+    const commands = this.#encoder.toWords(group);
+    for (const { change, reason } of this.#encoder.unsupported)
+      rejections.push({ ...group.places[change], reason });
+    const words = claimed.words(group.slot, this.#encoder.touchedKeys(group), position);
+    for (const command of commands) {
+      words.push(command.length);
+      for (const word of command) words.push(word);
     }
-    return calls;
+    requireCallable(group.slot, words.length);
+    rejections.push(...unspeakable(group, commands), ...this.#tooLarge(group, commands));
+    return { slot: group.slot, words };
   }
 
   #tooLarge(group: SlotGroup, commands: readonly RedisCommand[]): Rejection[] {

@@ -5,6 +5,7 @@ import {
   type Reply,
   ReplyError,
   TailraceError,
+  Turns,
   writeCommand,
 } from '../../../src/kit/index.js';
 import type { ClusterNodes } from './cluster-nodes.js';
@@ -53,14 +54,16 @@ export class SlotCalls {
 
   async #callMasters(calls: readonly SlotCall[], signal: AbortSignal): Promise<Reply[]> {
     const parts = new Map<string, { out: ByteWriter; places: number[] }>();
-    calls.forEach(({ slot, words }, place) => {
+    const turns = new Turns(signal);
+    for (const [place, { slot, words }] of calls.entries()) {
       const master = this.#nodes.masterOf(slot);
       if (master === '') throw new ReplyError(`CLUSTERDOWN no master has slot ${slot}`);
       const part = parts.get(master) ?? { out: new ByteWriter(64 * 1024), places: [] };
       parts.set(master, part);
       part.places.push(place);
       writeCommand(part.out, ['EVALSHA', ...words]);
-    });
+      if (turns.isOver) await turns.next();
+    }
     const replies: Reply[] = new Array(calls.length).fill(null);
     await Promise.all(
       [...parts].map(async ([master, { out, places }]) => {

@@ -8,6 +8,7 @@ import {
   type SinkBatch,
   TailraceError,
   type Transaction,
+  type Turns,
 } from '../../../src/kit/index.js';
 import { slotOf } from './hash-slot.js';
 
@@ -48,9 +49,14 @@ export interface HeldBySlots {
  * this batch (or of one that was cut differently) that did not get to its end.
  *
  * Clears come first: what stands before a clear, and would be removed by it, is left out altogether, so that no order
- * between slots is needed.
+ * between slots is needed. In turns, where there are many changes.
  */
-export const dealOut = (batch: SinkBatch, encoder: CommandEncoder, held: HeldBySlots): SlottedBatch => {
+export const dealOut = async (
+  batch: SinkBatch,
+  encoder: CommandEncoder,
+  held: HeldBySlots,
+  turns: Turns,
+): Promise<SlottedBatch> => {
   if (held.ahead.size > 0) requireOneHistory(batch.transactions, held.ahead);
   const rejections: Rejection[] = [];
   const clears = findClears(batch, encoder, held, rejections);
@@ -67,6 +73,7 @@ export const dealOut = (batch: SinkBatch, encoder: CommandEncoder, held: HeldByS
     const transaction = batch.transactions[at];
     const { changes } = transaction;
     for (let change = 0; change < changes.length; change++) {
+      if (turns.isOverAfterStep()) await turns.next();
       const one = changes[change];
       if (!('key' in one) || one.op === 'propagate') continue;
       if (one.ns !== ns) {
