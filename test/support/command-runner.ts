@@ -11,9 +11,9 @@ export class CommandRunner {
   readonly #store: Store;
   readonly #context: CommandContext;
 
-  constructor(store: Store, namespace?: string) {
+  constructor(store: Store, namespace?: string, nowMs?: () => number) {
     this.#store = store;
-    this.#context = new CommandContext(store, commandServices(), namespace);
+    this.#context = new CommandContext(store, commandServices(nowMs), namespace);
   }
 
   /** Runs one command and commits its batch; undefined when it wrote nothing. */

@@ -7,6 +7,8 @@ import { SinkBatches } from './sink-batches.js';
 
 /** A new store for each test around, whose changes are cut into what a pipeline would hand to a sink. */
 export class TestSource {
+  /** The clock of the store, which a test may stop. */
+  nowMs = Date.now;
   readonly #owned: AsyncDisposable[] = [];
   #directory: ReturnType<typeof throwAwayDirectory> | undefined;
   #open: { engine: Engine; commands: CommandRunner; batches: SinkBatches } | undefined;
@@ -44,7 +46,9 @@ export class TestSource {
   async #start(): Promise<void> {
     this.#directory = throwAwayDirectory('source');
     const engine = await Engine.open(this.#directory.path, { sync: 'none' });
-    this.#open = { engine, commands: new CommandRunner(engine), batches: new SinkBatches(engine) };
+    this.nowMs = Date.now;
+    const commands = new CommandRunner(engine, undefined, () => this.nowMs());
+    this.#open = { engine, commands, batches: new SinkBatches(engine) };
   }
 
   async #end(): Promise<void> {
