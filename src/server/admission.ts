@@ -1,4 +1,4 @@
-import { fitsArity, wrongArity } from '../data-model/commands/index.js';
+import { wrongWords } from '../data-model/commands/index.js';
 import type { TableEntry } from './command-table.js';
 import { adminRequired } from './commands/namespace-commands.js';
 import type { Connection } from './connection.js';
@@ -13,7 +13,8 @@ export const refusalOf = (
   args: readonly Buffer[],
 ): string | undefined => {
   const { server } = entry;
-  if (!fitsArity(entry.arity, args)) return server?.arityError ?? wrongArity(entry.name).text;
+  const fault = wrongWords(entry, args);
+  if (fault !== undefined) return server?.arityError ?? fault.text;
   if (connection.session.mayAll && connection.state.pubSub.isEmpty) return undefined;
   if (!connection.session.isAuthenticated && server?.isOpen !== true)
     return 'NOAUTH Authentication required.';

@@ -32,6 +32,7 @@ export class ClientTransaction {
 
   /** Keeps a command for EXEC. Why it is refused, if it is. */
   enqueue(entry: TableEntry, args: readonly Buffer[]): string | undefined {
+    if (entry.server?.refusal !== undefined) return entry.server.refusal;
     if (entry.server?.isRefusedInMulti) return `ERR ${entry.name.toUpperCase()} is not allowed in MULTI`;
     if (this.#queue?.push({ entry, args }) === false)
       return 'ERR the transaction is larger than a request may be';

@@ -1,4 +1,4 @@
-import { type DataCommand, dataCommands } from '../data-model/commands/index.js';
+import { type DataCommand, dataCommands, type Subcommands } from '../data-model/commands/index.js';
 import { helpOf, isHelp } from './command-docs/index.js';
 import { checkpointCommands } from './commands/checkpoint-commands.js';
 import { clientCommands } from './commands/client-commands.js';
@@ -24,6 +24,8 @@ import { logCommands } from './updates/log-commands.js';
 export interface TableEntry {
   readonly name: string;
   readonly arity: number;
+  /** HELP among them. */
+  readonly subcommands: Subcommands | undefined;
   readonly data?: DataCommand;
   readonly server?: ServerCommand;
   /** What a call does is no more than a few microseconds' work, whatever the data. */
@@ -47,12 +49,13 @@ export class CommandTable {
   }
 
   #add(
-    { name, arity }: { readonly name: string; readonly arity: number },
+    { name, arity, subcommands }: Pick<DataCommand, 'name' | 'arity' | 'subcommands'>,
     command: Pick<TableEntry, 'data' | 'server'>,
   ): void {
     this.#byName.set(name, {
       name,
       arity,
+      subcommands: subcommands && new Map([...subcommands, ['help', 2]]),
       ...command,
       isQuick: quickCommands.has(name),
       calls: 0,

@@ -1,10 +1,4 @@
-import {
-  CommandContext,
-  commandServices,
-  dataCommands,
-  fitsArity,
-  wrongArity,
-} from '../data-model/commands/index.js';
+import { CommandContext, commandServices, dataCommands, wrongWords } from '../data-model/commands/index.js';
 import { defaultNamespace } from '../data-model/index.js';
 import type { DataReader } from '../engine/index.js';
 import { ReplyError, ReplyParser, ReplyWriter, type Reply as RespReply } from '../resp/index.js';
@@ -16,7 +10,8 @@ export const readReply = (reader: DataReader, words: readonly string[]): RespRep
   const args = words.map((word) => Buffer.from(word));
   const command = dataCommands.get(words[0].toLowerCase());
   if (command === undefined) return new ReplyError(unknownCommand(args));
-  if (!fitsArity(command.arity, args)) return new ReplyError(wrongArity(command.name).text);
+  const fault = wrongWords(command, args);
+  if (fault !== undefined) return new ReplyError(fault.text);
   if (command.isWrite) return new ReplyError(readsCheckpoint);
   const context = new CommandContext(reader, commandServices(), defaultNamespace);
   context.begin();

@@ -1,7 +1,7 @@
 import type { ValueType } from '../change.js';
 import { parseDouble } from './arguments.js';
 import type { CommandContext } from './command-context.js';
-import { ErrorReply, type Reply } from './reply.js';
+import { ErrorReply, type Reply, wrongArity } from './reply.js';
 
 /**
  * Where the keys are among a command's arguments, as Redis' COMMAND tells it: positions count the name as 0,
@@ -36,6 +36,7 @@ export interface DataCommand {
   readonly name: string;
   /** Number of arguments with the name; negative: at least that many. */
   readonly arity: number;
+  readonly subcommands?: Subcommands | undefined;
   readonly isWrite: boolean;
   readonly keys: KeyPositions;
   /** The keys of a call, where options name some that `keys` can't tell. Borrows `args`. */
@@ -75,6 +76,29 @@ export const numberedKeys = (position: number): KeyPositions => ({
 /** Whether a call, its name included, has as many words as the arity of its command asks for. */
 export const fitsArity = (arity: number, args: readonly Buffer[]): boolean =>
   arity > 0 ? args.length === arity : args.length >= -arity;
+
+/** Subcommands in lower case, each with the arity of its calls. */
+export type Subcommands = ReadonlyMap<string, number>;
+
+/** From pairs such as `get -3 resetstat 2`. */
+export const parseSubcommands = (pairs: string): Subcommands =>
+  new Map([...pairs.matchAll(/(\S+) (-?\d+)/g)].map(([, name, arity]) => [name, Number(arity)]));
+
+/** What is wrong with the number of words of a call, or with its subcommand: told before it runs or is queued. */
+export const wrongWords = (
+  { name, arity, subcommands }: Pick<DataCommand, 'name' | 'arity' | 'subcommands'>,
+  args: readonly Buffer[],
+): ErrorReply | undefined => {
+  if (!fitsArity(arity, args)) return wrongArity(name);
+  if (subcommands === undefined || args.length === 1) return undefined;
+  const word = args[1].toString('latin1').toLowerCase();
+  const arityOfWord = subcommands.get(word);
+  if (arityOfWord === undefined)
+    return new ErrorReply(
+      `ERR unknown subcommand '${args[1].toString('utf8', 0, 128)}'. Try ${name.toUpperCase()} HELP.`,
+    );
+  return fitsArity(arityOfWord, args) ? undefined : wrongArity(`${name}|${word}`);
+};
 
 export const readCommand = (name: string, arity: number, keys: KeyPositions, run: Run): DataCommand => ({
   name,

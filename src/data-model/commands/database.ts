@@ -4,8 +4,8 @@ import { defaultNamespace } from '../encoding/keys.js';
 import { CommandContext, type CommandServices, commandServices } from './command-context.js';
 import { dataCommands } from './command-table.js';
 import { CommandTransaction } from './command-transaction.js';
-import { type DataCommand, fitsArity } from './data-command.js';
-import { ErrorReply, type Reply, wrongArity } from './reply.js';
+import { type DataCommand, wrongWords } from './data-command.js';
+import { ErrorReply, type Reply } from './reply.js';
 
 /** A word of a command. Strings are written as UTF-8, numbers in decimal. */
 export type CommandWord = string | number | bigint | Uint8Array;
@@ -127,7 +127,8 @@ const findCommand = (
   const command = dataCommands.get(name.toLowerCase());
   if (command === undefined) throw refused(name, `ERR unknown command '${name}'`);
   const args = [Buffer.from(name), ...words.map(bytesOf)];
-  if (!fitsArity(command.arity, args)) throw refused(name, wrongArity(name).text);
+  const fault = wrongWords(command, args);
+  if (fault !== undefined) throw refused(name, fault.text);
   return { command, args };
 };
 

@@ -10,9 +10,12 @@ export {
   type KeyPositions,
   keysOfCall,
   noKeys,
+  parseSubcommands,
+  type Subcommands,
   type Wait,
+  wrongWords,
 } from './data-command.js';
 export { type CommandValue, type CommandWord, Database, type DatabaseOptions } from './database.js';
 export { moveKey } from './keys/copy-commands.js';
-export { ErrorReply, ownReply, type Reply, wrongArity } from './reply.js';
+export { ErrorReply, ownReply, type Reply } from './reply.js';
 export { readString } from './strings/string-value.js';

@@ -1,3 +1,4 @@
+import { parseSubcommands } from '../../data-model/commands/index.js';
 import { matchesClient, parseClientFilter } from '../clients/client-filter.js';
 import { describeClient } from '../clients/describe-client.js';
 import type { Connection } from '../connection.js';
@@ -5,28 +6,15 @@ import type { ServerCommand } from '../server-command.js';
 import { setClientName } from './connection-commands.js';
 import { adminRequired } from './namespace-commands.js';
 
-interface Subcommand {
-  /** Numbers of arguments with CLIENT and the subcommand: least and most. */
-  readonly words: readonly [least: number, most: number];
-  readonly isAdmin?: boolean;
-  readonly run: ServerCommand['run'];
-}
-
 const client: ServerCommand = {
   name: 'client',
   arity: -2,
+  subcommands: parseSubcommands(
+    'caching 3 getname 2 getredir 2 id 2 info 2 kill -3 list -2 no-evict 3 no-touch 3 pause -3 reply 3 setinfo 4 setname 3 ' +
+      'tracking -3 trackinginfo 2 unblock -3 unpause 2',
+  ),
   flags: ['admin'],
-  run: (connection, args) => {
-    const word = args[1].toString('latin1');
-    const subcommand = subcommands.get(word.toLowerCase());
-    if (subcommand === undefined) {
-      connection.reply.error(`ERR unknown subcommand '${word}'. Try CLIENT HELP.`);
-    } else if (args.length < subcommand.words[0] || args.length > subcommand.words[1]) {
-      connection.reply.error(`ERR wrong number of arguments for 'client|${word.toLowerCase()}' command`);
-    } else if (subcommand.isAdmin && !connection.session.isAdmin) {
-      connection.reply.error(adminRequired);
-    } else subcommand.run(connection, args);
-  },
+  run: (connection, args) => runs.get(args[1].toString('latin1').toLowerCase())?.(connection, args),
 };
 
 /** CLIENT KILL address | filter value … */
@@ -73,7 +61,9 @@ const unblock = (connection: Connection, args: readonly Buffer[]): void => {
   const { reply } = connection;
   const word = args[3]?.toString('latin1').toUpperCase() ?? 'TIMEOUT';
   const id = args[2].toString('latin1');
-  if (word !== 'TIMEOUT' && word !== 'ERROR') {
+  if (args.length > 4) {
+    reply.error('ERR syntax error');
+  } else if (word !== 'TIMEOUT' && word !== 'ERROR') {
     reply.error('ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR');
   } else if (!/^-?\d+$/.test(id)) {
     reply.error('ERR value is not an integer or out of range');
@@ -86,7 +76,9 @@ const unblock = (connection: Connection, args: readonly Buffer[]): void => {
 const pause = ({ state, reply }: Connection, args: readonly Buffer[]): void => {
   const time = args[2].toString('latin1');
   const mode = args[3]?.toString('latin1').toUpperCase() ?? 'ALL';
-  if (/^-\d{1,15}$/.test(time)) {
+  if (args.length > 4) {
+    reply.error('ERR syntax error');
+  } else if (/^-\d{1,15}$/.test(time)) {
     reply.error('ERR timeout is negative');
   } else if (!/^\d{1,15}$/.test(time)) {
     reply.error('ERR timeout is not an integer or out of range');
@@ -96,6 +88,11 @@ const pause = ({ state, reply }: Connection, args: readonly Buffer[]): void => {
     state.pause.start(Number(time), mode);
     reply.ok();
   }
+};
+
+const unpause = ({ state, reply }: Connection): void => {
+  reply.ok();
+  state.pause.end();
 };
 
 const setReplies = (connection: Connection, args: readonly Buffer[]): void => {
@@ -149,47 +146,37 @@ const trackingInfo = ({ reply }: Connection): void => {
   reply.array(0);
 };
 
-const any = Number.POSITIVE_INFINITY;
+/** Unless the client is the administrator, it may not hold back the commands of others. */
+const byAdmin =
+  (run: ServerCommand['run']): ServerCommand['run'] =>
+  (connection, args) => {
+    if (connection.session.isAdmin) run(connection, args);
+    else connection.reply.error(adminRequired);
+  };
 
-const subcommands: ReadonlyMap<string, Subcommand> = new Map<string, Subcommand>([
-  ['id', { words: [2, 2], run: ({ id, reply }) => reply.integer(id) }],
-  ['info', { words: [2, 2], run: (own) => own.reply.verbatim(`${describeClient(own)}\n`) }],
-  ['list', { words: [2, any], run: list }],
-  ['kill', { words: [3, any], run: kill }],
-  ['unblock', { words: [3, 4], run: unblock }],
-  ['pause', { words: [3, 4], isAdmin: true, run: pause }],
-  [
-    'unpause',
-    {
-      words: [2, 2],
-      isAdmin: true,
-      run: ({ state, reply }) => {
-        reply.ok();
-        state.pause.end();
-      },
-    },
-  ],
-  ['reply', { words: [3, 3], run: setReplies }],
-  [
-    'getname',
-    { words: [2, 2], run: ({ name, reply }) => (name === '' ? reply.null() : reply.bulkText(name)) },
-  ],
+const runs: ReadonlyMap<string, ServerCommand['run']> = new Map<string, ServerCommand['run']>([
+  ['id', ({ id, reply }) => reply.integer(id)],
+  ['info', (own) => own.reply.verbatim(`${describeClient(own)}\n`)],
+  ['list', list],
+  ['kill', kill],
+  ['unblock', unblock],
+  ['pause', byAdmin(pause)],
+  ['unpause', byAdmin(unpause)],
+  ['reply', setReplies],
+  ['getname', ({ name, reply }) => (name === '' ? reply.null() : reply.bulkText(name))],
   [
     'setname',
-    {
-      words: [3, 3],
-      run: (connection, args) => {
-        if (setClientName(connection, args[2])) connection.reply.ok();
-      },
+    (connection, args) => {
+      if (setClientName(connection, args[2])) connection.reply.ok();
     },
   ],
-  ['setinfo', { words: [4, 4], run: setInfo }],
-  ['no-evict', { words: [3, 3], run: acceptSwitch }],
-  ['no-touch', { words: [3, 3], run: acceptSwitch }],
-  ['getredir', { words: [2, 2], run: ({ reply }) => reply.integer(-1) }],
-  ['tracking', { words: [3, any], run: tracking }],
-  ['caching', { words: [3, 3], run: ({ reply }) => reply.error(noTracking) }],
-  ['trackinginfo', { words: [2, 2], run: trackingInfo }],
+  ['setinfo', setInfo],
+  ['no-evict', acceptSwitch],
+  ['no-touch', acceptSwitch],
+  ['getredir', ({ reply }) => reply.integer(-1)],
+  ['tracking', tracking],
+  ['caching', ({ reply }) => reply.error(noTracking)],
+  ['trackinginfo', trackingInfo],
 ]);
 
 export const clientCommands: readonly ServerCommand[] = [client];

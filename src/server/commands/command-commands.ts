@@ -1,5 +1,5 @@
 import { matchesGlob } from '../../bytes/index.js';
-import { fitsArity, keysOfCall, noKeys } from '../../data-model/commands/index.js';
+import { fitsArity, keysOfCall, noKeys, parseSubcommands } from '../../data-model/commands/index.js';
 import type { ReplyWriter } from '../../resp/index.js';
 import { commandDocs, subcommandsOf, writeDoc } from '../command-docs/index.js';
 import type { CommandTable, TableEntry } from '../command-table.js';
@@ -11,6 +11,7 @@ import { keyUse } from './key-uses.js';
 const command: ServerCommand = {
   name: 'command',
   arity: -1,
+  subcommands: parseSubcommands('count 2 docs -2 getkeys -4 getkeysandflags -4 info -2 list -2'),
   flags: ['loading', 'stale'],
   run: ({ reply, state }, args) => {
     const { commands } = state;
@@ -18,8 +19,6 @@ const command: ServerCommand = {
     const named = (): readonly (TableEntry | undefined)[] =>
       args.length > 2 ? args.slice(2).map((name) => commands.find(name)) : commands.entries;
     if (word === undefined) writeInfos(reply, commands.entries);
-    else if (word === 'count' && args.length > 2)
-      reply.error("ERR wrong number of arguments for 'command|count' command");
     else if (word === 'count') reply.integer(commands.entries.length);
     else if (word === 'info') writeInfos(reply, named());
     else if (word === 'list') writeNames(reply, commands, args.slice(2));
@@ -28,11 +27,7 @@ const command: ServerCommand = {
         reply,
         args.length > 2 ? args.slice(2).map(String) : commands.entries.map(({ name }) => name),
       );
-    else if ((word === 'getkeys' || word === 'getkeysandflags') && args.length < 4)
-      reply.error(`ERR wrong number of arguments for 'command|${word}' command`);
-    else if (word === 'getkeys') writeKeys(reply, commands, args.slice(2), false);
-    else if (word === 'getkeysandflags') writeKeys(reply, commands, args.slice(2), true);
-    else reply.error(`ERR unknown subcommand '${args[1].toString()}'. Try COMMAND HELP.`);
+    else writeKeys(reply, commands, args.slice(2), word === 'getkeysandflags');
   },
 };
 

@@ -1,4 +1,9 @@
-import { CommandContext, parseInteger, readString } from '../../data-model/commands/index.js';
+import {
+  CommandContext,
+  parseInteger,
+  parseSubcommands,
+  readString,
+} from '../../data-model/commands/index.js';
 import type { ValueType } from '../../data-model/index.js';
 import type { Connection } from '../connection.js';
 import { refusedCommands } from '../refused-commands.js';
@@ -12,8 +17,10 @@ const answers = (
   flags: readonly string[] = ['fast'],
 ): ServerCommand => ({ name, arity, flags, run });
 
-const refuses = (name: string, text: string): ServerCommand =>
-  answers(name, -1, ({ reply }) => reply.error(text));
+const refuses = (name: string, refusal: string): ServerCommand => ({
+  ...answers(name, -1, ({ reply }) => reply.error(refusal)),
+  refusal,
+});
 
 /** There are no replicas to wait for. */
 const wait = answers('wait', 3, ({ reply }, args) => {
@@ -41,14 +48,15 @@ const moduleList = answers('module', -2, ({ reply }, args) => {
 });
 
 /** Nothing is sampled: the slow log tells of slow commands. */
-const latency = answers('latency', -2, ({ reply }, args) => {
-  const word = args[1].toString('latin1').toLowerCase();
-  if (word === 'latest' || word === 'history') reply.array(0);
-  else if (word === 'reset') reply.integer(0);
-  else if (word === 'doctor' || word === 'graph' || word === 'histogram')
-    reply.error('ERR latency events are not sampled: see SLOWLOG');
-  else reply.error(`ERR unknown subcommand '${args[1].toString()}'. Try LATENCY HELP.`);
-});
+const latency: ServerCommand = {
+  ...answers('latency', -2, ({ reply }, args) => {
+    const word = args[1].toString('latin1').toLowerCase();
+    if (word === 'latest' || word === 'history') reply.array(0);
+    else if (word === 'reset') reply.integer(0);
+    else reply.error('ERR latency events are not sampled: see SLOWLOG');
+  }),
+  subcommands: parseSubcommands('doctor 2 graph 3 histogram -2 history 3 latest 2 reset -2'),
+};
 
 const acl = answers('acl', -2, (connection, args) => {
   const { reply } = connection;
@@ -60,19 +68,12 @@ const acl = answers('acl', -2, (connection, args) => {
 const object: ServerCommand = {
   name: 'object',
   arity: -2,
+  subcommands: parseSubcommands('encoding 3 refcount 3 idletime 3 freq 3'),
   flags: ['readonly'],
   keys: { first: 2, last: 2, step: 1 },
   run: (connection, args) => {
     const { reply } = connection;
     const word = args[1].toString('latin1').toLowerCase();
-    if (!['encoding', 'refcount', 'idletime', 'freq'].includes(word)) {
-      reply.error(`ERR unknown subcommand '${args[1].toString()}'. Try OBJECT HELP.`);
-      return;
-    }
-    if (args.length !== 3) {
-      reply.error(`ERR wrong number of arguments for 'object|${word}' command`);
-      return;
-    }
     const type = typeOf(connection, args[2]);
     if (type === undefined) reply.null();
     else if (word === 'encoding')

@@ -1,5 +1,5 @@
 import { matchesGlob } from '../../bytes/index.js';
-import { parseInteger } from '../../data-model/commands/index.js';
+import { parseInteger, parseSubcommands } from '../../data-model/commands/index.js';
 import { Engine } from '../../engine/index.js';
 import { mostClients } from '../most-clients.js';
 import type { ServerCommand } from '../server-command.js';
@@ -15,12 +15,13 @@ interface Setting {
 const config: ServerCommand = {
   name: 'config',
   arity: -2,
+  subcommands: parseSubcommands('get -3 set -4 resetstat 2 rewrite 2'),
   flags: ['admin'],
   isAdmin: true,
   run: (connection, args) => {
     const { state, reply } = connection;
     const word = args[1].toString('latin1').toLowerCase();
-    if (word === 'get' && args.length >= 3) {
+    if (word === 'get') {
       const patterns = args.slice(2).map((pattern) => Buffer.from(pattern.toString('latin1').toLowerCase()));
       const found = [...settings].filter(([name]) =>
         patterns.some((pattern) => matchesGlob(pattern, Buffer.from(name))),
@@ -30,24 +31,20 @@ const config: ServerCommand = {
         reply.bulkText(name);
         reply.bulkText(setting.read(state));
       }
-    } else if (word === 'set' && args.length >= 4 && args.length % 2 === 0) {
+    } else if (word === 'set' && args.length % 2 === 0) {
       const refusal = setAll(state, args.slice(2).map(String));
       if (refusal === undefined) reply.ok();
       else reply.error(refusal);
-    } else if (word === 'resetstat' && args.length === 2) {
+    } else if (word === 'resetstat') {
       for (const entry of state.commands.entries) {
         entry.calls = 0;
         entry.microseconds = 0;
       }
       reply.ok();
-    } else if (word === 'rewrite' && args.length === 2) {
+    } else if (word === 'rewrite') {
       reply.error('ERR the server runs without a config file: its settings are the flags of serve');
     } else {
-      reply.error(
-        ['get', 'set', 'resetstat', 'rewrite', 'help'].includes(word)
-          ? `ERR wrong number of arguments for 'config|${word}' command`
-          : `ERR unknown subcommand '${args[1].toString('latin1')}'. Try CONFIG HELP.`,
-      );
+      reply.error("ERR wrong number of arguments for 'config|set' command");
     }
   },
 };

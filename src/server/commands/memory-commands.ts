@@ -1,9 +1,9 @@
 import process from 'node:process';
 import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8';
+import { parseSubcommands } from '../../data-model/commands/index.js';
 import { storedBytes } from '../../data-model/index.js';
 import { Engine, HeapProfiler } from '../../engine/index.js';
 import { isTailraceError } from '../../errors/index.js';
-import type { Connection } from '../connection.js';
 import { memoryOwners } from '../memory-owners.js';
 import type { ServerCommand } from '../server-command.js';
 import type { ServerState } from '../server-state.js';
@@ -20,7 +20,7 @@ const kprofile: ServerCommand = {
   run: (connection, args) => {
     const { reply } = connection;
     const [subject, action] = args.slice(1, 3).map((arg) => arg.toString('latin1').toLowerCase());
-    const run = subject === 'memory' ? actions[action] : undefined;
+    const run = subject === 'memory' ? actions.get(action) : undefined;
     if (run === undefined)
       reply.error('ERR unknown subcommand. Try KPROFILE MEMORY ENABLE|DISABLE|STATUS|DUMP dir.');
     else if (args.length !== (action === 'dump' ? 4 : 3)) reply.error('ERR wrong number of arguments');
@@ -35,53 +35,50 @@ const kprofile: ServerCommand = {
   },
 };
 
-const actions: Readonly<Record<string, (connection: Connection, args: readonly Buffer[]) => void>> = {
-  enable: ({ state, reply }) => {
-    state.heapProfiler.enable();
-    reply.ok();
-  },
-  disable: ({ state, reply }) => {
-    state.heapProfiler.disable();
-    reply.ok();
-  },
-  status: ({ state, reply }) => reply.bulkText(state.heapProfiler.isActive ? 'enabled' : 'disabled'),
-  dump: ({ state, reply }, args) =>
-    reply.bulkText(state.heapProfiler.dump(args[3].toString(), memoryOwners(state)).profile),
-};
+const actions: ReadonlyMap<string, ServerCommand['run']> = new Map(
+  Object.entries<ServerCommand['run']>({
+    enable: ({ state, reply }) => {
+      state.heapProfiler.enable();
+      reply.ok();
+    },
+    disable: ({ state, reply }) => {
+      state.heapProfiler.disable();
+      reply.ok();
+    },
+    status: ({ state, reply }) => reply.bulkText(state.heapProfiler.isActive ? 'enabled' : 'disabled'),
+    dump: ({ state, reply }, args) =>
+      reply.bulkText(state.heapProfiler.dump(args[3].toString(), memoryOwners(state)).profile),
+  }),
+);
 
 /** MEMORY USAGE key [SAMPLES n] | STATS | DOCTOR | MALLOC-STATS | PURGE */
 const memory: ServerCommand = {
   name: 'memory',
   arity: -2,
+  subcommands: parseSubcommands('usage -3 stats 2 doctor 2 malloc-stats 2 purge 2'),
   flags: ['readonly'],
   keys: { first: 2, last: 2, step: 1 },
   run: ({ state, reply, namespace }, args) => {
     const action = args[1].toString('latin1').toLowerCase();
     if (action === 'usage' && args.length > 3 && !isSamples(args.slice(3))) {
       reply.error('ERR syntax error');
-    } else if (action === 'usage' && args.length >= 3) {
+    } else if (action === 'usage') {
       const bytes = storedBytes(state.store, namespace, args[2], state.services.nowMs());
       if (bytes === undefined) reply.null();
       else reply.integer(bytes);
-    } else if (action === 'stats' && args.length === 2) {
+    } else if (action === 'stats') {
       const figures = Object.entries(memoryFigures(state));
       reply.map(figures.length);
       for (const [name, value] of figures) {
         reply.bulkText(name);
         reply.integer(value);
       }
-    } else if (action === 'doctor' && args.length === 2) {
+    } else if (action === 'doctor') {
       reply.verbatim(diagnosis(state));
-    } else if (action === 'malloc-stats' && args.length === 2) {
+    } else if (action === 'malloc-stats') {
       reply.verbatim(heapSpaces());
-    } else if (action === 'purge' && args.length === 2) {
-      reply.ok(); // V8 gives memory back by itself
     } else {
-      reply.error(
-        ['usage', 'stats', 'doctor', 'malloc-stats', 'purge'].includes(action)
-          ? `ERR wrong number of arguments for 'memory|${action}' command`
-          : `ERR unknown subcommand '${args[1].toString('latin1')}'. Try MEMORY HELP.`,
-      );
+      reply.ok(); // PURGE: V8 gives memory back by itself
     }
   },
 };

@@ -1,3 +1,4 @@
+import { parseSubcommands } from '../../data-model/commands/index.js';
 import type { Connection } from '../connection.js';
 import type { ServerCommand } from '../server-command.js';
 
@@ -5,23 +6,21 @@ import type { ServerCommand } from '../server-command.js';
 const slowLog: ServerCommand = {
   name: 'slowlog',
   arity: -2,
+  subcommands: parseSubcommands('get -2 len 2 reset 2'),
   flags: ['admin'],
   isAdmin: true,
   run: (connection, args) => {
     const { reply, state } = connection;
-    const word = args[1].toString('latin1');
-    const name = word.toLowerCase();
+    const name = args[1].toString('latin1').toLowerCase();
     if (name === 'get' && args.length <= 3) {
       writeCalls(connection, args[2]?.toString('latin1') ?? '10');
-    } else if (name === 'len' && args.length === 2) {
+    } else if (name === 'len') {
       reply.integer(state.slowLog.calls.length);
-    } else if (name === 'reset' && args.length === 2) {
+    } else if (name === 'reset') {
       state.slowLog.clear();
       reply.ok();
-    } else if (name === 'get' || name === 'len' || name === 'reset') {
-      reply.error(`ERR wrong number of arguments for 'slowlog|${name}' command`);
     } else {
-      reply.error(`ERR unknown subcommand '${word}'. Try SLOWLOG HELP.`);
+      reply.error("ERR wrong number of arguments for 'slowlog|get' command");
     }
   },
 };

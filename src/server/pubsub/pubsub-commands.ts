@@ -1,3 +1,4 @@
+import { parseSubcommands } from '../../data-model/commands/index.js';
 import { ColumnFamily } from '../../data-model/index.js';
 import { WriteBatchBuilder } from '../../write-batch/index.js';
 import type { Connection } from '../connection.js';
@@ -78,6 +79,7 @@ const send = (connection: Connection, kind: 'channel' | 'shard', channel: Buffer
 const pubSub: ServerCommand = {
   name: 'pubsub',
   arity: -2,
+  subcommands: parseSubcommands('channels -2 numpat 2 numsub -2 shardchannels -2 shardnumsub -2'),
   flags: ['pubsub'],
   run: ({ reply, state, namespace }, args) => {
     const word = args[1].toString('latin1').toLowerCase();
@@ -92,16 +94,11 @@ const pubSub: ServerCommand = {
         reply.bulk(channel);
         reply.integer(state.pubSub.subscribers(namespace, kind, channel));
       }
-    } else if (word === 'numpat' && args.length === 2) {
+    } else if (word === 'numpat') {
       reply.integer(state.pubSub.patterns(namespace));
     } else {
-      const isKnown = ['channels', 'numpat', 'shardchannels'].includes(word);
       const text = args[1].toString('latin1');
-      reply.error(
-        isKnown
-          ? `ERR unknown subcommand or wrong number of arguments for '${text}'. Try PUBSUB HELP.`
-          : `ERR unknown subcommand '${text}'. Try PUBSUB HELP.`,
-      );
+      reply.error(`ERR unknown subcommand or wrong number of arguments for '${text}'. Try PUBSUB HELP.`);
     }
   },
 };

@@ -1,8 +1,14 @@
 import { type StreamId, smallestStreamId } from '../../encoding/stream-encoding.js';
 import { optionWord, parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
-import { type DataCommand, type KeyPositions, oneKey, writeCommand } from '../data-command.js';
-import { ErrorReply, ok, type Reply, refusal, wrongArity } from '../reply.js';
+import {
+  type DataCommand,
+  type KeyPositions,
+  oneKey,
+  parseSubcommands,
+  writeCommand,
+} from '../data-command.js';
+import { ErrorReply, ok, type Reply, refusal } from '../reply.js';
 import { findGroup, findGroupOf, noGroupIn, type PendingEntry, StreamGroup } from './stream-group.js';
 import { invalidId, parseStreamId } from './stream-id.js';
 import { createStream, findStream, type StreamValue, streamNote } from './stream-value.js';
@@ -130,24 +136,17 @@ const existingGroup = (context: CommandContext, args: readonly Buffer[]): Stream
   return findGroupOf(stream, name) ?? noGroupIn(key, name);
 };
 
-/** With the least and the largest number of words that each takes, its own and XGROUP among them. */
-const subcommands: ReadonlyMap<string, readonly [run: DataCommand['run'], least: number, most: number]> =
-  new Map<string, readonly [DataCommand['run'], number, number]>([
-    ['CREATE', [create, 5, 8]],
-    ['SETID', [setId, 5, 7]],
-    ['DESTROY', [destroy, 4, 4]],
-    ['CREATECONSUMER', [createConsumer, 5, 5]],
-    ['DELCONSUMER', [deleteConsumer, 5, 5]],
-  ]);
+const runs: ReadonlyMap<string, DataCommand['run']> = new Map([
+  ['CREATE', create],
+  ['SETID', setId],
+  ['DESTROY', destroy],
+  ['CREATECONSUMER', createConsumer],
+  ['DELCONSUMER', deleteConsumer],
+]);
 
 const xgroup = (context: CommandContext, args: readonly Buffer[]): Reply => {
-  const word = optionWord(args[1]);
-  const subcommand = subcommands.get(word);
-  if (subcommand === undefined)
-    return new ErrorReply(`ERR unknown subcommand '${args[1]}'. Try XGROUP HELP.`);
-  const [run, least, most] = subcommand;
-  if (args.length < least || args.length > most) return wrongArity(`xgroup|${word.toLowerCase()}`);
-  return run(context, args);
+  const run = runs.get(optionWord(args[1]));
+  return run === undefined ? refusal.syntax : run(context, args);
 };
 
 /** `XACK key group id [id …]` */
@@ -180,6 +179,9 @@ const xack = (context: CommandContext, args: readonly Buffer[]): Reply => {
 const secondArgument: KeyPositions = { first: 2, last: 2, step: 1 };
 
 export const groupCommands: readonly DataCommand[] = [
-  writeCommand('xgroup', -2, secondArgument, xgroup),
+  {
+    ...writeCommand('xgroup', -2, secondArgument, xgroup),
+    subcommands: parseSubcommands('create -5 setid -5 destroy 4 createconsumer 5 delconsumer 5'),
+  },
   writeCommand('xack', -4, oneKey, xack),
 ];

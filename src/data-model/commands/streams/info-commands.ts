@@ -1,8 +1,8 @@
 import { compareStreamIds, largestStreamId, smallestStreamId } from '../../encoding/stream-encoding.js';
 import { optionWord, parseClamped } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
-import { type DataCommand, type KeyPositions, readCommand } from '../data-command.js';
-import { ErrorReply, mapReply, type Reply, refusal, wrongArity } from '../reply.js';
+import { type DataCommand, type KeyPositions, parseSubcommands, readCommand } from '../data-command.js';
+import { ErrorReply, mapReply, type Reply, refusal } from '../reply.js';
 import {
   findGroupOf,
   type GroupConsumer,
@@ -159,20 +159,9 @@ const parseFull = (args: readonly Buffer[]): number | undefined | ErrorReply => 
 
 const defaultFullCount = 10;
 
-/** The fewest and the most words of each, its own and XINFO among them. */
-const wordCounts: Readonly<Record<string, readonly [least: number, most: number]>> = {
-  STREAM: [3, 6],
-  GROUPS: [3, 3],
-  CONSUMERS: [4, 4],
-};
-
 /** `XINFO STREAM key [FULL [COUNT n]]`, `XINFO GROUPS key`, `XINFO CONSUMERS key group` */
 const xinfo = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const subcommand = optionWord(args[1]);
-  const words = wordCounts[subcommand];
-  if (words === undefined) return new ErrorReply(`ERR unknown subcommand '${args[1]}'. Try XINFO HELP.`);
-  if (args.length < words[0] || args.length > words[1])
-    return wrongArity(`xinfo|${subcommand.toLowerCase()}`);
   const key = args[2];
   const stream = findStream(context, key);
   if (stream === undefined) return refusal.noSuchKey;
@@ -189,4 +178,9 @@ const xinfo = (context: CommandContext, args: readonly Buffer[]): Reply => {
 
 const secondArgument: KeyPositions = { first: 2, last: 2, step: 1 };
 
-export const infoCommands: readonly DataCommand[] = [readCommand('xinfo', -2, secondArgument, xinfo)];
+export const infoCommands: readonly DataCommand[] = [
+  {
+    ...readCommand('xinfo', -2, secondArgument, xinfo),
+    subcommands: parseSubcommands('stream -3 groups 3 consumers 4'),
+  },
+];
