@@ -319,4 +319,4 @@ const checkOutputBytes = 64 * 1024;
 const maxBytesBehindWait = 1024 * 1024;
 
 /** How long a client that is being closed may take for its last replies. */
-const lingerMs = 2_000;
+export const lingerMs = 2_000;

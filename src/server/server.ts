@@ -4,7 +4,7 @@ import { commandServices } from '../data-model/commands/index.js';
 import { Engine, type Store } from '../engine/index.js';
 import { addressUnavailable, messageOf, TailraceError } from '../errors/index.js';
 import { isLoopback } from './commands/config-commands.js';
-import { Connection } from './connection.js';
+import { Connection, lingerMs } from './connection.js';
 import { mostClients, mostSockets } from './most-clients.js';
 import { defaultServerOptions, type ServerOptions } from './server-options.js';
 import { ServerState } from './server-state.js';
@@ -57,10 +57,7 @@ export class Server implements AsyncDisposable {
       state.counters.connections++;
       if (state.connections.size >= state.options.maxClients) {
         state.counters.rejectedConnections++;
-        socket.on('error', () => socket.destroy());
-        // It is not counted, so it must not stay: not when it sends on, and not when it never closes its side.
-        socket.resume();
-        socket.end('-ERR max number of clients reached\r\n', () => socket.destroySoon());
+        turnAway(socket);
         return;
       }
       state.connections.add(new Connection(socket, state));
@@ -104,6 +101,15 @@ export class Server implements AsyncDisposable {
     await this.close();
   }
 }
+
+/** What it has sent is read, or it would see its connection reset in place of the reason. It is not counted, so it may not stay. */
+const turnAway = (socket: Socket): void => {
+  const linger = setTimeout(() => socket.destroy(), lingerMs);
+  socket.on('error', () => socket.destroy());
+  socket.on('close', () => clearTimeout(linger));
+  socket.resume();
+  socket.end('-ERR max number of clients reached\r\n');
+};
 
 const makeListener = (options: ServerOptions): TcpServer => {
   const { tls } = options;

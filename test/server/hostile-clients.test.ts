@@ -103,6 +103,15 @@ describe('a server among clients that misbehave', () => {
     await server.close(); // would wait for ever for a connection that nobody closes
   });
 
+  it('tells a client why it is refused also where that has sent much before it reads', async () => {
+    await listen({ maxClients: 0 });
+    const client = await RawClient.open(server.port);
+    client.socket.pause();
+    await new Promise((resolve) => client.socket.write(Buffer.alloc(8 * 1024 * 1024, 'PING\r\n'), resolve));
+    client.socket.resume();
+    expect((await client.readToEnd()).toString()).toBe('-ERR max number of clients reached\r\n');
+  });
+
   it('lets nobody without the password fill its memory', async () => {
     await listen({ password: 'secret' });
     for (const [request, reply] of [
