@@ -175,6 +175,18 @@ export class PositionTable {
     });
   }
 
+  /**
+   * At the end of whoever claimed: takes the claim of exclusive tables back where nothing was written, so that they are free for
+   * a pipeline of another name.
+   */
+  async giveBack(connection: Connection, { epoch, position }: Claim): Promise<void> {
+    if (!this.#isExclusive || position !== null) return;
+    await connection.query(
+      `DELETE FROM ${quotedTable(this.table)} WHERE id = $1 AND epoch = $2 AND sequence IS NULL`,
+      [this.#id, epoch],
+    );
+  }
+
   /** The row's xmax is the transaction that holds it, and that transaction's own lock names its session. */
   async #endHolder(connection: Connection, cause: unknown): Promise<void> {
     try {

@@ -167,6 +167,11 @@ export class PostgresSink implements Sink {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const connection = this.#connection;
+    if (connection !== undefined && connection.loss === undefined)
+      await connection
+        .within(giveBackMs, () => this.#positions.giveBack(connection, this.#held))
+        .catch(() => undefined); // it only helps others
     await this.#disconnect();
   }
 
@@ -261,3 +266,6 @@ export class PostgresSink implements Sink {
     return new Error(`${this.#place} was claimed again, or its position was changed by someone else`);
   }
 }
+
+/** How long the end waits for a claim of nothing to be given back. */
+const giveBackMs = 1_000;

@@ -49,6 +49,10 @@ describe('the mirror in a Postgres', () => {
     await first.claim(signal);
     await postgres.client.query('DELETE FROM mirror.positions');
     expect((await second.claim(signal)).position).toBeNull();
+    // One that ended before it wrote anything does not keep them for itself.
+    await second[Symbol.asyncDispose]();
+    await using third = other('third');
+    expect((await third.claim(signal)).position).toBeNull();
   });
 
   it.each([0, 0.05])(

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import process from 'node:process';
-import { isTailraceError, messageOf } from '../../errors/index.js';
+import { isTailraceError, messageOf, TailraceError } from '../../errors/index.js';
 import type { Logger } from '../../kit/index.js';
 import {
   Migration,
@@ -104,6 +104,8 @@ export const runMigration = async (
   const warned = warnOfShortLog(source, keys, flags.maxKeysPerSecond, logger, interrupted);
   try {
     await migration.run(interrupted);
+  } catch (error) {
+    throw isLogLost(error) ? startOver(error) : error;
   } finally {
     display.stop(migration);
     await warned;
@@ -113,6 +115,19 @@ export const runMigration = async (
   if (end.kind === 'quiet' && !interrupted.aborted) await dropSlot(source, flags.name, logger, interrupted);
   return migration.status.sequence;
 };
+
+/** The source no longer has what the migration wants of its log. */
+const isLogLost = (error: unknown): error is TailraceError =>
+  (isTailraceError(error, 'WAL_PURGED') || isTailraceError(error, 'WAL_GAP')) &&
+  error.context['checkpoint'] === undefined; // says by itself what to do
+
+const startOver = (cause: TailraceError): TailraceError =>
+  new TailraceError(cause.code, cause.message, {
+    context: cause.context,
+    remedy:
+      'Let the source keep more of its log, and start over by --restart --existing overwrite; then verify --repair removes what was deleted meanwhile.',
+    cause,
+  });
 
 /** Records as they stand in the source where the target takes them, otherwise what they mean. */
 const migrationOf = (
