@@ -1,83 +1,27 @@
-import { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { slotOf, tagOfSlot } from '../../sinks/redis/cluster/hash-slot.js';
-import { RedisClusterSink, type RedisClusterSinkOptions, RedisSink } from '../../sinks/redis/index.js';
+import type { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { slotOf } from '../../sinks/redis/cluster/hash-slot.js';
+import { RedisSink } from '../../sinks/redis/index.js';
 import { parseRedisUrl, RespConnection } from '../../src/kit/index.js';
-import {
-  type RedisClusterService,
-  type RedisService,
-  startRedis,
-  startRedisCluster,
-} from '../services/index.js';
+import { type RedisService, startRedis } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
 import { pluginContext } from '../support/plugin-context.js';
 import { type RedisKeyState, readRedisState } from '../support/redis-state.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { SinkBatches } from '../support/sink-batches.js';
-import { TestSource } from '../support/test-source.js';
+import { ClusterStage, root, slotKey } from './cluster-stage.js';
 
-const root = 'tailrace:orders:position';
 const signal = new AbortController().signal;
-const slotKey = (slot: number): string => `${root}:{${tagOfSlot(slot)}}`;
 const isOwn = (key: string): boolean => key.startsWith('tailrace:');
 
-describe('the slots of a cluster', () => {
-  it('are those that Redis computes, tags in braces included', () => {
-    expect(slotOf(Buffer.from('123456789'))).toBe(0x31c3);
-    expect(slotOf(Buffer.from('foo'))).toBe(12_182);
-    expect(slotOf(Buffer.from('{user1000}.following'))).toBe(slotOf(Buffer.from('user1000')));
-    expect(slotOf(Buffer.from('foo{}{bar}'))).toBe(slotOf(Buffer.from('foo{}{bar}')));
-    expect(slotOf(Buffer.from('foo{{bar}}zap'))).toBe(slotOf(Buffer.from('{bar')));
-  });
-
-  it('each have a tag, which never changes', () => {
-    for (let slot = 0; slot < 16_384; slot += 97)
-      expect(slotOf(Buffer.from(`a{${tagOfSlot(slot)}}`))).toBe(slot);
-    expect([0, 1, 8191, 16_383].map(tagOfSlot)).toMatchInlineSnapshot(`
-      [
-        "1bz",
-        "emj",
-        "7ho",
-        "hia",
-      ]
-    `);
-  });
-});
-
 describe('the redis sink of a cluster', () => {
-  const source = new TestSource();
-  let service: RedisClusterService;
-  let nodes: Redis[];
+  const cluster = new ClusterStage();
+  const { source, open, find, masterOf } = cluster;
   let calm: RedisService;
-
   beforeAll(async () => {
-    service = await startRedisCluster();
-    nodes = service.ports.map((port) => new Redis(port));
     calm = await startRedis();
   });
-  afterAll(async () => {
-    for (const node of nodes) node.disconnect();
-    await service.stop();
-    await calm.stop();
-  });
-  beforeEach(async () => {
-    for (const node of nodes) await node.flushall();
-  });
-
-  const open = (options: Partial<RedisClusterSinkOptions> = {}): RedisClusterSink => {
-    return source.own(
-      new RedisClusterSink(
-        {
-          urls: [`redis://127.0.0.1:${service.ports[0]}`],
-          password: '',
-          positionKey: 'tailrace:{pipeline}:position',
-          namespaces: { default: '' },
-          ...options,
-        },
-        pluginContext(),
-      ),
-    );
-  };
+  afterAll(() => calm.stop());
 
   const stateOf = async (ports: readonly number[]): Promise<[string, RedisKeyState][]> => {
     const all: [string, RedisKeyState][] = [];
@@ -88,27 +32,6 @@ describe('the redis sink of a cluster', () => {
     }
     return all.filter(([key]) => !isOwn(key)).sort(([a], [b]) => (a < b ? -1 : 1));
   };
-
-  /** The master that has a slot. */
-  const masterOf = async (slot: number): Promise<Redis> => {
-    for (const [first, last, [, port]] of (await nodes[0].call('CLUSTER', 'SLOTS')) as [
-      number,
-      number,
-      [string, number],
-    ][])
-      if (slot >= first && slot <= last) return nodes[service.ports.indexOf(port)];
-    throw new Error(`nobody has slot ${slot}`);
-  };
-
-  /** Tells two masters that a slot goes from one to the other; returns the id of the one that gets it. */
-  const beginMove = async (slot: number, from: Redis, to: Redis): Promise<string> => {
-    const [fromId, toId] = [await from.cluster('MYID'), await to.cluster('MYID')].map(String);
-    await to.cluster('SETSLOT', slot, 'IMPORTING', fromId);
-    await from.cluster('SETSLOT', slot, 'MIGRATING', toId);
-    return toId;
-  };
-
-  const find = async (key: string): Promise<Redis> => masterOf(slotOf(Buffer.from(key)));
 
   /** All keys of a node, as it could be restored from a replica that was behind. */
   const dump = async (node: Redis): Promise<[string, Buffer][]> => {
@@ -157,7 +80,7 @@ describe('the redis sink of a cluster', () => {
       expect(await sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
       expect(await reference.write(batch, referenceClaim)).toEqual({ kind: 'durable' });
     }
-    expect(await stateOf(service.ports)).toEqual(await stateOf([calm.port]));
+    expect(await stateOf(cluster.ports)).toEqual(await stateOf([calm.port]));
   });
 
   it('resumes slot by slot after a crash in the middle of a batch, pushes included', async () => {
@@ -247,119 +170,6 @@ describe('the redis sink of a cluster', () => {
     expect(await loser.lrange('l', 0, -1)).toEqual(['1', '2', '3']);
   });
 
-  it('waits for a slot that is being moved, and follows it', async () => {
-    const sink = open();
-    const claim = await sink.claim(signal);
-    source.run('RPUSH', 'moving', '1');
-    expect(await sink.write(await source.take(), claim, signal)).toEqual({ kind: 'durable' });
-    const slot = slotOf(Buffer.from('moving'));
-    const from = await masterOf(slot);
-    const to = nodes.find((node) => node !== from) ?? from;
-    const toId = await beginMove(slot, from, to);
-    const port = service.ports[nodes.indexOf(to)] ?? 0;
-    await from.migrate('127.0.0.1', port, 'moving', 0, 1000);
-    source.run('RPUSH', 'moving', '2');
-    source.run('RPUSH', 'staying', '2');
-    const batch = await source.take();
-    const refused = await sink.write(batch, claim, signal);
-    expect(refused).toMatchObject({
-      kind: 'retryable',
-      error: { message: expect.stringMatching(/^(ASK|TRYAGAIN)/) },
-    });
-    expect(await (await find('staying')).llen('staying')).toBe(1);
-    await from.migrate('127.0.0.1', port, slotKey(slot), 0, 1000);
-    for (const node of nodes) await node.cluster('SETSLOT', slot, 'NODE', toId);
-    expect(await sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
-    expect(await to.lrange('moving', 0, -1)).toEqual(['1', '2']);
-    expect(await (await find('staying')).llen('staying')).toBe(1);
-    source.run('RPUSH', 'moving', '3');
-    expect(await sink.write(await source.take(), claim, signal)).toEqual({ kind: 'durable' });
-    expect(await to.lrange('moving', 0, -1)).toEqual(['1', '2', '3']);
-  });
-
-  it('takes a slot that moves while it is used for the first time for no slot that was flushed', async () => {
-    const sink = open();
-    const claim = await sink.claim(signal);
-    source.run('SET', 'first', '1');
-    const slot = slotOf(Buffer.from('first'));
-    const from = await masterOf(slot);
-    const [to] = nodes.filter((node) => node !== from);
-    const toId = await beginMove(slot, from, to);
-    const batch = await source.take();
-    const refused = await sink.write(batch, claim, signal);
-    expect(refused).toMatchObject({ kind: 'retryable', error: { message: expect.stringMatching(/^ASK/) } });
-    for (const node of nodes) await node.cluster('SETSLOT', slot, 'NODE', toId);
-    expect(await sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
-    expect(await to.get('first')).toBe('1');
-  });
-
-  it('tries a claim again that meets a slot of which the nodes do not agree yet where it is', async () => {
-    const sink = open();
-    const claim = await sink.claim(signal);
-    const slot = 100;
-    // Not the node that is asked who has which slot.
-    const holders = nodes.slice(1);
-    const ids = await Promise.all(nodes.map(async (node) => String(await node.cluster('MYID'))));
-    for (const node of nodes) await node.cluster('SETSLOT', slot, 'NODE', ids[1]);
-    source.run('SET', `{${tagOfSlot(slot)}}`, '1');
-    const batch = await source.take();
-    while ((await sink.write(batch, claim, signal)).kind === 'retryable');
-    const port = service.ports[2];
-    for (const key of await nodes[1].keys(`*{${tagOfSlot(slot)}}`)) {
-      await nodes[2].cluster('SETSLOT', slot, 'IMPORTING', ids[1]);
-      await nodes[1].cluster('SETSLOT', slot, 'MIGRATING', ids[2]);
-      await nodes[1].migrate('127.0.0.1', port, key, 0, 1000);
-    }
-    for (const node of holders.reverse()) await node.cluster('SETSLOT', slot, 'NODE', ids[2]);
-    const codes: string[] = [];
-    const next = open();
-    for (;;) {
-      const found = await next.claim(signal).catch((error: { code: string }) => error);
-      if ('epoch' in found) break;
-      codes.push(found.code);
-    }
-    expect(new Set([...codes, 'SINK_UNREACHABLE'])).toEqual(new Set(['SINK_UNREACHABLE']));
-  });
-
-  it('claims a slot that is on its way when it has arrived', async () => {
-    const sink = open();
-    source.run('SET', 'on its way', '1');
-    const batch = await source.take();
-    expect(await sink.write(batch, await sink.claim(signal), signal)).toEqual({ kind: 'durable' });
-    const slot = slotOf(Buffer.from('on its way'));
-    const from = await masterOf(slot);
-    const [to] = nodes.filter((node) => node !== from);
-    const toId = await beginMove(slot, from, to);
-    for (const key of await from.cluster('GETKEYSINSLOT', slot, 10))
-      await from.migrate('127.0.0.1', service.ports[nodes.indexOf(to)], String(key), 0, 1000);
-    const claiming = open().claim(signal);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    for (const node of nodes) await node.cluster('SETSLOT', slot, 'NODE', toId);
-    expect(await claiming).toMatchObject({ position: batch.position });
-  });
-
-  it('stays where it is when the slots that a master was written in last have moved to another', async () => {
-    const sink = open();
-    const claim = await sink.claim(signal);
-    for (let i = 0; i < 50; i++) source.run('SET', `old ${i}`, '1');
-    expect(await sink.write(await source.take(), claim, signal)).toEqual({ kind: 'durable' });
-    source.run('SET', 'new', '1');
-    const last = await source.take();
-    expect(await sink.write(last, claim, signal)).toEqual({ kind: 'durable' });
-    const ids = await Promise.all(nodes.map(async (node) => String(await node.cluster('MYID'))));
-    const slots = (await nodes[0].call('CLUSTER', 'SLOTS')) as [number, number, [string, number]][];
-    for (const from of nodes.slice(1)) {
-      const at = nodes.indexOf(from);
-      const slot = slots.find(([, , [, port]]) => port === service.ports[at])?.[0] ?? 0;
-      await nodes[0].cluster('SETSLOT', slot, 'IMPORTING', ids[at]);
-      await from.cluster('SETSLOT', slot, 'MIGRATING', ids[0]);
-      for (const key of await from.cluster('GETKEYSINSLOT', slot, 10))
-        await from.migrate('127.0.0.1', service.ports[0], String(key), 0, 1000);
-      for (const node of nodes) await node.cluster('SETSLOT', slot, 'NODE', ids[0]);
-    }
-    expect(await open().claim(signal)).toMatchObject({ position: last.position });
-  });
-
   it('stops at a key of another type that somebody else keeps, and stays stopped until it is mended', async () => {
     const sink = open();
     const claim = await sink.claim(signal);
@@ -403,7 +213,7 @@ describe('the redis sink of a cluster', () => {
     source.run('SET', 'new', '2');
     const batch = await source.take();
     expect(await sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
-    expect((await stateOf(service.ports)).map(([key]) => key)).toEqual(['new']);
+    expect((await stateOf(cluster.ports)).map(([key]) => key)).toEqual(['new']);
     expect((await open().claim(signal)).position).toEqual(batch.position);
   });
 
@@ -416,13 +226,13 @@ describe('the redis sink of a cluster', () => {
       other.run('SET', `y${i}`, '1');
     }
     expect(await sink.write(await source.take(), claim, signal)).toEqual({ kind: 'durable' });
-    expect(await stateOf(service.ports)).toHaveLength(40);
+    expect(await stateOf(cluster.ports)).toHaveLength(40);
     other.run('FLUSHDB');
     expect(await sink.write(await source.take(), claim, signal)).toEqual({ kind: 'durable' });
-    expect((await stateOf(service.ports)).map(([key]) => key).every((key) => key.startsWith('other:x'))).toBe(
+    expect((await stateOf(cluster.ports)).map(([key]) => key).every((key) => key.startsWith('other:x'))).toBe(
       true,
     );
-    expect(await stateOf(service.ports)).toHaveLength(20);
+    expect(await stateOf(cluster.ports)).toHaveLength(20);
   });
 
   it('starts anew when its root key was deleted, whatever the slots remember', async () => {
@@ -453,7 +263,7 @@ describe('the redis sink of a cluster', () => {
       for (const key of keys) source.run('RPUSH', key, '1');
       const first = await source.take();
       expect(await sink.write(first, claim, signal)).toEqual({ kind: 'durable' });
-      for (const node of nodes) if (isFlushed(node)) await node.flushall();
+      for (const node of cluster.nodes) if (isFlushed(node)) await node.flushall();
       // In slots that were not used yet, of which the root key is told first; and in others.
       for (const key of keys) source.run('RPUSH', key, '2');
       for (const key of keys) source.run('SET', `new ${key}`, '2');
@@ -486,8 +296,9 @@ describe('the redis sink of a cluster', () => {
     const rights = 'evalsha script|load cluster|slots time hget hmget hgetall hset hsetnx del set rpush';
     const allow = async (user: string, ...more: string[]): Promise<string> => {
       const allowed = rights.split(' ').map((right) => `+${right}`);
-      for (const node of nodes) await node.acl('SETUSER', user, 'on', '>pw', '~*', ...allowed, ...more);
-      return `redis://${user}:pw@127.0.0.1:${service.ports[0]}`;
+      for (const node of cluster.nodes)
+        await node.acl('SETUSER', user, 'on', '>pw', '~*', ...allowed, ...more);
+      return `redis://${user}:pw@127.0.0.1:${cluster.ports[0]}`;
     };
     try {
       const sink = open({ urls: [await allow('enough')] });
@@ -499,7 +310,7 @@ describe('the redis sink of a cluster', () => {
       const less = open({ urls: [await allow('less', '-hset')] });
       await expect(less.claim(signal)).rejects.toMatchObject({ code: 'SINK_REFUSED' });
     } finally {
-      for (const node of nodes) await node.acl('DELUSER', 'enough', 'less');
+      for (const node of cluster.nodes) await node.acl('DELUSER', 'enough', 'less');
     }
   });
 
@@ -512,13 +323,13 @@ describe('the redis sink of a cluster', () => {
     let claim = await sink.claim(signal);
     source.run('RPUSH', 'l', '1');
     expect(await sink.write(await source.take(), claim, signal)).toEqual({ kind: 'durable' });
-    for (const node of nodes) await node.script('FLUSH');
+    for (const node of cluster.nodes) await node.script('FLUSH');
     source.run('RPUSH', 'l', '2');
     const batch = await source.take();
     expect((await sink.write(batch, claim, signal)).kind).toBe('unknown');
     claim = await sink.claim(signal);
     expect(await sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
-    for (const node of nodes) await node.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    for (const node of cluster.nodes) await node.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
     source.run('RPUSH', 'l', '3');
     const last = await source.take();
     const { kind } = await sink.write(last, claim, signal);
