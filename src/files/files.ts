@@ -75,6 +75,25 @@ export const nodeFiles: Files = {
  */
 export const ownThreadFiles: Files = { ...nodeFiles, write: writeHere };
 
+/** Has a file open for `use`, and closes it whatever comes of that. @throws TailraceError `FILE_INACCESSIBLE`, and what `use` throws of ours */
+export const withFile = async (
+  files: Files,
+  path: string,
+  flags: string,
+  use: (fd: number) => Promise<void>,
+): Promise<void> => {
+  try {
+    const fd = await files.open(path, flags);
+    try {
+      await use(fd);
+    } finally {
+      await files.close(fd);
+    }
+  } catch (cause) {
+    throw isTailraceError(cause) ? cause : inaccessible(path, cause);
+  }
+};
+
 /** Puts `content` in place of `path` so that after any crash the file holds the old content or the new. */
 export const replaceFile = async (
   files: Files,

@@ -6,6 +6,7 @@ export {
   refusePipe,
   replaceFile,
   temporaryPath,
+  withFile,
 } from './files.js';
 export { findPackage } from './find-package.js';
 export { importModule } from './import-module.js';

@@ -99,6 +99,39 @@ describe('log retention', () => {
     expect(firstOf(engine)).toBe(1);
   });
 
+  it('goes on where it stopped when a file of the log cannot be removed, and passes over one that is gone', async () => {
+    let left = 3;
+    let code = 'EBUSY';
+    const files: Files = {
+      ...nodeFiles,
+      remove: (path) =>
+        left-- === 0
+          ? Promise.reject(Object.assign(new Error(`${code}: no`), { code }))
+          : nodeFiles.remove(path),
+    };
+    const path = join(root.path, 'busy');
+    await using engine = await Engine.open(path, { sync: 'none', segmentBytes, retention: frugal, files });
+    expect(await engine.trimLog()).toEqual([]);
+    await fill(engine, 200);
+    await engine.flush();
+    const before = logFiles(engine);
+    expect(await engine.trimLog()).toEqual(before.slice(0, 3).map((name) => join(path, name)));
+    expect(logFiles(engine)).toEqual(before.slice(3));
+    expect(readSeals(path)[0].number).toBe(Number.parseInt(before[3], 10));
+    const first = firstOf(engine);
+    expect(engine.walIterator(first - 1).item.sequence).toBe(first);
+    left = 0;
+    await expect(engine.trimLog()).rejects.toMatchObject({
+      code: 'FILE_INACCESSIBLE',
+      context: { file: join(path, before[3]) },
+    });
+    expect(firstOf(engine)).toBe(first);
+    left = 0;
+    code = 'ENOENT';
+    expect(await engine.trimLog()).toHaveLength(before.length - 4);
+    expect(firstOf(engine)).toBeGreaterThan(first);
+  });
+
   it('keeps what slots have not acknowledged, the acknowledged batch included, through restarts', async () => {
     let engine = await openStore('slots');
     await fill(engine, 100);

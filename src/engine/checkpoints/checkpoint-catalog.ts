@@ -142,7 +142,10 @@ export class CheckpointCatalog {
   async #closeFile(): Promise<void> {
     const fd = this.#fd;
     this.#fd = undefined;
-    if (fd !== undefined) await this.#files.close(fd);
+    if (fd === undefined) return;
+    await this.#files.close(fd).catch((cause: unknown) => {
+      throw inaccessible(this.#path, cause);
+    });
   }
 
   /** The list at a place in the file; undefined when none begins there, or it is not whole. */

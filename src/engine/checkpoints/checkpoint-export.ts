@@ -13,6 +13,7 @@ import {
   ProcessLock,
   refusePipe,
   temporaryPath,
+  withFile,
 } from '../../files/index.js';
 import { otherFormat } from '../other-format.js';
 import type { SpacePin } from '../space/index.js';
@@ -77,36 +78,33 @@ export const exportState = async (
     base: base?.state ?? null,
   };
   const json = Buffer.from(JSON.stringify(header));
-  const fd = await files.open(path, 'wx').catch((cause: unknown) => {
-    throw inaccessible(path, cause);
-  });
   let at = 0;
-  const write = async (bytes: Uint8Array): Promise<void> => {
-    await files.write(fd, bytes, at);
-    at += bytes.length;
-  };
-  try {
-    await write(Buffer.concat([Buffer.from(magic, 'latin1'), u32s(json.length), json]));
-    let runs = 0;
-    for (const { start, length } of base === undefined
-      ? usedRuns(trees, held.pin)
-      : writtenRuns(trees, base.pin, held.pin)) {
-      const bytes = trees.file.readUnits(start, length * unitBytes);
-      const place = u32s(start, length);
-      await write(Buffer.concat([place, u32s(crc32(bytes, crc32(place)))]));
-      await write(bytes);
-      runs++;
-      await nextTurn();
+  await withFile(files, path, 'wx', async (fd) => {
+    const write = async (bytes: Uint8Array): Promise<void> => {
+      await files.write(fd, bytes, at);
+      at += bytes.length;
+    };
+    try {
+      await write(Buffer.concat([Buffer.from(magic, 'latin1'), u32s(json.length), json]));
+      let runs = 0;
+      for (const { start, length } of base === undefined
+        ? usedRuns(trees, held.pin)
+        : writtenRuns(trees, base.pin, held.pin)) {
+        const bytes = trees.file.readUnits(start, length * unitBytes);
+        const place = u32s(start, length);
+        await write(Buffer.concat([place, u32s(crc32(bytes, crc32(place)))]));
+        await write(bytes);
+        runs++;
+        await nextTurn();
+      }
+      await write(u32s(endMark, runs, crc32(json)));
+      await files.datasync(fd);
+      await files.syncDirectory(dirname(path));
+    } catch (cause) {
+      await files.remove(path).catch(() => undefined); // a part of it helps nobody, and would refuse the next attempt
+      throw cause;
     }
-    await write(u32s(endMark, runs, crc32(json)));
-    await files.datasync(fd);
-    await files.syncDirectory(dirname(path));
-  } catch (cause) {
-    await files.remove(path).catch(() => undefined); // a part of it helps nobody, and would refuse the next attempt
-    throw isTailraceError(cause) ? cause : inaccessible(path, cause);
-  } finally {
-    await files.close(fd);
-  }
+  });
   return { file: path, sequence: held.state.sequence, baseSequence: base?.state.sequence ?? null, bytes: at };
 };
 
@@ -163,9 +161,8 @@ const apply = async (
   // States of two stores may look alike, with the same units in use.
   if ((identity?.source ?? source) !== source) throw unfit(directory, 'it was made of another store');
   const storeId = identity?.id ?? randomUUID();
-  const fd = await files.open(path, isNew ? 'w' : 'r+');
   let bytes = 0;
-  try {
+  await withFile(files, path, isNew ? 'w' : 'r+', async (fd) => {
     for (const run of reader.runs()) {
       await files.write(fd, run.bytes, run.unit * unitBytes);
       bytes += run.bytes.length;
@@ -177,14 +174,10 @@ const apply = async (
     const epoch = state.epoch + (isSlotTaken ? 1 : 0);
     await files.write(fd, encodeSuperblock({ ...state, epoch, storeId }), (epoch & 1) * unitBytes);
     await files.datasync(fd);
-  } catch (cause) {
-    throw inaccessible(path, cause);
-  } finally {
-    await files.close(fd);
-  }
+    // Whoever made the store may have been killed before its name was durable.
+    if (!isNew) await files.syncDirectory(directory);
+  });
   if (isNew) await writeIdentity(directory, files, storeId, source);
-  // Whoever made the store may have been killed before its name was durable.
-  else await files.syncDirectory(directory);
   return {
     file: reader.path,
     storeId,

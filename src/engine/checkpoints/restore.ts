@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { isTailraceError, TailraceError } from '../../errors/index.js';
-import { type Files, inaccessible, makeDirectory } from '../../files/index.js';
+import { TailraceError } from '../../errors/index.js';
+import { type Files, inaccessible, makeDirectory, withFile } from '../../files/index.js';
 import { writeIdentity } from '../store-identity.js';
 import { encodeSuperblock, type HeldState, superblockUnits, type TreeStore } from '../tree/index.js';
 
@@ -31,27 +31,25 @@ export const restoreState = async (
   const storeId = randomUUID();
   const { unitBytes } = trees.space;
   const path = join(directory, 'data');
-  const fd = await files.open(path, 'wx').catch((cause: unknown) => {
-    throw inaccessible(path, cause);
-  });
   let bytes = 0;
-  try {
-    for (const { start, length } of usedRuns(trees, pin)) {
-      await files.write(fd, trees.file.readUnits(start, length * unitBytes), start * unitBytes);
-      bytes += length * unitBytes;
-      await nextTurn();
+  await withFile(files, path, 'wx', async (fd) => {
+    try {
+      for (const { start, length } of usedRuns(trees, pin)) {
+        await files.write(fd, trees.file.readUnits(start, length * unitBytes), start * unitBytes);
+        bytes += length * unitBytes;
+        await nextTurn();
+      }
+      await files.truncate(fd, state.units * unitBytes);
+      await files.write(fd, encodeSuperblock({ ...state, storeId }), (state.epoch & 1) * unitBytes);
+      await files.datasync(fd);
+      await writeIdentity(directory, files, storeId, source);
+    } catch (cause) {
+      // What was copied helps nobody, and would refuse the next attempt.
+      for (const name of ['IDENTITY', 'data'])
+        await files.remove(join(directory, name)).catch(() => undefined);
+      throw cause;
     }
-    await files.truncate(fd, state.units * unitBytes);
-    await files.write(fd, encodeSuperblock({ ...state, storeId }), (state.epoch & 1) * unitBytes);
-    await files.datasync(fd);
-    await writeIdentity(directory, files, storeId, source);
-  } catch (cause) {
-    // What was copied helps nobody, and would refuse the next attempt.
-    for (const name of ['IDENTITY', 'data']) await files.remove(join(directory, name)).catch(() => undefined);
-    throw isTailraceError(cause) ? cause : inaccessible(path, cause);
-  } finally {
-    await files.close(fd);
-  }
+  });
   return { directory, storeId, sequence: state.sequence, bytes };
 };
 

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
-import type { Files } from '../../files/index.js';
+import { type Files, inaccessible } from '../../files/index.js';
+import { closeAll } from '../close-all.js';
 import type { SyncMode } from '../engine-api.js';
 import { LogSync } from './log-sync.js';
 import type { WalSegment } from './segment.js';
@@ -76,7 +77,7 @@ export class LogFile {
   }
 
   async #seal(segment: WalSegment, descriptors: readonly number[]): Promise<void> {
-    for (const fd of descriptors) await this.#files.close(fd);
+    await this.#closeBoth(segment.path, descriptors);
     await this.#seals.add(sealOf(segment));
   }
 
@@ -142,7 +143,15 @@ export class LogFile {
     await this.#sealing.catch(() => {}); // the log has failed then
     const descriptors = this.#descriptors;
     this.#descriptors = [];
-    for (const fd of descriptors) await this.#files.close(fd);
+    await this.#closeBoth(this.#segment?.path ?? '', descriptors);
+  }
+
+  async #closeBoth(path: string, descriptors: readonly number[]): Promise<void> {
+    try {
+      await closeAll(descriptors.map((fd) => () => this.#files.close(fd)));
+    } catch (cause) {
+      throw inaccessible(path, cause);
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Files, inaccessible } from '../../files/index.js';
+import { type Files, withFile } from '../../files/index.js';
 import { requireSealed, requireSealedFiles } from './sealed-files.js';
 import { listSegmentFiles, type SegmentFile, type WalSegment } from './segment.js';
 import { SegmentIndex } from './segment-index.js';
@@ -97,19 +97,11 @@ export const finishRecovery = async (
   await seals.add(...unsealed.map(sealOf));
 };
 
-const finish = async ({ path, durableBytes }: WalSegment, isTorn: boolean, files: Files): Promise<void> => {
-  try {
-    const fd = await files.open(path, 'r+');
-    try {
-      if (isTorn) await files.truncate(fd, durableBytes);
-      await files.datasync(fd);
-    } finally {
-      await files.close(fd);
-    }
-  } catch (cause) {
-    throw inaccessible(path, cause);
-  }
-};
+const finish = ({ path, durableBytes }: WalSegment, isTorn: boolean, files: Files): Promise<void> =>
+  withFile(files, path, 'r+', async (fd) => {
+    if (isTorn) await files.truncate(fd, durableBytes);
+    await files.datasync(fd);
+  });
 
 /** A finished segment that is not read: only where it begins is looked up. */
 const skippedSegment = (file: SegmentFile, seal: Seal, expected: number): WalSegment => {

@@ -41,9 +41,9 @@ export class SegmentSeals {
     return this.#save();
   }
 
-  /** Forgets the seals of segments that were removed. */
-  drop(numbers: readonly number[]): Promise<void> {
-    for (const number of numbers) this.#seals.delete(number);
+  /** Forgets the seals of segments that were removed: all before the oldest one that is left. */
+  dropBefore(oldest: number): Promise<void> {
+    for (const number of this.#seals.keys()) if (number < oldest) this.#seals.delete(number);
     return this.#save();
   }
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { isTailraceError, messageOf, TailraceError } from '../../errors/index.js';
-import { type Files, nodeFiles } from '../../files/index.js';
+import { codeOf, isTailraceError, messageOf, TailraceError } from '../../errors/index.js';
+import { type Files, inaccessible, nodeFiles } from '../../files/index.js';
 import { batchCount, batchSequence } from '../../write-batch/index.js';
 import type { SyncMode } from '../engine-api.js';
 import { LogFile } from './log-file.js';
@@ -209,18 +209,40 @@ export class Wal implements AsyncDisposable {
    */
   async removeSegmentsBefore(sequence: number): Promise<string[]> {
     await this.#file.whenSealed(); // or a seal would come back that is dropped here
-    const removable: WalSegment[] = [];
-    for (let i = 0; i + 1 < this.#segments.length; i++) {
-      const segment = this.#segments[i];
-      if (segment.lastSequence >= sequence || segment.lastSequence > this.#durableSequence) break;
-      removable.push(segment);
+    const removed: string[] = [];
+    try {
+      while (this.#isOldestBefore(sequence)) removed.push(await this.#removeOldest());
+    } catch (cause) {
+      if (removed.length === 0) throw cause; // the next call tries again
     }
-    if (removable.length === 0) return [];
-    this.#segments.splice(0, removable.length);
-    for (const segment of removable) await this.#files.remove(segment.path);
-    await this.#files.syncDirectory(this.directory);
-    await this.#seals.drop(removable.map((segment) => segment.number));
-    return removable.map((segment) => segment.path);
+    if (removed.length === 0) return removed;
+    try {
+      await this.#files.syncDirectory(this.directory);
+    } catch (cause) {
+      throw inaccessible(this.directory, cause);
+    }
+    await this.#seals.dropBefore(this.#segments[0].number);
+    return removed;
+  }
+
+  #isOldestBefore(sequence: number): boolean {
+    const [oldest, next] = this.#segments;
+    if (next === undefined) return false;
+    return oldest.lastSequence < sequence && oldest.lastSequence <= this.#durableSequence;
+  }
+
+  /** Takes the segment out of the list first: who would read it is told that it is gone, not that there is no file. */
+  async #removeOldest(): Promise<string> {
+    const [segment] = this.#segments.splice(0, 1);
+    try {
+      await this.#files.remove(segment.path);
+    } catch (cause) {
+      if (codeOf(cause) !== 'ENOENT') {
+        this.#segments.unshift(segment);
+        throw inaccessible(segment.path, cause);
+      }
+    }
+    return segment.path;
   }
 
   /** The write that the next batch joins: the last pending one, or a new one, in a new segment if the last is full. */
