@@ -1,5 +1,5 @@
 import type { ChosenSink, PipelineConfig } from '../../config/index.js';
-import { messageOf, TailraceError } from '../errors/index.js';
+import { TailraceError } from '../errors/index.js';
 import {
   Decoder,
   type Logger,
@@ -10,33 +10,19 @@ import {
   type Source,
   withDeadline,
 } from '../kit/index.js';
-import {
-  type Lease,
-  type OffsetsStore,
-  Pipeline,
-  type PipelineOptions,
-  type PipelineSink,
-} from '../pipeline/index.js';
+import { Pipeline, type PipelineOptions, type PipelineSink } from '../pipeline/index.js';
 import { assembleTransform } from './assemble-transforms.js';
 import { openDeadLetters } from './open-dead-letters.js';
 import { openOffsets } from './open-offsets.js';
 import { OwnedParts } from './owned-parts.js';
-import {
-  needsSnapshot,
-  requireSnapshots,
-  type SnapshotRun,
-  snapshotMode,
-  takeSnapshots,
-  takeSnapshotsAgain,
-} from './run-snapshots.js';
+import { needsSnapshot, requireSnapshots, snapshotMode } from './run-snapshots.js';
+import { WholeRun } from './whole-run.js';
 import { withPlace } from './with-place.js';
 
 /** A pipeline and all that it owns, ready to run. */
 export interface AssembledPipeline extends AsyncDisposable {
   readonly config: PipelineConfig;
-  readonly pipeline: Pipeline;
-  /** Runs it as its only owner. @throws TailraceError `PIPELINE_OWNED`, and what `Pipeline.run` throws */
-  run(signal: AbortSignal): Promise<void>;
+  readonly pipeline: WholeRun;
 }
 
 /**
@@ -91,12 +77,9 @@ const assembleOf = async (
     ...(offsets === undefined ? {} : { offsets }),
     ...(deadLetters === undefined ? {} : { deadLetters }),
   });
-  const run = (signal: AbortSignal): Promise<void> =>
-    runWithSnapshots(pipeline, { config, sinks, offsets, deadLetters, retry, log }, signal);
   return {
     config,
-    pipeline,
-    run: (signal) => (offsets === undefined ? run(signal) : runOwned(config.name, run, offsets, signal)),
+    pipeline: new WholeRun(pipeline, { config, sinks, offsets, deadLetters, retry, log }),
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   };
 };
@@ -145,57 +128,6 @@ export const makeSource = (chosen: PipelineConfig['source'], context: PluginCont
     return chosen.definition.create(chosen.options, context);
   } catch (error) {
     throw withPlace(error, chosen.place);
-  }
-};
-
-/** Runs the pipeline, before it (and with `when-needed` again) a snapshot of what the source holds. */
-const runWithSnapshots = async (
-  pipeline: Pipeline,
-  snapshots: SnapshotRun,
-  signal: AbortSignal,
-): Promise<void> => {
-  const mode = snapshotMode(snapshots.config);
-  if (mode === 'never') return await pipeline.run(signal);
-  try {
-    await takeSnapshots(snapshots, signal);
-    if (mode === 'only') return;
-    for (;;) {
-      try {
-        return await pipeline.run(signal);
-      } catch (error) {
-        if (mode !== 'when-needed' || signal.aborted || !needsSnapshot(error)) throw error;
-        const reason = messageOf(error);
-        snapshots.log.warn('taking a new snapshot', { pipeline: snapshots.config.name, reason });
-        const failed = [...pipeline.failures].flatMap(([name, failure]) =>
-          needsSnapshot(failure) ? [name] : [],
-        );
-        await takeSnapshotsAgain(snapshots, failed, signal);
-      }
-    }
-  } catch (error) {
-    // Told to stop in the middle of a snapshot: it goes on at the next start.
-    if (!signal.aborted || error !== signal.reason) throw error;
-  }
-};
-
-const runOwned = async (
-  name: string,
-  run: (signal: AbortSignal) => Promise<void>,
-  offsets: OffsetsStore,
-  signal: AbortSignal,
-): Promise<void> => {
-  let lease: Lease;
-  try {
-    lease = await offsets.own(name, signal);
-  } catch (error) {
-    if (signal.aborted) return;
-    throw error;
-  }
-  try {
-    await run(AbortSignal.any([signal, lease.lost]));
-    lease.lost.throwIfAborted();
-  } finally {
-    await lease.release().catch(() => undefined); // it runs out by itself
   }
 };
 

@@ -58,9 +58,9 @@ const runAll = async (
   try {
     const failures: unknown[] = [];
     await Promise.all(
-      assembled.map(async ({ pipeline, run }) => {
+      assembled.map(async ({ pipeline }) => {
         try {
-          await run(AbortSignal.any([stop]));
+          await pipeline.run(AbortSignal.any([stop]));
         } catch (error) {
           const { name } = pipeline.status();
           const isFirst = failures.push(error) === 1;

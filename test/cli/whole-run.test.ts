@@ -1,0 +1,90 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { processSurroundings, readPipelines } from '../../config/index.js';
+import { builtIn } from '../../src/cli/registry.js';
+import { WholeRun } from '../../src/cli/whole-run.js';
+import { TailraceError } from '../../src/errors/index.js';
+import type { Sink, Source } from '../../src/kit/index.js';
+import { FileOffsetsStore, type OffsetsStore } from '../../src/pipeline/index.js';
+import { history, never, pipelineOf } from '../pipeline/pipeline-setup.js';
+import { throwAwayDirectory } from '../services/index.js';
+import { ListSource } from '../support/list-source.js';
+import { pluginContext } from '../support/plugin-context.js';
+import { ScriptedSink } from '../support/scripted-sink.js';
+import { waitUntil } from '../support/wait-until.js';
+
+const sample = history(5);
+
+/** A pipeline whose source, as its file says, is a server that is not there: only snapshots ask it. */
+const wholeRun = (
+  snapshot: string,
+  { source = new ListSource(sample.batches), sink = new ScriptedSink(), offsets }: Partial<Parts> = {},
+): WholeRun => {
+  const text = `name: p
+source: { connector: kvrocks, url: "redis://127.0.0.1:1", snapshot: ${snapshot}, snapshotState: ${directory.path} }
+sinks: [{ sink: stdout, name: sink }]
+`;
+  const [config] = readPipelines(text, 'p.yaml', builtIn, processSurroundings, []);
+  return new WholeRun(pipelineOf(source, sink), {
+    config,
+    sinks: [{ name: 'sink', sink }],
+    offsets,
+    retry: { initialMs: 1, maxMs: 10, giveUpAfterMs: Number.POSITIVE_INFINITY },
+    log: pluginContext('p').log,
+  });
+};
+
+interface Parts {
+  readonly source: Source;
+  readonly sink: Sink;
+  readonly offsets: OffsetsStore;
+}
+
+let directory: ReturnType<typeof throwAwayDirectory>;
+beforeEach(() => {
+  directory = throwAwayDirectory('whole-run');
+});
+afterEach(() => directory.remove());
+
+describe('the state of a pipeline from a file', () => {
+  it('is failed when another process owns it', async () => {
+    await using first = new FileOffsetsStore(directory.path);
+    await using second = new FileOffsetsStore(directory.path);
+    const lease = await first.own('p');
+    const whole = wholeRun('never', { offsets: second });
+    expect(whole.status().state).toBe('starting');
+    await expect(whole.run(never)).rejects.toMatchObject({ code: 'PIPELINE_OWNED' });
+    expect(whole.status().state).toBe('failed');
+    await lease.release();
+    await whole.run(never);
+    expect(whole.status()).toMatchObject({ state: 'stopped', pulledBatches: 5 });
+  });
+
+  it('is failed when its snapshot fails, and stopped when it is told to stop before the end of one', async () => {
+    const claim = () => Promise.reject(new TailraceError('SINK_REFUSED', 'no'));
+    const refused = wholeRun('only', { sink: Object.assign(new ScriptedSink(), { claim }) });
+    await expect(refused.run(never)).rejects.toMatchObject({ code: 'SINK_REFUSED' });
+    expect(refused.status().state).toBe('failed');
+
+    const waiting = wholeRun('initial');
+    const running = waiting.run(never);
+    waiting.stop();
+    await running;
+    expect(waiting.status().state).toBe('stopped');
+  });
+
+  it('is no failure while a new snapshot mends it', async () => {
+    const purged = new TailraceError('WAL_PURGED', 'gone');
+    const source = Object.assign(new ListSource([]), { open: () => Promise.reject(purged) });
+    const sink = new ScriptedSink();
+    sink.position = sample.positionAfter(1);
+    const whole = wholeRun('when-needed', { source, sink });
+    const running = whole.run(never);
+    await waitUntil('it waits for the server', () => {
+      const { state, sinks } = whole.status();
+      return state === 'starting' && sinks[0]?.state === 'failed';
+    });
+    whole.stop();
+    await running;
+    expect(whole.status().state).toBe('stopped');
+  });
+});
