@@ -2,18 +2,27 @@ import { optionWord, parseClamped, parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { allKeys, type DataCommand, numberedKeys, readCommand, writeCommand } from '../data-command.js';
 import { ErrorReply, type Reply, refusal, setReply } from '../reply.js';
-import { ByteSet } from '../sub-keys.js';
 import { findSet, hasMember, membersOf, type SetValue, storeSet } from './set-value.js';
 
 type Combine = (context: CommandContext, sets: readonly (SetValue | undefined)[]) => Buffer[];
 
 /** The members of all sets, in the order of their bytes. */
-const union: Combine = (context, sets) => {
-  const seen = new ByteSet();
-  const members: Buffer[] = [];
-  for (const set of sets)
-    for (const member of membersOf(context, set)) if (seen.add(member)) members.push(member);
-  return members.sort(Buffer.compare);
+const union: Combine = (context, sets) => sets.map((set) => membersOf(context, set)).reduce(merged);
+
+/** Two sets of members in the order of their bytes as one. */
+const merged = (first: readonly Buffer[], second: readonly Buffer[]): Buffer[] => {
+  const all: Buffer[] = [];
+  let at = 0;
+  for (const member of second) {
+    let order = -1;
+    for (; at < first.length; all.push(first[at++])) {
+      order = Buffer.compare(first[at], member);
+      if (order >= 0) break;
+    }
+    if (order !== 0) all.push(member);
+  }
+  while (at < first.length) all.push(first[at++]);
+  return all;
 };
 
 /** The members of the first set that no other has. */
@@ -25,14 +34,18 @@ const difference: Combine = (context, sets) => {
 };
 
 /** The members that every set has; the smallest set is walked. */
-const intersection: Combine = (context, sets) => {
+const intersection: Combine = (context, sets) => [...commonMembers(context, sets)];
+
+function* commonMembers(
+  context: CommandContext,
+  sets: readonly (SetValue | undefined)[],
+): Generator<Buffer, void> {
   const present = sets.filter((set) => set !== undefined);
-  if (present.length < sets.length) return [];
-  const [smallest, ...others] = [...present].sort((a, b) => a.metadata.size - b.metadata.size);
-  return membersOf(context, smallest).filter((member) =>
-    others.every((other) => hasMember(context, other, member)),
-  );
-};
+  if (present.length < sets.length) return;
+  const [smallest, ...others] = present.sort((a, b) => a.metadata.size - b.metadata.size);
+  for (const member of membersOf(context, smallest))
+    if (others.every((other) => hasMember(context, other, member))) yield member;
+}
 
 const findSets = (
   context: CommandContext,
@@ -80,8 +93,9 @@ const sintercard = (context: CommandContext, args: readonly Buffer[]): Reply => 
   }
   const sets = findSets(context, args.slice(2, 2 + keyCount));
   if (sets instanceof ErrorReply) return sets;
-  const { length } = intersection(context, sets);
-  return limit === 0 ? length : Math.min(length, limit);
+  let count = 0;
+  for (const _ of commonMembers(context, sets)) if (++count === limit) break;
+  return count;
 };
 
 export const setAlgebraCommands: readonly DataCommand[] = [

@@ -1,3 +1,6 @@
+import { copyOf } from '../../../bytes/index.js';
+import type { RecordTarget } from '../../../engine/index.js';
+import { ColumnFamily } from '../../encoding/column-family.js';
 import type { ScoredMember } from '../../encoding/zset-encoding.js';
 import { optionWord, parseClamped, parseDouble, parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
@@ -9,9 +12,9 @@ import {
   writeCommand,
 } from '../data-command.js';
 import { ErrorReply, type Reply, refusal } from '../reply.js';
-import { membersOf } from '../sets/set-value.js';
-import { selectRange } from './zset-range.js';
-import { scoredReply, storeZset } from './zset-value.js';
+import { hasMember } from '../sets/set-value.js';
+import { forEachSubKey } from '../sub-keys.js';
+import { scoredReply, scoreIn, scoreOf, storeZset, type ZsetValue } from './zset-value.js';
 
 type Operation = 'union' | 'inter' | 'diff';
 type Aggregate = 'SUM' | 'MIN' | 'MAX';
@@ -21,7 +24,7 @@ interface AlgebraQuery {
   readonly weights: readonly number[];
   readonly aggregate: Aggregate;
   readonly hasScores: boolean;
-  /** ZINTERCARD only, 0 = no limit */
+  /** ZINTERCARD only: no more than so many are looked for, 0 = all */
   readonly limit: number;
 }
 
@@ -70,50 +73,117 @@ const parseQuery = (
   return { keys, weights, aggregate, hasScores, limit };
 };
 
-/** All members of a sorted set, or of a set with score 1; empty without the key. */
-const inputOf = (context: CommandContext, key: Buffer): ScoredMember[] | ErrorReply => {
+/** A sorted set, or a set whose members all have score 1; without a value where there is no key. */
+interface Input {
+  readonly value: ZsetValue | undefined;
+  readonly isScored: boolean;
+  readonly size: number;
+  readonly weight: number;
+}
+
+const findInput = (context: CommandContext, key: Buffer, weight: number): Input | ErrorReply => {
   const metadata = context.findAny(key);
-  if (metadata === undefined) return [];
-  const input = { key, metadata, prefix: context.subKeyPrefix(key, metadata) };
-  if (metadata.type === 'set') return membersOf(context, input).map((member) => ({ member, score: 1 }));
-  if (metadata.type !== 'zset') return refusal.wrongType;
-  return selectRange(context, input, { by: 'rank', start: 0, stop: -1 }, false);
+  if (metadata === undefined) return { value: undefined, isScored: false, size: 0, weight };
+  const { type, size } = metadata;
+  if (type !== 'set' && type !== 'zset') return refusal.wrongType;
+  const value = { key, metadata, prefix: context.subKeyPrefix(key, metadata) };
+  return { value, isScored: type === 'zset', size, weight };
+};
+
+/** All members with their weighted scores, in the order of members. */
+const membersIn = (context: CommandContext, { value, isScored, weight }: Input): ScoredMember[] => {
+  const members: ScoredMember[] = [];
+  if (value === undefined) return members;
+  const record: RecordTarget['record'] = (bytes, start, end, score, scoreStart, scoreEnd) => {
+    members.push({
+      member: copyOf(bytes, start, end),
+      score: weighted(isScored ? scoreIn(score.subarray(scoreStart, scoreEnd)) : 1, weight),
+    });
+    return true;
+  };
+  forEachSubKey(context, ColumnFamily.subKeys, value.prefix, record);
+  return members;
+};
+
+/** The weighted score of one member; undefined where the input does not have it. */
+const scoreAmong = (
+  context: CommandContext,
+  { value, isScored, weight }: Input,
+  member: Buffer,
+): number | undefined => {
+  if (value === undefined) return undefined;
+  if (!isScored) return hasMember(context, value, member) ? weighted(1, weight) : undefined;
+  const score = scoreOf(context, value, member);
+  return score === undefined ? undefined : weighted(score, weight);
 };
 
 /**
  * The result in the order of members. Like Redis, unions and intersections take the smallest input first: sums of
- * infinities depend on it.
+ * infinities depend on it. Intersections and differences walk one input, and only look up its members in the others.
  */
 const combine = (
   context: CommandContext,
   operation: Operation,
   query: AlgebraQuery,
 ): ScoredMember[] | ErrorReply => {
-  const inputs: { readonly members: ScoredMember[]; readonly weight: number }[] = [];
+  const inputs: Input[] = [];
   for (const [index, key] of query.keys.entries()) {
-    const members = inputOf(context, key);
-    if (members instanceof ErrorReply) return members;
-    inputs.push({ members, weight: query.weights[index] ?? 1 });
+    const input = findInput(context, key, query.weights[index]);
+    if (input instanceof ErrorReply) return input;
+    inputs.push(input);
   }
-  if (operation !== 'diff') inputs.sort((a, b) => a.members.length - b.members.length);
-  const result = new Map<string, { member: Buffer; score: number; inputs: number }>();
-  for (const [index, { members, weight }] of inputs.entries())
-    for (const { member, score } of members) {
-      const weighted = orZero(score * weight);
-      const name = member.toString('latin1');
-      const known = result.get(name);
-      if (known === undefined) {
-        if (operation === 'union' || index === 0) result.set(name, { member, score: weighted, inputs: 1 });
-      } else if (operation === 'diff') result.delete(name);
-      else {
-        known.score = aggregateScores(query.aggregate, known.score, weighted);
-        known.inputs++;
-      }
+  if (operation === 'diff') return difference(context, inputs);
+  inputs.sort((a, b) => a.size - b.size);
+  if (operation === 'inter') return intersection(context, inputs, query);
+  return inputs
+    .map((input) => membersIn(context, input))
+    .reduce((union, members) => merged(union, members, query.aggregate));
+};
+
+const difference = (context: CommandContext, [first, ...others]: readonly Input[]): ScoredMember[] =>
+  membersIn(context, first).filter(
+    ({ member }) => !others.some((other) => scoreAmong(context, other, member) !== undefined),
+  );
+
+const intersection = (
+  context: CommandContext,
+  [smallest, ...others]: readonly Input[],
+  { aggregate, limit }: AlgebraQuery,
+): ScoredMember[] => {
+  const found: ScoredMember[] = [];
+  for (const { member, score } of membersIn(context, smallest)) {
+    let total: number | undefined = score;
+    for (const other of others) {
+      const more = scoreAmong(context, other, member);
+      total = more === undefined ? undefined : aggregateScores(aggregate, total, more);
+      if (total === undefined) break;
     }
-  const needed = operation === 'inter' ? query.keys.length : 1;
-  return [...result.values()]
-    .filter((found) => found.inputs >= needed)
-    .sort((a, b) => Buffer.compare(a.member, b.member));
+    if (total !== undefined) found.push({ member, score: total });
+    if (limit > 0 && found.length === limit) break;
+  }
+  return found;
+};
+
+/** Two inputs in the order of members as one. */
+const merged = (
+  first: readonly ScoredMember[],
+  second: readonly ScoredMember[],
+  aggregate: Aggregate,
+): ScoredMember[] => {
+  const all: ScoredMember[] = [];
+  let at = 0;
+  for (const theirs of second) {
+    let order = -1;
+    for (; at < first.length; all.push(first[at++])) {
+      order = Buffer.compare(first[at].member, theirs.member);
+      if (order >= 0) break;
+    }
+    if (order !== 0) all.push(theirs);
+    else
+      all.push({ member: theirs.member, score: aggregateScores(aggregate, first[at++].score, theirs.score) });
+  }
+  while (at < first.length) all.push(first[at++]);
+  return all;
 };
 
 /** Of two equal scores the first stays: 0 and −0 are equal. */
@@ -121,6 +191,8 @@ const aggregateScores = (aggregate: Aggregate, a: number, b: number): number => 
   if (aggregate === 'SUM') return orZero(a + b);
   return (aggregate === 'MIN' ? b < a : b > a) ? b : a;
 };
+
+const weighted = (score: number, weight: number): number => orZero(score * weight);
 
 /** inf − inf and 0 · inf count as 0, and so does −0, which would have a place of its own. */
 const orZero = (score: number): number => (score === 0 || Number.isNaN(score) ? 0 : score);
@@ -154,8 +226,7 @@ const zintercard = (context: CommandContext, args: readonly Buffer[]): Reply => 
   const query = parseQuery('zintercard', args, 1, { combines: false, scores: false, limit: true });
   if (query instanceof ErrorReply) return query;
   const members = combine(context, 'inter', query);
-  if (members instanceof ErrorReply) return members;
-  return query.limit === 0 ? members.length : Math.min(members.length, query.limit);
+  return members instanceof ErrorReply ? members : members.length;
 };
 
 const targetAndKeys: KeyPositions = { first: 1, last: 1, step: 1, numbered: 2 };
