@@ -65,7 +65,7 @@ memory doctor | 4.0.0 | O(1) | Tells what looks wrong |
 memory malloc-stats | 4.0.0 | O(1) | Tells how full the parts of the heap are |
 memory purge | 4.0.0 | O(1) | Accepted: memory is given back by itself |
 memory stats | 4.0.0 | O(1) | Tells what uses memory, by owner |
-memory usage | 4.0.0 | O(N), N elements | Tells how many bytes a key takes in the store | key [SAMPLES count]
+memory usage | 4.0.0 | O(N), N samples | Tells about how many bytes a key takes in the store | key [SAMPLES count]
 module | 4.0.0 | O(1) | Refused but for LIST: there are no modules |
 module list | 4.0.0 | O(1) | Always empty |
 monitor | 1.0.0 | O(1) | Shows every command from now on |

@@ -60,10 +60,11 @@ const memory: ServerCommand = {
   keys: { first: 2, last: 2, step: 1 },
   run: ({ state, reply, namespace }, args) => {
     const action = args[1].toString('latin1').toLowerCase();
-    if (action === 'usage' && args.length > 3 && !isSamples(args.slice(3))) {
+    const samples = samplesOf(args.slice(3));
+    if (action === 'usage' && args.length > 3 && samples === undefined) {
       reply.error('ERR syntax error');
     } else if (action === 'usage') {
-      const bytes = storedBytes(state.store, namespace, args[2], state.services.nowMs());
+      const bytes = storedBytes(state.store, namespace, args[2], state.services.nowMs(), samples);
       if (bytes === undefined) reply.null();
       else reply.integer(bytes);
     } else if (action === 'stats') {
@@ -83,11 +84,12 @@ const memory: ServerCommand = {
   },
 };
 
-/** SAMPLES n, which is not needed: all elements are looked at. */
-const isSamples = (words: readonly Buffer[]): boolean =>
-  words.length === 2 &&
-  words[0].toString('latin1').toUpperCase() === 'SAMPLES' &&
-  /^\d+$/.test(words[1].toString('latin1'));
+/** SAMPLES n: how many elements are looked at; 0 = all. */
+const samplesOf = (words: readonly Buffer[]): number | undefined => {
+  const [word, count] = words.map((bytes) => bytes.toString('latin1').toUpperCase());
+  if (words.length !== 2 || word !== 'SAMPLES' || !/^\d+$/.test(count)) return undefined;
+  return Number(count) || Number.POSITIVE_INFINITY;
+};
 
 const memoryFigures = (state: ServerState): Record<string, number> => {
   const { rss, heapTotal, heapUsed, external, arrayBuffers } = process.memoryUsage();
