@@ -22,7 +22,7 @@ import {
 import { groupDelimiter } from '../../encoding/stream-group-encoding.js';
 import type { CommandContext } from '../command-context.js';
 import { ErrorReply, type Reply } from '../reply.js';
-import { nextStreamId, previousStreamId } from './stream-id.js';
+import { nextStreamId } from './stream-id.js';
 
 export const streamNote = encodeLogData('stream');
 
@@ -71,6 +71,20 @@ export class StreamValue {
     }
   }
 
+  /** The ids of the first entries from `first` to `last`, at most `count`. */
+  ids(first: StreamId, last: StreamId, count: number): StreamId[] {
+    const ids: StreamId[] = [];
+    if (compareStreamIds(first, last) > 0) return ids;
+    const iterator = this.#iterate(first, last, false);
+    try {
+      for (; iterator.valid && ids.length < count; iterator.next())
+        ids.push(readStreamId(iterator.item.key, this.prefix.length));
+      return ids;
+    } finally {
+      iterator.close();
+    }
+  }
+
   /** How many entries there are from `first` on: counted, but not read. */
   countFrom(first: StreamId): number {
     const iterator = this.#iterate(first, largestStreamId, false);
@@ -105,9 +119,8 @@ export class StreamValue {
     for (const id of ids) this.context.batch.delete(ColumnFamily.streams, this.#entryKey(id));
     this.length -= ids.length;
     const { maxDeletedId, firstId, lastId } = this.state;
-    const isGone = (id: StreamId): boolean => ids.some((other) => compareStreamIds(id, other) === 0);
-    const newFirst = this.length === 0 ? smallestStreamId : this.#edge(firstId, false, isGone);
-    const newLast = this.length === 0 ? smallestStreamId : this.#edge(lastId, true, isGone);
+    const newFirst = this.length === 0 ? smallestStreamId : this.#edge(firstId, ids, false);
+    const newLast = this.length === 0 ? smallestStreamId : this.#edge(lastId, ids.toReversed(), true);
     this.state = {
       ...this.state,
       maxDeletedId: compareStreamIds(highest, maxDeletedId) > 0 ? highest : maxDeletedId,
@@ -125,17 +138,21 @@ export class StreamValue {
     });
   }
 
-  /** The first or last entry that is not gone. */
-  #edge(current: StreamId, isLast: boolean, isGone: (id: StreamId) => boolean): StreamId {
-    let edge = current;
-    while (isGone(edge)) {
-      const from = isLast ? smallestStreamId : (nextStreamId(edge) ?? edge);
-      const to = isLast ? (previousStreamId(edge) ?? edge) : largestStreamId;
-      const next = this.range(from, to, isLast, 1)[0];
-      if (next === undefined) return smallestStreamId;
-      edge = next.id;
+  /** The first or last entry that stays when some go, which are given in the order in which a walk from there meets them. */
+  #edge(current: StreamId, gone: readonly StreamId[], isLast: boolean): StreamId {
+    if (compareStreamIds(current, gone[0]) !== 0) return current;
+    const iterator = isLast
+      ? this.#iterate(smallestStreamId, current, true)
+      : this.#iterate(current, largestStreamId, false);
+    try {
+      for (let met = 0; iterator.valid; iterator.next(), met++) {
+        const id = readStreamId(iterator.item.key, this.prefix.length);
+        if (met === gone.length || compareStreamIds(id, gone[met]) !== 0) return id;
+      }
+      return smallestStreamId;
+    } finally {
+      iterator.close();
     }
-    return edge;
   }
 
   /** Entries alone: the records of groups lie behind them. */

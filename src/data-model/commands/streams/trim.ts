@@ -1,4 +1,4 @@
-import { compareStreamIds, largestStreamId, type StreamId } from '../../encoding/stream-encoding.js';
+import { largestStreamId, type StreamId } from '../../encoding/stream-encoding.js';
 import { optionWord, parseClamped } from '../arguments.js';
 import { ErrorReply, refusal } from '../reply.js';
 import { invalidId, parseStreamId, previousStreamId } from './stream-id.js';
@@ -46,22 +46,15 @@ export const parseTrim = (
 
 /** Deletes from the old end what the trim doesn't leave; answers how many. Metadata is the caller's to put. */
 export const trimStream = (stream: StreamValue, trim: Trim): number => {
-  const oldest =
-    trim.by === 'length'
-      ? stream.range(
-          stream.state.firstId, // below lie the deletes of what was trimmed before
-          largestStreamId,
-          false,
-          Math.min(trim.limit, stream.length - trim.maxLength),
-        )
-      : entriesBelow(stream, trim.minId, trim.limit);
-  stream.remove(oldest.map(({ id }) => id));
+  const oldest = oldestIds(stream, trim);
+  stream.remove(oldest);
   return oldest.length;
 };
 
-const entriesBelow = (stream: StreamValue, minId: StreamId, limit: number) => {
-  const last = previousStreamId(minId);
-  return last === undefined || compareStreamIds(stream.state.firstId, last) > 0
-    ? []
-    : stream.range(stream.state.firstId, last, false, limit);
+const oldestIds = (stream: StreamValue, trim: Trim): StreamId[] => {
+  const { firstId } = stream.state; // below lie the deletes of what was trimmed before
+  if (trim.by === 'length')
+    return stream.ids(firstId, largestStreamId, Math.min(trim.limit, stream.length - trim.maxLength));
+  const last = previousStreamId(trim.minId);
+  return last === undefined ? [] : stream.ids(firstId, last, trim.limit);
 };
