@@ -1,10 +1,19 @@
+import { bitmapFragmentBytes } from '../../encoding/bitmap-encoding.js';
 import { encodeLogData, LogCommand } from '../../encoding/log-data.js';
 import { optionWord, parseClamped, parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, oneKey, readCommand, writeCommand } from '../data-command.js';
 import { ErrorReply, type Reply, refusal } from '../reply.js';
 import { writeString } from '../strings/string-value.js';
-import { BitmapEditor, type BitValue, createBitmap, findBits, readBits } from './bit-value.js';
+import {
+  BitmapEditor,
+  type BitValue,
+  createBitmap,
+  fewBytes,
+  findBits,
+  readBits,
+  storedFragments,
+} from './bit-value.js';
 
 /** Bits are numbered to 2^32 − 1, as in Redis. */
 export const maxBitOffset = 0xffff_ffff;
@@ -92,7 +101,10 @@ const parseBitRange = (args: readonly Buffer[], at: number, length: number): Bit
   };
 };
 
-/** Calls `visit` with windows of the range's bytes, bits outside the range cleared to `outside`. */
+/**
+ * Calls `visit` with windows of the range's bytes, bits outside the range cleared to `outside`. Where zeros outside of it do
+ * not matter, neither do those inside: what was never written of a long bitmap is left out.
+ */
 const forEachWindow = (
   context: CommandContext,
   value: BitValue,
@@ -102,14 +114,23 @@ const forEachWindow = (
 ): void => {
   const firstByte = Math.floor(range.first / 8);
   const endByte = Math.floor(range.last / 8) + 1;
-  for (let start = firstByte; start < endByte; start += windowBytes) {
-    const end = Math.min(endByte, start + windowBytes);
+  const visitWindow = (start: number, end: number): boolean => {
     const bytes = readBits(context, value, start, end);
     const before = range.first - start * 8;
     if (before > 0) bytes[0] = masked(bytes[0], 0xff00 >> before, outside);
     const behind = end * 8 - 1 - range.last;
     if (behind > 0) bytes[bytes.length - 1] = masked(bytes[bytes.length - 1], (1 << behind) - 1, outside);
-    if (!visit(bytes, start)) return;
+    return visit(bytes, start);
+  };
+  const isSparse = outside === 0 && value.metadata.type === 'bitmap';
+  const denseEnd = isSparse ? Math.min(endByte, firstByte + fewBytes) : endByte;
+  for (let start = firstByte; start < denseEnd; start += windowBytes)
+    if (!visitWindow(start, Math.min(denseEnd, start + windowBytes))) return;
+  if (denseEnd === endByte) return;
+  for (const fragment of storedFragments(context, value)) {
+    const start = Math.max(denseEnd, fragment);
+    const end = Math.min(endByte, fragment + bitmapFragmentBytes);
+    if (start < end && !visitWindow(start, end)) return;
   }
 };
 

@@ -4,6 +4,7 @@ import { encodeInternalKey } from '../../encoding/keys.js';
 import type { Metadata } from '../../encoding/metadata.js';
 import type { CommandContext } from '../command-context.js';
 import { type ErrorReply, refusal } from '../reply.js';
+import { forEachSubKey } from '../sub-keys.js';
 
 /** A key whose bits can be read: a string, or a bitmap in fragments. */
 export interface BitValue {
@@ -35,6 +36,19 @@ export const readBits = (context: CommandContext, value: BitValue, from: number,
     reverseBits(fragment.subarray(skipped, to - start)).copy(bytes, start + skipped - from);
   }
   return bytes;
+};
+
+/** Of so many bytes all fragments are asked for whether they are stored or not: that takes less than finding out. */
+export const fewBytes = 256 * 1024;
+
+/** The byte offsets of the fragments of a bitmap that are stored, in order. Of a long one most may never have been written. */
+export const storedFragments = (context: CommandContext, { key, metadata }: BitValue): Float64Array => {
+  const offsets: number[] = [];
+  forEachSubKey(context, ColumnFamily.subKeys, context.subKeyPrefix(key, metadata), (bytes, start, end) => {
+    offsets.push(Number(bytes.toString('latin1', start, end)));
+    return true;
+  });
+  return Float64Array.from(offsets).sort();
 };
 
 /** Reads the fragments of a bitmap as they are stored. */

@@ -6,7 +6,14 @@ import { optionWord } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { type DataCommand, writeCommand } from '../data-command.js';
 import { ErrorReply, type Reply, refusal } from '../reply.js';
-import { type BitValue, createBitmap, FragmentReader, findBits } from './bit-value.js';
+import {
+  type BitValue,
+  createBitmap,
+  FragmentReader,
+  fewBytes,
+  findBits,
+  storedFragments,
+} from './bit-value.js';
 
 type BitOperation = 'AND' | 'OR' | 'XOR' | 'NOT';
 
@@ -33,7 +40,7 @@ const bitop = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const result = createBitmap(context, target);
   const prefix = context.subKeyPrefix(target, result.metadata);
   const readers = values.map((value) => fragmentsOf(context, value));
-  for (let start = 0; start < length; start += bitmapFragmentBytes) {
+  for (const start of fragmentStarts(context, operation, values, length)) {
     const bytes = Math.min(bitmapFragmentBytes, length - start);
     const fragment = combine(
       operation,
@@ -49,6 +56,24 @@ const bitop = (context: CommandContext, args: readonly Buffer[]): Reply => {
 
 const isBitOperation = (word: string): word is BitOperation =>
   word === 'AND' || word === 'OR' || word === 'XOR' || word === 'NOT';
+
+/** Where the fragments of the result begin, in order, but for those that have nothing but zeros in all sources. */
+const fragmentStarts = (
+  context: CommandContext,
+  operation: BitOperation,
+  values: readonly (BitValue | undefined)[],
+  length: number,
+): Iterable<number> => {
+  const present = values.filter((value) => value !== undefined);
+  const isSparse = length > fewBytes && present.every(({ metadata }) => metadata.type === 'bitmap');
+  if (!isSparse || operation === 'NOT') return allFragments(length);
+  const starts = new Set(present.flatMap((value) => [...storedFragments(context, value)]));
+  return Float64Array.from(starts).sort();
+};
+
+function* allFragments(length: number): Generator<number, void> {
+  for (let start = 0; start < length; start += bitmapFragmentBytes) yield start;
+}
 
 /** Reads fragments in the bitmaps' bit order, of strings as well. */
 const fragmentsOf = (
