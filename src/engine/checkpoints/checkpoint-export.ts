@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { isTailraceError, TailraceError } from '../../errors/index.js';
 import {
@@ -27,7 +26,9 @@ import {
 } from '../tree/index.js';
 import { listSegmentFiles } from '../wal/index.js';
 import type { Checkpoint } from './checkpoint.js';
+import { GatheredOutput } from './gathered-output.js';
 import { usedRuns } from './restore.js';
+import { ScatteredOutput } from './scattered-output.js';
 
 /**
  * A checkpoint in a file of its own: all units that it uses, or only those that a base checkpoint does not.
@@ -78,26 +79,26 @@ export const exportState = async (
     base: base?.state ?? null,
   };
   const json = Buffer.from(JSON.stringify(header));
-  let at = 0;
+  let bytes = 0;
   await withFile(files, path, 'wx', async (fd) => {
-    const write = async (bytes: Uint8Array): Promise<void> => {
-      await files.write(fd, bytes, at);
-      at += bytes.length;
-    };
     try {
-      await write(Buffer.concat([Buffer.from(magic, 'latin1'), u32s(json.length), json]));
+      await using output = new GatheredOutput(files, fd);
+      await output.add(Buffer.concat([Buffer.from(magic, 'latin1'), u32s(json.length), json]));
       let runs = 0;
       for (const { start, length } of base === undefined
         ? usedRuns(trees, held.pin)
         : writtenRuns(trees, base.pin, held.pin)) {
-        const bytes = trees.file.readUnits(start, length * unitBytes);
-        const place = u32s(start, length);
-        await write(Buffer.concat([place, u32s(crc32(bytes, crc32(place)))]));
-        await write(bytes);
+        const run = await output.next(runHeadBytes + length * unitBytes);
+        const units = run.subarray(runHeadBytes);
+        trees.file.readPages(start, length, units);
+        run.writeUInt32LE(start, 0);
+        run.writeUInt32LE(length, 4);
+        run.writeUInt32LE(crc32(units, crc32(run.subarray(0, 8))), 8);
         runs++;
-        await nextTurn();
       }
-      await write(u32s(endMark, runs, crc32(json)));
+      await output.add(u32s(endMark, runs, crc32(json)));
+      await output.finish();
+      bytes = output.bytes;
       await files.datasync(fd);
       await files.syncDirectory(dirname(path));
     } catch (cause) {
@@ -105,7 +106,7 @@ export const exportState = async (
       throw cause;
     }
   });
-  return { file: path, sequence: held.state.sequence, baseSequence: base?.state.sequence ?? null, bytes: at };
+  return { file: path, sequence: held.state.sequence, baseSequence: base?.state.sequence ?? null, bytes };
 };
 
 /**
@@ -163,10 +164,12 @@ const apply = async (
   const storeId = identity?.id ?? randomUUID();
   let bytes = 0;
   await withFile(files, path, isNew ? 'w' : 'r+', async (fd) => {
+    await using output = new ScatteredOutput(files, fd);
     for (const run of reader.runs()) {
-      await files.write(fd, run.bytes, run.unit * unitBytes);
+      await output.write(run.bytes, run.unit * unitBytes);
       bytes += run.bytes.length;
     }
+    await output.finish();
     await files.truncate(fd, Math.max(state.units, current?.units ?? 0) * unitBytes);
     await files.datasync(fd);
     // Into the slot that the present state does not stand in: until then that one is the newest whole one.
@@ -308,4 +311,5 @@ const u32s = (...values: number[]): Buffer => {
 const magic = 'TRCKPT01';
 const exportFormat = 2;
 const endMark = 0xffffffff;
+const runHeadBytes = 12;
 const maxRunUnits = 256;

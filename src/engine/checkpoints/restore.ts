@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { TailraceError } from '../../errors/index.js';
 import { type Files, inaccessible, makeDirectory, withFile } from '../../files/index.js';
 import { writeIdentity } from '../store-identity.js';
 import { encodeSuperblock, type HeldState, superblockUnits, type TreeStore } from '../tree/index.js';
+import { ScatteredOutput } from './scattered-output.js';
 
 /** A store that was made from a checkpoint. */
 export interface Restored {
@@ -34,11 +34,12 @@ export const restoreState = async (
   let bytes = 0;
   await withFile(files, path, 'wx', async (fd) => {
     try {
+      await using output = new ScatteredOutput(files, fd);
       for (const { start, length } of usedRuns(trees, pin)) {
-        await files.write(fd, trees.file.readUnits(start, length * unitBytes), start * unitBytes);
+        await output.write(trees.file.readUnits(start, length * unitBytes), start * unitBytes);
         bytes += length * unitBytes;
-        await nextTurn();
       }
+      await output.finish();
       await files.truncate(fd, state.units * unitBytes);
       await files.write(fd, encodeSuperblock({ ...state, storeId }), (state.epoch & 1) * unitBytes);
       await files.datasync(fd);

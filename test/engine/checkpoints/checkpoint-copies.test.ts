@@ -51,6 +51,7 @@ describe('checkpoints that are taken elsewhere', () => {
     await using engine = await open({ files });
     const model: Model = new Map();
     fill(engine, model, 0, 3_000, 'x');
+    for (const key of ['l', 'm']) put(engine, model, key, key.repeat(400_000)); // more than is gathered for a write, each
     await engine.checkpoints.create({ name: 'base' });
     await engine.flush();
     const target = join(directory.path, 'restored');
@@ -115,7 +116,7 @@ describe('checkpoints that are taken elsewhere', () => {
       },
     };
     const engine = await open({ files });
-    put(engine, new Map(), 'large', 'x'.repeat(4_000_000)); // several runs
+    put(engine, new Map(), 'large', 'x'.repeat(8_000_000)); // more than is written at once
     await engine.checkpoints.create({ name: 'base' });
     await engine.flush();
     const target = join(directory.path, 'restored');
