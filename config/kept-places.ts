@@ -23,7 +23,10 @@ export const requireOffsetsUrl = (
     return;
   }
   const schemes = store === 'redis' ? ['redis', 'rediss'] : ['postgres', 'postgresql'];
-  if (schemes.some((scheme) => url.startsWith(`${scheme}://`))) return;
+  if (schemes.some((scheme) => url.startsWith(`${scheme}://`))) {
+    if (!URL.canParse(url)) say(noUrl);
+    return;
+  }
   say(
     url === ''
       ? `is required for the store ${store}: ${store}://…`
@@ -41,9 +44,14 @@ export const requireOneLetterPlace = (part: KeptPart, problems: Problem[]): void
       problems,
     )(`stands beside deadLetters.${first}: dead letters go to one place, name one`);
   const url = childOf(part.located, 'url');
-  if (url?.kind === 'scalar' && isGiven(url) && !/^rediss?:\/\//.test(String(url.value)))
-    sayAt(part, 'url', problems)('must be an address such as redis://host:6379, or rediss:// for TLS');
+  if (url?.kind !== 'scalar' || !isGiven(url)) return;
+  const say = sayAt(part, 'url', problems);
+  if (!/^rediss?:\/\//.test(String(url.value)))
+    say('must be an address such as redis://host:6379, or rediss:// for TLS');
+  else if (!URL.canParse(String(url.value))) say(noUrl);
 };
+
+const noUrl = 'is no URL: its port is no port, or a # of the password is not written as %23';
 
 /** Empty, as by a variable that is not set, is none; what is faulty has been told. */
 const isGiven = (located: Located | undefined): boolean =>

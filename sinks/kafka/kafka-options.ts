@@ -44,9 +44,12 @@ export interface KafkaSinkOptions {
 
 const requireBrokers = (value: unknown): void => {
   const isList = Array.isArray(value) && value.length > 0;
-  if (!isList || value.some((item) => typeof item !== 'string' || !/^.+:\d+$/.test(item)))
-    throw new Error('must be a list of brokers as host:port');
+  if (!isList || !value.every(isBroker)) throw new Error('must be a list of brokers as host:port');
 };
+
+/** No address of a listener, as brokers have them in their own configuration: PLAINTEXT://host:port. */
+const isBroker = (value: unknown): boolean =>
+  typeof value === 'string' && Number(/^[^\s/@]+:(\d+)$/.exec(value)?.[1]) <= 65_535;
 
 const requireTexts = (value: unknown): void => {
   const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);

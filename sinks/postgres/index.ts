@@ -24,6 +24,10 @@ export interface PostgresOptions {
 const requirePostgresUrl = (value: unknown): void => {
   if (typeof value !== 'string' || value === '') throw new Error('is required');
   if (!/^postgres(ql)?:\/\//.test(value)) throw new Error('must be an address that starts with postgres://');
+  if (!URL.canParse(value))
+    throw new Error(
+      'must be an address such as postgres://user:password@host:5432/database (it is no URL: its port is no port, or a # of the password is not written as %23)',
+    );
 };
 
 /** Where the tables are, unless a pipeline file says otherwise. */

@@ -16,6 +16,8 @@ describe('what is logged', () => {
       ['http://127.0.0.1:9464/a@b', 'http://127.0.0.1:9464/a@b'],
       ['postgres://h/db?user=u&password=s3cret&x=1', 'postgres://h/db?user=u&password=***&x=1'],
       ['"url":"redis://:p@h"', '"url":"redis://:***@h"'],
+      ['redis//u:s3cret@h and redis:/u:s3cret@h', 'redis//u:***@h and redis:/u:***@h'],
+      ['/a//b at 12:30 and src/x:1@y', '/a//b at 12:30 and src/x:1@y'],
     ])
       expect(redactText(text)).toBe(shown);
   });

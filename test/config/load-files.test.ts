@@ -81,6 +81,33 @@ describe('pipeline files that are loaded together', () => {
     ]);
   });
 
+  it('tell of an address that would never be reached: no port, no URL, a listener of a broker', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'tailrace-config-'));
+    const file = join(directory, 'addresses.yaml');
+    writeFileSync(
+      file,
+      `name: p
+source: { connector: wal, path: a }
+sinks:
+  - { sink: kafka, brokers: ["h:99999"] }
+  - { sink: kafka, brokers: ["PLAINTEXT://h:9092"] }
+  - { sink: kafka, brokers: ["[::1]:9092"] }
+  - { sink: postgres, url: "postgres://app:a#b@h/db" }
+offsets: { store: redis, url: "redis://h:123456" }
+deadLetters: { url: "redis://:a#b@h" }
+`,
+    );
+    const { problems } = loadPipelines([file], builtIn);
+    rmSync(directory, { recursive: true });
+    expect(problems.map((problem) => formatProblem(problem).slice(file.length + 1))).toEqual([
+      '4:29 sinks[0].brokers: must be a list of brokers as host:port, not ["h:99999"]',
+      '5:29 sinks[1].brokers: must be a list of brokers as host:port, not ["PLAINTEXT://h:9092"]',
+      expect.stringMatching(/^7:28 sinks\[3\]\.url: must be an address such as postgres:.*it is no URL/),
+      expect.stringMatching(/^8:31 offsets\.url: is no URL/),
+      expect.stringMatching(/^9:21 deadLetters\.url: is no URL/),
+    ]);
+  });
+
   it('refuse two sinks that write to one file, or into the schema of one mirror, wherever they stand', () => {
     const directory = mkdtempSync(join(tmpdir(), 'tailrace-config-'));
     const write = (name: string, sinks: string): string => {
