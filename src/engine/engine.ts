@@ -120,9 +120,8 @@ export class Engine implements Store, AsyncDisposable {
         await checkpoints.finishLoad(wal.nextSequence - 1, isReadOnly);
         return new Engine(directory, identity, wal, lock, data, checkpoints, options);
       } catch (error) {
-        await wal?.close();
-        await catalog.close();
-        await data.close();
+        const steps = [() => wal?.close(), () => catalog.close(), () => data.close()];
+        await closeAll(steps).catch(() => {}); // what came of the first fault
         throw error;
       }
     } catch (error) {
@@ -316,9 +315,9 @@ export class Engine implements Store, AsyncDisposable {
   }
 
   /** Removes now what nobody needs of the log, rather than in a few seconds. Returns the paths of the removed files. */
-  trimLog(): Promise<string[]> {
+  async trimLog(): Promise<string[]> {
     this.#requireWritable();
-    return this.#retention?.look() ?? Promise.resolve([]);
+    return (await this.#retention?.look()) ?? [];
   }
 
   /** Costs nothing to take. While it is open it holds the pages and memtables that it reads. */

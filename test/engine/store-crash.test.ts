@@ -8,6 +8,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   truncateSync,
   writeFileSync,
   writeSync,
@@ -255,6 +256,10 @@ describe('a store under flush', () => {
       truncate: failing(nodeFiles.truncate),
       rename: failing(nodeFiles.rename),
       syncDirectory: failing(nodeFiles.syncDirectory),
+      close: async (fd) => {
+        await nodeFiles.close(fd); // also where that fails
+        await failing(async () => {})();
+      },
     };
     let failures = 0;
     for (let again: Engine | undefined; again === undefined; failures++) {
@@ -270,6 +275,13 @@ describe('a store under flush', () => {
       await again.close();
     }
     expect(failures).toBeGreaterThan(5);
+    // Of a store that was closed it is the list of checkpoints, and all that is open then is closed.
+    left = 1;
+    await expect(Engine.open(crashed, { ...small, files })).rejects.toMatchObject({
+      code: 'FILE_INACCESSIBLE',
+      context: { file: join(crashed, 'CHECKPOINTS') },
+    });
+    expect(openFilesIn(crashed)).toEqual([]);
     await using again = await Engine.open(crashed, small);
     expectNumbersUpTo(again, 3_400);
     await again.check();
@@ -425,6 +437,19 @@ describe('a store under flush', () => {
     expectNumbersUpTo(engine, 3_000);
   });
 });
+
+/** What this process has open of a directory, where the system tells. */
+const openFilesIn = (path: string): string[] =>
+  existsSync('/proc/self/fd')
+    ? readdirSync('/proc/self/fd').flatMap((fd) => {
+        try {
+          const file = readlinkSync(`/proc/self/fd/${fd}`);
+          return file.startsWith(path) ? [file] : [];
+        } catch {
+          return []; // closed meanwhile
+        }
+      })
+    : [];
 
 /** A place in the superblock that the flush wrote: half of it may be on the disk. */
 const torn = (before: Buffer, after: Buffer): number =>
