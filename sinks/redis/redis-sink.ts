@@ -56,7 +56,7 @@ export interface RedisSinkOptions {
  *   MULTI · mark of the error count · commands · position · count of errors · EXEC · WATCH control · HMGET control
  *
  * in one round trip: it applies all or nothing, and arms the next write. Whoever claims later changes the watched
- * key, so an older claimant's EXEC does nothing and answers nil: `fenced`. When the connection is lost before the
+ * key, so an older claimant's EXEC does nothing and answers nil: `fenced`, unless the key holds what it held. When the connection is lost before the
  * reply of EXEC the outcome is `unknown`: what the control key holds after a new claim is the truth.
  *
  * The server need not wait for the next batch while we wait for its answer: what is `prepare`d goes to it at once, up to
@@ -257,8 +257,9 @@ export class RedisSink implements Sink {
     this.#isDeciding = true;
     const { executed, fields } = execution;
     if (executed === null) {
-      this.#requireThere(this.#control.read(fields));
-      return this.#fenced();
+      if (!this.#isStillOurs(fields) || !(await this.#dropAhead())) return this.#fenced();
+      // A server that loads its data anew, or swaps databases, takes every watched key for a changed one.
+      return { kind: 'retryable', error: new Error(`${this.#control.name} was touched, but not changed`) };
     }
     if (!Array.isArray(executed)) return await this.#refused(queued, execution);
     this.#held = { epoch: this.#held.epoch, position: batch.position };

@@ -144,4 +144,21 @@ describe('the redis sink, told of the next write while one is under way', () => 
     }
     expect(await list()).toEqual(['a', 'b', 'a', 'b']);
   });
+
+  it('tries again, and is not taken for overtaken, where the server only takes its key for a changed one', async () => {
+    const sink = open();
+    const claim = await sink.claim(signal);
+    source.run('RPUSH', 'l', '1');
+    const first = await source.take();
+    source.run('RPUSH', 'l', '2');
+    const second = await source.take();
+    sink.prepare(first.transactions);
+    for (const _ of ['there', 'back']) await redis.client.swapdb(0, 1);
+    const writing = sink.write(first, claim);
+    sink.prepare(second.transactions);
+    expect(await writing).toMatchObject({ kind: 'retryable' });
+    expect(await sink.write(first, claim)).toEqual({ kind: 'durable' });
+    expect(await sink.write(second, claim)).toEqual({ kind: 'durable' });
+    expect(await redis.client.lrange('l', 0, -1)).toEqual(['1', '2']);
+  });
 });
