@@ -38,6 +38,7 @@ const refusals: Readonly<Record<number, readonly [name: string, kind: RefusalKin
   31: ['CLUSTER_AUTHORIZATION_FAILED', 'forbidden'],
   35: ['UNSUPPORTED_VERSION', 'other'],
   36: ['TOPIC_ALREADY_EXISTS', 'exists'],
+  38: ['INVALID_REPLICATION_FACTOR', 'other'],
   41: ['NOT_CONTROLLER', 'moved'],
   44: ['POLICY_VIOLATION', 'other'],
   45: ['OUT_OF_ORDER_SEQUENCE_NUMBER', 'moved'],

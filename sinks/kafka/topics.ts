@@ -111,6 +111,8 @@ export const makeTopic = async (
   })) as CreateTopicsAnswer;
   const { errorCode = 0, errorMessage } = answer.topicErrors[0] ?? {};
   const why = errorMessage ? ` (${errorMessage})` : '';
+  // Brokers that have just been started, or that their controller has not heard of for a while: it passes.
+  if (isFencedBrokers.test(why)) throw new Error(`creating the topic ${topic}${why}`);
   const refusal = errorCode === 0 ? undefined : new Refused(errorCode, `creating the topic ${topic}${why}`);
   if (refusal !== undefined && refusal.kind !== 'exists') throw refusal;
   return whenLed(cluster, topic);
@@ -158,6 +160,8 @@ interface DescribeConfigsAnswer {
   }[];
 }
 
+/** As a controller says it; the error code is that of a replication factor beyond all brokers that there are. */
+const isFencedBrokers = /brokers are currently fenced/;
 const topicResource = 2;
 const maxMessageBytes = 'max.message.bytes';
 const defaultMaxMessageBytes = 1_048_588;

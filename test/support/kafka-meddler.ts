@@ -7,7 +7,13 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 export type Meddling = (payload: Buffer, deliver: () => void) => Buffer | 'hold' | 'cut';
 
 /** Requests that a test meddles with, by Kafka's API keys. */
-export const Api = { Produce: 0, FindCoordinator: 10, ApiVersions: 18, EndTxn: 26 } as const;
+export const Api = {
+  Produce: 0,
+  FindCoordinator: 10,
+  ApiVersions: 18,
+  CreateTopics: 19,
+  EndTxn: 26,
+} as const;
 
 /**
  * Stands between a client and a Kafka broker and lets a test change single answers: what a broker under stress answers

@@ -39,6 +39,26 @@ describe('the kafka sink, when answers are lost, late or other than hoped for', 
     expect(await stage.readKeys()).toEqual([...names('a', 10), ...names('b', 10)]);
   });
 
+  it('waits for brokers that are just starting, and for no more brokers than there are', async () => {
+    const sink = stage.open(meddled());
+    meddler.answerInstead(Api.CreateTopics, (request) =>
+      createAnswer(
+        request,
+        38,
+        'Unable to replicate the partition 1 time(s): All brokers are currently fenced.',
+      ),
+    );
+    await expect(sink.claim(signal)).rejects.toMatchObject({ code: 'SINK_UNREACHABLE' });
+    const tooFew =
+      'The target replication factor of 3 cannot be reached because only 1 broker(s) are registered.';
+    meddler.answerInstead(Api.CreateTopics, (request) => createAnswer(request, 38, tooFew));
+    await expect(sink.claim(signal)).rejects.toMatchObject({
+      code: 'SINK_FAILED',
+      message: expect.stringContaining('INVALID_REPLICATION_FACTOR'),
+    });
+    expect((await sink.claim(signal)).position).toBeNull();
+  });
+
   it('writes nothing twice when what was written in part could not be undone at once', async () => {
     const { sink, write } = await stage.claimed(meddled());
     await write(await stage.setKeys('a', 30));
@@ -196,6 +216,18 @@ const withoutFirstPartition = (payload: Buffer): Buffer => {
   const count = Buffer.alloc(4);
   count.writeInt32BE(payload.readInt32BE(countAt) - 1);
   return Buffer.concat([payload.subarray(0, countAt), count, payload.subarray(at + 30)]);
+};
+
+/**
+ * The answer to CreateTopics that refuses its one topic: throttle i32, topics i32, name, error code i16, message; a string has its
+ * length as i16 before it.
+ */
+const createAnswer = (request: Buffer, code: number, message: string): Buffer => {
+  const text = (words: Buffer): Buffer =>
+    Buffer.concat([Buffer.from([words.length >> 8, words.length]), words]);
+  const name = request.subarray(6, 6 + request.readInt16BE(4));
+  const head = Buffer.from([0, 0, 0, 0, 0, 0, 0, 1]);
+  return Buffer.concat([head, text(name), Buffer.from([0, code]), text(Buffer.from(message))]);
 };
 
 /** The answer to Produce, version 7, that gives each of its partitions an error. */
