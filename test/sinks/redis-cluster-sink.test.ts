@@ -307,10 +307,22 @@ describe('the redis sink of a cluster', () => {
       source.run('RPUSH', 'l', 'a');
       expect(await sink.write(await source.take(), claim, signal)).toEqual({ kind: 'durable' });
       expect(await (await find('l')).lrange('l', 0, -1)).toEqual(['a']);
+      const hushed = open({ urls: [await allow('hushed', '-rpush')] });
+      const held = await hushed.claim(signal);
+      source.run('RPUSH', 'l', 'b');
+      const refused = await source.take();
+      expect(await hushed.write(refused, held, signal)).toMatchObject({
+        kind: 'fatal',
+        error: { code: 'SINK_REFUSED', message: expect.stringContaining('may not run RPUSH on l') },
+      });
+      // Nothing of the slot was written, so that nothing is to be mended but the rights.
+      await allow('hushed');
+      expect(await hushed.write(refused, await hushed.claim(signal), signal)).toEqual({ kind: 'durable' });
+      expect(await (await find('l')).lrange('l', 0, -1)).toEqual(['a', 'b']);
       const less = open({ urls: [await allow('less', '-hset')] });
       await expect(less.claim(signal)).rejects.toMatchObject({ code: 'SINK_REFUSED' });
     } finally {
-      for (const node of cluster.nodes) await node.acl('DELUSER', 'enough', 'less');
+      for (const node of cluster.nodes) await node.acl('DELUSER', 'enough', 'hushed', 'less');
     }
   });
 

@@ -56,12 +56,27 @@ return redis.call('HMGET', KEYS[1], 'epoch', 'sequence', 'count', 'crc', 'failed
  * anything happens. ARGV: epoch, the sequence that the slot must hold, then sequence, count and crc of the new position
  * (an empty sequence leaves it), then each command as its number of words and its words.
  *
- * Answers how many commands failed; or, having done nothing, the epoch and the sequence that the slot holds. The
- * position is written first: what stops a script (no memory, a replica, a full disk) then stops it before any command.
+ * Answers how many commands failed; or, having done nothing, the epoch and the sequence that the slot holds, or an error
+ * where the user may not run one of them (from Redis 7 on, which can be asked). The position is written first: what stops a
+ * script (no memory, a replica, a full disk) then stops it before any command.
  */
 export const applyToSlot = script(`
 local held = redis.call('HMGET', KEYS[1], 'epoch', 'sequence')
 if held[1] ~= ARGV[1] or (held[2] or '0') ~= ARGV[2] then return {held[1] or '0', held[2] or '0'} end
+if redis.acl_check_cmd then
+  local seen, at = {}, 6
+  while at <= #ARGV do
+    local name, behind = ARGV[at + 1], at + ARGV[at]
+    if not seen[name] then
+      seen[name] = true
+      local known, allowed = pcall(redis.acl_check_cmd, unpack(ARGV, at + 1, behind))
+      if known and not allowed then
+        return redis.error_reply('NOPERM this user may not run ' .. name .. ' on ' .. string.sub(ARGV[at + 2] or '', 1, 100))
+      end
+    end
+    at = behind + 1
+  end
+end
 if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'sequence', ARGV[3], 'count', ARGV[4], 'crc', ARGV[5]) end
 local failed, first, at = 0, nil, 6
 while at <= #ARGV do
