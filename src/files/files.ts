@@ -94,6 +94,15 @@ export const withFile = async (
   }
 };
 
+/** @throws TailraceError `FILE_INACCESSIBLE` */
+export const openToRead = (path: string): number => {
+  try {
+    return fs.openSync(path, 'r');
+  } catch (cause) {
+    throw inaccessible(path, cause);
+  }
+};
+
 /** Puts `content` in place of `path` so that after any crash the file holds the old content or the new. */
 export const replaceFile = async (
   files: Files,

@@ -2,6 +2,7 @@ export {
   type Files,
   inaccessible,
   nodeFiles,
+  openToRead,
   ownThreadFiles,
   refusePipe,
   replaceFile,

@@ -1,8 +1,8 @@
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LogReader } from '../engine/index.js';
 import { TailraceError } from '../errors/index.js';
-import { inaccessible } from '../files/index.js';
+import { inaccessible, openToRead } from '../files/index.js';
 import type { ColumnFamilyVersion, StoreVersion, TableFile } from './store-version.js';
 import { decodeVersionEdit, type VersionEdit } from './version-edit.js';
 
@@ -15,12 +15,7 @@ export const readStoreVersion = (directory: string): StoreVersion => {
   const families = new Map<number, Family>();
   let lastSequence = 0;
   let group: VersionEdit[] = [];
-  let fd: number;
-  try {
-    fd = openSync(manifest, 'r');
-  } catch (cause) {
-    throw inaccessible(manifest, cause);
-  }
+  const fd = openToRead(manifest);
   let manifestBytes = 0;
   try {
     const reader = new LogReader(fd, manifest, 0);

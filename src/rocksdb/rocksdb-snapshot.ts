@@ -1,11 +1,11 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DataIterator, DataRange, DataReader } from '../engine/index.js';
 import { listSegmentFiles } from '../engine/index.js';
 import { isTailraceError, TailraceError } from '../errors/index.js';
-import { inaccessible } from '../files/index.js';
+import { openToRead } from '../files/index.js';
 import { BlobFiles } from './blob-files.js';
 import { BlockCache } from './block-cache.js';
 import { readStoreVersion } from './manifest.js';
@@ -134,7 +134,7 @@ const openFiles = async (directory: string): Promise<OpenFiles> => {
       );
       const logEnd = logEndOf(directory);
       for (const log of listSegmentFiles(directory))
-        if (log.number >= firstLog) logs.push({ ...log, fd: openLog(log.path) });
+        if (log.number >= firstLog) logs.push({ ...log, fd: openToRead(log.path) });
       const opened: OpenFiles = { directory, logEnd, version, tables, families, blobs, logs };
       const now = readStoreVersion(directory);
       if (now.manifest === version.manifest && now.manifestBytes === version.manifestBytes) return opened;
@@ -175,14 +175,6 @@ const openFamily = (
 const logEndOf = (directory: string): string => {
   const newest = listSegmentFiles(directory).at(-1);
   return newest === undefined ? '' : `${newest.number}:${newest.sizeBytes}`;
-};
-
-const openLog = (path: string): number => {
-  try {
-    return openSync(path, 'r');
-  } catch (cause) {
-    throw inaccessible(path, cause);
-  }
 };
 
 const closeFiles = ({ tables, blobs, logs }: Pick<OpenFiles, 'tables' | 'blobs' | 'logs'>): void => {

@@ -1,7 +1,7 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
 import { readU32 } from '../bytes/index.js';
 import { TailraceError } from '../errors/index.js';
-import { inaccessible } from '../files/index.js';
+import { inaccessible, openToRead } from '../files/index.js';
 import type { BlockCache } from './block-cache.js';
 import { blockChecksum, checksumModifier, isKnownChecksum } from './block-checksum.js';
 import { BlockCursor } from './block-cursor.js';
@@ -42,11 +42,7 @@ export class Table {
     this.path = path;
     this.file = file;
     this.#cache = cache;
-    try {
-      this.#fd = openSync(path, 'r');
-    } catch (cause) {
-      throw inaccessible(path, cause);
-    }
+    this.#fd = openToRead(path);
     try {
       const at = file.size - footerBytes;
       const footer = this.#read(at, footerBytes);

@@ -2,7 +2,14 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { TailraceError } from '../../errors/index.js';
-import { type Files, inaccessible, nodeFiles, ownThreadFiles, replaceFile } from '../../files/index.js';
+import {
+  type Files,
+  inaccessible,
+  nodeFiles,
+  openToRead,
+  ownThreadFiles,
+  replaceFile,
+} from '../../files/index.js';
 import { closed } from '../engine-faults.js';
 import type { Run } from '../space/index.js';
 import type { RunReader } from './entry-view.js';
@@ -220,12 +227,7 @@ export class DataFile implements RunReader {
 
 /** The newest state of a data file that is not open. @throws `STORE_CORRUPT` | `FILE_INACCESSIBLE` */
 export const readSuperblock = (path: string): Superblock => {
-  let fd: number;
-  try {
-    fd = openSync(path, 'r');
-  } catch (cause) {
-    throw inaccessible(path, cause);
-  }
+  const fd = openToRead(path);
   try {
     return superblockOf(fd, path);
   } finally {
