@@ -177,7 +177,7 @@ export class CommandContext {
   }
 
   putMetadata(userKey: Uint8Array, metadata: Metadata): void {
-    this.#put(userKey, metadata, metadata.size, metadata.payload);
+    this.putSize(userKey, metadata, metadata.size);
   }
 
   /** Puts the metadata with another size and, where given, another payload. */
@@ -187,10 +187,6 @@ export class CommandContext {
     size: number,
     payload: Uint8Array = metadata.payload,
   ): void {
-    this.#put(userKey, metadata, size, payload);
-  }
-
-  #put(userKey: Uint8Array, metadata: Metadata, size: number, payload: Uint8Array): void {
     const header = metadataHeader(metadata, size);
     this.batch.putJoined(ColumnFamily.metadata, this.prefix, userKey, header, payload);
     const isKnown = metadata instanceof KnownKey && metadata.isKey(this.namespace, userKey);
