@@ -32,7 +32,7 @@ export const itOutlivesStalls = (trial: SinkTrial, stall: () => Promise<() => Pr
     const outcome = await open;
     if (outcome?.kind === 'durable' || outcome?.kind === 'accepted') at++;
     else {
-      claim = await sink.claim(trial.signal);
+      claim = await trial.claim(sink);
       if (trial.wasApplied(claim, history, at, at + 1)) at++;
     }
     await trial.deliver(sink, history, at, 32, claim);
@@ -79,7 +79,7 @@ export const itOutlivesDisconnects = (trial: SinkTrial, disconnect: () => Promis
         continue;
       }
       expect(['unknown', 'retryable', 'accepted']).toContain(outcome.kind);
-      claim = await sink.claim(trial.signal);
+      claim = await trial.claim(sink);
       if (trial.wasApplied(claim, history, at, at + 5)) at += 5;
       // And now undisturbed, so that the test ends.
       if (at < 30) await trial.deliver(sink, history, at, at + 5, claim);

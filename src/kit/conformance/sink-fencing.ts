@@ -23,7 +23,7 @@ export const itFencesByEpoch = (trial: SinkTrial): void => {
     history.appendMany(4);
     const old = await trial.claimed();
     // Its own claims never stand in its way.
-    expect((await old.sink.claim(trial.signal)).epoch).toBeGreaterThan(old.claim.epoch);
+    expect((await trial.claim(old.sink)).epoch).toBeGreaterThan(old.claim.epoch);
     const successor = await trial.claimed();
     expect(isTailraceError(await claimError(old.sink, trial), 'SINK_FENCED')).toBe(true);
     await trial.deliver(successor.sink, history, 0, 4, successor.claim);

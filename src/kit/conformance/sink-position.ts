@@ -54,7 +54,7 @@ export const itHoldsItsPosition = (trial: SinkTrial): void => {
     const again = await first.sink.write(history.sinkBatch(6, 9), first.claim, trial.signal);
     expect(['fenced', 'unknown']).toContain(again.kind);
     // What its caller then does: claim anew, and believe what it finds.
-    const claim = await first.sink.claim(trial.signal);
+    const claim = await trial.claim(first.sink);
     expect(claim.position).toEqual(history.positionAfter(9));
     await trial.deliver(first.sink, history, 9, 12, claim);
     expect(await trial.contents()).toEqual(history.stateAfter(12));

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { isSamePosition } from '../history.js';
 import type { Claim, Sink, WriteOutcome } from '../sink.js';
+import { claimPatiently } from './claim-patiently.js';
 import type { SampleHistory } from './sample-history.js';
 import type { SinkHarness } from './sink-harness.js';
 
@@ -25,7 +26,11 @@ export class SinkTrial {
 
   async claimed(): Promise<{ readonly sink: Sink; readonly claim: Claim }> {
     const sink = await this.open();
-    return { sink, claim: await sink.claim(this.signal) };
+    return { sink, claim: await this.claim(sink) };
+  }
+
+  claim(sink: Sink): Promise<Claim> {
+    return claimPatiently(sink, this.signal);
   }
 
   /** What the target holds. */

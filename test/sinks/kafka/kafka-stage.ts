@@ -1,13 +1,8 @@
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import type { KafkaSinkOptions } from '../../../sinks/kafka/index.js';
 import { KafkaSink } from '../../../sinks/kafka/kafka-sink.js';
-import {
-  type Claim,
-  isTailraceError,
-  parseEvent,
-  type SinkBatch,
-  type WriteOutcome,
-} from '../../../src/kit/index.js';
+import { claimPatiently } from '../../../src/kit/conformance/claim-patiently.js';
+import { type Claim, parseEvent, type SinkBatch, type WriteOutcome } from '../../../src/kit/index.js';
 import { type KafkaService, startKafka } from '../../services/index.js';
 import { kafkaOptions } from '../../support/kafka-options.js';
 import { KafkaReader, type ReadRecord } from '../../support/kafka-reader.js';
@@ -79,15 +74,8 @@ export class KafkaStage {
     return { sink, claim, write: (batch) => sink.write(batch, claim, signal) };
   }
 
-  /** As a pipeline claims: again while the brokers cannot be reached, which on a busy machine means in time. */
-  async claimAgain(sink: KafkaSink): Promise<Claim> {
-    for (let tries = 0; ; tries++) {
-      try {
-        return await sink.claim(signal);
-      } catch (error) {
-        if (tries >= 5 || !isTailraceError(error, 'SINK_UNREACHABLE')) throw error;
-      }
-    }
+  claimAgain(sink: KafkaSink): Promise<Claim> {
+    return claimPatiently(sink, signal);
   }
 
   /** A batch that sets the keys that `names` gives. */
