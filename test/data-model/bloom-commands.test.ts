@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { xxHash64 } from '../../src/bytes/index.js';
+import { ColumnFamily } from '../../src/data-model/index.js';
+import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { CommandClient } from '../support/command-client.js';
 
 describe('a Bloom filter', () => {
@@ -55,6 +57,34 @@ describe('a Bloom filter', () => {
     expect(client.run('BF.RESERVE', 'bf', '2', '10')).toMatch(/^error/);
     expect(client.run('BF.RESERVE', 'bf', '0.1', '0')).toMatch(/^error/);
     expect(client.run('EXISTS', 'bf')).toBe(0);
+  });
+});
+
+describe('a Bloom filter that is damaged', () => {
+  /** The chain's metadata and its filter, changed as they are stored. */
+  const damage = (client: CommandClient, family: number, change: (value: Buffer) => Buffer): void => {
+    const batch = new WriteBatchBuilder();
+    for (const { key, value } of client.store.iterate({ columnFamily: family }))
+      batch.put(family, key, change(Buffer.from(value)));
+    client.store.commit(batch.finish());
+  };
+  const withByte = (at: number, byte: number) => (value: Buffer) => {
+    value[at] = byte;
+    return value;
+  };
+
+  it.each([
+    ['a filter that is cut', ColumnFamily.subKeys, (value: Buffer) => value.subarray(0, 30)],
+    ['a filter that is empty', ColumnFamily.subKeys, (value: Buffer) => value.subarray(0, 0)],
+    ['more filters than there are', ColumnFamily.metadata, withByte(26, 2)],
+    ['no filters', ColumnFamily.metadata, withByte(26, 0)],
+    ['a rate that is none', ColumnFamily.metadata, withByte(33, 0xff)],
+  ] as const)('is refused by name: %s', (_, family, change) => {
+    const client = new CommandClient();
+    client.run('BF.ADD', 'bf', 'a');
+    damage(client, family, change);
+    for (const call of ['BF.ADD', 'BF.EXISTS', 'BF.MADD', 'BF.MEXISTS'])
+      expect(client.run(call, 'bf', 'b')).toBe('error ERR the stored filter is damaged');
   });
 });
 

@@ -1,4 +1,6 @@
 import { expect, it } from 'vitest';
+import { ColumnFamily } from '../../src/data-model/index.js';
+import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { CommandClient } from '../support/command-client.js';
 import { SeededRandom } from '../support/seeded-random.js';
 
@@ -43,4 +45,22 @@ it('counts, finds and combines the bits of long bitmaps by the parts that were w
     };
     expect(client.run('BITCOUNT', 'to')).toBe(counts[operation]);
   }
+});
+
+it('refuses a bitmap whose length is none that one can have, instead of walking that far', () => {
+  const client = new CommandClient();
+  client.run('SETBIT', 'bits', '7', '1');
+  for (const { key, value } of client.store.iterate({ columnFamily: ColumnFamily.metadata })) {
+    const damaged = Buffer.from(value);
+    damaged[20] = 0x80; // of the length, eight bytes from 17 on, the highest first
+    client.store.commit(new WriteBatchBuilder().put(ColumnFamily.metadata, key, damaged).finish());
+  }
+  for (const call of [
+    'BITCOUNT bits',
+    'BITPOS bits 0',
+    'BITOP NOT to bits',
+    'SETBIT bits 9 1',
+    'GETBIT bits 9',
+  ])
+    expect(client.run(...call.split(' '))).toBe('error ERR the stored bitmap is damaged');
 });

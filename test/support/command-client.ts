@@ -5,7 +5,8 @@ import {
   commandServices,
 } from '../../src/data-model/commands/command-context.js';
 import { dataCommands } from '../../src/data-model/commands/command-table.js';
-import { ErrorReply, type Reply, wrongArity } from '../../src/data-model/commands/reply.js';
+import { wrongWords } from '../../src/data-model/commands/data-command.js';
+import { ErrorReply, type Reply } from '../../src/data-model/commands/reply.js';
 import { MemoryStore } from './memory-store.js';
 
 /** Runs commands on a store of its own, as a server would, and answers in plain values for tests. */
@@ -24,8 +25,8 @@ export class CommandClient {
     const args = words.map((word) => Buffer.from(word));
     const command = dataCommands.get(String(words[0]).toLowerCase());
     if (command === undefined) throw new Error(`no command ${words[0]}`);
-    const isArity = command.arity < 0 ? args.length >= -command.arity : args.length === command.arity;
-    if (!isArity) return plainReply(wrongArity(command.name));
+    const fault = wrongWords(command, args);
+    if (fault !== undefined) return plainReply(fault);
     const context = this.#context;
     context.begin();
     const reply = command.run(context, args);

@@ -20,16 +20,18 @@ export interface BloomChain {
 
 const bloomChainBytes = 8 + orderedDoubleBytes + 4;
 
-export const readBloomChain = (payload: Buffer): BloomChain | undefined =>
-  payload.length < bloomChainBytes
-    ? undefined
-    : {
-        filterCount: payload.readUInt16BE(0),
-        expansion: payload.readUInt16BE(2),
-        baseCapacity: payload.readUInt32BE(4),
-        errorRate: readOrderedDouble(payload, 8),
-        filterBytes: payload.readUInt32BE(16),
-      };
+/** Undefined where the bytes are none. */
+export const readBloomChain = (payload: Buffer): BloomChain | undefined => {
+  if (payload.length < bloomChainBytes) return undefined;
+  const chain = {
+    filterCount: payload.readUInt16BE(0),
+    expansion: payload.readUInt16BE(2),
+    baseCapacity: payload.readUInt32BE(4),
+    errorRate: readOrderedDouble(payload, 8),
+    filterBytes: payload.readUInt32BE(16),
+  };
+  return chain.filterCount > 0 && chain.errorRate > 0 && chain.errorRate < 1 ? chain : undefined;
+};
 
 export const encodeBloomChain = (chain: BloomChain): Buffer => {
   const payload = Buffer.allocUnsafe(bloomChainBytes);

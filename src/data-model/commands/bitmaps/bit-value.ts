@@ -3,7 +3,7 @@ import { ColumnFamily } from '../../encoding/column-family.js';
 import { encodeInternalKey } from '../../encoding/keys.js';
 import type { Metadata } from '../../encoding/metadata.js';
 import type { CommandContext } from '../command-context.js';
-import { type ErrorReply, refusal } from '../reply.js';
+import { ErrorReply, refusal } from '../reply.js';
 import { forEachSubKey } from '../sub-keys.js';
 
 /** A key whose bits can be read: a string, or a bitmap in fragments. */
@@ -19,9 +19,13 @@ export const findBits = (context: CommandContext, key: Buffer): BitValue | undef
   const metadata = context.findAny(key);
   if (metadata === undefined) return undefined;
   if (metadata.type === 'string') return { key, metadata, length: metadata.payload.length };
-  if (metadata.type === 'bitmap') return { key, metadata, length: metadata.size };
-  return refusal.wrongType;
+  if (metadata.type !== 'bitmap') return refusal.wrongType;
+  return metadata.size > maxBitmapBytes ? damaged : { key, metadata, length: metadata.size };
 };
+
+/** Bits are numbered to 2^32 − 1. */
+const maxBitmapBytes = 2 ** 29;
+const damaged = new ErrorReply('ERR the stored bitmap is damaged');
 
 /** Bytes `from` … `to` − 1 in Redis' bit order; what was never written is zero. Owned. */
 export const readBits = (context: CommandContext, value: BitValue, from: number, to: number): Buffer => {

@@ -9,6 +9,9 @@ const salts = [
   0x47b6137b, 0x44974d91, 0x8824ad5b, 0xa2b7289d, 0x705495c7, 0x2df1424b, 0x9efc4947, 0x5c6bfb31,
 ];
 
+/** Whether it consists of whole blocks, which all others here rely on. */
+export const isFilter = (bytes: Uint8Array): boolean => bytes.length > 0 && bytes.length % blockBytes === 0;
+
 /** Bytes for so many items at this rate of false positives: a power of two. */
 export const filterBytesFor = (capacity: number, errorRate: number): number => {
   const bits = (-8 * capacity) / Math.log(1 - errorRate ** (1 / 8));

@@ -11,7 +11,7 @@ import { encodeLogData } from '../../encoding/log-data.js';
 import type { Metadata } from '../../encoding/metadata.js';
 import type { CommandContext } from '../command-context.js';
 import { booleanReply, ErrorReply, type Reply } from '../reply.js';
-import { filterBytesFor, insertHash, maxFilterBytes, mayContain } from './block-split-filter.js';
+import { filterBytesFor, insertHash, isFilter, maxFilterBytes, mayContain } from './block-split-filter.js';
 
 const createNote = encodeLogData('bloom', 'createBloomChain');
 const insertNote = encodeLogData('bloom', 'insert');
@@ -37,7 +37,7 @@ export const findChain = (context: CommandContext, key: Buffer): StoredChain | u
   const metadata = context.find(key, 'bloom');
   if (metadata === undefined || metadata instanceof ErrorReply) return metadata;
   const chain = readBloomChain(metadata.payload);
-  return chain === undefined ? new ErrorReply('ERR the stored filter is damaged') : { metadata, chain };
+  return chain === undefined ? damaged : { metadata, chain };
 };
 
 /** Items that all filters of a chain hold together. */
@@ -61,14 +61,16 @@ const putFilter = (
   context.batch.put(ColumnFamily.subKeys, subKey, filter);
 };
 
-const readFilters = (context: CommandContext, key: Buffer, stored: StoredChain): Buffer[] => {
+const readFilters = (context: CommandContext, key: Buffer, stored: StoredChain): Buffer[] | ErrorReply => {
   const prefix = context.subKeyPrefix(key, stored.metadata);
-  return Array.from({ length: stored.chain.filterCount }, (_, index) =>
-    Buffer.from(
-      context.reader.get(ColumnFamily.subKeys, encodeInternalKey(prefix, encodeFilterIndex(index))) ??
-        noBytes,
-    ),
-  );
+  const filters: Buffer[] = [];
+  for (let index = 0; index < stored.chain.filterCount; index++) {
+    const subKey = encodeInternalKey(prefix, encodeFilterIndex(index));
+    const filter = context.reader.get(ColumnFamily.subKeys, subKey);
+    if (filter === undefined || !isFilter(filter)) return damaged;
+    filters.push(Buffer.from(filter));
+  }
+  return filters;
 };
 
 export const createChain = (
@@ -97,13 +99,14 @@ export const containsItems = (
   key: Buffer,
   stored: StoredChain | undefined,
   items: readonly Buffer[],
-): boolean[] => {
+): boolean[] | ErrorReply => {
   const filters = stored === undefined ? [] : readFilters(context, key, stored);
+  if (filters instanceof ErrorReply) return filters;
   return items.map((item) => isInSome(filters, xxHash64(item)));
 };
 
 const isInSome = (filters: readonly Buffer[], hash: bigint): boolean =>
-  filters.some((filter) => filter.length > 0 && mayContain(filter, hash));
+  filters.some((filter) => mayContain(filter, hash));
 
 /**
  * Adds items to a chain, which is made in the given shape if there is none; without a shape that is refused. Answers
@@ -122,6 +125,7 @@ export const addItems = (
   const stored = found ?? created?.stored;
   if (stored === undefined) return [];
   const filters = created === undefined ? readFilters(context, key, stored) : [created.filter];
+  if (filters instanceof ErrorReply) return filters;
   let { chain } = stored;
   let { size } = stored.metadata;
   const touched = new Set<number>();
@@ -159,4 +163,4 @@ const grow = (chain: BloomChain): { readonly chain: BloomChain; readonly filter:
   };
 };
 
-const noBytes = Buffer.alloc(0);
+const damaged = new ErrorReply('ERR the stored filter is damaged');

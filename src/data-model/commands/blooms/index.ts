@@ -108,7 +108,8 @@ const exists = (context: CommandContext, args: readonly Buffer[]): Reply => {
   const key = args[1];
   const stored = findChain(context, key);
   if (stored instanceof ErrorReply) return stored;
-  return containsItems(context, key, stored, args.slice(2)).map(booleanReply);
+  const found = containsItems(context, key, stored, args.slice(2));
+  return found instanceof ErrorReply ? found : found.map(booleanReply);
 };
 
 const card = (context: CommandContext, args: readonly Buffer[]): Reply => {
