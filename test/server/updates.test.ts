@@ -93,6 +93,21 @@ describe('POLLUPDATES', () => {
     });
   });
 
+  it('passes over a part of the log in each answer, and lets others have their turn between', async () => {
+    const start = store.engine.sequence;
+    const value = Buffer.alloc(100_000);
+    for (let i = 0; i < 30; i++) await store.client.call('SET', 'other', value);
+    let next = start;
+    let polls = 0;
+    for (; next < store.engine.sequence; polls++) {
+      const answer = await poll(next, 'MATCH', 'nothing');
+      expect(answer.updates).toEqual([]);
+      expect(Number(answer.next)).toBeGreaterThan(next);
+      next = Number(answer.next);
+    }
+    expect(polls).toBe(3);
+  });
+
   it('waits with BLOCK until something comes that is wanted, and no longer than told', async () => {
     const waiters = await Promise.all([store.connect(), store.connect(), store.connect()]);
     const start = store.engine.sequence;

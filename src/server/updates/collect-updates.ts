@@ -33,7 +33,7 @@ export const collectUpdates = (
   let bytes = 0;
   let readBytes = 0;
   let endsEmpty = false;
-  for (; iterator.valid && encoder.count < bounds.batches && readBytes < maxReadBytes; ) {
+  for (; iterator.valid && encoder.count < bounds.batches && readBytes - bytes < maxUnwantedBytes; ) {
     const batch = iterator.item;
     const { length } = batch.bytes;
     if (encoder.count > 0 && bytes + length > bounds.bytes) break;
@@ -52,7 +52,7 @@ export const collectUpdates = (
 
 /** Whether a batch, as the next one, is for `collectLarge`. */
 export const isLarge = (batch: WalBatch, encoder: UpdateEncoder): boolean =>
-  batch.bytes.length > maxReadBytes && encoder.addInTurns !== undefined;
+  batch.bytes.length > largeBatchBytes && encoder.addInTurns !== undefined;
 
 /** `collectUpdates` of one large batch, in turns. Rejects when `signal` gives it up. */
 export const collectLarge = async (
@@ -68,5 +68,7 @@ export const collectLarge = async (
   return { last, endsEmpty: false, fault: undefined };
 };
 
-/** Bytes of log that one reply reads, about; the rest comes with the next. */
-const maxReadBytes = 8 * 1024 * 1024;
+/** A larger batch is read in turns. */
+const largeBatchBytes = 8 * 1024 * 1024;
+/** Bytes of log that one reply passes over, about; the rest comes with the next. Reading them takes some 20 ms. */
+const maxUnwantedBytes = 1024 * 1024;
