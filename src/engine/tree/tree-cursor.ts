@@ -3,7 +3,7 @@ import { type ItemPlace, nowhere, type RecordTarget } from '../engine-api.js';
 import type { DataFile } from './data-file.js';
 import { childAt, EntryView, readTail } from './entry-view.js';
 import { adjacentChildren, LeafReader } from './leaf-reader.js';
-import { countOf, pageHeaderBytes, prefixLengthOf } from './page.js';
+import { countOf, pageBytes, pageHeaderBytes, prefixLengthOf } from './page.js';
 import type { PageCache } from './page-cache.js';
 import type { TreeRoot } from './superblock.js';
 import type { TreeDescent } from './tree-descent.js';
@@ -27,6 +27,8 @@ export class TreeCursor {
   readonly #entry = new EntryView();
   readonly #leaves: LeafReader;
   readonly #place = nowhere();
+  /** What is given away of the keys of a run. */
+  #copiedKey: Buffer | undefined;
   #leaf: Buffer = noBytes;
   #base = 0;
   /** The branch page of each level above the leaves, and the place in it. */
@@ -111,7 +113,7 @@ export class TreeCursor {
       const isWanted =
         this.#prefixLength <= prefix.length
           ? this.#copyInLeaf(prefix, target)
-          : this.#copyWhole(prefix.length, target);
+          : this.#copyLeaf(prefix.length, target);
       if (!isWanted) return false;
     }
     return true;
@@ -133,6 +135,33 @@ export class TreeCursor {
         return this.#copyWhole(prefix.length, target);
       }
       if (!target.record(leaf, suffixStart + rest, suffixEnd, leaf, valueAt, valueAt + entry.valueLength)) {
+        this.next();
+        return false;
+      }
+    }
+    this.#enterNextLeaf(false);
+    return true;
+  }
+
+  /** As `#copyInLeaf` where the keys of the leaf have more in common than the prefix: that is put before each, in one place. */
+  #copyLeaf(prefixLength: number, target: RecordTarget): boolean {
+    const entry = this.#entry;
+    const leaf = this.#leaf;
+    this.#copiedKey ??= Buffer.allocUnsafe(pageBytes);
+    const key = this.#copiedKey;
+    const common = this.#prefixLength - prefixLength;
+    const commonAt = this.#base + pageHeaderBytes + prefixLength;
+    leaf.copy(key, 0, commonAt, commonAt + common);
+    for (; this.#index < this.#count; this.#index++) {
+      entry.readLeaf(leaf, this.#base, this.#index);
+      if (entry.isLarge || entry.tailAt >= 0) {
+        this.#read();
+        return this.#copyWhole(prefixLength, target);
+      }
+      const { suffixStart, suffixEnd, valueAt } = entry;
+      let end = common;
+      for (let i = suffixStart; i < suffixEnd; i++) key[end++] = leaf[i];
+      if (!target.record(key, 0, end, leaf, valueAt, valueAt + entry.valueLength)) {
         this.next();
         return false;
       }
