@@ -17,11 +17,14 @@ export interface BatchEncoding {
   encode(batch: SinkBatch, fileOffset: number): Buffer | Promise<Buffer>;
   /** What of the last batch cannot be written in this form. */
   readonly rejections: readonly Rejection[];
+  /** What a file of this form begins with, by which it is told from another; undefined of one in a directory of its own. */
+  readonly firstByte: string | undefined;
 }
 
 /** Change events, one JSON object a line. */
 export class EventLines implements BatchEncoding {
   readonly rejections = [];
+  readonly firstByte = '{';
   readonly #encoder: EventEncoder;
   readonly #out = new ByteWriter(256 * 1024);
 
@@ -50,6 +53,7 @@ const changesInTurn = 1_000;
 /** The write batches as they are, in RocksDB's log format: what `ldb dump_wal` and the source `wal` read. */
 export class RawBatches implements BatchEncoding {
   readonly rejections = [];
+  readonly firstByte = undefined;
   readonly #framer = new LogFramer(256 * 1024);
 
   encode({ transactions }: SinkBatch, fileOffset: number): Buffer {
@@ -62,6 +66,7 @@ export class RawBatches implements BatchEncoding {
 /** Redis commands as a client sends them: what `redis-cli --pipe` takes. */
 export class RespCommands implements BatchEncoding {
   rejections: readonly Rejection[] = [];
+  readonly firstByte = '*';
   readonly #encoder: CommandEncoder;
   readonly #out = new ByteWriter(256 * 1024);
 

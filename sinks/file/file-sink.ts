@@ -24,7 +24,7 @@ import {
 import { type BatchEncoding, EventLines, RawBatches, RespCommands } from './batch-encoding.js';
 import { type JournalEntry, PositionJournal, readLastEntry } from './position-journal.js';
 import { type Compression, SegmentCompressor } from './segment-compressor.js';
-import { damaged, SegmentFile, type Standing, standingOf } from './segment-file.js';
+import { damaged, requireFormat, SegmentFile, type Standing, standingOf } from './segment-file.js';
 import { SegmentNames } from './segment-names.js';
 
 /** Settings of the sink `file`. */
@@ -145,6 +145,7 @@ export class FileSink implements Sink {
       const { message, remedy } = damaged(path, last.dataBytes);
       return [{ name: 'file', status: 'fail', detail: message, remedy }];
     }
+    if (standing === 'whole' && last.dataBytes > 0) requireFormat(path, this.#encoding.firstByte);
     const held = `${path} holds ${last.dataBytes} bytes`;
     const gone = `${path} is gone with its ${last.dataBytes} bytes: a new one will be begun`;
     return [
@@ -200,7 +201,9 @@ export class FileSink implements Sink {
     this.#claim = { epoch: epoch + 1, position };
     await this.#file?.close();
     this.#file = undefined;
-    await this.#openFile(standingOf(this.#path, dataBytes));
+    const standing = standingOf(this.#path, dataBytes);
+    if (standing === 'whole' && dataBytes > 0) requireFormat(this.#path, this.#encoding.firstByte);
+    await this.#openFile(standing);
     for (const finished of this.#names.finished(segment)) this.#compressor?.add(this.#names.fileOf(finished));
     return this.#claim;
   }

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { nodeFiles, TailraceError } from '../../src/kit/index.js';
 
 /** How a file stands that somebody else may have touched. */
@@ -19,6 +19,24 @@ export const standingOf = (path: string, length: number): Standing => {
 
 /** Bytes of a file; 0 of one that is not there. */
 export const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+
+/** @throws TailraceError `SINK_FAILED` when a file that holds something does not begin as one of its format does */
+export const requireFormat = (path: string, firstByte: string | undefined): void => {
+  if (firstByte === undefined) return;
+  const first = Buffer.alloc(1);
+  const fd = openSync(path, 'r');
+  try {
+    readSync(fd, first, 0, 1, 0);
+  } finally {
+    closeSync(fd);
+  }
+  if (first.toString() === firstByte) return;
+  throw new TailraceError('SINK_FAILED', `${path} was written in another format`, {
+    context: { file: path },
+    remedy:
+      'Set the format that it was begun with, or move it away (but not its journal) to go on with a new one.',
+  });
+};
 
 /** The file that is being written. Others may move, remove or cut it at any time; each write looks first. */
 export class SegmentFile {

@@ -330,6 +330,27 @@ describe('the file sink', () => {
     }
   });
 
+  it('writes nothing into a file of another format, and goes on where it has its own again', async () => {
+    for (const [format, other] of [
+      ['ndjson', 'resp'],
+      ['resp', 'ndjson'],
+    ] as const) {
+      const path = join(directory.path, `${format}.out`);
+      const first = open({ path, format });
+      await writeFrom(first, await first.claim(), 0, 5);
+      await first[Symbol.asyncDispose]();
+      const found = readFileSync(path);
+      const wrong = open({ path, format: other });
+      const refusal = { code: 'SINK_FAILED', message: `${path} was written in another format` };
+      await expect(wrong.check()).rejects.toMatchObject(refusal);
+      await expect(wrong.claim()).rejects.toMatchObject(refusal);
+      await wrong[Symbol.asyncDispose]();
+      expect(readFileSync(path)).toEqual(found);
+      const again = open({ path, format });
+      await writeFrom(again, await again.claim(), 5, 6);
+    }
+  });
+
   it('goes back to the last commit that the file holds when a power cut took what was not synced', async () => {
     const path = join(directory.path, 'out.ndjson');
     let sink = open({ sync: false });
