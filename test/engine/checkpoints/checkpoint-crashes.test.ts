@@ -142,7 +142,7 @@ describe('checkpoints of a store that crashed or was damaged', () => {
     const bytes = readFileSync(path);
     const epochs = [0, 4096].map((at) => bytes.readDoubleLE(at + 32));
     const newest = epochs[0] > epochs[1] ? 0 : 4096;
-    bytes[newest + 20] ^= 0xff;
+    for (const copy of [0, 2048]) bytes[newest + copy + 20] ^= 0xff;
     writeFileSync(path, bytes);
     for (const isReadOnly of [true, false])
       await expect(open({ isReadOnly })).rejects.toMatchObject({
