@@ -24,6 +24,25 @@ const apply = async (bytes: Buffer): Promise<Reply> => {
   return reply;
 };
 
+describe('APPLYBATCH with words behind the bytes', () => {
+  it('applies nothing where they are no condition', async () => {
+    const before = store.engine.sequence;
+    for (const words of [
+      ['EXPECT'],
+      ['EXPECT', 'key'],
+      ['EXPECTED', 'key', 'x'],
+      ['EXPECT', 'key', 'x', 'y'],
+    ])
+      expect(await store.client.call('APPLYBATCH', batch, ...words)).toMatchObject({
+        message: 'ERR syntax error',
+      });
+    expect(await store.client.call('APPLYBATCH', batch, 'EXPECT', 'key', 'x')).toBe(0);
+    expect(store.engine.sequence).toBe(before);
+    expect(await store.client.call('APPLYBATCH', batch, 'LOWPRI')).toBe(1);
+    expect(await store.client.call('APPLYBATCH', batch, 'expect', 'key', '')).toBe(1);
+  });
+});
+
 describe('APPLYBATCH of bytes that are damaged', () => {
   it('tells where, and applies nothing, wherever they end', async () => {
     expect(await apply(batch)).toBe(1);

@@ -98,10 +98,16 @@ const applyBatch: ServerCommand = {
   arityError: 'ERR wrong number of arguments',
   isRefusedInMulti: true,
   run: (connection, args) => {
+    const option = args[2]?.toString('latin1').toUpperCase();
+    const isConditional = args.length === 5 && option === 'EXPECT';
+    // A condition that is misspelt must not be taken for none. LOWPRI is Kvrocks': all writes are alike here.
+    if (args.length > 2 && !isConditional && (args.length > 3 || option !== 'LOWPRI')) {
+      connection.reply.error('ERR syntax error');
+      return;
+    }
     try {
       const bytes = Buffer.from(args[1]);
       validateWriteBatch(bytes);
-      const isConditional = args.length === 5 && args[2].toString('latin1').toUpperCase() === 'EXPECT';
       if (isConditional && !holds(connection, args[3], args[4])) {
         connection.reply.integer(0);
         return;
