@@ -77,11 +77,7 @@ export interface LoadResult {
 }
 
 /** Reads pipeline files; all problems of all files are reported at once. */
-export const loadPipelines = (
-  files: readonly string[],
-  registry: Registry,
-  surroundings: Surroundings = processSurroundings,
-): LoadResult => {
+export const loadPipelines = (files: readonly string[], registry: Registry): LoadResult => {
   const problems: Problem[] = [];
   const pipelines: PipelineConfig[] = [];
   for (const file of files) {
@@ -93,7 +89,9 @@ export const loadPipelines = (
       problems.push({ file, line: 1, column: 1, path: '', message });
       continue;
     }
-    pipelines.push(...readPipelines(text, file, definitionsFor(file, registry), surroundings, problems));
+    pipelines.push(
+      ...readPipelines(text, file, definitionsFor(file, registry), processSurroundings, problems),
+    );
   }
   requireFileNames(pipelines, problems);
   requireUniqueNames(pipelines, problems);

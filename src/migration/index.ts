@@ -1,7 +1,7 @@
 export { CheckpointReader } from './checkpoint-reader.js';
 export { DirectoryReader } from './directory-reader.js';
 export { type KeyPlace, placeName, placeOf } from './key-place.js';
-export type { KeyPart, KeyReader } from './key-reader.js';
+export type { KeyReader } from './key-reader.js';
 export type { LogSource } from './log-follower.js';
 export { hasPollUpdates, makeKeyReader, tokensOf } from './make-key-reader.js';
 export { Migration } from './migration.js';

@@ -25,7 +25,6 @@ export { Pipeline } from './pipeline.js';
 export type { PipelineOptions, PipelineSink } from './pipeline-options.js';
 export type { PipelineState, PipelineStatus, SinkState, SinkStatus } from './pipeline-status.js';
 export { type ErrorPolicy, withoutRefused } from './refused-changes.js';
-export { SharedSource } from './shared-source.js';
 export type { SinkErrorKind } from './sink-lane.js';
 export { addStage } from './transform/add-fields.js';
 export { type ChangeStage, chainStages, filterStage } from './transform/change-stage.js';

@@ -1,4 +1,4 @@
-export { batchHeaderBytes, RecordKind, RecordTag } from './record-kind.js';
+export { batchHeaderBytes, RecordKind } from './record-kind.js';
 export { placeFields } from './record-places.js';
 export {
   batchCount,

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { SampleHistory } from '../../src/kit/conformance/index.js';
 import type { Position, SourceBatch, StartPoint } from '../../src/kit/index.js';
-import { SharedSource } from '../../src/pipeline/index.js';
+import { SharedSource } from '../../src/pipeline/shared-source.js';
 import { ListSource } from '../support/list-source.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { waitUntil } from '../support/wait-until.js';

@@ -29,12 +29,12 @@ const string = (key: string, value: string, ttlAt?: number): Change => ({
   value: bytes(value),
   ttlAt,
 });
-const json = (key: string, value: unknown, ttlAt?: number): Change => ({
+const json = (key: string, value: unknown): Change => ({
   ...base(key),
   op: 'put',
   type: 'json',
   value: bytes(typeof value === 'string' ? value : JSON.stringify(value)),
-  ttlAt,
+  ttlAt: undefined,
 });
 const hash = (key: string, field: string, value: string): Change => ({
   ...base(key),

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Reply, RespConnection } from '../../src/resp/index.js';
-import { commandDocs, parseSyntax } from '../../src/server/command-docs/index.js';
+import { commandDocs } from '../../src/server/command-docs/index.js';
 import type { ArgumentDoc } from '../../src/server/command-docs/syntax.js';
+import { parseSyntax } from '../../src/server/command-docs/syntax.js';
 import { CommandTable } from '../../src/server/command-table.js';
 import { type RedisService, startRedis } from '../services/index.js';
 

@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { isTailraceError } from '../../src/errors/index.js';
 import {
   RecordKind,
-  RecordTag,
   validateWriteBatch,
   WriteBatchBuilder,
   WriteBatchReader,
 } from '../../src/write-batch/index.js';
+import { RecordTag } from '../../src/write-batch/record-kind.js';
 import { fc } from '../support/fast-check.js';
 import { SeededRandom } from '../support/seeded-random.js';
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, readdirSync, readSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { isTailraceError, TailraceError } from '../../errors/index.js';
@@ -9,6 +9,7 @@ import {
   inaccessible,
   makeDirectory,
   nodeFiles,
+  openToRead,
   ProcessLock,
   refusePipe,
   temporaryPath,
@@ -203,11 +204,7 @@ class ExportReader {
   constructor(path: string) {
     this.path = path;
     refusePipe(path);
-    try {
-      this.#fd = openSync(path, 'r');
-    } catch (cause) {
-      throw inaccessible(path, cause);
-    }
+    this.#fd = openToRead(path);
     try {
       this.#size = fstatSync(this.#fd).size;
       const head = this.#read(0, 12);

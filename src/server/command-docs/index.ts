@@ -1,4 +1,3 @@
 export { commandDocs, subcommandsOf } from './command-docs.js';
 export { helpOf, isHelp } from './help.js';
-export { parseSyntax } from './syntax.js';
 export { writeDoc } from './write-doc.js';
