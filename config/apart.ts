@@ -48,6 +48,24 @@ export const requireSoleTargets = (pipelines: readonly PipelineConfig[], problem
   }
 };
 
+/** Whole batches that go to the server that they come from are written for ever: each is a new batch there. */
+export const requireOtherServer = (pipelines: readonly PipelineConfig[], problems: Problem[]): void => {
+  for (const { source, sinks } of pipelines) {
+    const read = source?.name === 'kvrocks' ? serverOf(source.options) : undefined;
+    for (const { definition, options, place } of read === undefined ? [] : sinks)
+      if (definition.name === 'kvrocks' && serverOf(options) === read)
+        problems.push({ ...place, message: 'writes to the server that the source reads: name another one' });
+  }
+};
+
+/** `host:port`; undefined of an address of no use, which has been told. */
+const serverOf = (options: unknown): string | undefined => {
+  const url = typeof options === 'object' && options !== null && 'url' in options ? options.url : undefined;
+  if (typeof url !== 'string' || !URL.canParse(url)) return undefined;
+  const { hostname, port } = new URL(url);
+  return `${hostname === 'localhost' ? '127.0.0.1' : hostname}:${port || '6379'}`;
+};
+
 /** A part of a file, and all that it stands in: of `sinks[0].url` also `sinks[0]` and `sinks`. */
 const placesAround = (file: string, path: string): string[] =>
   [...path.matchAll(/[.[]|$/g)].map(({ index }) => placeKey(file, path.slice(0, index)));

@@ -1,6 +1,6 @@
 import { codeOf, messageOf, TailraceError } from '../src/errors/index.js';
 import type { SinkDefinition, SourceDefinition } from '../src/kit/index.js';
-import { requireSoleTargets, requireUniqueNames } from './apart.js';
+import { requireOtherServer, requireSoleTargets, requireUniqueNames } from './apart.js';
 import {
   childOf,
   type Located,
@@ -96,6 +96,7 @@ export const loadPipelines = (files: readonly string[], registry: Registry): Loa
   requireFileNames(pipelines, problems);
   requireUniqueNames(pipelines, problems);
   requireSoleTargets(pipelines, problems);
+  requireOtherServer(pipelines, problems);
   problems.sort(
     (a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column,
   );

@@ -108,6 +108,25 @@ deadLetters: { url: "redis://:a#b@h" }
     ]);
   });
 
+  it('refuse to write whole batches to the server that they come from, by whichever name', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'tailrace-config-'));
+    const file = join(directory, 'loop.yaml');
+    writeFileSync(
+      file,
+      `name: p
+source: { connector: kvrocks, url: "redis://127.0.0.1" }
+sinks:
+  - { sink: kvrocks, url: "redis://localhost:6379" }
+  - { sink: kvrocks, url: "redis://localhost:6380" }
+`,
+    );
+    const { problems } = loadPipelines([file], builtIn);
+    rmSync(directory, { recursive: true });
+    expect(problems.map((problem) => formatProblem(problem).slice(file.length + 1))).toEqual([
+      '4:5 sinks[0]: writes to the server that the source reads: name another one',
+    ]);
+  });
+
   it('refuse two sinks that write to one file, or into the schema of one mirror, wherever they stand', () => {
     const directory = mkdtempSync(join(tmpdir(), 'tailrace-config-'));
     const write = (name: string, sinks: string): string => {
