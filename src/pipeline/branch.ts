@@ -275,6 +275,7 @@ export class Branch {
     this.undecodableChanges += transaction.undecodable.length;
     log.warn('changes that cannot be decoded', {
       policy,
+      pipeline,
       sink: this.lane.name,
       sequence: first.seq,
       reason: first.reason,

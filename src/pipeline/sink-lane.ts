@@ -135,7 +135,7 @@ export class SinkLane {
         this.retries++;
         this.errors.unreachable++;
         this.#noteTrouble(error);
-        warning.warn('the sink cannot be reached, trying again', { sink: this.name, reason: error.message });
+        warning.warn('the sink cannot be reached, trying again', this.#troubleOf(error));
         await backoff.wait(signal);
         if (signal.aborted) throw error;
       }
@@ -276,10 +276,7 @@ export class SinkLane {
           const isUnknown = outcome.kind === 'unknown';
           warning.warn(
             isUnknown ? 'the outcome of a write is unknown, asking the sink' : 'a write failed, trying again',
-            {
-              sink: this.name,
-              reason: outcome.error.message,
-            },
+            this.#troubleOf(outcome.error),
           );
           await backoff.wait(signal, outcome.kind === 'retryable' ? outcome.afterMs : 0);
           if (isUnknown && (await this.#isHeldAfterReclaim(batch, signal))) return;
@@ -298,6 +295,11 @@ export class SinkLane {
 
   #noteTrouble({ message: reason }: Error): void {
     this.#trouble = { reason, sinceMs: this.#trouble?.sinceMs ?? this.#options.timing.now() };
+  }
+
+  /** For the log: several pipelines of one process may each have a sink of that name. */
+  #troubleOf({ message: reason }: Error): { pipeline: string; sink: string; reason: string } {
+    return { pipeline: this.#options.pipeline, sink: this.name, reason };
   }
 
   #noteRecovery(): void {

@@ -76,9 +76,14 @@ describe('a pipeline whose sink fails, refuses or says nothing', () => {
     sink.failClaims = 1;
     sink.script = [() => ({ kind: 'retryable', error: new Error('busy') })];
     const lines: string[] = [];
+    const warnings: unknown[] = [];
     const pipeline = pipelineOf(new Growing(sample.batches), sink, {
       timing,
-      log: { ...pluginContext('p').log, info: (text) => void lines.push(text) },
+      log: {
+        ...pluginContext('p').log,
+        info: (text) => void lines.push(text),
+        warn: (text, fields) => void warnings.push([text, fields]),
+      },
     });
     const running = pipeline.run(never);
     const status = () => pipeline.status().sinks[0];
@@ -97,6 +102,11 @@ describe('a pipeline whose sink fails, refuses or says nothing', () => {
     await running;
     expect(status()).toMatchObject({ state: 'stopped', trouble: null, lag: 500 });
     expect(lines.filter((line) => line === 'the sink is back')).toHaveLength(2);
+    const whose = { pipeline: pipeline.status().name, sink: status().name };
+    expect(warnings).toEqual([
+      ['the sink cannot be reached, trying again', { ...whose, reason: 'down' }],
+      ['a write failed, trying again', { ...whose, reason: 'busy' }],
+    ]);
   });
 
   it('delivers again what a sink lost', async () => {
