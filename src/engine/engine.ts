@@ -270,8 +270,12 @@ export class Engine implements Store, AsyncDisposable {
 
   async write(batch: Uint8Array, options: { sync?: SyncMode } = {}): Promise<Commit> {
     const commit = this.commit(batch);
-    await this.whenDurable(commit.last);
-    if (options.sync === 'always' && this.syncMode !== 'always') await this.#wal.sync();
+    const isStricter = options.sync === 'always' && this.syncMode !== 'always';
+    if (commit.last < commit.first) await this.#wal.whenAppendedIsDurable(isStricter);
+    else {
+      await this.whenDurable(commit.last);
+      if (isStricter) await this.#wal.sync();
+    }
     return commit;
   }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Engine, type EngineOptions, type Snapshot } from '../../src/engine/index.js';
-import { nodeFiles } from '../../src/files/index.js';
+import { type Files, nodeFiles } from '../../src/files/index.js';
 import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { SeededRandom } from '../support/seeded-random.js';
@@ -198,6 +198,42 @@ describe('engine', () => {
     expect(note).toEqual({ first: 2, last: 1 });
     expect(await engine.write(put('b', '2'), { sync: 'always' })).toEqual({ first: 2, last: 2 });
   });
+
+  it.each(['always', 'none'] as const)(
+    'ends the write of a batch that counts nothing when it is on disk, as any other, in sync mode %s',
+    async (mode) => {
+      const held: (() => void)[] = [];
+      let isHeld = false;
+      const files: Files = {
+        ...nodeFiles,
+        datasync: async (fd) => {
+          if (isHeld)
+            await new Promise<void>((resolve) => {
+              held.push(resolve);
+            });
+          await nodeFiles.datasync(fd);
+        },
+      };
+      await using engine = await open({ sync: mode, files });
+      const note = (): Buffer => new WriteBatchBuilder().logData(Buffer.from('note')).finish();
+      await engine.write(put('key', 'value'), { sync: 'always' });
+      await engine.write(note(), { sync: 'always' });
+      isHeld = true;
+      let isOver = false;
+      const writing = engine.write(note(), { sync: 'always' }).then(() => {
+        isOver = true;
+      });
+      try {
+        await waitUntil('a sync is begun', () => held.length > 0);
+        for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+        expect(isOver).toBe(false);
+      } finally {
+        isHeld = false;
+        for (const end of held) end();
+      }
+      await writing;
+    },
+  );
 
   it('refuses a batch that it cannot apply before anything is written', async () => {
     await using engine = await open();

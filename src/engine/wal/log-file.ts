@@ -119,6 +119,11 @@ export class LogFile {
     return this.#sync.whenSynced(sequence);
   }
 
+  /** Resolves when what is written by now is durable. */
+  whenWrittenIsSynced(): Promise<void> {
+    return this.#sync.whenWrittenIsSynced();
+  }
+
   /** Sees to it that what is written becomes durable. */
   syncSoon(): void {
     this.#sync.syncSoon();

@@ -75,6 +75,14 @@ export class LogSync {
     this.#syncIfWanted();
   }
 
+  /** Resolves when what is written by now is durable, whatever sequence numbers it has or has not. */
+  async whenWrittenIsSynced(): Promise<void> {
+    this.syncSoon();
+    while (this.#isDue && this.isRunning) await Promise.race(this.#running);
+    await Promise.all(this.#running);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
   /** Resolves when all that is written is durable and no sync is running. */
   async finish(): Promise<void> {
     while (this.#failure === undefined && (this.isRunning || this.#unsyncedBytes > 0)) {

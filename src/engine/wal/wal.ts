@@ -57,9 +57,12 @@ export class Wal implements AsyncDisposable {
   readonly #spareFramers: LogFramer[] = [];
   readonly #file: LogFile;
   readonly #waiters = new SequenceWaiters();
+  /** The same by how many bytes were written since the start. */
+  readonly #placeWaiters = new SequenceWaiters();
   readonly #durableListeners = new Set<() => void>();
   #pending: PendingWrite[] = [];
   #pendingBytes = 0;
+  #writtenTotal = 0;
   #nextSequence: number;
   #durableSequence: number;
   #nextSegmentNumber: number;
@@ -181,6 +184,16 @@ export class Wal implements AsyncDisposable {
     const synced = this.#file.whenSynced(sequence);
     void this.#guard(this.#flush());
     return synced;
+  }
+
+  /**
+   * As `whenDurable` or, if `isSynced`, `sync`, of all that was appended: also of batches that count nothing, and have no
+   * sequence number that could be waited for.
+   */
+  async whenAppendedIsDurable(isSynced: boolean): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#pendingBytes > 0) await this.#placeWaiters.until(this.#writtenTotal + this.#pendingBytes);
+    if (isSynced) await this.#file.whenWrittenIsSynced();
   }
 
   /** Calls `listener` after each advance of `durableSequence`, and when the log closes or fails. */
@@ -306,10 +319,12 @@ export class Wal implements AsyncDisposable {
     if (isNewSegment) await this.#file.begin(segment);
     await this.#file.write(framer.bytes, framer.fileOffset, lastSequence);
     this.#pendingBytes -= framer.length;
+    this.#writtenTotal += framer.length;
     segment.durableBytes = framer.endOffset;
     if (framer.length <= maxSpareFramerBytes) this.#spareFramers.push(framer);
     this.#durableSequence = lastSequence;
     this.#waiters.reach(lastSequence);
+    this.#placeWaiters.reach(this.#writtenTotal);
     this.#tellListeners();
   }
 
@@ -341,6 +356,7 @@ export class Wal implements AsyncDisposable {
     });
     this.#pending = [];
     this.#waiters.fail(this.#failure);
+    this.#placeWaiters.fail(this.#failure);
     this.#file.fail(this.#failure);
     this.#tellListeners();
   }
