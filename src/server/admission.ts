@@ -35,6 +35,12 @@ const isChange = ({ data, server }: TableEntry): boolean =>
 const isAdminOnly = (entry: TableEntry): boolean =>
   entry.server?.isAdmin === true || entry.name === 'flushall';
 
+/**
+ * Words of a request of HTTP: a page may have made a browser send one with commands in its body, of which none must be
+ * carried out. Redis and Kvrocks look for the same.
+ */
+export const isHttp = (name: Buffer): boolean => /^(post|host:)$/i.test(name.toString('latin1', 0, 6));
+
 export const unknownCommand = (args: readonly Buffer[]): string => {
   const rest = args.slice(1, 21).map((arg) => `\`${arg.toString('utf8', 0, 128)}\``);
   return `ERR unknown command \`${args[0].toString('utf8', 0, 128)}\`, with args beginning with: ${rest.join(', ')}`;

@@ -1,6 +1,6 @@
 import { isTailraceError } from '../errors/index.js';
 import type { ReplyWriter } from '../resp/index.js';
-import { refusalOf, unknownCommand } from './admission.js';
+import { isHttp, refusalOf, unknownCommand } from './admission.js';
 import { CallClock } from './call-clock.js';
 import type { TableEntry } from './command-table.js';
 import type { Connection } from './connection.js';
@@ -76,6 +76,11 @@ export class ClientCalls {
     const connection = this.#connection;
     const state = this.#state;
     const entry = state.commands.find(args[0]);
+    if (entry === undefined && isHttp(args[0])) {
+      state.counters.protocolErrors++;
+      connection.end();
+      return;
+    }
     const refusal = entry === undefined ? unknownCommand(args) : refusalOf(connection, entry, args);
     if (entry === undefined || refusal !== undefined) {
       this.#refuse(refusal ?? '');

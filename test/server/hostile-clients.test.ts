@@ -112,6 +112,17 @@ describe('a server among clients that misbehave', () => {
     expect((await client.readToEnd()).toString()).toBe('-ERR max number of clients reached\r\n');
   });
 
+  it.each(['POST', 'GET', 'PUT'])(
+    'carries out nothing that a page lets a browser send: %s',
+    async (method) => {
+      await listen({});
+      const client = await RawClient.open(server.port);
+      client.write(`${method} / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nSET k v\r\n`);
+      expect((await client.readToEnd()).toString()).not.toMatch('OK');
+      expect(await ask('EXISTS k\r\n', ':0\r\n')).toBe(':0\r\n');
+    },
+  );
+
   it('lets nobody without the password fill its memory', async () => {
     await listen({ password: 'secret' });
     for (const [request, reply] of [
