@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Engine, type EngineOptions, type Snapshot } from '../../src/engine/index.js';
@@ -170,6 +171,34 @@ describe('engine', () => {
     await engine.flush();
     expect(engine.iterate({ columnFamily: 0 }).valid).toBe(false);
     expect(engine.stats().keys['default']).toBe(0);
+    await engine.check();
+  });
+
+  it('is checked in turns, while what is checked is written over', async () => {
+    await using engine = await open({ sync: 'none' });
+    const batch = new WriteBatchBuilder();
+    for (let i = 0; i < 50_000; i++) batch.put(0, Buffer.from(`${i}`), Buffer.alloc(200));
+    engine.commit(batch.finish());
+    await engine.flush();
+    await nextTurn(); // the flush has ended: a check begins at once
+    let turns = 0;
+    let isChecked = false;
+    const checking = engine.check().finally(() => {
+      isChecked = true;
+    });
+    await nextTurn();
+    const writing = (async () => {
+      for (let i = 0; !isChecked && i < 1_000; i++) {
+        engine.commit(put('99999', `${i}`));
+        await engine.flush();
+      }
+    })();
+    while (!isChecked && turns < 100_000) {
+      await nextTurn();
+      turns++;
+    }
+    await Promise.all([checking, writing]);
+    expect(turns).toBeGreaterThan(5);
     await engine.check();
   });
 

@@ -7,12 +7,12 @@ import type { TreeRoot } from './superblock.js';
 
 /**
  * Walks a whole tree on disk, past the cache, and checks it: every page intact, keys in order and within their
- * separators, levels and counts right, every run readable. Calls `onUnits` for all that the tree uses.
+ * separators, levels and counts right, every run readable. Calls `onUnits` for all that the tree uses; yields after each page.
  * @throws TailraceError `STORE_CORRUPT`
  */
-export const auditTree = (file: DataFile, root: TreeRoot, onUnits: OnUnits): void => {
-  if (root.unit !== 0) new TreeAudit(file, onUnits).run(root);
-};
+export function* auditTree(file: DataFile, root: TreeRoot, onUnits: OnUnits): Generator<undefined, void> {
+  if (root.unit !== 0) yield* new TreeAudit(file, onUnits).run(root);
+}
 
 type OnUnits = (start: number, length: number) => void;
 
@@ -28,8 +28,8 @@ class TreeAudit {
     this.#onUnits = onUnits;
   }
 
-  run({ unit, level, entries, largeEntries }: TreeRoot): void {
-    this.#visit(unit, level, Buffer.alloc(0), undefined);
+  *run({ unit, level, entries, largeEntries }: TreeRoot): Generator<undefined, void> {
+    yield* this.#visit(unit, level, Buffer.alloc(0), undefined);
     if (this.#entries !== entries || this.#largeEntries !== largeEntries)
       throw this.#fault(
         unit,
@@ -38,13 +38,14 @@ class TreeAudit {
   }
 
   /** A page and all below it; its keys are not less than `low`, and less than `high`. */
-  #visit(unit: number, level: number, low: Buffer, high: Buffer | undefined): void {
+  *#visit(unit: number, level: number, low: Buffer, high: Buffer | undefined): Generator<undefined, void> {
     const page = this.#readPage(unit, level);
     const keys = Array.from({ length: countOf(page, 0) }, (_, i) => this.#visitEntry(page, level, i));
     this.#requireOrder(unit, keys, low, high);
+    yield;
     if (level === 0) return;
     for (const [i, key] of keys.entries())
-      this.#visit(childAt(page, 0, i), level - 1, i === 0 ? low : key, keys[i + 1] ?? high);
+      yield* this.#visit(childAt(page, 0, i), level - 1, i === 0 ? low : key, keys[i + 1] ?? high);
   }
 
   #readPage(unit: number, level: number): Buffer {

@@ -3,6 +3,7 @@ import { isTailraceError } from '../../errors/index.js';
 import type { Files } from '../../files/index.js';
 import type { ValuePlace } from '../engine-api.js';
 import { hashKey } from '../key-hash.js';
+import { runInSlices } from '../run-in-slices.js';
 import {
   maxUnits,
   type SpaceMap,
@@ -321,12 +322,25 @@ export class TreeStore {
 
   /**
    * Checks the newest state: every page, and that the units in use are those that something refers to, no more and no
-   * fewer. Not while `advance` is under way.
-   * @throws TailraceError `STORE_CORRUPT` | `INTERNAL`
+   * fewer. To be called while no `advance` is under way; then others have their turns, and the state may be followed by others.
+   * @throws TailraceError `STORE_CORRUPT` | `INTERNAL` | `STORE_CLOSED`
    */
-  audit(): void {
-    this.space.check();
-    const used = new Uint8Array(this.space.units);
+  async audit(): Promise<void> {
+    const held = this.hold();
+    try {
+      await runInSlices(this.#auditing(held.state), () => auditMs);
+    } finally {
+      this.release(held);
+    }
+  }
+
+  /** What tells which units are in use is looked at before the first step ends. */
+  *#auditing({ roots }: TreeState): Generator<undefined, void> {
+    const { space } = this;
+    space.check();
+    const { units, liveUnits, pageUnits } = space;
+    const live = Array.from({ length: space.pageCount }, (_, page) => space.livePage(page));
+    const used = new Uint8Array(units);
     let count = 0;
     const mark = (start: number, length: number): void => {
       for (let unit = start; unit < start + length; unit++) {
@@ -337,21 +351,21 @@ export class TreeStore {
     };
     mark(0, superblockUnits);
     this.#map.forEachUnit(mark);
-    for (const root of this.state.roots) auditTree(this.file, root, mark);
-    for (let page = 0; page < this.space.pageCount; page++) {
-      const live = this.space.livePage(page);
-      const base = page * this.space.pageUnits;
-      for (let at = 0; at < this.space.pageUnits && base + at < used.length; at++)
-        if (((live[at >>> 5] >>> (at & 31)) & 1) !== used[base + at])
+    for (const root of roots) yield* auditTree(this.file, root, mark);
+    for (const [page, bits] of live.entries()) {
+      const base = page * pageUnits;
+      for (let at = 0; at < pageUnits && base + at < units; at++)
+        if (((bits[at >>> 5] >>> (at & 31)) & 1) !== used[base + at])
           throw unreadable(
             this.file.path,
             used[base + at]
               ? `unit ${base + at} is used but not taken`
               : `unit ${base + at} is taken but not used`,
           );
+      yield;
     }
-    if (count !== this.space.liveUnits)
-      throw unreadable(this.file.path, `${count} units are used, ${this.space.liveUnits} are taken`);
+    if (count !== liveUnits)
+      throw unreadable(this.file.path, `${count} units are used, ${liveUnits} are taken`);
   }
 
   /** Not while `advance` is under way. */
@@ -361,6 +375,8 @@ export class TreeStore {
   }
 }
 
+/** How long what else there is may wait for a check. */
+const auditMs = 1;
 /** How long what waits for the loop may wait for it: a page of the space's map has some ten thousand units. */
 const reclaimMs = 1;
 /** Free units that stay at the end, at least: they are needed again soon. */

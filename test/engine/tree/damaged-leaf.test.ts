@@ -74,7 +74,7 @@ describe.each(['of this thread', 'in a thread of its own'])('a merge %s', (kind)
       const error: unknown = await merges().catch((cause: unknown) => cause);
       const place = `round ${round}, byte ${within} of unit ${unit}`;
       if (error === undefined) {
-        expect(() => store.audit(), place).toThrow(corrupt);
+        await expect(store.audit(), place).rejects.toThrow(corrupt);
         found.later++;
       } else {
         expect(error, place).toEqual(corrupt);

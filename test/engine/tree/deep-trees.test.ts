@@ -84,7 +84,7 @@ it('trees of every depth keep their order while parts of them are drained and fi
         sliceMs: () => 5,
         beforeSwitch: async () => {},
       });
-      store.audit();
+      await store.audit();
       const [root] = store.state.roots;
       deepest = Math.max(deepest, root.level);
       const cursor = store.cursor(root);

@@ -107,6 +107,6 @@ for (const [kind, makeKey] of Object.entries(kinds))
         for (let time = 0; time < 3; time++) expectLookups(store, model);
         expectWalks(store, model, random);
       }
-      store.audit();
+      await store.audit();
       await store.close();
     });

@@ -57,7 +57,7 @@ describe('a merge in a thread of its own', () => {
       ...numbers(10_000, 20_000, 'second'),
       [keyOf(25_000), Buffer.alloc(300_000, 'large')],
     ]);
-    store.audit();
+    await store.audit();
     const [root] = store.state.roots;
     expect(root?.entries).toBe(30_000);
     if (root === undefined) throw new Error('no root');
@@ -79,7 +79,7 @@ describe('a merge in a thread of its own', () => {
       return [keyOf(n), Buffer.alloc(size, `${n};`)];
     });
     await advance(store, entries);
-    store.audit();
+    await store.audit();
     const [root] = store.state.roots;
     if (root === undefined) throw new Error('no root');
     for (const [key, value] of entries) expect(store.get(root, key)?.equals(value)).toBe(true);
@@ -120,9 +120,9 @@ describe('a merge in a thread of its own', () => {
       else send.call(this, message, ...more);
     });
     await advance(store, numbers(0, 5_000, 'y'));
-    store.audit();
+    await store.audit();
     await advance(store, numbers(0, 5_000, 'z'));
-    store.audit();
+    await store.audit();
     await store.close();
 
     const { store: other } = await openStore();

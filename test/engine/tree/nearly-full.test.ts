@@ -84,14 +84,14 @@ describe('a nearly full data file', () => {
         [`n ${n}`, value],
       ]);
       model.set(`n ${n}`, value);
-      if (n % 130 === 129) store.audit();
+      if (n % 130 === 129) await store.audit();
     }
     expect(spread).toBeGreaterThan(10);
     expect(fullest).toBeGreaterThan(0.97);
     expect(statSync(store.file.path).size).toBeLessThanOrEqual(limitBytes);
     await store.close();
     ({ store } = await TreeStore.open(directory.path, options, []));
-    store.audit();
+    await store.audit();
     const [root] = store.state.roots;
     if (root === undefined) throw new Error('no root');
     expect(root.entries).toBe(model.size);
@@ -106,7 +106,7 @@ describe('a nearly full data file', () => {
       [...model.keys()].map((key) => [key, undefined]),
     );
     await advance(store, [['last', Buffer.from('one')]]);
-    store.audit();
+    await store.audit();
     expect(freeUnits(store)).toBeGreaterThan(store.space.units - 20);
     await store.close();
   });

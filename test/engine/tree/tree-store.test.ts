@@ -130,7 +130,7 @@ describe.each([
     for (let round = 0; round < 30; round++) {
       const { changes, ranges } = randomChanges(random, model);
       await advance(store, changes, ranges);
-      store.audit();
+      await store.audit();
       if (round % 10 === 9) {
         await store.close();
         store = await open();
@@ -179,7 +179,7 @@ describe.each([
       expect(store.state.roots[0]?.level).toBe(1);
       await advance(store, new Map(keys.slice(0, end).map((key) => [key, undefined])));
       expectContent(store, new Map([...all].slice(end)));
-      store.audit();
+      await store.audit();
     }
     await store.close();
   });
@@ -192,7 +192,7 @@ describe.each([
       const drained = keys.slice(first, first + 12);
       await advance(store, new Map(drained.map((key) => [key, undefined])));
       await advance(store, new Map(drained.map((key) => [key, all.get(key)])));
-      store.audit();
+      await store.audit();
     }
     expectContent(store, all);
     await store.close();
@@ -205,7 +205,7 @@ describe.each([
     for (const key of removed) all.delete(key);
     const written = new Map(removed.slice(10, 60).map((key) => [key, Buffer.from('again')]));
     await advance(store, written, [{ begin, end }]);
-    store.audit();
+    await store.audit();
     expectContent(store, new Map([...all, ...written]));
     await store.close();
   });
@@ -220,7 +220,7 @@ describe.each([
         changes.set(`key ${random.below(1e9)}`.padStart(20, '0'), random.bytes(200 + random.below(1_000)));
       for (const [key, value] of changes) model.set(key, value);
       await advance(store, changes);
-      store.audit();
+      await store.audit();
       expectContent(store, model);
     }
     let bytes = 0;
@@ -242,7 +242,7 @@ describe.each([
       const { changes, ranges } = randomChanges(random, model);
       await advance(store, changes, ranges);
       if (round % 11 === 10) held.splice(random.below(held.length), 1).map(({ hold }) => store.release(hold));
-      store.audit();
+      await store.audit();
     }
     for (const { hold, model: then } of held) {
       expectContent(store, then, hold.state.roots[0]);
@@ -251,7 +251,7 @@ describe.each([
     // All keys go, the first ones come back: what is in use then depends on nothing that happened in between.
     await advance(store, new Map(base), [{ begin: Buffer.alloc(0), end: Buffer.alloc(20_000, 0xff) }]);
     await advance(store, new Map());
-    store.audit();
+    await store.audit();
     store.space.reclaim();
     expect(store.space.retainedUnits).toBeLessThan(100);
     expectContent(store, base);
