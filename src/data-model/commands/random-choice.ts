@@ -1,7 +1,8 @@
+import { copyOf } from '../../bytes/index.js';
 import { ColumnFamily } from '../encoding/column-family.js';
 import type { CommandContext } from './command-context.js';
 import { randomBelow, randomEntry } from './random-entry.js';
-import { iterateSubKeys } from './sub-keys.js';
+import { forEachSubKey } from './sub-keys.js';
 
 /** The most repeats that a negative count may ask for: an answer is made whole in memory. */
 export const maxRepeats = 10_000_000;
@@ -35,20 +36,20 @@ const chooseOfAll = (context: CommandContext, prefix: Buffer, size: number, coun
     count < 0
       ? Array.from({ length: -count }, () => randomBelow(context, size))
       : distinctPlaces(context, size, Math.min(count, size));
+  const wanted = Uint32Array.from(new Set(places)).sort();
   const found: (ChosenEntry | undefined)[] = [];
-  const iterator = iterateSubKeys(context, ColumnFamily.subKeys, prefix);
   let at = 0;
-  try {
-    for (const place of Uint32Array.from(new Set(places)).sort()) {
-      for (; at < place && iterator.valid; at++) iterator.next();
-      // Fewer than the metadata says.
-      if (!iterator.valid) return at === 0 ? [] : chooseOfAll(context, prefix, at, count);
-      const { key, value } = iterator.item;
-      found[place] = { subKey: Buffer.from(key.subarray(prefix.length)), value: Buffer.from(value) };
+  let next = 0;
+  forEachSubKey(context, ColumnFamily.subKeys, prefix, (key, start, end, value, valueStart, valueEnd) => {
+    if (at === wanted[next]) {
+      found[at] = { subKey: copyOf(key, start, end), value: copyOf(value, valueStart, valueEnd) };
+      next++;
     }
-  } finally {
-    iterator.close();
-  }
+    at++;
+    return next < wanted.length;
+  });
+  // Fewer than the metadata says.
+  if (next < wanted.length) return at === 0 ? [] : chooseOfAll(context, prefix, at, count);
   return places.flatMap((place) => found[place] ?? []);
 };
 

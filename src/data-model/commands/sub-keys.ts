@@ -19,7 +19,8 @@ export const iterateSubKeys = (
 };
 
 /**
- * Calls `visit` with where each sub-key and its value lie, in order, until it answers false. Borrowed for the call.
+ * Calls `visit` with where each sub-key and its value lie, in order, from the internal key `begin` on until it answers
+ * false. Borrowed for the call.
  * Hot: everything that answers a whole hash, set or sorted set.
  */
 export const forEachSubKey = (
@@ -27,8 +28,10 @@ export const forEachSubKey = (
   columnFamily: number,
   prefix: Buffer,
   visit: RecordTarget['record'],
+  begin: Buffer = prefix,
 ): void => {
-  const iterator = iterateSubKeys(context, columnFamily, prefix);
+  const end = prefixSuccessor(prefix);
+  const iterator = context.reader.iterate({ columnFamily, begin, ...(end === undefined ? {} : { end }) });
   try {
     giveRun(iterator, prefix, { record: visit });
   } finally {

@@ -57,7 +57,7 @@ const elementsOf = (context: CommandContext, key: Buffer): Buffer[] | ErrorReply
   if (metadata.type === 'list') {
     const list = findList(context, key);
     if (list === undefined || list instanceof ErrorReply) return list ?? [];
-    return Array.from({ length: list.length }, (_, i) => Buffer.from(list.at(list.head + i)));
+    return list.elements(list.head, list.tail - 1);
   }
   const elements: Buffer[] = [];
   const prefix = context.subKeyPrefix(key, metadata);

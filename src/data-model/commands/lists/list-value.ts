@@ -1,3 +1,5 @@
+import { copyOf } from '../../../bytes/index.js';
+import type { RecordTarget } from '../../../engine/index.js';
 import { TailraceError } from '../../../errors/index.js';
 import { ColumnFamily } from '../../encoding/column-family.js';
 import {
@@ -10,6 +12,7 @@ import {
 import type { Metadata } from '../../encoding/metadata.js';
 import type { CommandContext } from '../command-context.js';
 import { ErrorReply, type SliceReply } from '../reply.js';
+import { forEachSubKey } from '../sub-keys.js';
 
 export type ListSide = 'left' | 'right';
 
@@ -44,6 +47,22 @@ export class ListValue {
     const element = this.#context.reader.get(ColumnFamily.subKeys, this.#keyOf(position));
     if (element === undefined) throw this.#missing(position);
     return element;
+  }
+
+  /** The elements from one position to another, both in the list. Owned. @throws TailraceError as `at` */
+  elements(first: number, last: number): Buffer[] {
+    const elements: Buffer[] = [];
+    const wanted = last - first + 1;
+    if (wanted <= fewElements) {
+      for (let position = first; position <= last; position++) elements.push(Buffer.from(this.at(position)));
+      return elements;
+    }
+    const visit: RecordTarget['record'] = (_key, _keyStart, _keyEnd, bytes, start, end) =>
+      elements.push(copyOf(bytes, start, end)) < wanted;
+    const begin = Buffer.from(this.#keyOf(first));
+    forEachSubKey(this.#context, ColumnFamily.subKeys, this.#prefix, visit, begin);
+    if (elements.length < wanted) throw this.#missing(first + elements.length);
+    return elements;
   }
 
   /** The position of an index as clients count (negative from the end); undefined outside the list. */
@@ -132,6 +151,9 @@ export const createList = (context: CommandContext, key: Buffer): ListValue =>
 
 export const findOrCreateList = (context: CommandContext, key: Buffer): ListValue | ErrorReply =>
   findList(context, key) ?? createList(context, key);
+
+/** Looked up one by one in less time than a walk takes to begin. */
+const fewElements = 16;
 
 /** Scratch: it is copied before anyone else can write it. */
 const listEndsBytes = Buffer.alloc(2 * listPositionBytes);

@@ -28,9 +28,7 @@ const lrange = (context: CommandContext, args: readonly Buffer[]): Reply => {
   if (list instanceof ErrorReply) return list;
   const from = Math.max(list.head, (start < 0 ? list.tail : list.head) + start);
   const to = Math.min(list.tail - 1, (stop < 0 ? list.tail : list.head) + stop);
-  const elements: Buffer[] = [];
-  for (let position = from; position <= to; position++) elements.push(Buffer.from(list.at(position)));
-  return elements;
+  return list.elements(from, to);
 };
 
 interface PositionSearch {
