@@ -73,6 +73,7 @@ export { withDeadline } from './deadline.js';
 export type { Finding } from './finding.js';
 export { ContiguityCheck, isSamePosition, positionOf, requireSameHistory } from './history.js';
 export { defaultLargestWordBytes, readLargestWord } from './largest-word.js';
+export { leaveOut } from './leave-out.js';
 export { onceSettled } from './once-settled.js';
 export type { OptionSchema, OptionsSchema } from './options-schema.js';
 export { orGivenUp, patienceWithSinkMs } from './or-given-up.js';

@@ -5,6 +5,7 @@ import {
   type Claim,
   isSamePosition,
   type Logger,
+  leaveOut,
   onceSettled,
   orGivenUp,
   type Position,
@@ -15,7 +16,6 @@ import {
   type SinkBatch,
   systemTiming,
   type Transaction,
-  withChanges,
 } from '../kit/index.js';
 
 /** What is left of a batch when the target refuses changes for good. @throws when they may not be left out */
@@ -157,14 +157,7 @@ export class TargetWriter {
         remedy: 'Mend the target, or leave such keys out with --skip-unsupported.',
       });
     this.#warn('left out what the target refuses', new Error(what));
-    const refused = new Set(rejections.map(({ transaction, change: at }) => `${transaction}:${at}`));
-    const transactions = batch.transactions.map((transaction, at) =>
-      withChanges(
-        transaction,
-        transaction.changes.filter((_, index) => !refused.has(`${at}:${index}`)),
-      ),
-    );
-    return { ...batch, transactions };
+    return leaveOut(batch, rejections);
   }
 
   #warn(message: string, error: Error): void {

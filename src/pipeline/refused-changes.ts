@@ -1,4 +1,4 @@
-import { type Logger, type Rejection, type SinkBatch, type Transaction, withChanges } from '../kit/index.js';
+import { type Logger, leaveOut, type Rejection, type SinkBatch } from '../kit/index.js';
 import type { DeadLetterTarget } from './dead-letters/dead-letters.js';
 import { failed, poisoned, poisonedWhole } from './sink-errors.js';
 
@@ -51,16 +51,5 @@ export const withoutRefused = async (
     const refused = new Set(rejections.map(({ transaction }) => transaction));
     return { ...batch, transactions: batch.transactions.filter((_, at) => !refused.has(at)) };
   }
-  const refusedOf = new Map<number, Set<number>>();
-  for (const { transaction, change } of rejections)
-    refusedOf.set(transaction, (refusedOf.get(transaction) ?? new Set()).add(change));
-  const transactions = batch.transactions.map((transaction, at): Transaction => {
-    const refused = refusedOf.get(at);
-    if (refused === undefined) return transaction;
-    return withChanges(
-      transaction,
-      transaction.changes.filter((_, change) => !refused.has(change)),
-    );
-  });
-  return { ...batch, transactions };
+  return leaveOut(batch, rejections);
 };
