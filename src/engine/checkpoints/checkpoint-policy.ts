@@ -56,8 +56,10 @@ export class CheckpointPolicy {
     if (this.#running !== undefined) return;
     const changes = this.#sequence() - this.#lastSequence;
     const { everyMs, everyChanges } = this.#options;
+    const nowMs = this.#nowMs();
+    this.#lastMs = Math.min(this.#lastMs, nowMs); // the clock was ahead, perhaps by years
     const isDue =
-      (everyMs !== undefined && changes > 0 && this.#nowMs() - this.#lastMs >= everyMs) ||
+      (everyMs !== undefined && changes > 0 && nowMs - this.#lastMs >= everyMs) ||
       (everyChanges !== undefined && changes >= everyChanges);
     if (!isDue) return;
     this.#running = this.#make()

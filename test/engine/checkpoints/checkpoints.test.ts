@@ -153,4 +153,32 @@ describe('checkpoints', () => {
     await waitUntil('the oldest is deleted', () => engine.checkpoints.list({ name: 'often' }).length === 2);
     expect(engine.checkpoints.list({ name: 'mine' }).length).toBe(1);
   });
+
+  it('are made by a policy again when the clock was years ahead and is set right, at once or after a restart', async () => {
+    const right = Date.parse('2026-01-01');
+    let nowMs = Date.parse('2030-01-01');
+    const options = { checkpointPolicy: { everyMs: 1_000 }, nowMs: () => nowMs };
+    const model: Model = new Map();
+    for (const isRestarted of [false, true]) {
+      let engine = await open(options);
+      const made = (): number => engine.checkpoints.list({ name: 'automatic' })[0]?.sequence ?? 0;
+      const expectMade = async (): Promise<void> => {
+        fill(engine, model, 0, 10, `${nowMs}`);
+        const { sequence } = engine;
+        await waitUntil('a checkpoint is made', () => {
+          nowMs += 100;
+          return made() === sequence;
+        });
+      };
+      nowMs = Date.parse('2030-01-01');
+      await expectMade();
+      nowMs = right;
+      if (isRestarted) {
+        await engine.close();
+        engine = await open(options);
+      }
+      await expectMade();
+      await engine.close();
+    }
+  });
 });
