@@ -166,11 +166,12 @@ describe('migrate, interrupted', () => {
     const migrator = migrate();
     migrator.start();
     await migrator.ended();
-    for (const key of ['session', 'queue', 'over']) await source.pexpire(key, 500);
-    await source.hset('session', 'second', '2');
-    await source.lset('queue', 0, 'A');
-    await source.setbit('over', 11, 1);
-    for (const key of ['session', 'queue']) await source.expire(key, 1_000);
+    // All at once, so that no key is gone before it is changed.
+    const late = source.pipeline();
+    for (const key of ['session', 'queue', 'over']) late.pexpire(key, 500);
+    late.hset('session', 'second', '2').lset('queue', 0, 'A').setbit('over', 11, 1);
+    for (const key of ['session', 'queue']) late.expire(key, 1_000);
+    await late.exec();
     await waitUntil('an expiry has passed', async () => (await source.exists('over')) === 0);
     const again = migrate();
     again.start();
