@@ -10,7 +10,10 @@ export interface KeptPart {
   readonly place: Place;
 }
 
-/** An address that is missing, of another kind than the store's, or of no use would only be found, if ever, when the pipeline runs. */
+/**
+ * An address that is missing, of another kind than the store's, or of no use would only be found, if ever, when the
+ * pipeline runs.
+ */
 export const requireOffsetsUrl = (
   { store, url }: Partial<PipelineSettings['offsets']>,
   part: KeptPart,

@@ -14,7 +14,10 @@ import {
 
 /** Settings of the source `wal`. */
 export interface WalSourceOptions {
-  /** A directory of RocksDB log files: of a store of ours, of a Kvrocks (its data directory, or the folder `db` in it), or nothing else. */
+  /**
+   * A directory of RocksDB log files: of a store of ours, of a Kvrocks (its data directory, or the folder `db` in it),
+   * or nothing else.
+   */
   readonly path: string;
   /** False ends at the last whole batch; true waits for more. */
   readonly follow: boolean;

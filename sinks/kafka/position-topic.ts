@@ -15,7 +15,8 @@ export interface HeldPosition {
 }
 
 /**
- * The position of a pipeline, as records of a compacted topic: the key is the pipeline's name (and the sink's, if there are several), the value
+ * The position of a pipeline, as records of a compacted topic: the key is the pipeline's name (and the sink's, if there
+ * are several), the value
  *
  *   {"epoch":3,"claimant":"…","sequence":812,"count":2,"crc":3735928559}      sequence 0 = nothing was written yet
  *
@@ -168,7 +169,10 @@ interface FetchedMessage {
   readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean };
 }
 
-/** The records of transactions that were not aborted. The broker says where an aborted one begins, its marker where it ends. */
+/**
+ * The records of transactions that were not aborted. The broker says where an aborted one begins, its marker where it
+ * ends.
+ */
 const committed = ({ messages, abortedTransactions }: FetchedPartition): FetchedMessage[] => {
   const begins = abortedTransactions.map(({ producerId, firstOffset }) => ({
     producerId,

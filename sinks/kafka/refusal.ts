@@ -125,5 +125,8 @@ const innermost = (error: unknown): Error => {
   return inner;
 };
 
-/** UNSUPPORTED_SASL_MECHANISM, ILLEGAL_SASL_STATE (a listener without SASL), SASL_AUTHENTICATION_FAILED; as kafkajs tells them. */
+/**
+ * UNSUPPORTED_SASL_MECHANISM, ILLEGAL_SASL_STATE (a listener without SASL), SASL_AUTHENTICATION_FAILED; as kafkajs
+ * tells them.
+ */
 const saslRefusals: ReadonlySet<unknown> = new Set(['33', '34', '58']);

@@ -81,9 +81,9 @@ export class PositionTable {
 
   /**
    * Raises the epoch and reads the position. `held` is the epoch that this process has already, 0 without one: if another
-   * process has claimed since, it is not taken back from it. A claimant before us that is in the middle of a transaction holds the
-   * row: it may be a process that was stopped, or one whose network is gone, and would hold it for hours, so after
-   * `takeoverMs` its session is ended. What it had not committed is undone.
+   * process has claimed since, it is not taken back from it. A claimant before us that is in the middle of a
+   * transaction holds the row: it may be a process that was stopped, or one whose network is gone, and would hold it
+   * for hours, so after `takeoverMs` its session is ended. What it had not committed is undone.
    */
   async claim(connection: Connection, held: number): Promise<Claim> {
     for (;;) {

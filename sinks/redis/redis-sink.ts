@@ -56,8 +56,9 @@ export interface RedisSinkOptions {
  *   MULTI · mark of the error count · commands · position · count of errors · EXEC · WATCH control · HMGET control
  *
  * in one round trip: it applies all or nothing, and arms the next write. Whoever claims later changes the watched
- * key, so an older claimant's EXEC does nothing and answers nil: `fenced`, unless the key holds what it held. When the connection is lost before the
- * reply of EXEC the outcome is `unknown`: what the control key holds after a new claim is the truth.
+ * key, so an older claimant's EXEC does nothing and answers nil: `fenced`, unless the key holds what it held. When the
+ * connection is lost before the reply of EXEC the outcome is `unknown`: what the control key holds after a new claim is
+ * the truth.
  *
  * The server need not wait for the next batch while we wait for its answer: what is `prepare`d goes to it at once, up to
  * the commands. They are queued behind the WATCH, and the EXEC is only sent when the answers before it are there and

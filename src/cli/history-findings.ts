@@ -41,7 +41,10 @@ export const historyFindings = async (
   return [found('ok', `the source goes on ${place}`)];
 };
 
-/** The source as one reads it who leaves nothing there; undefined for one that is not there yet, or of which that is not known. */
+/**
+ * The source as one reads it who leaves nothing there; undefined for one that is not there yet, or of which that is not
+ * known.
+ */
 const makeOnlooker = ({ source }: PipelineConfig, context: PluginContext): Source | undefined => {
   const options = source.options as object;
   switch (source.name) {

@@ -18,13 +18,22 @@ export interface EngineOptions {
   readonly isReadOnly?: boolean;
   /** Largest batch that `commit` takes, in bytes; default 512 MiB. */
   readonly maxBatchBytes?: number;
-  /** Size of the memtables at which they are flushed to the data file, in bytes; default 64 MiB. Twice that is used at most times, up to four and a half times where more is written than can be flushed. */
+  /**
+   * Size of the memtables at which they are flushed to the data file, in bytes; default 64 MiB. Twice that is used at
+   * most times, up to four and a half times where more is written than can be flushed.
+   */
   readonly memtableBytes?: number;
   /** Memory for pages of the data file, in bytes, used as needed; default 128 MiB. */
   readonly pageCacheBytes?: number;
-  /** Size that the data file may not exceed, in bytes; default: what it can have, 16 TiB. A store whose data no longer fits fails. */
+  /**
+   * Size that the data file may not exceed, in bytes; default: what it can have, 16 TiB. A store whose data no longer
+   * fits fails.
+   */
   readonly maxDataBytes?: number;
-  /** Size of memtables from which on they are flushed in a thread of its own, in bytes; default 4 MiB, `Infinity` = never. */
+  /**
+   * Size of memtables from which on they are flushed in a thread of its own, in bytes; default 4 MiB, `Infinity` =
+   * never.
+   */
   readonly threadFromBytes?: number;
   /** For how long the log is kept. */
   readonly retention?: Partial<RetentionOptions>;

@@ -223,7 +223,10 @@ export class Flush {
 const usedBytesOf = (groups: readonly MemtableGroup[]): number =>
   groups.reduce((total, { usedBytes }) => total + usedBytes, 0);
 
-/** How many full memtables writers are paced to: two that are merged, two written meanwhile. Somewhat more, for they are rarely full to the byte. */
+/**
+ * How many full memtables writers are paced to: two that are merged, two written meanwhile. Somewhat more, for they are
+ * rarely full to the byte.
+ */
 const pacedMemtables = 4.25;
 /** How many there may be: room for what is written while a merge does not go on. */
 const mostMemtables = 4.5;
@@ -231,7 +234,10 @@ const mostMemtables = 4.5;
 const pacedMs = 1;
 /** How many layers of memtables there may be: checkpoints freeze them however little is in them. */
 const maxGroups = 24;
-/** How long the loop's other work waits for that of a flush at a time, at most; with what else may come in the same turn under 5 ms. */
+/**
+ * How long the loop's other work waits for that of a flush at a time, at most; with what else may come in the same turn
+ * under 5 ms.
+ */
 const sliceMs = 1;
 /** The same for bringing memtables in order, beside which the merge thread is answered in the same turns. */
 const settlingMs = 0.5;

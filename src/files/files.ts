@@ -75,7 +75,10 @@ export const nodeFiles: Files = {
  */
 export const ownThreadFiles: Files = { ...nodeFiles, write: writeHere };
 
-/** Has a file open for `use`, and closes it whatever comes of that. @throws TailraceError `FILE_INACCESSIBLE`, and what `use` throws of ours */
+/**
+ * Has a file open for `use`, and closes it whatever comes of that.
+ * @throws TailraceError `FILE_INACCESSIBLE`, and what `use` throws of ours
+ */
 export const withFile = async (
   files: Files,
   path: string,

@@ -92,8 +92,9 @@ export interface Sink extends AsyncDisposable {
   write(batch: SinkBatch, claim: Claim, signal: AbortSignal): Promise<WriteOutcome>;
   /**
    * Told, while a write is under way or before the next one may begin, what that one will bring, so that the target need not
-   * wait for it: a sink may send as much of it as takes no effect by itself. Usually `write` follows with the same array of transactions; when
-   * something else is written, the outcome was not what one hoped for, or nothing follows, the sink drops it again.
+   * wait for it: a sink may send as much of it as takes no effect by itself. Usually `write` follows with the same
+   * array of transactions; when something else is written, the outcome was not what one hoped for, or nothing follows,
+   * the sink drops it again.
    */
   prepare?(transactions: readonly Transaction[]): void;
   /**

@@ -24,7 +24,10 @@ export interface SlotOwner {
   readonly takesSnapshots?: boolean | undefined;
 }
 
-/** What `tailrace doctor` tells of slots: which have lost changes, and which soon may, as they hold nearly all that may be kept. */
+/**
+ * What `tailrace doctor` tells of slots: which have lost changes, and which soon may, as they hold nearly all that may
+ * be kept.
+ */
 export const slotFindings = (slots: readonly SlotState[], log: LogState, owner: SlotOwner): Finding[] => {
   const lost = slots.filter(({ acknowledged }) => acknowledged + 1 < log.firstSequence);
   const own = lost.filter(({ name }) => name === owner.slot);

@@ -39,7 +39,10 @@ export interface PipelineOptions {
   readonly stopsAt?: (error: unknown) => boolean;
   readonly deadLetters?: DeadLetterTarget;
   readonly offsets?: OffsetsStore;
-  /** Memory for changes between the source and a sink, in bytes of their data and their objects; default what the sink prefers, or 4 MiB. */
+  /**
+   * Memory for changes between the source and a sink, in bytes of their data and their objects; default what the sink
+   * prefers, or 4 MiB.
+   */
   readonly creditBytes?: number;
   /** Memory for what several sinks read together, in bytes; one further behind reads by itself. Default 4 MiB. */
   readonly sharedBytes?: number;

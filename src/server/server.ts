@@ -102,7 +102,10 @@ export class Server implements AsyncDisposable {
   }
 }
 
-/** What it has sent is read, or it would see its connection reset in place of the reason. It is not counted, so it may not stay. */
+/**
+ * What it has sent is read, or it would see its connection reset in place of the reason. It is not counted, so it may
+ * not stay.
+ */
 const turnAway = (socket: Socket): void => {
   const linger = setTimeout(() => socket.destroy(), lingerMs);
   socket.on('error', () => socket.destroy());

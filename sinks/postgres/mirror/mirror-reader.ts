@@ -49,7 +49,10 @@ export class MirrorReader {
     });
   }
 
-  /** What makes keys of a namespace, of whatever type, from nothing, all as of one moment; nothing of those that are not there. */
+  /**
+   * What makes keys of a namespace, of whatever type, from nothing, all as of one moment; nothing of those that are not
+   * there.
+   */
   changes(ns: string, keys: readonly Buffer[], signal: AbortSignal): Promise<Change[][]> {
     return this.#run(signal, async (connection) => {
       await connection.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');

@@ -35,7 +35,10 @@ if held ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], unpack(ARGV, 2))
 return 1`);
 
-/** KEYS: the root key. ARGV: epoch. Removes it if the epoch still stands, and with it the slots' keys' worth; answers 1, else 0. */
+/**
+ * KEYS: the root key. ARGV: epoch. Removes it if the epoch still stands, and with it the slots' keys' worth; answers 1,
+ * else 0.
+ */
 export const forgetRoot = script(`
 if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])`);

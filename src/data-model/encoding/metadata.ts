@@ -15,8 +15,9 @@ import { isSingleValueType, mayBeEmpty, TypeNumber, typeOfNumber } from './type-
  *   | flags | expire u64 ms | version u64  | size u64  | what the type adds …     hash, list, set, …
  *   | flags | expire u64 ms | value …                                             string, json
  *
- * flags: bit 7 = this layout; bits 4–6 = 0, what they may mean one day is not known; bits 0–3 = type number. Old data without bit 7 has expire as u32 seconds and
- * size as u32; it is read, and written again in the layout above. expire 0 = never.
+ * flags: bit 7 = this layout; bits 4–6 = 0, what they may mean one day is not known; bits 0–3 = type number. Old data
+ * without bit 7 has expire as u32 seconds and size as u32; it is read, and written again in the layout above. expire 0
+ * = never.
  */
 export interface Metadata {
   readonly type: ValueType;

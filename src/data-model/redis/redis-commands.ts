@@ -58,9 +58,9 @@ export class CommandEncoder {
   }
 
   /**
-   * Appends the commands of the changes from `from` on, up to the end of the command that reaches or goes beyond `to`. Returns the
-   * index behind them; then `commands`, `unsupported` and `flushes` tell about them. All parts together are what `append`
-   * writes of changes that are not whole keys.
+   * Appends the commands of the changes from `from` on, up to the end of the command that reaches or goes beyond `to`.
+   * Returns the index behind them; then `commands`, `unsupported` and `flushes` tell about them. All parts together are
+   * what `append` writes of changes that are not whole keys.
    */
   appendPart(out: ByteWriter, changes: readonly Change[], from: number, to: number): number {
     this.#last = this.#writer.write(changes, new RespCommandTarget(out), from, to);

@@ -1,9 +1,10 @@
 import { SpareWords } from './spare-words.js';
 
 /**
- * The memory of a store's memtables: chunks for their arenas, tables for their slots, room for bringing them in order. What a flushed memtable had the next
- * one gets. Memory that is made anew for each costs several times: pages that the system has to find and clear, and with
- * each few MiB of growth that the engine of JavaScript sees it looks through its whole heap, for which writers wait.
+ * The memory of a store's memtables: chunks for their arenas, tables for their slots, room for bringing them in order.
+ * What a flushed memtable had the next one gets. Memory that is made anew for each costs several times: pages that the
+ * system has to find and clear, and with each few MiB of growth that the engine of JavaScript sees it looks through its
+ * whole heap, for which writers wait.
  *
  * Chunks are cut from regions, which are as large as all that there are already: memory that was never touched takes
  * none. More than `keptBytes` that nobody uses is let go, by whole regions.

@@ -10,7 +10,10 @@ export interface OlderVersion {
   readonly length: number;
 }
 
-/** The older versions of the nodes that have any: those that an open snapshot sees, and for a while some that none sees any more. */
+/**
+ * The older versions of the nodes that have any: those that an open snapshot sees, and for a while some that none sees
+ * any more.
+ */
 export class OlderVersions {
   readonly #nodes: NodeTable;
   readonly #arena: Arena;

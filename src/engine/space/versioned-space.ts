@@ -143,7 +143,10 @@ export class VersionedSpace {
     }
   }
 
-  /** Of the units of a page the newest pin contains those that are 1 in `pinned`. No closures: merges release many thousands of runs. */
+  /**
+   * Of the units of a page the newest pin contains those that are 1 in `pinned`. No closures: merges release many
+   * thousands of runs.
+   */
   #releaseOfPage(page: number, pinned: Int32Array | undefined, from: number, to: number): void {
     const base = page * this.pageUnits;
     for (let at = from; at < to; ) {

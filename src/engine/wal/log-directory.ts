@@ -39,7 +39,8 @@ export interface SegmentSummary extends SegmentFile {
 
 /**
  * The folder with the log files of what `path` names: a store of ours, the data directory of a Kvrocks, which keeps its
- * database in the folder `db`, or a directory of log files alone. @throws TailraceError `FILE_INACCESSIBLE` when it is none of these
+ * database in the folder `db`, or a directory of log files alone.
+ * @throws TailraceError `FILE_INACCESSIBLE` when it is none of these
  */
 export const findLogDirectory = (path: string): string => {
   const inner = join(path, 'db');
@@ -55,7 +56,8 @@ export const findLogDirectory = (path: string): string => {
 
 /**
  * Reads each log file of a directory whole, ours or another store's, and checks every record, the contiguity of the
- * batches and, of a store of ours, that each finished segment is there as it was sealed. @throws TailraceError `WAL_CORRUPT` | `WAL_GAP` | `FILE_INACCESSIBLE`
+ * batches and, of a store of ours, that each finished segment is there as it was sealed.
+ * @throws TailraceError `WAL_CORRUPT` | `WAL_GAP` | `FILE_INACCESSIBLE`
  */
 export function* summariseLog(directory: string): Generator<SegmentSummary> {
   let expected = 0;
@@ -99,7 +101,10 @@ export class LogDirectoryReader {
   #expected = 0;
   #from: number;
 
-  /** Starts at the batch that contains or follows `from`; 0 = at the first there is. @throws `WAL_PURGED` when the files begin later. */
+  /**
+   * Starts at the batch that contains or follows `from`; 0 = at the first there is.
+   * @throws `WAL_PURGED` when the files begin later.
+   */
   constructor(directory: string, from: number) {
     this.#directory = directory;
     this.#from = from;

@@ -146,8 +146,8 @@ export class Wal implements AsyncDisposable {
   }
 
   /**
-   * Takes a batch whose header holds `sequence`, which must be `nextSequence`, and `count`. Synchronous: it is written soon, with whatever else arrives.
-   * The bytes are copied.
+   * Takes a batch whose header holds `sequence`, which must be `nextSequence`, and `count`. Synchronous: it is written
+   * soon, with whatever else arrives. The bytes are copied.
    * @throws TailraceError `STORE_FAILED` after a failed write or sync | `WAL_GAP`
    */
   append(batch: Uint8Array, sequence = batchSequence(batch), count = batchCount(batch)): void {

@@ -7,7 +7,10 @@ import type { ServerCommand } from '../server-command.js';
 import { writeKeySpecs } from './key-specs.js';
 import { keyUse } from './key-uses.js';
 
-/** COMMAND · COUNT · INFO [name …] · LIST [FILTERBY PATTERN glob] · DOCS [name …] · GETKEYS command … · GETKEYSANDFLAGS command … */
+/**
+ * COMMAND · COUNT · INFO [name …] · LIST [FILTERBY PATTERN glob] · DOCS [name …] · GETKEYS command … · GETKEYSANDFLAGS
+ * command …
+ */
 const command: ServerCommand = {
   name: 'command',
   arity: -1,

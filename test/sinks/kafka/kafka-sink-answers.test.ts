@@ -219,8 +219,8 @@ const withoutFirstPartition = (payload: Buffer): Buffer => {
 };
 
 /**
- * The answer to CreateTopics that refuses its one topic: throttle i32, topics i32, name, error code i16, message; a string has its
- * length as i16 before it.
+ * The answer to CreateTopics that refuses its one topic: throttle i32, topics i32, name, error code i16, message; a
+ * string has its length as i16 before it.
  */
 const createAnswer = (request: Buffer, code: number, message: string): Buffer => {
   const text = (words: Buffer): Buffer =>

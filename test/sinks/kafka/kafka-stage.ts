@@ -21,8 +21,8 @@ export interface ClaimedSink {
 type KafkaSettings = Parameters<typeof startKafka>[0];
 
 /**
- * A Kafka for all the tests around, with a source whose changes sinks write there. Each test has a pipeline, and so topics, of its
- * own.
+ * A Kafka for all the tests around, with a source whose changes sinks write there. Each test has a pipeline, and so
+ * topics, of its own.
  */
 export class KafkaStage {
   readonly source = new TestSource();
