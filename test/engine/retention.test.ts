@@ -245,6 +245,24 @@ describe('log retention', () => {
     expect((await engine.trimLog()).length).toBeGreaterThan(0);
   });
 
+  it('lets a consumer come back that was stopped together with the store for long', async () => {
+    const maxSlotIdleMs = 3_600_000;
+    let engine = await openStore('back', { maxSlotIdleMs });
+    await engine.slots.register('stopped-too', 0);
+    await fill(engine, 100);
+    await engine.flush();
+    await engine.close();
+    const path = join(engine.directory, 'SLOTS');
+    const slots = readSlots(engine.directory).map((slot) => ({ ...slot, seenMs: 1 }));
+    writeFileSync(path, JSON.stringify({ version: 1, slots }));
+    engine = await openStore('back', { maxSlotIdleMs });
+    expect(await engine.trimLog()).toEqual([]);
+    engine.slots.acknowledge('stopped-too', 50);
+    expect((await engine.trimLog()).length).toBeGreaterThan(0);
+    engine.walIterator(49).close();
+    await engine.close();
+  });
+
   it('refuses names and files that are none', async () => {
     const engine = await openStore('names');
     for (const name of ['', 'a b', 'ü', 'x'.repeat(201)])

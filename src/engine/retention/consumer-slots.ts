@@ -26,6 +26,8 @@ export class ConsumerSlots {
   readonly #directory: string;
   readonly #files: Files;
   readonly #slots = new Map<string, ConsumerSlot>();
+  /** When each was last heard of in this process, or read, by a clock that nobody sets. */
+  readonly #heardMs = new Map<string, number>();
   readonly #nowMs: () => number;
   #isChanged = false;
   readonly #saves = new SerialQueue();
@@ -35,7 +37,7 @@ export class ConsumerSlots {
     this.#directory = directory;
     this.#files = files;
     this.#nowMs = nowMs;
-    for (const slot of readSlots(directory)) this.#slots.set(slot.name, slot);
+    for (const slot of readSlots(directory)) this.#put(slot);
   }
 
   /** All slots, by name. */
@@ -68,9 +70,15 @@ export class ConsumerSlots {
     return this.#set({ ...slot, acknowledged, seenMs: this.#nowMs() });
   }
 
+  /** For how long this process has not heard of a slot, in ms; since its start, of one that it has only read. */
+  unheardMs(name: string): number {
+    return performance.now() - (this.#heardMs.get(name) ?? 0);
+  }
+
   /** False when there was none. */
   async drop(name: string): Promise<boolean> {
     const wasThere = this.#slots.delete(name);
+    this.#heardMs.delete(name);
     this.#isChanged ||= wasThere;
     await this.save();
     return wasThere;
@@ -94,9 +102,14 @@ export class ConsumerSlots {
   }
 
   #set(slot: ConsumerSlot): ConsumerSlot {
-    this.#slots.set(slot.name, slot);
+    this.#put(slot);
     this.#isChanged = true;
     return slot;
+  }
+
+  #put(slot: ConsumerSlot): void {
+    this.#slots.set(slot.name, slot);
+    this.#heardMs.set(slot.name, performance.now());
   }
 
   async #store(): Promise<void> {

@@ -10,7 +10,10 @@ export interface RetentionOptions {
   readonly keepBytes: number;
   /** Beyond this size the oldest segments go, whoever holds them, except what recovery needs; default 16 GiB. */
   readonly maxBytes: number;
-  /** A slot that was not heard of for so long holds nothing any more, in ms; default 7 days. */
+  /**
+   * A slot that was not heard of for so long holds nothing any more, in ms; default 7 days. Of that up to an hour must
+   * have passed since the start: who was stopped together with the store can come back.
+   */
   readonly maxSlotIdleMs: number;
   /** How often the log is looked at, in ms; default 10 s. */
   readonly intervalMs: number;
@@ -149,10 +152,13 @@ export class LogRetention {
       ...this.#source.checkpointHolds(),
     ];
     const { firstSequence } = this.#wal;
-    for (const { name, acknowledged, seenMs } of this.slots.list())
-      if (seenMs >= nowMs - maxSlotIdleMs && acknowledged + 1 >= firstSequence)
-        // The acknowledged batch itself stays: by it the consumer knows the history again.
+    for (const { name, acknowledged, seenMs } of this.slots.list()) {
+      const isGone =
+        seenMs < nowMs - maxSlotIdleMs && this.slots.unheardMs(name) > Math.min(maxSlotIdleMs, returnMs);
+      // The acknowledged batch itself stays: by it the consumer knows the history again.
+      if (!isGone && acknowledged + 1 >= firstSequence)
         holds.push({ holder: 'slot', name, from: Math.max(1, acknowledged) });
+    }
     return holds;
   }
 
@@ -183,3 +189,6 @@ export class LogRetention {
     return 1;
   }
 }
+
+/** How long consumers have to come back after a stop of days, or after the clock was set ahead. */
+const returnMs = 60 * 60 * 1000;
