@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Engine } from '../../../src/engine/index.js';
@@ -54,8 +54,7 @@ describe('checkpoints of a store that crashed or was damaged', () => {
     await engine.write(new WriteBatchBuilder().logData(Buffer.from('no record')).finish(), {
       sync: 'always',
     });
-    const killed = join(directory.path, 'killed');
-    cpSync(store(), killed, { recursive: true, filter: (source) => !source.endsWith('LOCK') });
+    const killed = directory.killed();
     writeFileSync(join(killed, 'CHECKPOINTS'), listed);
     await engine.close();
 
@@ -110,8 +109,7 @@ describe('checkpoints of a store that crashed or was damaged', () => {
       expect(contentOf(of)).toEqual(sorted(model));
     };
     expectKept(engine);
-    const crashed = join(directory.path, 'crashed');
-    cpSync(store(), crashed, { recursive: true, filter: (source) => !source.endsWith('LOCK') });
+    const crashed = directory.killed();
 
     const restored = engine.checkpoints.restore('0', join(directory.path, 'restored')); // waits for its pages
     gate.open();
@@ -251,8 +249,7 @@ describe('checkpoints of a store that crashed or was damaged', () => {
       const flushingAll = engine.flush();
       gate.open();
       await waitUntil('its data is flushed', () => engine.stats().flushedSequence >= sequence);
-      const killed = join(directory.path, 'killed');
-      cpSync(store(), killed, { recursive: true, filter: (source) => !source.endsWith('LOCK') });
+      const killed = directory.killed();
       endHold();
       await Promise.all([leaving, flushing, flushingAll]);
       await engine.check();

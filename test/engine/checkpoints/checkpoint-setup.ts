@@ -1,3 +1,4 @@
+import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach } from 'vitest';
 import { type DataReader, Engine, type EngineOptions } from '../../../src/engine/index.js';
@@ -30,6 +31,8 @@ export interface StoreDirectory {
   /** Where the store is, once it has been opened. */
   store(): string;
   open(options?: EngineOptions): Promise<Engine>;
+  /** What there is of the store after a kill now, in a directory of its own. */
+  killed(): string;
 }
 
 export const useStoreDirectory = (): StoreDirectory => {
@@ -45,5 +48,10 @@ export const useStoreDirectory = (): StoreDirectory => {
     },
     store,
     open: (options = {}) => Engine.open(store(), { ...small, ...options }),
+    killed: () => {
+      const copy = join(directory.path, 'killed');
+      cpSync(store(), copy, { recursive: true, filter: (source) => !source.endsWith('LOCK') });
+      return copy;
+    },
   };
 };

@@ -1,29 +1,17 @@
 import { optionWord, parseClamped, parseInteger } from '../arguments.js';
 import type { CommandContext } from '../command-context.js';
 import { allKeys, type DataCommand, numberedKeys, readCommand, writeCommand } from '../data-command.js';
+import { mergeSorted } from '../merge-sorted.js';
 import { ErrorReply, type Reply, refusal, setReply } from '../reply.js';
 import { findSet, hasMember, membersOf, type SetValue, storeSet } from './set-value.js';
 
 type Combine = (context: CommandContext, sets: readonly (SetValue | undefined)[]) => Buffer[];
 
 /** The members of all sets, in the order of their bytes. */
-const union: Combine = (context, sets) => sets.map((set) => membersOf(context, set)).reduce(merged);
-
-/** Two sets of members in the order of their bytes as one. */
-const merged = (first: readonly Buffer[], second: readonly Buffer[]): Buffer[] => {
-  const all: Buffer[] = [];
-  let at = 0;
-  for (const member of second) {
-    let order = -1;
-    for (; at < first.length; all.push(first[at++])) {
-      order = Buffer.compare(first[at], member);
-      if (order >= 0) break;
-    }
-    if (order !== 0) all.push(member);
-  }
-  while (at < first.length) all.push(first[at++]);
-  return all;
-};
+const union: Combine = (context, sets) =>
+  sets
+    .map((set) => membersOf(context, set))
+    .reduce((union, members) => mergeSorted(union, members, Buffer.compare, (member) => member));
 
 /** The members of the first set that no other has. */
 const difference: Combine = (context, sets) => {

@@ -11,6 +11,7 @@ import {
   readCommand,
   writeCommand,
 } from '../data-command.js';
+import { mergeSorted } from '../merge-sorted.js';
 import { ErrorReply, type Reply, refusal } from '../reply.js';
 import { hasMember } from '../sets/set-value.js';
 import { forEachSubKey } from '../sub-keys.js';
@@ -135,10 +136,16 @@ const combine = (
   if (operation === 'diff') return difference(context, inputs);
   inputs.sort((a, b) => a.size - b.size);
   if (operation === 'inter') return intersection(context, inputs, query);
+  const joined = (a: ScoredMember, b: ScoredMember): ScoredMember => ({
+    member: a.member,
+    score: aggregateScores(query.aggregate, a.score, b.score),
+  });
   return inputs
     .map((input) => membersIn(context, input))
-    .reduce((union, members) => merged(union, members, query.aggregate));
+    .reduce((union, members) => mergeSorted(union, members, byMember, joined));
 };
+
+const byMember = (a: ScoredMember, b: ScoredMember): number => Buffer.compare(a.member, b.member);
 
 const difference = (context: CommandContext, [first, ...others]: readonly Input[]): ScoredMember[] =>
   membersIn(context, first).filter(
@@ -162,28 +169,6 @@ const intersection = (
     if (limit > 0 && found.length === limit) break;
   }
   return found;
-};
-
-/** Two inputs in the order of members as one. */
-const merged = (
-  first: readonly ScoredMember[],
-  second: readonly ScoredMember[],
-  aggregate: Aggregate,
-): ScoredMember[] => {
-  const all: ScoredMember[] = [];
-  let at = 0;
-  for (const theirs of second) {
-    let order = -1;
-    for (; at < first.length; all.push(first[at++])) {
-      order = Buffer.compare(first[at].member, theirs.member);
-      if (order >= 0) break;
-    }
-    if (order !== 0) all.push(theirs);
-    else
-      all.push({ member: theirs.member, score: aggregateScores(aggregate, first[at++].score, theirs.score) });
-  }
-  while (at < first.length) all.push(first[at++]);
-  return all;
 };
 
 /** Of two equal scores the first stays: 0 and −0 are equal. */
