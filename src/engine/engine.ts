@@ -362,15 +362,16 @@ export class Engine implements Store, AsyncDisposable {
 
   /**
    * Checks all data on disk: every page and every unit of the data file. Takes as long as reading it all, beside whatever
-   * else is done with the store, and begins when nothing is left to flush.
+   * else is done with the store, and begins when the flush under way has made its state.
    * @throws TailraceError `STORE_CORRUPT` | `INTERNAL` | `STORE_FAILED` | `STORE_CLOSED`
    */
   async check(): Promise<void> {
     this.#requireOpen();
-    await this.#data.flush.whenDone();
-    // A flush that failed has taken units that nothing refers to: that is no damage.
-    if (this.#wal.failure !== undefined) throw this.#wal.failure;
-    await this.#data.trees?.audit();
+    await this.#data.flush.betweenStates(async () => {
+      // A flush that failed has taken units that nothing refers to: that is no damage.
+      if (this.#wal.failure !== undefined) throw this.#wal.failure;
+      await this.#data.trees?.audit();
+    });
   }
 
   walIterator(since: number): WalIterator {

@@ -44,6 +44,7 @@ export class Flush {
   readonly #settled = new WeakMap<MemtableGroup, Promise<void>>();
   #settling: Promise<void> = Promise.resolve();
   #hasFailed = false;
+  #workBetween: (() => void)[] = [];
   #roomWaiters: (() => void)[] = [];
   #roomTimer: NodeJS.Timeout | undefined;
   /** Of the merge under way. */
@@ -103,6 +104,16 @@ export class Flush {
       await this.#whenSomeIsFlushed();
   }
 
+  /**
+   * Calls `work` while no state is being made, and begins none before it returns: at once, or behind the merge under way.
+   */
+  betweenStates<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.#running === undefined) return work();
+    return new Promise((resolve) => {
+      this.#workBetween.push(() => resolve(work()));
+    });
+  }
+
   /** Resolves when nothing frozen is left to flush, or flushing has failed: never, while more is frozen all the time. */
   async whenDone(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
@@ -132,6 +143,10 @@ export class Flush {
     });
   }
 
+  #workBetweenStates(): void {
+    for (const work of this.#workBetween.splice(0)) work();
+  }
+
   #wakeRoomWaiters(): void {
     for (const wake of this.#roomWaiters.splice(0)) wake();
   }
@@ -154,6 +169,7 @@ export class Flush {
       })
       .finally(() => {
         this.#running = undefined;
+        this.#workBetweenStates();
         this.#wakeRoomWaiters();
         this.#beginSoon();
       });
@@ -161,6 +177,7 @@ export class Flush {
 
   async #flushFrozen(hooks: FlushHooks): Promise<void> {
     for (;;) {
+      this.#workBetweenStates();
       const due = this.#dueGroups(hooks);
       if (due.length === 0) return;
       const { lastSequence } = due[0];

@@ -202,6 +202,23 @@ describe('engine', () => {
     await engine.check();
   });
 
+  it('is checked although there is always more to flush', async () => {
+    await using engine = await open({ sync: 'none' });
+    let isChecked = false;
+    const flushes: Promise<void>[] = [];
+    for (let i = 0; !isChecked && i < 5_000; i++) {
+      engine.commit(put(`${i}`, 'value'));
+      flushes.push(engine.flush());
+      if (i === 0)
+        void engine.check().then(() => {
+          isChecked = true;
+        });
+      await nextTurn();
+    }
+    expect(isChecked).toBe(true);
+    await Promise.all(flushes);
+  });
+
   it('takes no more memory for overwriting a key than for one value', async () => {
     await using engine = await open({ sync: 'none' });
     for (let i = 0; i < 200_000; i++) {
