@@ -222,3 +222,26 @@ describe('what a newer Kvrocks may hold', () => {
     expect(putsIn(Buffer.from(copy.finish(1)))).toEqual(putsIn(batchOf(build)));
   });
 });
+
+describe('what no Kvrocks writes', () => {
+  const impossible: readonly (readonly [string, Build])[] = [
+    [
+      'an entry of a stream whose id is too short',
+      (batch) => {
+        batch.put(ColumnFamily.streams, subKey(Buffer.alloc(15)), Buffer.of(1, 102, 1, 118));
+        batch.put(ColumnFamily.metadata, metadataKey, metadataOf('stream', Buffer.alloc(96)));
+      },
+    ],
+    ...['-1', '1.5', '', '16', '1e1'].map((number): readonly [string, Build] => [
+      `a segment "${number}" of a HyperLogLog`,
+      (batch) => {
+        batch.put(ColumnFamily.subKeys, subKey(number), Buffer.alloc(768));
+        batch.put(ColumnFamily.metadata, metadataKey, metadataOf('hyperloglog', Buffer.of(0)));
+      },
+    ]),
+  ];
+
+  it.each(impossible)('%s: is reported, as unsupported', (_, build) => {
+    expect(decodeAlone(build)).toEqual([expect.stringMatching(/^DECODE_UNSUPPORTED /)]);
+  });
+});

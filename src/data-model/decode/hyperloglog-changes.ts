@@ -1,4 +1,4 @@
-import { denseEncoding, segmentBytes, segmentCount } from '../encoding/hyperloglog-encoding.js';
+import { denseEncoding, readSegmentNumber, segmentBytes } from '../encoding/hyperloglog-encoding.js';
 import type { ChangeCollector } from './change-collector.js';
 import { type GroupFailure, unsupported } from './group-failure.js';
 import type { RecordGroup } from './record-group.js';
@@ -20,9 +20,9 @@ export const addHyperLogLogChanges = (group: RecordGroup, out: ChangeCollector):
       value: noRegisters,
     });
   for (let at = 0; at < group.count; at++) {
-    const segment = Number(group.subKeys[at].toString('latin1'));
+    const segment = readSegmentNumber(group.subKeys[at]);
     const value = group.isPut[at] ? group.values[at] : emptySegment;
-    if (!(segment < segmentCount) || value.length !== segmentBytes)
+    if (segment === undefined || value.length !== segmentBytes)
       return unsupported('the record of a HyperLogLog is no segment of registers');
     out.add({
       seq: group.seqs[at],

@@ -118,11 +118,13 @@ const addLastId = (
     addCommand(group, group.metadataSeq, out, command);
 };
 
-/** The ids of the entries that are put. */
+/** The ids of the entries that are put; of a record that has none `addEntries` tells. */
 const entryPuts = (group: RecordGroup): StreamId[] => {
   const ids: StreamId[] = [];
-  for (let at = 0; at < group.count; at++)
-    if (!isGroupSubKey(group.subKeys[at]) && group.isPut[at]) ids.push(readStreamId(group.subKeys[at], 0));
+  for (let at = 0; at < group.count; at++) {
+    const subKey = group.subKeys[at];
+    if (subKey.length === streamIdBytes && group.isPut[at]) ids.push(readStreamId(subKey, 0));
+  }
   return ids;
 };
 

@@ -12,6 +12,12 @@ export const denseEncoding = 0;
 
 export const encodeSegmentNumber = (segment: number): Buffer => Buffer.from(String(segment), 'latin1');
 
+/** The number that a segment's sub-key names; undefined when it is none. */
+export const readSegmentNumber = (subKey: Buffer): number | undefined => {
+  const text = subKey.toString('latin1');
+  return /^\d{1,2}$/.test(text) && Number(text) < segmentCount ? Number(text) : undefined;
+};
+
 /** Reads a register (0 … 63) of a segment by its place in it. */
 export const readRegister = (segment: Uint8Array, place: number): number => {
   const bit = place * 6;
