@@ -108,16 +108,14 @@ export class LogReader {
         }
         case LogRecordType.SetCompression:
           if (this.#end - this.#start >= 4) this.#setCompression(readU32(this.#buffer, this.#start));
-          this.offset = this.#position;
           break;
         case LogRecordType.UserTimestampSizes:
         case LogRecordType.RecyclableUserTimestampSizes:
-          this.offset = this.#position;
           break;
         default:
           if ((type & ignorableTypeBit) === 0) return this.#damaged(`unknown record type ${type}`);
-          if (joined === undefined) this.offset = this.#position;
       }
+      if (joined === undefined) this.offset = this.#position; // what was passed over is done with, should the file end here
     }
   }
 
