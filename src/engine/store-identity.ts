@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { codeOf, TailraceError } from '../errors/index.js';
 import { type Files, inaccessible, replaceFile } from '../files/index.js';
 import { otherFormat } from './other-format.js';
@@ -17,7 +18,8 @@ export interface StoreIdentity {
 const storeFormat = 1;
 
 /**
- * Reads the file `IDENTITY` (JSON), or makes it in a directory that holds no store yet.
+ * Reads the file `IDENTITY`, or makes it in a directory that holds no store yet: the identity in JSON, and its `checksum`,
+ * which older versions did not write.
  * @throws TailraceError `STORE_CORRUPT` | `STORE_FORMAT_UNKNOWN` | `FILE_INACCESSIBLE`
  */
 export const openIdentity = async (
@@ -67,7 +69,12 @@ export const writeIdentity = async (
   const path = identityPath(directory);
   const identity: StoreIdentity = { id, format: storeFormat, ...(source !== undefined && { source }) };
   try {
-    await replaceFile(files, directory, path, Buffer.from(`${JSON.stringify(identity)}\n`));
+    await replaceFile(
+      files,
+      directory,
+      path,
+      Buffer.from(`${JSON.stringify({ ...identity, checksum: checksumOf(identity) })}\n`),
+    );
   } catch (cause) {
     throw inaccessible(path, cause);
   }
@@ -87,12 +94,18 @@ const readIdentity = (path: string): StoreIdentity | undefined => {
   }
   if (typeof parsed !== 'object' || parsed === null || !('id' in parsed) || !('format' in parsed))
     throw invalid(path, 'it names no store');
-  const { id, format } = parsed;
+  const { checksum, ...identity } = { checksum: undefined, ...parsed };
+  const { id, format } = identity;
   if (typeof id !== 'string' || typeof format !== 'number') throw invalid(path, 'it names no store');
   if (format !== storeFormat) throw otherFormat(path, format, storeFormat);
-  const source = 'source' in parsed && typeof parsed.source === 'string' ? { source: parsed.source } : {};
+  if (checksum !== undefined && checksum !== checksumOf(identity))
+    throw invalid(path, 'its checksum is wrong', 'Restore the file from a backup of the store.');
+  const source =
+    'source' in identity && typeof identity.source === 'string' ? { source: identity.source } : {};
   return { id, format, ...source };
 };
+
+const checksumOf = (identity: object): string => crc32(JSON.stringify(identity)).toString(16);
 
 const invalid = (path: string, reason: string, remedy = checkDirectory): TailraceError =>
   new TailraceError('STORE_CORRUPT', `${path}: ${reason}`, { context: { file: path, reason }, remedy });

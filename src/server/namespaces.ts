@@ -1,5 +1,6 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { TailraceError } from '../errors/index.js';
 import { inaccessible } from '../files/index.js';
 
@@ -80,32 +81,46 @@ export class Namespaces {
 
 const isDefault = (name: string): boolean => name === '__namespace' || name === 'default';
 
+/** Token to namespace, in JSON under `tokens`, and their `checksum`; older versions wrote only the tokens. */
 const readTokens = (path: string): [string, string][] => {
-  let text: string;
+  let content: unknown;
   try {
-    text = readFileSync(path, 'utf8');
+    content = JSON.parse(readFileSync(path, 'utf8'));
   } catch (cause) {
-    throw inaccessible(path, cause);
+    throw cause instanceof SyntaxError ? corrupt(path, 'it is no JSON') : inaccessible(path, cause);
   }
-  try {
-    const parsed: unknown = JSON.parse(text);
-    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
-      return Object.entries(parsed).map(([token, name]) => [token, String(name)]);
-  } catch {
-    // told below, as any other content that makes no sense
-  }
-  throw new TailraceError('STORE_CORRUPT', `${path} holds no namespaces`, {
-    context: { file: path },
-    remedy: 'It is a JSON object of token to namespace: mend it, or remove it and add the namespaces again.',
-  });
+  if (!isObject(content)) throw corrupt(path, 'it holds no namespaces');
+  const tokens: unknown = Reflect.get(content, 'tokens');
+  if (!isObject(tokens)) return entriesOf(path, content);
+  if (Reflect.get(content, 'checksum') !== checksumOf(tokens)) throw corrupt(path, 'its checksum is wrong');
+  return entriesOf(path, tokens);
 };
+
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const entriesOf = (path: string, tokens: object): [string, string][] =>
+  Object.entries(tokens).map(([token, name]: [string, unknown]) => {
+    if (typeof name !== 'string') throw corrupt(path, 'it holds no namespaces');
+    return [token, name];
+  });
+
+const checksumOf = (tokens: object): string => crc32(JSON.stringify(tokens)).toString(16);
+
+const corrupt = (path: string, reason: string): TailraceError =>
+  new TailraceError('STORE_CORRUPT', `${path}: ${reason}`, {
+    context: { file: path, reason },
+    remedy: 'Restore the file from a backup, or remove it and add the namespaces again.',
+  });
 
 /** Old or new after a crash, and durable before the command is answered. */
 const writeTokens = (path: string, tokens: ReadonlyMap<string, string>): void => {
   try {
+    const byToken = Object.fromEntries(tokens);
+    const content = JSON.stringify({ checksum: checksumOf(byToken), tokens: byToken }, null, 2);
     const fd = openSync(`${path}.tmp`, 'w', 0o600);
     try {
-      writeFileSync(fd, `${JSON.stringify(Object.fromEntries(tokens), null, 2)}\n`); // whole, or an error
+      writeFileSync(fd, `${content}\n`); // whole, or an error
       fsyncSync(fd);
     } finally {
       closeSync(fd);

@@ -342,6 +342,10 @@ describe('engine', () => {
     });
     writeFileSync(path, 'not json');
     await expect(open()).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
+    writeFileSync(path, JSON.stringify({ ...identity, id: 'another' }));
+    await expect(open()).rejects.toMatchObject({ message: `${path}: its checksum is wrong` });
+    writeFileSync(path, JSON.stringify({ ...identity, checksum: undefined })); // as older versions wrote it
+    await (await open()).close();
     writeFileSync(join(directory.path, 'file'), '');
     await expect(Engine.open(join(directory.path, 'file', 'x'))).rejects.toMatchObject({
       code: 'FILE_INACCESSIBLE',

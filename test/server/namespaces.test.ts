@@ -1,9 +1,10 @@
-import { statSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Engine } from '../../src/engine/index.js';
 import { RespConnection } from '../../src/resp/index.js';
 import { Server } from '../../src/server/index.js';
+import { Namespaces } from '../../src/server/namespaces.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { RawClient } from '../support/raw-client.js';
 import { replyText } from '../support/reply-text.js';
@@ -166,5 +167,27 @@ describe('namespaces', () => {
     await waitUntil('the client of the old token is closed', () => kept.isClosed);
     await expect(open('token-kept')).rejects.toMatchObject({ code: 'SOURCE_REFUSED' });
     again.close();
+  });
+
+  it('are read from what older versions wrote, and refused from a file in which anything was changed', () => {
+    const path = join(directory.path, 'tokens');
+    writeFileSync(path, '{\n  "token-a": "a",\n  "tokens": "b"\n}\n');
+    const namespaces = new Namespaces(path);
+    expect(namespaces.entries()).toEqual([
+      ['a', 'token-a'],
+      ['b', 'tokens'],
+    ]);
+    namespaces.set('c', 'token-c', 'secret');
+    const content = readFileSync(path);
+    expect(new Namespaces(path).entries()).toEqual(namespaces.entries());
+    for (let at = 0; at < content.length; at++) {
+      if (/\s/.test(content.toString('latin1', at, at + 1))) continue;
+      const changed = Buffer.from(content);
+      changed[at] ^= 1;
+      writeFileSync(path, changed);
+      expect(() => new Namespaces(path)).toThrow(
+        expect.objectContaining({ code: 'STORE_CORRUPT', message: expect.stringContaining(path) }),
+      );
+    }
   });
 });
