@@ -45,7 +45,8 @@ export class KafkaCluster {
   readonly #options: ClusterOptions;
   readonly #logger: KafkaLogger;
   readonly #sockets = new Set<Socket>();
-  readonly #brokers = new Map<number, Broker>();
+  /** Connected, or being connected. */
+  readonly #brokers = new Map<number, Promise<Broker>>();
   readonly #seeds: Broker[] = [];
   #addresses = new Map<number, string>();
   #controllerId = -1;
@@ -162,14 +163,21 @@ export class KafkaCluster {
     return broker;
   }
 
-  async #broker(nodeId: number): Promise<Broker> {
+  /** On one connection, also for those who want it at once: a broker keeps the order of no more than that. */
+  #broker(nodeId: number): Promise<Broker> {
     const known = this.#brokers.get(nodeId);
     if (known !== undefined) return known;
+    const connecting = this.#connectTo(nodeId);
+    this.#brokers.set(nodeId, connecting);
+    connecting.catch(() => this.#brokers.delete(nodeId));
+    return connecting;
+  }
+
+  async #connectTo(nodeId: number): Promise<Broker> {
     const address = this.#addresses.get(nodeId);
     if (address === undefined) throw new Error(`broker ${nodeId} is not there`);
     const broker = this.#makeBroker(address, nodeId);
     await this.#inTime(`connecting to ${address}`, broker.connect(), this.#options.connectTimeoutMs);
-    this.#brokers.set(nodeId, broker);
     return broker;
   }
 

@@ -112,13 +112,14 @@ export class Producer {
           return batch === undefined || batch.count === 0 ? [] : [this.#seal(partition, batch, timestampMs)];
         }),
       );
-      for (const leader of new Set(batches.map(({ partition }) => partition.leader)))
-        sent.push(
-          this.#send(
-            leader,
-            batches.filter(({ partition }) => partition.leader === leader),
-          ),
+      for (const leader of new Set(batches.map(({ partition }) => partition.leader))) {
+        const sending = this.#send(
+          leader,
+          batches.filter(({ partition }) => partition.leader === leader),
         );
+        sending.catch(() => undefined); // it may fail while the next batches are still being compressed
+        sent.push(sending);
+      }
     }
     const answered = await settle(sent);
     const unwritten = answered.flat().flatMap(({ partition, batch, sequence, errorCode }) => {

@@ -1,8 +1,12 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { KafkaCluster } from '../../../sinks/kafka/cluster.js';
 import type { KafkaSinkOptions } from '../../../sinks/kafka/index.js';
+import { configOf } from '../../../sinks/kafka/topics.js';
 import { isSamePosition } from '../../../src/kit/index.js';
 import { freePort } from '../../services/index.js';
 import { Api, KafkaMeddler, type Meddling } from '../../support/kafka-meddler.js';
+import { pluginContext } from '../../support/plugin-context.js';
 import { waitUntil } from '../../support/wait-until.js';
 import { KafkaStage, names } from './kafka-stage.js';
 
@@ -91,6 +95,36 @@ describe('the kafka sink, when answers are lost, late or other than hoped for', 
       previous = { ...previous, claim, write: (next) => previous.sink.write(next, claim, signal) };
     }
     expect(await stage.readKeys()).toEqual(expected);
+  });
+
+  it('outlives a connection that is lost while the rest of a batch is being compressed', async () => {
+    const topics = { create: true, partitions: 1, replication: 1, config: {} };
+    const { sink, write } = await stage.claimed({ ...meddled(), topics, compression: 'gzip' });
+    for (let i = 0; i < 12; i++) stage.source.run('SET', `a${i}`, randomBytes(400_000).toString('base64'));
+    const batch = await stage.source.take();
+    meddler.meddle(Api.Produce, () => 'cut');
+    expect((await write(batch)).kind).toBe('unknown');
+    const claim = await stage.claimAgain(sink);
+    expect(await sink.write(batch, claim, signal)).toEqual({ kind: 'durable' });
+    expect(await stage.readKeys()).toEqual(names('a', 12));
+  });
+
+  it('opens one connection to a broker, however many requests are the first', async () => {
+    const [address = ''] = meddled().brokers ?? [];
+    const timeouts = { connectTimeoutMs: 60_000, requestTimeoutMs: 60_000 };
+    const options = { brokers: [address], clientId: 'at-once', tls: null, sasl: null, ...timeouts };
+    const cluster = new KafkaCluster(options, pluginContext().log);
+    let opened = 0;
+    for (let i = 0; i < 3; i++)
+      meddler.meddle(Api.ApiVersions, (answer) => {
+        opened++;
+        return answer;
+      });
+    await cluster.connect();
+    await cluster.describeTopics([]);
+    await Promise.all([stage.topic, stage.topic].map((topic) => configOf(cluster, topic, [])));
+    cluster.close();
+    expect(opened).toBe(2); // one to the broker that was named, one to the broker that it named
   });
 
   it('takes no partition for written that the answer does not name, or names with an error', async () => {
