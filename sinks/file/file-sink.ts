@@ -137,36 +137,27 @@ export class FileSink implements Sink {
   }
 
   async check(): Promise<readonly Finding[]> {
-    const last = this.#findLast();
-    if (last === undefined) return [this.#checkNew()];
-    const path = this.#names.fileOf(last.segment);
-    const standing = standingOf(path, last.dataBytes);
-    if (standing === 'damaged') {
-      const { message, remedy } = damaged(path, last.dataBytes);
-      return [{ name: 'file', status: 'fail', detail: message, remedy }];
-    }
-    if (standing === 'whole' && last.dataBytes > 0) requireFormat(path, this.#encoding.firstByte);
-    const held = `${path} holds ${last.dataBytes} bytes`;
-    const gone = `${path} is gone with its ${last.dataBytes} bytes: a new one will be begun`;
-    return [
-      { name: 'file', status: 'ok', detail: standing === 'gone' ? gone : held },
-      {
-        name: 'position',
-        status: 'ok',
-        detail: `${this.#journal.path} is at sequence number ${last.position?.sequence ?? 0}`,
-      },
-    ];
-  }
-
-  #checkNew(): Finding {
     const { directory } = this.#names;
     try {
-      this.#requireNothing(this.#firstSegment);
+      const last = this.#findLast();
+      if (last === undefined) this.#requireNothing(this.#firstSegment);
+      const standing = last && this.#standingOf(last);
       requireWritable(directory);
-      return { name: 'file', status: 'ok', detail: 'nothing is written yet' };
+      if (last === undefined) return [{ name: 'file', status: 'ok', detail: 'nothing is written yet' }];
+      const path = this.#names.fileOf(last.segment);
+      const held = `${path} holds ${last.dataBytes} bytes`;
+      const gone = `${path} is gone with its ${last.dataBytes} bytes: a new one will be begun`;
+      return [
+        { name: 'file', status: 'ok', detail: standing === 'gone' ? gone : held },
+        {
+          name: 'position',
+          status: 'ok',
+          detail: `${this.#journal.path} is at sequence number ${last.position?.sequence ?? 0}`,
+        },
+      ];
     } catch (cause) {
       const { message, remedy } = isTailraceError(cause) ? cause : inaccessible(directory, cause);
-      return { name: 'file', status: 'fail', detail: message, remedy };
+      return [{ name: 'file', status: 'fail', detail: message, remedy }];
     }
   }
 
@@ -186,7 +177,7 @@ export class FileSink implements Sink {
     const { directory, company } = this.#names;
     makeDirectory(directory);
     this.#lock ??= await ProcessLock.acquire(
-      `${company}.lock`,
+      this.#names.lock,
       (holder) =>
         new TailraceError('SINK_FENCED', `${company} is being written by ${describeHolder(holder)}`, {
           context: { file: company },
@@ -201,9 +192,7 @@ export class FileSink implements Sink {
     this.#claim = { epoch: epoch + 1, position };
     await this.#file?.close();
     this.#file = undefined;
-    const standing = standingOf(this.#path, dataBytes);
-    if (standing === 'whole' && dataBytes > 0) requireFormat(this.#path, this.#encoding.firstByte);
-    await this.#openFile(standing);
+    await this.#openFile(this.#standingOf({ segment, dataBytes }));
     for (const finished of this.#names.finished(segment)) this.#compressor?.add(this.#names.fileOf(finished));
     return this.#claim;
   }
@@ -216,6 +205,15 @@ export class FileSink implements Sink {
     const isHeld = ({ segment, dataBytes }: JournalEntry): boolean =>
       standingOf(this.#names.fileOf(segment), dataBytes) === 'whole';
     return readLastEntry(path, isHeld) ?? last;
+  }
+
+  /** How the file of the last commit stands. @throws TailraceError `SINK_FAILED` when it was cut, or is of another format */
+  #standingOf({ segment, dataBytes }: Pick<JournalEntry, 'segment' | 'dataBytes'>): Standing {
+    const path = this.#names.fileOf(segment);
+    const standing = standingOf(path, dataBytes);
+    if (standing === 'damaged') throw damaged(path, dataBytes);
+    if (standing === 'whole' && dataBytes > 0) requireFormat(path, this.#encoding.firstByte);
+    return standing;
   }
 
   /** The file to write to: `file`, or a new one of its name when somebody has taken it. */

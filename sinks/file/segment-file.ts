@@ -47,10 +47,10 @@ export class SegmentFile {
   readonly #device: number;
   readonly #inode: number;
 
-  /** Opens it, or makes it. What stands behind `length` is cut off: nobody vouches for it. */
+  /** Opens it, or makes it, also where a link leads to. What stands behind `length` is cut off: nobody vouches for it. */
   static async open(path: string, length: number): Promise<SegmentFile> {
     const isNew = statSync(path, { throwIfNoEntry: false }) === undefined;
-    const fd = await nodeFiles.open(path, isNew ? 'wx+' : 'r+');
+    const fd = await nodeFiles.open(path, isNew ? 'w+' : 'r+');
     try {
       const { size, birthtimeMs, dev, ino } = statSync(path);
       if (size > length) {

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 
 /**
@@ -8,7 +8,7 @@ import { basename, dirname, extname, join } from 'node:path';
  */
 export class SegmentNames {
   readonly directory: string;
-  /** Where the journal, the lock and other company of the segments lie: this, and their own ending. */
+  /** Where the journal of the segments lies: this, and its own ending. */
   readonly company: string;
   readonly #stem: string;
   readonly #extension: string;
@@ -20,6 +20,11 @@ export class SegmentNames {
     this.company = isRaw ? join(path, 'segments') : path;
     this.#extension = isRaw ? '.log' : extname(path);
     this.#stem = isRaw ? '' : `${basename(path, this.#extension)}.`;
+  }
+
+  /** The lock is that of the file itself, whatever links lead to it. */
+  get lock(): string {
+    return `${existsSync(this.company) ? realpathSync(this.company) : this.company}.lock`;
   }
 
   fileOf(segment: number): string {

@@ -1,10 +1,12 @@
 import {
   existsSync,
+  lstatSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -342,7 +344,7 @@ describe('the file sink', () => {
       const found = readFileSync(path);
       const wrong = open({ path, format: other });
       const refusal = { code: 'SINK_FAILED', message: `${path} was written in another format` };
-      await expect(wrong.check()).rejects.toMatchObject(refusal);
+      expect(await wrong.check()).toMatchObject([{ status: 'fail', detail: refusal.message }]);
       await expect(wrong.claim()).rejects.toMatchObject(refusal);
       await wrong[Symbol.asyncDispose]();
       expect(readFileSync(path)).toEqual(found);
@@ -366,6 +368,22 @@ describe('the file sink', () => {
     expect(claim.position).toEqual(history.positionAfter(20));
     await writeFrom(sink, claim, 20, 60);
     expect(sequences(readFileSync(path, 'utf8'))).toEqual(all());
+  });
+
+  it('writes where a link leads to, and keeps others out of that file by whatever name', async () => {
+    const path = join(directory.path, 'real.ndjson');
+    const link = join(directory.path, 'link.ndjson');
+    symlinkSync(path, link);
+    const first = open({ path: link });
+    await writeFrom(first, await first.claim(), 0, 5);
+    await first[Symbol.asyncDispose]();
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    const sink = open({ path: link });
+    await writeFrom(sink, await sink.claim(), 5, 6);
+    await expect(open({ path }).claim()).rejects.toMatchObject({ code: 'SINK_FENCED' });
+    expect(sequences(readFileSync(path, 'utf8'))).toEqual(
+      all().filter((seq) => seq <= (history.positionAfter(6)?.sequence ?? 0)),
+    );
   });
 
   it('tells beforehand of a path on which no file can be made', async () => {
