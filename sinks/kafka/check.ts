@@ -1,7 +1,7 @@
 import type { Finding, Logger } from '../../src/kit/index.js';
 import { KafkaCluster, type TopicDescription } from './cluster.js';
 import { Outbox, Topic } from './outbox.js';
-import { type HeldPosition, PositionTopic } from './position-topic.js';
+import { type HeldPosition, PositionTopic, requireKept } from './position-topic.js';
 import { asSinkError } from './refusal.js';
 import type { KafkaSinkSettings } from './settings.js';
 import { configOf } from './topics.js';
@@ -43,7 +43,11 @@ export const checkKafka = async (
         await whilePassing(coordinatorTimeoutMs, isBusy, () => cluster.findCoordinator(transactionalId));
         return { status: 'ok', detail: `may use the transactional id ${transactionalId}` };
       });
-      await look('position topic', () => checkTopic(cluster, positionTopic, true));
+      await look('position topic', async () => {
+        const finding = await checkTopic(cluster, positionTopic, true);
+        await requireKept(cluster, positionTopic);
+        return finding;
+      });
       await look('position', () => checkPosition(cluster, positionTopic, owner));
     }
     const { topic } = settings.records;

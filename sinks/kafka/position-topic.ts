@@ -4,7 +4,7 @@ import { isTailraceError, TailraceError } from '../../src/kit/index.js';
 import type { KafkaCluster } from './cluster.js';
 import type { Topic } from './outbox.js';
 import { requireSuccess } from './refusal.js';
-import { makeTopic, type TopicDirectory, type TopicSettings } from './topics.js';
+import { configOf, makeTopic, type TopicDirectory, type TopicSettings } from './topics.js';
 
 /** What the position topic says of a pipeline: who may write, and what is written. */
 export interface HeldPosition {
@@ -40,8 +40,9 @@ export class PositionTopic {
    */
   async open(directory: TopicDirectory, { replication }: TopicSettings, isKnown: boolean): Promise<Topic> {
     const found = await this.#cluster.describeTopics([this.name]);
-    const config = { 'cleanup.policy': 'compact', 'segment.bytes': String(segmentBytes) };
-    if (!found.has(this.name)) {
+    const config = { [cleanupPolicy]: 'compact', 'segment.bytes': String(segmentBytes) };
+    if (found.has(this.name)) await requireKept(this.#cluster, this.name);
+    else {
       if (isKnown) throw this.lost();
       await makeTopic(this.#cluster, this.name, { partitions: 1, replication, config });
     }
@@ -155,6 +156,23 @@ export class PositionTopic {
   }
 }
 
+/**
+ * A topic that somebody else made may have the brokers' default policy: a week without changes, and the position is gone.
+ * @throws TailraceError `SINK_REFUSED`
+ */
+export const requireKept = async (cluster: KafkaCluster, topic: string): Promise<void> => {
+  const policy = (await configOf(cluster, topic, [cleanupPolicy])).get(cleanupPolicy) ?? '';
+  if (!policy.split(',').includes('delete')) return;
+  throw new TailraceError(
+    'SINK_REFUSED',
+    `${cleanupPolicy} of ${topic} is ${policy}: positions would be deleted`,
+    {
+      context: { topic, policy },
+      remedy: `Set ${cleanupPolicy} of the topic to compact.`,
+    },
+  );
+};
+
 interface FetchedPartition {
   readonly errorCode: number;
   readonly abortedTransactions: readonly { readonly producerId: string; readonly firstOffset: string }[];
@@ -217,6 +235,7 @@ const corrupt = (topic: string, value: Buffer): TailraceError =>
     remedy: 'Something else writes to this topic: set positionTopic to another, or delete it to start anew.',
   });
 
+const cleanupPolicy = 'cleanup.policy';
 const nowhere: Position = { sequence: 0, count: 0, crc: 0 };
 const earliest = -2;
 const latest = -1;

@@ -17,6 +17,9 @@ export type RefusalKind =
   | 'exists'
   | 'other';
 
+const fencedBy =
+  'another process has this transactionalId, or the brokers gave up what took longer than transactionTimeout';
+
 /** The answers that are acted on, by Kafka's error codes. */
 const refusals: Readonly<Record<number, readonly [name: string, kind: RefusalKind]>> = {
   [-1]: ['UNKNOWN_SERVER_ERROR', 'moved'],
@@ -42,7 +45,7 @@ const refusals: Readonly<Record<number, readonly [name: string, kind: RefusalKin
   41: ['NOT_CONTROLLER', 'moved'],
   44: ['POLICY_VIOLATION', 'other'],
   45: ['OUT_OF_ORDER_SEQUENCE_NUMBER', 'moved'],
-  47: ['INVALID_PRODUCER_EPOCH', 'fenced'],
+  47: [`INVALID_PRODUCER_EPOCH (${fencedBy})`, 'fenced'],
   48: ['INVALID_TXN_STATE', 'fenced'],
   49: ['INVALID_PRODUCER_ID_MAPPING', 'fenced'],
   50: ['INVALID_TRANSACTION_TIMEOUT', 'other'],
@@ -54,7 +57,7 @@ const refusals: Readonly<Record<number, readonly [name: string, kind: RefusalKin
   59: ['UNKNOWN_PRODUCER_ID', 'fenced'],
   76: ['UNSUPPORTED_COMPRESSION_TYPE', 'other'],
   87: ['INVALID_RECORD', 'invalid-record'],
-  90: ['PRODUCER_FENCED', 'fenced'],
+  90: [`PRODUCER_FENCED (${fencedBy})`, 'fenced'],
 };
 
 /** A broker answered a request with an error code. */

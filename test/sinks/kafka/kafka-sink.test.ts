@@ -317,6 +317,35 @@ describe('the kafka sink', () => {
     expect(await stage.readKeys()).toEqual(names('a', 5));
   });
 
+  it('refuses a position topic whose records the brokers delete after a while', async () => {
+    const { sink, write } = await stage.claimed();
+    await write(await stage.setKeys('a', 1));
+    const topic = `tailrace.${stage.pipeline}.position`;
+    await stage.reader.configure(topic, { 'cleanup.policy': 'compact,delete' });
+    await expect(sink.claim(signal)).rejects.toMatchObject({
+      code: 'SINK_REFUSED',
+      message: expect.stringContaining('compact,delete'),
+    });
+    expect(await sink.check(signal)).toContainEqual(
+      expect.objectContaining({ name: 'position topic', status: 'fail' }),
+    );
+    await stage.reader.configure(topic, { 'cleanup.policy': 'compact' });
+    expect((await stage.claimAgain(sink)).position).not.toBeNull();
+  });
+
+  it('says what may be the matter when another pipeline has its transactional id', async () => {
+    const transactionalId = 'of-both';
+    const first = await stage.claimed({ transactionalId });
+    const batch = await stage.setKeys('a', 3);
+    stage.pipeline = `${stage.pipeline}-other`;
+    await stage.claimed({ transactionalId });
+    expect(await first.write(batch)).toMatchObject({
+      kind: 'unknown',
+      error: { message: expect.stringContaining('another process has this transactionalId') },
+    });
+    expect((await stage.claimAgain(first.sink)).position).toBeNull();
+  });
+
   it('finds its position among many of other pipelines in one topic', async () => {
     const shared = { positionTopic: 'positions-of-all' };
     const { write } = await stage.claimed(shared);
