@@ -63,8 +63,11 @@ const isFatalSeverity = (error: unknown): boolean =>
 const lostStates = /^(08...|57P0[1-5]|25006)$/;
 /** Serialization failure, deadlock, lock timeout, cancelled or timed out, out of disk, memory or connections, I/O. */
 const busyStates = /^(40...|55P03|57014|53...|58030)$/;
-/** Values, constraints, and limits such as the size of an index entry. */
-const dataStates = /^(22...|23...|54...)$/;
+/**
+ * Values, constraints, and limits such as the size of an index entry. No bytes that are not in the form of their column: all
+ * of them would be refused, since its type was changed meanwhile.
+ */
+const dataStates = /^(22(?!P0[34])...|23...|54...)$/;
 const forbiddenStates = /^(42501|28...)$/;
 /** Wrong user or password, and no such database. */
 const refusedStates = /^(28...|3D000)$/;

@@ -344,6 +344,17 @@ describe('the postgres sink', () => {
     expect((await open().claim(signal)).position).toBeNull();
   });
 
+  it('does not blame the changes when a column was given another type under it', async () => {
+    const sink = open();
+    const claim = await sink.claim(signal);
+    await postgres.client.query('ALTER TABLE tailrace.changes ALTER COLUMN seq TYPE int');
+    expect(await sink.write(await someBatch(), claim, signal)).toMatchObject({
+      kind: 'fatal',
+      error: { code: 'SINK_REFUSED', remedy: expect.stringContaining('the tables') },
+    });
+    expect((await errorOf(sink.claim(signal))).message).toContain('seq');
+  });
+
   it('is looked at by the doctor without being claimed', async () => {
     const url = `postgres://writer@127.0.0.1:${postgres.service.port}/postgres`;
     const told = async (options: Partial<PostgresOptions>) =>
