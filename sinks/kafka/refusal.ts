@@ -99,9 +99,10 @@ export const asSinkError = (error: unknown, place: string): TailraceError => {
       cause,
     });
   if (/^(ERR_SSL|ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|EPROTO)/.test(codeOf(cause)))
-    return new TailraceError('SINK_REFUSED', `no TLS connection to ${place}: ${cause.message}`, {
+    return new TailraceError('SINK_REFUSED', `no TLS connection to ${place}: ${alertOf(cause.message)}`, {
       context,
-      remedy: 'Check tls.enabled, tls.ca and the port: brokers have one port with TLS and another without.',
+      remedy:
+        'Check tls.enabled, tls.ca, tls.cert and the port: brokers have one port with TLS and another without.',
       cause,
     });
   if (cause instanceof Refused && cause.kind === 'other')
@@ -116,6 +117,10 @@ export const asSinkError = (error: unknown, place: string): TailraceError => {
     cause,
   });
 };
+
+/** OpenSSL tells as well where in its source it heard of an alert. */
+const alertOf = (message: string): string =>
+  message.replace(/[0-9A-F]+:error:[0-9A-F]+:SSL routines:[^:]*:([^:]+):[\s\S]*/, '$1');
 
 /** kafkajs wraps what it gives up on. */
 const innermost = (error: unknown): Error => {

@@ -1,6 +1,6 @@
-import type { ConnectionOptions } from 'node:tls';
+import { type ConnectionOptions, createSecureContext } from 'node:tls';
 import type { SASLOptions } from 'kafkajs';
-import { type PluginContext, positionOwner, TailraceError } from '../../src/kit/index.js';
+import { messageOf, type PluginContext, positionOwner, TailraceError } from '../../src/kit/index.js';
 import type { ClusterOptions } from './cluster.js';
 import { codecOf } from './compression.js';
 import type { KafkaSinkOptions } from './kafka-options.js';
@@ -67,31 +67,52 @@ const tlsOf = (tls: KafkaSinkOptions['tls']): ConnectionOptions | null => {
   if (!tls.enabled) {
     const [named] = Object.keys(set);
     if (named === undefined) return null;
-    throw halfSet(
+    throw unusable(
       `tls.${named === 'servername' ? 'serverName' : named} is set, but tls.enabled is not: nothing would be encrypted`,
       'Write enabled: true under tls, or leave out the rest of it.',
     );
   }
+  requireUsable(tls, set);
   return { ...set, rejectUnauthorized: tls.verify };
+};
+
+/** What no broker would ever see: without this it looks as if they could not be reached. */
+const requireUsable = (tls: KafkaSinkOptions['tls'], set: ConnectionOptions): void => {
+  for (const name of ['ca', 'cert', 'key'] as const)
+    if (tls[name] !== '' && !tls[name].includes('-----BEGIN'))
+      throw unusable(
+        `tls.${name} is no text in PEM format`,
+        `Write the contents of the file, for example as \${file:/path}.`,
+      );
+  if ((tls.cert === '') !== (tls.key === ''))
+    throw unusable('of tls.cert and tls.key one is missing', 'Set both, or neither.');
+  try {
+    createSecureContext(set);
+  } catch (error) {
+    throw unusable(
+      `tls cannot be used: ${messageOf(error)}`,
+      'Check that tls.key belongs to tls.cert, and tls.passphrase to tls.key.',
+    );
+  }
 };
 
 const saslOf = ({ mechanism, username, password }: KafkaSinkOptions['sasl']): SASLOptions | null => {
   if (mechanism !== 'none') {
     if (username !== '') return { mechanism, username, password };
-    throw halfSet(
+    throw unusable(
       `sasl.mechanism is ${mechanism}, but sasl.username is not set`,
       'Name the user under sasl.',
     );
   }
   if (username === '' && password === '') return null;
-  throw halfSet(
+  throw unusable(
     'sasl names a user, but no mechanism: nobody would log in',
     'Write mechanism: plain, scram-sha-256 or scram-sha-512 under sasl, or leave out the rest of it.',
   );
 };
 
-/** What would be passed over silently, and is what keeps a connection secret. */
-const halfSet = (message: string, remedy: string): TailraceError =>
+/** What keeps a connection secret, and would be passed over silently or never work. */
+const unusable = (message: string, remedy: string): TailraceError =>
   new TailraceError('CONFIG_INVALID', message, { remedy });
 
 const texts = (map: Readonly<Record<string, unknown>>): Record<string, string> =>

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { createSink, createSource, type GivenOptions } from '../../config/index.js';
@@ -12,6 +13,8 @@ import { throwAwayDirectory } from '../services/index.js';
 import { pluginContext } from '../support/plugin-context.js';
 
 const context = pluginContext('plugin-options');
+const pem = (name: string): string =>
+  readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url), 'utf8');
 
 /** A sink that only shows what options it was made with. */
 const probe: SinkDefinition<KafkaSinkOptions> = {
@@ -63,6 +66,9 @@ describe('sinks and sources made by a program', () => {
     const brokers = ['127.0.0.1:9092'];
     for (const [half, told] of [
       [{ tls: { ca: 'PEM' } }, 'tls.ca is set, but tls.enabled is not'],
+      [{ tls: { enabled: true, ca: '/etc/ca.pem' } }, 'tls.ca is no text in PEM format'],
+      [{ tls: { enabled: true, cert: pem('client.pem') } }, 'of tls.cert and tls.key one is missing'],
+      [{ tls: { enabled: true, cert: pem('client.pem'), key: pem('server.key') } }, 'tls cannot be used: '],
       [{ sasl: { username: 'ada', password: 'x' } }, 'no mechanism: nobody would log in'],
       [{ sasl: { mechanism: 'plain' } }, 'sasl.username is not set'],
     ] as const)

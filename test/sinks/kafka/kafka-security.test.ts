@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import {
   AclOperationTypes,
   AclPermissionTypes,
@@ -20,6 +21,8 @@ import { pluginContext } from '../../support/plugin-context.js';
 import { waitUntil } from '../../support/wait-until.js';
 
 const { signal } = new AbortController();
+const fixture = (name: string): string =>
+  fileURLToPath(new URL(`../../fixtures/tls/${name}`, import.meta.url));
 /** What waits for an answer in vain takes twice as long as what is refused at once may. */
 const patience = { connectTimeout: 100_000, requestTimeout: 100_000 };
 const atOnceMs = 50_000;
@@ -68,10 +71,21 @@ describe('a Kafka with users, rights and TLS', () => {
             'ssl.keystore.type': 'PKCS12',
           },
         },
+        CERTIFIED: {
+          protocol: 'SSL',
+          settings: {
+            'ssl.keystore.location': keyStore,
+            'ssl.keystore.password': 'changeit',
+            'ssl.keystore.type': 'PKCS12',
+            'ssl.truststore.location': fixture('ca.pem'),
+            'ssl.truststore.type': 'PEM',
+            'ssl.client.auth': 'required',
+          },
+        },
       },
       settings: {
         'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
-        'super.users': 'User:ANONYMOUS;User:ada;User:grace',
+        'super.users': 'User:ANONYMOUS;User:ada;User:grace;User:CN=localhost',
       },
     });
   });
@@ -84,7 +98,7 @@ describe('a Kafka with users, rights and TLS', () => {
   });
 
   const open = (
-    listener: 'SASL' | 'TLS',
+    listener: 'SASL' | 'TLS' | 'CERTIFIED',
     options: Partial<KafkaSinkOptions>,
     pipeline = 'secure',
   ): KafkaSink => {
@@ -190,6 +204,19 @@ describe('a Kafka with users, rights and TLS', () => {
     expect(await deliver(open('TLS', tls({ ca })))).toBe('durable');
     const { error, tookMs } = await refusal(open('TLS', tls({})));
     expect(error).toMatchObject({ code: 'SINK_REFUSED', remedy: expect.stringContaining('tls.ca') });
+    expect(tookMs).toBeLessThan(atOnceMs);
+  });
+
+  it('shows the certificate that brokers ask for, and says what they answer without one', async () => {
+    const cert = readFileSync(fixture('client.pem'), 'utf8');
+    const key = readFileSync(fixture('client.key'), 'utf8');
+    expect(await deliver(open('CERTIFIED', tls({ ca, cert, key })))).toBe('durable');
+    const { error, tookMs } = await refusal(open('CERTIFIED', tls({ ca })));
+    expect(error).toMatchObject({
+      code: 'SINK_REFUSED',
+      message: expect.stringMatching(/: [\w ]*alert (bad certificate|certificate required)$/),
+      remedy: expect.stringContaining('tls.cert'),
+    });
     expect(tookMs).toBeLessThan(atOnceMs);
   });
 
