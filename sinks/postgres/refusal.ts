@@ -71,4 +71,6 @@ const dataStates = /^(22(?!P0[34])...|23...|54...)$/;
 const forbiddenStates = /^(42501|28...)$/;
 /** Wrong user or password, and no such database. */
 const refusedStates = /^(28...|3D000)$/;
-const refusedByClient = /client password must be|SSL|certificate|self-signed/i;
+/** Also files of the URL that are no certificate or key, or cannot be read: `ENOENT: …, open`, other than `connect ENOENT`. */
+const refusedByClient =
+  /client password must be|SSL|[Cc]ertificate|self-signed|PEM routines|bad decrypt|^E[A-Z]+: /;

@@ -26,6 +26,21 @@ it('takes a broken pipe for a lost connection, not for an answer of the server, 
   expect(asSinkError(broken, 'postgres').code).toBe('SINK_UNREACHABLE');
 });
 
+it('ends at once when the files of its address are not there, or are no certificate and key', async () => {
+  const url = `postgres://127.0.0.1:1/x?sslcert=${join('no', 'such', 'file.pem')}`;
+  const missing: unknown = await Connection.open({ url, password: '', applicationName: '' }, signal).catch(
+    (error: unknown) => error,
+  );
+  const unusable = ['Provider routines::bad decrypt', 'PEM routines::no start line'].map(
+    (reason) => new Error(`error:1C800064:${reason}`),
+  );
+  for (const error of [missing, ...unusable])
+    expect(asSinkError(error, 'postgres')).toMatchObject({
+      code: 'SINK_REFUSED',
+      remedy: expect.stringContaining('TLS'),
+    });
+});
+
 describe('a postgres sink that is told to end', () => {
   it('gives up a connection that is being made', async () => {
     // In place of a Postgres: no real one can be held between taking a connection and its first word.
