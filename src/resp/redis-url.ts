@@ -12,7 +12,8 @@ export interface RespAddress {
   readonly password?: string;
   /** Database number to SELECT. */
   readonly database?: number;
-  readonly tls?: ConnectionOptions;
+  /** A function is asked for each connection anew: the files of certificates are replaced now and then. */
+  readonly tls?: ConnectionOptions | (() => ConnectionOptions);
 }
 
 /**
@@ -20,6 +21,8 @@ export interface RespAddress {
  *
  *   rediss://host?cacert=FILE            trust this authority, or this certificate of the server, and no other
  *   rediss://host?cert=FILE&key=FILE     show this certificate to a server that demands one
+ *
+ * They are read now, and again for each connection.
  *
  * @param password overrides that of the URL; '' = none
  * @throws TailraceError `CONFIG_INVALID`
@@ -39,7 +42,7 @@ export const parseRedisUrl = (text: string, password = ''): RespAddress => {
   const username = decoded(text, url.username);
   const secret = password || decoded(text, url.password);
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  const files = filesOf(text, url);
+  filesOf(text, url); // what is wrong with them is told at once
   // A name of the server is told to it (SNI), an address must not be.
   const name = isIP(host) === 0 ? { servername: host } : {};
   return {
@@ -48,7 +51,9 @@ export const parseRedisUrl = (text: string, password = ''): RespAddress => {
     ...(username === '' ? {} : { username }),
     ...(secret === '' ? {} : { password: secret }),
     ...(database > 0 ? { database } : {}),
-    ...(url.protocol === 'rediss:' ? { tls: { ...name, ...files } } : {}),
+    ...(url.protocol === 'rediss:'
+      ? { tls: url.searchParams.size === 0 ? name : () => ({ ...name, ...filesOf(text, url) }) }
+      : {}),
   };
 };
 

@@ -63,8 +63,8 @@ export class RespConnection {
     arrival.receive = (chunk) => this.#receive(chunk);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, keepAliveMs); // a peer that vanished is noticed also while nothing is asked of it
-    socket.on('error', (error) => this.#end(inWords(error)));
-    socket.on('close', () => this.#end(new Error('the connection was closed')));
+    socket.on('error', (error) => this.#end(this.#behindAnswer(inWords(error))));
+    socket.on('close', () => this.#end(this.#behindAnswer(new Error('the connection was closed'))));
   }
 
   /** Why the connection is of no more use; undefined while it is. */
@@ -100,6 +100,13 @@ export class RespConnection {
   close(): void {
     this.#socket.destroy();
     this.#end(new Error('the connection was closed'));
+  }
+
+  /** A server that turns a client away, or cannot read on, says why and owes the other answers. */
+  #behindAnswer(error: Error): Error {
+    const last = this.#waiting[0]?.replies.at(-1);
+    if (!(last instanceof ReplyError)) return error;
+    return new Error(`${error.message} behind the answer ${last.message}`, { cause: error });
   }
 
   #giveUpSilence(timeoutMs: number): void {
@@ -151,7 +158,7 @@ interface Arrival {
 /** All that arrives comes through the same memory, but by TLS: new memory for each piece costs as much as reading it. */
 const openSocket = ({ host, port, tls }: RespAddress, arrival: Arrival): Socket => {
   if (tls !== undefined) {
-    const socket = connectTls({ ...tls, host, port });
+    const socket = connectTls({ ...(typeof tls === 'function' ? tls() : tls), host, port });
     socket.on('data', (chunk: Buffer) => arrival.receive(chunk));
     return socket;
   }
@@ -171,7 +178,14 @@ const connectSocket = (
 ): Promise<Socket> =>
   new Promise((resolve, reject) => {
     const { tls } = address;
-    const socket = openSocket(address, arrival);
+    let socket: Socket;
+    try {
+      socket = openSocket(address, arrival);
+    } catch (error) {
+      // Certificates that are just being replaced are whole, and belong together, at the next try.
+      reject(unreachable(address, error));
+      return;
+    }
     const fail = (error: unknown): void => {
       finish();
       socket.destroy();
@@ -195,6 +209,7 @@ const connectSocket = (
 
 const requireAccepted = (reply: Reply, address: RespAddress, command: string): void => {
   if (!(reply instanceof ReplyError)) return;
+  if (isPassing.test(reply.message)) throw unreachable(address, reply);
   throw new TailraceError(
     'SOURCE_REFUSED',
     `${address.host}:${address.port} refused ${command}: ${reply.message}`,
@@ -204,6 +219,9 @@ const requireAccepted = (reply: Reply, address: RespAddress, command: string): v
     },
   );
 };
+
+/** What a server answers that will take the login later. */
+const isPassing = /^(LOADING|BUSY|MASTERDOWN|TRYAGAIN)\b|max number of clients/;
 
 const unreachable = (address: RespAddress, cause: unknown): TailraceError => {
   const { reason, remedy } = whyUnreachable(cause);
@@ -222,13 +240,25 @@ const whyUnreachable = (cause: unknown): { reason: string; remedy: string } => {
   const code = codeOf(error);
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER')
     return { reason: 'it does not speak TLS', remedy: 'Write redis:// instead of rediss://.' };
-  if (/CERT|UNABLE_TO_/.test(code))
+  if (isTailraceError(error))
     return {
-      reason: error.message,
-      remedy:
-        'Name the authority of its certificate, or the certificate: rediss://…?cacert=FILE, or NODE_EXTRA_CA_CERTS.',
+      reason: `${error.context['reason'] ?? error.message}`,
+      remedy: 'Put the files of its certificates back in their places: each try reads them anew.',
     };
+  const certificateRemedy = certificateRemedies[code];
+  if (certificateRemedy !== undefined) return { reason: error.message, remedy: certificateRemedy };
+  if (/CERT|UNABLE_TO_/.test(code)) return { reason: error.message, remedy: untrustedRemedy };
   return { reason: inWords(error).message.trim(), remedy };
+};
+
+const untrustedRemedy =
+  'Name the authority of its certificate, or the certificate: rediss://…?cacert=FILE, or NODE_EXTRA_CA_CERTS.';
+const outOfTimeRemedy = 'Give the server a certificate that is valid now, or set the clock of this machine.';
+/** For a certificate that would be trusted but for this. */
+const certificateRemedies: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: outOfTimeRemedy,
+  CERT_NOT_YET_VALID: outOfTimeRemedy,
+  ERR_TLS_CERT_ALTNAME_INVALID: 'Give the address by a name that the certificate of the server is for.',
 };
 
 /** An alert of TLS, which OpenSSL tells with its source line, in words; any other error as it is. */
@@ -239,10 +269,14 @@ const inWords = (error: Error): Error => {
     return new Error('it demands a certificate of its clients: rediss://…?cert=FILE&key=FILE', {
       cause: error,
     });
-  const alert = code.slice(code.indexOf('_ALERT_') + '_ALERT_'.length);
-  return new Error(`it ends the connection by TLS: ${alert.toLowerCase().replaceAll('_', ' ')}`, {
-    cause: error,
-  });
+  const alert = code
+    .slice(code.indexOf('_ALERT_') + '_ALERT_'.length)
+    .toLowerCase()
+    .replaceAll('_', ' ');
+  const reason = /certificate|unknown ca/.test(alert)
+    ? `it does not take the certificate that it is shown: ${alert}`
+    : `it ends the connection by TLS: ${alert}`;
+  return new Error(reason, { cause: error });
 };
 
 const defaultConnectTimeoutMs = 5_000;

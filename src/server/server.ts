@@ -1,12 +1,12 @@
 import { createServer, type Socket, type Server as TcpServer } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:tls';
 import { commandServices } from '../data-model/commands/index.js';
 import { Engine, type Store } from '../engine/index.js';
 import { addressUnavailable, messageOf, TailraceError } from '../errors/index.js';
 import { isLoopback } from './commands/config-commands.js';
 import { Connection, lingerMs } from './connection.js';
 import { mostClients, mostSockets } from './most-clients.js';
-import { defaultServerOptions, type ServerOptions } from './server-options.js';
+import { defaultServerOptions, type ServerOptions, type TlsFiles } from './server-options.js';
 import { ServerState } from './server-state.js';
 
 /**
@@ -83,6 +83,16 @@ export class Server implements AsyncDisposable {
     return this.#state.connections.size;
   }
 
+  /**
+   * Shows another certificate to whoever connects from now on; only on a server that listens by TLS.
+   * @throws TailraceError `CONFIG_INVALID`, and goes on with the one that it has
+   */
+  useTls(tls: TlsFiles): void {
+    const tcp = this.#tcp;
+    if (!(tcp instanceof TlsServer)) throw new RangeError('the server listens without TLS');
+    withCertificate(() => tcp.setSecureContext(tls));
+  }
+
   /** Takes no more clients, sends what is ready, and closes. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= new Promise((resolve) => {
@@ -117,9 +127,15 @@ const turnAway = (socket: Socket): void => {
 const makeListener = (options: ServerOptions): TcpServer => {
   const { tls } = options;
   if (tls === undefined) return createServer(socketOptions);
+  const isMutual = tls.ca !== undefined;
+  return withCertificate(() =>
+    createTlsServer({ ...socketOptions, ...tls, requestCert: isMutual, rejectUnauthorized: isMutual }),
+  );
+};
+
+const withCertificate = <Result>(use: () => Result): Result => {
   try {
-    const isMutual = tls.ca !== undefined;
-    return createTlsServer({ ...socketOptions, ...tls, requestCert: isMutual, rejectUnauthorized: isMutual });
+    return use();
   } catch (cause) {
     const reason = messageOf(cause);
     throw new TailraceError('CONFIG_INVALID', `the TLS certificate or key cannot be used: ${reason}`, {

@@ -1,12 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { setFlagsFromString } from 'node:v8';
 import { type CheckpointPolicyOptions, Engine, type RetentionEvent } from '../../engine/index.js';
-import { TailraceError } from '../../errors/index.js';
-import { inaccessible } from '../../files/index.js';
 import type { Logger } from '../../kit/index.js';
-import { requireProtected, Server, type TlsFiles } from '../../server/index.js';
+import { requireProtected, Server } from '../../server/index.js';
+import { CertificateFiles } from '../certificate-files.js';
 import { consoleLogger, counted, type OutputOptions } from '../console.js';
 import { onInterrupt } from '../interrupt.js';
 import { parseListenAddress } from '../listen-address.js';
@@ -25,7 +23,7 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
   for (const flag of compilerFlags) setFlagsFromString(flag);
   const log = consoleLogger(output);
   // Before signals are ours: a named pipe stands still until somebody writes to it.
-  const tls = readTls(flags);
+  const certificates = CertificateFiles.of(flags);
   const asked = new AbortController();
   const stopping = AbortSignal.any([onInterrupt(), asked.signal]);
   const startedAt = performance.now();
@@ -57,7 +55,7 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
     expire: flags.expire,
     compactEverySeconds: flags.compactEvery,
     namespacesFile: join(engine.directory, 'NAMESPACES'),
-    tls,
+    tls: certificates?.tls,
     onShutdown: () => asked.abort(),
     onDefect: (error, command) =>
       log.error('a command failed unexpectedly', {
@@ -70,6 +68,7 @@ export const serveCommand = async (flags: ServeFlags, output: OutputOptions): Pr
       maxclients: server.maxClients,
       asked: flags.maxclients,
     });
+  using _watched = certificates?.watch(server, log);
   using _noted = noteServer(engine.directory, host, server.port, flags.tlsCert !== undefined);
   log.info('serving', {
     address: `${host.includes(':') ? `[${host}]` : host}:${server.port}`,
@@ -124,24 +123,3 @@ const logRetention = (log: Logger, event: RetentionEvent): void => {
 };
 
 const mebibyte = 1024 * 1024;
-
-const readTls = ({ tlsCert, tlsKey, tlsCa }: ServeFlags): TlsFiles | undefined => {
-  if (tlsCert === undefined && tlsKey === undefined && tlsCa === undefined) return undefined;
-  if (tlsCert === undefined || tlsKey === undefined)
-    throw new TailraceError('USAGE', 'TLS needs a certificate and its key', {
-      remedy: 'Give both --tls-cert and --tls-key; --tls-ca demands certificates of clients too.',
-    });
-  return {
-    cert: readPem(tlsCert),
-    key: readPem(tlsKey),
-    ...(tlsCa === undefined ? {} : { ca: readPem(tlsCa) }),
-  };
-};
-
-const readPem = (path: string): Buffer => {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    throw inaccessible(path, cause);
-  }
-};
