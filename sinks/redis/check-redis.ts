@@ -10,7 +10,7 @@ import {
 } from '../../src/kit/index.js';
 import { commandsFailed } from './commands-failed.js';
 import type { ControlKey, ControlState } from './control-key.js';
-import { asSinkError } from './refusal.js';
+import { asSinkError, refusalKind } from './refusal.js';
 
 /** What a check is told of a sink on a single Redis. */
 export interface RedisCheck {
@@ -125,12 +125,13 @@ export const requireDatabases = async (
 ): Promise<void> => {
   for (const database of databases) {
     const reply = await connection.call('SELECT', database);
-    if (reply instanceof ReplyError)
-      throw new TailraceError('SINK_REFUSED', `the target has no database ${database}: ${reply.message}`, {
-        context: { database },
-        remedy: 'Raise databases in its configuration, or change namespaces of this sink.',
-        cause: reply,
-      });
+    if (!(reply instanceof ReplyError)) continue;
+    if (refusalKind(reply.message) !== 'command') throw reply; // it says nothing of the database
+    throw new TailraceError('SINK_REFUSED', `the target has no database ${database}: ${reply.message}`, {
+      context: { database },
+      remedy: 'Raise databases in its configuration, or change namespaces of this sink.',
+      cause: reply,
+    });
   }
   if (databases.length > 0) textOf(await connection.call('SELECT', home));
 };

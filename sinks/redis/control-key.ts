@@ -135,7 +135,8 @@ export const readControlState = (name: string, reply: Reply | undefined): Contro
   };
 };
 
-const controlFields = ['epoch', 'sequence', 'count', 'crc', 'failed', 'failure', 'owner'] as const;
+/** In the order in which `readControlState` takes them. */
+export const controlFields = ['epoch', 'sequence', 'count', 'crc', 'failed', 'failure', 'owner'] as const;
 
 /** How many error replies the server has given since its start, those inside of EXEC included. */
 const errorReplies = `string.match(redis.call('INFO', 'stats'), 'total_error_replies:(%d+)')`;

@@ -18,7 +18,7 @@ export const refusalKind = (message: string): RefusalKind => {
 };
 
 /** Of commands within a script, too. */
-const isForbidden = /^(NOAUTH|WRONGPASS|NOPERM)\b|^ERR The user executing the script can't/;
+const isForbidden = /^(NOAUTH|WRONGPASS|NOPERM)\b|^(ERR )?The user executing the script can't/;
 /** Of what a claim needs: also that the position key is taken, and commands that were renamed or that a proxy lacks. */
 const isForEver = new RegExp(`${isForbidden.source}|^WRONGTYPE\\b|^ERR unknown command`);
 
@@ -67,6 +67,11 @@ const remedies: Readonly<Record<string, string>> = {
   CLUSTERDOWN: 'The cluster lacks a master for some slots: bring it or its replica back.',
 };
 
-const reasonOf = (message: string): string => message.replace(/^EXECABORT .* because of: /, '');
+/** Without what stands around it where a transaction, or a script of Redis 6, was ended for it. */
+const reasonOf = (message: string): string =>
+  message.replace(
+    /^EXECABORT .* because of: |^ERR Error running script \(call to \w+\): (@\w+: ?\d+: )+-?/,
+    '',
+  );
 
 const firstWord = (message: string): string => reasonOf(message).split(' ', 1)[0] ?? '';

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { addressOf } from '../../sinks/redis/cluster/cluster-nodes.js';
 import { slotOf } from '../../sinks/redis/cluster/hash-slot.js';
 import { RedisSink } from '../../sinks/redis/index.js';
 import { parseRedisUrl, RespConnection } from '../../src/kit/index.js';
@@ -195,6 +196,12 @@ describe('the redis sink of a cluster', () => {
       code: 'SINK_FAILED',
       message: expect.stringContaining('HSET theirs: WRONGTYPE'),
     });
+    expect(await open().check(signal)).toContainEqual({
+      name: 'position',
+      status: 'fail',
+      detail: expect.stringMatching(`failed in slot ${slot}: HSET theirs: WRONGTYPE`),
+      remedy: expect.stringContaining(`HDEL ${slotKey(slot)} failed`),
+    });
     await (await masterOf(slot)).hdel(slotKey(slot), 'failed');
     // The root's position is before this batch: what succeeded stands, once.
     const again = open();
@@ -324,6 +331,31 @@ describe('the redis sink of a cluster', () => {
     } finally {
       for (const node of cluster.nodes) await node.acl('DELUSER', 'enough', 'hushed', 'less');
     }
+  });
+
+  it('asks another node when the first it is told has left the cluster', async () => {
+    const left = await startRedis(['--cluster-enabled', 'yes']);
+    try {
+      const sink = open({ urls: [left.url, `redis://127.0.0.1:${cluster.ports[1]}`] });
+      await expect(sink.claim(signal)).rejects.toMatchObject({
+        code: 'SINK_UNREACHABLE',
+        message: expect.stringContaining('no master has slot'),
+      });
+      expect(await sink.claim(signal)).toMatchObject({ position: null });
+    } finally {
+      await left.stop();
+    }
+  });
+
+  it('speaks to a node with a name by that name, and to others by that of the first', () => {
+    const first = parseRedisUrl('rediss://ada:pw@first.example:7000/0');
+    const tlsOf = (host: string): unknown => {
+      const { tls, ...address } = addressOf(first, host, 7001);
+      expect(address).toEqual({ host, port: 7001, username: 'ada', password: 'pw' });
+      return typeof tls === 'function' && tls();
+    };
+    expect(tlsOf('second.example')).toEqual({ servername: 'second.example' });
+    expect(tlsOf('10.0.0.2')).toEqual({ servername: 'first.example' });
   });
 
   it('is refused by a Redis that is no cluster', async () => {

@@ -320,7 +320,10 @@ describe('the redis sink', () => {
       const options = { urls: [url], password: '', positionKey: 'p', namespaces: { default: '' } };
       await using sink = new RedisClusterSink(options, pluginContext());
       const findings = await sink.check(signal);
-      expect(findings).toMatchObject([{ status: 'ok', detail: expect.stringContaining('3 masters') }]);
+      expect(findings).toMatchObject([
+        { status: 'ok', detail: expect.stringContaining('3 masters') },
+        { name: 'position', status: 'ok', detail: 'p is free' },
+      ]);
       const numbered = { ...options, namespaces: { default: 2 } };
       expect(() => new RedisClusterSink(numbered, pluginContext())).toThrow(
         expect.objectContaining({ code: 'CONFIG_INVALID' }),

@@ -3,10 +3,11 @@ import {
   type Position,
   type Reply,
   ReplyError,
-  TailraceError,
+  type TailraceError,
   type WriteOutcome,
 } from '../../../src/kit/index.js';
-import { readControlState } from '../control-key.js';
+import { commandsFailed } from '../commands-failed.js';
+import { type ControlState, readControlState } from '../control-key.js';
 import { asSinkError, refusalKind } from '../refusal.js';
 import type { ClusterNodes } from './cluster-nodes.js';
 import { slotCount } from './hash-slot.js';
@@ -59,8 +60,7 @@ export class ClaimedSlots {
           return;
         }
         const held = readControlState(root.slotKey(slot), reply);
-        if (held.failed > 0)
-          throw this.#failed(slot, held.failed, held.failure, held.position?.sequence ?? 0);
+        if (held.failed > 0) throw this.#failed(slot, held);
         this.ledger.found(slot, held.position);
         positions.set(slot, held.position);
       });
@@ -186,21 +186,12 @@ export class ClaimedSlots {
 
   #commandsFailed(slot: number, failed: number, position: Position | undefined): WriteOutcome {
     if (position !== undefined) this.ledger.wrote(slot, position);
-    return { kind: 'fatal', error: this.#failed(slot, failed, '', position?.sequence ?? 0) };
+    return { kind: 'fatal', error: this.#failed(slot, { failed, failure: '', position: position ?? null }) };
   }
 
-  #failed(slot: number, failed: number, failure: string, sequence: number): TailraceError {
+  #failed(slot: number, held: Pick<ControlState, 'failed' | 'failure' | 'position'>): TailraceError {
     const { nodes, root } = this.#target;
-    const which = failure === '' ? '' : `: ${failure}`;
-    const key = root.slotKey(slot);
-    return new TailraceError(
-      'SINK_FAILED',
-      `${failed} of the commands up to sequence number ${sequence} failed in slot ${slot}${which}`,
-      {
-        context: { sink: nodes.place, slot, sequence, failed },
-        remedy: `Someone else writes keys there: HGET ${key} failure says which; mend the key, then HDEL ${key} failed; or clear the target and reset the position.`,
-      },
-    );
+    return commandsFailed(held, nodes.place, root.slotKey(slot), slot);
   }
 }
 

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import {
   ByteWriter,
   isTailraceError,
@@ -19,6 +20,8 @@ export class ClusterNodes {
   readonly #seeds: readonly RespAddress[];
   readonly #answerTimeoutMs: number;
   readonly #connections = new Map<string, RespConnection>();
+  /** The node whose word on the slots was taken last, as `host:port`. */
+  #asked = '';
   #masters: readonly string[] = [];
   /** The master of each slot, as `host:port`; '' = none. */
   #masterOf: string[] = [];
@@ -58,6 +61,7 @@ export class ClusterNodes {
         const reply = await connection.call('CLUSTER', 'SLOTS');
         if (reply instanceof ReplyError) throw notACluster(address, reply) ?? reply;
         this.#read(reply, address.host);
+        this.#asked = `${address.host}:${address.port}`;
         return;
       } catch (error) {
         if (isTailraceError(error) && error.code !== 'SOURCE_UNREACHABLE') throw error;
@@ -69,8 +73,7 @@ export class ClusterNodes {
 
   /** The connection to a master. @throws what RespConnection.open throws */
   async connection(master: string, signal: AbortSignal): Promise<RespConnection> {
-    const colon = master.lastIndexOf(':');
-    return this.#connect({ host: master.slice(0, colon), port: Number(master.slice(colon + 1)) }, signal);
+    return this.#connect(hostAndPort(master), signal);
   }
 
   /** Connects to every master, so that later only a lost connection makes anybody wait. */
@@ -83,16 +86,15 @@ export class ClusterNodes {
     this.#connections.clear();
   }
 
-  /** Those that are connected, then the others that are known, then the configured ones. */
+  /**
+   * Those that are connected, then the others that are known, then the configured ones. Last, unless it is connected, the one
+   * that was asked last: whoever asks again could do nothing with its answer, as that of a node which has left the
+   * cluster, or is cut off from the others.
+   */
   #candidates(): { host: string; port: number }[] {
-    const known = [...this.#connections.keys(), ...this.#masters].map((name) => {
-      const colon = name.lastIndexOf(':');
-      return { host: name.slice(0, colon), port: Number(name.slice(colon + 1)) };
-    });
-    const all = [...known, ...this.#seeds.map(({ host, port }) => ({ host, port }))];
-    return all.filter(
-      ({ host, port }, at) => all.findIndex((other) => other.host === host && other.port === port) === at,
-    );
+    const others = [...this.#masters, ...this.#seeds.map(({ host, port }) => `${host}:${port}`)];
+    const names = [...this.#connections.keys(), ...others.filter((name) => name !== this.#asked), ...others];
+    return [...new Set(names)].map(hostAndPort);
   }
 
   async #connect(
@@ -103,12 +105,10 @@ export class ClusterNodes {
     const open = this.#connections.get(name);
     if (open !== undefined && open.error === undefined) return open;
     this.#connections.delete(name);
-    // User, password and TLS are the same for every node; a cluster has database 0 only.
-    const { database: _, ...seed } = this.#seeds[0];
-    const connection = await RespConnection.open(
-      { ...seed, host, port },
-      { signal, answerTimeoutMs: this.#answerTimeoutMs },
-    );
+    const connection = await RespConnection.open(addressOf(this.#seeds[0], host, port), {
+      signal,
+      answerTimeoutMs: this.#answerTimeoutMs,
+    });
     try {
       await loadScripts(connection);
     } catch (error) {
@@ -134,6 +134,22 @@ export class ClusterNodes {
       if (connection.error !== undefined) this.#connections.delete(name);
   }
 }
+
+/**
+ * The address of a node that the cluster names. User, password and the files of TLS are the same for every node; a cluster has
+ * database 0 only. A node with a name has a certificate for that, one without may have one for the name of the first.
+ */
+export const addressOf = (first: RespAddress, host: string, port: number): RespAddress => {
+  const { database: _, tls, ...login } = first;
+  if (tls === undefined) return { ...login, host, port };
+  const name = isIP(host) === 0 ? { servername: host } : {};
+  return { ...login, host, port, tls: () => ({ ...(typeof tls === 'function' ? tls() : tls), ...name }) };
+};
+
+const hostAndPort = (name: string): { readonly host: string; readonly port: number } => {
+  const colon = name.lastIndexOf(':');
+  return { host: name.slice(0, colon), port: Number(name.slice(colon + 1)) };
+};
 
 const loadScripts = async (connection: RespConnection): Promise<void> => {
   const out = new ByteWriter(4096);

@@ -133,7 +133,7 @@ export class RedisClusterSink implements Sink {
 
   async check(signal: AbortSignal): Promise<readonly Finding[]> {
     try {
-      return await checkCluster(this.#nodes, signal);
+      return await checkCluster(this.#nodes, this.#root, signal);
     } finally {
       if (this.#claimed === undefined) this.#nodes.close();
     }
