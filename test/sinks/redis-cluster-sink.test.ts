@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addressOf } from '../../sinks/redis/cluster/cluster-nodes.js';
 import { slotOf } from '../../sinks/redis/cluster/hash-slot.js';
 import { RedisSink } from '../../sinks/redis/index.js';
-import { parseRedisUrl, RespConnection } from '../../src/kit/index.js';
+import { parseRedisUrl, RespConnection, type SinkBatch } from '../../src/kit/index.js';
 import { type RedisService, startRedis } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
 import { pluginContext } from '../support/plugin-context.js';
@@ -169,6 +169,38 @@ describe('the redis sink of a cluster', () => {
     expect(await sink.write(second, again, signal)).toEqual({ kind: 'durable' });
     expect(await sink.write(third, again, signal)).toEqual({ kind: 'durable' });
     expect(await loser.lrange('l', 0, -1)).toEqual(['1', '2', '3']);
+  });
+
+  it('notices that a master lost the end of a batch, also in what is not written to again', async () => {
+    const sink = open();
+    const claim = await sink.claim(signal);
+    const names = Array.from({ length: 40 }, (_, i) => `list ${i}`);
+    const slotOfName = (name: string): number => slotOf(Buffer.from(name));
+    // On the first master, the one of the smaller slot first: so it is told of it before the other.
+    const [kept, lost] = names
+      .filter((name) => slotOfName(name) > 0 && slotOfName(name) < 5_000)
+      .sort((a, b) => slotOfName(a) - slotOfName(b));
+    const write = async (element: string, ...keys: string[]): Promise<SinkBatch> => {
+      for (const key of keys) source.run('RPUSH', key, element);
+      return source.take();
+    };
+    const first = await write('1', kept, lost);
+    expect(await sink.write(first, claim, signal)).toEqual({ kind: 'durable' });
+    const loser = await find(lost);
+    const before = await dump(loser);
+    const second = await write('2', kept, lost);
+    expect(await sink.write(second, claim, signal)).toEqual({ kind: 'durable' });
+    // A replica that was promoted had the first part of it, and nothing of what came behind.
+    for (const [key, bytes] of before)
+      if (key !== kept && key !== slotKey(slotOfName(kept))) await loser.restore(key, 0, bytes, 'REPLACE');
+    const third = await write('3', kept);
+    expect((await sink.write(third, claim, signal)).kind).toBe('unknown');
+    const again = await sink.claim(signal);
+    expect(again.position).toEqual(first.position);
+    expect(await sink.write(second, again, signal)).toEqual({ kind: 'durable' });
+    expect(await sink.write(third, again, signal)).toEqual({ kind: 'durable' });
+    expect(await loser.lrange(kept, 0, -1)).toEqual(['1', '2', '3']);
+    expect(await loser.lrange(lost, 0, -1)).toEqual(['1', '2']);
   });
 
   it('stops at a key of another type that somebody else keeps, and stays stopped until it is mended', async () => {

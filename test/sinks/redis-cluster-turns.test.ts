@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { requireCallable } from '../../sinks/redis/cluster/slot-calls.js';
 import { dealOut } from '../../sinks/redis/cluster/slot-groups.js';
 import { SlotLedger } from '../../sinks/redis/cluster/slot-ledger.js';
 import { RedisClusterSink } from '../../sinks/redis/index.js';
@@ -16,21 +17,28 @@ beforeAll(async () => {
 afterAll(() => service.stop());
 
 /** One transaction that sets so many keys. */
-const large = (): SinkBatch => {
-  const changes = Array.from({ length: count }, (_, at): Change => {
-    const words = { key: Buffer.from(`key:${at}`), value: Buffer.from(String(at)), ttlAt: undefined };
-    return { seq: 1 + at, index: at, ns: 'default', op: 'put', type: 'string', ...words };
-  });
+const large = (): SinkBatch =>
+  inOne(
+    Array.from({ length: count }, (_, at): Change => {
+      const words = { key: Buffer.from(`key:${at}`), value: Buffer.from(String(at)), ttlAt: undefined };
+      return { seq: 1 + at, index: at, ns: 'default', op: 'put', type: 'string', ...words };
+    }),
+  );
+
+/** One transaction, as the first of all. */
+const inOne = (changes: readonly Change[]): SinkBatch => {
+  const { length } = changes;
+  const transaction = { first: 1, last: length, count: length, bytes: Buffer.alloc(0) };
   return {
-    transactions: [{ first: 1, last: count, count, bytes: Buffer.alloc(0), changes, undecodable: [] }],
-    position: { sequence: count, count, crc: 0 },
+    transactions: [{ ...transaction, changes, undecodable: [] }],
+    position: { sequence: length, count: length, crc: 0 },
     previous: null,
     byteLength: 0,
   };
 };
 
-it('a large transaction is dealt out to the slots of a cluster in turns, and arrives whole', async () => {
-  await using sink = new RedisClusterSink(
+const open = (): RedisClusterSink =>
+  new RedisClusterSink(
     {
       urls: [`redis://127.0.0.1:${service.ports[0]}`],
       password: '',
@@ -39,6 +47,9 @@ it('a large transaction is dealt out to the slots of a cluster in turns, and arr
     },
     pluginContext(),
   );
+
+it('a large transaction is dealt out to the slots of a cluster in turns, and arrives whole', async () => {
+  await using sink = open();
   const claim = await sink.claim(signal);
   const batch = large();
   let isDealt = false;
@@ -59,4 +70,18 @@ it('a large transaction is dealt out to the slots of a cluster in turns, and arr
     node.disconnect();
   }
   expect(keys).toBe(count);
+});
+
+it('a write with more words for one slot than the servers take is told what helps', () => {
+  const place = (transaction: number) => ({ transaction, change: 0 });
+  const over = (...transactions: number[]) => {
+    const group = { slot: 1, changes: [], places: transactions.map(place) };
+    return () => requireCallable(group, 1_100_000, 1_000_000);
+  };
+  expect(over(3, 3)).toThrow(
+    expect.objectContaining({ remedy: expect.stringContaining('single transaction') }),
+  );
+  expect(over(3, 4)).toThrow(
+    expect.objectContaining({ remedy: expect.stringContaining('limits.batchBytes') }),
+  );
 });

@@ -10,8 +10,7 @@ import { commandsFailed } from '../commands-failed.js';
 import { type ControlState, readControlState } from '../control-key.js';
 import { asSinkError, refusalKind } from '../refusal.js';
 import type { ClusterNodes } from './cluster-nodes.js';
-import { slotCount } from './hash-slot.js';
-import type { RootKey } from './root-key.js';
+import type { RootKey, RootState } from './root-key.js';
 import { applyToSlot, claimSlot } from './scripts.js';
 import type { CallWord, SlotCall, SlotCalls } from './slot-calls.js';
 import type { SlotLedger } from './slot-ledger.js';
@@ -30,17 +29,27 @@ export interface ClusterTarget {
 export class ClaimedSlots {
   readonly ledger: SlotLedger;
   readonly epoch: number;
+  readonly maxCallWords: number;
   /** Slots that were found behind what was written to them: their masters lost data. */
   readonly lost = new Set<number>();
+  #closing: readonly number[];
   /** Of the root key: what is older in the slots' keys does not count. */
   readonly #born: number;
   readonly #target: ClusterTarget;
 
-  constructor(target: ClusterTarget, ledger: SlotLedger, { epoch, born }: { epoch: number; born: number }) {
+  constructor(target: ClusterTarget, ledger: SlotLedger, root: RootState) {
+    const { epoch, born, maxCallWords, witnesses } = root;
     this.#target = target;
     this.ledger = ledger;
     this.epoch = epoch;
     this.#born = born;
+    this.#closing = witnesses;
+    this.maxCallWords = maxCallWords;
+  }
+
+  /** Of each master the slot that its part of every batch ends with; it tells a later claim how far the master is complete. */
+  get closing(): readonly number[] {
+    return this.#closing;
   }
 
   /** Writes the epoch into the keys of slots and reads what they hold. @throws TailraceError `SINK_FAILED`; ReplyError */
@@ -102,28 +111,22 @@ export class ClaimedSlots {
     return words;
   }
 
-  /** Masters without a part get an empty one, in some slot of theirs. */
-  addEmptyParts(calls: SlotCall[], position: Position): void {
-    const { nodes } = this.#target;
-    const reached = new Set(calls.map(({ slot }) => nodes.masterOf(slot)));
-    for (const master of nodes.masters) {
-      if (reached.has(master)) continue;
-      const slot = nodes.someSlotOf(master);
-      if (this.ledger.sequenceOf(slot) < position.sequence)
-        calls.push({ slot, words: this.words(slot, [], position) });
-    }
-  }
-
   /**
-   * Of each master a slot that holds the position. By them a later claim tells a master that lost its newest writes from one
-   * whose slots have moved.
+   * The calls of a batch, with those of the closing slots behind all others: what a master loses is what it was told last, so
+   * one that lost anything lost what its closing slot was told.
    */
-  witnesses({ sequence }: Position): number[] {
+  closed(calls: readonly SlotCall[], position: Position): SlotCall[] {
     const { nodes } = this.#target;
-    const found = new Map<string, number>();
-    for (let slot = 0; slot < slotCount && found.size < nodes.masters.length; slot++)
-      if (this.ledger.sequenceOf(slot) === sequence) found.set(nodes.masterOf(slot), slot);
-    return [...found.values()];
+    const slotOfMaster = new Map(this.#closing.map((slot) => [nodes.masterOf(slot), slot]));
+    this.#closing = nodes.masters.map((master) => slotOfMaster.get(master) ?? nodes.someSlotOf(master));
+    const last = this.#closing.flatMap((slot): SlotCall[] => {
+      const own = calls.find((call) => call.slot === slot);
+      if (own !== undefined) return [own];
+      if (this.ledger.sequenceOf(slot) >= position.sequence) return [];
+      return [{ slot, words: this.words(slot, [], position) }];
+    });
+    const closing = new Set(this.#closing);
+    return [...calls.filter(({ slot }) => !closing.has(slot)), ...last];
   }
 
   /** Carries out calls; undefined when every slot has its part. */

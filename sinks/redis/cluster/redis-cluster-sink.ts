@@ -65,9 +65,10 @@ export interface RedisClusterSinkOptions {
  * root's position moves. A crash in between leaves some slots ahead of the root: the next claimant goes on at the
  * root's position, and each slot takes only what it does not have.
  *
- * A master that has no part in a batch gets an empty one, so that in health no master is behind the root. One that is
- * has lost its newest writes (a failover): the root goes back to where that master stands, and the pipeline delivers
- * again from there; again each slot takes only what it does not have.
+ * Each master's part of a batch ends with the same slot, its closing one, with an empty part if need be. A master that
+ * loses writes (a failover) loses the newest, so its closing slot is behind, whichever others are: the next batch meets that,
+ * or the next claim. The root goes back to where the closing slot stands, and the pipeline delivers again from there;
+ * again each slot takes only what it does not have.
  *
  * While a slot is being moved between masters, Redis refuses what touches several keys of it: its writes are tried
  * again until it has arrived.
@@ -192,7 +193,7 @@ export class RedisClusterSink implements Sink {
     const positions = await claimed.claim(ledger.usedSlots, signal);
     const position = this.#commonPosition(root, positions);
     if (!isSamePosition(position, root.position)) {
-      if (!(await this.#root.set(root.epoch, positionFields(position), signal)))
+      if (!(await this.#root.set(root.epoch, positionFields(position, root.witnesses), signal)))
         throw new Error('claimed by two at the same time');
     }
     this.#lost.clear();
@@ -206,25 +207,24 @@ export class RedisClusterSink implements Sink {
   }
 
   /**
-   * The root's position, or that of the master that is furthest behind it: that one lost its newest writes. Where a write
-   * has found it out, other slots of that master may have come further since.
+   * The root's position, or that up to which the master that is furthest behind it is complete: that one lost its newest writes.
+   * Where a write has found it out, other slots of that master may have come further since.
    */
   #commonPosition(root: RootState, positions: ReadonlyMap<number, Position | null>): Position | null {
+    const told = [...this.#lost, ...root.witnesses].filter((slot) => positions.has(slot));
+    const behind = told.map((slot) => positions.get(slot) ?? null);
+    if (root.witnesses.length === 0) behind.push(...this.#newest(positions).values());
+    return behind.reduce((least, position) => (isBehind(position, least) ? position : least), root.position);
+  }
+
+  /** How far each master has come at least; where nothing better is known. */
+  #newest(positions: ReadonlyMap<number, Position | null>): ReadonlyMap<string, Position | null> {
     const newest = new Map<string, Position | null>();
     for (const [slot, position] of positions) {
       const master = this.#nodes.masterOf(slot);
       if (!newest.has(master) || isBehind(newest.get(master), position)) newest.set(master, position);
     }
-    const held = (slot: number): Position | null => positions.get(slot) ?? null;
-    const behind = [...this.#lost].filter((slot) => positions.has(slot)).map(held);
-    // A master whose witness is elsewhere may just have given away the slots that were written last.
-    if (root.witnesses.length === 0) behind.push(...newest.values());
-    for (const slot of root.witnesses) {
-      if (!isBehind(held(slot), root.position)) continue;
-      const ofMaster = newest.get(this.#nodes.masterOf(slot));
-      behind.push(isBehind(ofMaster, root.position) ? (ofMaster ?? null) : held(slot));
-    }
-    return behind.reduce((least, position) => (isBehind(position, least) ? position : least), root.position);
+    return newest;
   }
 
   async #write(claimed: ClaimedSlots, batch: SinkBatch, signal: AbortSignal): Promise<WriteOutcome> {
@@ -244,12 +244,12 @@ export class RedisClusterSink implements Sink {
         const refused = await clearNamespace(this.#target, claimed, { cleared, prefix, common }, signal);
         if (refused !== undefined) return refused;
       }
-      claimed.addEmptyParts(calls, position);
-      const slots = calls.map(({ slot }) => slot);
+      const parts = claimed.closed(calls, position);
+      const slots = parts.map(({ slot }) => slot);
       const refused =
-        (await claimed.use(slots, common, signal)) ?? (await claimed.apply(calls, position, signal));
+        (await claimed.use(slots, common, signal)) ?? (await claimed.apply(parts, position, signal));
       if (refused !== undefined) return refused;
-      const reached = positionFields(position, claimed.witnesses(position));
+      const reached = positionFields(position, claimed.closing);
       if (!(await this.#root.set(claimed.epoch, reached, signal))) return claimed.fenced();
       this.#held = { epoch: claimed.epoch, position };
       claimed.ledger.reached(position);
@@ -275,7 +275,7 @@ export class RedisClusterSink implements Sink {
       words.push(command.length);
       for (const word of command) words.push(word);
     }
-    requireCallable(group.slot, words.length);
+    requireCallable(group, words.length, claimed.maxCallWords);
     rejections.push(...unspeakable(group, commands), ...this.#tooLarge(group, commands));
     return { slot: group.slot, words };
   }

@@ -19,11 +19,13 @@ export interface RootState {
   readonly born: number;
   /** Every slot has what stands up to here. */
   readonly position: Position | null;
-  /** Slots that hold that position, one of each master; empty where that is not known. */
+  /** The closing slots, which hold that position: one of each master; empty where that is not known. */
   readonly witnesses: readonly number[];
   /** A bit for each slot that has a position key; may be empty. */
   readonly used: Buffer;
   readonly cleared: readonly ClearedNamespace[];
+  /** How many words the servers take in one call. */
+  readonly maxCallWords: number;
 }
 
 /**
@@ -32,7 +34,7 @@ export interface RootState {
  *   epoch, owner           raised by each claim; a token of the claimant
  *   born                   the epoch that made the key
  *   sequence, count, crc   the position; absent until the first batch
- *   witnesses              slots that hold it, one of each master at that time, in decimal, with commas between
+ *   witnesses              the slots that closed the parts of the masters at that time, in decimal, with commas between
  *   slots                  a bit for each slot that has a key of its own (2 KiB)
  *   cleared:<namespace>    sequence number of the last clear that was carried out; `*` = all namespaces
  *
@@ -146,7 +148,13 @@ const readRoot = (key: string, reply: Reply | undefined): RootState => {
     witnesses: (fields.get('witnesses')?.toString().match(/\d+/g) ?? []).map(Number),
     used: fields.get('slots') ?? Buffer.alloc(0),
     cleared,
+    maxCallWords: number('redis') ? maxCallWords : maxOldCallWords,
   };
 };
+
+/** A table of Lua takes 67,108,864. */
+const maxCallWords = 60_000_000;
+/** A Redis before 7, and a Kvrocks, take 1,048,576 words. */
+const maxOldCallWords = 1_000_000;
 
 export const clearedField = 'cleared:';

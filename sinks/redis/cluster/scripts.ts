@@ -10,8 +10,9 @@ const script = (text: string): Script => ({ text, sha: createHash('sha1').update
 
 /**
  * KEYS: the root key. ARGV: a token of the claimant, and the epoch of its last claim (0 = it had none), behind which
- * nobody else may have claimed. Raises the epoch; answers all fields as they then are. Epochs are times in ms, so that they also
- * rise over a root key that was deleted, or that a failover took back; `born` is the epoch that made the key.
+ * nobody else may have claimed. Raises the epoch; answers all fields as they then are, and the version of the server behind
+ * them (`redis`, 0 before Redis 7). Epochs are times in ms, so that they also rise over a root key that was deleted, or that a
+ * failover took back; `born` is the epoch that made the key.
  */
 export const claimRoot = script(`
 local now = redis.call('TIME')
@@ -22,7 +23,10 @@ end
 local epoch = string.format('%.0f', math.max(last + 1, now[1] * 1000 + math.floor(now[2] / 1000)))
 redis.call('HSETNX', KEYS[1], 'born', epoch)
 redis.call('HSET', KEYS[1], 'epoch', epoch, 'owner', ARGV[1])
-return redis.call('HGETALL', KEYS[1])`);
+local fields = redis.call('HGETALL', KEYS[1])
+fields[#fields + 1] = 'redis'
+fields[#fields + 1] = string.format('%d', redis.REDIS_VERSION_NUM or 0)
+return fields`);
 
 /**
  * KEYS: the root key. ARGV: epoch, field, value … Sets the fields if the epoch still stands; answers 1, else 0; -1 where an

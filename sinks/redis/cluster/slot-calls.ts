@@ -82,12 +82,15 @@ export class SlotCalls {
 export const isMoved = (reply: unknown): reply is ReplyError =>
   reply instanceof ReplyError && reply.code === 'MOVED';
 
-/** @throws TailraceError `LIMIT_EXCEEDED` for more words than Redis takes */
-export const requireCallable = (slot: number, words: number): void => {
-  if (words <= maxCallWords) return;
+/** @throws TailraceError `LIMIT_EXCEEDED` for more words than the servers take */
+export const requireCallable = ({ slot, places }: SlotGroup, words: number, limit: number): void => {
+  if (words <= limit) return;
+  const isOne = places[0]?.transaction === places.at(-1)?.transaction;
   throw new TailraceError('LIMIT_EXCEEDED', `one write has ${words} words for slot ${slot}`, {
-    context: { limit: maxCallWords, actual: words, slot },
-    remedy: 'Lower limits.batchChanges.',
+    context: { limit, actual: words, slot },
+    remedy: isOne
+      ? 'It is a single transaction of the source. Redis 7 takes more in one call: upgrade the nodes, or start over from a snapshot.'
+      : 'Lower limits.batchBytes, or use Redis 7, which takes more in one call.',
   });
 };
 
@@ -106,6 +109,3 @@ const isWide = ({ changes }: SlotGroup, at: number): boolean => {
 
 /** What Lua can hand over at once, with room to spare. */
 const maxCommandWords = 7_000;
-
-/** Redis takes 1,048,576. */
-const maxCallWords = 1_000_000;
