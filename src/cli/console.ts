@@ -1,5 +1,6 @@
 import process from 'node:process';
 import type { Logger } from '../kit/index.js';
+import { inOneLine } from './control-characters.js';
 import { redactFacts, redactText } from './redact.js';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -27,7 +28,9 @@ export const consoleLogger = ({ isJson, isQuiet, logLevel }: OutputOptions): Log
       return;
     }
     const details = Object.entries(shown).map(([name, value]) => ` ${name}=${printable(value)}`);
-    process.stderr.write(`${new Date().toISOString()} ${level.padEnd(5)} ${said}${details.join('')}\n`);
+    process.stderr.write(
+      `${new Date().toISOString()} ${level.padEnd(5)} ${inOneLine(said)}${details.join('')}\n`,
+    );
   };
   return {
     debug: (message, facts) => write('debug', message, facts),
@@ -37,10 +40,10 @@ export const consoleLogger = ({ isJson, isQuiet, logLevel }: OutputOptions): Log
   };
 };
 
-/** Control characters of a client's own bytes must not reach a terminal or forge a line. */
 const printable = (value: unknown): string => {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return /[\s"\p{Cc}]/u.test(text) ? JSON.stringify(text) : text;
+  // JSON leaves some control characters as they are.
+  return /[\s"\p{Cc}]/u.test(text) ? inOneLine(JSON.stringify(text)) : text;
 };
 
 let hasLiveLine = false;
@@ -64,8 +67,9 @@ export class Progress {
     this.#plainIntervalMs = plainIntervalMs;
   }
 
-  show(line: string): void {
+  show(figures: string): void {
     if (!this.#isShown) return;
+    const line = inOneLine(figures);
     if (this.#isLive) {
       process.stderr.write(`\r\x1b[2K${line.slice(0, (process.stderr.columns || 120) - 1)}`);
       hasLiveLine = true;
@@ -96,7 +100,7 @@ export const formatTable = (
   head: readonly string[],
   rows: readonly (readonly (string | number)[])[],
 ): string => {
-  const cells = [head, ...rows.map((row) => row.map(String))];
+  const cells = [head, ...rows.map((row) => row.map((cell) => inOneLine(String(cell))))];
   const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column].length)));
   return cells
     .map((row) =>

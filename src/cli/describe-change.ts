@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { Change } from '../kit/index.js';
+import { inOneLine } from './control-characters.js';
 
 /** A change in one line for people: what happened, to which key, with what. */
 export const describeChange = (change: Change): string => {
@@ -7,7 +8,7 @@ export const describeChange = (change: Change): string => {
   const details = Object.entries(rest)
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => (name === 'key' ? printable(value) : `${name}=${printable(value)}`));
-  const namespace = ns === 'default' || ns === '' ? '' : `[${ns}] `;
+  const namespace = ns === 'default' || ns === '' ? '' : `[${inOneLine(ns)}] `;
   return `${namespace}${op} ${type}  ${details.join('  ')}`;
 };
 
@@ -31,10 +32,6 @@ export const printableBytes = (bytes: Uint8Array): string => {
         : `\\x${byte.toString(16).padStart(2, '0')}`;
   return `"${text}"${bytes.length > shownBytes ? `… (${bytes.length} bytes)` : ''}`;
 };
-
-/** Control characters but line ends and tabs as \xHH. */
-export const withoutControls = (text: string): string =>
-  text.replace(/[^\P{Cc}\n\t]/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`);
 
 /** Bytes in JSON as change events have them. */
 export const jsonBytes = (bytes: Buffer): string | { base64: string } =>

@@ -1,5 +1,6 @@
 import process from 'node:process';
 import { isTailraceError } from '../errors/index.js';
+import { withoutControls } from './control-characters.js';
 import { redactFacts, redactText } from './redact.js';
 
 /** What the process ends with. */
@@ -21,8 +22,10 @@ export const reportError = (thrown: unknown, isJson: boolean): number => {
   const message = redactText(error.message);
   const context = redactFacts(error.context);
   if (isJson) process.stderr.write(`${JSON.stringify({ code, message, context, remedy })}\n`);
-  else
-    process.stderr.write(`error: ${message}\n${remedy === '' ? '' : `       ${remedy}\n`}       (${code})\n`);
+  else {
+    const text = `error: ${message}\n${remedy === '' ? '' : `       ${remedy}\n`}       (${code})\n`;
+    process.stderr.write(withoutControls(text));
+  }
   return usageCodes.has(code) ? ExitCode.Usage : ExitCode.Failed;
 };
 

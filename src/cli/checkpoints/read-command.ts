@@ -1,7 +1,8 @@
 import process from 'node:process';
 import type { Reply } from '../../resp/index.js';
 import type { OutputOptions } from '../console.js';
-import { jsonBytes, withoutControls } from '../describe-change.js';
+import { withoutControls } from '../control-characters.js';
+import { jsonBytes } from '../describe-change.js';
 import { writeOut } from '../write-out.js';
 import { readAtCheckpoint } from './checkpoint-target.js';
 
