@@ -62,6 +62,8 @@ const sinkRow = (pipeline, sink, now) => {
   const name = element('td', sink.name + ' ');
   name.append(element('span', sink.state, 'state ' + sink.state));
   if (sink.error) name.append(element('div', sink.error, 'error'));
+  if (sink.state === 'starting' && sink.snapshotKeys !== null)
+    name.append(element('div', 'snapshot: ' + number(sink.snapshotKeys) + ' keys so far'));
   if (sink.trouble) name.append(element('div', 'tried again for ' + time(sink.trouble.forMs) + ': ' + sink.trouble.reason, 'error'));
   if (sink.oldestWaiting && sink.oldestWaiting.forMs > 2000)
     name.append(element('div', 'holds sequence ' + number(sink.oldestWaiting.sequence) + ' since ' + time(sink.oldestWaiting.forMs), 'error'));
@@ -81,7 +83,8 @@ const section = (pipeline, now) => {
   title.append(element('span', pipeline.state, 'state ' + pipeline.state), element('small', pipeline.latestSequence === null ? '' : 'source at ' + number(pipeline.latestSequence)),
     element('span', '', 'gap'), act(pipeline.name, 'pause'), act(pipeline.name, 'resume'), act(pipeline.name, 'stop'));
   const trouble = pipeline.sourceTrouble;
-  const gone = trouble ? [element('div', 'source not reached for ' + time(trouble.forMs) + ': ' + trouble.reason, 'error')] : [];
+  const gone = trouble ? [element('div', 'source not reached for ' + time(trouble.forMs) + ': ' + trouble.reason, 'error')]
+    : pipeline.error ? [element('div', pipeline.error, 'error')] : [];
   const table = element('table');
   const head = element('tr');
   for (const text of heads) head.append(element('th', text.replace('#', ''), text.startsWith('#') ? 'number' : ''));

@@ -12,7 +12,9 @@ export interface DegradedPart {
 export const degradedParts = (pipelines: readonly PipelineStatus[]): DegradedPart[] =>
   pipelines.flatMap((pipeline) => {
     const parts: DegradedPart[] = [];
-    if (pipeline.state !== 'running') parts.push({ pipeline: pipeline.name, reason: `is ${pipeline.state}` });
+    const { name, state, error } = pipeline;
+    if (state !== 'running')
+      parts.push({ pipeline: name, reason: error === null ? `is ${state}` : `has failed: ${error}` });
     if (pipeline.sourceTrouble !== null) {
       const { forMs, reason } = pipeline.sourceTrouble;
       parts.push({
@@ -27,11 +29,21 @@ export const degradedParts = (pipelines: readonly PipelineStatus[]): DegradedPar
     return parts;
   });
 
-const reasonOf = ({ state, error, trouble, oldestWaiting, headroom }: SinkStatus): string | undefined => {
+const reasonOf = ({
+  state,
+  error,
+  trouble,
+  snapshotKeys,
+  oldestWaiting,
+  headroom,
+}: SinkStatus): string | undefined => {
   if (state === 'failed') return `has failed: ${error}`;
   if (trouble !== null)
     return `is being tried again for ${Math.round(trouble.forMs / 1000)} s: ${trouble.reason}`;
-  if (state === 'starting') return 'has not been claimed yet';
+  if (state === 'starting')
+    return snapshotKeys === null
+      ? 'has not been claimed yet'
+      : `is given a snapshot: ${snapshotKeys} keys so far`;
   if (headroom !== null && ((headroom.sequences ?? 1) <= 0 || (headroom.ms ?? 1) <= 0))
     return 'is so far behind that the source no longer keeps what it needs next';
   if (oldestWaiting !== null && oldestWaiting.forMs > stuckMs)

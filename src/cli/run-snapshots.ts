@@ -7,6 +7,7 @@ import {
   type Claim,
   type Logger,
   orGivenUp,
+  type Position,
   patienceWithSinkMs,
   type RetryOptions,
   type Sink,
@@ -51,6 +52,15 @@ export interface SnapshotRun {
   readonly deadLetters?: DeadLetterTarget | undefined;
   readonly retry: RetryOptions;
   readonly log: Logger;
+  /** What each sink has got before the pipeline's own run, by its name. */
+  readonly given: Map<string, Given>;
+}
+
+export interface Given {
+  /** Keys of a snapshot, so far; null when none was needed. */
+  readonly keys: number | null;
+  /** Where the sink stands, behind the snapshot if there is one; null until that is done. */
+  readonly position: Position | null;
 }
 
 /**
@@ -58,7 +68,7 @@ export interface SnapshotRun {
  * the log. One that was interrupted goes on.
  */
 export const takeSnapshots = async (run: SnapshotRun, signal: AbortSignal): Promise<void> => {
-  const { config, sinks, offsets, retry, log } = run;
+  const { config, sinks, offsets, retry, log, given } = run;
   for (const target of sinks) {
     const { name, sink } = target;
     const held = sink.holdsPosition
@@ -66,7 +76,10 @@ export const takeSnapshots = async (run: SnapshotRun, signal: AbortSignal): Prom
       : await offsets?.load(config.name, name);
     // A position in the middle of a snapshot has no count: that one goes on.
     const isBegun = held?.count === 0;
-    if (held && !isBegun) continue;
+    if (held && !isBegun) {
+      given.set(name, { keys: null, position: held });
+      continue;
+    }
     const stateFile = stateFileOf(config, name);
     // Begun, and nobody knows how far it came: from the beginning.
     const isLost = isBegun && stateFile.load() === undefined;
@@ -93,7 +106,7 @@ export const takeSnapshotsAgain = async (
 };
 
 const takeSnapshot = async (
-  { config, offsets, deadLetters, retry, log }: SnapshotRun,
+  { config, offsets, deadLetters, retry, log, given }: SnapshotRun,
   { name, sink, transform }: PipelineSink,
   stateFile: StateFile,
   { restarts, clearsTarget }: { readonly restarts: boolean; readonly clearsTarget: boolean },
@@ -145,9 +158,16 @@ const takeSnapshot = async (
     ...(source.onCopied === undefined ? {} : { onCopied: source.onCopied }),
     logger: log,
   });
+  given.set(name, {
+    get keys() {
+      return migration.status.keys;
+    },
+    position: null,
+  });
   await migration.run(signal);
   signal.throwIfAborted();
   const { position } = migration;
+  given.set(name, { keys: migration.status.keys, position });
   if (!sink.holdsPosition && position !== null) await offsets?.save(config.name, name, position);
   log.info('snapshot done', { pipeline: config.name, sink: name, ...migration.status });
 };

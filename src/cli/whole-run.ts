@@ -2,6 +2,7 @@ import type { AdministeredPipeline } from '../admin/index.js';
 import { messageOf } from '../kit/index.js';
 import type { Lease, OffsetsStore, Pipeline, PipelineState, PipelineStatus } from '../pipeline/index.js';
 import {
+  type Given,
   needsSnapshot,
   type SnapshotRun,
   snapshotMode,
@@ -19,23 +20,27 @@ export class WholeRun implements AdministeredPipeline {
   readonly #snapshots: SnapshotRun;
   readonly #offsets: OffsetsStore | undefined;
   readonly #stopped = new AbortController();
+  readonly #given = new Map<string, Given>();
   /** Undefined within the pipeline's own run, which has states of its own. */
   #around: PipelineState | undefined = 'starting';
+  #error: string | null = null;
 
-  constructor(pipeline: Pipeline, snapshots: SnapshotRun) {
+  constructor(pipeline: Pipeline, snapshots: Omit<SnapshotRun, 'given'>) {
     this.#pipeline = pipeline;
-    this.#snapshots = snapshots;
+    this.#snapshots = { ...snapshots, given: this.#given };
     this.#offsets = snapshots.offsets;
   }
 
   /** Runs it as its only owner. @throws TailraceError `PIPELINE_OWNED`, and what `Pipeline.run` throws */
   async run(signal: AbortSignal): Promise<void> {
     const stop = AbortSignal.any([signal, this.#stopped.signal]);
+    this.#error = null;
     try {
       if (this.#offsets === undefined) await this.#runWithSnapshots(stop);
       else await this.#runOwned(this.#offsets, stop);
       this.#around = 'stopped';
     } catch (error) {
+      this.#error = messageOf(error);
       this.#around = 'failed';
       throw error;
     }
@@ -43,7 +48,13 @@ export class WholeRun implements AdministeredPipeline {
 
   status(): PipelineStatus {
     const status = this.#pipeline.status();
-    return this.#around === undefined ? status : { ...status, state: this.#around };
+    const sinks = status.sinks.map((sink) => {
+      const given = this.#given.get(sink.name);
+      if (given === undefined) return sink;
+      return { ...sink, snapshotKeys: given.keys, position: sink.position ?? given.position };
+    });
+    if (this.#around === undefined) return { ...status, sinks };
+    return { ...status, sinks, state: this.#around, error: this.#error };
   }
 
   pause(): void {

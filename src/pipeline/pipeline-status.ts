@@ -17,6 +17,8 @@ export interface SinkStatus {
   /** Why a claim or a write is being tried again, and for how long that goes on, in ms; null while all is well. */
   readonly trouble: { readonly reason: string; readonly forMs: number } | null;
   readonly guarantee: Guarantee;
+  /** Keys that a snapshot before its changes has given it so far; null without one. */
+  readonly snapshotKeys: number | null;
   /** What the sink holds. */
   readonly position: Position | null;
   /** Sequence numbers between the source's newest and what was handled for this sink; null until both have told. */
@@ -49,6 +51,8 @@ export interface SinkStatus {
 export interface PipelineStatus {
   readonly name: string;
   readonly state: PipelineState;
+  /** What ended it as a whole, while `state` is `failed`. */
+  readonly error: string | null;
   readonly pulledBatches: number;
   readonly pulledBytes: number;
   /** Changes that passed filters and routes: a change counts once for each sink. */
@@ -66,6 +70,7 @@ export interface PipelineStatus {
 export const statusOf = (running: {
   readonly name: string;
   readonly state: PipelineState;
+  readonly error: string | null;
   readonly latestSequence: number | null;
   readonly sourceTrouble: SourceTrouble | null;
   readonly branches: readonly Branch[];
@@ -73,12 +78,13 @@ export const statusOf = (running: {
   readonly retention: Retention | undefined;
   readonly nowMs: number;
 }): PipelineStatus => {
-  const { name, state, latestSequence, sourceTrouble, branches } = running;
+  const { name, state, error, latestSequence, sourceTrouble, branches } = running;
   const sum = (figure: (branch: Branch) => number): number =>
     branches.reduce((total, branch) => total + figure(branch), 0);
   return {
     name,
     state,
+    error,
     pulledBatches: sum((branch) => branch.pulledBatches),
     pulledBytes: sum((branch) => branch.pulledBytes),
     changes: sum((branch) => branch.changes),
@@ -106,6 +112,7 @@ const sinkStatusOf = (
     error: branch.error?.message ?? null,
     trouble: trouble && { reason: trouble.reason, forMs: Math.round(nowMs - trouble.sinceMs) },
     guarantee: lane.sink.guarantee,
+    snapshotKeys: null,
     position: lane.position,
     lag: isKnown ? Math.max(0, latestSequence - reached) : null,
     lagMs,

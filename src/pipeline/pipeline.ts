@@ -36,6 +36,7 @@ export class Pipeline {
   readonly #states = new BehaviorSubject<PipelineState>('starting');
   readonly #stopped = new AbortController();
   #isRunning = false;
+  #error: string | null = null;
   #round = new AbortController();
   #wanted: 'running' | 'paused' = 'running';
   #wake: () => void = () => undefined;
@@ -72,6 +73,7 @@ export class Pipeline {
   async run(signal: AbortSignal): Promise<void> {
     if (this.#isRunning) throw isRunningAlready(this.#options.name);
     this.#isRunning = true;
+    this.#error = null;
     try {
       await this.#run(signal);
     } finally {
@@ -110,6 +112,7 @@ export class Pipeline {
       }
       this.#states.next('stopped');
     } catch (error) {
+      this.#error = messageOf(error);
       this.#states.next('failed');
       throw error;
     } finally {
@@ -153,6 +156,7 @@ export class Pipeline {
     return statusOf({
       name: this.#options.name,
       state: this.#states.value,
+      error: this.#error,
       latestSequence: this.#latestSequence,
       sourceTrouble: (this.#shared ?? this.#source)?.trouble ?? null,
       branches: this.#branches,

@@ -20,6 +20,7 @@ sinks: [{ sink: stdout }]
     offsets: undefined,
     retry,
     log: pluginContext('p').log,
+    given: new Map(),
   };
   const taking = takeSnapshots(run, stop.signal);
   stop.abort(new Error('told to stop'));

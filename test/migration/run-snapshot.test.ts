@@ -86,9 +86,13 @@ describe('a pipeline with a snapshot', () => {
   it('ends by itself when it is only a snapshot', async () => {
     const run = open('only', 'only');
     run.start();
-    await run.ended();
+    expect(await run.ended()).toMatch(/pipeline stopped .* snapshotKeys=201 .* position=[1-9]/);
     expect(run.exitCode, run.said).toBe(0);
     expect(await target.dbsize()).toBe(202);
+
+    run.start();
+    expect(await run.ended()).toMatch(/pipeline stopped .* delivered=0 .* position=[1-9]/);
+    expect(run.said).not.toContain('snapshotKeys');
   });
 
   it('treats what its sink refuses as errors.poison says, also in the snapshot', async () => {

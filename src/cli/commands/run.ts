@@ -137,12 +137,19 @@ const lagOf = (pipelines: readonly PipelineStatus[]): string => {
     ),
     ...sinks.flatMap(({ name, trouble }) => (trouble === null ? [] : [name])),
   ];
-  return troubled.length === 0 ? `lag ${lag}` : `lag ${lag}  waiting for ${troubled.join(', ')}`;
+  const snapshots = sinks.flatMap(({ name, state, snapshotKeys }) =>
+    state === 'starting' && snapshotKeys !== null
+      ? [`  snapshot of ${name}: ${counted(snapshotKeys, 'key')}`]
+      : [],
+  );
+  const waiting = troubled.length === 0 ? '' : `  waiting for ${troubled.join(', ')}`;
+  return `lag ${lag}${snapshots.join('')}${waiting}`;
 };
 
 const summary = (pipeline: string, sink: SinkStatus): Record<string, unknown> => ({
   pipeline,
   sink: sink.name,
+  ...(sink.snapshotKeys === null ? {} : { snapshotKeys: sink.snapshotKeys }),
   delivered: sink.writtenChanges,
   filtered: sink.filteredChanges,
   ...(sink.undecodableChanges > 0 ? { undecodable: sink.undecodableChanges } : {}),

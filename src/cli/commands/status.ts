@@ -5,7 +5,8 @@ import process from 'node:process';
 import { text } from 'node:stream/consumers';
 import type { AdminStatus } from '../../admin/index.js';
 import { TailraceError } from '../../errors/index.js';
-import { formatBytes, formatCount, formatTable, type OutputOptions } from '../console.js';
+import { counted, formatBytes, formatCount, formatTable, type OutputOptions } from '../console.js';
+import { inOneLine } from '../control-characters.js';
 import { ExitCode } from '../exit.js';
 
 /** Shows the pipelines of a running process. Exits 1 when one of them, its source or a sink, is not as it should be. */
@@ -77,6 +78,9 @@ const textOf = ({ version, pid, uptimeMs, memoryBytes, pipelines }: AdminStatus)
       formatCount(sink.retries),
     ]),
   );
+  const failures = pipelines.flatMap(({ name, error, sinks }) =>
+    error === null || sinks.some((sink) => sink.error === error) ? [] : [`${name}: ${error}`],
+  );
   const sources = pipelines.flatMap(({ name, sourceTrouble: trouble }) =>
     trouble
       ? [`${name}: source not reached for ${(trouble.forMs / 1000).toFixed(0)} s: ${trouble.reason}`]
@@ -90,6 +94,8 @@ const textOf = ({ version, pid, uptimeMs, memoryBytes, pipelines }: AdminStatus)
           `${name} ${sink.name}: tried again for ${(trouble.forMs / 1000).toFixed(0)} s: ${trouble.reason}`,
         ];
       if (sink.error !== null) return [`${name} ${sink.name}: ${sink.error}`];
+      if (sink.state === 'starting' && sink.snapshotKeys !== null)
+        return [`${name} ${sink.name}: is given a snapshot, ${counted(sink.snapshotKeys, 'key')} so far`];
       return held !== null && held.forMs > 2_000
         ? [
             `${name} ${sink.name}: holds sequence number ${held.sequence} since ${(held.forMs / 1000).toFixed(0)} s`,
@@ -114,7 +120,6 @@ const textOf = ({ version, pid, uptimeMs, memoryBytes, pipelines }: AdminStatus)
       ],
       rows,
     ),
-    ...sources,
-    ...troubles,
+    ...[...failures, ...sources, ...troubles].map(inOneLine),
   ].join('\n');
 };
