@@ -79,10 +79,12 @@ export class Verification {
     if (this.#options.sample > 0) await this.#compareSample(signal);
     else {
       const before = await this.#newest(signal);
+      const keysBefore = await this.#target.count(signal);
       await this.#compareAll(signal);
-      // As many keys as were found equal, and nothing was written meanwhile: then there are no others.
+      // As many keys as were found equal, nothing was written meanwhile and none has expired: then there are no others.
       const keys = await this.#target.count(signal);
-      const isAll = this.#suspects.size === 0 && this.#suspects.found === 0 && keys === this.#equal;
+      const isLevel = this.#suspects.size === 0 && this.#suspects.found === 0;
+      const isAll = isLevel && keys === keysBefore && keys === this.#equal;
       if (isAll && before === (await this.#newest(signal))) this.#targetKeys = keys;
       else await this.#lookForExtras(signal);
     }
