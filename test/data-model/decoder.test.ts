@@ -251,6 +251,26 @@ describe('the decoder', () => {
     expect(process.memoryUsage().heapUsed - heapBefore).toBeLessThan(64 * 1024 * 1024);
   });
 
+  it('lets go of a large batch when it has decoded it', async () => {
+    const decoder = new Decoder();
+    const decodeLarge = (): WeakRef<ArrayBufferLike> => {
+      const bytes = batchOf(1, (batch) => {
+        putMetadata(batch, metadataOf('hash', { size: 20_000 }));
+        for (let at = 0; at < 20_000; at++)
+          batch.put(ColumnFamily.subKeys, subKey(`f${at}`), Buffer.alloc(50));
+      });
+      expect(decoder.decode(bytes).changes).toHaveLength(20_001);
+      return new WeakRef(bytes.buffer);
+    };
+    const held = decodeLarge();
+    await new Promise((resolve) => setImmediate(resolve)); // what a WeakRef was made of lives until then
+    collectGarbage();
+    expect(held.deref()).toBeUndefined();
+    expect(
+      decoder.decode(batchOf(20_002, (batch) => batch.put(0, subKey('f1'), noBytes))).changes,
+    ).toHaveLength(1);
+  });
+
   it('tells namespaces, ranges of them and what is not data apart', () => {
     const decoder = new Decoder();
     const tenant = namespacePrefix('tenant');

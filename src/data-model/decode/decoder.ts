@@ -127,7 +127,10 @@ export class Decoder {
     this.#closeGroup();
     this.#nextSequence = first + count;
     // A decoder may wait for long for the next batch, and this one may be very large.
-    if (bytes.length > maxHeldBytes) this.#reader.release();
+    if (bytes.length > maxHeldBytes) {
+      this.#reader.release();
+      this.#group.release();
+    }
     if (stringPut !== undefined) return stringPut;
     const { changes, undecodable } = this.#out.take();
     return { first, last: first + count - 1, count, bytes, changes, undecodable };

@@ -48,6 +48,17 @@ export class RecordGroup {
     this.#hint = null;
   }
 
+  /** Lets go of the batch and of the room for its records, after which only `start` may follow. */
+  release(): void {
+    this.key = noBytes;
+    this.note = undefined;
+    this.metadata = undefined;
+    this.count = 0;
+    this.#hint = null;
+    this.isPut.length = this.families.length = this.seqs.length = 0;
+    this.subKeys.length = this.values.length = 0;
+  }
+
   add(isPut: boolean, family: number, seq: number, subKey: Buffer, value: Buffer): void {
     const at = this.count++;
     this.isPut[at] = isPut;
