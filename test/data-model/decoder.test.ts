@@ -203,7 +203,7 @@ describe('the decoder', () => {
     expect(commands).toEqual(['DEL k', 'HSET k f v', `PEXPIREAT k ${0xf0000000 * 1000}`]);
   });
 
-  // Both as a Kvrocks of the 2.11 line wrote them.
+  // All as a Kvrocks of the 2.11 line wrote them.
   it('makes the stream that an XSETID of Kvrocks has made', () => {
     const batch = Buffer.from(
       'F90100000000000001000000030838205853455449440501130B5F5F6E616D65737061636573747265616D307988000000000000000033067F72' +
@@ -216,6 +216,19 @@ describe('the decoder', () => {
       'XGROUP DESTROY stream0 tailrace',
       'XSETID stream0 500-0 ENTRIESADDED 26 MAXDELETEDID 175-1',
     ]);
+  });
+
+  it('passes over the consumers of a group that went before, which an XTRIM of Kvrocks takes for entries', () => {
+    const batch = Buffer.from(
+      '56590000000000000200000003013804053C0B5F5F6E616D6573706163650000000773747265616D30330752772155359CFFFFFFFFFFFFFFFF' +
+        '0200000000000000026731000000000000000263320501130B5F5F6E616D65737061636573747265616D307988000000000000000033075277' +
+        '2155359C000000000000000200000000000001F4000000000000000000000000000000000000000000000000FFFFFFFFFFFFFFFF0200000000' +
+        '0000000000000000000000000000000000000000000000000000830000000000000000000000000000000A0000000000000005',
+      'hex',
+    );
+    const { changes, undecodable } = new Decoder().decode(batch);
+    expect(undecodable).toEqual([]);
+    expect(textOf(changes).filter((command) => command.startsWith('XGROUP'))).toEqual([]);
   });
 
   it('takes an expiry that is larger than a number holds for the largest', () => {

@@ -19,6 +19,7 @@ const writtenOtherwise = new Map(
     BITOP: 'Kvrocks deletes the target when it is not there',
     GETEX: 'Kvrocks writes the key again when there was no expiry to take away',
     RESTORE: 'Kvrocks writes the expiry on its own, and fields in the order of a hash table',
+    XAUTOCLAIM: 'Kvrocks makes the consumer also when it claims nothing, as Redis does from 7.2 on',
     ZADD: 'Kvrocks writes a member that is given twice in another order',
     ZDIFFSTORE: 'Kvrocks puts the metadata of an empty set',
     ZINTERSTORE: 'Kvrocks puts the metadata of an empty set',

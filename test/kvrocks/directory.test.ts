@@ -34,6 +34,7 @@ it('the directory of a Kvrocks at work is migrated, then its log followed, to th
     await waitUntil('it has begun', () => migrator.said.includes('migration '));
     await migrator.killAndRestart();
     await write(2_000);
+    await waitUntil('it goes on', () => migrator.said.includes('migration '));
     const cut = await runTailrace('cutover', ...words, '--quiet-for', '500', '--json');
     expect(cut.status, cut.stderr).toBe(0);
     expect(JSON.parse(cut.stdout.trim().split('\n').at(-1) ?? '')).toMatchObject({ isSame: true });

@@ -43,7 +43,7 @@ export const addStreamChanges = (
   const failure = addEntries(group, out);
   if (failure !== undefined) return failure;
   if (isTold) addLastId(group, state, known, startsAnew, out);
-  return addGroups(group, out);
+  return addGroups(group, isTold && startsAnew, out);
 };
 
 const addBegin = (
@@ -134,15 +134,26 @@ const textOf = ({ lastGeneratedId, entriesAdded, maxDeletedId }: StreamState): S
   maxDeletedId: streamIdText(maxDeletedId),
 });
 
-const addGroups = (group: RecordGroup, out: ChangeCollector): GroupFailure | undefined => {
-  const destroyed = destroyedGroups(group);
+const addGroups = (
+  group: RecordGroup,
+  startsAnew: boolean,
+  out: ChangeCollector,
+): GroupFailure | undefined => {
+  const { put, deleted } = groupsNamed(group);
   for (let at = 0; at < group.count; at++) {
     const subKey = group.subKeys[at];
     if (!isGroupSubKey(subKey)) continue;
     const name = readGroupSubKey(subKey);
     if (name === undefined) return unsupported('the record of a stream’s group has no known form');
-    // With a group go its consumers and pending entries, whose records are deleted as well.
-    if (name.kind !== 'group' && destroyed.has(name.group.toString('latin1'))) continue;
+    if (name.kind !== 'group') {
+      const groupName = name.group.toString('latin1');
+      // With a group go its consumers and pending entries, whose records are deleted as well.
+      if (deleted.has(groupName)) continue;
+      // An XTRIM of Kvrocks may take the record of a group for an entry and delete it, and later what belonged to the group.
+      // There is no such group at the target any more; XGROUP DELCONSUMER writes the record of its group too.
+      const isDelete = name.kind === 'consumer' && !group.isPut[at];
+      if ((startsAnew || isDelete) && !put.has(groupName)) continue;
+    }
     const command = commandOf(group, at, name);
     if (command === undefined)
       return unsupported(
@@ -194,13 +205,15 @@ const claimCommand = (
   ];
 };
 
-const destroyedGroups = (group: RecordGroup): ReadonlySet<string> => {
-  const destroyed = new Set<string>();
+/** The groups whose own records are put and deleted. */
+const groupsNamed = (group: RecordGroup): Record<'put' | 'deleted', ReadonlySet<string>> => {
+  const put = new Set<string>();
+  const deleted = new Set<string>();
   for (let at = 0; at < group.count; at++) {
-    const name = group.isPut[at] ? undefined : readGroupSubKey(group.subKeys[at]);
-    if (name?.kind === 'group') destroyed.add(name.group.toString('latin1'));
+    const name = readGroupSubKey(group.subKeys[at]);
+    if (name?.kind === 'group') (group.isPut[at] ? put : deleted).add(name.group.toString('latin1'));
   }
-  return destroyed;
+  return { put, deleted };
 };
 
 const addCommand = (group: RecordGroup, seq: number, out: ChangeCollector, command: Command): void => {
