@@ -86,6 +86,7 @@ export class TargetWriter {
     signal: AbortSignal,
   ): Promise<void> {
     const backoff = new Backoff(this.#options.retry, systemTiming);
+    const warning = new CalmWarning(this.#options.log);
     let batch: SinkBatch = { transactions, position, previous: this.#position, byteLength };
     for (;;) {
       const writing = onceSettled(this.sink.write(batch, this.#claim, signal));
@@ -107,7 +108,7 @@ export class TargetWriter {
         case 'unknown':
           signal.throwIfAborted(); // the sink gave it up because it was told to, which is no failure
           if (!backoff.mayRetry()) throw this.#failed(outcome.error);
-          this.#warn('a write to the target failed, trying again', outcome.error);
+          warning.warn('a write to the target failed, trying again', this.#factsOf(outcome.error));
           await backoff.wait(signal, outcome.kind === 'retryable' ? outcome.afterMs : 0);
           signal.throwIfAborted();
           if (outcome.kind === 'unknown' && (await this.#isHeldAfterReclaim(batch, signal))) return;

@@ -46,6 +46,23 @@ describe('the writer of a migration', () => {
     expect(writer.position).toEqual(history.positionAfter(4));
   });
 
+  it('warns of a target that takes nothing for long without a line for each try', async () => {
+    const history = new SampleHistory();
+    history.appendMany(2);
+    const sink = new ScriptedSink();
+    const full = { kind: 'retryable', error: new Error('out of memory') } as const;
+    sink.script = Array.from({ length: 50 }, () => () => full);
+    const said: string[] = [];
+    const retry = { initialMs: 0, maxMs: 0, giveUpAfterMs: 60_000 };
+    const calm = { ...log, warn: (message: string) => void said.push(message) };
+    const writer = new TargetWriter(sink, { name: 'target', retry, skipsRefused: false, log: calm });
+    await writer.claim(signal);
+    const { transactions, position, byteLength } = history.sinkBatch(0, 2);
+    await writer.write(transactions, position, byteLength, signal);
+    expect(sink.writes).toBe(51);
+    expect(said.length).toBeLessThan(5);
+  });
+
   it('stops when the target turns out to be where only another process can have brought it', async () => {
     const history = new SampleHistory();
     history.appendMany(4);
