@@ -210,6 +210,17 @@ describe('the redis sink', () => {
     });
   });
 
+  it('does not take a server that is busy for one that lacks a database', async () => {
+    await using server = await ScriptedServer.open(([name]) =>
+      name === 'SELECT' ? '-BUSY Redis is busy running a script.\r\n' : '+OK\r\n',
+    );
+    const sink = open({ url: server.url, namespaces: { default: 3 } });
+    await expect(sink.claim(signal)).rejects.toMatchObject({
+      code: 'SINK_UNREACHABLE',
+      remedy: expect.stringContaining('SCRIPT KILL'),
+    });
+  });
+
   it('gives up a server that is silent for too long', async () => {
     const claiming = new ClaimAnswers();
     await using server = await ScriptedServer.open(
