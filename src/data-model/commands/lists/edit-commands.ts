@@ -124,8 +124,11 @@ const ltrim = (context: CommandContext, args: readonly Buffer[]): Reply => {
   context.batch.logData(encodeLogData('list', LogCommand.ltrim, from, to));
   // A start behind the tail deletes on past it, as Kvrocks does, but not without end.
   const droppedLeft = Math.min(from, length + maxPlacesBehindTail);
-  for (let i = 0; i < droppedLeft; i++) list.delete(list.head + i);
   const keptEnd = Math.min(list.head + to + 1, list.tail);
+  // A damaged end may be said to lie anywhere, and nothing that is deleted up to there would tell.
+  if (droppedLeft > 0) list.at(list.head);
+  if (keptEnd < list.tail) list.at(list.tail - 1);
+  for (let i = 0; i < droppedLeft; i++) list.delete(list.head + i);
   for (let position = keptEnd; position < list.tail; position++) list.delete(position);
   list.head += droppedLeft;
   if (keptEnd < list.tail) list.tail = keptEnd;

@@ -38,11 +38,16 @@ const sadd = (context: CommandContext, args: readonly Buffer[]): Reply => {
 /** Deletes those of `members` that the set has, and counts them. */
 const removeMembers = (context: CommandContext, set: SetValue, members: readonly Buffer[]): number => {
   const seen = new ByteSet();
+  const found = members.filter((member) => hasMember(context, set, member) && seen.add(member));
+  dropMembers(context, set, found);
+  return found.length;
+};
+
+/** Deletes members that the set has, each of them once. */
+const dropMembers = (context: CommandContext, set: SetValue, members: readonly Buffer[]): void => {
   context.batch.logData(setNote);
-  for (const member of members)
-    if (hasMember(context, set, member) && seen.add(member)) deleteMember(context, set, member);
-  putSetSize(context, set, -seen.size);
-  return seen.size;
+  for (const member of members) deleteMember(context, set, member);
+  putSetSize(context, set, -members.length);
 };
 
 const srem = (context: CommandContext, args: readonly Buffer[]): Reply => {
@@ -79,7 +84,7 @@ const spop = (context: CommandContext, args: readonly Buffer[]): Reply => {
   if (set instanceof ErrorReply) return set;
   if (set === undefined) return args.length === 3 ? setReply([]) : null;
   const chosen = chooseMembers(context, set, count);
-  if (chosen.length > 0) removeMembers(context, set, chosen);
+  if (chosen.length > 0) dropMembers(context, set, chosen);
   return args.length === 3 ? setReply(chosen) : (chosen[0] ?? null);
 };
 
