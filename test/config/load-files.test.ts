@@ -6,6 +6,27 @@ import { type Definitions, formatProblem, loadPipelines } from '../../config/ind
 import { builtIn } from '../../src/cli/registry.js';
 
 describe('pipeline files that are loaded together', () => {
+  it('are refused in another encoding, as secrets are, instead of being read as another text', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'tailrace-config-'));
+    const file = join(directory, 'p.yaml');
+    const secret = join(directory, 'secret');
+    const shownOf = (bytes: Buffer): string[] => {
+      writeFileSync(file, bytes);
+      return loadPipelines([file], builtIn).problems.map(formatProblem);
+    };
+    expect(shownOf(Buffer.from('# one\nname: café\n', 'latin1'))).toEqual([
+      `${file}:1:1 line 2 is not text in UTF-8`,
+    ]);
+    expect(shownOf(Buffer.from('\ufeffname: p\n', 'utf16le'))).toEqual([
+      `${file}:1:1 line 1 is not text in UTF-8`,
+    ]);
+    writeFileSync(secret, Buffer.from('pässword\n', 'latin1'));
+    expect(shownOf(Buffer.from(`name: $${'{'}file:${secret}}\n`)).join('\n')).toContain(
+      `cannot read ${secret}: line 1 is not text in UTF-8`,
+    );
+    rmSync(directory, { recursive: true });
+  });
+
   it('are refused when they never end, as secrets are, or nest too deep', () => {
     const directory = mkdtempSync(join(tmpdir(), 'tailrace-config-'));
     const shownOf = (text: string): string[] => {
