@@ -45,3 +45,18 @@ it('moves what another writer holds behind its own, also where that is too large
     expect(target.bytes.equals(expected)).toBe(true);
   }
 });
+
+it('starts anew behind what was taken or cleared, and keeps no very large memory', () => {
+  const writer = new ByteWriter();
+  for (const length of [5, 5_000, 40_000_000]) {
+    const written = Buffer.alloc(length, 'abc');
+    writer.raw(written);
+    const taken = writer.take();
+    writer.latin1('next');
+    expect([writer.bytes.toString(), taken.equals(written)]).toEqual(['next', true]);
+    writer.raw(written);
+    writer.clear();
+    expect(writer.length).toBe(0);
+  }
+  expect(writer.claim(1).length).toBeLessThan(1_000_000);
+});

@@ -51,6 +51,14 @@ describe('the reply parser', () => {
     expect([...bytes].flatMap((byte) => parse(parser, Buffer.of(byte)))).toEqual(replies);
   });
 
+  it('gives each reply as soon as it is whole', () => {
+    const parser = new ReplyParser();
+    const found = ['$5\r\nhel', 'lo\r\n', ':1\r\n', '*2\r\n+OK\r\n$', '3\r\nabc\r\n'].map((text) =>
+      parse(parser, Buffer.from(text)),
+    );
+    expect(found).toEqual([[], [Buffer.from('hello')], [1], [], [['OK', Buffer.from('abc')]]]);
+  });
+
   it('reads large arrays that arrive in pieces of any size', () => {
     const random = SeededRandom.fromEnvironment('reply pieces');
     const items = Array.from({ length: 200 }, () => random.bytes(random.below(5_000)));

@@ -118,3 +118,37 @@ it('takes memory for what comes, not for what is announced, and lets go of what 
   expect(parser.next()).toBe(false);
   expect(parser.args).toEqual([]);
 });
+
+it('gives each command its own key, also when it goes on with what it kept, and when chunks are not kept', () => {
+  const gets = (...keys: string[]): Buffer =>
+    encoded(keys.map((key) => [Buffer.from('GET'), Buffer.from(key)]));
+  const parser = new RequestParser();
+  const read = (): string[] => (parser.next() ? parser.args.map(String) : []);
+  const memory = gets('aaa', 'bbb');
+  parser.feed(memory);
+  expect(read()).toEqual(['GET', 'aaa']);
+  parser.keep(); // as behind a command that waits
+  memory.fill('x');
+  expect(read()).toEqual(['GET', 'bbb']);
+  for (const key of ['ccc', 'ddd']) {
+    parser.feed(gets(key));
+    expect(read()).toEqual(['GET', key]);
+  }
+});
+
+it.each([
+  ['*3\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n', 'invalid multibulk length'],
+  [`*1\r\n$41\r\n${'a'.repeat(41)}\r\n`, 'invalid bulk length'],
+  [`*2\r\n$40\r\n${'a'.repeat(40)}\r\n$21\r\n${'b'.repeat(21)}\r\n`, 'too big request'],
+  ['*1\r\n$4\r\nPING\rx', 'invalid bulk terminator'],
+  ['123456789\n', 'too big inline request'],
+])('refuses what is over a limit or wrong, though it comes whole: %j', (request, fault) => {
+  const limits = { inlineBytes: 8, maxArguments: 2, bulkBytes: 40, requestBytes: 60 };
+  const parser = new RequestParser(limits);
+  parser.feed(Buffer.from('*-3\r\n*2\r\n$4\r\nabcd\r\n$2\r\nab\r\n12345678\n'));
+  expect([parser.next(), parser.args.map(String)]).toEqual([true, ['abcd', 'ab']]);
+  expect([parser.next(), parser.args.map(String)]).toEqual([true, ['12345678']]);
+  parser.feed(Buffer.from(request));
+  expect(parser.next()).toBe(false);
+  expect(parser.error).toBe(`ERR Protocol error: ${fault}`);
+});

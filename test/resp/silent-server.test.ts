@@ -57,7 +57,7 @@ describe('a server that takes connections and says nothing', () => {
     });
     servers.push(server);
     const connection = await RespConnection.open(parseRedisUrl(server.url), { answerTimeoutMs: 200 });
-    expect(await connection.call('PING')).toBe('OK');
+    for (let round = 0; round < 2; round++) expect(await connection.call('PING')).toBe('OK');
     connection.close();
   });
 });
