@@ -6,8 +6,8 @@ import { SeededRandom } from '../support/seeded-random.js';
 
 it('reads any range of a list, whichever layers its elements lie in', async () => {
   const random = SeededRandom.fromEnvironment('list-ranges');
-  const directory = throwAwayDirectory('list-ranges');
-  const engine = await Engine.open(directory.path, { sync: 'none' });
+  using directory = throwAwayDirectory('list-ranges');
+  await using engine = await Engine.open(directory.path, { sync: 'none' });
   const database = new Database(engine);
   const expected: string[] = [];
   for (let round = 0; round < 30; round++) {
@@ -33,5 +33,4 @@ it('reads any range of a list, whichever layers its elements lie in', async () =
     }
   }
   expect(await database.call('SORT', 'l', 'ALPHA')).toEqual([...expected].sort());
-  await engine.close();
 });

@@ -38,7 +38,7 @@ const subKeysOf = (engine: Engine): number => [...engine.iterate({ columnFamily:
 
 describe('COMPACT', () => {
   it('drops what deleted and overwritten collections left, for good, and tells the log nothing', async () => {
-    const directory = throwAwayDirectory('compaction');
+    using directory = throwAwayDirectory('compaction');
     {
       await using store = await openIn(directory.path);
       const { client, engine } = store;
@@ -68,7 +68,8 @@ describe('COMPACT', () => {
   });
 
   it('leaves all that is alive, whatever is written meanwhile', async () => {
-    const [compacted, replayed] = [throwAwayDirectory('compacted'), throwAwayDirectory('replayed')];
+    using compacted = throwAwayDirectory('compacted');
+    using replayed = throwAwayDirectory('replayed');
     const random = SeededRandom.fromEnvironment('commands beside compactions');
     const nextCommand = randomCommands(random);
     await using store = await openIn(compacted.path);
@@ -87,7 +88,7 @@ describe('COMPACT', () => {
   });
 
   it('drops expired keys some minutes after their end, and none of those that live', async () => {
-    const directory = throwAwayDirectory('compaction');
+    using directory = throwAwayDirectory('compaction');
     await using store = await openIn(directory.path);
     const { client, engine } = store;
     await client.call('SET', 'short', 'v', 'EX', '60');
@@ -121,7 +122,7 @@ describe('COMPACT', () => {
   });
 
   it('goes by itself when told how often, and ends with its server', async () => {
-    const directory = throwAwayDirectory('compaction');
+    using directory = throwAwayDirectory('compaction');
     await using engine = await Engine.open(directory.path, { sync: 'none' });
     const server = await Server.listen(engine, { port: 0, compactEverySeconds: 0.05 });
     const client = await RespConnection.open({ host: '127.0.0.1', port: server.port });

@@ -117,7 +117,8 @@ export const acceptsConnections = (port: number): Promise<boolean> =>
   });
 
 /** A new folder under the system's temporary directory, and how to remove it. */
-export const throwAwayDirectory = (name: string): { path: string; remove(): void } => {
+export const throwAwayDirectory = (name: string): { path: string; remove(): void } & Disposable => {
   const path = mkdtempSync(join(tmpdir(), `tailrace-${name}-`));
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+  const remove = (): void => rmSync(path, { recursive: true, force: true });
+  return { path, remove, [Symbol.dispose]: remove };
 };
