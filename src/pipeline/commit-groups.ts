@@ -60,7 +60,6 @@ export const commitGroups =
             isUnderWay = false;
             for (const chunk of group.chunks) subscriber.next(chunk);
           });
-          before.catch(() => undefined); // heard where it is awaited
         }
         isWriting = false;
         if (isComplete) subscriber.complete();

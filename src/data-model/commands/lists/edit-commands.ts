@@ -131,7 +131,7 @@ const ltrim = (context: CommandContext, args: readonly Buffer[]): Reply => {
   for (let i = 0; i < droppedLeft; i++) list.delete(list.head + i);
   for (let position = keptEnd; position < list.tail; position++) list.delete(position);
   list.head += droppedLeft;
-  if (keptEnd < list.tail) list.tail = keptEnd;
+  list.tail = keptEnd;
   list.putMetadata();
   return ok;
 };
