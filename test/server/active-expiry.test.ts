@@ -27,6 +27,9 @@ describe('active expiry', () => {
     const before = await RespConnection.open({ host: '127.0.0.1', port: lazy.port });
     await before.call('SET', 'old', 'v', 'PX', 1);
     await before.call('SET', 'stays', 'v');
+    // More than are looked at in one go stand before it.
+    for (let part = 0; part < 5; part++)
+      await before.call('MSET', ...Array.from({ length: 10_000 }, (_, i) => [`${part}:${i}`, 'v']).flat());
     await waitUntil('it has expired', async () => (await before.call('GET', 'old')) === null);
     before.close();
     await lazy.close();

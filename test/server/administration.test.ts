@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { Engine } from '../../src/engine/index.js';
 import { RespConnection } from '../../src/resp/index.js';
@@ -73,6 +74,17 @@ describe('CLIENT', () => {
     expect(replyText(await other.call('GET', 'paused'))).toBe('1'); // after the 30 ms
     expect(await ask('CLIENT', 'PAUSE', 'x')).toBe('ERR timeout is not an integer or out of range');
     expect(await ask('CLIENT', 'PAUSE', 1, 'FOO')).toBe('ERR CLIENT PAUSE mode must be WRITE or ALL');
+    // Of two pauses the longer time and the stricter mode hold.
+    expect(await ask('CLIENT', 'PAUSE', 60_000)).toBe('OK');
+    expect(await ask('CLIENT', 'PAUSE', 1, 'WRITE')).toBe('OK');
+    let isAnswered = false;
+    const read = other.call('GET', 'paused').finally(() => {
+      isAnswered = true;
+    });
+    await delay(50);
+    expect(isAnswered).toBe(false);
+    expect(await ask('CLIENT', 'UNPAUSE')).toBe('OK');
+    expect(replyText(await read)).toBe('1');
     other.close();
     publisher.close();
   });
@@ -186,21 +198,23 @@ describe('the server under watch', () => {
     expect((await bytes('output')) - (before[1] ?? 0)).toBeGreaterThan(1_000);
   });
 
-  it('closes idle clients, but none that waits or subscribes', async () => {
-    const [idle, waiting, subscriber] = await Promise.all(
-      [1, 2, 3].map(() => RawClient.open(store.server.port)),
+  it('closes idle clients, but none that waits, subscribes, watches or follows', async () => {
+    const idle = await RawClient.open(store.server.port);
+    const busy = await Promise.all(
+      ['BLPOP nothing 0', 'SUBSCRIBE c', 'MONITOR', 'STREAMUPDATES 0'].map(async (request) => {
+        const client = await RawClient.open(store.server.port);
+        client.write(`${request}\r\n`);
+        return client;
+      }),
     );
-    waiting?.write('BLPOP nothing 0\r\n');
-    subscriber?.write('SUBSCRIBE c\r\n');
     expect(await ask('CONFIG', 'SET', 'timeout', '1')).toBe('OK');
     await waitUntil('the idle one is closed', async () => {
       await ask('PING');
-      return idle?.isClosed === true;
+      return idle.isClosed;
     });
-    expect([waiting?.isClosed, subscriber?.isClosed]).toEqual([false, false]);
+    expect(busy.map(({ isClosed }) => isClosed)).toEqual([false, false, false, false]);
     expect(await ask('CONFIG', 'SET', 'timeout', '0')).toBe('OK');
-    waiting?.close();
-    subscriber?.close();
+    for (const client of busy) client.close();
   });
 
   it('tells commands and their keys', async () => {

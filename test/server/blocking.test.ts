@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Engine } from '../../src/engine/index.js';
 import { RespConnection } from '../../src/resp/index.js';
@@ -5,6 +6,7 @@ import { Server } from '../../src/server/index.js';
 import { startRedis, throwAwayDirectory } from '../services/index.js';
 import { playScenario, type ScenarioStep } from '../support/client-scenario.js';
 import { RawClient } from '../support/raw-client.js';
+import { replyText } from '../support/reply-text.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const scenarios: Readonly<Record<string, readonly ScenarioStep[]>> = {
@@ -148,6 +150,9 @@ const scenarios: Readonly<Record<string, readonly ScenarioStep[]>> = {
   ],
 };
 
+const blockedClients = async (control: RespConnection): Promise<number> =>
+  Number(/blocked_clients:(\d+)/.exec(String(await control.call('INFO', 'clients')))?.[1]);
+
 describe('commands that wait', () => {
   const directory = throwAwayDirectory('blocking');
   let engine: Engine;
@@ -222,15 +227,36 @@ describe('commands that wait', () => {
     control.close();
   });
 
+  it.each([
+    ['BLPOP', 'soon', '0.4'],
+    ['POLLUPDATES', 'newest', 'BLOCK', '400'],
+  ])('wait anew, whatever is left of the time of the one before: %s', async (...words) => {
+    const control = await RespConnection.open({ host: '127.0.0.1', port: server.port });
+    const waiter = await RespConnection.open({ host: '127.0.0.1', port: server.port });
+    const newest = String(engine.sequence);
+    let isAnswered = false;
+    const first = waiter.call(...words.map((word) => (word === 'newest' ? newest : word))).finally(() => {
+      isAnswered = true;
+    });
+    await waitUntil('the client waits', async () => isAnswered || (await blockedClients(control)) === 1);
+    await control.call('RPUSH', 'soon', 'v');
+    await first;
+    const second = waiter.call('BLPOP', 'later', 0);
+    await delay(500);
+    await control.call('RPUSH', 'later', 'v');
+    expect(replyText(await second)).toEqual(['later', 'v']);
+    await control.call('DEL', 'soon');
+    waiter.close();
+    control.close();
+  });
+
   it('lose nothing to a client that went away', async () => {
     const control = await RespConnection.open({ host: '127.0.0.1', port: server.port });
-    const blocked = async (): Promise<number> =>
-      Number(/blocked_clients:(\d+)/.exec(String(await control.call('INFO', 'clients')))?.[1]);
     const gone = await RawClient.open(server.port);
     gone.write('BLPOP kept 0\r\n');
-    await waitUntil('the client waits', async () => (await blocked()) === 1);
+    await waitUntil('the client waits', async () => (await blockedClients(control)) === 1);
     gone.close();
-    await waitUntil('the client is gone', async () => (await blocked()) === 0);
+    await waitUntil('the client is gone', async () => (await blockedClients(control)) === 0);
     expect(await control.call('RPUSH', 'kept', 'v')).toBe(1);
     expect(await control.call('LLEN', 'kept')).toBe(1);
     control.close();

@@ -126,9 +126,11 @@ describe('COMPACT', () => {
     await using engine = await Engine.open(directory.path, { sync: 'none' });
     const server = await Server.listen(engine, { port: 0, compactEverySeconds: 0.05 });
     const client = await RespConnection.open({ host: '127.0.0.1', port: server.port });
-    await client.call('SADD', 'set', 'a', 'b');
-    await client.call('DEL', 'set');
-    await waitUntil('the members are dropped', () => subKeysOf(engine) === 0);
+    for (let round = 0; round < 2; round++) {
+      await client.call('SADD', 'set', 'a', 'b');
+      await client.call('DEL', 'set');
+      await waitUntil('the members are dropped', () => subKeysOf(engine) === 0);
+    }
     client.close();
     await server.close();
   });

@@ -95,7 +95,10 @@ describe('server', () => {
   it('breaks a transaction whose watched key expires before EXEC', async () => {
     const client = await RawClient.open(server.port);
     // One chunk of bytes, so that the key is there when it is watched.
-    await client.ask('SET brief v PX 20\r\nWATCH brief\r\n', '+OK\r\n+OK\r\n');
+    await client.ask(
+      'SET later v PX 100000\r\nSET brief v PX 20\r\nWATCH brief later\r\n',
+      '+OK\r\n+OK\r\n+OK\r\n',
+    );
     await waitUntil(
       'it has expired',
       async () => (await client.ask('EXISTS brief\r\n', ':0\r\n')) === ':0\r\n',
@@ -106,6 +109,27 @@ describe('server', () => {
       expect(await client.ask(transaction, expected)).toBe(expected);
     }
     client.close();
+  });
+
+  it('sends large replies as they were, though their memory is used again once they are sent', async () => {
+    const values = ['a', 'b'].map((byte) => Buffer.alloc(7 * 1024 * 1024, byte));
+    const [slow, quick] = await Promise.all([RawClient.open(server.port), RawClient.open(server.port)]);
+    for (const [i, value] of values.entries())
+      await quick.ask(encodeCommand('SET', `large${i}`, value), '+OK\r\n');
+    const replies = values.map((value) => Buffer.concat([Buffer.from(`$${value.length}\r\n`), value]));
+    const get = async (client: RawClient, i: number): Promise<boolean> =>
+      (await client.read(replies[i].length + 2)).subarray(0, -2).equals(replies[i]);
+    slow.socket.pause();
+    slow.write('GET large0\r\n');
+    for (let round = 0; round < 3; round++) {
+      quick.write('GET large1\r\n');
+      expect(await get(quick, 1)).toBe(true);
+    }
+    slow.socket.resume();
+    expect(await get(slow, 0)).toBe(true);
+    await quick.ask('DEL large0 large1\r\n', ':2\r\n');
+    slow.close();
+    quick.close();
   });
 
   it('counts and lists many keys in steps, in order with what comes behind', async () => {
