@@ -21,6 +21,7 @@ describe('CLIENT', () => {
       RawClient.open(store.server.port),
     ]);
     await victim.ask('CLIENT SETNAME victim\r\n', '+OK\r\n');
+    await victim.ask('SET told v\r\n', '+OK\r\n');
     await victim.ask('CLIENT SETINFO lib-name raw\r\n', '+OK\r\n');
     await bystander.ask('SUBSCRIBE c\r\n', '*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n');
     await bystander.ask('PSUBSCRIBE p*\r\n', '*3\r\n$10\r\npsubscribe\r\n$2\r\np*\r\n:2\r\n');
@@ -29,7 +30,7 @@ describe('CLIENT', () => {
       .split('\n');
     const line = lines.find((text) => text.includes('name=victim')) ?? '';
     expect(line).toMatch(
-      /^id=\d+ addr=127\.0\.0\.1:\d+ laddr=.* idle=\d+ flags=N namespace=__namespace db=0 sub=0 psub=0 ssub=0 multi=-1 .*cmd=client resp=2 lib-name=raw/,
+      /^id=\d+ addr=127\.0\.0\.1:\d+ laddr=.* idle=\d+ flags=N namespace=__namespace db=0 sub=0 psub=0 ssub=0 multi=-1 qbuf=0 obl=0 cmd=client resp=2 lib-name=raw/,
     );
     expect(lines.some((text) => text.includes('flags=P') && text.includes(' sub=1 psub=1 ssub=0 '))).toBe(
       true,

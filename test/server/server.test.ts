@@ -94,9 +94,9 @@ describe('server', () => {
 
   it('breaks a transaction whose watched key expires before EXEC', async () => {
     const client = await RawClient.open(server.port);
-    // One chunk of bytes, so that the key is there when it is watched.
+    // One chunk of bytes, and time enough on a busy machine, so that the key is there when it is watched.
     await client.ask(
-      'SET later v PX 100000\r\nSET brief v PX 20\r\nWATCH brief later\r\n',
+      'SET later v PX 100000\r\nSET brief v PX 300\r\nWATCH brief later\r\n',
       '+OK\r\n+OK\r\n+OK\r\n',
     );
     await waitUntil(
