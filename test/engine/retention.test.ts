@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { Engine, type RetentionEvent, type RetentionOptions, readSlots } from '../../src/engine/index.js';
 import { readSeals } from '../../src/engine/wal/segment-seals.js';
 import { type Files, nodeFiles } from '../../src/files/index.js';
@@ -97,6 +97,42 @@ describe('log retention', () => {
     await made;
     expect(engine.retention).toMatchObject({ lostSlots: [] });
     expect(firstOf(engine)).toBe(1);
+  });
+
+  it('keeps the log for what slots say on disk, though they have come further since', async () => {
+    let whenStored = (): void => {};
+    const files: Files = {
+      ...nodeFiles,
+      rename: async (from, to) => {
+        await nodeFiles.rename(from, to);
+        if (to.endsWith('SLOTS')) whenStored();
+      },
+    };
+    const path = join(root.path, 'slot-further');
+    await using engine = await Engine.open(path, { sync: 'none', segmentBytes, retention: frugal, files });
+    await engine.slots.register('slot', 0);
+    const last = await fill(engine, 100);
+    await engine.flush();
+    engine.slots.acknowledge('slot', 1);
+    whenStored = () => engine.slots.acknowledge('slot', last);
+    expect(await engine.trimLog()).toEqual([]);
+    expect(readSlots(path)).toMatchObject([{ acknowledged: 1 }]);
+    whenStored = () => {};
+    expect((await engine.trimLog()).length).toBeGreaterThan(0);
+  });
+
+  it('keeps the log for a checkpoint that asks for it, until that is deleted', async () => {
+    await using engine = await openStore('checkpoint');
+    const sequence = await fill(engine, 50);
+    const { id } = await engine.checkpoints.create({ name: 'base', holdsLog: true });
+    await fill(engine, 100);
+    await engine.flush();
+    await engine.trimLog();
+    expect(engine.retention?.holds[0]).toEqual({ holder: 'checkpoint', name: 'base', from: sequence });
+    engine.walIterator(sequence).close();
+    await engine.checkpoints.delete(id);
+    expect((await engine.trimLog()).length).toBeGreaterThan(0);
+    expect(firstOf(engine)).toBeGreaterThan(sequence);
   });
 
   it('goes on where it stopped when a file of the log cannot be removed, and passes over one that is gone', async () => {
@@ -229,6 +265,7 @@ describe('log retention', () => {
     expect(events[1]).toMatchObject({ slot: { name: 'absent' }, firstSequence: firstOf(engine) });
     expect(engine.retention).toMatchObject({ lostSlots: ['absent'] });
     expect(engine.retention?.holds.map((hold) => hold.holder)).not.toContain('slot');
+    await engine.trimLog();
     await engine.close();
     await using again = await openStore('bound', { onEvent: (event) => events.push(event) });
     await again.trimLog();
@@ -243,6 +280,19 @@ describe('log retention', () => {
     await fill(engine, 100);
     await engine.flush();
     expect((await engine.trimLog()).length).toBeGreaterThan(0);
+  });
+
+  it('keeps the log for slots that were heard of within the time, however long ago this process heard of them', async () => {
+    await using engine = await openStore('quiet');
+    await engine.slots.register('quiet', 0);
+    await fill(engine, 100);
+    await engine.flush();
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 24 * 3_600_000);
+    try {
+      expect(await engine.trimLog()).toEqual([]);
+    } finally {
+      clock.mockRestore();
+    }
   });
 
   it('lets a consumer come back that was stopped together with the store for long', async () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { hashKey } from '../../../src/engine/key-hash.js';
 import { TreeStore } from '../../../src/engine/tree/index.js';
+import type { TreeRoot } from '../../../src/engine/tree/superblock.js';
 import { throwAwayDirectory } from '../../services/index.js';
 import { SeededRandom } from '../../support/seeded-random.js';
 import { ListChanges } from './list-changes.js';
@@ -110,3 +111,18 @@ for (const [kind, makeKey] of Object.entries(kinds))
       await store.audit();
       await store.close();
     });
+
+it('finds in each of two states what it has, though neighbours are asked for in both by turns', async () => {
+  const store = await openNew(0);
+  const digits = [...'01234567'];
+  const states: TreeRoot[] = [];
+  for (const name of ['old', 'new']) {
+    await put(store, new Map(digits.map((digit) => [`key:${digit}`, Buffer.from(`${name} ${digit}`)])));
+    states.push(store.hold().state.roots[0] as TreeRoot);
+  }
+  const found = digits.map(
+    (digit, i) => `${store.get(states[i % 2] as TreeRoot, Buffer.from(`key:${digit}`))}`,
+  );
+  expect(found).toEqual(digits.map((digit, i) => `${i % 2 === 0 ? 'old' : 'new'} ${digit}`));
+  await store.close();
+});

@@ -46,6 +46,30 @@ describe('a log that is opened again', () => {
     }
   });
 
+  it('cuts zeros behind the last record, as a crash leaves them, but none that are inside the log', async () => {
+    const wal = await log.open();
+    const written = await appendAll(wal, [50, 60]);
+    await wal.close();
+    const name = log.newest();
+    const whole = readFileSync(name);
+    for (const zeros of [1, 7, 100, 40_000, 400_000]) {
+      log.empty();
+      writeFileSync(name, Buffer.concat([whole, Buffer.alloc(zeros)]));
+      const { batches, wal: reopened } = await log.recovered();
+      expect([batches, reopened.recovery.cut?.bytes]).toEqual([written, zeros]);
+      await reopened.close();
+      const again = await log.recovered();
+      expect([again.batches, again.wal.recovery.cut]).toEqual([written, undefined]);
+      await again.wal.close();
+      log.empty();
+      writeFileSync(name, Buffer.concat([whole, Buffer.alloc(zeros), whole]));
+      await expect(log.open()).rejects.toMatchObject({
+        code: 'WAL_CORRUPT',
+        context: { offset: whole.length },
+      });
+    }
+  });
+
   it('refuses damage that has intact records behind it, with file and offset', async () => {
     const wal = await log.open();
     await appendAll(

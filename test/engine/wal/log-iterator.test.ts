@@ -8,6 +8,7 @@ import {
   WalRecordIterator,
 } from '../../../src/engine/wal/index.js';
 import { RecordKind, WriteBatchBuilder } from '../../../src/write-batch/index.js';
+import { SeededRandom } from '../../support/seeded-random.js';
 import { appendAll, batchFor, useLog } from './use-log.js';
 
 const log = useLog();
@@ -30,6 +31,27 @@ describe('log iterator', () => {
     const atTip = new LiveWalIterator(wal, 1_000);
     expect(atTip.valid).toBe(false);
     atTip.close();
+    await wal.close();
+  });
+
+  it('goes to any sequence number from wherever it stands', async () => {
+    const wal = await log.open({ segmentBytes: 300_000 });
+    await appendAll(
+      wal,
+      Array.from({ length: 1_000 }, () => 1_000),
+    );
+    const random = SeededRandom.fromEnvironment('seeks in the log');
+    const iterator = new LiveWalIterator(wal, 0);
+    for (let i = 0; i < 60; i++) {
+      let sequence = random.pick([1, 1_001, 1 + random.below(1_000)]);
+      iterator.seek(sequence);
+      for (let steps = random.below(60); steps > 0 && iterator.valid; steps--) {
+        expect(iterator.item.sequence).toBe(sequence++);
+        iterator.next();
+      }
+      expect(iterator.valid).toBe(sequence <= 1_000);
+    }
+    iterator.close();
     await wal.close();
   });
 

@@ -253,6 +253,12 @@ describe('write-ahead log', () => {
       expect.objectContaining({ code: 'WAL_SEQUENCE_AHEAD' }),
     );
     const first = wal.firstSequence;
+    const fromFirst = new LiveWalIterator(wal, first - 1);
+    expect(fromFirst.item.sequence).toBe(first);
+    fromFirst.close();
+    expect(() => new LiveWalIterator(wal, first - 2)).toThrow(
+      expect.objectContaining({ code: 'WAL_PURGED', context: { wanted: first - 1, first } }),
+    );
     await wal.close();
     const { batches, wal: reopened } = await log.recovered();
     expect(batches[0]?.readUInt32LE(0)).toBe(first);
@@ -274,6 +280,12 @@ describe('write-ahead log', () => {
     await writing;
     expect(removed.length).toBeGreaterThan(10);
     const first = wal.firstSequence;
+    const fromFirst = new LiveWalIterator(wal, first - 1);
+    expect(fromFirst.item.sequence).toBe(first);
+    fromFirst.close();
+    expect(() => new LiveWalIterator(wal, first - 2)).toThrow(
+      expect.objectContaining({ code: 'WAL_PURGED', context: { wanted: first - 1, first } }),
+    );
     await wal.close();
     const { batches, wal: reopened } = await log.recovered();
     expect(batches).toHaveLength(201 - first);
