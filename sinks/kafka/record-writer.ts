@@ -211,7 +211,7 @@ class Preparation {
 }
 
 export const tooLarge = (topic: Topic, bytes: number): string =>
-  `its record of ${bytes} bytes is larger than max.message.bytes ${topic.limitBytes} of topic ${topic.name}: raise that setting`;
+  `its record of ${bytes} bytes is${topic.outbox.isCompressed ? ', compressed,' : ''} larger than max.message.bytes ${topic.limitBytes} of topic ${topic.name}: raise that setting`;
 
 /** The changes behind one batch that a broker refused, found by preparing them again. */
 export const placesIn = async (
