@@ -177,7 +177,7 @@ describe('the redis sink of a cluster', () => {
     const names = Array.from({ length: 40 }, (_, i) => `list ${i}`);
     const slotOfName = (name: string): number => slotOf(Buffer.from(name));
     // On the first master, the one of the smaller slot first: so it is told of it before the other.
-    const [kept, lost] = names
+    const [kept, lost, fresh] = names
       .filter((name) => slotOfName(name) > 0 && slotOfName(name) < 5_000)
       .sort((a, b) => slotOfName(a) - slotOfName(b));
     const write = async (element: string, ...keys: string[]): Promise<SinkBatch> => {
@@ -188,12 +188,13 @@ describe('the redis sink of a cluster', () => {
     expect(await sink.write(first, claim, signal)).toEqual({ kind: 'durable' });
     const loser = await find(lost);
     const before = await dump(loser);
-    const second = await write('2', kept, lost);
+    const second = await write('2', kept, lost, fresh);
     expect(await sink.write(second, claim, signal)).toEqual({ kind: 'durable' });
     // A replica that was promoted had the first part of it, and nothing of what came behind.
     for (const [key, bytes] of before)
       if (key !== kept && key !== slotKey(slotOfName(kept))) await loser.restore(key, 0, bytes, 'REPLACE');
-    const third = await write('3', kept);
+    await loser.del(fresh, slotKey(slotOfName(fresh)));
+    const third = await write('3', kept, fresh);
     expect((await sink.write(third, claim, signal)).kind).toBe('unknown');
     const again = await sink.claim(signal);
     expect(again.position).toEqual(first.position);
@@ -201,6 +202,7 @@ describe('the redis sink of a cluster', () => {
     expect(await sink.write(third, again, signal)).toEqual({ kind: 'durable' });
     expect(await loser.lrange(kept, 0, -1)).toEqual(['1', '2', '3']);
     expect(await loser.lrange(lost, 0, -1)).toEqual(['1', '2']);
+    expect(await loser.lrange(fresh, 0, -1)).toEqual(['2', '3']);
   });
 
   it('stops at a key of another type that somebody else keeps, and stays stopped until it is mended', async () => {

@@ -118,7 +118,7 @@ export class ClaimedSlots {
   closed(calls: readonly SlotCall[], position: Position): SlotCall[] {
     const { nodes } = this.#target;
     const slotOfMaster = new Map(this.#closing.map((slot) => [nodes.masterOf(slot), slot]));
-    this.#closing = nodes.masters.map((master) => slotOfMaster.get(master) ?? nodes.someSlotOf(master));
+    this.#closing = nodes.masters.map((master) => slotOfMaster.get(master) ?? this.#newestOf(master));
     const last = this.#closing.flatMap((slot): SlotCall[] => {
       const own = calls.find((call) => call.slot === slot);
       if (own !== undefined) return [own];
@@ -127,6 +127,17 @@ export class ClaimedSlots {
     });
     const closing = new Set(this.#closing);
     return [...calls.filter(({ slot }) => !closing.has(slot)), ...last];
+  }
+
+  /** The slot of a master that was written last: when its first close is lost, little has to be delivered again. */
+  #newestOf(master: string): number {
+    const { nodes } = this.#target;
+    return this.ledger.usedSlots
+      .filter((slot) => nodes.masterOf(slot) === master)
+      .reduce(
+        (newest, slot) => (this.ledger.sequenceOf(slot) > this.ledger.sequenceOf(newest) ? slot : newest),
+        nodes.someSlotOf(master),
+      );
   }
 
   /** Carries out calls; undefined when every slot has its part. */

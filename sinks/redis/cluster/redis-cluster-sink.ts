@@ -208,12 +208,22 @@ export class RedisClusterSink implements Sink {
 
   /**
    * The root's position, or that up to which the master that is furthest behind it is complete: that one lost its newest writes.
-   * Where a write has found it out, other slots of that master may have come further since.
+   * Where a write has found it out, other slots of that master may have come further since; what a lost slot itself stands at
+   * may be older by far than what its master has lost.
    */
   #commonPosition(root: RootState, positions: ReadonlyMap<number, Position | null>): Position | null {
-    const told = [...this.#lost, ...root.witnesses].filter((slot) => positions.has(slot));
-    const behind = told.map((slot) => positions.get(slot) ?? null);
+    const held = (slot: number): Position | null => positions.get(slot) ?? null;
+    const isClaimed = (slot: number): boolean => positions.has(slot);
+    const witnesses = root.witnesses.filter(isClaimed);
+    const behind = witnesses.map(held);
     if (root.witnesses.length === 0) behind.push(...this.#newest(positions).values());
+    const losers = new Set(
+      witnesses
+        .filter((slot) => isBehind(held(slot), root.position))
+        .map((slot) => this.#nodes.masterOf(slot)),
+    );
+    for (const slot of [...this.#lost].filter(isClaimed))
+      if (!losers.has(this.#nodes.masterOf(slot))) behind.push(held(slot));
     return behind.reduce((least, position) => (isBehind(position, least) ? position : least), root.position);
   }
 
