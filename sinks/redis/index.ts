@@ -3,7 +3,6 @@ import { RedisClusterSink } from './cluster/redis-cluster-sink.js';
 import { RedisSink, type RedisSinkOptions } from './redis-sink.js';
 
 export { kvrocksTypes } from './batch-commands.js';
-export { slotOf } from './cluster/hash-slot.js';
 export { RedisClusterSink, type RedisClusterSinkOptions } from './cluster/redis-cluster-sink.js';
 export { RedisSink, type RedisSinkOptions } from './redis-sink.js';
 

@@ -12,6 +12,7 @@ export { StringPutTransaction } from './decode/string-put-transaction.js';
 export { Turns } from './decode/turns.js';
 export { reverseBits } from './encoding/bitmap-encoding.js';
 export { ColumnFamily } from './encoding/column-family.js';
+export { slotCount, slotOf } from './encoding/hash-slot.js';
 export { defaultNamespace, encodeMetadataKey, encodeSubKeyPrefix, namespacePrefix } from './encoding/keys.js';
 export { isAlive, readMetadata } from './encoding/metadata.js';
 export { appendStringPut } from './encoding/string-put.js';

@@ -25,6 +25,8 @@ export {
   type RedisCommand,
   type RedisMapping,
   StringPutTransaction,
+  slotCount,
+  slotOf,
   type Transaction,
   Turns,
   toRedisCommands,

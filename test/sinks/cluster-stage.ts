@@ -1,7 +1,8 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
-import { slotOf, tagOfSlot } from '../../sinks/redis/cluster/hash-slot.js';
+import { tagOfSlot } from '../../sinks/redis/cluster/slot-tag.js';
 import { RedisClusterSink, type RedisClusterSinkOptions } from '../../sinks/redis/index.js';
+import { slotOf } from '../../src/kit/index.js';
 import { type RedisClusterService, startRedisCluster } from '../services/index.js';
 import { pluginContext } from '../support/plugin-context.js';
 import { TestSource } from '../support/test-source.js';

@@ -1,9 +1,8 @@
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addressOf } from '../../sinks/redis/cluster/cluster-nodes.js';
-import { slotOf } from '../../sinks/redis/cluster/hash-slot.js';
 import { RedisSink } from '../../sinks/redis/index.js';
-import { parseRedisUrl, RespConnection, type SinkBatch } from '../../src/kit/index.js';
+import { parseRedisUrl, RespConnection, type SinkBatch, slotOf } from '../../src/kit/index.js';
 import { type RedisService, startRedis } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
 import { pluginContext } from '../support/plugin-context.js';

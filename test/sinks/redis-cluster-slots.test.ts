@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
-import { slotOf, tagOfSlot } from '../../sinks/redis/cluster/hash-slot.js';
+import { tagOfSlot } from '../../sinks/redis/cluster/slot-tag.js';
+import { slotOf } from '../../src/kit/index.js';
 import { ClusterStage, slotKey } from './cluster-stage.js';
 
 const signal = new AbortController().signal;

@@ -1,10 +1,9 @@
-import { ByteWriter, type Finding, writeCommand } from '../../../src/kit/index.js';
+import { ByteWriter, type Finding, slotCount, writeCommand } from '../../../src/kit/index.js';
 import { findingsOf } from '../check-redis.js';
 import { commandsFailed } from '../commands-failed.js';
 import { controlFields, readControlState } from '../control-key.js';
 import { asSinkError } from '../refusal.js';
 import type { ClusterNodes } from './cluster-nodes.js';
-import { slotCount } from './hash-slot.js';
 import type { RootKey } from './root-key.js';
 import { SlotLedger } from './slot-ledger.js';
 

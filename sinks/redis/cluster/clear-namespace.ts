@@ -1,6 +1,5 @@
-import type { Position, WriteOutcome } from '../../../src/kit/index.js';
+import { type Position, slotOf, type WriteOutcome } from '../../../src/kit/index.js';
 import type { ClaimedSlots, ClusterTarget } from './claimed-slots.js';
-import { slotOf } from './hash-slot.js';
 import { clearedField } from './root-key.js';
 import { scanKeys } from './scan-keys.js';
 import type { SlotCall } from './slot-calls.js';

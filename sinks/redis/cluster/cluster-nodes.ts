@@ -6,10 +6,10 @@ import {
   ReplyError,
   type RespAddress,
   RespConnection,
+  slotCount,
   TailraceError,
   writeCommand,
 } from '../../../src/kit/index.js';
-import { slotCount } from './hash-slot.js';
 import { scripts } from './scripts.js';
 
 /**

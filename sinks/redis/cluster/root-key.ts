@@ -4,13 +4,14 @@ import {
   type Position,
   type Reply,
   ReplyError,
+  slotOf,
   TailraceError,
 } from '../../../src/kit/index.js';
 import type { ClusterNodes } from './cluster-nodes.js';
-import { slotOf, tagOfSlot } from './hash-slot.js';
 import { claimRoot, forgetRoot, setRoot } from './scripts.js';
 import type { CallWord, SlotCalls } from './slot-calls.js';
 import type { ClearedNamespace } from './slot-groups.js';
+import { tagOfSlot } from './slot-tag.js';
 
 /** What the root key of a pipeline holds. */
 export interface RootState {

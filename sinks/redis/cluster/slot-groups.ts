@@ -6,11 +6,11 @@ import {
   positionOf,
   type Rejection,
   type SinkBatch,
+  slotOf,
   TailraceError,
   type Transaction,
   type Turns,
 } from '../../../src/kit/index.js';
-import { slotOf } from './hash-slot.js';
 
 /** What a batch has for one slot, in order. */
 export interface SlotGroup {

@@ -1,5 +1,4 @@
-import { isSamePosition, type Position } from '../../../src/kit/index.js';
-import { slotCount } from './hash-slot.js';
+import { isSamePosition, type Position, slotCount } from '../../../src/kit/index.js';
 import type { ClearedNamespace, HeldBySlots } from './slot-groups.js';
 
 /**

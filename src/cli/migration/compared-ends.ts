@@ -1,6 +1,7 @@
 import { defaultSchema, openMirror } from '../../../sinks/postgres/index.js';
-import { kvrocksTypes, slotOf } from '../../../sinks/redis/index.js';
+import { kvrocksTypes } from '../../../sinks/redis/index.js';
 import { isTailraceError, TailraceError } from '../../errors/index.js';
+import { slotOf } from '../../kit/index.js';
 import { RecordFilter, ServerConnection, tokensOf } from '../../migration/index.js';
 import {
   type ComparedTarget,
