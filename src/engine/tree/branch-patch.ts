@@ -1,6 +1,6 @@
 import type { Changes } from './changes.js';
 import { childAt, EntryView } from './entry-view.js';
-import type { Sibling } from './leaf-parts.js';
+import type { Sibling } from './leaf-split.js';
 import { countOf, entriesEndOf, pageBytes, prefixLengthOf, putU32 } from './page.js';
 import { PageBuilder } from './page-builder.js';
 import type { PageOutput } from './page-output.js';
@@ -8,8 +8,8 @@ import type { PageSearch } from './page-search.js';
 import { keyOf, lowestKey, type TreeKey } from './tree-key.js';
 
 /**
- * The common case of a merge: a branch of which each child that changes becomes one page again, so that only the units
- * in it are others, or a few pages. Nothing is made for each child unless some were added. Hot: bench `engine-store`.
+ * The common case of a merge: a branch whose changed children each become one page again, so that only unit numbers in
+ * it change, or a few pages. No objects are made per child unless some were added. Hot: bench `engine-store`.
  */
 export class BranchPatch {
   /** A copy: reading the children may take the page out of the cache. */
@@ -73,7 +73,7 @@ export class BranchPatch {
     for (const sibling of siblings) this.#added.push({ behind: place, sibling });
   }
 
-  /** The children up to a place, not including it, as they are now. */
+  /** The children before a place, as they are now, those that were added included. */
   forEachBefore(end: number, take: (separator: TreeKey, unit: number) => void): void {
     let added = 0;
     for (let place = 0; place < end; place++) {
@@ -85,7 +85,7 @@ export class BranchPatch {
     }
   }
 
-  /** Makes the page anew, or several where children were added; returns the unit of the first. */
+  /** Writes the page, or several where children were added; returns the unit of the first. */
   write(): number {
     this.siblings = [];
     if (this.#added.length > 0) return this.#writeSeveral();

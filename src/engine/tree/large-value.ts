@@ -1,12 +1,19 @@
 import type { Run } from '../space/index.js';
-import { pageBytes, putU32, u32 } from './page.js';
+import { maxEntryBytes, maxInlineKeyBytes, pageBytes, putU32, u32 } from './page.js';
 
-/** Where a value lies that is too large for a page: runs of units in their order, each full but the last. */
+/** Where a value lies that is too large for a page: runs of units in order, all full but the last. */
 export interface LargeReference {
   readonly runs: readonly Run[];
   /** CRC-32 of the value. */
   readonly checksum: number;
 }
+
+/** True when a value does not fit into an entry with its key. */
+export const isLargeValue = (keyLength: number, valueLength: number): boolean =>
+  Math.min(keyLength, maxInlineKeyBytes) + valueLength > maxEntryBytes - entryOverheadBytes;
+
+/** Both varints, a tail and the slot, at most. */
+const entryOverheadBytes = 3 + 5 + 12 + 2;
 
 /** How many runs a value may be spread over when no free run is long enough for it. */
 export const maxLargeRuns = 16;
@@ -33,7 +40,7 @@ export const largeReferenceOf = ({ runs, checksum }: LargeReference): Uint8Array
   return bytes;
 };
 
-/** Bytes that the reference at `at` takes. */
+/** Length of the reference at `at`, in bytes. */
 export const largeReferenceLength = (bytes: Uint8Array, at: number): number =>
   u32(bytes, at) === 0 ? spreadBytes(bytes[at + 8]) : oneRunBytes;
 

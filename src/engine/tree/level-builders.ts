@@ -2,10 +2,10 @@ import { PageBuilder } from './page-builder.js';
 import type { PageOutput } from './page-output.js';
 import type { TreeKey } from './tree-key.js';
 
-/** The builders of a tree, one a level: the pages of each become children in the one above it. */
+/** The builders of a tree, one per level: the pages of each become children in the one above it. */
 export class LevelBuilders {
   readonly #output: PageOutput;
-  /** Releases what belongs to a separator that no page has. */
+  /** Called with separators that no page uses, to release their runs. */
   readonly #dropKey: (key: TreeKey | undefined) => void;
   readonly #builders: PageBuilder[] = [];
 
@@ -32,10 +32,10 @@ export class LevelBuilders {
     return this.#builders.slice(0, level + 1).every(({ isEmpty }) => isEmpty);
   }
 
-  /** True when something has gathered at a level that would make a poor page. */
-  isScantAt(level: number): boolean {
+  /** True when something has gathered at a level that would make an underfull page. */
+  isUnderfullAt(level: number): boolean {
     const builder = this.#builders[level];
-    return builder !== undefined && !builder.isEmpty && builder.isScant;
+    return builder !== undefined && !builder.isEmpty && builder.isUnderfull;
   }
 
   /** The next page of a level begins at `low`, unless entries that belong before it have gathered. */

@@ -1,7 +1,6 @@
 import type { Changes } from './changes.js';
 import type { EntryCounts } from './entry-counts.js';
-import { largeReferenceOf } from './large-value.js';
-import { isLargeValue } from './leaf-patch.js';
+import { isLargeValue, largeReferenceOf } from './large-value.js';
 import { maxInlineKeyBytes } from './page.js';
 import type { PageBuilder } from './page-builder.js';
 import type { PageOutput } from './page-output.js';

@@ -9,8 +9,8 @@ import { copyOfKey, lowestKey, separatorBetween, sharedLength, type TreeKey } fr
 export type OnPage = (low: TreeKey, unit: number) => void;
 
 /**
- * Makes pages of one level from entries in key order. Entries gather until there are three pages of them, so that two
- * pages that overflow by little become three with room, and a long stream becomes full pages.
+ * Makes pages of one level from entries in key order. Entries gather until they fill three pages, so that two pages that
+ * overflow slightly become three with room to spare, and a long stream becomes full pages.
  */
 export class PageBuilder {
   readonly level: number;
@@ -37,12 +37,12 @@ export class PageBuilder {
     return entries.count === 1 ? { low: entries.keyAt(0), unit: entries.lastChild } : undefined;
   }
 
-  /** True when what has gathered would make a poor page. */
-  get isScant(): boolean {
+  /** True when what has gathered would make an underfull page. */
+  get isUnderfull(): boolean {
     return this.#packed < capacity / 4;
   }
 
-  /** True when what has gathered makes pages that have room for more, and are not half empty either. */
+  /** True when what has gathered makes pages that are well filled and still have room for more. */
   get isRoomy(): boolean {
     const left = this.#packed / capacity;
     const fill = left / Math.ceil(left);
@@ -117,7 +117,7 @@ export class PageBuilder {
     this.#onPage(low, unit);
   }
 
-  /** Parts the last key of one page from the first of the next. */
+  /** Separates the last key of one page from the first of the next. */
   #separator(last: TreeKey, first: TreeKey): TreeKey {
     // A separator in a branch bounds keys that lie between it and the next one: it cannot be shortened.
     if (this.level > 0) return copyOfKey(this.#output, first);
@@ -131,5 +131,5 @@ const capacity = pageBytes - pageHeaderBytes;
 const gatheredPages = 3;
 const leastRoomyFill = 0.6;
 const mostRoomyFill = 0.85;
-/** How full the pages of a long stream are made, so that the next few changes need not part them. */
+/** How full the pages of a long stream are made, so that the next few changes need not split them. */
 const streamFill = 0.93;

@@ -4,12 +4,12 @@ import type { Changes } from './changes.js';
 import type { DataFile } from './data-file.js';
 import type { EntryCounts } from './entry-counts.js';
 import { childAt, EntryView, wholeKey } from './entry-view.js';
-import type { Sibling } from './leaf-parts.js';
 import { LeafPatch } from './leaf-patch.js';
+import type { Sibling } from './leaf-split.js';
 import { LeafWindow } from './leaf-window.js';
-import { LeftParts } from './left-parts.js';
 import { LevelBuilders } from './level-builders.js';
 import { NewEntries } from './new-entries.js';
+import { OldTree } from './old-tree.js';
 import { countOf, pageBytes } from './page.js';
 import type { PageCache } from './page-cache.js';
 import type { PageOutput } from './page-output.js';
@@ -27,7 +27,7 @@ import type { UnitSource } from './unit-source.js';
  * changes is patched, and so is a branch as long as each of its children becomes one page again; or its entries go with
  * the changes into the builder of the lowest level, whose pages go into the builder above it, and so on. Before a subtree
  * is passed on, the builders below it are finished; should little have gathered there, the next page is taken in as well,
- * so that pages do not stay scant where much is deleted.
+ * so that pages do not stay underfull where much is deleted.
  *
  * `run` is a generator that yields after every page, so that whoever drives it can pause.
  */
@@ -45,20 +45,20 @@ export class TreeMerge {
   readonly #changes: Changes;
   readonly #ranges: RangeWalk;
   readonly #counts: EntryCounts = { entries: 0, largeEntries: 0 };
-  readonly #left: LeftParts;
+  readonly #old: OldTree;
   readonly #newEntries: NewEntries;
-  /** What the page has become that was merged last, besides the page that takes its place: those behind it. */
+  /** When the page that was merged last was split: the new pages other than the first. */
   #siblings: readonly Sibling[] = none;
 
   constructor(file: DataFile, cache: PageCache, units: UnitSource, output: PageOutput, changes: Changes) {
     this.#window = new LeafWindow(file, cache);
-    this.#left = new LeftParts(units, output, cache, this.#window, this.#counts);
+    this.#old = new OldTree(units, output, cache, this.#window, this.#counts);
     this.#newEntries = new NewEntries(output, this.#counts);
     this.#cache = cache;
     this.#output = output;
     this.#search = new PageSearch(output);
     this.#patch = new LeafPatch(this.#window, output);
-    this.#builders = new LevelBuilders(output, (key) => this.#left.leaveKey(key));
+    this.#builders = new LevelBuilders(output, (key) => this.#old.releaseKey(key));
     this.#changes = changes;
     this.#ranges = new RangeWalk(changes.ranges, output);
   }
@@ -70,7 +70,7 @@ export class TreeMerge {
     if (root.unit === 0) {
       yield* this.#addChanges(lowestKey, undefined);
     } else if (this.#coversAll(root)) {
-      yield* this.#left.leaveTree(root.unit, root.level, root.largeEntries > 0);
+      yield* this.#old.releaseTree(root.unit, root.level, root.largeEntries > 0);
       this.#counts.entries = 0;
       this.#counts.largeEntries = 0;
       yield* this.#addChanges(lowestKey, undefined);
@@ -86,7 +86,7 @@ export class TreeMerge {
   }
 
   /**
-   * The unit of the page that takes its place, with `#siblings` behind it; undefined when what has become of it is in the
+   * Returns the unit of the page that takes its place, followed by `#siblings`; undefined when its entries went into the
    * builders.
    */
   *#mergeBranch(
@@ -110,7 +110,7 @@ export class TreeMerge {
     this.#open.pop();
     this.#siblings = none;
     if (!page.isChanged) return unit;
-    this.#left.leavePage(unit);
+    this.#old.releasePage(unit);
     const first = page.write();
     this.#siblings = page.siblings;
     return first;
@@ -122,7 +122,7 @@ export class TreeMerge {
     return this.#builders.areEmptyUpTo(level);
   }
 
-  /** Goes as far as the children become one page each; beyond that, the branch is no longer open. */
+  /** Goes on until a child cannot be patched; the branch is no longer open then. */
   *#patchBranch(branch: OpenBranch): Generator<undefined, void> {
     const { page, level, high, isLeftmost } = branch;
     const isBelow = (): boolean => {
@@ -145,7 +145,7 @@ export class TreeMerge {
             );
       if (replacement === undefined) {
         if (level === 1) this.#closeBranches();
-        else branch.place++; // done, by the builders
+        else branch.place++; // the builders have done this child
         return;
       }
       page.replace(place, replacement);
@@ -154,22 +154,22 @@ export class TreeMerge {
     }
   }
 
-  /** Gives up patching: what was done of the open branches goes into the builders, from the root on. */
+  /** Gives up patching: the children done so far go into the builders, from the root down. */
   #closeBranches(): void {
     for (const { page, unit, level, low, place } of this.#open.splice(0)) {
-      this.#left.leavePage(unit);
+      this.#old.releasePage(unit);
       this.#builders.start(level, low);
       page.forEachBefore(place, (separator, child) => this.#builders.addChild(level, separator, child));
     }
   }
 
-  /** The general case: from the place reached on. */
+  /** The general case, from the place that patching has reached. */
   *#rebuildBranch({ page, level, high, isLeftmost, ...branch }: OpenBranch): Generator<undefined, void> {
     for (let i = branch.place; i < page.count; i++) {
       const child = page.child(i);
       let low = page.separator(i);
       if (i === 0 && (isLeftmost || this.#comesBefore(page))) {
-        this.#left.leaveKey(low);
+        this.#old.releaseKey(low);
         low = isLeftmost ? lowestKey : this.#changeKey();
       }
       const childHigh = i + 1 < page.count ? page.separator(i + 1) : high;
@@ -178,7 +178,7 @@ export class TreeMerge {
         continue;
       }
       if (this.#ranges.cover(low, childHigh)) {
-        yield* this.#left.leaveTree(child, level - 1, true);
+        yield* this.#old.releaseTree(child, level - 1, true);
         // What is written in the range may be a subtree again: each level of it needs a place to begin.
         for (let below = level - 1; below > 0; below--)
           this.#builders.start(below, copyOfKey(this.#output, low));
@@ -209,12 +209,12 @@ export class TreeMerge {
     this.#readLeaf(unit, parent);
     this.#builders.start(0, low);
     yield* this.#mergeEntries(copyOfPage(this.#window.bytes, this.#window.base), high);
-    this.#left.leavePage(unit);
+    this.#old.releasePage(unit);
     // The leaves behind are patched again rather than made anew entry by entry.
     if (this.#builders.at(0).isRoomy) this.#builders.at(0).finish();
   }
 
-  /** The common case: the unit of the page that takes the leaf's place, with `#siblings`; undefined when it needs more. */
+  /** The common case. Returns the unit of the page that takes the leaf's place, followed by `#siblings`; undefined when unfit. */
   #patchLeaf(unit: number, isBelow: () => boolean, parent?: LeafParent): number | undefined {
     this.#window.takeUnchecked(unit, (most) => parent?.page.adjacent(parent.place, most) ?? 1);
     const result = this.#patch.apply(this.#changes, isBelow);
@@ -223,10 +223,10 @@ export class TreeMerge {
     this.#counts.largeEntries += this.#patch.largeDelta;
     this.#siblings = none;
     if (result === 'unchanged') return unit;
-    this.#left.leavePage(unit);
+    this.#old.releasePage(unit);
     if (result === 'patched') return this.#output.unit;
-    this.#siblings = this.#patch.parts.siblings;
-    return this.#patch.parts.unit;
+    this.#siblings = this.#patch.split.siblings;
+    return this.#patch.split.unit;
   }
 
   /** Adds the page that was merged last, and those behind it, to the level above. */
@@ -252,7 +252,7 @@ export class TreeMerge {
         if (++added % changesPerStep === 0) yield;
       }
       entry.readLeaf(page, 0, i);
-      if (isReplaced || this.#isInRange(page)) this.#left.leaveEntry(page, entry);
+      if (isReplaced || this.#isInRange(page)) this.#old.releaseEntry(page, entry);
       else this.#builders.at(0).addFromLeaf(page, 0, entry);
     }
     yield* this.#addChangesBelow(high);
@@ -264,7 +264,7 @@ export class TreeMerge {
     yield* this.#addChangesBelow(high);
   }
 
-  /** They may be very many: all of them, in an empty tree or behind its last key. */
+  /** There may be very many: all changes, in an empty tree or behind its last key. */
   *#addChangesBelow(high: TreeKey | undefined): Generator<undefined, void> {
     for (let added = 1; this.#changes.valid && this.#isBelow(high); added++) {
       this.#addChange();
@@ -280,8 +280,8 @@ export class TreeMerge {
 
   /** Makes a subtree without changes part of the new tree. */
   #passOn(level: number, low: TreeKey, unit: number): void {
-    if (this.#builders.isScantAt(level)) {
-      this.#left.leaveKey(low);
+    if (this.#builders.isUnderfullAt(level)) {
+      this.#old.releaseKey(low);
       this.#takeIn(level, unit);
       return;
     }
@@ -303,7 +303,7 @@ export class TreeMerge {
       for (const { separator, child } of childrenOf(unit, this.#cache))
         this.#passOn(level - 1, separator, child);
     }
-    this.#left.leavePage(unit);
+    this.#old.releasePage(unit);
   }
 
   /** True when a change or a deleted range lies between the bounds; the changes before `low` are done. */
@@ -338,12 +338,12 @@ export class TreeMerge {
     return wholeKey(this.#output, bytes, base, this.#entry);
   }
 
-  /** True when the change at hand lies before all separators of a branch: it belongs to the first child. */
+  /** True when the current change lies before all separators of a branch: it belongs to the first child. */
   #comesBefore(page: BranchPatch): boolean {
     return this.#changes.valid && page.isBefore(0, this.#changes);
   }
 
-  /** The key of the change at hand, as a separator of its own. */
+  /** The key of the current change, as a separator. */
   #changeKey(): TreeKey {
     const { keyBytes, keyStart, keyEnd } = this.#changes;
     return makeKey(this.#output, keyBytes, keyStart, keyEnd);

@@ -210,8 +210,8 @@ describe.each([
     await store.close();
   });
 
-  it('parts leaves and branches that changes from everywhere make too large, into pages that are more than half full', async () => {
-    const random = SeededRandom.fromEnvironment('parted pages');
+  it('splits leaves and branches that changes from everywhere make too large, into pages that are more than half full', async () => {
+    const random = SeededRandom.fromEnvironment('split pages');
     const store = await openNew();
     const model: Model = new Map();
     for (let round = 0; round < 8; round++) {

@@ -1,95 +1,54 @@
 import type { Changes } from './changes.js';
 import { EntryView } from './entry-view.js';
-import {
-  countOf,
-  entriesEndOf,
-  entryAt,
-  pageBytes,
-  pageHeaderBytes,
-  prefixLengthOf,
-  putSlot,
-  putVarint,
-} from './page.js';
+import { interleaveChanges, type PutEntry } from './interleave-changes.js';
+import type { LeafPlan } from './leaf-plan.js';
+import { countOf, pageBytes, pageHeaderBytes, prefixLengthOf, putSlot, putVarint, u16 } from './page.js';
 import type { PageOutput } from './page-output.js';
 import { keyOf, separatorBetween, sharedLength, type TreeKey } from './tree-key.js';
 
-/** A page that lies behind another one, with which it takes the place of one page. */
+/** One of the pages that a page was split into, other than the first. */
 export interface Sibling {
   readonly separator: TreeKey;
   readonly unit: number;
 }
 
-/** Puts a change as an entry into place, behind so many bytes of its key; returns the place behind it. */
-export type PutEntry = (into: Buffer, at: number, changes: Changes, prefixLength: number) => number;
-
 /**
  * A leaf that has become too large for one page: its entries with the changes among them are put together as if pages
- * had no end, and then parted into pages of about equal size. Hot: bench `engine-store`.
+ * had no end, and then split into pages of about equal size. Hot: bench `engine-store`.
  */
-export class LeafParts {
-  /** The page that takes the leaf's place, after `write`, and those behind it. */
+export class LeafSplit {
+  /** After `write`: the page that takes the leaf's place, and those that follow it. */
   unit = 0;
   siblings: readonly Sibling[] = [];
   readonly #output: PageOutput;
   readonly #entry = new EntryView();
-  /** Laid out as a page without slots, which `#starts` stands for. */
+  /** The leaf with its changes, laid out as one page that is far too large. */
   readonly #whole = Buffer.allocUnsafeSlow(maxWholeBytes);
-  readonly #starts = new Int32Array(maxWholeEntries + 1);
   #count = 0;
+  /** Where its last entry ends. */
+  #end = 0;
 
   constructor(output: PageOutput) {
     this.#output = output;
   }
 
-  /** True when a leaf of this size, slots included, and so many entries can be put together. */
-  takes(bytes: number, entries: number): boolean {
-    return bytes <= maxWholeBytes && entries <= maxWholeEntries;
+  /** True when a leaf that comes to this size, slots included, can be put together. */
+  takes(byteLength: number): boolean {
+    return byteLength <= maxWholeBytes;
   }
 
-  /**
-   * Puts the changes into a copy of the leaf: the one at `i` before the entry at `places[i]`, or, where `isFound[i]`, in
-   * its place.
-   */
-  gather(
-    bytes: Buffer,
-    base: number,
-    changes: Changes,
-    patches: number,
-    places: Int32Array,
-    isFound: Uint8Array,
-    putEntry: PutEntry,
-  ): void {
+  /** Puts the planned changes into a copy of the leaf. */
+  gather(bytes: Buffer, base: number, changes: Changes, plan: LeafPlan, putEntry: PutEntry): void {
     const whole = this.#whole;
-    const starts = this.#starts;
-    const oldCount = countOf(bytes, base);
-    const prefixLength = prefixLengthOf(bytes, base);
-    let count = 0;
-    let index = 0;
-    let at = bytes.copy(whole, 0, base, base + pageHeaderBytes + prefixLength);
-    const copyUpTo = (end: number): void => {
-      if (end <= index) return;
-      const from = entryAt(bytes, base, index);
-      const to = end < oldCount ? entryAt(bytes, base, end) : entriesEndOf(bytes, base);
-      for (; index < end; index++) starts[count++] = entryAt(bytes, base, index) - from + at;
-      at += bytes.copy(whole, at, base + from, base + to);
-    };
-    for (let i = 0; i < patches; i++, changes.next()) {
-      copyUpTo(places[i]);
-      index += isFound[i];
-      if (changes.isDeleted) continue;
-      starts[count++] = at;
-      at = putEntry(whole, at, changes, prefixLength);
-    }
-    copyUpTo(oldCount);
-    starts[count] = at;
-    this.#count = count;
+    bytes.copy(whole, 0, base, base + pageHeaderBytes);
+    this.#end = interleaveChanges(bytes, base, changes, plan, putEntry, whole, 0, whole.length);
+    this.#count = countOf(bytes, base) + plan.entriesDelta;
   }
 
-  /** Makes pages of what was gathered; `isWanted` keeps them in the cache. */
+  /** Makes pages of what was gathered; `isWanted` puts them into the cache. */
   write(isWanted: boolean): void {
-    const starts = this.#starts;
     const siblings: Sibling[] = [];
-    let left = starts[this.#count] - starts[0] + 2 * this.#count;
+    let left = this.#sizeOf(0, this.#count);
     const room = pageBytes - pageHeaderBytes - prefixLengthOf(this.#whole, 0);
     let pages = Math.ceil(left / (room * mostFill));
     for (let from = 0; from < this.#count; pages--) {
@@ -105,9 +64,14 @@ export class LeafParts {
     this.siblings = siblings;
   }
 
-  /** Of entries and their slots. */
+  /** Bytes of some entries and their slots. */
   #sizeOf(from: number, to: number): number {
-    return this.#starts[to] - this.#starts[from] + 2 * (to - from);
+    return this.#startOf(to) - this.#startOf(from) + 2 * (to - from);
+  }
+
+  /** Where an entry begins, or the last one ends. */
+  #startOf(index: number): number {
+    return index === this.#count ? this.#end : u16(this.#whole, maxWholeBytes - 2 * (index + 1));
   }
 
   #writePage(from: number, to: number, isWanted: boolean): number {
@@ -118,15 +82,15 @@ export class LeafParts {
     const { bytes, base, unit } = output;
     const oldPrefix = prefixLengthOf(whole, 0);
     const gained = this.#sharedBySuffixes(from, to - 1);
-    entry.readLeafAt(whole, this.#starts[from]);
+    entry.readLeafAt(whole, this.#startOf(from));
     let at = base + pageHeaderBytes;
     at += whole.copy(bytes, at, pageHeaderBytes, pageHeaderBytes + oldPrefix);
     at += whole.copy(bytes, at, entry.suffixStart, entry.suffixStart + gained);
     for (let i = from; i < to; i++) {
       putSlot(bytes, base, i - from, at - base);
-      const start = this.#starts[i];
+      const start = this.#startOf(i);
       if (gained === 0) {
-        at += whole.copy(bytes, at, start, this.#starts[i + 1]);
+        at += whole.copy(bytes, at, start, this.#startOf(i + 1));
         continue;
       }
       entry.readLeafAt(whole, start);
@@ -139,13 +103,13 @@ export class LeafParts {
     return unit;
   }
 
-  /** How many bytes more than the prefix the keys of two entries, and so those between them, have in common. */
+  /** How many bytes behind the prefix the keys of two entries, and so all keys between them, have in common. */
   #sharedBySuffixes(first: number, last: number): number {
     const whole = this.#whole;
     const entry = this.#entry;
-    entry.readLeafAt(whole, this.#starts[first]);
+    entry.readLeafAt(whole, this.#startOf(first));
     const { suffixStart, suffixEnd } = entry;
-    entry.readLeafAt(whole, this.#starts[last]);
+    entry.readLeafAt(whole, this.#startOf(last));
     const length = Math.min(suffixEnd - suffixStart, entry.suffixEnd - entry.suffixStart);
     let shared = 0;
     while (shared < length && whole[suffixStart + shared] === whole[entry.suffixStart + shared]) shared++;
@@ -159,13 +123,12 @@ export class LeafParts {
   }
 
   #keyAt(place: number): TreeKey {
-    this.#entry.readLeafAt(this.#whole, this.#starts[place]);
+    this.#entry.readLeafAt(this.#whole, this.#startOf(place));
     return keyOf(this.#whole, 0, this.#entry);
   }
 }
 
-/** How full the pages are made at most: the next few changes need not part them again. */
+/** How full the pages are made at most: the next few changes need not split them again. */
 const mostFill = 0.9;
 /** Of a leaf with all its changes; more goes through the builders. */
 const maxWholeBytes = 32 * 1024;
-const maxWholeEntries = 2048;
