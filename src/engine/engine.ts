@@ -1,15 +1,9 @@
 import { join, resolve } from 'node:path';
 import type { TailraceError } from '../errors/index.js';
-import { makeDirectory, nodeFiles, ProcessLock } from '../files/index.js';
+import { nodeFiles, type ProcessLock } from '../files/index.js';
 import { setBatchSequence, type WriteBatchBuilder } from '../write-batch/index.js';
 import { CheckedBatch } from './checked-batch.js';
-import {
-  CheckpointCatalog,
-  CheckpointPolicy,
-  type Checkpoints,
-  StoreCheckpoints,
-  statesOf,
-} from './checkpoints/index.js';
+import { CheckpointPolicy, type Checkpoints, type StoreCheckpoints } from './checkpoints/index.js';
 import { closeAll } from './close-all.js';
 import { columnFamilyNames, unknownFamily } from './column-family.js';
 import type {
@@ -22,21 +16,15 @@ import type {
   ValuePlace,
   WalIterator,
 } from './engine-api.js';
-import { closed, locked, readOnly, tooLarge } from './engine-faults.js';
-import {
-  defaultMaxBatchBytes,
-  defaultMemtableBytes,
-  defaultPageCacheBytes,
-  defaultThreadFromBytes,
-  type EngineOptions,
-} from './engine-options.js';
+import { closed, readOnly, tooLarge } from './engine-faults.js';
+import { defaultMaxBatchBytes, type EngineOptions } from './engine-options.js';
 import { type EngineStats, statsOf } from './engine-stats.js';
 import { openBesideWriter } from './open-beside-writer.js';
-import { openLog } from './open-log.js';
+import { openParts, type StoreParts } from './open-parts.js';
 import { ConsumerSlots, defaultRetention, LogRetention, type RetentionState } from './retention/index.js';
 import { SequenceTimes, type TimesFault } from './sequence-times.js';
-import { StoreData } from './store-data.js';
-import { openIdentity, requireOwnDirectory, type StoreIdentity } from './store-identity.js';
+import type { StoreData } from './store-data.js';
+import type { StoreIdentity } from './store-identity.js';
 import { LiveWalIterator, type Recovery, type Wal } from './wal/index.js';
 
 /**
@@ -74,69 +62,12 @@ export class Engine implements Store, AsyncDisposable {
    */
   static async open(path: string, options: EngineOptions = {}): Promise<Engine> {
     const directory = resolve(path);
-    return options.isReadOnly
-      ? openBesideWriter(directory, () => Engine.#open(directory, options))
-      : Engine.#open(directory, options);
-  }
-
-  static async #open(directory: string, options: EngineOptions): Promise<Engine> {
-    const isReadOnly = options.isReadOnly ?? false;
-    const files = options.files ?? nodeFiles;
-    if (!isReadOnly) {
-      makeDirectory(directory);
-      requireOwnDirectory(directory);
-    }
-    const lock = isReadOnly
-      ? undefined
-      : await ProcessLock.acquire(join(directory, 'LOCK'), (holder) => locked(directory, holder));
-    try {
-      const identity = await openIdentity(directory, files, !isReadOnly);
-      const catalog = new CheckpointCatalog(directory, files);
-      const list = catalog.read();
-      const { data, held } = await StoreData.open(
-        {
-          directory,
-          storeId: identity.id,
-          files,
-          isReadOnly,
-          memtableBytes: options.memtableBytes ?? defaultMemtableBytes,
-          pageCacheBytes: options.pageCacheBytes ?? defaultPageCacheBytes,
-          maxDataBytes: options.maxDataBytes ?? Number.POSITIVE_INFINITY,
-          threadFromBytes: options.threadFromBytes ?? defaultThreadFromBytes,
-        },
-        statesOf(list.checkpoints),
-      );
-      let wal: Wal | undefined;
-      try {
-        const checkpoints = new StoreCheckpoints(
-          identity.id,
-          data,
-          catalog,
-          files,
-          options.nowMs ?? Date.now,
-        );
-        checkpoints.load(list, held);
-        wal = await openLog(directory, data, checkpoints, files, options);
-        await checkpoints.finishLoad(wal.nextSequence - 1, isReadOnly);
-        return new Engine(directory, identity, wal, lock, data, checkpoints, options);
-      } catch (error) {
-        const steps = [() => wal?.close(), () => catalog.close(), () => data.close()];
-        await closeAll(steps).catch(() => {}); // what came of the first fault
-        throw error;
-      }
-    } catch (error) {
-      lock?.release();
-      throw error;
-    }
+    const open = (): Promise<Engine> => openParts(directory, options, (parts) => new Engine(parts, options));
+    return options.isReadOnly ? openBesideWriter(directory, open) : open();
   }
 
   private constructor(
-    directory: string,
-    identity: StoreIdentity,
-    wal: Wal,
-    lock: ProcessLock | undefined,
-    data: StoreData,
-    checkpoints: StoreCheckpoints,
+    { directory, identity, lock, data, checkpoints, wal }: StoreParts,
     options: EngineOptions,
   ) {
     this.directory = directory;
@@ -200,7 +131,7 @@ export class Engine implements Store, AsyncDisposable {
     return this.#wal.recovery;
   }
 
-  /** Why it is not known further back when which sequence number was reached, if the file of that is no good. */
+  /** Why `sequenceAt` knows nothing of the time before this open, if the file that says so is damaged. */
   get timesFault(): TimesFault | undefined {
     return this.#times.fault;
   }
@@ -262,7 +193,7 @@ export class Engine implements Store, AsyncDisposable {
   }
 
   whenDurable(sequence: number): Promise<void> {
-    // Who writes faster than can be flushed waits here, so that memory stays bounded.
+    // Whoever writes faster than can be flushed waits here, so that memory stays bounded.
     return this.#data.flush.isOverfull
       ? this.#wal.whenDurable(sequence).then(() => this.#data.flush.whenRoomy())
       : this.#wal.whenDurable(sequence);
@@ -318,13 +249,13 @@ export class Engine implements Store, AsyncDisposable {
     return this.#retention?.state();
   }
 
-  /** Removes now what nobody needs of the log, rather than in a few seconds. Returns the paths of the removed files. */
+  /** Removes log segments that nobody needs now, rather than within seconds. Returns the paths of the removed files. */
   async trimLog(): Promise<string[]> {
     this.#requireWritable();
     return (await this.#retention?.look()) ?? [];
   }
 
-  /** Costs nothing to take. While it is open it holds the pages and memtables that it reads. */
+  /** The data as it is now. Taking it costs nothing; while open, it holds the pages and memtables that it reads. */
   snapshot(): Snapshot {
     this.#requireOpen();
     const snapshot = this.#data.snapshot(this.#sequence);
@@ -343,8 +274,8 @@ export class Engine implements Store, AsyncDisposable {
   }
 
   /**
-   * Drops the keys from `begin` up to, not including, `end`, which no reader may miss, without a record in the log:
-   * nobody who follows it learns of this. Durable with the next flush; after a crash before it they are there again.
+   * Drops the keys from `begin` up to, not including, `end` without a record in the log: for keys that mean nothing to
+   * readers any more. Durable with the next flush; after a crash before it the keys are back.
    */
   discard(columnFamily: number, begin: Uint8Array, end: Uint8Array): void {
     this.#requireWritable();
@@ -352,7 +283,7 @@ export class Engine implements Store, AsyncDisposable {
     this.#data.discard(columnFamily, begin, end, this.#sequence);
   }
 
-  /** Writes what is in memory to the data file: should nothing more be written, the next open has nothing to replay. */
+  /** Writes what is in memory to the data file; unless more is written after it, the next open replays nothing. */
   async flush(): Promise<void> {
     this.#requireWritable();
     this.#data.freeze(this.#sequence);
@@ -361,8 +292,8 @@ export class Engine implements Store, AsyncDisposable {
   }
 
   /**
-   * Checks all data on disk: every page and every unit of the data file. Takes as long as reading it all, beside whatever
-   * else is done with the store, and begins when the flush under way has made its state.
+   * Checks all data on disk: every page and every unit of the data file. Begins when the flush under way has made its
+   * state, and takes as long as reading the file; the store can be used meanwhile.
    * @throws TailraceError `STORE_CORRUPT` | `INTERNAL` | `STORE_FAILED` | `STORE_CLOSED`
    */
   async check(): Promise<void> {
