@@ -1,34 +1,24 @@
-import { spawn } from 'node:child_process';
 import {
   appendFileSync,
   copyFileSync,
   cpSync,
   existsSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
-  truncateSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  applyCheckpointExport,
-  type DataReader,
-  Engine,
-  type EngineOptions,
-} from '../../src/engine/index.js';
+import { Engine } from '../../src/engine/index.js';
 import { type Files, nodeFiles } from '../../src/files/index.js';
-import { WriteBatchBuilder } from '../../src/write-batch/index.js';
 import { throwAwayDirectory } from '../services/index.js';
 import { runProgram } from '../support/run-program.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { waitUntil } from '../support/wait-until.js';
+import { expectNumbersUpTo, numberedWrite } from './numbered-writes.js';
 
 let directory: ReturnType<typeof throwAwayDirectory>;
 beforeEach(() => {
@@ -38,72 +28,16 @@ beforeEach(() => {
 afterEach(() => directory.remove());
 
 const small = { memtableBytes: 60_000, pageCacheBytes: 300_000, segmentBytes: 100_000 } as const;
-const writes = (n: number): Buffer =>
-  new WriteBatchBuilder().put(0, Buffer.from(`k${n % 1000}`), Buffer.from(`${n}`)).finish();
-
-/** Write n sets key n mod 1000 to something that begins with n: the newest thousand numbers are all there is. */
-const expectNumbersUpTo = (reader: DataReader, last: number): void => {
-  for (let n = Math.max(1, last - 999); n <= last; n++)
-    expect(Number.parseInt(reader.get(0, Buffer.from(`k${n % 1000}`))?.toString() ?? '', 10)).toBe(n);
-  let count = 0;
-  for (const { value } of reader.iterate({ columnFamily: 0 })) {
-    expect(Number.parseInt(value.toString(), 10)).toBeGreaterThan(last - 1000);
-    count++;
-  }
-  expect(count).toBe(Math.min(1000, last));
-};
-
 describe('a store under flush', () => {
-  it('loses nothing that was acknowledged, and no checkpoint, when its process is killed at any moment', async () => {
-    const random = SeededRandom.fromEnvironment('store kills');
-    const writer = fileURLToPath(new URL('../../dist/test/engine/kill-store-writer.js', import.meta.url));
-    const acknowledged = { sequence: 0, checkpoints: new Set<number>() };
-    for (let round = 0; round < Number(process.env['KILLS'] ?? 6); round++) {
-      const where = round % 2 === 0 ? 'thread' : 'here';
-      const sync = round % 3 === 0 ? 'none' : 'always';
-      const child = spawn(process.execPath, [writer, directory.path, where, sync], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      let output = '';
-      child.stdout.on('data', (chunk: Buffer) => {
-        output += chunk.toString();
-      });
-      const exited = new Promise((resolve) => child.once('close', resolve));
-      const lines = 5 + random.below(45);
-      await waitUntil('the writer writes', () => output.split('\n').length > lines);
-      await new Promise((resolve) => setTimeout(resolve, random.below(20))); // at any moment, not right after a write
-      child.kill('SIGKILL');
-      await exited;
-      for (const [, sign, number] of output.matchAll(/^([+-]?)(\d+);$/gm)) {
-        if (sign === '+') acknowledged.checkpoints.add(Number(number));
-        else if (sign === '-') acknowledged.checkpoints.delete(Number(number));
-        else acknowledged.sequence = Number(number);
-      }
-      await using engine = await Engine.open(directory.path, small);
-      expect(engine.sequence).toBeGreaterThanOrEqual(acknowledged.sequence);
-      expectNumbersUpTo(engine, engine.sequence);
-      const found = engine.checkpoints.list();
-      for (const { sequence, id } of found) {
-        const reader = engine.checkpoints.open(id);
-        expectNumbersUpTo(reader, sequence);
-        reader.close();
-      }
-      for (const sequence of acknowledged.checkpoints)
-        expect(found.map((checkpoint) => checkpoint.sequence)).toContain(sequence);
-      await engine.check();
-    }
-    expect(acknowledged.sequence).toBeGreaterThan(500);
-  });
-
   it('is the same after a crash at any write of a flush, whatever of the last writes reached the disk', async () => {
     const random = SeededRandom.fromEnvironment('store torn flush');
     const engine = await Engine.open(directory.path, { ...small, sync: 'none', memtableBytes: 1 << 20 });
-    for (let n = 1; n <= 2_000; n++) engine.commit(writes(n));
+    for (let n = 1; n <= 2_000; n++) engine.commit(numberedWrite(n));
     await engine.flush();
     await engine.checkpoints.create({ name: 'kept' });
-    for (let n = 2_001; n <= 3_000; n++) engine.commit(writes(n));
+    for (let n = 2_001; n <= 3_000; n++) engine.commit(numberedWrite(n));
     await engine.flush();
-    for (let n = 3_001; n <= 4_500; n++) engine.commit(writes(n));
+    for (let n = 3_001; n <= 4_500; n++) engine.commit(numberedWrite(n));
     await engine.whenDurable(engine.sequence);
     const before = readFileSync(join(directory.path, 'data'));
     await engine.flush();
@@ -148,12 +82,13 @@ describe('a store under flush', () => {
           },
         };
         const engine = await Engine.open(path, { ...small, files });
-        for (let n = 1; n <= 500; n++) engine.commit(writes(n));
+        for (let n = 1; n <= 500; n++) engine.commit(numberedWrite(n));
         await engine.whenDurable(500);
         left = failAt;
         await engine.flush().catch((error: unknown) => expect(error).toMatchObject({ code: 'STORE_FAILED' }));
         await engine.checkpoints.create({ name: 'maybe' }).catch(() => {});
-        if (engine.failure !== undefined) expect(() => engine.commit(writes(501))).toThrow(engine.failure);
+        if (engine.failure !== undefined)
+          expect(() => engine.commit(numberedWrite(501))).toThrow(engine.failure);
         expectNumbersUpTo(engine, 500);
         left = Number.POSITIVE_INFINITY;
         await engine.close();
@@ -165,75 +100,12 @@ describe('a store under flush', () => {
     },
   );
 
-  it('is copied whole or not at all when a restore or the applying of an export is killed, and again after that', async () => {
-    const random = SeededRandom.fromEnvironment('killed copies');
-    const copier = fileURLToPath(new URL('../../dist/test/engine/kill-copy.js', import.meta.url));
-    const store = join(directory.path, 'store');
-    const engine = await Engine.open(store, { ...small, sync: 'none' });
-    const large = (n: number): Buffer =>
-      new WriteBatchBuilder()
-        .put(0, Buffer.from(`k${n % 1_000}`), Buffer.from(`${n}`.padEnd(8_000)))
-        .finish();
-    for (let n = 1; n <= 900; n++) engine.commit(large(n));
-    await engine.checkpoints.create({ name: 'kept' });
-    const whole = join(directory.path, 'whole');
-    await engine.checkpoints.export('kept', whole);
-    for (let n = 901; n <= 1_000; n++) engine.commit(large(n));
-    await engine.checkpoints.create({ name: 'next' });
-    const increment = join(directory.path, 'increment');
-    await engine.checkpoints.export('next', increment, { base: 'kept' });
-    await engine.close();
-
-    const killed = async (what: string, from: string, to: string): Promise<void> => {
-      const child = spawn(process.execPath, [copier, what, from, to], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      const exited = new Promise((resolve) => child.once('close', resolve));
-      await new Promise((resolve) => child.stdout.once('data', resolve));
-      await new Promise((resolve) => setTimeout(resolve, random.below(60)));
-      child.kill('SIGKILL');
-      await exited;
-    };
-    /** The sequence number that a copy is at, 0 when it is none. */
-    const copiedTo = async (path: string): Promise<number> => {
-      if (!existsSync(join(path, 'IDENTITY'))) {
-        await expect(Engine.open(path, small)).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
-        return 0;
-      }
-      await using copy = await Engine.open(path, { isReadOnly: true });
-      expectNumbersUpTo(copy, copy.sequence);
-      await copy.check();
-      return copy.sequence;
-    };
-    for (let round = 0; round < Number(process.env['KILLS'] ?? 2); round++) {
-      const restored = join(directory.path, `restored-${round}`);
-      mkdirSync(restored);
-      await killed('restore', store, restored);
-      if (readdirSync(restored).length > 0) expect([0, 900]).toContain(await copiedTo(restored));
-      const applied = join(directory.path, `applied-${round}`);
-      mkdirSync(applied);
-      for (const [file, sequence, before] of [
-        [whole, 900, 0],
-        [increment, 1_000, 900],
-      ] as const) {
-        await killed('apply', file, applied);
-        const reached = readdirSync(applied).some((name) => name !== 'LOCK') ? await copiedTo(applied) : 0;
-        expect([before, sequence]).toContain(reached);
-        if (reached === before) await applyCheckpointExport(applied, file);
-        expect(await copiedTo(applied)).toBe(sequence);
-      }
-    }
-    await using again = await Engine.open(store, small);
-    expectNumbersUpTo(again, 1_000);
-    await again.check();
-  });
-
   it('is opened again after a crash however often that fails, at any of its steps, for want of room', async () => {
     const store = join(directory.path, 'store');
     const engine = await Engine.open(store, { ...small, sync: 'none' });
-    for (let n = 1; n <= 3_000; n++) engine.commit(writes(n));
+    for (let n = 1; n <= 3_000; n++) engine.commit(numberedWrite(n));
     await engine.checkpoints.create({ name: 'kept' });
-    for (let n = 3_001; n <= 3_400; n++) engine.commit(writes(n));
+    for (let n = 3_001; n <= 3_400; n++) engine.commit(numberedWrite(n));
     await engine.whenDurable(3_400);
     const crashed = join(directory.path, 'crashed');
     cpSync(store, crashed, { recursive: true, filter: (source) => !source.endsWith('LOCK') });
@@ -323,7 +195,7 @@ describe('a store under flush', () => {
         expect([...reader.iterate({ columnFamily: 0 })].length).toBe(sequence);
         reader.close();
       }
-      await again.write(writes(1));
+      await again.write(numberedWrite(1));
       await again.flush();
       await again.check();
     },
@@ -362,79 +234,12 @@ describe('a store under flush', () => {
       },
     };
     const engine = await Engine.open(directory.path, { ...small, segmentBytes: 20_000, sync: 'none', files });
-    for (let n = 1; n <= 3_000; n++) engine.commit(writes(n));
+    for (let n = 1; n <= 3_000; n++) engine.commit(numberedWrite(n));
     await waitUntil('the store has failed', () => engine.failure !== undefined);
     const closing = engine.close();
     finish();
     await closing;
     expect(closedTwice).toEqual([]);
-  });
-
-  it('refuses a data file that is cut, foreign, of a newer format or damaged, and says what and where', async () => {
-    const fill = await Engine.open(directory.path, { ...small, sync: 'none' });
-    for (let n = 1; n <= 3_000; n++) fill.commit(writes(n));
-    await fill.flush();
-    await fill.close();
-    const data = join(directory.path, 'data');
-    const whole = readFileSync(data);
-    const expectRefused = async (
-      reason: RegExp,
-      options: EngineOptions = {},
-      code = 'STORE_CORRUPT',
-    ): Promise<void> => {
-      await expect(Engine.open(directory.path, { ...small, ...options })).rejects.toMatchObject({
-        code,
-        message: expect.stringMatching(reason),
-      });
-    };
-    const patched = (at: number, bytes: Buffer): void => {
-      writeFileSync(data, whole);
-      const fd = openSync(data, 'r+');
-      writeSync(fd, bytes, 0, bytes.length, at);
-    };
-    truncateSync(data, whole.length - 4096);
-    await expectRefused(/was cut or copied in part/);
-    await expectRefused(/was cut or copied in part/, { isReadOnly: true });
-    writeFileSync(data, Buffer.alloc(8192));
-    await expectRefused(/neither superblock is whole/);
-    writeFileSync(data, 'not a data file');
-    await expectRefused(/neither superblock is whole/);
-    for (const at of [0, 4096]) {
-      const newer = Buffer.from(whole.subarray(at, at + 512));
-      newer.writeUInt32LE(2, 8);
-      newer.writeUInt32LE(crc32(newer.subarray(0, 508)), 508);
-      patched(at, newer);
-      await expectRefused(/has format 2, this version reads 1/, {}, 'STORE_FORMAT_UNKNOWN');
-    }
-
-    const other = await Engine.open(join(directory.path, 'other'), { ...small, sync: 'none' });
-    for (let n = 1; n <= 3_000; n++) other.commit(writes(n));
-    await other.flush();
-    await other.close();
-    copyFileSync(join(directory.path, 'other', 'data'), data);
-    await expectRefused(/belongs to store/);
-
-    // Each damaged page is noticed when it is read, by its place.
-    let noticed = 0;
-    for (let at = 8192; at < whole.length; at += 4096) {
-      if (whole[at + 12] !== 0xb7) continue;
-      patched(at + 200, Buffer.from('damage'));
-      const reading = Engine.open(directory.path, { ...small, isReadOnly: true }).then(async (engine) => {
-        try {
-          await engine.check();
-        } finally {
-          await engine.close();
-        }
-      });
-      await reading.catch((error: unknown) => {
-        expect(error).toMatchObject({ code: 'STORE_CORRUPT', context: { offset: at } });
-        noticed++;
-      });
-    }
-    expect(noticed).toBeGreaterThan(2);
-    writeFileSync(data, whole);
-    await using engine = await Engine.open(directory.path, small);
-    expectNumbersUpTo(engine, 3_000);
   });
 });
 
