@@ -13,7 +13,7 @@ export const readU64BigEndian = (bytes: Uint8Array, offset: number): number => {
 export const writeU64BigEndian = (target: Uint8Array, offset: number, value: number): number => {
   const high = Math.floor(value / 0x1_0000_0000);
   writeU32BigEndian(target, offset, high);
-  return writeU32BigEndian(target, offset + 4, value - high * 0x1_0000_0000); // quicker than a remainder of doubles
+  return writeU32BigEndian(target, offset + 4, value - high * 0x1_0000_0000); // faster than a remainder of doubles
 };
 
 /** Reads 32 bits, unsigned. The caller has checked that they are there. */

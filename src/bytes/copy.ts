@@ -1,4 +1,4 @@
-/** A copy of the bytes from `start` to `end`, which costs less than a view of them that is copied. */
+/** A copy of the bytes from `start` to `end`; faster than copying a view. Owns what it returns. */
 export const copyOf = (bytes: Buffer, start: number, end: number): Buffer => {
   const length = end - start;
   const copy = Buffer.allocUnsafe(length);
@@ -7,5 +7,5 @@ export const copyOf = (bytes: Buffer, start: number, end: number): Buffer => {
   return copy;
 };
 
-/** Up to this length a loop is quicker than a call. */
+/** Up to this length a loop is faster than a call. */
 const longestLooped = 64;

@@ -1,6 +1,6 @@
 /**
- * Tells whether a byte string matches a glob as Redis has it: `*`, `?`, `[abc]`, `[^a-z]`, `\` to escape. Takes at
- * most pattern length times subject length steps: no pattern is slow, as regular expressions made of it can be.
+ * True when a byte string matches a glob as Redis defines it: `*`, `?`, `[abc]`, `[^a-z]`, `\` to escape. Takes at most
+ * pattern length × subject length steps: no pattern is as slow as a backtracking regular expression can be.
  */
 export const matchesGlob = (pattern: Uint8Array, subject: Uint8Array): boolean => {
   let p = 0;

@@ -8,7 +8,7 @@ export interface ItemPlace {
   valueEnd: number;
 }
 
-/** A place of nothing, to be filled by whoever locates an item. */
+/** An empty place, to be filled by whoever locates an item. */
 export const nowhere = (): ItemPlace => ({
   keyBytes: noBytes,
   keyStart: 0,

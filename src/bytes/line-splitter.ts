@@ -1,13 +1,13 @@
-/** A line without its end, and its number, from 1. It borrows a piece of what was read. */
+/** A line without its end, and its number, from 1. Borrows the piece that it came in. */
 export interface Line {
   readonly bytes: Buffer;
   readonly number: number;
 }
 
-/** Cuts what comes in pieces into lines; empty ones are passed over. What has no line end yet waits for it. */
+/** Splits a stream of pieces into lines, without empty ones. A line without its end yet waits for more. */
 export class LineSplitter {
   #number = 0;
-  /** What stands behind the last line end, in the pieces in which it came: put together once, however long it gets. */
+  /** What follows the last line end, in the pieces in which it came: joined once, however long it gets. */
   #rest: Buffer[] = [];
 
   /** Bytes behind the last line end. */
@@ -15,7 +15,7 @@ export class LineSplitter {
     return this.#rest.reduce((total, { length }) => total + length, 0);
   }
 
-  /** The lines that end in a piece, which is kept as far as it has no line end. */
+  /** The lines that end in a piece; what follows its last line end is kept. */
   *split(piece: Buffer): Generator<Line> {
     let start = 0;
     for (let end = piece.indexOf(lineEnd); end >= 0; end = piece.indexOf(lineEnd, start)) {
@@ -29,7 +29,7 @@ export class LineSplitter {
     if (start < piece.length) this.#rest.push(piece.subarray(start));
   }
 
-  /** What stands behind the last line end, as a line, and nothing is left of it. */
+  /** Yields what follows the last line end as a line, and forgets it. */
   *end(): Generator<Line> {
     if (this.#rest.length > 0) yield { bytes: Buffer.concat(this.#rest), number: this.#number + 1 };
     this.#rest = [];

@@ -1,6 +1,6 @@
 /**
  * Reads a u64 little-endian at `offset`; NaN when it exceeds 2^53 − 1. Sequence numbers are u64 on disk and on the wire,
- * `number` inside: so many writes are centuries away, so a larger one is damage, not history.
+ * `number` inside: reaching 2^53 writes would take centuries, so a larger one is damage.
  */
 export const readU64 = (bytes: Uint8Array, offset: number): number => {
   const low = readU32(bytes, offset);
@@ -11,7 +11,7 @@ export const readU64 = (bytes: Uint8Array, offset: number): number => {
 /** Writes a number up to 2^53 - 1 as 64 bits. */
 export const writeU64 = (target: Uint8Array, offset: number, value: number): void => {
   const high = Math.floor(value / 0x1_0000_0000);
-  writeU32(target, offset, value - high * 0x1_0000_0000); // quicker than a remainder of doubles
+  writeU32(target, offset, value - high * 0x1_0000_0000); // faster than a remainder of doubles
   writeU32(target, offset + 4, high);
 };
 

@@ -257,7 +257,7 @@ const everyOp: Readonly<Record<Change['op'], true>> = {
   propagate: true,
 };
 
-/** Every `type` and `op` that a change can have. */
+/** Every `type` that a change can have. */
 export const changeTypes: readonly string[] = Object.keys(everyType);
 /** Every `op` that a change can have. */
 export const changeOps: readonly string[] = Object.keys(everyOp);
@@ -266,8 +266,8 @@ export const changeOps: readonly string[] = Object.keys(everyOp);
 export interface Undecodable {
   readonly seq: number;
   /**
-   * `DECODE_UNSUPPORTED`: has no counterpart, or is no data of a kind that is known.
-   * `DECODE_AMBIGUOUS`: cannot be told from the log alone, after a restart in the middle of a key's history.
+   * `DECODE_UNSUPPORTED`: nothing in Redis corresponds to it, or its bytes are of no known kind.
+   * `DECODE_AMBIGUOUS`: the log alone does not tell what it means, after a restart in the middle of a key's history.
    */
   readonly code: 'DECODE_UNSUPPORTED' | 'DECODE_AMBIGUOUS';
   readonly reason: string;

@@ -1,4 +1,4 @@
-/** Each is let go of whatever becomes of those before it. @throws the first error */
+/** Runs every step, even when one before it fails. @throws the first error, when all have run */
 export const closeAll = async (steps: readonly (() => Promise<void> | undefined)[]): Promise<void> => {
   const errors: unknown[] = [];
   for (const step of steps) {

@@ -34,18 +34,18 @@ export interface DataRange {
 
 /** Walks the items of a range as of the moment at which it was made. */
 export interface DataIterator extends StoreIterator<DataItem, Uint8Array> {
-  /** Tells where the item lies, without a view of it: for walks of millions. Borrowed as the item is. */
+  /** Tells where the item lies, without making views of it: for walks over millions. Borrowed as the item is. */
   locate(place: ItemPlace): void;
   /**
-   * Gives `target` the items from here on whose keys begin with `prefix`, without that, and stands behind them; or behind
-   * the first that `target` answers false to. Absent where it gains nothing.
+   * Passes to `target` the items from here on whose keys begin with `prefix`, with that prefix cut off, and moves past
+   * them, or past the first for which `target` returns false. Absent where `locate` is as fast.
    */
   copyRun?(prefix: Uint8Array, target: RecordTarget): void;
 }
 
-/** Takes items as they lie in memory, borrowed while it does. */
+/** Takes items where they lie in memory; they are borrowed for the call. */
 export interface RecordTarget {
-  /** False when no more is wanted. */
+  /** Returns false when it wants no more. */
   record(
     keyBytes: Buffer,
     keyStart: number,
@@ -80,8 +80,8 @@ export interface DataReader {
   /** The value, or undefined. Borrowed: copy it before the next write if it must live on. */
   get(columnFamily: number, key: Uint8Array): Buffer | undefined;
   /**
-   * As `get`, telling where the value lies, without a view of it; false = no value. Borrowed until the next read or write.
-   * Not every reader can.
+   * As `get`, but tells where the value lies, without making a view of it; false = no value. Borrowed until the next read
+   * or write. Not every reader has it.
    */
   locate?(columnFamily: number, key: Uint8Array, place: ValuePlace): boolean;
   iterate(range: DataRange): DataIterator;
@@ -105,7 +105,7 @@ export interface WalIterator extends StoreIterator<WalBatch, number> {
   waitForMore(signal?: AbortSignal): Promise<boolean>;
 }
 
-/** What connectors, the server and the data model need of an engine. `Engine` implements it. */
+/** The store as connectors, the server and the data model see it. `Engine` implements it. */
 export interface Store extends DataReader {
   /**
    * Applies a batch: visible to `get` and `iterate` at once, to log readers when durable. Synchronous. The bytes
@@ -113,7 +113,7 @@ export interface Store extends DataReader {
    * `whenDurable(commit.last)` before telling anyone that it is done.
    */
   commit(batch: Uint8Array): Commit;
-  /** `commit` of what a builder holds, which is quicker: it knows where its records are. */
+  /** Commits what a builder holds; faster than `commit`, since the builder knows where its records are. */
   commitBuilt(builder: WriteBatchBuilder): Commit;
   /** Resolves when every batch up to `sequence` is done in the sense of the store's sync mode. */
   whenDurable(sequence: number): Promise<void>;

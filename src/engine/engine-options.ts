@@ -13,7 +13,7 @@ export interface EngineOptions {
   readonly segmentBytes?: number;
   /**
    * Opens a store for reading beside its writer: takes no lock, changes nothing, sees what was on disk at open. A read
-   * throws `STORE_CHANGED` when the writer has meanwhile used a page again that it needs.
+   * throws `STORE_CHANGED` when the writer has meanwhile reused a page that it needs.
    */
   readonly isReadOnly?: boolean;
   /** Largest batch that `commit` takes, in bytes; default 512 MiB. */
@@ -26,22 +26,21 @@ export interface EngineOptions {
   /** Memory for pages of the data file, in bytes, used as needed; default 128 MiB. */
   readonly pageCacheBytes?: number;
   /**
-   * Size that the data file may not exceed, in bytes; default: what it can have, 16 TiB. A store whose data no longer
-   * fits fails.
+   * Size that the data file may not exceed, in bytes; default: the most that the format allows, 16 TiB. A store whose data
+   * no longer fits fails.
    */
   readonly maxDataBytes?: number;
   /**
-   * Size of memtables from which on they are flushed in a thread of its own, in bytes; default 4 MiB, `Infinity` =
-   * never.
+   * Size of memtables from which on they are flushed in a separate thread, in bytes; default 4 MiB, `Infinity` = never.
    */
   readonly threadFromBytes?: number;
   /** For how long the log is kept. */
   readonly retention?: Partial<RetentionOptions>;
-  /** Makes checkpoints by itself; absent = none. */
+  /** When to make checkpoints automatically; absent = never. */
   readonly checkpointPolicy?: CheckpointPolicyOptions;
   /** The clock, for the lifetimes of checkpoints; default `Date.now`. */
   readonly nowMs?: () => number;
-  /** How files are written; tests make it fail. */
+  /** How files are written; tests inject failures here. */
   readonly files?: Files;
 }
 

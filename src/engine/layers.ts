@@ -39,7 +39,7 @@ export class Layers {
     return root.unit === 0 ? undefined : this.trees?.get(root, key, hash);
   }
 
-  /** As `get`, telling where the value lies, borrowed until the next read or write; false = none. Hot: bench `server`. */
+  /** As `get`, but tells where the value lies, borrowed until the next read or write; false = none. Hot: bench `server`. */
   locate(columnFamily: number, key: Uint8Array, sequence: number, place: ValuePlace): boolean {
     const hash = hashKey(key, 0, key.length);
     for (const group of this.groups) {

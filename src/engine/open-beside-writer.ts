@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { isTailraceError, TailraceError } from '../errors/index.js';
 
 /**
- * Opens a store for reading while its writer may go on. What the writer does meanwhile can look like damage: a page
- * that is used again, a segment that is gone. So it is tried again as long as files have changed during the attempt.
+ * Opens a store for reading while its writer may be running. What the writer does meanwhile can look like damage: a page
+ * that was reused, a segment that is gone. So it is tried again as long as files have changed during the attempt.
  * @throws what `open` throws when nothing has changed; TailraceError `STORE_CHANGED` after many attempts
  */
 export const openBesideWriter = async <Opened>(

@@ -3,8 +3,8 @@ import { type MemtableCursor, mayRemoveMore } from './memtable/index.js';
 
 /**
  * What one step of a walk has stepped over: deletions in a row that hide data of older layers. Many of them become one
- * deleted range of the newest memtable, which says the same and which later walks leave by a seek: so who drains a set,
- * a queue or the keys of a store does not step over all that was taken before, each time.
+ * deleted range of the newest memtable, which says the same and which later walks skip by a seek: so whoever drains a
+ * set, a queue or the keys of a store does not step over everything taken before, each time.
  */
 export class PassedDeletions {
   readonly #isReverse: boolean;
@@ -60,7 +60,7 @@ interface KeyPlace {
 }
 
 const fewestNoted = 4;
-/** Fewer are stepped over more quickly than they are removed. */
+/** Stepping over fewer costs less than replacing them by a range. */
 const fewestJoined = 8;
 const zeroByte = Buffer.of(0);
 const noBytes = Buffer.alloc(0);

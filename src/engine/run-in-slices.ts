@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** Drives a generator to its end, giving way to others after each slice of `sliceMs()`; `between` is awaited there, too. */
+/** Drives a generator to its end, yielding to the event loop after each slice of `sliceMs()` ms and awaiting `between` there. */
 export const runInSlices = async <Result>(
   work: Generator<undefined, Result>,
   sliceMs: () => number,

@@ -15,11 +15,11 @@ export interface StoreDataOptions {
   readonly storeId: string;
   readonly files: Files;
   readonly isReadOnly: boolean;
-  /** Size at which memtables are frozen and flushed. */
+  /** Size at which memtables are frozen and flushed, in bytes. */
   readonly memtableBytes: number;
   readonly pageCacheBytes: number;
   readonly maxDataBytes: number;
-  /** Size of frozen memtables from which on they are merged in a thread of its own. */
+  /** Size of frozen memtables from which on they are merged in a separate thread, in bytes. */
   readonly threadFromBytes: number;
 }
 
@@ -134,7 +134,7 @@ export class StoreData {
     const { memtableBytes, isReadOnly } = this.#options;
     if (this.#appliedBytes < this.#measureAt || isReadOnly) return;
     this.#measureAt = this.#appliedBytes + memtableBytes / measuresPerMemtable;
-    // Overwriting takes no memory, but the log grows: it too must not become long.
+    // Overwriting takes no memory, but the log to replay grows with it, and must not become long either.
     const isLong = this.#appliedBytes >= memtableBytes * replayPerMemtable;
     const { usedBytes } = this.#layers.groups[0];
     const isFull =
@@ -279,7 +279,7 @@ const replayPerMemtable = 3;
 /** Part of a memtable from which on it is worth a merge with those that wait, though it is not full. */
 const leastFrozen = 1 / 4;
 const worthFlushingBytes = 4 * 1024 * 1024;
-/** The memory of so many is kept for those that are filled next: as much as is flushed at once. */
+/** Freed memory of as many memtables is kept for the next ones: as much as is flushed at once. */
 const spareMemtables = 2;
 const closed = (): TailraceError =>
   new TailraceError('STORE_CLOSED', 'the snapshot is closed', { remedy: 'Take a new one.' });

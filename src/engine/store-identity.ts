@@ -56,7 +56,7 @@ export const requireOwnDirectory = (directory: string): void => {
     );
 };
 
-/** What stores of ours have, and those of RocksDB and LevelDB. */
+/** Files that our own stores have, and those of RocksDB and LevelDB. */
 const fileOfStore = /^(data|CHECKPOINTS|SEALS|SLOTS|CURRENT|MANIFEST-\d+|\d+\.(log|sst|ldb))$/;
 
 /** Makes a directory a store. */

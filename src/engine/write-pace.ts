@@ -1,9 +1,9 @@
 /**
- * How far writers may get ahead of the merge that is under way. Where they are faster than merges, memory would be full
- * some time before the merge ends, and all of them would stand still until then, for seconds. So some of what they may
- * fill is theirs at once, and they get the rest as the merge goes on: they wait as long in all, some milliseconds at a time.
+ * How far writers may get ahead of the merge that is under way. Writers that are faster than merges would fill the memory
+ * before the merge ends and then all stand still until it does, for seconds. So they are given a part of the memory at
+ * once and the rest as the merge progresses: they wait as long in total, but some milliseconds at a time.
  *
- * When it does not go on, as while the disk syncs what it has made, they get a little more with each millisecond.
+ * When the merge makes no progress, as while the disk syncs what it has written, they get a little more per millisecond.
  */
 export class WritePace {
   readonly #mergedBytes: number;
@@ -12,10 +12,10 @@ export class WritePace {
   readonly #end: number;
   readonly #bytesPerMs: number;
   readonly #progress: () => number;
-  /** How far the merge was when it was looked at, and since when it has been so, in ms. */
+  /** The progress that was last seen, and since when it has been that, in ms. */
   #seen = 0;
   #seenAt = performance.now();
-  /** Bytes that they got while it did not go on. */
+  /** Bytes that writers were given while it made no progress. */
   #extra = 0;
 
   /**
@@ -27,8 +27,8 @@ export class WritePace {
   constructor(mergedBytes: number, usedBytes: number, capacity: number, progress: () => number) {
     this.#mergedBytes = mergedBytes;
     this.#begin = usedBytes - mergedBytes;
-    // What is written now is what the next merge has to do, beside which as much must fit again: no more than half, unless
-    // this merge is a small one, as for a checkpoint, and ends soon. Where more than that waits already it is half of the rest.
+    // What is written now is the work of the next merge, beside which as much must fit again: so no more than half of the
+    // capacity, unless this merge is a small one, as for a checkpoint, and ends soon. If more is waiting already, half the rest.
     const wanted = capacity - Math.max(mergedBytes, Math.min(capacity / 2, 2 * mergedBytes));
     this.#end = Math.max(wanted, this.#begin, (this.#begin + capacity - mergedBytes) / 2);
     this.#bytesPerMs = capacity * extraPerMs;
@@ -41,7 +41,7 @@ export class WritePace {
     return ahead > this.#at(atOnce) && ahead > this.#allowed();
   }
 
-  /** True when writers are ahead and the merge ends soon: what they have written should be in order for the next. */
+  /** True when writers are ahead and the merge ends soon: it is time to sort what they have written for the next one. */
   isEndingFor(bytes: number): boolean {
     return bytes - this.#mergedBytes > this.#at(atOnce) && this.#progress() >= nearEnd;
   }
@@ -65,11 +65,11 @@ export class WritePace {
   }
 }
 
-/** Part of the room that is theirs from the beginning. */
+/** Part of the room that writers are given at once. */
 const atOnce = 0.5;
-/** As long before the end as it takes to bring a memtable in order. */
+/** As long before the end as sorting a memtable takes. */
 const nearEnd = 0.9;
-/** A merge that goes on is seen to within so long. */
+/** A merge that runs shows progress within this time. */
 const patienceMs = 3;
-/** Part of the capacity: some KiB, so that what there may be above the capacity lasts for some seconds. */
+/** Part of the capacity: some KiB, so that the allowance above the capacity lasts for some seconds. */
 const extraPerMs = 1 / 50_000;

@@ -22,17 +22,17 @@ import type { DeadLetterTarget } from './dead-letters/dead-letters.js';
 import type { ErrorPolicy } from './refused-changes.js';
 import { type SinkLane, SinkRewound } from './sink-lane.js';
 
-/** Turns a transaction into what one sink is to see. It keeps its range and its bytes, so that positions move on. */
+/** Turns a transaction into what one sink is to see. Its sequence range and bytes must stay, so that positions advance. */
 export type TransactionTransform = (transaction: Transaction) => Transaction | Promise<Transaction>;
 
 /** Turns batches into changes; keeps what it has seen of each key. */
 export interface TransactionDecoder {
   decode(batch: Buffer): Transaction;
-  /** The same for a large batch, during which others have their turns; default: it is decoded at once. */
+  /** As `decode`, for a large batch, yielding to the event loop now and then; without it, large batches are decoded at once. */
   decodeInTurns?(batch: Buffer, turns: Turns): Promise<Transaction>;
 }
 
-/** The steps whose time is measured, once a write. `deliver` is from the source to the sink. */
+/** The steps whose time is measured, once per write. `deliver` is the whole way from the source to the sink. */
 export type Stage = 'decode' | 'transform' | 'write' | 'deliver';
 
 export interface BranchOptions {
@@ -68,7 +68,7 @@ export class Branch {
   #gate: CreditGate;
   #state: BranchState = 'starting';
   #error: Error | undefined;
-  /** Behind which sequence number it began, where the sink had no position; null until that is known. */
+  /** The sequence number after which it began if the sink had no position; null until that is known. */
   #origin: number | null = 0;
   #isSourceAsked = false;
   pulledBatches = 0;
@@ -96,7 +96,7 @@ export class Branch {
     return this.#gate.usedBytes;
   }
 
-  /** False once it has ended, and while it waits for an answer of the source. */
+  /** False once it has ended, and while it waits for the source to answer. */
   get isDelivering(): boolean {
     return (this.#state === 'starting' || this.#state === 'running') && !this.#isSourceAsked;
   }
@@ -108,7 +108,7 @@ export class Branch {
     return null;
   }
 
-  /** The sequence number up to which everything is handled; null until the sink, and a start at the latest, tell it. */
+  /** The sequence number up to which everything is handled; null until the sink, or a start at the latest, tells it. */
   get reached(): number | null {
     return this.lane.isClaimed ? (this.lane.reached?.sequence ?? this.#origin) : null;
   }
@@ -170,7 +170,7 @@ export class Branch {
       commitGroups(
         { ...batchLimit, maxCreditBytes: this.#gate.limitBytes / 2 },
         {
-          // Of transforms, and of the target of dead letters, too, no more is waited for than there is time.
+          // Transforms and the dead letter target may hang: they too are given up at the hard stop.
           prepare: (group) => orGivenUp(this.#prepare(group, decoder), hardStop),
           announce: (group) => lane.announce(group),
           deliver: (group) => lane.deliver(group, hardStop),
@@ -188,14 +188,14 @@ export class Branch {
       log.warn('a sink lost data, delivering again from its position', { reason: error.message });
       return !signal.aborted;
     } finally {
-      // Nobody may pull any more when the source is opened again, or disposed.
+      // The source must not be pulled any more when it is opened again, or disposed.
       over.abort();
       await ended;
       this.#waiting.clear();
     }
   }
 
-  /** Where the source goes on. A beginning at the latest is one at the newest batch, which the sink is told first. */
+  /** Where the source is to start. A start at the latest is one at the newest batch, which the sink stores first. */
   async #startPoint(held: Position | null, signal: AbortSignal, hardStop: AbortSignal): Promise<StartPoint> {
     const { startAt, source } = this.#options;
     if (held !== null) return { kind: 'after', position: held };
@@ -208,7 +208,7 @@ export class Branch {
     return { kind: 'after', position };
   }
 
-  /** What the source does, of which no more is waited for than there is time: it may stand still, and not listen. */
+  /** Waits for the source, but not beyond the hard stop: it may hang and ignore signals. */
   async #ofSource<Result>(work: Promise<Result>, hardStop: AbortSignal): Promise<Result> {
     this.#isSourceAsked = true;
     try {
@@ -303,10 +303,10 @@ export class Branch {
   }
 }
 
-/** What is larger takes long enough to decode that heartbeats, signals and metrics would wait for it. */
+/** Decoding a larger batch, in bytes, takes so long that heartbeats, signals and metrics would have to wait. */
 const largeBatchBytes = 256 * 1024;
 
-/** By the number within the batch is judged what a sink has already, so another one would lose changes in silence. */
+/** What a sink has already is judged by the number within the batch: a different one would silently lose changes. */
 const misnumbered = (sequence: number, found: number): TailraceError =>
   new TailraceError(
     'WAL_CORRUPT',

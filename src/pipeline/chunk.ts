@@ -9,7 +9,7 @@ export interface Chunk {
   readonly position: Position | null;
   /** Bytes of the source. */
   readonly byteLength: number;
-  /** What it takes of the credit until it is settled: about the memory that it holds. */
+  /** The credit that it takes until it is settled: about the memory that it holds, in bytes. */
   readonly creditBytes: number;
   /** When the source gave it, by the pipeline's clock, in ms. */
   readonly pulledAtMs: number;
@@ -19,7 +19,7 @@ export interface Chunk {
 export interface ChunkGroup {
   readonly chunks: readonly Chunk[];
   readonly transactions: readonly Transaction[];
-  /** That of the last chunk that has one. */
+  /** The position of the last chunk that has one. */
   readonly position: Position | null;
   readonly byteLength: number;
 }

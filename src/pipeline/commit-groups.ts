@@ -7,7 +7,7 @@ export interface BatchLimit {
   readonly maxBytes: number;
 }
 
-/** What one write takes, at most: of the credit, half, so that the next write can come together meanwhile. */
+/** Bounds of one write; at most half of the credit, so that the next write can gather meanwhile. */
 export interface GroupLimit extends BatchLimit {
   readonly maxCreditBytes: number;
 }
@@ -38,7 +38,7 @@ export const commitGroups =
       let isComplete = false;
       let isUnderWay = false;
       let noteFull: () => void = () => undefined;
-      /** Resolves when there is as much as one write may be. */
+      /** Resolves when the queue fills a whole write. */
       const full = (): Promise<void> =>
         isFull(queue, limit)
           ? Promise.resolve()
@@ -78,7 +78,7 @@ export const commitGroups =
       });
     });
 
-/** True when there is as much as one write may be. */
+/** True when the queue fills a whole write. */
 const isFull = (queue: readonly Chunk[], limit: GroupLimit): boolean => {
   const sum = new GroupSize();
   for (const chunk of queue) {

@@ -3,18 +3,18 @@ import { type Pulled, positionOf, type SourceBatch } from '../kit/index.js';
 import type { Chunk } from './chunk.js';
 import type { CreditGate } from './credit-gate.js';
 
-/** The source as it is pulled. */
+/** How the stream pulls its source. */
 export interface PulledSource {
   now(): number;
   /** null at the end of the source. */
   pull(signal: AbortSignal): Promise<Pulled | null>;
-  /** Hears of each pull. */
+  /** Called, and awaited, after each pull. */
   onPulled(pulled: Pulled): Promise<void>;
 }
 
 /**
  * Pulls a source as credit allows. Each chunk holds credit for its bytes until it is settled.
- * An idle source gives empty chunks, by which positions move on. The stream completes when the source ends or `signal`
+ * An idle source gives empty chunks, by which positions advance. The stream completes when the source ends or `signal`
  * aborts: what was pulled before is then still delivered.
  * `ended` resolves when the source is no longer being pulled, which may be a little after the stream was given up.
  */
@@ -70,8 +70,8 @@ const chunkOf = (batches: readonly SourceBatch[], pulledAtMs: number): Chunk => 
 };
 
 /**
- * About what the objects of a decoded record take beside its bytes; as much again for its batch. Counted, so that small
- * changes do not fill the heap: what outlives the young generation costs a pipeline at full speed more than decoding.
+ * About what the objects of a decoded record take besides its bytes; as much again for its batch. It is counted so that
+ * small changes do not fill the heap: objects that outlive the young generation cost a pipeline more than decoding.
  */
 const decodedBytes = 400;
 

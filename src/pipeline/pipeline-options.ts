@@ -6,25 +6,25 @@ import type { DeadLetterTarget } from './dead-letters/dead-letters.js';
 import type { OffsetsStore } from './offsets/offsets-store.js';
 import type { ErrorPolicy } from './refused-changes.js';
 
-/** A sink of a pipeline, and what is its own. */
+/** A sink of a pipeline, with the settings that apply to it alone. */
 export interface PipelineSink {
   /** Unique within the pipeline; positions are kept under it. */
   readonly name: string;
   readonly sink: Sink;
   /** What this sink sees of the changes; after the pipeline's filter. */
   readonly transform?: TransactionTransform;
-  /** How many sequence numbers behind it may hold the source's log; default without limit. */
+  /** Up to which lag, in sequence numbers, it keeps the source's log from being removed; default: any. */
   readonly maxLag?: number;
 }
 
-/** What a pipeline runs from and to, and within which bounds. */
+/** Where a pipeline reads and writes, and within which bounds. */
 export interface PipelineOptions {
   /** Unique name; positions are kept under it. */
   readonly name: string;
   /** A source; for several sinks, how to make one: each sink reads at a place of its own. */
   readonly source: Source | (() => Source);
   readonly sinks: readonly PipelineSink[];
-  /** Makes the decoder of a session; a new one begins with an empty memory of keys. */
+  /** Makes the decoder of a session; each starts with an empty memory of keys. */
   readonly makeDecoder: () => TransactionDecoder;
   readonly filter?: ChangePredicate;
   /** Where to start when a sink has no position yet; default `beginning`. */
@@ -35,7 +35,7 @@ export interface PipelineOptions {
     /** `isolate` (default): when a sink fails the others go on. `stop`: the pipeline stops. */
     readonly sink?: 'isolate' | 'stop';
   };
-  /** Failures of a sink at which the pipeline stops, although the other sinks could go on. */
+  /** True for failures of one sink at which the whole pipeline stops, although the other sinks could go on. */
   readonly stopsAt?: (error: unknown) => boolean;
   readonly deadLetters?: DeadLetterTarget;
   readonly offsets?: OffsetsStore;
@@ -44,20 +44,20 @@ export interface PipelineOptions {
    * prefers, or 4 MiB.
    */
   readonly creditBytes?: number;
-  /** Memory for what several sinks read together, in bytes; one further behind reads by itself. Default 4 MiB. */
+  /** Memory for what several sinks read together, in bytes; a sink further behind reads by itself. Default 4 MiB. */
   readonly sharedBytes?: number;
-  /** One pull from the source, at most; defaults 250 batches and 1 MiB. */
+  /** Bounds of one pull from the source; defaults 250 batches and 1 MiB. */
   readonly pullBatches?: number;
   readonly pullBytes?: number;
-  /** One write to a sink, at most; defaults 5,000 changes and 8 MiB. */
+  /** Bounds of one write to a sink; defaults 5,000 changes and 8 MiB. */
   readonly batch?: Partial<BatchLimit>;
   readonly retry?: Partial<RetryOptions>;
-  /** How long a position may stand still while nothing is to be written; default 1 s. */
+  /** How often a position is advanced while there is nothing to write, in ms; default 1 s. */
   readonly heartbeatMs?: number;
-  /** How long a stop waits for what is in flight; default 30 s. */
+  /** How long a stop waits for what is in flight, in ms; default 30 s. */
   readonly drainTimeoutMs?: number;
   readonly timing?: Timing;
   readonly log: Logger;
-  /** Told how long each step took, once a pull or write. */
+  /** Called with the time that each step took, in ms, once per pull or write. */
   readonly onStage?: (stage: Stage, sink: string, ms: number) => void;
 }

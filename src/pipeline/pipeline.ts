@@ -95,7 +95,7 @@ export class Pipeline {
         hardStop.abort(isBusy ? drainTimedOut(name, timeoutMs) : sourceStandsStill(name, timeoutMs));
       }, timeoutMs);
     };
-    // Nothing is pulled for sinks that take nothing: how far the source goes on meanwhile is to be known all the same.
+    // Nothing is pulled for sinks that take nothing; how far the source gets meanwhile must be known all the same.
     const asking = setInterval(() => this.#askSource(), 1_000);
     if (stop.aborted) drain();
     else stop.addEventListener('abort', drain, { once: true });
@@ -107,7 +107,7 @@ export class Pipeline {
           else if (await this.#runRound(stop, hardStop.signal, drain)) break;
         }
       } finally {
-        // One that has not come to its end may not come to its close either.
+        // A source that did not end in time may not close in time either.
         await orGivenUp(this.#closeSource(), hardStop.signal, closePatienceMs);
       }
       this.#states.next('stopped');
@@ -167,23 +167,23 @@ export class Pipeline {
   }
 
   /**
-   * All branches, until they end. True when that is the end of the run, false when another round may follow. `drain` bounds
-   * how long the others may still deliver when one ends the run.
+   * Runs all branches until they end. Returns true when that ends the run, false when another round may follow. `drain`
+   * bounds how long the others may still deliver when one branch ends the run.
    */
   async #runRound(stop: AbortSignal, hardStop: AbortSignal, drain: () => void): Promise<boolean> {
     const round = this.#round;
     const signal = AbortSignal.any([stop, round.signal]);
     this.#states.next(stop.aborted ? 'draining' : 'running');
-    /** The one that ended the others comes first. */
+    /** The failure that ended the other branches comes first. */
     const failures: SinkFailure[] = [];
     let areEnded = false;
     const runs = this.#branches.map(async (branch) => {
       const sink = branch.lane.name;
       try {
-        // Signals of its own: of many listeners to one, Node.js warns as of a leak.
+        // Each branch gets signals of its own: Node.js takes many listeners on one for a leak, and warns.
         await branch.run(AbortSignal.any([signal]), AbortSignal.any([hardStop]));
       } catch (error) {
-        this.#tellFailure(branch, error);
+        this.#logFailure(branch, error);
         const isFirst = !hardStop.aborted && !areEnded && this.#endsAll(error);
         failures[isFirst ? 'unshift' : 'push']({ sink, error: hardStop.aborted ? hardStop.reason : error });
         if (!isFirst) return;
@@ -203,8 +203,8 @@ export class Pipeline {
     return isOver;
   }
 
-  /** Of a sink alone its run tells. */
-  #tellFailure({ lane }: Branch, error: unknown): void {
+  /** Logs the failure of one sink among several; that of a single sink is what `run` throws. */
+  #logFailure({ lane }: Branch, error: unknown): void {
     if (this.#branches.length === 1) return;
     const { log, name } = this.#options;
     const reason = messageOf(error);
@@ -213,7 +213,7 @@ export class Pipeline {
     log.error('a sink has failed', { pipeline: name, sink: lane.name, reason, ...known });
   }
 
-  /** Another owner of one sink is another owner of the pipeline. */
+  /** True when the failure of one sink ends them all. A sink with another owner means that the pipeline has one. */
   #endsAll(error: unknown): boolean {
     const { errors, stopsAt } = this.#options;
     return isTailraceError(error, 'SINK_FENCED') || errors?.sink === 'stop' || stopsAt?.(error) === true;
@@ -286,7 +286,7 @@ export class Pipeline {
     this.#clock.note(this.#latestSequence, nowMs);
   }
 
-  /** Now and then. Nothing waits for the answer: it is for whoever watches. */
+  /** Asks the source now and then what it keeps. Nothing waits for the answer: it is for the status. */
   #askSource(): void {
     const now = this.#timing.now();
     if (now - this.#sourceAskedMs < askIntervalMs) return;
@@ -309,7 +309,7 @@ export class Pipeline {
     }
   }
 
-  /** Tells the source what it may forget. A sink that is further behind than it may be no longer counts. */
+  /** Tells the source what it may forget. A sink that lags by more than its `maxLag` no longer counts. */
   async #acknowledge(): Promise<void> {
     let lowest: Position | null = null;
     for (const [at, { lane }] of this.#branches.entries()) {
@@ -369,6 +369,6 @@ const sourceStandsStill = (pipeline: string, timeoutMs: number): TailraceError =
     {
       context: { pipeline },
       remedy:
-        'Nothing is lost: the next start goes on where the sinks stand. Look what the source waits for.',
+        'Nothing is lost: the next start goes on where the sinks stand. Look at what the source is waiting for.',
     },
   );

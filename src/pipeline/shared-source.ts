@@ -23,7 +23,7 @@ export class SharedSource implements AsyncDisposable {
   readonly #open: () => Source;
   readonly #windowBytes: number;
   readonly #cursors: Cursor[] = [];
-  /** Sessions that nobody has yet. */
+  /** Sessions being opened, which no cursor has yet. */
   readonly #connecting = new Set<Source>();
   #head: SourceWindow | undefined;
   #opening: Promise<unknown> = Promise.resolve();
@@ -50,7 +50,7 @@ export class SharedSource implements AsyncDisposable {
     await this.#head?.session.acknowledge(position);
   }
 
-  /** Ends every session, those of cursors too, which can be opened again. Nobody may be pulling. */
+  /** Ends every session, those of cursors too; cursors can be opened again. Must not be called during a pull. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#opening.catch(() => undefined); // whoever opened has been told
     for (const cursor of this.#cursors) await cursor[Symbol.asyncDispose]();

@@ -1,8 +1,8 @@
 /**
- * Where a record lies in a batch, in numbers that one array has for all records of it:
+ * Numbers per record in the array that says where the records of a batch lie:
  *
  *   kind · column family · key start · key end · value start · value end
  *
- * Records that take no sequence number have no place.
+ * Only counted records, those that take a sequence number, are in it.
  */
 export const placeFields = 6;

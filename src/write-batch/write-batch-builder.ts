@@ -37,14 +37,14 @@ export class WriteBatchBuilder {
     return this.#length;
   }
 
-  /** The memory that the batch is built in, its first `byteLength` bytes: one object for many batches. Borrowed. */
+  /** The buffer in which the batch is built; it takes up the first `byteLength` bytes. Borrowed: reused for many batches. */
   get memory(): Buffer {
     return this.#bytes;
   }
 
   /**
-   * Where the counted records lie in the memory, `placeFields` numbers for each (record-places.ts), up to `placesEnd`: for
-   * who applies the batch, so that it need not be read again. Borrowed. Undefined when not all of them are known.
+   * Where the counted records lie in `memory`: `placeFields` numbers for each (record-places.ts), up to `placesEnd`.
+   * Whoever applies the batch need not parse it again. Borrowed. Undefined when not all places are known.
    */
   get places(): Int32Array<ArrayBuffer> | undefined {
     return this.#knowsPlaces ? this.#places : undefined;
@@ -208,11 +208,11 @@ export class WriteBatchBuilder {
 }
 
 const noBytes = Buffer.alloc(0);
-/** What one huge batch made grow is not kept. */
+/** Memory that grew beyond this for one huge batch is not kept. */
 const mostKeptPlaces = 1 << 16;
 const mostKeptBytes = 32 * 1024 * 1024;
 
-/** Returns where the copy ends. For the few bytes of most keys a loop is quicker than a call of `set`. */
+/** Returns where the copy ends. For the few bytes of most keys a loop is faster than a call of `set`. */
 const copyTo = (target: Buffer, at: number, bytes: Uint8Array): number => {
   const { length } = bytes;
   if (length > longestLooped) target.set(bytes, at);

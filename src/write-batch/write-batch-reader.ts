@@ -25,7 +25,7 @@ export class WriteBatchReader {
 
   sequence = 0;
   count = 0;
-  /** What `keyStart` and the other places count in. */
+  /** The bytes that `keyStart` and the other offsets refer to. */
   bytes: Buffer = noBytes;
   readonly #cursor: { bytes: Uint8Array; offset: number; end: number } = {
     bytes: noBytes,

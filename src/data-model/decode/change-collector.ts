@@ -19,7 +19,7 @@ export class ChangeCollector {
     else this.#changes.push(change);
   }
 
-  /** Takes back every change from `index` on: a group of records is told wholly or not at all. */
+  /** Takes back every change from `index` on: a group of records yields all of its changes or none. */
   takeBack(index: number): void {
     if (this.#changes !== undefined) this.#changes.length = index;
   }

@@ -20,9 +20,9 @@ import { isExpireNoteAt, RecordGroup } from './record-group.js';
 import { StringPutTransaction } from './string-put-transaction.js';
 import type { Turns } from './turns.js';
 
-/** What a decoder cannot see from the log, and how much it may remember. */
+/** What the log does not tell a decoder, and how much it may remember. */
 export interface DecoderOptions {
-  /** True for data of a Kvrocks with slot encoding (cluster mode); default false. Nothing in the log tells. */
+  /** True for data of a Kvrocks with slot encoding (cluster mode), which the log does not tell; default false. */
   readonly hasSlots?: boolean;
   /** Bound of what is remembered of keys with sub-keys; default 32 MiB. */
   readonly memoryBytes?: number;
@@ -30,9 +30,9 @@ export interface DecoderOptions {
 
 /**
  * Turns the log's batches into changes. One decoder reads one history, batch after batch; it remembers what it
- * has seen of keys (within bounds), so that it can tell, say, a push on a list from an element replaced. After
- * a restart, a gap or a step back its memory is empty, and it tells the same from the records and their
- * LogData; what it then cannot tell is `undecodable` with `DECODE_AMBIGUOUS`, never a guess.
+ * has seen of keys (within bounds), so that it can tell, say, a push onto a list from a replaced element. After
+ * a restart, a gap or a step back its memory is empty, and it has only the records and their LogData to go by;
+ * what these leave open is `undecodable` with `DECODE_AMBIGUOUS`, never a guess.
  *
  * How: the records of a batch are cut into groups, one for each command's effect on one key (see RecordGroup).
  * The type comes from the metadata entry, else from memory, else from LogData.
@@ -81,8 +81,8 @@ export class Decoder {
   }
 
   /**
-   * The same for a large batch, in turns: now and then `turns` is asked whether others are to have theirs. Nothing else is asked
-   * of the decoder meanwhile.
+   * As `decode`, for a large batch: yields to the event loop whenever `turns` says so. The decoder must not be used
+   * otherwise until it resolves.
    */
   async decodeInTurns(batch: Uint8Array, turns: Pick<Turns, 'isOver' | 'next'>): Promise<Transaction> {
     const bytes = this.#begin(batch);
@@ -108,7 +108,7 @@ export class Decoder {
     return bytes;
   }
 
-  /** Takes so many records of the batch; false when there are no more. */
+  /** Takes at most `most` records of the batch; false when there are no more. */
   #takeSome(most: number): boolean {
     const reader = this.#reader;
     for (let left = most; left > 0; left--) {
@@ -126,7 +126,7 @@ export class Decoder {
     this.#stringPut = undefined;
     this.#closeGroup();
     this.#nextSequence = first + count;
-    // A decoder may wait for long for the next batch, and this one may be very large.
+    // It may be long until the next batch, and this one may be very large.
     if (bytes.length > maxHeldBytes) {
       this.#reader.release();
       this.#group.release();
@@ -136,7 +136,7 @@ export class Decoder {
     return { first, last: first + count - 1, count, bytes, changes, undecodable };
   }
 
-  /** A SET, of which there is nothing to find out. Hot: bench `redis-sink`. */
+  /** True for a plain SET, the most common batch: it needs neither a group nor memory. Hot: bench `redis-sink`. */
   #isStringPut(reader: WriteBatchReader): boolean {
     return (
       reader.kind === RecordKind.Put &&
@@ -229,7 +229,7 @@ export class Decoder {
     }
     const metadata = readMetadataAt(bytes, reader.valueStart, reader.valueEnd);
     if (metadata === undefined) {
-      // The sub-keys before it are of the same key, of which nothing can be told.
+      // Nothing can be told of the sub-keys before it either: they belong to the same key.
       if (this.#isOfOpenGroup(bytes, userKeyStart, keyEnd, keyStart) && this.#group.metadata === undefined)
         this.#group.isOpen = false;
       else this.#closeGroup();
@@ -290,7 +290,7 @@ export class Decoder {
       this.#fail(reader, 'the metadata key is too short');
       return;
     }
-    // A command that takes the last elements deletes them and then the key: the key says it all.
+    // A command that removes the last elements deletes them and then the key: the delete of the key says it all.
     if (this.#isOfOpenGroup(bytes, userKeyStart, keyEnd, keyStart) && this.#group.metadata === undefined)
       this.#group.isOpen = false;
     else this.#closeGroup();
@@ -316,7 +316,7 @@ export class Decoder {
     const versionLow = readU32BigEndian(bytes, versionStart + 4);
     const group = this.#group;
     const seq = reader.sequence + reader.index;
-    // In a transaction, what RENAME has brought whole may be removed again at once, by a command without LogData.
+    // In a transaction, a key that RENAME has just written whole may be changed at once by a command without LogData.
     const isOfNextCommand = !isPut && group.isMetadataFirst && group.isComplete;
     const belongs =
       !isOfNextCommand &&
@@ -397,7 +397,7 @@ export class Decoder {
   }
 }
 
-/** The flags of a metadata value that cannot be read: what type it has, if any. */
+/** Says why a metadata value with these flags cannot be read. */
 const unknownMetadata = (flags: number | undefined): string =>
   flags === undefined || typeOfNumber(flags & 0x0f) !== undefined
     ? 'the metadata value has no known form'
@@ -407,5 +407,5 @@ const jsonTextFormat = 0;
 const noBytes = Buffer.alloc(0);
 /** Records that are taken between two looks at the clock. */
 const recordsInTurn = 1_000;
-/** A batch of more bytes is let go of when it has been decoded. */
+/** A larger batch, in bytes, is released once it has been decoded. */
 const maxHeldBytes = 1024 * 1024;

@@ -16,8 +16,8 @@ import type { RecordGroup } from './record-group.js';
 import { addStreamChanges, holdsWholeStream } from './stream-changes.js';
 
 /**
- * Tells what one command did to one key, and remembers what the key is from now on. A group is told wholly or,
- * where that cannot be, not at all.
+ * Adds the changes that one command made to one key, and remembers what the key is from now on. A group yields all of
+ * its changes or, if any of them cannot be told, none.
  */
 export const decodeGroup = (group: RecordGroup, memory: KeyMemory, out: ChangeCollector): void => {
   const { metadata } = group;
@@ -121,7 +121,7 @@ const addByType = (
   }
 };
 
-/** Of a type that cannot be told only the expiry can. */
+/** The changes of this type have no counterpart, except those of its expiry. */
 const unlessExpiry = (group: RecordGroup, reason: string): GroupFailure | undefined =>
   group.count === 0 && group.isExpire ? undefined : unsupported(reason);
 

@@ -32,9 +32,8 @@ export const absentKey: KnownKey = {
 };
 
 /**
- * The keys seen last, bounded in bytes. Two generations: what is used moves to the young one; when that has
- * taken half of the limit the old one is dropped. So a key that was used within the last half is kept, and a
- * look-up costs no reordering.
+ * The keys seen last, bounded in bytes, in two generations: a key that is used moves to the young one, and when that has
+ * grown to half of the limit, the old one is dropped. Nearly an LRU, without its cost of reordering at each look-up.
  */
 export class KeyMemory {
   readonly #generationBytes: number;
@@ -86,5 +85,5 @@ export class KeyMemory {
   }
 }
 
-/** About what an entry costs besides its key: the object, and its place in the map. */
+/** About what an entry takes besides its key, in bytes: the object, and its place in the map. */
 const entryBytes = 160;

@@ -7,7 +7,7 @@ import type { ChangeCollector } from './change-collector.js';
 import type { KeyMemory } from './key-memory.js';
 import { type NamespaceNames, shownDefault } from './namespace-names.js';
 
-/** What a decoder knows when it comes upon a range. */
+/** What the decoder passes on for a DeleteRange. */
 export interface RangeSurroundings {
   readonly layout: KeyLayout;
   readonly namespaces: NamespaceNames;
@@ -16,8 +16,8 @@ export interface RangeSurroundings {
 }
 
 /**
- * Adds what the delete of a range of keys means, at which the reader stands.
- * @returns why it is none that Kvrocks writes; undefined when all is well
+ * Adds the changes that the current record of the reader, a DeleteRange, stands for.
+ * @returns why it cannot be one that Kvrocks writes; undefined when all is well
  */
 export const addRangeChanges = (
   reader: WriteBatchReader,
@@ -47,8 +47,8 @@ export const addRangeChanges = (
 };
 
 /**
- * All elements of one key, whatever its version: said before a key is written anew where another may have stood. Once for
- * each column family that may hold some; told once.
+ * Deletes all elements of one key, whatever its version, before a key is written where another may have been. There is
+ * one such record per column family that may hold elements; only the first becomes a change.
  */
 const addElementsRange = (
   reader: WriteBatchReader,

@@ -92,7 +92,7 @@ export class RecordGroup {
     return this.#puts >= metadata.size && this.hasOnlyPuts && this.countDistinctPuts() === metadata.size;
   }
 
-  /** What the LogData says. */
+  /** What the LogData says, parsed when it is first wanted. */
   get hint(): LogData | undefined {
     if (this.#hint === null) this.#hint = this.note === undefined ? undefined : readLogData(this.note);
     return this.#hint;

@@ -15,7 +15,7 @@ export class Turns {
   #sinceMs = performance.now();
   #stepsUntilLook = stepsBetweenLooks;
 
-  /** `signal` gives the work up: `next` rejects. */
+  /** @param signal makes `next` reject when it aborts */
   constructor(signal?: AbortSignal) {
     this.#signal = signal;
   }
@@ -25,14 +25,14 @@ export class Turns {
     return performance.now() - this.#sinceMs >= turnMs;
   }
 
-  /** The same behind one of many short steps, each of some microseconds at most: the clock is not looked at behind each. */
+  /** As `isOver`, for calls after very short steps, of some microseconds: looks at the clock only once in many calls. */
   isOverAfterStep(): boolean {
     if (--this.#stepsUntilLook > 0) return false;
     this.#stepsUntilLook = stepsBetweenLooks;
     return this.isOver;
   }
 
-  /** Resolves in the next turn. */
+  /** Yields; resolves in the next turn of the event loop. */
   async next(): Promise<void> {
     await nextTurn(undefined, { signal: this.#signal });
     this.#sinceMs = performance.now();

@@ -15,9 +15,8 @@ import { isSingleValueType, mayBeEmpty, TypeNumber, typeOfNumber } from './type-
  *   | flags | expire u64 ms | version u64  | size u64  | what the type adds …     hash, list, set, …
  *   | flags | expire u64 ms | value …                                             string, json
  *
- * flags: bit 7 = this layout; bits 4–6 = 0, what they may mean one day is not known; bits 0–3 = type number. Old data
- * without bit 7 has expire as u32 seconds and size as u32; it is read, and written again in the layout above. expire 0
- * = never.
+ * flags: bit 7 = this layout; bits 4–6 reserved, must be 0; bits 0–3 = type number. Old data without bit 7 has expire as
+ * u32 seconds and size as u32; it can be read, and is rewritten in the layout above. expire 0 = never.
  */
 export interface Metadata {
   readonly type: ValueType;
@@ -108,8 +107,8 @@ export const isStringAt = (bytes: Uint8Array, start: number, end: number): boole
   bytes[start] === currentStringFlags && end - start >= singleValueHeaderBytes;
 
 /**
- * The expiry in a metadata value of the current layout that starts at `start`: ms since the epoch, 0 = never. A Kvrocks takes
- * times to live that add up to more than a number holds: they end when the largest does.
+ * The expiry in a metadata value of the current layout at `start`: ms since the epoch, 0 = never. Kvrocks accepts times to
+ * live that end beyond 2^53 ms: these are cut to the largest safe number.
  */
 export const readExpiryAt = (bytes: Uint8Array, start: number): number => {
   const expireMs = readU64BigEndian(bytes, start + 1);

@@ -2,7 +2,7 @@
  * What is merged into a tree: keys in order, each with its new value or its deletion, and ranges that are deleted.
  * A range applies to what the tree holds, not to the keys given here: those are newer.
  *
- * Keys and values are borrowed until `next`; one can go back to a place that was marked up to `changesPerMark` before.
+ * Keys and values are borrowed until `next`. `reset` goes back to a `mark`, at most `changesPerMark` changes before.
  */
 export interface Changes {
   readonly valid: boolean;
@@ -16,7 +16,7 @@ export interface Changes {
   next(): void;
   mark(): number;
   reset(mark: number): void;
-  /** In order, apart from each other. */
+  /** In order; they do not overlap. */
   readonly ranges: readonly KeyRange[];
 }
 
@@ -26,5 +26,5 @@ export interface KeyRange {
   readonly end: Uint8Array;
 }
 
-/** How many changes behind a mark one can go back to it. */
+/** How many changes may lie between a mark and the place from which `reset` goes back to it. */
 export const changesPerMark = 64;

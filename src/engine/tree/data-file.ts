@@ -31,8 +31,8 @@ export interface DataFileHandle {
 }
 
 /**
- * The file `data` of a store. Reads are synchronous, writes are not. One descriptor is kept open for its whole life:
- * an error of writing back is reported once to each.
+ * The file `data` of a store. Reads are synchronous, writes are not. One descriptor stays open for as long as the store
+ * is: the system reports a failed write-back only once to each descriptor.
  */
 export class DataFile implements RunReader {
   readonly path: string;
@@ -41,7 +41,7 @@ export class DataFile implements RunReader {
   bytesWritten = 0;
   readonly #files: Files;
   readonly #fd: number;
-  /** When the file had been written last, before anything of it was read; undefined = its writer is this process. */
+  /** Modification time, in ms, from before anything was read; undefined = this process is the writer. */
   readonly #unchangedSinceMs: number | undefined;
   #isOpen = true;
 
@@ -58,7 +58,7 @@ export class DataFile implements RunReader {
     return join(directory, 'data');
   }
 
-  /** Makes a data file with its first superblock, in one step: it is there and whole, or not there. */
+  /** Makes a data file with its first superblock, atomically. */
   static async create(directory: string, files: Files, first: Superblock): Promise<void> {
     const content = Buffer.alloc(superblockUnits * pageBytes);
     encodeSuperblock(first).copy(content, (first.epoch & 1) * pageBytes);
@@ -96,12 +96,12 @@ export class DataFile implements RunReader {
     }
   }
 
-  /** The same file in a thread that only merges, which must not close it, nor use it when it is closed. */
+  /** The same file for the merge thread, which must neither close it nor use it once it is closed. */
   static attach({ path, fd, epoch }: DataFileHandle): DataFile {
     return new DataFile(path, ownThreadFiles, fd, epoch);
   }
 
-  /** Of a file that another thread may attach to; undefined when it is not written as files are. */
+  /** For `attach` in another thread; undefined when a test has given other file operations than the real ones. */
   get handle(): DataFileHandle | undefined {
     const { path, epoch } = this;
     return this.#files === nodeFiles ? { path, fd: this.#fd, epoch } : undefined;
@@ -182,12 +182,12 @@ export class DataFile implements RunReader {
     this.#isOpen = false;
   }
 
-  /** What a reader beside the writer finds wrong is no damage when the writer has written meanwhile. */
+  /** A reader beside the writer may find pages that the writer has reused since: that is no damage. */
   #damaged(unit: number, reason: string): TailraceError {
     return this.#wasWrittenByOther() ? changed(this.path) : damagedPage(this.path, unit, reason);
   }
 
-  /** A newer state shows it; and a checkpoint's pages are written over before one, when it has just been deleted. */
+  /** A newer superblock shows it, or the modification time: pages of a deleted checkpoint are reused before the next one. */
   #wasWrittenByOther(): boolean {
     if (this.#unchangedSinceMs === undefined) return false;
     if (superblockOf(this.#fd, this.path).epoch > this.epoch) return true;
@@ -209,7 +209,7 @@ export class DataFile implements RunReader {
   }
 
   #readAt(into: Buffer, at: number, byteLength: number, unit: number): number {
-    // The descriptor may be another file's by now.
+    // Once closed, the descriptor may belong to another file.
     if (!this.#isOpen) throw closed('the store is closed');
     let done = 0;
     try {
@@ -236,8 +236,8 @@ export const readSuperblock = (path: string): Superblock => {
 };
 
 /**
- * The writer before may have been killed between writing a superblock and syncing it. Were it to get lost after all, the
- * state before would be the newest one again, whose units are being used anew by then.
+ * The last writer may have been killed between writing a superblock and syncing it. If that superblock were lost later,
+ * the state before it would be the newest again, while its units are already being reused.
  */
 const syncFound = async (files: Files, fd: number, path: string): Promise<void> => {
   try {

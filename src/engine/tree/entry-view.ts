@@ -20,12 +20,12 @@ export class EntryView {
   suffixEnd = 0;
   /** Place of the reference to the rest of the key; -1 when the key is whole. */
   tailAt = -1;
-  /** Place of the value, of the reference to it, or of the child's unit. */
+  /** Place of the value, of the large reference, or of the child's unit. */
   valueAt = 0;
   /** Length of the whole value, wherever it is. */
   valueLength = 0;
   isLarge = false;
-  /** Behind the entry. */
+  /** Where the entry ends. */
   end = 0;
 
   readLeaf(bytes: Uint8Array, base: number, index: number): void {

@@ -1,6 +1,6 @@
 /**
- * The first four bytes of what is left of a key, as one number: less when the key is less, the same for keys that
- * differ only behind them. A search compares heads, which lie side by side, and looks at a key itself, which lies
+ * The first four bytes of the rest of a key, as one number: less when the key is less, equal for keys that differ only
+ * behind them. A search compares heads, which lie side by side, and looks at a key itself, which lies
  * anywhere, only where heads are the same. Bytes that are not there count as 0; so do those that an entry does not
  * hold itself, behind the first `maxInlineKeyBytes`.
  */

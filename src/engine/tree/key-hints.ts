@@ -14,12 +14,12 @@ export class KeyHints {
   unit = 0;
   frame = 0;
   place = 0;
-  /** None until the first hint: a store that is only written to needs no memory for them. */
+  /** Made with the first hint: a store that is only written to needs no memory for hints. */
   #slots = new Int32Array(0);
   readonly #mask: number;
   #turn = 0;
 
-  /** @param cacheBytes size of the page cache, of which they take a small part more */
+  /** @param cacheBytes size of the page cache; hints take a small part of it on top */
   constructor(cacheBytes: number) {
     this.#mask = 2 ** Math.floor(Math.log2(Math.max(minBytes, cacheBytes) / bytesPerPair)) - 1;
   }

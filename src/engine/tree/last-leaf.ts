@@ -4,8 +4,8 @@ import { countOf } from './page.js';
 import type { PageCache } from './page-cache.js';
 
 /**
- * The entry that was found last, and so where its neighbours are: keys are often read in their order, as the elements of a
- * list are when it is popped, and the next one then costs a comparison instead of a way down the tree.
+ * The entry that was found last, and so where its neighbours are: keys are often read in order, as the elements of a list
+ * are when it is popped, and the next one then costs a comparison instead of a descent of the tree.
  *
  * A tree is never changed, so the leaf stays part of the tree with this root, whose unit may be used again: `clear` before
  * it is. Hot: bench `server`, RPOP.
@@ -17,7 +17,7 @@ export class LastLeaf {
   #frame = 0;
   #index = 0;
   #hash = 0;
-  /** Whether keys are being read in their order; else a look at two entries would be in vain. */
+  /** Whether keys are being read in order; otherwise looking at the neighbours would be in vain. */
   #isWalked = false;
 
   /** Takes note of the entry at `index` of the leaf in a frame of the page cache; `hash` is its key's. */

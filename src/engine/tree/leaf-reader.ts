@@ -4,26 +4,26 @@ import { countOf, pageBytes } from './page.js';
 import type { PageCache } from './page-cache.js';
 
 /**
- * Brings leaves into memory of a cursor's own, for it to hand out views. A walk reads them past the cache, so that a
- * long one does not drive out what others use, and, the longer it lasts, the more at once where they lie side by side.
- * Memory of which no view was given out serves again: new memory for each read would keep the garbage collector busy.
+ * Brings leaves into memory that belongs to a cursor, which hands out views of it. A walk bypasses the cache, so that a
+ * long one does not evict what others use; the longer it lasts, the more adjacent leaves it reads at once. Memory of
+ * which no view was handed out is reused: new memory for each read would keep the garbage collector busy.
  */
 export class LeafReader {
   /** The leaf: in these bytes from `base` on. */
   bytes: Buffer = noBytes;
   base = 0;
-  /** How many leaves a walk may read at once by now. */
+  /** How many leaves the walk may read at once by now. */
   mostAtOnce = 1;
   readonly #file: DataFile;
   readonly #cache: PageCache;
-  /** What was read, and the units that it is of. */
+  /** What was read, and from which units. */
   #read: Buffer = noBytes;
   #firstUnit = 0;
   #units = 0;
   /** Memory for leaves that are copied from the cache, and how much of it is used. */
   #copies: Buffer = noBytes;
   #copied = 0;
-  /** Whether there are views of either. */
+  /** Whether views of them were handed out. */
   #isReadGivenOut = false;
   #areCopiesGivenOut = false;
 
@@ -55,7 +55,7 @@ export class LeafReader {
         this.copyFromCache();
         return;
       }
-      this.#units = 0; // until they are there
+      this.#units = 0; // until the read has succeeded
       if (this.#isReadGivenOut || this.#read.length < adjacent * pageBytes)
         this.#read = Buffer.allocUnsafeSlow(adjacent * pageBytes);
       this.#isReadGivenOut = false;

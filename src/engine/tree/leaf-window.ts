@@ -3,9 +3,8 @@ import { pageBytes } from './page.js';
 import type { PageCache } from './page-cache.js';
 
 /**
- * The leaves of the old tree as a merge reads them: from the cache where they are in it, else past it, for a merge must
- * not drive out what readers use. Where leaves lie side by side more and more are read at once, as long as all of them
- * are wanted.
+ * The leaves of the old tree as a merge reads them: from the cache if they are in it, otherwise past it, since a merge
+ * must not evict what readers use. More and more adjacent leaves are read at once as long as all of them are wanted.
  */
 export class LeafWindow {
   /** After `take`: the leaf, in these bytes from `base` on, until the next one is taken. */
@@ -29,7 +28,7 @@ export class LeafWindow {
 
   /**
    * Takes the leaf in a unit and checks it.
-   * @param adjacent how many leaves, of at most so many, lie side by side from there on and will probably be wanted
+   * @param adjacent how many leaves, at most `most`, are adjacent from there on and will probably be wanted
    * @throws TailraceError `STORE_CORRUPT` | `FILE_INACCESSIBLE`
    */
   take(unit: number, adjacent: (most: number) => number): void {
@@ -37,7 +36,7 @@ export class LeafWindow {
     this.check();
   }
 
-  /** The same, of which only the header is checked yet. */
+  /** As `take`, but only the header is checked. */
   takeUnchecked(unit: number, adjacent: (most: number) => number): void {
     this.isCached = this.#cache.peek(unit);
     if (this.isCached) {
@@ -61,7 +60,7 @@ export class LeafWindow {
   #read(unit: number, adjacent: (most: number) => number): void {
     const wereAllWanted = this.#taken >= this.#units;
     this.#mostAtOnce = wereAllWanted ? Math.min(mostLeavesAtOnce, this.#mostAtOnce * 2) : 1;
-    this.#units = 0; // nothing, should reading fail
+    this.#units = 0; // until the read has succeeded
     const units = adjacent(this.#mostAtOnce);
     this.#file.readPages(unit, units, this.#pages);
     this.#firstUnit = unit;

@@ -18,13 +18,13 @@ export interface MergeInput {
   readonly roots: readonly TreeRoot[];
   /** Asked for in the order of the column families, each when the one before is done. */
   changesOf(columnFamily: number): Changes;
-  /** How long to work before others get their turn, in ms. */
+  /** How long to work before yielding to the event loop, in ms. */
   sliceMs(): number;
 }
 
 /**
- * Merges changes into the trees of a state, in slices. When it resolves, the new pages are with the system, not yet
- * synced; when it rejects, nothing of it is on its way to the file any more.
+ * Merges changes into the trees of a state, in slices. When it resolves, the new pages have been handed to the operating
+ * system, not yet synced; when it rejects, no write of it is under way any more.
  */
 export const mergeTrees = async (input: MergeInput): Promise<TreeRoot[]> => {
   const { file, cache, units, epoch } = input;

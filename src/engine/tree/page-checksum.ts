@@ -1,5 +1,5 @@
 /**
- * How the checksum of a page changes with some of its bytes, without a look at the others.
+ * How the checksum of a page changes when some of its bytes do, without looking at the others.
  *
  * A CRC is linear: those of two pages differ by what the XOR of the pages comes to, from a register of 0. Of bytes that
  * are the same in both nothing comes before the first that differs, and zeros behind the last multiply the register, a
@@ -11,7 +11,7 @@
 /** CRC-32 as zlib has it, bits reflected: x^31 is bit 0. */
 const polynomial = 0xedb88320;
 
-/** What a byte comes to: `tables[256 * n + byte]` with n more zeros behind it. */
+/** The CRC of a byte with n zeros behind it: `tables[256 * n + byte]`. */
 const tables = new Int32Array(4 * 256);
 for (let i = 0; i < 256; i++) {
   let register = i;

@@ -27,11 +27,11 @@ export class PageOutput implements RunReader, RunWriter {
   #unsyncedBytes = 0;
   #syncing: Promise<void> | undefined;
   readonly #pending = new Set<Promise<void>>();
-  /** Runs on their way to the file, by unit: what was just written may have to be read again. */
+  /** Runs being written, by unit: they may have to be read again before that is done. */
   readonly #runsInFlight = new Map<number, Uint8Array>();
-  /** Those of them that nothing refers to any more. */
-  readonly #leftInFlight = new Set<number>();
-  /** Of runs that are written: new memory for each would keep the garbage collector busy. */
+  /** Those of them that were released meanwhile. */
+  readonly #releasedInFlight = new Set<number>();
+  /** Memory of runs that are written: new memory for each would keep the garbage collector busy. */
   readonly #spareBuffers: Buffer[] = [];
   #error: unknown;
 
@@ -65,7 +65,7 @@ export class PageOutput implements RunReader, RunWriter {
   /** Puts the tail of a key into a run of its own. */
   writeRun(bytes: Uint8Array, start: number, end: number): { unit: number; checksum: number } {
     const run = this.#units.take(unitsFor(end - start));
-    const tail = Buffer.from(bytes.subarray(start, end)); // a copy: it may be read again before the write is seen to be done
+    const tail = Buffer.from(bytes.subarray(start, end)); // a copy: it may be read again before the write has ended
     this.#runsInFlight.set(run.start, tail);
     this.#writeInto(run, tail);
     return { unit: run.start, checksum: checksumOf(bytes, start, end) };
@@ -84,11 +84,11 @@ export class PageOutput implements RunReader, RunWriter {
   }
 
   /**
-   * Gives the run of a tail back. One that is on its way to the file only when it is there: writes overtake each other, and
-   * what is put in its place next must not be written over.
+   * Releases the run of a tail; if it is still being written, once that is done: writes overtake each other, and what is
+   * put in its place next must not be overwritten.
    */
   releaseRun(unit: number, byteLength: number): void {
-    if (this.#runsInFlight.has(unit)) this.#leftInFlight.add(unit);
+    if (this.#runsInFlight.has(unit)) this.#releasedInFlight.add(unit);
     else this.#units.release(unit, unitsFor(byteLength));
   }
 
@@ -98,8 +98,8 @@ export class PageOutput implements RunReader, RunWriter {
   }
 
   /**
-   * Waits until no more than a bound of bytes is on its way to the file. After much was written it begins a sync, so
-   * that the one before the switch, for which everything waits, finds little left to do.
+   * Waits until at most `limitBytes` are being written. Begins a sync from time to time, so that the one before the
+   * switch, for which everything waits, finds little left to do.
    */
   async drain(limitBytes = maxPendingBytes): Promise<void> {
     while (this.#pendingBytes > limitBytes && this.#error === undefined) await Promise.race(this.#pending);
@@ -107,7 +107,7 @@ export class PageOutput implements RunReader, RunWriter {
     if (this.#error !== undefined) throw this.#error;
   }
 
-  /** Writes what is left and gives back the units that were not used. */
+  /** Writes the rest and releases the units that were not used. @throws the first error of any write */
   async finish(): Promise<void> {
     this.#closeRun();
     await this.drain(0);
@@ -115,13 +115,13 @@ export class PageOutput implements RunReader, RunWriter {
     if (this.#error !== undefined) throw this.#error;
   }
 
-  /** Waits for what is on its way, whatever becomes of it. */
+  /** Waits until no write or sync is under way, whether they succeed or not. */
   async settle(): Promise<void> {
     await Promise.all(this.#pending);
     await this.#syncing;
   }
 
-  /** An error of it is one of the writes before: it is told once, and not to a later sync. */
+  /** Its error is kept: the system reports a failed write-back only once, so a later sync would succeed. */
   #beginSync(): void {
     this.#unsyncedBytes = 0;
     this.#syncing = this.#file
@@ -166,7 +166,7 @@ export class PageOutput implements RunReader, RunWriter {
     void this.#write(start, bytes);
   }
 
-  /** Resolves when the bytes are written or have failed to be, which `drain` tells. */
+  /** Resolves when the write has ended; `drain` throws its error. */
   #write(unit: number, bytes: Uint8Array): Promise<void> {
     this.#pendingBytes += bytes.length;
     this.#unsyncedBytes += bytes.length;
@@ -178,7 +178,7 @@ export class PageOutput implements RunReader, RunWriter {
       .finally(() => {
         this.#pendingBytes -= bytes.length;
         this.#runsInFlight.delete(unit);
-        if (this.#leftInFlight.delete(unit)) this.#units.release(unit, unitsFor(bytes.length));
+        if (this.#releasedInFlight.delete(unit)) this.#units.release(unit, unitsFor(bytes.length));
         this.#pending.delete(write);
       });
     this.#pending.add(write);

@@ -13,9 +13,9 @@ import {
  * Finds keys in pages. The results lie in fields, so that a lookup allocates nothing. Hot: bench `engine-store`.
  */
 export class PageSearch {
-  /** After `lowerBound`, when it is found: the entry. */
+  /** After `lowerBound`, if `isFound`: the entry. */
   readonly entry = new EntryView();
-  /** After `lowerBound`: whether the entry at the place has the very key. */
+  /** After `lowerBound`: whether there is an entry with exactly this key. */
   isFound = false;
   readonly #runs: RunReader;
 
@@ -32,7 +32,7 @@ export class PageSearch {
     return this.lowerBoundWithin(bytes, base, key, start + prefixLengthOf(bytes, base), end, from, count);
   }
 
-  /** The same among entries of a leaf whose prefix the key has: entries before `low` are less, from `high` on not less. */
+  /** As `lowerBound`, when the key has the prefix, entries before `low` are known to be less, and those from `high` on not less. */
   lowerBoundWithin(
     bytes: Uint8Array,
     base: number,
@@ -65,7 +65,7 @@ export class PageSearch {
     return this.childWithin(bytes, base, key, start + prefixLengthOf(bytes, base), end, 0, count);
   }
 
-  /** The same in a branch whose prefix the key has: separators before `low` are not greater, from `high` on they are. */
+  /** As `childFor`, when the key has the prefix, separators before `low` are known to be not greater, and those from `high` on greater. */
   childWithin(
     bytes: Uint8Array,
     base: number,
@@ -111,7 +111,7 @@ export class PageSearch {
   ): number {
     const field = varintAt(bytes, entry);
     let i = entry + (field < 0x80 ? 1 : varintLength(field));
-    // The value's length is not wanted: pass over it.
+    // Skip the length of the value.
     if (isLeaf) while (bytes[i++] >= 0x80);
     const suffixEnd = i + (field >>> 1);
     for (; i < suffixEnd && at < end; i++, at++) {

@@ -49,7 +49,7 @@ export const putSlot = (bytes: Uint8Array, base: number, index: number, at: numb
   bytes[slot + 1] = at >>> 8;
 };
 
-/** Copies bytes into place; returns the place behind them. */
+/** Copies bytes to `at`; returns where they end. */
 export const putBytes = (
   into: Uint8Array,
   at: number,
@@ -63,7 +63,7 @@ export const putBytes = (
   return behind;
 };
 
-/** Up to this length a loop is quicker than a view and a copy of it. */
+/** Up to this length a loop is faster than copying from a view. */
 const longestLooped = 48;
 
 export const levelOf = (bytes: Uint8Array, base: number): number => bytes[base + 13];
@@ -92,8 +92,8 @@ export const sealPage = (
 };
 
 /**
- * Seals a copy of a page, of which some bytes were replaced since, as another page: `change` is what its checksum changed by.
- * What was wrong with the page before is wrong with it now.
+ * Seals a copy of a page in which some bytes were replaced: `change` is by what those changed its checksum. If the page was
+ * damaged before, its checksum is still wrong now.
  */
 export const sealCopy = (bytes: Buffer, base: number, unit: number, epoch: number, change: number): void => {
   putU32(identity, 0, epoch);
@@ -110,7 +110,7 @@ export const pageFault = (bytes: Buffer, base: number, wanted: PageIdentity): st
   return isIntact ? headerFault(bytes, base, wanted) : notAPage;
 };
 
-/** What is wrong with the header alone, from which all follows that says where in the page something lies. */
+/** What is wrong with the header, on which all places in the page depend; undefined = nothing. */
 export const headerFault = (
   bytes: Uint8Array,
   base: number,
@@ -133,7 +133,7 @@ export const damagedPage = (path: string, unit: number, reason: string): Tailrac
     remedy: 'Restore a checkpoint or a backup.',
   });
 
-/** Reads the varint at `at`; the place behind it is `at + varintLength(value)`. */
+/** Reads the varint at `at`, which ends at `at + varintLength(value)`. */
 export const varintAt = (bytes: Uint8Array, at: number): number => {
   let byte = bytes[at];
   if (byte < 0x80) return byte;
@@ -153,7 +153,7 @@ export const varintLength = (value: number): number => {
   return value < 0x10000000 ? 4 : 5;
 };
 
-/** Writes a varint; returns the place behind it. */
+/** Writes a varint; returns where it ends. */
 export const putVarint = (bytes: Uint8Array, at: number, value: number): number => {
   let rest = value;
   while (rest >= 0x80) {
