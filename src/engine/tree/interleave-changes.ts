@@ -1,6 +1,6 @@
 import type { Changes } from './changes.js';
 import type { LeafPlan } from './leaf-plan.js';
-import { countOf, entriesEndOf, entryAt, pageHeaderBytes, prefixLengthOf } from './page.js';
+import { countOf, entriesEndOf, entryAt, pageHeaderBytes, prefixLengthOf, putU16 } from './page.js';
 
 /** Writes a change as an entry, without the first `prefixLength` bytes of its key; returns where the entry ends. */
 export type PutEntry = (into: Buffer, at: number, changes: Changes, prefixLength: number) => number;
@@ -26,27 +26,27 @@ export const interleaveChanges = (
   let at = origin + headEnd;
   let slot = slotsEnd;
   let index = 0;
-  const putSlot = (place: number): void => {
-    slot -= 2;
-    into[slot] = place;
-    into[slot + 1] = place >>> 8;
-  };
-  const copyUpTo = (end: number): void => {
-    if (end <= index) return;
-    const from = entryAt(bytes, base, index);
-    const to = end < oldCount ? entryAt(bytes, base, end) : entriesEndOf(bytes, base);
-    const shift = at - origin - from;
-    for (; index < end; index++) putSlot(entryAt(bytes, base, index) + shift);
-    at += bytes.copy(into, at, base + from, base + to);
-  };
   bytes.copy(into, origin + pageHeaderBytes, base + pageHeaderBytes, base + headEnd);
-  for (let i = 0; i < plan.count; i++, changes.next()) {
-    copyUpTo(plan.indexes[i]);
+  for (let i = 0; ; i++) {
+    const isEnd = i === plan.count;
+    const next = isEnd ? oldCount : plan.indexes[i];
+    if (next > index) {
+      const from = entryAt(bytes, base, index);
+      const to = next < oldCount ? entryAt(bytes, base, next) : entriesEndOf(bytes, base);
+      const shift = at - origin - from;
+      for (; index < next; index++) {
+        slot -= 2;
+        putU16(into, slot, entryAt(bytes, base, index) + shift);
+      }
+      at += bytes.copy(into, at, base + from, base + to);
+    }
+    if (isEnd) return at;
     index += plan.isFound[i];
-    if (changes.isDeleted) continue;
-    putSlot(at - origin);
-    at = putEntry(into, at, changes, prefixLength);
+    if (!changes.isDeleted) {
+      slot -= 2;
+      putU16(into, slot, at - origin);
+      at = putEntry(into, at, changes, prefixLength);
+    }
+    changes.next();
   }
-  copyUpTo(oldCount);
-  return at;
 };

@@ -44,9 +44,7 @@ export interface PageIdentity {
 
 /** Notes where an entry lies, relative to the page. */
 export const putSlot = (bytes: Uint8Array, base: number, index: number, at: number): void => {
-  const slot = base + pageBytes - 2 * (index + 1);
-  bytes[slot] = at;
-  bytes[slot + 1] = at >>> 8;
+  putU16(bytes, base + pageBytes - 2 * (index + 1), at);
 };
 
 /** Copies bytes to `at`; returns where they end. */
@@ -168,6 +166,11 @@ export const u16 = (bytes: Uint8Array, at: number): number => bytes[at] | (bytes
 
 export const u32 = (bytes: Uint8Array, at: number): number =>
   (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
+
+export const putU16 = (bytes: Uint8Array, at: number, value: number): void => {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+};
 
 export const putU32 = (bytes: Uint8Array, at: number, value: number): void => {
   bytes[at] = value;
