@@ -18,7 +18,7 @@ export const standingOf = (path: string, length: number): Standing => {
 };
 
 /** Bytes of a file; 0 of one that is not there. */
-export const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
 /** @throws TailraceError `SINK_FAILED` when a file that holds something does not begin as one of its format does */
 export const requireFormat = (path: string, firstByte: string | undefined): void => {
