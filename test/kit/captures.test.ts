@@ -19,8 +19,8 @@ describe('the captures of a key', () => {
   });
 
   it('are not there, which takes no time, in a long key that has every literal but the last', () => {
-    const started = performance.now();
+    const before = process.cpuUsage();
     expect(capturesOf(`t:${':'.repeat(100_000)}`, ['t:', ':', ':', ':', ':x'])).toBeUndefined();
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(process.cpuUsage(before).user).toBeLessThan(1_000_000);
   });
 });

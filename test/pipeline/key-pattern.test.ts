@@ -32,9 +32,9 @@ describe('patterns with captures', () => {
 
   it('tell a long key that does not match in little time, however many wildcards there are', () => {
     const key = 'a:'.repeat(10_000);
-    const startedMs = performance.now();
+    const before = process.cpuUsage(); // of this process: how much others leave of the machine is not the pattern's matter
     for (const pattern of ['{a}:{b}:{c}:{d}:end', '*a*a*a*a?b', '{a}a*{b}:*a[b]', '{a}{b}{c}{d}*b'])
       expect(capture(pattern, key)).toBeUndefined();
-    expect(performance.now() - startedMs).toBeLessThan(2_000);
+    expect(process.cpuUsage(before).user).toBeLessThan(2_000_000);
   });
 });
