@@ -207,6 +207,17 @@ describe('pipeline', () => {
     await waitUntil('it tries', () => stuck.script.length < 9_990);
     stopStuck.abort();
     await expect(stuckRun).rejects.toThrow(/within 30 ms/);
+    const failing = new ScriptedSink();
+    const stopFailing = new AbortController();
+    failing.script = [
+      async () => {
+        stopFailing.abort();
+        await nextTurn();
+        throw new Error('no room left');
+      },
+    ];
+    const failed = pipelineOf(new ListSource(sample.batches), failing).run(stopFailing.signal);
+    await expect(failed).rejects.toThrow(/no room left/);
   });
 
   it('moves the position of a running sink on, now and then, although nothing that comes is for it', async () => {
@@ -313,8 +324,9 @@ describe('pipeline', () => {
       decode: (bytes: Buffer) => {
         const transaction = decoder.decode(bytes);
         const code = 'DECODE_UNSUPPORTED' as const;
-        const undecodable = [{ seq: 1, ns: undefined, key: undefined, code, reason: 'no counterpart' }];
-        return { ...transaction, changes: transaction.changes, undecodable };
+        const fault = { seq: 1, ns: undefined, key: undefined, code, reason: 'no counterpart' };
+        const { changes, first } = transaction;
+        return { ...transaction, changes, undecodable: first === 1 ? [fault] : [] };
       },
     });
     await expect(
@@ -326,7 +338,7 @@ describe('pipeline', () => {
       errors: { undecodable: 'skip' },
     });
     await pipeline.run(never);
-    expect(pipeline.status().undecodableChanges).toBe(2);
+    expect(pipeline.status().undecodableChanges).toBe(1);
     expect(sink.keys).toEqual(keysOf(sample));
   });
 

@@ -108,6 +108,14 @@ describe('transforms', () => {
     expect(kept.changes).toEqual([given.changes[0]]);
   });
 
+  it('leave out keys that a filter excludes, also of those that it names', async () => {
+    const changes = ['a', 'ab', 'b', 'bb'].map((key) => string(key, 'v'));
+    const keysOf = async (options: { keys?: string[]; excludeKeys: string[] }) =>
+      (await shown([filterStage(options)], ...changes)).map(({ key }) => key);
+    expect(await keysOf({ excludeKeys: ['?b'] })).toEqual(['a', 'b']);
+    expect(await keysOf({ keys: ['a*'], excludeKeys: ['?b'] })).toEqual(['a']);
+  });
+
   it('edit a large transaction in turns between which others have theirs, as they edit a small one', async () => {
     const count = 250_500;
     const kept = Array.from({ length: count }, (_, i) => string(`k:${i}`, String(i)));
@@ -115,7 +123,8 @@ describe('transforms', () => {
     const given = transaction();
     const large = { ...given, count, changes: kept };
     expect(await chainStages([stage])?.(large)).toBe(large);
-    const mixed = kept.map((change, i) => (i % 1_000 === 999 ? string(`x:${i}`, 'v') : change));
+    const isEdited = (i: number): boolean => i > 5_000 && i % 1_000 === 999; // none in the first turns
+    const mixed = kept.map((change, i) => (isEdited(i) ? string(`x:${i}`, 'v') : change));
     let isDone = false;
     const editing = Promise.resolve(chainStages([stage])?.({ ...large, changes: mixed })).finally(() => {
       isDone = true;
@@ -125,7 +134,7 @@ describe('transforms', () => {
     expect(turns).toBeGreaterThan(1);
     const keys = (await editing)?.changes.map((change) => ('key' in change ? change.key.toString() : ''));
     expect(keys?.length).toBe(count);
-    expect(keys?.findIndex((key, i) => key !== `${i % 1_000 === 999 ? 'y' : 'k'}:${i}`)).toBe(-1);
+    expect(keys?.findIndex((key, i) => key !== `${isEdited(i) ? 'y' : 'k'}:${i}`)).toBe(-1);
   });
 
   it('rename keys with what a pattern captures, in every change of the key and in the words of a command', async () => {
@@ -246,6 +255,10 @@ describe('transforms', () => {
       { op: 'put', type: 'string', key: 'n', value: '17' },
     ]);
     expect(flat.changes.map(({ index }) => index)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    const toHash = [parseJsonStage([]), flattenStage([], '_', 'hash')];
+    expect(await shown(toHash, string('e', '{}', 99))).toEqual([{ op: 'delete', type: 'key', key: 'e' }]);
+    const noText = { ...string('n', ''), value: Buffer.from('{"a":"\xff"}', 'latin1') } as Change;
+    expect((await run(toHash, noText)).changes).toEqual([noText]);
   });
 
   it('add fields with facts and captures: once a transaction for a hash', async () => {
@@ -331,6 +344,9 @@ describe('a function of the user', () => {
       expect(
         await shown(
           [
+            await load(
+              `export default ${keyword} (changes) => changes.map((change) => ({ ...change, ttlAt: (change.ttlAt ?? 0) + 1 }));`,
+            ),
             await load(`export default ${keyword} (changes, { options, first }) =>
               changes.slice(0, options.limit).flatMap((change) => [change, { ...change, value: Buffer.from(String(first)) }]);`),
             renameStage('{all}', '{all}!'),
@@ -339,8 +355,8 @@ describe('a function of the user', () => {
           string('b', '2'),
         ),
       ).toEqual([
-        { op: 'put', type: 'string', key: 'a!', value: '1' },
-        { op: 'put', type: 'string', key: 'a!', value: '10' },
+        { op: 'put', type: 'string', key: 'a!', value: '1', ttlAt: 1 },
+        { op: 'put', type: 'string', key: 'a!', value: '10', ttlAt: 1 },
       ]);
   });
 
@@ -361,6 +377,7 @@ describe('a function of the user', () => {
       'export default () => { throw new Error("oh"); }',
       'export default async () => { throw new Error("oh"); }',
       'export default () => 17',
+      'export default async () => 17',
       'export default () => [{ op: "put" }]',
     ])
       await expect(async () => run([await load(source)], string('a', '1'))).rejects.toMatchObject({

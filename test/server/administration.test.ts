@@ -51,6 +51,7 @@ describe('CLIENT', () => {
     await waitUntil('the victim is closed', () => victim.isClosed);
     expect(bystander.isClosed).toBe(false);
     expect(await ask('CLIENT', 'KILL', 'TYPE', 'pubsub')).toBe(1);
+    expect(await ask('CLIENT', 'KILL', 'ID', (await ask('CLIENT', 'ID')) as number)).toBe(0); // spares who asks
     expect(await ask('CLIENT', 'KILL', '1.2.3.4:5')).toBe('ERR No such client');
     expect(await ask('CLIENT', 'KILL', 'ID', 'x')).toBe('ERR client-id should be greater than 0');
     expect(await ask('CLIENT', 'KILL', 'TYPE', 'foo')).toBe("ERR Unknown client type 'foo'");

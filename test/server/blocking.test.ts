@@ -25,6 +25,18 @@ const scenarios: Readonly<Record<string, readonly ScenarioStep[]>> = {
     ['a', 'BLMPOP', '0', '2', 'none', 'l', 'LEFT', 'COUNT', '5'],
     ['p', 'EXISTS', 'l'],
   ],
+  'each gets what is of the type that it waits for': [
+    ['a', 'BLPOP', 'k', '0'],
+    ['b', 'BZPOPMIN', 'k', '0'],
+    ['p', 'ZADD', 'k', '1', 'm'],
+    ['p', 'RPUSH', 'k', 'v'],
+  ],
+  'in a transaction nobody waits, but a wrong timeout is refused': [
+    ['a', 'MULTI'],
+    ['a', 'BLPOP', 'l', '0'],
+    ['a', 'BLPOP', 'l', 'soon'],
+    ['a', 'EXEC'],
+  ],
   'moves feed those who wait for the destination': [
     ['a', 'BLPOP', 'd', '0'],
     ['b', 'BLMOVE', 's', 'd', 'LEFT', 'RIGHT', '0'],

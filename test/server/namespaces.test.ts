@@ -89,10 +89,10 @@ describe('namespaces', () => {
     expect(replyText(await waiting)).toEqual(['l', 'in b']);
     const subscriber = await RawClient.open(server.port);
     await subscriber.ask(
-      'AUTH token-a\r\nSUBSCRIBE c\r\n',
-      '+OK\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n',
+      'AUTH token-a\r\nSUBSCRIBE c\r\nPSUBSCRIBE *\r\n',
+      '+OK\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n*3\r\n$10\r\npsubscribe\r\n$1\r\n*\r\n:2\r\n',
     );
-    expect([await b.call('PUBLISH', 'c', 'm'), await a.call('PUBLISH', 'c', 'm')]).toEqual([0, 1]);
+    expect([await b.call('PUBLISH', 'c', 'm'), await a.call('PUBLISH', 'c', 'm')]).toEqual([0, 2]);
     await a.call('FLUSHDB');
     expect([
       replyText(await a.call('GET', 'k')),
