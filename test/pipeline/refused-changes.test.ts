@@ -46,6 +46,19 @@ describe('changes that a sink refuses for good', () => {
     expect(letters).toMatchObject([{ sequence: 3, change: { seq: 3 }, reason: 'too large' }]);
   });
 
+  it('go no further when their letters are not kept', async () => {
+    const deadLetters = {
+      ...keepingTarget([]),
+      add: async () => {
+        throw new Error('the disk is full');
+      },
+    };
+    const rejections = [{ transaction: 1, change: 1, reason: 'too large' }];
+    await expect(
+      withoutRefused(batch, rejections, { ...options, deadLetters, takesWholeBatches: false }),
+    ).rejects.toThrow('the disk is full');
+  });
+
   it('take their transaction along where a sink takes whole batches', async () => {
     letters.length = 0;
     const rejections = [{ transaction: 1, change: 0, reason: 'too large' }];

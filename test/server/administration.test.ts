@@ -121,6 +121,8 @@ describe('the server under watch', () => {
     const watcher = await RawClient.open(store.server.port);
     await watcher.ask('MONITOR\r\n', '+OK\r\n');
     await ask('AUTH', 'not-to-be-seen');
+    await ask('HELLO', 2, 'AUTH', 'default', 'not-to-be-seen');
+    await ask('NAMESPACE', 'ADD', 'n', 'not-to-be-seen');
     await ask('CONFIG', 'GET', 'requirepass');
     await ask('SET', 'k', 'line\r\nend "quoted"');
     watcher.write('QUIT\r\n');
