@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { TailraceError } from '../../errors/index.js';
 import { inaccessible } from '../../files/index.js';
 import { batchCount, batchHeaderBytes, batchSequence } from '../../write-batch/index.js';
+import { blockBytes } from './log-format.js';
 import { LogReader } from './log-reader.js';
 import { archiveOf, type SegmentFile } from './segment.js';
 
@@ -67,7 +68,8 @@ export const scanSegment = (file: SegmentFile, expected: number, visit: BatchVis
 export const firstSequenceOf = (file: SegmentFile): number => {
   const fd = openForReading(file.path);
   try {
-    const reader = new LogReader(fd, file.path, file.number);
+    // A block, not many: a store may have hundreds of files that are only looked into.
+    const reader = new LogReader(fd, file.path, file.number, 0, blockBytes);
     if (reader.next() !== 'record') return 0;
     requireHeader(reader.payload, file.path, reader.offset);
     return batchSequence(reader.payload);

@@ -24,7 +24,7 @@ it('a page cache has of each page what was read or put last, whatever was droppe
     ]);
   const page = Buffer.alloc(2 * pageBytes);
   const seenIn = new Map<number, number>();
-  for (let i = 1; i <= 40_000; i++) {
+  for (let i = 1; i <= 15_000; i++) {
     const unit = 1 + random.below(100);
     const dice = random.below(20);
     if (dice < 2) {
