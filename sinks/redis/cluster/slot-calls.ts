@@ -34,14 +34,19 @@ export class SlotCalls {
 
   /**
    * All masters at the same time, each its calls in order; the replies come in the order of the calls. Those whose slots live
-   * elsewhere by now go there, once.
+   * elsewhere by now go there, once; with them what the old master of such slots has taken, in front of them: where a replica
+   * took over, that may be lost.
    * @throws the error of a connection that was lost: then some calls may have been carried out
    */
   async callAll(calls: readonly SlotCall[], signal: AbortSignal): Promise<Reply[]> {
+    const sentTo = calls.map(({ slot }) => this.#nodes.masterOf(slot));
     const replies = await this.#callMasters(calls, signal);
-    const moved = [...replies.keys()].filter((at) => isMoved(replies[at]));
-    if (moved.length === 0) return replies;
+    if (!replies.some(isMoved)) return replies;
     await this.#nodes.refresh(signal);
+    const isElsewhere = (at: number): boolean => this.#nodes.masterOf(calls[at].slot) !== sentTo[at];
+    const moved = [...replies.keys()].filter(
+      (at) => isMoved(replies[at]) || (replies[at] === 0 && isElsewhere(at)),
+    );
     const followed = await this.#callMasters(
       moved.map((at) => calls[at]),
       signal,
