@@ -93,6 +93,13 @@ describe('namespaces', () => {
       '+OK\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n*3\r\n$10\r\npsubscribe\r\n$1\r\n*\r\n:2\r\n',
     );
     expect([await b.call('PUBLISH', 'c', 'm'), await a.call('PUBLISH', 'c', 'm')]).toEqual([0, 2]);
+    const leaving = await RawClient.open(server.port);
+    await leaving.ask('HELLO 3 AUTH default token-a\r\nSUBSCRIBE left\r\n', '%');
+    await waitUntil('it listens too', async () => (await a.call('PUBLISH', 'left', 'm')) === 2);
+    leaving.write('AUTH token-b\r\n');
+    await waitUntil('it has left its channels', async () => (await a.call('PUBLISH', 'left', 'm')) === 1);
+    expect(replyText(await a.call('PUBSUB', 'CHANNELS'))).toEqual(['c']);
+    leaving.close();
     await a.call('FLUSHDB');
     expect([
       replyText(await a.call('GET', 'k')),
