@@ -122,6 +122,16 @@ describe('admin server', () => {
     await waitUntil('it is ready again', async () => (await ask('/readyz')).status === 200);
   });
 
+  it('says that a pipeline has failed as a whole', async () => {
+    for (const sink of [good, bad])
+      sink.script = [() => ({ kind: 'fatal', error: new Error('no room left') })];
+    running = pipeline.run(new AbortController().signal);
+    running.catch(() => undefined); // awaited after the test
+    await waitUntil('it has failed', () => pipeline.status().state === 'failed');
+    const health = await ask('/healthz');
+    expect([health.status, health.json()]).toEqual([503, { status: 'failed', failed: ['a pipeline'] }]);
+  });
+
   it('says why the source cannot be reached, behind which nothing would lag', async () => {
     await start();
     await waitUntil('both run', async () => (await ask('/readyz')).status === 200);
