@@ -1,7 +1,10 @@
 import { expect, it } from 'vitest';
+import { ClaimedSlots } from '../../sinks/redis/cluster/claimed-slots.js';
 import { ClusterNodes } from '../../sinks/redis/cluster/cluster-nodes.js';
+import { RootKey } from '../../sinks/redis/cluster/root-key.js';
 import { SlotCalls } from '../../sinks/redis/cluster/slot-calls.js';
-import { parseRedisUrl } from '../../src/kit/index.js';
+import { SlotLedger } from '../../sinks/redis/cluster/slot-ledger.js';
+import { parseRedisUrl, ReplyError } from '../../src/kit/index.js';
 import { ScriptedServer } from '../support/scripted-server.js';
 
 const signal = new AbortController().signal;
@@ -32,4 +35,19 @@ it('what a master took right before its replica took over is told to the replica
     ['a', 'b'],
     ['a', 'b'],
   ]);
+});
+
+it('the slots are asked again where they stand when a call has no place even when it is followed', () => {
+  const nodes = new ClusterNodes([parseRedisUrl('redis://127.0.0.1:1')], 5_000);
+  const calls = new SlotCalls(nodes);
+  const root = new RootKey('position', nodes, calls);
+  const state = { epoch: 1, born: 1, position: null, witnesses: [], used: Buffer.alloc(0), cleared: [] };
+  const slots = new ClaimedSlots({ nodes, calls, root }, new SlotLedger(state.used), {
+    ...state,
+    maxCallWords: 1_000,
+  });
+  expect(slots.refused(new ReplyError('MOVED 1 127.0.0.1:2')).kind).toBe('unknown');
+  expect(slots.refused(new ReplyError('TRYAGAIN Multiple keys request during rehashing of slot')).kind).toBe(
+    'retryable',
+  );
 });

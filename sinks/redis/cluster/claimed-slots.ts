@@ -165,6 +165,8 @@ export class ClaimedSlots {
   refused(reply: ReplyError): WriteOutcome {
     if (reply.code === 'OVERTAKEN') return this.fenced();
     if (reply.code === 'NOSCRIPT') return { kind: 'unknown', error: reply };
+    // Some node took a part that it may have lost since: what every slot has is to be asked again.
+    if (reply.code === 'MOVED') return { kind: 'unknown', error: reply };
     // A slot that is being moved answers so until it has arrived; connections need not be opened anew for that.
     if (isMoving(reply)) return { kind: 'retryable', error: reply };
     const kind = refusalKind(reply.message);
