@@ -69,6 +69,7 @@ export class KvrocksSource implements Source {
   readonly #log: Logger;
   readonly #slot: LogSlot;
   #server: PolledServer | undefined;
+  #hasSlots = false;
   /** The last batch that was received. */
   #position: Position | null = null;
   #check = new ContiguityCheck();
@@ -122,6 +123,10 @@ export class KvrocksSource implements Source {
     if (this.#trouble === null) return null;
     const { reason, sinceMs } = this.#trouble;
     return { reason, forMs: Math.round(performance.now() - sinceMs) };
+  }
+
+  get hasSlots(): boolean {
+    return this.#hasSlots;
   }
 
   async open(start: StartPoint, signal: AbortSignal): Promise<void> {
@@ -267,6 +272,7 @@ export class KvrocksSource implements Source {
       throw error;
     }
     this.#server = server;
+    this.#hasSlots = server.hasSlots;
     return server;
   }
 

@@ -16,6 +16,8 @@ export class PolledServer {
   readonly place: string;
   /** A tailrace gives the bytes of batches as they are, waits for changes by itself, and keeps its log for slots. */
   readonly isTailrace: boolean;
+  /** A Kvrocks in cluster mode: its keys carry slots. */
+  readonly hasSlots: boolean;
   readonly #connection: RespConnection;
 
   /**
@@ -33,17 +35,21 @@ export class PolledServer {
       const reply = await orGivenUp(connection.call('COMMAND', 'INFO', 'STREAMUPDATES'), signal);
       const info = Array.isArray(reply) ? reply[0] : undefined;
       const isTailrace = Array.isArray(info) && String(info[0]) === 'streamupdates';
-      return new PolledServer(connection, placeOf(address), isTailrace);
+      const mode = isTailrace ? '' : await orGivenUp(connection.call('INFO', 'cluster'), signal);
+      if (mode instanceof ReplyError && mode.message.startsWith('LOADING')) throw mode; // it is not known yet
+      const hasSlots = String(mode).includes('cluster_enabled:1');
+      return new PolledServer(connection, placeOf(address), isTailrace, hasSlots);
     } catch (error) {
       connection.close();
       throw error;
     }
   }
 
-  private constructor(connection: RespConnection, place: string, isTailrace: boolean) {
+  private constructor(connection: RespConnection, place: string, isTailrace: boolean, hasSlots: boolean) {
     this.#connection = connection;
     this.place = place;
     this.isTailrace = isTailrace;
+    this.hasSlots = hasSlots;
   }
 
   get isLost(): boolean {

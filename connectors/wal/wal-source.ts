@@ -1,6 +1,8 @@
 import { findLogDirectory, LogDirectoryReader, type LoggedBatch } from '../../src/engine/index.js';
 import {
+  carrySlots,
   type Finding,
+  metadataKeysOf,
   type Position,
   type Pulled,
   type PullLimit,
@@ -30,6 +32,7 @@ export class WalSource implements Source {
   readonly #options: WalSourceOptions;
   #reader: LogDirectoryReader | undefined;
   #latestSequence = 0;
+  #hasSlots = false;
   /** A batch that was read but did not fit the last pull. Owned. */
   #held: SourceBatch | undefined;
 
@@ -37,10 +40,15 @@ export class WalSource implements Source {
     this.#options = options;
   }
 
+  get hasSlots(): boolean {
+    return this.#hasSlots;
+  }
+
   async open(start: StartPoint): Promise<void> {
     this.#reader?.close();
     this.#held = undefined;
     this.#latestSequence = 0;
+    this.#hasSlots = carrySlots(firstMetadataKeys(findLogDirectory(this.#options.path)));
     this.#reader = this.#readerAt(start);
   }
 
@@ -128,6 +136,23 @@ export class WalSource implements Source {
     return batches;
   }
 }
+
+/** The metadata keys at the beginning of a log. */
+function* firstMetadataKeys(path: string): Generator<Buffer, void> {
+  const reader = new LogDirectoryReader(path, 0);
+  try {
+    for (let looked = 0; looked < batchesToLookAt; looked++) {
+      const batch = reader.next();
+      if (batch === undefined) return;
+      yield* metadataKeysOf(batch.bytes);
+    }
+  } finally {
+    reader.close();
+  }
+}
+
+/** Some that change no metadata may come first. */
+const batchesToLookAt = 10_000;
 
 const owned = (batch: LoggedBatch | undefined): SourceBatch | undefined =>
   batch && { sequence: batch.sequence, count: batch.count, bytes: Buffer.from(batch.bytes) };

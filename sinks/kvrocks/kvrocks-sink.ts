@@ -55,6 +55,7 @@ export class KvrocksSink implements Sink {
   readonly guarantee: 'exactly-once' | 'at-least-once';
   readonly holdsPosition = true;
   readonly takesWholeBatches = true;
+  readonly refusesSlots = true;
   readonly takesRecords: { readonly ownKey: string };
   readonly #server: RespServer;
   readonly #key: string;

@@ -62,7 +62,8 @@ const assembleOf = async (
     name: config.name,
     source: () => makeSource(config.source, { pipeline: config.name, log }),
     sinks,
-    makeDecoder: () => config.source.definition.makeDecoder?.() ?? new Decoder(),
+    makeDecoder: ({ hasSlots = false }) =>
+      config.source.definition.makeDecoder?.() ?? new Decoder({ hasSlots }),
     startAt: config.startAt,
     errors: config.errors,
     ...(snapshotMode(config) === 'when-needed' ? { stopsAt: needsSnapshot } : {}),

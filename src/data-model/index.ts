@@ -12,7 +12,7 @@ export { StringPutTransaction } from './decode/string-put-transaction.js';
 export { Turns } from './decode/turns.js';
 export { reverseBits } from './encoding/bitmap-encoding.js';
 export { ColumnFamily } from './encoding/column-family.js';
-export { slotCount, slotOf } from './encoding/hash-slot.js';
+export { carrySlots, slotCount, slotOf } from './encoding/hash-slot.js';
 export { defaultNamespace, encodeMetadataKey, encodeSubKeyPrefix, namespacePrefix } from './encoding/keys.js';
 export { isAlive, readMetadata } from './encoding/metadata.js';
 export { appendStringPut } from './encoding/string-put.js';
@@ -25,6 +25,7 @@ export { appendRecordsAfter, appendRecordsOf } from './key-records/append-record
 export { cutRecords, type RecordsRun } from './key-records/cut-records.js';
 export { KeyRecordsWriter } from './key-records/key-records-writer.js';
 export { WholeKeys } from './key-records/whole-keys.js';
+export { metadataKeysOf } from './metadata-keys.js';
 export { appendRawRecords, rawCursorAt } from './raw-records.js';
 export type { RedisCommand } from './redis/command-target.js';
 export { appendRestoreProbe } from './redis/hash-dump.js';

@@ -72,6 +72,11 @@ export interface Sink extends AsyncDisposable {
    */
   readonly takesWholeBatches?: boolean;
   /**
+   * True when the target would take the slots in keys (`Source.hasSlots`) for parts of them: of sinks that take whole batches. A
+   * pipeline from such a source is refused.
+   */
+  readonly refusesSlots?: boolean;
+  /**
    * Memory for changes on their way to this sink, in bytes, where the pipeline file does not say (4 MiB without this);
    * a write takes half of it at most. Larger writes pay where each costs the target much, smaller ones are kinder to
    * the garbage collector.

@@ -58,6 +58,11 @@ export interface Source extends AsyncDisposable {
    * a connection: nothing else tells those who watch that nothing comes because the source is gone.
    */
   readonly trouble?: SourceTrouble | null;
+  /**
+   * True when the keys in its batches carry a cluster slot, as those of a Kvrocks in cluster mode do; known once it is open.
+   * Default: false.
+   */
+  readonly hasSlots?: boolean;
   /** Connects and checks that history continues at `start`. */
   open(start: StartPoint, signal: AbortSignal): Promise<void>;
   /**

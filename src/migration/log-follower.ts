@@ -57,7 +57,7 @@ export class LogFollower {
   private constructor(
     source: LogSource,
     start: Position | null,
-    { readBatch = decoding(), releasesLog = true }: FollowOptions,
+    { readBatch = decoding(source), releasesLog = true }: FollowOptions,
   ) {
     this.#source = source;
     this.#readBatch = readBatch;
@@ -135,8 +135,8 @@ export class LogFollower {
 }
 
 /** One decoder for the whole log, so that it knows what became of each key. */
-const decoding = (): ReadBatch => {
-  const decoder = new Decoder();
+const decoding = ({ hasSlots = false }: Source): ReadBatch => {
+  const decoder = new Decoder({ hasSlots });
   return (bytes) => decoder.decode(bytes);
 };
 

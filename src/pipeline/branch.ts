@@ -39,7 +39,7 @@ export interface BranchOptions {
   readonly pipeline: string;
   /** A session or cursor of this branch alone. */
   readonly source: Source;
-  readonly makeDecoder: () => TransactionDecoder;
+  readonly makeDecoder: (source: Pick<Source, 'hasSlots'>) => TransactionDecoder;
   readonly transform?: TransactionTransform;
   readonly startAt: 'beginning' | 'latest';
   readonly undecodable: ErrorPolicy;
@@ -142,6 +142,7 @@ export class Branch {
     const start = await this.#startPoint(await lane.claim(signal, hardStop), signal, hardStop);
     this.#origin = start.kind === 'latest' ? null : 0;
     await this.#ofSource(source.open(start, signal), hardStop);
+    if (source.hasSlots === true && lane.sink.refusesSlots === true) throw hasSlots(lane.name);
     log.info('pipeline started', {
       pipeline,
       sink: lane.name,
@@ -164,7 +165,7 @@ export class Branch {
       this.#gate,
       AbortSignal.any([signal, over.signal]),
     );
-    const decoder = makeDecoder();
+    const decoder = makeDecoder(source);
     const delivered = chunks.pipe(
       tap((chunk) => chunk.creditBytes > 0 && this.#waiting.add(chunk)),
       commitGroups(
@@ -305,6 +306,13 @@ export class Branch {
 
 /** Decoding a larger batch, in bytes, takes so long that heartbeats, signals and metrics would have to wait. */
 const largeBatchBytes = 256 * 1024;
+
+const hasSlots = (sink: string): TailraceError =>
+  new TailraceError('SOURCE_UNSUPPORTED', `sink ${sink} cannot take batches of a store in cluster mode`, {
+    context: { sink },
+    remedy:
+      'Their keys carry slots. The redis sink writes commands instead, to a Kvrocks and a tailrace too.',
+  });
 
 /** What a sink has already is judged by the number within the batch: a different one would silently lose changes. */
 const misnumbered = (sequence: number, found: number): TailraceError =>

@@ -144,6 +144,10 @@ class Cursor implements Source {
     return this.#session;
   }
 
+  get hasSlots(): boolean {
+    return (this.#session ?? this.#window?.session)?.hasSlots === true;
+  }
+
   async open(start: StartPoint, signal: AbortSignal): Promise<void> {
     await this.#leave();
     this.#start = start;

@@ -42,7 +42,7 @@ const printChanges = async (
     ...(flags.keys === undefined ? {} : { keys: flags.keys }),
     ...(flags.types === undefined ? {} : { types: flags.types }),
   });
-  const decoder = new Decoder();
+  const decoder = new Decoder({ hasSlots: source.hasSlots === true });
   const encoder = new EventEncoder({ connector: 'tailrace', name: placeOfUrl(place) });
   const out = new ByteWriter();
   const start = new StartInLog(typeof from === 'number' ? from : 0, log);

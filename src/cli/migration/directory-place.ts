@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { WalSource } from '../../../connectors/wal/index.js';
+import { ColumnFamily, carrySlots } from '../../data-model/index.js';
 import { columnFamilyNames, LogDirectoryReader } from '../../engine/index.js';
 import { TailraceError } from '../../errors/index.js';
 import { type Position, type Pulled, type PullLimit, positionOf, type StartPoint } from '../../kit/index.js';
@@ -29,6 +30,10 @@ export const openDirectory = async (
   const open = (): Promise<RocksdbSnapshot> =>
     RocksdbSnapshot.open(directory, { ...columnFamilyNames }, scratch);
   const snapshot = await open();
+  if (carrySlots(metadataKeysIn(snapshot))) {
+    await snapshot[Symbol.asyncDispose]();
+    throw inClusterMode(path);
+  }
   const newest = new NewestSnapshot(snapshot, open);
   const log = new SnapshotLog(directory, snapshot);
   const keys = new DirectoryReader(snapshot, () => newest.take(), largestKeyBytes);
@@ -143,6 +148,16 @@ class SnapshotLog implements LogSource {
 }
 
 const batchesPerTurn = 10_000;
+
+function* metadataKeysIn(snapshot: RocksdbSnapshot): Generator<Buffer, void> {
+  for (const { key } of snapshot.iterate({ columnFamily: ColumnFamily.metadata })) yield key;
+}
+
+const inClusterMode = (path: string): TailraceError =>
+  new TailraceError('SOURCE_UNSUPPORTED', `${path} is of a Kvrocks in cluster mode, whose keys carry slots`, {
+    context: { file: path },
+    remedy: 'Start it, and migrate from its address (--from redis://host:port), each node by itself.',
+  });
 
 const noStore = (path: string): TailraceError =>
   new TailraceError('FILE_INACCESSIBLE', `${path} holds no store: there is no file CURRENT`, {

@@ -21,6 +21,23 @@ export const slotOf = (key: Uint8Array): number => {
   return crc & (slotCount - 1);
 };
 
+/**
+ * Whether metadata keys are those of a Kvrocks in cluster mode: all of them have, behind the namespace, the slot of what follows
+ * (`| ns_len u8 | namespace | slot u16 | user key … |`). Elsewhere one key in thousands does by chance, so several are
+ * looked at. False when there are none.
+ */
+export const carrySlots = (metadataKeys: Iterable<Uint8Array>): boolean => {
+  let seen = 0;
+  for (const key of metadataKeys) {
+    const at = 1 + key[0];
+    if (at + 2 > key.length || slotOf(key.subarray(at + 2)) !== ((key[at] << 8) | key[at + 1])) return false;
+    if (++seen === enoughKeys) break;
+  }
+  return seen > 0;
+};
+
+const enoughKeys = 16;
+
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
 

@@ -7,7 +7,8 @@ import { readU32BigEndian, writeU32BigEndian } from '../../bytes/index.js';
  *   internal key   | ns_len u8 | namespace | [slot u16] | key_len u32 | user key | version u64 | sub-key … |
  *
  * Metadata keys live in column family 1, internal keys in 0, 2 and 5. `slot` is there only if Kvrocks runs with slot
- * encoding (cluster mode); the bytes do not tell, so readers must be told. Keys written by this store have none.
+ * encoding (cluster mode); the bytes do not say so. Readers must be told, or check that every metadata key carries the slot
+ * of its user key (`carrySlots`). Keys written by this store have none.
  */
 export const defaultNamespace = '__namespace';
 
