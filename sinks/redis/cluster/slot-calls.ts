@@ -45,7 +45,7 @@ export class SlotCalls {
     await this.#nodes.refresh(signal);
     const isElsewhere = (at: number): boolean => this.#nodes.masterOf(calls[at].slot) !== sentTo[at];
     const moved = [...replies.keys()].filter(
-      (at) => isMoved(replies[at]) || (replies[at] === 0 && isElsewhere(at)),
+      (at) => isMoved(replies[at]) || (isElsewhere(at) && (replies[at] === 0 || Array.isArray(replies[at]))),
     );
     const followed = await this.#callMasters(
       moved.map((at) => calls[at]),
