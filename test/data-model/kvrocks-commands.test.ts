@@ -1,4 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import {
+  ColumnFamily,
+  defaultNamespace,
+  encodeMetadataKey,
+  namespacePrefix,
+} from '../../src/data-model/index.js';
 import { CommandClient } from '../support/command-client.js';
 
 let client: CommandClient;
@@ -110,4 +116,23 @@ describe('conditions on the value of a string', () => {
     expect(client.run('MSETEX', '2', 'a', '5', 'b')).toBe('error ERR wrong number of key-value pairs');
     expect(client.run('MSETEX', '1', 'a', '5', 'KEEPTTL', 'EX', '1')).toBe('error ERR syntax error');
   });
+});
+
+it('leaves no metadata of a set whose last member SREM or SMOVE takes, where SPOP leaves a size of 0, as Kvrocks does', () => {
+  const isKept = (key: string): boolean =>
+    client.store.get(
+      ColumnFamily.metadata,
+      encodeMetadataKey(namespacePrefix(defaultNamespace), Buffer.from(key)),
+    ) !== undefined;
+  for (const key of ['removed', 'moved', 'popped']) client.run('SADD', key, 'a', 'b');
+  client.run('SREM', 'removed', 'a');
+  expect(isKept('removed')).toBe(true);
+  client.run('SREM', 'removed', 'b', 'none');
+  client.run('SMOVE', 'moved', 'other', 'a');
+  client.run('SMOVE', 'moved', 'other', 'b');
+  client.run('SPOP', 'popped', '2');
+  expect(['removed', 'moved', 'popped'].map(isKept)).toEqual([false, false, true]);
+  expect(client.run('SADD', 'removed', 'c')).toBe(1);
+  expect(client.run('SMEMBERS', 'removed')).toEqual(['c']);
+  expect(client.run('EXISTS', 'moved', 'popped', 'other')).toBe(1);
 });

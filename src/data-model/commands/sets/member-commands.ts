@@ -40,14 +40,16 @@ const removeMembers = (context: CommandContext, set: SetValue, members: readonly
   const seen = new ByteSet();
   const found = members.filter((member) => hasMember(context, set, member) && seen.add(member));
   dropMembers(context, set, found);
+  // As in Kvrocks, whose SPOP puts a size of 0 instead.
+  if (found.length === set.metadata.size) context.deleteMetadata(set.key);
+  else putSetSize(context, set, -found.length);
   return found.length;
 };
 
-/** Deletes members that the set has, each of them once. */
+/** Deletes members that the set has, each of them once; the caller puts or deletes the metadata. */
 const dropMembers = (context: CommandContext, set: SetValue, members: readonly Buffer[]): void => {
   context.batch.logData(setNote);
   for (const member of members) deleteMember(context, set, member);
-  putSetSize(context, set, -members.length);
 };
 
 const srem = (context: CommandContext, args: readonly Buffer[]): Reply => {
@@ -84,7 +86,10 @@ const spop = (context: CommandContext, args: readonly Buffer[]): Reply => {
   if (set instanceof ErrorReply) return set;
   if (set === undefined) return args.length === 3 ? setReply([]) : null;
   const chosen = chooseMembers(context, set, count);
-  if (chosen.length > 0) dropMembers(context, set, chosen);
+  if (chosen.length > 0) {
+    dropMembers(context, set, chosen);
+    putSetSize(context, set, -chosen.length);
+  }
   return args.length === 3 ? setReply(chosen) : (chosen[0] ?? null);
 };
 
