@@ -10,6 +10,7 @@ import {
 } from '../../src/data-model/encoding/keys.js';
 import { encodeListEnds, writeListPosition } from '../../src/data-model/encoding/list-encoding.js';
 import { encodeMetadata, type Metadata } from '../../src/data-model/encoding/metadata.js';
+import { encodeStreamState, newStreamState } from '../../src/data-model/encoding/stream-encoding.js';
 import { encodeScore, encodeScoreKey } from '../../src/data-model/encoding/zset-encoding.js';
 import { toRedisCommands } from '../../src/data-model/redis/redis-commands.js';
 import { isTailraceError } from '../../src/errors/index.js';
@@ -229,6 +230,19 @@ describe('the decoder', () => {
     const { changes, undecodable } = new Decoder().decode(batch);
     expect(undecodable).toEqual([]);
     expect(textOf(changes).filter((command) => command.startsWith('XGROUP'))).toEqual([]);
+  });
+
+  it('makes the stream that a snapshot of a Kvrocks has without the entries that its size counts', () => {
+    const lastGeneratedId = { ms: 9n, seq: 1n };
+    const payload = encodeStreamState({ ...newStreamState, lastGeneratedId, entriesAdded: 4n });
+    const { commands } = decodeAlone((batch) =>
+      putMetadata(batch, metadataOf('stream', { size: 2, payload })),
+    );
+    expect(commands).toEqual([
+      'XGROUP CREATE k tailrace 0 MKSTREAM',
+      'XGROUP DESTROY k tailrace',
+      'XSETID k 9-1 ENTRIESADDED 4 MAXDELETEDID 0-0',
+    ]);
   });
 
   it('takes an expiry that is larger than a number holds for the largest', () => {

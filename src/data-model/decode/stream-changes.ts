@@ -53,8 +53,9 @@ const addBegin = (
   out: ChangeCollector,
 ): void => {
   const puts = entryPuts(group).length;
-  // Kvrocks' XSETID makes the stream where there is none, Redis' does not.
-  const mayBeNew = startsAnew || (setsLastId(group) && group.metadata?.size === 0);
+  // Kvrocks' XSETID makes the stream where there is none, Redis' does not. Other metadata alone is a snapshot's of a stream
+  // without entries, whatever size a Kvrocks has counted, or an XADD that trimmed its own entry.
+  const mayBeNew = startsAnew || (setsLastId(group) ? group.metadata?.size === 0 : group.count === 0);
   if (!mayBeNew) return;
   for (const command of streamBeginCommands(group.key, textOf(state), puts === 0))
     addCommand(group, group.metadataSeq, out, command);
