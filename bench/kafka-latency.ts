@@ -6,7 +6,6 @@ import { Kafka, logLevel } from 'kafkajs';
 import { EngineSource } from '../connectors/engine/index.js';
 import { KafkaSink } from '../sinks/kafka/kafka-sink.js';
 import { Engine } from '../src/engine/index.js';
-import { Decoder } from '../src/kit/index.js';
 import { Pipeline } from '../src/pipeline/index.js';
 import { type KafkaService, startKafka } from '../test/services/index.js';
 import { CommandRunner } from '../test/support/command-runner.js';
@@ -34,7 +33,6 @@ const latenciesAt = async (
     name,
     source: new EngineSource(engine),
     sinks: [{ name: 'kafka', sink }],
-    makeDecoder: () => new Decoder(),
     startAt: 'latest',
     log: context.log,
   });

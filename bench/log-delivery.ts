@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { EngineSource } from '../connectors/engine/index.js';
 import { Engine } from '../src/engine/index.js';
-import { Decoder, type Sink } from '../src/kit/index.js';
+import type { Sink } from '../src/kit/index.js';
 import { Pipeline } from '../src/pipeline/index.js';
 import { CommandRunner } from '../test/support/command-runner.js';
 import { pluginContext } from '../test/support/plugin-context.js';
@@ -30,7 +30,6 @@ export const deliver = async (engine: Engine, sink: Sink): Promise<void> => {
     name: 'bench',
     source: new EngineSource(engine),
     sinks: [{ name: 'sink', sink }],
-    makeDecoder: () => new Decoder(),
     log: pluginContext('bench').log,
   });
   const done = pipeline.run(stop.signal);

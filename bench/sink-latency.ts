@@ -7,7 +7,7 @@ import { EngineSource } from '../connectors/engine/index.js';
 import { makePostgresSink } from '../sinks/postgres/make-sink.js';
 import { RedisSink } from '../sinks/redis/index.js';
 import { Engine } from '../src/engine/index.js';
-import { Decoder, parseRedisUrl, RespConnection, type Sink } from '../src/kit/index.js';
+import { parseRedisUrl, RespConnection, type Sink } from '../src/kit/index.js';
 import { Pipeline } from '../src/pipeline/index.js';
 import { startPostgres, startRedis } from '../test/services/index.js';
 import { CommandRunner } from '../test/support/command-runner.js';
@@ -97,7 +97,6 @@ const measure = async (
     name: 'bench',
     source: new EngineSource(engine),
     sinks: [{ name: 'sink', sink: target.sink }],
-    makeDecoder: () => new Decoder(),
     log: pluginContext('bench').log,
   });
   const done = pipeline.run(stop.signal);

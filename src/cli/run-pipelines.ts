@@ -1,7 +1,6 @@
 import type { ChosenSink, PipelineConfig } from '../../config/index.js';
 import { TailraceError } from '../errors/index.js';
 import {
-  Decoder,
   type Logger,
   orGivenUp,
   type PluginContext,
@@ -58,12 +57,11 @@ const assembleOf = async (
   const deadLetters = needsLetters ? await openDeadLetters(config, log) : undefined;
   if (deadLetters !== undefined) owned.add(closingInTime(deadLetters, 'what takes the dead letters', config));
   const retry = retryOf(config);
+  const { makeDecoder } = config.source.definition;
   const pipeline = new Pipeline({
     name: config.name,
     source: () => makeSource(config.source, { pipeline: config.name, log }),
     sinks,
-    makeDecoder: ({ hasSlots = false }) =>
-      config.source.definition.makeDecoder?.() ?? new Decoder({ hasSlots }),
     startAt: config.startAt,
     errors: config.errors,
     ...(snapshotMode(config) === 'when-needed' ? { stopsAt: needsSnapshot } : {}),
@@ -74,6 +72,7 @@ const assembleOf = async (
     heartbeatMs: config.heartbeat,
     drainTimeoutMs: config.drainTimeout,
     log,
+    ...(makeDecoder === undefined ? {} : { makeDecoder }),
     ...(onStage === undefined ? {} : { onStage }),
     ...(offsets === undefined ? {} : { offsets }),
     ...(deadLetters === undefined ? {} : { deadLetters }),

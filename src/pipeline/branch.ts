@@ -2,6 +2,7 @@ import { lastValueFrom, tap } from 'rxjs';
 import {
   asError,
   countChanges,
+  Decoder,
   type Logger,
   orGivenUp,
   type Position,
@@ -39,7 +40,8 @@ export interface BranchOptions {
   readonly pipeline: string;
   /** A session or cursor of this branch alone. */
   readonly source: Source;
-  readonly makeDecoder: (source: Pick<Source, 'hasSlots'>) => TransactionDecoder;
+  /** Default: one of the data model. */
+  readonly makeDecoder?: () => TransactionDecoder;
   readonly transform?: TransactionTransform;
   readonly startAt: 'beginning' | 'latest';
   readonly undecodable: ErrorPolicy;
@@ -165,7 +167,7 @@ export class Branch {
       this.#gate,
       AbortSignal.any([signal, over.signal]),
     );
-    const decoder = makeDecoder(source);
+    const decoder = makeDecoder?.() ?? new Decoder({ hasSlots: source.hasSlots === true });
     const delivered = chunks.pipe(
       tap((chunk) => chunk.creditBytes > 0 && this.#waiting.add(chunk)),
       commitGroups(

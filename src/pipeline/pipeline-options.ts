@@ -24,8 +24,8 @@ export interface PipelineOptions {
   /** A source; for several sinks, how to make one: each sink reads at a place of its own. */
   readonly source: Source | (() => Source);
   readonly sinks: readonly PipelineSink[];
-  /** Makes the decoder of a session, once its source is open; each starts with an empty memory of keys. */
-  readonly makeDecoder: (source: Pick<Source, 'hasSlots'>) => TransactionDecoder;
+  /** Makes the decoder of a session, for batches that are no write batches of the data model; default: one of those. */
+  readonly makeDecoder?: () => TransactionDecoder;
   readonly filter?: ChangePredicate;
   /** Where to start when a sink has no position yet; default `beginning`. */
   readonly startAt?: 'beginning' | 'latest';

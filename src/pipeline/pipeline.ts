@@ -254,7 +254,6 @@ export class Pipeline {
     return new Branch(lane, {
       pipeline: options.name,
       source: this.#shared?.cursor() ?? requireSource(this.#source),
-      makeDecoder: options.makeDecoder,
       startAt: options.startAt ?? 'beginning',
       undecodable: errors?.undecodable ?? 'fail',
       creditBytes: options.creditBytes ?? sink.preferredCreditBytes ?? defaultCreditBytes,
@@ -267,6 +266,7 @@ export class Pipeline {
       log,
       onPulled: (pulled) => this.#pulled(pulled),
       ...(whole === undefined ? {} : { transform: whole }),
+      ...(options.makeDecoder === undefined ? {} : { makeDecoder: options.makeDecoder }),
       ...(deadLetters === undefined ? {} : { deadLetters }),
       ...(onStage === undefined ? {} : { onStage }),
     });

@@ -2,7 +2,6 @@ import { request } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AdminServer, type AdminStatus, PipelineMetrics } from '../../src/admin/index.js';
 import { SampleHistory } from '../../src/kit/conformance/index.js';
-import { Decoder } from '../../src/kit/index.js';
 import { Pipeline } from '../../src/pipeline/index.js';
 import { ListSource } from '../support/list-source.js';
 import { pluginContext } from '../support/plugin-context.js';
@@ -44,7 +43,6 @@ beforeEach(async () => {
       { name: 'good', sink: good },
       { name: 'bad', sink: bad },
     ],
-    makeDecoder: () => new Decoder(),
     log,
     onStage: (stage, sink, ms) => metrics.observe('a pipeline', sink, stage, ms),
   });

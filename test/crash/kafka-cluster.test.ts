@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { EngineSource } from '../../connectors/engine/index.js';
 import { KafkaSink } from '../../sinks/kafka/kafka-sink.js';
 import { Engine } from '../../src/engine/index.js';
-import { Decoder, parseEvent } from '../../src/kit/index.js';
+import { parseEvent } from '../../src/kit/index.js';
 import { Pipeline } from '../../src/pipeline/index.js';
 import { startKafkaCluster, throwAwayDirectory } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
@@ -29,7 +29,6 @@ it(`every change is in Kafka once, in order, when leaders and coordinators were 
     name: 'brokers',
     source: new EngineSource(engine),
     sinks: [{ name: 'kafka', sink }],
-    makeDecoder: () => new Decoder(),
     retry: { maxMs: 500 },
     log: context.log,
   });

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { EngineSource } from '../../connectors/engine/index.js';
 import { RedisClusterSink } from '../../sinks/redis/index.js';
 import { Engine } from '../../src/engine/index.js';
-import { Decoder, RespConnection } from '../../src/kit/index.js';
+import { RespConnection } from '../../src/kit/index.js';
 import { Pipeline } from '../../src/pipeline/index.js';
 import { startRedisCluster, throwAwayDirectory } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
@@ -31,7 +31,6 @@ it(`a cluster holds exactly the source's content after ${failovers} failovers an
     name: 'failover',
     source: new EngineSource(engine, { idleMs: 20 }),
     sinks: [{ name: 'redis', sink }],
-    makeDecoder: () => new Decoder(),
     retry: { initialMs: 5, maxMs: 200 },
     log: context.log,
   });

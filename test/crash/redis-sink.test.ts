@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { EngineSource } from '../../connectors/engine/index.js';
 import { RedisSink } from '../../sinks/redis/index.js';
 import { Engine } from '../../src/engine/index.js';
-import { Decoder, isTailraceError, parseRedisUrl, RespConnection } from '../../src/kit/index.js';
+import { isTailraceError, parseRedisUrl, RespConnection } from '../../src/kit/index.js';
 import { Pipeline } from '../../src/pipeline/index.js';
 import { startRedis, throwAwayDirectory } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
@@ -56,7 +56,6 @@ it(`a Redis holds exactly the source's content after ${faults} cuts, kills of th
       name: 'faults',
       source: new EngineSource(engine, { idleMs: 20 }),
       sinks: [{ name: 'redis', sink }],
-      makeDecoder: () => new Decoder(),
       batch: { maxChanges: 1 + random.below(60) },
       pullBatches: 1 + random.below(30),
       retry: { initialMs: 1, maxMs: 50 },

@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KvrocksSource } from '../../connectors/kvrocks/index.js';
 import { RedisSink } from '../../sinks/redis/index.js';
 import { reverseBits } from '../../src/data-model/encoding/bitmap-encoding.js';
-import { Decoder } from '../../src/data-model/index.js';
 import { Pipeline } from '../../src/pipeline/index.js';
 import { ByteWriter, type Reply, ReplyError, RespConnection, writeCommand } from '../../src/resp/index.js';
 import { type RedisService, startRedis } from '../services/index.js';
@@ -88,7 +87,6 @@ describe('the same commands to serve and to a Redis', () => {
       name: 'follow',
       source,
       sinks: [{ name: 'redis', sink }],
-      makeDecoder: () => new Decoder(),
       log: pluginContext('follow').log,
     });
     const following = pipeline.run(stop.signal);

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { KvrocksSource } from '../../connectors/kvrocks/index.js';
 import { WalSource } from '../../connectors/wal/index.js';
 import { RedisSink } from '../../sinks/redis/index.js';
-import { Decoder } from '../../src/data-model/index.js';
 import type { Source } from '../../src/kit/index.js';
 import { Pipeline } from '../../src/pipeline/index.js';
 import { rocksDirectoryOf } from '../services/index.js';
@@ -63,7 +62,6 @@ describe('a Redis that follows a Kvrocks', () => {
         name: 'follow',
         source: open(),
         sinks: [{ name: 'redis', sink }],
-        makeDecoder: () => new Decoder(),
         log: pluginContext('follow').log,
       });
       let failure: unknown;

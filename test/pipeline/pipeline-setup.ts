@@ -1,5 +1,5 @@
 import { SampleHistory } from '../../src/kit/conformance/index.js';
-import { Decoder, type Sink, type Source, type Timing } from '../../src/kit/index.js';
+import type { Sink, Source, Timing } from '../../src/kit/index.js';
 import { Pipeline, type PipelineOptions } from '../../src/pipeline/index.js';
 import { pluginContext } from '../support/plugin-context.js';
 
@@ -36,7 +36,6 @@ export const pipelineOf = (
     name: 'p',
     source,
     sinks: [{ name: 'sink', sink }],
-    makeDecoder: () => new Decoder(),
     log,
     timing: instantTiming(),
     ...options,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { TailraceError } from '../../src/errors/index.js';
 import { SampleHistory } from '../../src/kit/conformance/index.js';
-import { Decoder, type SourceBatch } from '../../src/kit/index.js';
+import type { SourceBatch } from '../../src/kit/index.js';
 import {
   compileFilter,
   filterTransaction,
@@ -34,7 +34,6 @@ const pipelineTo = (
     name: 'p',
     source: () => new ListSource(batches),
     sinks: Object.entries(sinks).map(([name, sink]) => ({ name, sink })),
-    makeDecoder: () => new Decoder(),
     creditBytes: 64 * 1024,
     sharedBytes: 64 * 1024,
     pullBatches: 20,

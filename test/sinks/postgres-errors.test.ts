@@ -10,7 +10,7 @@ import type { PostgresOptions } from '../../sinks/postgres/index.js';
 import { makePostgresSink } from '../../sinks/postgres/make-sink.js';
 import { asSinkError, errorKind } from '../../sinks/postgres/refusal.js';
 import { Engine } from '../../src/engine/index.js';
-import { Decoder, isTailraceError, type Sink } from '../../src/kit/index.js';
+import { isTailraceError, type Sink } from '../../src/kit/index.js';
 import { Pipeline } from '../../src/pipeline/index.js';
 import { type PostgresService, startPostgres, throwAwayDirectory } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
@@ -141,7 +141,6 @@ describe('a postgres sink beside other sessions', () => {
       name: 'orders',
       source: new EngineSource(engine),
       sinks: [{ name: 'postgres', sink: open({ password: 'hidden' }) }],
-      makeDecoder: () => new Decoder(),
       log: pluginContext().log,
     });
     const error: unknown = await pipeline.run(signal).catch((caught: unknown) => caught);

@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EngineSource } from '../../connectors/engine/index.js';
 import { RedisSink } from '../../sinks/redis/index.js';
 import { Engine } from '../../src/engine/index.js';
-import { Decoder } from '../../src/kit/index.js';
 import { Pipeline } from '../../src/pipeline/index.js';
 import { type RedisService, startRedis, throwAwayDirectory } from '../services/index.js';
 import { CommandRunner } from '../support/command-runner.js';
@@ -53,7 +52,6 @@ describe('a pipeline into a Redis that is not always there', () => {
       name: 'failover',
       source: new EngineSource(engine, { idleMs: 20 }),
       sinks: [{ name: 'redis', sink }],
-      makeDecoder: () => new Decoder(),
       retry: { initialMs: 5, maxMs: 50 },
       log: {
         ...context.log,

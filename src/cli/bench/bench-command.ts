@@ -6,7 +6,7 @@ import { EngineSource } from '../../../connectors/engine/index.js';
 import { FileSink } from '../../../sinks/file/index.js';
 import { Engine } from '../../engine/index.js';
 import { inaccessible } from '../../files/index.js';
-import { Decoder, type Sink } from '../../kit/index.js';
+import type { Sink } from '../../kit/index.js';
 import { Pipeline } from '../../pipeline/index.js';
 import { consoleLogger, formatCount, formatTable, type OutputOptions } from '../console.js';
 import { ExitCode } from '../exit.js';
@@ -69,7 +69,7 @@ async function* measurements(
       await using owned = sink;
       const pipeline = new Pipeline({
         ...{ name: 'bench', source, sinks: [{ name: 'target', sink: owned }] },
-        ...{ makeDecoder: () => new Decoder(), retry: { giveUpAfterMs }, log },
+        ...{ retry: { giveUpAfterMs }, log },
       });
       const running = pipeline.run(AbortSignal.any([signal, finished.signal]));
       running.catch(() => undefined); // reported where it is awaited

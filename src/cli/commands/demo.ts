@@ -8,7 +8,6 @@ import { EngineSource } from '../../../connectors/engine/index.js';
 import { FileSink } from '../../../sinks/file/index.js';
 import { Engine } from '../../engine/index.js';
 import { TailraceError } from '../../errors/index.js';
-import { Decoder } from '../../kit/index.js';
 import { Pipeline, type PipelineStatus } from '../../pipeline/index.js';
 import { calledAs } from '../called-as.js';
 import { readCapturedBatches } from '../captured-batches.js';
@@ -53,7 +52,6 @@ export const demoCommand = async (flags: DemoFlags, output: OutputOptions): Prom
     name: 'demo',
     source,
     sinks: [{ name: 'file', sink }],
-    makeDecoder: () => new Decoder(),
     errors: { undecodable: 'skip' },
     log,
   });
