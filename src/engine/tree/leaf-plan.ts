@@ -82,9 +82,10 @@ export class LeafPlan {
         this.valueOffsets[count] = entry.valueAt - base;
       }
       if (!isDeleted) {
-        byteLength += newEntryBytes(keyEnd - keyStart, prefixLength, valueLength);
+        const isLarge = isLargeValue(keyEnd - keyStart, valueLength);
+        byteLength += newEntryBytes(keyEnd - keyStart - prefixLength, valueLength, isLarge);
         newCount++;
-        if (isLargeValue(keyEnd - keyStart, valueLength)) largeDelta++;
+        if (isLarge) largeDelta++;
       }
       if (isDeleted || !isFound) isOverwrite = false;
       if (isFound || !isDeleted) hasEffect = true;
@@ -109,9 +110,8 @@ export class LeafPlan {
 }
 
 /** Bytes that a new entry takes at most, its slot included. */
-const newEntryBytes = (keyLength: number, prefixLength: number, valueLength: number): number => {
-  const suffixLength = keyLength - prefixLength;
-  const payloadLength = isLargeValue(keyLength, valueLength) ? maxLargeReferenceBytes : valueLength;
+const newEntryBytes = (suffixLength: number, valueLength: number, isLarge: boolean): number => {
+  const payloadLength = isLarge ? maxLargeReferenceBytes : valueLength;
   return (
     2 + varintLength(suffixLength * 2) + varintLength(valueLength * 2 + 1) + suffixLength + payloadLength
   );
