@@ -31,6 +31,21 @@ const logFiles = (engine: Engine): string[] =>
 
 const firstOf = (engine: Engine): number => engine.stats().firstLogSequence;
 
+/** Files that tell, by `whenStored`, when the slots have been written to disk. */
+const tellingOfSlots = (): { readonly files: Files; whenStored: () => void } => {
+  const told = {
+    whenStored: (): void => {},
+    files: {
+      ...nodeFiles,
+      rename: async (from: string, to: string) => {
+        await nodeFiles.rename(from, to);
+        if (to.endsWith('SLOTS')) told.whenStored();
+      },
+    },
+  };
+  return told;
+};
+
 describe('log retention', () => {
   it('removes nothing that recovery needs, and everything else but the newest segment when nobody asks for it', async () => {
     const directory = join(root.path, 'recovery');
@@ -75,14 +90,8 @@ describe('log retention', () => {
   });
 
   it('keeps the log for a slot that is made while it is about to be removed', async () => {
-    let whenStored = (): void => {};
-    const files: Files = {
-      ...nodeFiles,
-      rename: async (from, to) => {
-        await nodeFiles.rename(from, to);
-        if (to.endsWith('SLOTS')) whenStored();
-      },
-    };
+    const told = tellingOfSlots();
+    const { files } = told;
     const path = join(root.path, 'slot-meanwhile');
     await using engine = await Engine.open(path, { sync: 'none', segmentBytes, retention: frugal, files });
     await engine.slots.register('first', 0);
@@ -90,7 +99,7 @@ describe('log retention', () => {
     await engine.flush();
     engine.slots.acknowledge('first', last);
     let made: Promise<unknown> | undefined;
-    whenStored = () => {
+    told.whenStored = () => {
       made ??= engine.slots.register('second', 0);
     };
     expect(await engine.trimLog()).toEqual([]);
@@ -100,24 +109,18 @@ describe('log retention', () => {
   });
 
   it('keeps the log for what slots say on disk, though they have come further since', async () => {
-    let whenStored = (): void => {};
-    const files: Files = {
-      ...nodeFiles,
-      rename: async (from, to) => {
-        await nodeFiles.rename(from, to);
-        if (to.endsWith('SLOTS')) whenStored();
-      },
-    };
+    const told = tellingOfSlots();
+    const { files } = told;
     const path = join(root.path, 'slot-further');
     await using engine = await Engine.open(path, { sync: 'none', segmentBytes, retention: frugal, files });
     await engine.slots.register('slot', 0);
     const last = await fill(engine, 100);
     await engine.flush();
     engine.slots.acknowledge('slot', 1);
-    whenStored = () => engine.slots.acknowledge('slot', last);
+    told.whenStored = () => engine.slots.acknowledge('slot', last);
     expect(await engine.trimLog()).toEqual([]);
     expect(readSlots(path)).toMatchObject([{ acknowledged: 1 }]);
-    whenStored = () => {};
+    told.whenStored = () => {};
     expect((await engine.trimLog()).length).toBeGreaterThan(0);
   });
 
